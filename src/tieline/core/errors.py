@@ -1,0 +1,62 @@
+"""The one error tree.
+
+Every refusal that Tieline utters is one of these. A code is stable, dotted and lower case
+(``statement.noncanonical``): vectors, documentation and translations hang on it. The message is one
+sentence that says what is wrong, where, and what to do about it.
+
+The classes say whose fault it is, because that decides who must act:
+
+* ``LocalError``: our own people asked for something the rules forbid.
+* ``RemoteError``: bytes from outside break a format or a rule.
+* ``PackError``: agreement data is unfit.
+* ``ShellError``: the world around the core failed (disk, network, key file).
+
+This module knows nothing of exit codes or languages; the desk maps codes to both.
+"""
+
+from __future__ import annotations
+
+
+class TielineError(Exception):
+    """Base of every refusal. Never raised itself: raise one of its subclasses."""
+
+    def __init__(self, code: str, message: str) -> None:
+        if type(self) is TielineError:
+            raise TypeError("TielineError is abstract; raise one of its subclasses")
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class LocalError(TielineError):
+    """Our own people asked for what the rules forbid; nothing has changed."""
+
+
+class RemoteError(TielineError):
+    """Bytes from a peer, a file or a medium break a format or a rule; nothing has changed."""
+
+
+class PackError(TielineError):
+    """The data of an agreement is unfit for use."""
+
+
+class ShellError(TielineError):
+    """The world around the core failed. ``transient`` says whether trying again can help."""
+
+    def __init__(self, code: str, message: str, *, transient: bool = False) -> None:
+        super().__init__(code, message)
+        self.transient = transient
+
+
+class StoreFull(ShellError):
+    """The disk has no room: nothing of this commit was written, reading goes on."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("store.full", message, transient=True)
+
+
+class StoreFailed(ShellError):
+    """A write or a sync failed: the process must stop, it can no longer promise anything."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("store.failed", message, transient=False)

@@ -1,0 +1,104 @@
+"""What the pure core needs from the world, as protocols.
+
+The core never sees these; the node wires implementations to it. A port is narrow on purpose: a
+store commits facts and gives them back, a carrier moves bytes, a signer signs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tieline.core.terms import Now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One durable truth of a station, as the journal keeps it. Opaque to the store.
+
+    ``kind`` is a small integer that the core defines; ``line`` the 16-byte line id or empty;
+    ``body`` the bytes kept exactly as given (for a statement: its signed bytes); ``meta`` what the
+    core wants to remember beside it; ``log`` and ``position`` are set for the statements of a
+    log's main branch and index them (unique together with ``line``).
+    """
+
+    kind: int
+    at_ms: int
+    line: bytes
+    body: bytes
+    meta: bytes = b""
+    log: bytes | None = None
+    position: int | None = None
+
+
+class Store(Protocol):
+    """The journal. One writer; a commit is all or nothing and durable when it returns."""
+
+    def commit(self, facts: Sequence[Fact]) -> int:
+        """Write all facts in one transaction and return the sequence number of the last one.
+
+        Sequence numbers start at 1 and have no gaps. An empty commit returns the last number.
+        Raises ``StoreFull`` when there is no room (nothing was written; the store stays usable for
+        reading, and a later commit may succeed) and ``StoreFailed`` when a write or sync failed
+        for another reason (the caller must stop the process).
+        """
+
+    def facts(self, after: int = 0) -> Iterator[tuple[int, Fact]]:
+        """Every fact with a sequence number above ``after``, in order, streaming."""
+
+    def statements(self, line: bytes, log: bytes, start: int, stop: int) -> list[bytes]:
+        """The bodies of positions ``start`` to ``stop`` (exclusive) of one log; only those held."""
+
+    def last(self) -> int:
+        """The sequence number of the last fact, 0 when empty."""
+
+    def close(self) -> None:
+        """Leave everything durable and release the lock."""
+
+
+class Signer(Protocol):
+    """The station's two signing keys, wherever they live. Each returns 64 bytes (Ed25519)."""
+
+    def sign(self, message: bytes) -> bytes: ...
+
+    def cosign(self, message: bytes) -> bytes: ...
+
+
+class Clock(Protocol):
+    """Reads both clocks at once."""
+
+    def now(self) -> Now: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where and as whom a peer station answers: pinned TLS certificates and ordered addresses."""
+
+    station: bytes
+    tls_der: tuple[bytes, ...]
+    addresses: tuple[str, ...]
+
+
+class CarrierEvents(Protocol):
+    """What a carrier tells the node. Called on the node's own thread, never re-entrantly."""
+
+    def connected(self, peer: bytes, carrier: str, address: str) -> None: ...
+
+    def heard(self, peer: bytes, carrier: str, envelope: bytes) -> None: ...
+
+    def lost(self, peer: bytes, carrier: str, cause: str) -> None: ...
+
+    def failed(self, peer: bytes, carrier: str, address: str, cause: str) -> None: ...
+
+
+class Carrier(Protocol):
+    """Moves envelopes between stations: bytes in, bytes out, nothing else."""
+
+    name: str
+
+    def set_peers(self, peers: Iterable[Endpoint]) -> None:
+        """Replace the set of peers; sessions with peers no longer listed are closed."""
+
+    def send(self, peer: bytes, envelope: bytes) -> bool:
+        """Hand an envelope to a live session. False: no session, or its buffer is full."""
