@@ -1,0 +1,262 @@
+"""The Merkle tree of a log (RFC 6962 section 2.1, the same tree as in RFC 9162 section 2.1).
+
+The tree is over leaf hashes: a log keeps its statements elsewhere and appends the hash of each one.
+``Tree`` keeps, for each level, the hashes of all complete subtrees of that height. From these the
+root of any past size and any proof cost a number of hashes that grows with the logarithm of the
+size. The memory is 64 bytes a leaf.
+
+Rules held here:
+
+* The verifiers take integers and bytes, and check their own preconditions: a proof has exactly
+  the length that its sizes demand, so the bytes of a proof are as fixed as its meaning.
+* A size is only as good as its source: an inclusion proof fits several sizes under one root, so the
+  size and the root must come from the same checkpoint.
+* At size zero, where verifiers in the wild differ: the empty tree has the hash of nothing as its
+  root, every tree is consistent with it by an empty proof, and nothing is included in it.
+
+This module does not know what a leaf stands for, nor who vouches for a root.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tieline.core import crypto
+from tieline.core.errors import LocalError, RemoteError
+
+HASH_BYTES: Final = 32
+EMPTY_ROOT: Final = crypto.sha256(b"")
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """The hash of a leaf with this content (RFC 6962 section 2.1)."""
+    return crypto.sha256(b"\x00" + data)
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """The hash of a node over the hashes of its two halves (RFC 6962 section 2.1)."""
+    return crypto.sha256(b"\x01" + left + right)
+
+
+class Tree:
+    """An append-only tree over leaf hashes, with the proofs of every size it ever had."""
+
+    __slots__ = ("_levels", "_size")
+
+    def __init__(self) -> None:
+        self._size = 0
+        # _levels[k] holds the hashes of the complete subtrees of 2^k leaves, from the left.
+        self._levels: list[bytearray] = [bytearray()]
+
+    @property
+    def size(self) -> int:
+        """The number of leaves."""
+        return self._size
+
+    def append(self, leaf: bytes) -> None:
+        """Add one leaf by its hash of 32 bytes, or raise ``LocalError`` (``tree.leaf``)."""
+        if len(leaf) != HASH_BYTES:
+            raise LocalError("tree.leaf", f"a leaf hash has 32 bytes, not {len(leaf)}; hash it")
+        self._size += 1
+        level, rest, hashed = 0, self._size, leaf
+        self._levels[0] += leaf
+        while not rest & 1:  # this leaf completed a subtree of the next height
+            below = self._levels[level]
+            hashed = node_hash(bytes(below[-2 * HASH_BYTES : -HASH_BYTES]), hashed)
+            rest >>= 1
+            level += 1
+            if level == len(self._levels):
+                self._levels.append(bytearray())
+            self._levels[level] += hashed
+
+    def extend(self, leaf_hashes: bytes) -> None:
+        """Add many leaves by their hashes, one after the other in ``leaf_hashes``.
+
+        Raises ``LocalError`` (``tree.leaf``) unless its length is a multiple of 32; nothing is
+        added then.
+        """
+        if len(leaf_hashes) % HASH_BYTES:
+            raise LocalError(
+                "tree.leaf", f"leaf hashes have 32 bytes each, but {len(leaf_hashes)} came; check"
+            )
+        self._size += len(leaf_hashes) // HASH_BYTES
+        self._levels[0] += leaf_hashes
+        level = 0
+        while len(self._levels[level]) >= 2 * HASH_BYTES:
+            if level + 1 == len(self._levels):
+                self._levels.append(bytearray())
+            below, above = self._levels[level], self._levels[level + 1]
+            whole = len(below) // (2 * HASH_BYTES) * (2 * HASH_BYTES)
+            for at in range(2 * len(above), whole, 2 * HASH_BYTES):
+                above += crypto.sha256(b"\x01" + below[at : at + 2 * HASH_BYTES])
+            level += 1
+
+    def leaf(self, index: int) -> bytes:
+        """The hash of one leaf. Raises ``LocalError`` (``tree.range``) beyond the last one."""
+        if not 0 <= index < self._size:
+            raise _out_of_range(f"there is no leaf {index} in a tree of {self._size} leaves")
+        return self._node(0, index)
+
+    def root(self, size: int | None = None) -> bytes:
+        """The root at ``size`` leaves, or at the present size.
+
+        Raises ``LocalError`` (``tree.range``) for a size the tree has not reached.
+        """
+        size = self._check_size(self._size if size is None else size)
+        return self._span(0, size) if size else EMPTY_ROOT
+
+    def inclusion(self, index: int, size: int) -> tuple[bytes, ...]:
+        """The proof that leaf ``index`` stands in the tree of ``size`` (RFC 6962 section 2.1.1).
+
+        Raises ``LocalError`` (``tree.range``) unless index < size <= the present size.
+        """
+        if not 0 <= index < self._check_size(size):
+            raise _out_of_range(f"there is no leaf {index} in a tree of {size} leaves")
+        return self._path(0, index, size)
+
+    def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        """The proof that the tree of ``new`` extends the tree of ``old`` (RFC 6962 section 2.1.2).
+
+        Raises ``LocalError`` (``tree.range``) unless old <= new <= the present size.
+        """
+        if not 0 <= old <= self._check_size(new):
+            raise _out_of_range(f"a tree of {new} leaves cannot extend one of {old}")
+        if old in (0, new):
+            return ()
+        # The last complete subtree of the old tree is the first node that both trees share.
+        level = _trailing_zeros(old)
+        index = (old >> level) - 1
+        path = self._path(level, index, new)
+        return path if index == 0 else (self._node(level, index), *path)
+
+    def _check_size(self, size: int) -> int:
+        if not 0 <= size <= self._size:
+            raise _out_of_range(f"the tree has {self._size} leaves and never had {size}")
+        return size
+
+    def _node(self, level: int, index: int) -> bytes:
+        at = index * HASH_BYTES
+        return bytes(self._levels[level][at : at + HASH_BYTES])
+
+    def _path(self, level: int, index: int, size: int) -> tuple[bytes, ...]:
+        """The siblings on the way from a complete subtree up to the root of ``size``."""
+        out: list[bytes] = []
+        while 1 << level < size:
+            start = (index ^ 1) << level
+            if start < size:  # else this node is alone at its height and rises as it is
+                out.append(self._span(start, min(start + (1 << level), size)))
+            index >>= 1
+            level += 1
+        return tuple(out)
+
+    def _span(self, start: int, end: int) -> bytes:
+        """The hash over leaves start to end, where start is aligned to the span's height.
+
+        The span falls into complete subtrees by the bits of its length; they are joined from the
+        right, as the recursion of RFC 6962 does.
+        """
+        length = end - start
+        out = b""
+        while length:
+            low = _trailing_zeros(length)
+            length -= 1 << low
+            node = self._node(low, (start + length) >> low)
+            out = node_hash(node, out) if out else node
+        return out
+
+
+def verify_inclusion(
+    index: int, size: int, leaf: bytes, proof: tuple[bytes, ...], root: bytes
+) -> None:
+    """Check that the leaf hash ``leaf`` stands at ``index`` in the tree of ``size`` with ``root``.
+
+    RFC 9162 section 2.1.3.2. Raises ``RemoteError``: ``proof.range`` unless 0 <= index < size;
+    ``proof.shape`` for a proof of the wrong length or a hash that is not 32 bytes; ``proof.root``
+    when the proof leads to another root.
+    """
+    if not 0 <= index < size:
+        raise _refusal("range", f"names leaf {index} of a tree of {size} leaves")
+    inner, border = _path_shape(index, size)
+    _check_shape(proof, inner + border, leaf, root)
+    if _climb(index, inner, leaf, proof) != root:
+        raise _refusal("root", f"does not lead from leaf {index} to the root of {size} leaves")
+
+
+def verify_consistency(
+    old: int, new: int, old_root: bytes, new_root: bytes, proof: tuple[bytes, ...]
+) -> None:
+    """Check that the tree of ``new`` with ``new_root`` extends that of ``old`` with ``old_root``.
+
+    RFC 9162 section 2.1.4.2, with the empty tree as the module says. Raises ``RemoteError``:
+    ``proof.range`` unless 0 <= old <= new; ``proof.shape`` for a proof of the wrong length or a
+    hash that is not 32 bytes; ``proof.root`` when the proof leads to another root.
+    """
+    if not 0 <= old <= new:
+        raise _refusal("range", f"claims that a tree of {new} leaves extends one of {old}")
+    if old in (0, new):
+        _check_shape(proof, 0, old_root, new_root)
+        if (old == 0 and old_root != EMPTY_ROOT) or (old == new and old_root != new_root):
+            raise _refusal("root", f"compares two different roots of {old} leaves")
+        return
+    level = _trailing_zeros(old)
+    index = (old >> level) - 1
+    inner, border = _path_shape(index, ((new - 1) >> level) + 1)
+    if index == 0:  # the old tree is one complete subtree: its root is the first node itself
+        _check_shape(proof, inner + border, old_root, new_root)
+        seed, path = old_root, proof
+    else:
+        _check_shape(proof, inner + border + 1, old_root, new_root)
+        seed, path = proof[0], proof[1:]
+    if _climb_left(index, inner, seed, path) != old_root:
+        raise _refusal("root", f"does not lead to the root of {old} leaves")
+    if _climb(index, inner, seed, path) != new_root:
+        raise _refusal("root", f"does not lead to the root of {new} leaves")
+
+
+def _path_shape(index: int, size: int) -> tuple[int, int]:
+    """How many siblings a path has: inside the last fork with the right edge, and above it.
+
+    Below the fork every height has a sibling. Above it the node lies on the right edge, and only
+    the heights where it is a right child have one.
+    """
+    inner = (index ^ (size - 1)).bit_length()
+    return inner, (index >> inner).bit_count()
+
+
+def _climb(index: int, inner: int, seed: bytes, path: tuple[bytes, ...]) -> bytes:
+    """Join the siblings of a path to its seed, up to the root."""
+    out = seed
+    for height, sibling in enumerate(path):
+        if height < inner and not index >> height & 1:
+            out = node_hash(out, sibling)
+        else:
+            out = node_hash(sibling, out)
+    return out
+
+
+def _climb_left(index: int, inner: int, seed: bytes, path: tuple[bytes, ...]) -> bytes:
+    """As ``_climb``, with only the siblings to the left: the root before the right ones came."""
+    out = seed
+    for height, sibling in enumerate(path):
+        if height >= inner or index >> height & 1:
+            out = node_hash(sibling, out)
+    return out
+
+
+def _check_shape(proof: tuple[bytes, ...], length: int, *ends: bytes) -> None:
+    if len(proof) != length:
+        raise _refusal("shape", f"has {len(proof)} hashes where {length} are needed")
+    if any(len(item) != HASH_BYTES for item in (*ends, *proof)):
+        raise _refusal("shape", "has a hash that is not 32 bytes long")
+
+
+def _trailing_zeros(number: int) -> int:
+    return (number & -number).bit_length() - 1
+
+
+def _refusal(code: str, what: str) -> RemoteError:
+    return RemoteError(f"proof.{code}", f"the proof {what}; ask for it again, or show it as a fork")
+
+
+def _out_of_range(what: str) -> LocalError:
+    return LocalError("tree.range", f"{what}; ask within the present size")
