@@ -10,26 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from tieline.core.journal import Fact
 from tieline.core.terms import Now
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """One durable truth of a station, as the journal keeps it. Opaque to the store.
-
-    ``kind`` is a small integer that the core defines; ``line`` the 16-byte line id or empty;
-    ``body`` the bytes kept exactly as given (for a statement: its signed bytes); ``meta`` what the
-    core wants to remember beside it; ``log`` and ``position`` are set for the statements of a
-    log's main branch and index them (unique together with ``line``).
-    """
-
-    kind: int
-    at_ms: int
-    line: bytes
-    body: bytes
-    meta: bytes = b""
-    log: bytes | None = None
-    position: int | None = None
+__all__ = ["Carrier", "CarrierEvents", "Clock", "Endpoint", "Fact", "Signer", "Store"]
 
 
 class Store(Protocol):

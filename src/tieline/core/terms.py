@@ -60,6 +60,7 @@ class Kind(enum.IntEnum):
     WATCH = 9
     JOINT = 10
     ASSENT = 11
+    UNKNOWN = 255  # never written: how a kind from a newer station is shown
 
 
 class Role(enum.IntEnum):
@@ -96,14 +97,17 @@ class LineState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """One reading of the two clocks.
+    """One reading of the clocks, in ms.
 
-    ``wall_ms`` is what the machine claims the time is and may jump; ``mono_ms`` only ever grows
-    while the process lives, and is what deadlines run on.
+    ``wall_ms`` is what the machine claims the time is, and may jump. ``mono_ms`` only ever grows
+    while the process lives: deadlines run on it. ``real_ms`` is the transport's own monotonic time;
+    it differs from ``mono_ms`` only in an exercise, whose clocks exercise control moves while the
+    network keeps needing real seconds.
     """
 
     wall_ms: int
     mono_ms: int
+    real_ms: int
 
 
 def dtg(time_ms: int) -> str:

@@ -1,0 +1,252 @@
+"""What comes in at the door, and what goes out.
+
+Events are a closed union: everything that can happen to a station. Effects are a closed union:
+everything that a station can want of the world. A step takes one event and returns effects; the
+runtime commits every ``Keep`` of a turn in one transaction before it performs anything else, with
+one exception: ``Sign`` is performed inside the turn, because a signature that has not left the
+machine binds nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tieline.core.charter import SignedCharter
+from tieline.core.errors import TielineError
+from tieline.core.journal import Fact
+from tieline.core.statement import Content
+
+# --------------------------------------------------------------------------------- events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Install:
+    """An officer brings a charter: a new line, or an amendment of one. ``incarnation`` is fresh
+    randomness (8 bytes) for the log that this station opens on a new line."""
+
+    token: int
+    charter: SignedCharter
+    incarnation: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speak:
+    """An officer's act that becomes a statement, at once or after release by a second person.
+
+    ``key`` makes the act idempotent: the same key on the same line again returns the first result.
+    """
+
+    token: int
+    line: bytes
+    content: Content
+    officer: str
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A second officer releases a waiting draft."""
+
+    token: int
+    line: bytes
+    draft: int
+    officer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discard:
+    """An officer withdraws a waiting draft; it never becomes a statement."""
+
+    token: int
+    line: bytes
+    draft: int
+    officer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallTest:
+    """An officer starts a line test now, outside the schedule."""
+
+    token: int
+    line: bytes
+    officer: str
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """A carrier brought an envelope. ``peer`` is who the carrier knows it came from."""
+
+    carrier: str
+    peer: bytes
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    carrier: str
+    peer: bytes
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    carrier: str
+    peer: bytes
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    carrier: str
+    peer: bytes
+    address: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOver:
+    """A carrier took the envelope that carried these statements of ours for a peer."""
+
+    line: bytes
+    carrier: str
+    peer: bytes
+    items: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stalled:
+    """No carrier could take an envelope for a peer now; what was on it counts as not sent."""
+
+    line: bytes
+    peer: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A stalled carrier can take more for a peer."""
+
+    peer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ForSpeech:
+    """The signature wanted is for the statement that a line has in hand."""
+
+    line: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ForReceipt:
+    """The signature wanted is a receipt: a cosignature on a log head."""
+
+    line: bytes
+    log: bytes
+    size: int
+    time_s: int
+
+
+SignFor = ForSpeech | ForReceipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    purpose: SignFor
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignFailed:
+    purpose: SignFor
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """The shell reports a trouble of the station itself that an officer must know (disk, clock)."""
+
+    code: str
+    text: str
+    precedence: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """Time has passed; whatever is due is done."""
+
+
+Act = Install | Speak | Release | Discard | CallTest
+Event = (
+    Act
+    | Arrived
+    | Connected
+    | Lost
+    | Failed
+    | HandedOver
+    | Stalled
+    | Ready
+    | Signed
+    | SignFailed
+    | Trouble
+    | Tick
+)
+
+# -------------------------------------------------------------------------------- effects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The result of an act: the statement it became, or the draft that waits and for whom."""
+
+    line: bytes
+    item: bytes = b""
+    draft: int = 0
+    waits_for: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sign:
+    """Sign ``message`` with the statement key, or for a receipt with the cosigning key."""
+
+    purpose: SignFor
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transmit:
+    """Hand an envelope to a carrier for a peer. ``items`` are the digests of our own statements on
+    it whose hand-over is to be reported."""
+
+    line: bytes
+    peer: bytes
+    envelope: bytes
+    items: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The answer to an act, given after the turn is durable."""
+
+    token: int
+    result: Done | TielineError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeersChanged:
+    """A charter came into force: the carriers' pins and addresses must follow."""
+
+
+Effect = Keep | Sign | Transmit | Reply | PeersChanged
+
+
+@dataclass(frozen=True, slots=True)
+class Wakeup:
+    """When the station wants its next tick: on the deadline clock, and on the transport's."""
+
+    mono_ms: int | None
+    real_ms: int | None

@@ -1,0 +1,449 @@
+"""The exchange with peers on one line: what arrives, what is owed, what is told.
+
+Everything from a peer is judged here before it changes anything, and every refusal is a value that
+is kept and shown, never an exception that leaves a half-done turn. A receipt is asked for once per
+log and turn, however many statements came; it leaves only after the turn is durable, because the
+runtime performs transmissions after the commit.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tieline.core import statement as statements
+from tieline.core import sync
+from tieline.core.checkpoint import Receipt, body, cosign_message, origin, verify_receipt
+from tieline.core.charter import SignedCharter, parse_signed_charter
+from tieline.core.errors import RemoteError
+from tieline.core.events import ForReceipt
+from tieline.core.journal import Alarm, FactKind, Origin, Refusal
+from tieline.core.line import Line
+from tieline.core.record import Admitted, Duplicate, Forked, Held, Item, Log, Refused
+from tieline.core.statement import Statement
+from tieline.core.sync import CharterOffer, Have, Pace, Peer, Push, Receipts
+from tieline.core.terms import Precedence
+from tieline.core.turn import Turn
+
+REFUSAL_REPEAT_MS: Final = 60_000
+MAX_REFUSALS_NOTED: Final = 1_024
+
+
+class Exchange:
+    """Sync and receipts of one line. ``pace`` is the transport's rhythm."""
+
+    def __init__(self, line: Line, pace: Pace) -> None:
+        self.line = line
+        self.pace = pace
+        self._refusals: dict[tuple[bytes, str], int] = {}
+        self._unproven: dict[tuple[bytes, bytes], Receipt] = {}
+
+    # --------------------------------------------------------------------------- sessions
+
+    def connected(self, peer_id: bytes, turn: Turn) -> None:
+        """A session is open: say all we hold, and forget what an earlier one may have carried."""
+        peer = self.line.peers[peer_id]
+        peer.forget_session()
+        self._tell_have(peer, turn, full=True)
+        self._tell_receipts(peer, turn)
+
+    def disconnected(self, peer_id: bytes) -> None:
+        self.line.peers[peer_id].forget_session()
+
+    def stalled(self, peer_id: bytes) -> None:
+        """Nothing took the last envelope: what is not confirmed is sent again when it can be."""
+        peer = self.line.peers[peer_id]
+        peer.sent.clear()
+        peer.announced.clear()
+        peer.told.clear()
+        peer.stalled = True
+
+    def ready(self, peer_id: bytes, turn: Turn) -> None:
+        peer = self.line.peers[peer_id]
+        if peer.stalled:
+            peer.stalled = False
+            self.feed(peer_id, turn)
+
+    # --------------------------------------------------------------------------- arrivals
+
+    def arrived(
+        self, peer_id: bytes, carrier: str, envelope: sync.Envelope, turn: Turn
+    ) -> None:
+        """Take one envelope from a peer station of this line."""
+        peer = self.line.peers[peer_id]
+        match envelope:
+            case Have():
+                sync.note_have(self.line.record, peer, envelope)
+                self._offer_charter(peer, turn)
+                self.feed(peer_id, turn)
+                peer.fresh = False
+            case Push(statements=raws):
+                for raw in raws:
+                    self._take(raw, carrier, peer_id, turn)
+                self._ask_receipts(turn)
+            case Receipts(receipts=receipts):
+                for receipt in receipts:
+                    self._take_receipt(receipt, carrier, peer_id, turn)
+                self.feed(peer_id, turn)
+            case CharterOffer(charter=data):
+                self._take_charter(data, carrier, peer_id, turn)
+
+    def refuse(self, refusal: Refusal, turn: Turn) -> None:
+        """Put a refusal on the journal; the same one from the same peer once a minute at most."""
+        key = (refusal.peer, refusal.code)
+        now = turn.now.real_ms
+        last = self._refusals.get(key)
+        if last is not None and now - last < REFUSAL_REPEAT_MS:
+            return
+        if len(self._refusals) >= MAX_REFUSALS_NOTED:
+            self._refusals.clear()
+        self._refusals[key] = now
+        turn.keep_refusal(self.line.id, refusal)
+
+    def _take(self, raw: bytes, carrier: str, peer_id: bytes, turn: Turn) -> None:
+        try:
+            parsed = statements.parse(self.line.realm, raw)
+        except RemoteError as error:
+            self.refuse(
+                Refusal(code=error.code, text=error.message, carrier=carrier, peer=peer_id), turn
+            )
+            return
+        queue = [parsed]
+        while queue:
+            queue.extend(self._judge(queue.pop(0), carrier, peer_id, turn))
+
+    def _judge(
+        self, parsed: Statement, carrier: str, peer_id: bytes, turn: Turn
+    ) -> list[Statement]:
+        """Judge one statement; returns held ones that it has set free."""
+        line = self.line
+        came = Origin(carrier=carrier, peer=peer_id)
+        match line.record.judge(parsed, line, turn.now.wall_ms):
+            case Admitted(item):
+                turn.keep_statement(parsed, came, second_story=False)
+                line.apply_item(item, came, turn.now)
+                self._grew(item, turn)
+                return line.record.released(parsed.log, parsed.place.position + 1)
+            case Held() as need:
+                if not line.record.hold(parsed, need):
+                    line.record.drop_held()
+                    self.refuse(
+                        Refusal(
+                            code="record.held_full",
+                            text="too much has come ahead of what it builds on; it is dropped"
+                            " here and will be sent again",
+                            carrier=carrier,
+                            peer=peer_id,
+                        ),
+                        turn,
+                    )
+            case Forked(item, proof):
+                turn.keep_statement(parsed, came, second_story=True)
+                line.apply_item(item, came, turn.now)
+                if proof is not None:
+                    self._raise_fork(proof, turn)
+                for peer in line.peers.values():
+                    peer.extra.extend(sync.evidence(line.record.logs[parsed.log]))
+                    peer.diverged.add(parsed.log)
+                    self.feed(peer.station, turn)
+                return line.record.released(parsed.log, parsed.place.position + 1)
+            case Refused(code, text):
+                self.refuse(Refusal(code=code, text=text, carrier=carrier, peer=peer_id), turn)
+            case Duplicate():
+                pass
+        return []
+
+    def _raise_fork(self, proof: tuple[Statement, Statement], turn: Turn) -> None:
+        line = self.line
+        place = proof[0].place
+        party = line.party_of(place.station)
+        alarm = Alarm(
+            code="record.two_stories",
+            precedence=Precedence.FLASH,
+            text=f"{party} has signed two different statements under number {place.position} of"
+            f" one log ({proof[0].digest.hex()[:12]} and {proof[1].digest.hex()[:12]});"
+            " both are kept, and together they prove it",
+            item=proof[0].digest,
+            party=party,
+        )
+        if alarm.cause not in line.alarms:
+            line.alarms[alarm.cause] = alarm
+            turn.keep_alarm(line.id, alarm)
+
+    def _grew(self, item: Item, turn: Turn) -> None:
+        """A log of another station grew: a receipt is owed, and a relay after the grace."""
+        line = self.line
+        log = line.record.logs[item.statement.log]
+        line.advanced.add(log.id)
+        line.relay_queue.append((turn.now.real_ms + self.pace.relay_ms, log.id, log.size))
+        if log.forks:
+            for peer in line.peers.values():
+                peer.extra.append(item.statement)
+
+    # --------------------------------------------------------------------------- receipts
+
+    def _ask_receipts(self, turn: Turn) -> None:
+        line = self.line
+        for name in sorted(line.advanced):
+            log = line.record.logs[name]
+            if not log.forks and line.cosign_key(line.own) is not None:
+                time_s = turn.now.wall_ms // 1000
+                message = cosign_message(time_s, _note_body(line, log, log.size))
+                turn.sign(ForReceipt(line.id, name, log.size, time_s), message)
+        line.advanced.clear()
+
+    def cosigned(self, purpose: ForReceipt, signature: bytes, turn: Turn) -> None:
+        """Our receipt is signed: keep it, give it to the author now and to the others in time."""
+        line = self.line
+        receipt = Receipt(
+            log=purpose.log,
+            size=purpose.size,
+            cosigner=line.own,
+            time_s=purpose.time_s,
+            signature=signature,
+        )
+        if line.apply_receipt(receipt, turn.now) is None:
+            return
+        turn.keep(FactKind.RECEIPT, line.id, receipt.encode())
+        author = line.record.logs[purpose.log].station
+        party = line.party_of(author)
+        for station, peer in line.peers.items():
+            if line.party_of(station) == party and line.links[station].sessions:
+                self._send_receipts(peer, (receipt,), turn)
+        self._gossip_soon(receipt, turn)
+
+    def _take_receipt(self, receipt: Receipt, carrier: str, peer_id: bytes, turn: Turn) -> None:
+        line = self.line
+        if receipt.size <= line.ladder.covered(receipt.log, receipt.cosigner):
+            return
+        log = line.record.logs.get(receipt.log)
+        if log is None or receipt.size > log.size:
+            # Not provable yet. Keep the newest per pair; it is tried again when the log has grown.
+            if line.party_of(receipt.cosigner):
+                self._unproven[(receipt.log, receipt.cosigner)] = receipt
+            return
+        key = line.cosign_key(receipt.cosigner)
+        root = log.tree.root(receipt.size)
+        if key is None or not verify_receipt(receipt, _origin(line, log), root, key):
+            if log.forks:
+                return  # a receipt for the other story: it proves nothing about ours
+            self.refuse(
+                Refusal(
+                    code="receipt.forged",
+                    text=f"a receipt in the name of station {receipt.cosigner.hex()} does not"
+                    " verify; it is not counted",
+                    carrier=carrier,
+                    peer=peer_id,
+                ),
+                turn,
+            )
+            return
+        if line.apply_receipt(receipt, turn.now) is None:
+            return
+        turn.keep(FactKind.RECEIPT, line.id, receipt.encode())
+        self._gossip_soon(receipt, turn)
+
+    def retry_receipts(self, turn: Turn) -> None:
+        """Try receipts again that came before the statements they cover."""
+        waiting = list(self._unproven.values())
+        self._unproven.clear()
+        for receipt in waiting:
+            self._take_receipt(receipt, "", receipt.cosigner, turn)
+
+    def _gossip_soon(self, receipt: Receipt, turn: Turn) -> None:
+        line = self.line
+        line.gossip[(receipt.log, receipt.cosigner)] = receipt
+        if line.gossip_at is None:
+            line.gossip_at = turn.now.real_ms + self.pace.gossip_ms
+
+    def _send_receipts(self, peer: Peer, receipts: tuple[Receipt, ...], turn: Turn) -> None:
+        for receipt in receipts:
+            peer.told[(receipt.log, receipt.cosigner)] = receipt.size
+        for start in range(0, len(receipts), sync.MAX_RECEIPTS):
+            part = Receipts(self.line.id, receipts[start : start + sync.MAX_RECEIPTS])
+            turn.transmit(self.line.id, peer.station, sync.pack(part))
+
+    def _tell_receipts(self, peer: Peer, turn: Turn) -> None:
+        news = tuple(
+            receipt
+            for receipt in self.line.ladder.latest_receipts()
+            if peer.told.get((receipt.log, receipt.cosigner), 0) < receipt.size
+            and receipt.cosigner != peer.station
+        )
+        if news:
+            self._send_receipts(peer, news, turn)
+
+    # ---------------------------------------------------------------------------- charter
+
+    def _offer_charter(self, peer: Peer, turn: Turn) -> None:
+        line = self.line
+        for version in range(peer.charter + 1, line.latest() + 1):
+            signed = line.charters.get(version)
+            if signed is not None:
+                offer = CharterOffer(line.id, signed.encode())
+                turn.transmit(line.id, peer.station, sync.pack(offer))
+        peer.charter = max(peer.charter, line.latest())
+
+    def _take_charter(self, data: bytes, carrier: str, peer_id: bytes, turn: Turn) -> None:
+        try:
+            signed = parse_signed_charter(data)
+            self.amend(signed, turn)
+        except RemoteError as error:
+            self.refuse(
+                Refusal(code=error.code, text=error.message, carrier=carrier, peer=peer_id), turn
+            )
+
+    def amend(self, signed: SignedCharter, turn: Turn) -> bool:
+        """Bring the next complete version into force. False when it is one that we have.
+
+        Raises ``RemoteError`` when it does not follow from the version in force.
+        """
+        line = self.line
+        held = line.charters.get(signed.charter.version)
+        if held is not None and held.charter.hash == signed.charter.hash:
+            return False
+        check_amendment(line, signed)
+        turn.keep(FactKind.CHARTER, line.id, signed.encode())
+        line.use_charter(signed)
+        turn.peers_changed()
+        for parsed in line.record.released(b"", signed.charter.version):
+            self._take(parsed.raw, "", parsed.place.station, turn)
+        self._ask_receipts(turn)
+        for station, peer in line.peers.items():
+            if line.links[station].sessions:
+                self._offer_charter(peer, turn)
+        return True
+
+    # ----------------------------------------------------------------------------- telling
+
+    def feed(self, peer_id: bytes, turn: Turn) -> None:
+        """Push what a connected peer lacks, as far as its window allows."""
+        line = self.line
+        peer = line.peers[peer_id]
+        if not line.links[peer_id].sessions:
+            return
+        while True:
+            batch = sync.lacking(line.record, peer, line.own, line.relayable)
+            if not batch:
+                break
+            mine = tuple(
+                parsed.digest
+                for parsed in batch
+                if parsed.place.station == line.own and parsed.content.wants
+            )
+            push = Push(line.id, tuple(parsed.raw for parsed in batch))
+            turn.transmit(line.id, peer_id, sync.pack(push), mine)
+        if peer.outstanding() and peer.retry_at is None:
+            peer.retry_ms = peer.retry_ms or self.pace.retry_ms
+            peer.retry_at = turn.now.real_ms + peer.retry_ms
+            peer.retry_mark = peer.confirmed()
+
+    def feed_all(self, turn: Turn) -> None:
+        """Our own log grew, or something became relayable: every connected peer is fed."""
+        for station in self.line.peers:
+            self.feed(station, turn)
+
+    def _tell_have(self, peer: Peer, turn: Turn, *, full: bool) -> None:
+        line = self.line
+        if full:
+            peer.announced.clear()
+        heads = sync.heads(line.record, peer)
+        if heads or full:
+            have = Have(line.id, line.latest(), full, heads)
+            turn.transmit(line.id, peer.station, sync.pack(have))
+
+    # ------------------------------------------------------------------------------- time
+
+    def tick(self, turn: Turn) -> None:
+        """Whatever the transport's clock has made due: relays, gossip, retries, beacons."""
+        line = self.line
+        now = turn.now.real_ms
+        relayed = False
+        while line.relay_queue and line.relay_queue[0][0] <= now:
+            _, log, size = line.relay_queue.popleft()
+            line.relayable[log] = max(size, line.relayable.get(log, 0))
+            relayed = True
+        open_peers = [p for p in line.peers.values() if line.links[p.station].sessions]
+        if line.gossip_at is not None and line.gossip_at <= now:
+            self._do_gossip(open_peers, turn)
+        if line.beacon_at is None or line.beacon_at <= now:
+            line.beacon_at = now + self.pace.beacon_ms
+            for peer in open_peers:
+                self._tell_have(peer, turn, full=True)
+        for peer in open_peers:
+            if peer.retry_at is not None and peer.retry_at <= now:
+                self._retry(peer, turn)
+            elif relayed:
+                self.feed(peer.station, turn)
+
+    def _do_gossip(self, open_peers: list[Peer], turn: Turn) -> None:
+        line = self.line
+        line.gossip_at = None
+        receipts = [line.gossip[key] for key in sorted(line.gossip)]
+        line.gossip.clear()
+        self.retry_receipts(turn)
+        for peer in open_peers:
+            news = tuple(
+                receipt
+                for receipt in receipts
+                if peer.told.get((receipt.log, receipt.cosigner), 0) < receipt.size
+                and receipt.cosigner != peer.station
+            )
+            if news:
+                self._send_receipts(peer, news, turn)
+            self._tell_have(peer, turn, full=False)
+
+    def _retry(self, peer: Peer, turn: Turn) -> None:
+        """No progress for a while: what was pushed may be gone, so push it again, more slowly."""
+        peer.retry_at = None
+        if peer.confirmed() != peer.retry_mark:
+            peer.retry_ms = 0  # it moves: no reason to send anything twice
+        elif peer.outstanding():
+            peer.sent.clear()
+            peer.retry_ms = min(2 * peer.retry_ms, self.pace.retry_max_ms)
+            self._tell_have(peer, turn, full=True)
+        else:
+            peer.retry_ms = 0
+        self.feed(peer.station, turn)
+
+    def wakeup(self) -> int | None:
+        """When the transport's clock next makes something due, in ``real_ms``."""
+        line = self.line
+        times = [line.relay_queue[0][0]] if line.relay_queue else []
+        times.extend(t for t in (line.gossip_at, line.beacon_at) if t is not None)
+        times.extend(
+            peer.retry_at
+            for peer in line.peers.values()
+            if peer.retry_at is not None and line.links[peer.station].sessions
+        )
+        return min(times, default=None)
+
+
+def check_amendment(line: Line, signed: SignedCharter) -> None:
+    """Whether a charter is the complete next version of the one in force.
+
+    Raises ``RemoteError`` (``charter.incomplete``, ``charter.sequence``).
+    """
+    current = line.charter
+    new = signed.charter
+    if new.line != line.id or new.version != current.version + 1 or new.previous != current.hash:
+        raise RemoteError(
+            "charter.sequence",
+            f"charter version {new.version} does not follow from version {current.version}, which"
+            " is in force here; ask for the versions in between",
+        )
+    needed = {party.code for party in current.parties} | {party.code for party in new.parties}
+    missing = sorted(needed - {code for code, _ in signed.signatures})
+    if missing:
+        raise RemoteError(
+            "charter.incomplete",
+            f"charter version {new.version} lacks the signature of {', '.join(missing)};"
+            " it is not in force before every party has signed",
+        )
+
+
+def _origin(line: Line, log: Log) -> str:
+    return origin(line.id, log.station, log.incarnation)
+
+
+def _note_body(line: Line, log: Log, size: int) -> bytes:
+    return body(_origin(line, log), size, log.tree.root(size))

@@ -1,0 +1,210 @@
+"""The journal's facts: what a station must still know after the lights went out.
+
+A fact is one durable truth. The station's whole state is a fold over its facts in order; nothing is
+shown to an officer or promised to a peer that these do not carry. The store keeps facts without
+understanding them; the bodies and metas below are CBOR maps, except where the bytes themselves are
+the thing (a statement, a charter).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from tieline.core import encode
+from tieline.core.encode import Fields, Value
+from tieline.core.terms import Precedence, Rung
+
+
+class FactKind(IntEnum):
+    """What a fact is about. The numbers are part of the store's format."""
+
+    CHARTER = 1
+    STATEMENT = 2
+    SECOND_STORY = 3
+    RECEIPT = 4
+    DRAFT = 5
+    SETTLED = 6
+    HANDED_OVER = 7
+    ATTEMPT = 8
+    ALARM = 9
+    STATE = 10
+    REFUSED = 11
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One durable truth of a station, as the journal keeps it. Opaque to the store.
+
+    ``kind`` is a ``FactKind``; ``at_ms`` this station's wall clock; ``line`` the 16-byte line id or
+    empty; ``body`` the bytes kept exactly as given (for a statement: its signed bytes); ``meta``
+    what is remembered beside it; ``log`` and ``position`` are set for the statements of a log's
+    main branch and index them (unique together with ``line``).
+    """
+
+    kind: int
+    at_ms: int
+    line: bytes
+    body: bytes
+    meta: bytes = b""
+    log: bytes | None = None
+    position: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """How a statement came to be here: by a carrier from a peer, or by our own officer's act."""
+
+    carrier: str = ""
+    peer: bytes = b""
+    key: str = ""
+    officer: str = ""
+    draft: int = 0
+    releaser: str = ""
+
+    def encode(self) -> bytes:
+        return _pack({1: self.carrier, 2: self.peer, 3: self.key, 4: self.officer,
+                      5: self.draft, 6: self.releaser})  # fmt: skip
+
+    @staticmethod
+    def decode(data: bytes) -> Origin:
+        fields = Fields(encode.loads(data) if data else {}, "journal origin")
+        return Origin(
+            carrier=fields.opt_text(1, max_len=64) or "",
+            peer=fields.opt_bytes(2) or b"",
+            key=fields.opt_text(3, max_len=64) or "",
+            officer=fields.opt_text(4, max_len=80) or "",
+            draft=fields.opt_uint(5, max=2**48) or 0,
+            releaser=fields.opt_text(6, max_len=80) or "",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """Something an officer must know now. One alarm per cause: ``cause`` names it for ever."""
+
+    code: str
+    precedence: Precedence
+    text: str
+    item: bytes = b""
+    party: str = ""
+    rung: Rung | None = None
+
+    @property
+    def cause(self) -> tuple[str, bytes, str, int]:
+        return (self.code, self.item, self.party, self.rung or 0)
+
+    def encode(self) -> bytes:
+        return _pack({1: self.code, 2: int(self.precedence) + 1, 3: self.text, 4: self.item,
+                      5: self.party, 6: int(self.rung or 0)})  # fmt: skip
+
+    @staticmethod
+    def decode(data: bytes) -> Alarm:
+        fields = Fields(encode.loads(data), "journal alarm")
+        rung = fields.opt_uint(6, max=9)
+        return Alarm(
+            code=fields.text(1, max_len=64),
+            precedence=Precedence(fields.uint(2, max=4) - 1),
+            text=fields.text(3, max_len=2000),
+            item=fields.opt_bytes(4) or b"",
+            party=fields.opt_text(5, max_len=12) or "",
+            rung=Rung(rung) if rung else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One change in the fortune of a carrier towards a peer."""
+
+    station: bytes
+    carrier: str
+    address: str
+    outcome: str  # "connected", "lost" or "failed"
+    cause: str = ""
+
+    def encode(self) -> bytes:
+        return _pack({1: self.station, 2: self.carrier, 3: self.address, 4: self.outcome,
+                      5: self.cause})  # fmt: skip
+
+    @staticmethod
+    def decode(data: bytes) -> Attempt:
+        fields = Fields(encode.loads(data), "journal attempt")
+        return Attempt(
+            station=fields.bytes(1),
+            carrier=fields.text(2, max_len=64),
+            address=fields.opt_text(3, max_len=300) or "",
+            outcome=fields.text(4, max_len=32),
+            cause=fields.opt_text(5, max_len=2000) or "",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChange:
+    """The line to one station is now in this state, for this cause."""
+
+    station: bytes
+    state: str
+    cause: str
+    since_ms: int
+
+    def encode(self) -> bytes:
+        return _pack({1: self.station, 2: self.state, 3: self.cause, 4: self.since_ms})
+
+    @staticmethod
+    def decode(data: bytes) -> StateChange:
+        fields = Fields(encode.loads(data), "journal state")
+        return StateChange(
+            station=fields.bytes(1),
+            state=fields.text(2, max_len=32),
+            cause=fields.opt_text(3, max_len=2000) or "",
+            since_ms=fields.opt_uint(4, max=2**60) or 0,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Something from outside was not accepted."""
+
+    code: str
+    text: str
+    carrier: str = ""
+    peer: bytes = b""
+
+    def encode(self) -> bytes:
+        return _pack({1: self.code, 2: self.text, 3: self.carrier, 4: self.peer})
+
+    @staticmethod
+    def decode(data: bytes) -> Refusal:
+        fields = Fields(encode.loads(data), "journal refusal")
+        return Refusal(
+            code=fields.text(1, max_len=64),
+            text=fields.text(2, max_len=2000),
+            carrier=fields.opt_text(3, max_len=64) or "",
+            peer=fields.opt_bytes(4) or b"",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """A carrier took these statements for a peer station."""
+
+    station: bytes
+    carrier: str
+    items: tuple[bytes, ...]
+
+    def encode(self) -> bytes:
+        return encode.dumps({1: self.station, 2: self.carrier, 3: self.items})
+
+    @staticmethod
+    def decode(data: bytes) -> Handed:
+        fields = Fields(encode.loads(data), "journal hand-over")
+        return Handed(
+            station=fields.bytes(1),
+            carrier=fields.text(2, max_len=64),
+            items=tuple(item for item in fields.array(3) if isinstance(item, bytes)),
+        )
+
+
+def _pack(values: dict[int, Value]) -> bytes:
+    """Empty values are left out: the readers above give them back."""
+    return encode.dumps({key: value for key, value in values.items() if value})

@@ -1,0 +1,213 @@
+"""The receipt ladder and its clocks, for one line.
+
+Five rungs, five clocks: handed over, received, acknowledged, read back, passed on. ``received`` is
+a peer station's cosignature on a log head that covers the statement, so it is not kept per
+statement but found from the receipts on its log. The three human rungs are statements themselves.
+
+Rules held here:
+
+* A clock runs on the monotonic time of this process; a wall clock that jumps neither meets nor
+  misses a deadline. Across a restart the wall clock says how long we were away.
+* Each rung's clock starts where it can start: hand-over and receipt at release, acknowledgement at
+  receipt (ours, for what we must acknowledge), read-back and pass-on at acknowledgement.
+* A missed deadline is reported once for each (item, party, rung), for ever.
+
+The ladder draws no conclusions: what a missed rung means is for the line.
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from tieline.core.charter import Charter
+from tieline.core.checkpoint import Receipt
+from tieline.core.record import Item
+from tieline.core.statement import Statement, wanted_rungs
+from tieline.core.terms import Kind, Now, Rung
+
+# Which human rung a statement of a kind puts its author's party on.
+RUNG_OF_KIND = {
+    Kind.ACKNOWLEDGE: Rung.ACKNOWLEDGED,
+    Kind.READ_BACK: Rung.READ_BACK,
+    Kind.PASS_ON: Rung.PASSED_ON,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """When a party reached a rung, by its own account, and through which statement."""
+
+    at_ms: int
+    by: bytes
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A deadline that has passed: ``party`` owes ``rung`` of ``item``, since ``due_ms`` (wall)."""
+
+    item: Item
+    party: str
+    rung: Rung
+    due_ms: int
+
+
+@dataclass(slots=True)
+class _Cover:
+    """The receipts of one station for one log, ascending in size."""
+
+    sizes: list[int] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+
+
+class Ladder:
+    """Rungs and deadlines of everything on one line."""
+
+    def __init__(self, own_party: str) -> None:
+        self.own_party = own_party
+        self.marks: dict[bytes, dict[str, dict[Rung, Mark]]] = {}
+        self.handed: dict[bytes, dict[bytes, int]] = {}
+        self.overdue: dict[bytes, set[tuple[str, Rung]]] = {}
+        self._covers: dict[tuple[bytes, bytes], _Cover] = {}
+        self._heap: list[tuple[int, int, bytes, str, Rung, int]] = []
+        self._serial = 0
+
+    # -------------------------------------------------------------------------- receipts
+
+    def covered(self, log: bytes, station: bytes) -> int:
+        """How many statements of a log a station has signed for."""
+        cover = self._covers.get((log, station))
+        return cover.sizes[-1] if cover else 0
+
+    def note_receipt(self, receipt: Receipt) -> int:
+        """Keep a receipt; returns the size its maker had covered before, -1 when it is no news."""
+        cover = self._covers.setdefault((receipt.log, receipt.cosigner), _Cover())
+        before = cover.sizes[-1] if cover.sizes else 0
+        if receipt.size <= before:
+            return -1
+        cover.sizes.append(receipt.size)
+        cover.receipts.append(receipt)
+        return before
+
+    def receipt_for(self, statement: Statement, station: bytes) -> Receipt | None:
+        """The earliest receipt of a station that covers a statement."""
+        cover = self._covers.get((statement.log, station))
+        if cover is None:
+            return None
+        index = bisect_right(cover.sizes, statement.place.position)
+        return cover.receipts[index] if index < len(cover.receipts) else None
+
+    def latest_receipts(self) -> Iterator[Receipt]:
+        """The newest receipt of every station for every log."""
+        for key in sorted(self._covers):
+            if self._covers[key].receipts:
+                yield self._covers[key].receipts[-1]
+
+    # ----------------------------------------------------------------------------- rungs
+
+    def rungs(self, item: Item, party: str, charter: Charter) -> dict[Rung, Mark]:
+        """Everything a party has reached on an item, low to high."""
+        out: dict[Rung, Mark] = {}
+        stations = [s for s in charter.stations() if charter.party_of(s) == party]
+        handed = self.handed.get(item.statement.digest, {})
+        taken = [handed[station] for station in stations if station in handed]
+        if taken:
+            out[Rung.HANDED_OVER] = Mark(min(taken), b"")
+        receipts = [self.receipt_for(item.statement, station) for station in stations]
+        times = [receipt.time_s * 1000 for receipt in receipts if receipt is not None]
+        if times:
+            out[Rung.RECEIVED] = Mark(min(times), b"")
+        out.update(self.marks.get(item.statement.digest, {}).get(party, {}))
+        return out
+
+    def reached(self, item: Item, party: str, rung: Rung, charter: Charter) -> bool:
+        """Whether a party stands on a rung of an item, or on one that implies it."""
+        if rung is Rung.HANDED_OVER:
+            return any(
+                step in self.rungs(item, party, charter)
+                for step in (Rung.HANDED_OVER, Rung.RECEIVED, Rung.ACKNOWLEDGED)
+            )
+        if rung is Rung.RECEIVED:
+            # An officer who has read it has it, even when the station's receipt is still under way.
+            got = self.rungs(item, party, charter)
+            return Rung.RECEIVED in got or Rung.ACKNOWLEDGED in got
+        return rung in self.marks.get(item.statement.digest, {}).get(party, {})
+
+    def note_mark(self, target: bytes, party: str, rung: Rung, mark: Mark) -> bool:
+        """Put a party on a human rung of an item. The first mark stands; True when it is news."""
+        rungs = self.marks.setdefault(target, {}).setdefault(party, {})
+        if rung in rungs:
+            return False
+        rungs[rung] = mark
+        return True
+
+    def note_handed(self, digest: bytes, station: bytes, at_ms: int) -> None:
+        """A carrier took an item for a station; the first time stands."""
+        self.handed.setdefault(digest, {}).setdefault(station, at_ms)
+
+    # ---------------------------------------------------------------------------- clocks
+
+    def addressed(self, statement: Statement, charter: Charter) -> tuple[str, ...]:
+        """The parties that must act on a statement: those named, or all but its author."""
+        author = charter.party_of(statement.place.station)
+        named = statement.content.to or tuple(party.code for party in charter.parties)
+        return tuple(code for code in named if code != author)
+
+    def start(self, item: Item, party: str, rung: Rung, charter: Charter, now: Now) -> None:
+        """Start one clock. ``now`` is the base event's time on both clocks."""
+        if item.statement.content.kind is Kind.TEST:
+            wait_ms = charter.tests.window_s * 1000
+        else:
+            wait_ms = charter.clock_ms(item.statement.content.precedence, rung)
+        self._serial += 1
+        entry = (
+            now.mono_ms + wait_ms,
+            self._serial,
+            item.statement.digest,
+            party,
+            rung,
+            now.wall_ms + wait_ms,
+        )
+        heapq.heappush(self._heap, entry)
+
+    def start_human(self, item: Item, party: str, charter: Charter, now: Now) -> None:
+        """A party has received an item: its acknowledgement, if wanted, is due from now."""
+        if Rung.ACKNOWLEDGED in wanted_rungs(item.statement.content.wants):
+            self.start(item, party, Rung.ACKNOWLEDGED, charter, now)
+
+    def start_after_acknowledgement(
+        self, item: Item, party: str, charter: Charter, now: Now
+    ) -> None:
+        """A party has acknowledged an item: what else its author asked for is due from now."""
+        for rung in wanted_rungs(item.statement.content.wants):
+            if rung > Rung.ACKNOWLEDGED:
+                self.start(item, party, rung, charter, now)
+
+    def due(
+        self, now: Now, charter: Charter, item_of: Callable[[bytes], Item | None]
+    ) -> list[Due]:
+        """Take out every clock that has run down, and name those whose rung was not reached."""
+        out: list[Due] = []
+        while self._heap and self._heap[0][0] <= now.mono_ms:
+            _, _, digest, party, rung, due_ms = heapq.heappop(self._heap)
+            item = item_of(digest)
+            if item is None or self.reached(item, party, rung, charter):
+                continue
+            if self.note_overdue(digest, party, rung):
+                out.append(Due(item, party, rung, due_ms))
+        return out
+
+    def note_overdue(self, digest: bytes, party: str, rung: Rung) -> bool:
+        """Remember that a missed deadline has been reported. True the first time."""
+        missed = self.overdue.setdefault(digest, set())
+        if (party, rung) in missed:
+            return False
+        missed.add((party, rung))
+        return True
+
+    def wakeup(self) -> int | None:
+        """The monotonic time of the earliest clock, in ms."""
+        return self._heap[0][0] if self._heap else None

@@ -1,0 +1,384 @@
+"""One line as one station knows it: charter, record, ladder, peers, and the state of each link.
+
+Everything here is a fold. ``apply_item`` and ``apply_receipt`` are the only ways in which the
+record changes a line, and the same two functions run when a statement arrives and when the journal
+is read back after a restart; so what an officer sees never depends on having been there.
+
+The state of the line to a peer is chosen by one table (``link_state``) from facts: what the parties
+have declared, what the carriers report, and what officers have left unanswered. Four kinds of quiet
+are four states: suspended by X, unstaffed, down, unknown; and *silent since* when a link that was
+there says nothing more.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+from tieline.core.charter import Charter, SignedCharter
+from tieline.core.checkpoint import Receipt
+from tieline.core.journal import Alarm, Origin
+from tieline.core.ladder import RUNG_OF_KIND, Ladder, Mark
+from tieline.core.linetest import slot_at
+from tieline.core.record import Item, Record
+from tieline.core.statement import Content
+from tieline.core.sync import Peer
+from tieline.core.terms import Kind, LineState, Now, RefRole, Rung
+
+SKEW_MS: Final = 60_000  # a claimed time this far ahead of ours is flagged (FAULTS P6)
+REPLACING: Final = frozenset({RefRole.CORRECTS, RefRole.CANCELS, RefRole.SUPERSEDES})
+
+
+@dataclass(slots=True)
+class Link:
+    """What the carriers report of one peer station. Not kept: it is true only while we run."""
+
+    station: bytes
+    sessions: dict[str, str] = field(default_factory=dict)
+    last_heard_ms: int | None = None
+    cause: str = ""
+    failed: bool = False
+    attempts: int = 0
+    state: LineState = LineState.UNKNOWN
+    since_ms: int = 0
+    stated: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A message that waits for its release by a second person."""
+
+    number: int
+    content: Content
+    officer: str
+    key: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """Something this station is about to say; ``token`` is whose act it answers, 0 for none."""
+
+    content: Content
+    origin: Origin
+    token: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """The last thing a party declared about its own availability, with its cause."""
+
+    item: Item
+    cause: str
+
+
+class Line:
+    """Everything of one line. ``own`` is this station, ``party`` the party it speaks for."""
+
+    def __init__(self, own: bytes, signed: SignedCharter) -> None:
+        charter = signed.charter
+        self.own = own
+        self.id = charter.line
+        self.realm = charter.realm
+        self.charters: dict[int, SignedCharter] = {charter.version: signed}
+        self.pending: SignedCharter | None = None
+        self.party = charter.party_of(own)
+        self.record = Record(charter.line, charter.realm)
+        self.ladder = Ladder(self.party)
+        self.incarnation = b""
+        self.own_log = b""
+        self.peers: dict[bytes, Peer] = {}
+        self.links: dict[bytes, Link] = {}
+        # Speaking: one body is out for signature at a time, so positions have no gaps.
+        self.outgoing: deque[Outgoing] = deque()
+        self.signing: Outgoing | None = None
+        self.signing_payload = b""
+        self.keys: dict[str, bytes | int] = {}
+        self.drafts: dict[int, Draft] = {}
+        self.last_draft = 0
+        self.released: dict[int, bytes] = {}
+        # Folds over the record.
+        self.suspended: dict[str, Word] = {}
+        self.unstaffed: dict[str, Word] = {}
+        self._declared: dict[tuple[str, str], Item] = {}
+        self.neglected: dict[str, int] = {}
+        self.stated: dict[str, str] = {}
+        self.replaced: dict[bytes, list[tuple[RefRole, bytes]]] = {}
+        self.tests: dict[int, bytes] = {}
+        self.assents: dict[bytes, dict[str, bytes]] = {}
+        self.alarms: dict[tuple[str, bytes, str, int], Alarm] = {}
+        # Transport rhythm (real_ms).
+        self.relay_queue: deque[tuple[int, bytes, int]] = deque()
+        self.relayable: dict[bytes, int] = {}
+        self.gossip_at: int | None = None
+        self.gossip: dict[tuple[bytes, bytes], Receipt] = {}
+        self.beacon_at: int | None = None
+        self.advanced: set[bytes] = set()  # foreign logs that grew and are not yet signed for
+        # Line tests.
+        self.slot_done = -1
+        self.slot_checked = -1
+        self.use_charter(signed)
+
+    # -------------------------------------------------------------------------- charter
+
+    @property
+    def charter(self) -> Charter:
+        """The charter in force: the newest complete version."""
+        return self.charters[max(self.charters)].charter
+
+    def use_charter(self, signed: SignedCharter) -> None:
+        """Bring a complete version into force and make peers and links follow."""
+        self.charters[signed.charter.version] = signed
+        charter = self.charter
+        stations = [station for station in charter.stations() if station != self.own]
+        self.peers = {s: self.peers.get(s) or Peer(station=s) for s in stations}
+        self.links = {s: self.links.get(s) or Link(station=s) for s in stations}
+
+    def latest(self) -> int:
+        return max(self.charters)
+
+    def sign_key(self, version: int, station: bytes) -> bytes | None:
+        signed = self.charters.get(version)
+        entry = signed.charter.station(station) if signed else None
+        return entry.certificate.sign_key if entry else None
+
+    def cosign_key(self, station: bytes) -> bytes | None:
+        """The receipt key of a station under the newest charter that names it."""
+        for version in sorted(self.charters, reverse=True):
+            entry = self.charters[version].charter.station(station)
+            if entry is not None:
+                return entry.certificate.cosign_key
+        return None
+
+    def party_of(self, station: bytes) -> str:
+        """The party of a station, also of one that a later charter no longer names."""
+        for version in sorted(self.charters, reverse=True):
+            if self.charters[version].charter.station(station) is not None:
+                return self.charters[version].charter.party_of(station)
+        return ""
+
+    def lead(self, party: str) -> bytes:
+        """The station of a party that acts when only one should: the lowest id."""
+        return min(s for s in self.charter.stations() if self.charter.party_of(s) == party)
+
+    # ----------------------------------------------------------------------------- folds
+
+    def apply_item(self, item: Item, origin: Origin, base: Now) -> None:
+        """Take an admitted statement into every view. ``base`` is when it came, on our clocks."""
+        statement = item.statement
+        content = statement.content
+        party = self.party_of(statement.place.station)
+        mine = statement.place.station == self.own
+        if mine:
+            self.incarnation = statement.place.incarnation
+            self.own_log = statement.log
+            if origin.key:
+                self.keys[origin.key] = statement.digest
+            if self.drafts.pop(origin.draft, None) is not None:
+                self.released[origin.draft] = statement.digest
+        peer = self.peers.get(statement.place.station)
+        if peer is not None and not item.second_story:
+            peer.believes(statement.log, statement.place.position + 1)
+        self._start_clocks(item, mine, party, base)
+        self._apply_kind(item, party, base)
+        for ref in content.refs:
+            target = self.record.by_digest.get(ref.target)
+            if ref.role in REPLACING and target is not None:
+                if self.party_of(target.statement.place.station) == party:
+                    entries = self.replaced.setdefault(ref.target, [])
+                    entries.append((ref.role, statement.digest))
+
+    def _start_clocks(self, item: Item, mine: bool, party: str, base: Now) -> None:
+        if not item.statement.content.wants:
+            return
+        addressed = self.ladder.addressed(item.statement, self.charter)
+        if mine:
+            for code in addressed:
+                self.ladder.start(item, code, Rung.HANDED_OVER, self.charter, base)
+                self.ladder.start(item, code, Rung.RECEIVED, self.charter, base)
+        elif self.party in addressed and party != self.party:
+            self.ladder.start_human(item, self.party, self.charter, base)
+
+    def _apply_kind(self, item: Item, party: str, base: Now) -> None:
+        statement, body = item.statement, item.statement.content.body
+        kind = statement.content.kind
+        if kind in RUNG_OF_KIND:
+            self._apply_rung(item, party, RUNG_OF_KIND[kind], base)
+        elif kind in (Kind.SUSPEND, Kind.RESUME):
+            self._declare("suspend", party, item, kind is Kind.SUSPEND, self.suspended)
+        elif kind is Kind.WATCH:
+            self._declare("watch", party, item, not body.staffed, self.unstaffed)
+            if body.staffed:
+                self.neglected.pop(party, None)
+        elif kind is Kind.TEST and body.slot is not None:
+            self.tests.setdefault(body.slot, statement.digest)
+        elif kind is Kind.SILENCE and body.party is not None and body.rung is not None:
+            self._apply_silence(item, party)
+        elif kind is Kind.JOINT:
+            self.assents.setdefault(statement.digest, {})[party] = statement.digest
+        elif kind is Kind.ASSENT:
+            target = statement.content.refs[0].target
+            self.assents.setdefault(target, {}).setdefault(party, statement.digest)
+        if kind not in (Kind.OPEN, Kind.SILENCE, Kind.TEST):
+            self.neglected.pop(party, None)  # a person of that party is plainly there
+
+    def _apply_rung(self, item: Item, party: str, rung: Rung, base: Now) -> None:
+        statement = item.statement
+        target = statement.content.refs[0].target
+        body = statement.content.body
+        at_ms = body.at_ms if body.at_ms is not None else statement.place.time_ms
+        news = self.ladder.note_mark(
+            target, party, rung, Mark(at_ms, statement.digest, body.unit or "")
+        )
+        on = self.record.by_digest.get(target)
+        if news and rung is Rung.ACKNOWLEDGED and on is not None:
+            if on.statement.place.station == self.own or party == self.party:
+                self.ladder.start_after_acknowledgement(on, party, self.charter, base)
+
+    def _apply_silence(self, item: Item, party: str) -> None:
+        body = item.statement.content.body
+        if body.party is None or body.rung is None:
+            return
+        if item.statement.place.station == self.own and item.statement.content.refs:
+            self.ladder.note_overdue(item.statement.content.refs[0].target, body.party, body.rung)
+        if body.rung >= Rung.ACKNOWLEDGED:
+            self.neglected[body.party] = self.neglected.get(body.party, 0) + 1
+        if body.party == self.party and body.cause:
+            self.stated[party] = body.cause
+
+    def _declare(
+        self, what: str, party: str, item: Item, holds: bool, into: dict[str, Word]
+    ) -> None:
+        """Keep a party's latest declaration: by cause, so that arrival order does not matter."""
+        before = self._declared.get((what, party))
+        if before is not None and item < before:
+            return
+        self._declared[(what, party)] = item
+        into.pop(party, None)
+        if holds:
+            into[party] = Word(item, item.statement.content.body.cause or "")
+
+    def apply_receipt(self, receipt: Receipt, base: Now) -> list[Item] | None:
+        """Take a verified receipt. Returns our own items that it newly covers; None: no news."""
+        before = self.ladder.note_receipt(receipt)
+        if before < 0:
+            return None
+        peer = self.peers.get(receipt.cosigner)
+        if peer is not None:
+            peer.believes(receipt.log, receipt.size)
+        if receipt.log != self.own_log:
+            return []
+        party = self.party_of(receipt.cosigner)
+        others = [
+            s for s in self.charter.stations()
+            if s != receipt.cosigner and self.charter.party_of(s) == party
+        ]  # fmt: skip
+        newly: list[Item] = []
+        for item in self.record.logs[receipt.log].items[before : receipt.size]:
+            if not item.statement.content.wants:
+                continue
+            newly.append(item)
+            first = all(self.ladder.receipt_for(item.statement, s) is None for s in others)
+            if first and party in self.ladder.addressed(item.statement, self.charter):
+                self.ladder.start_human(item, party, self.charter, base)
+        return newly
+
+    # ------------------------------------------------------------------------- questions
+
+    def item(self, digest: bytes) -> Item | None:
+        return self.record.by_digest.get(digest)
+
+    def flags(self, item: Item) -> tuple[str, ...]:
+        """What a reader must know of a statement before relying on it."""
+        out: list[str] = []
+        statement = item.statement
+        if item.second_story:
+            out.append("second story: another statement stands under the same number")
+        if statement.place.time_ms > item.admitted_ms + SKEW_MS:
+            out.append("its clock is ahead of ours: claimed time is in our future")
+        log = self.record.logs.get(statement.log)
+        position = statement.place.position
+        if log is not None and 0 < position < log.size and not item.second_story:
+            if statement.place.time_ms + SKEW_MS < log.items[position - 1].statement.place.time_ms:
+                out.append("its clock went back: claimed time is before its author's previous one")
+        if statement.unknown:
+            out.append("written by newer software: some of its fields are not shown")
+        return tuple(out)
+
+    def crossed(self, item: Item) -> list[Item]:
+        """Others' messages that the author had not read when writing, though they come before."""
+        out: list[Item] = []
+        statement = item.statement
+        for other in islice(reversed(self.record.order), 256):
+            if len(out) >= 16 or other.key[0] < item.key[0] - 86_400_000:
+                break
+            if (
+                other.statement.log != statement.log
+                and other < item
+                and other.statement.content.kind in (Kind.MESSAGE, Kind.JOINT)
+                and not self.record.saw(statement, other.statement)
+            ):
+                out.append(other)
+        return list(reversed(out))
+
+    def effective(self, digest: bytes) -> bool:
+        """Whether every named party has assented to a joint statement."""
+        item = self.item(digest)
+        if item is None or item.statement.content.body.parties is None:
+            return False
+        return set(item.statement.content.body.parties) <= self.assents.get(digest, {}).keys()
+
+    def link_state(self, link: Link) -> tuple[LineState, str]:
+        """The state of the line to one peer station, with its cause in words."""
+        party = self.charter.party_of(link.station)
+        for code in sorted({party, self.party}):
+            if code in self.suspended:
+                cause = self.suspended[code].cause
+                return LineState.SUSPENDED, f"suspended by {code}" + (f": {cause}" if cause else "")
+        if not link.sessions:
+            if link.failed:
+                return LineState.DOWN, link.cause
+            if link.last_heard_ms is None:
+                return LineState.UNKNOWN, "nothing heard since this station started"
+            return LineState.SILENT, link.cause
+        if party in self.unstaffed:
+            cause = self.unstaffed[party].cause
+            return LineState.UNSTAFFED, f"{party} says it is unstaffed" + (
+                f": {cause}" if cause else ""
+            )
+        if self.neglected.get(party):
+            return LineState.UNSTAFFED, (
+                f"the station answers, but no officer of {party} has:"
+                f" {self.neglected[party]} overdue"
+            )
+        lame = self._lame(link, party)
+        return (LineState.DEGRADED, lame) if lame else (LineState.UP, "")
+
+    def _lame(self, link: Link, party: str) -> str:
+        """Why an open link is not as good as it should be; empty when it is."""
+        for digest, missed in self.ladder.overdue.items():
+            if (party, Rung.RECEIVED) in missed:
+                item = self.item(digest)
+                if item is not None and not self.ladder.reached(
+                    item, party, Rung.RECEIVED, self.charter
+                ):
+                    return "it has not signed for everything that it was sent"
+        for other in self.links.values():
+            if other.station != link.station and self.charter.party_of(other.station) == party:
+                if not other.sessions:
+                    return f"the other station of {party} is not connected"
+        return ""
+
+
+def first_slot(line: Line, now: Now) -> None:
+    """On a start: the slot we are in counts as done when its test is on record, or when the line
+    is younger than the slot; earlier slots are past."""
+    slot = slot_at(now.wall_ms, line.charter)
+    if slot is None:
+        return
+    born = line.record.order[0].admitted_ms if line.record.order else now.wall_ms
+    young = slot_at(born, line.charter) == slot
+    line.slot_done = slot if slot in line.tests or young else slot - 1
+    line.slot_checked = line.slot_done

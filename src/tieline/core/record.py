@@ -1,0 +1,364 @@
+"""The record: every log of one line that this station holds.
+
+Theory. Each station writes one append-only Merkle log per incarnation. A statement names its
+predecessor in its own log by hash and says how far its author had read every other log (*seen*).
+From these two the order of cause and effect follows without any clock.
+
+Rules held here:
+
+* A statement is admitted only when it verifies under the key that the charter gives its station,
+  stands at the end of its log, names the true predecessor, and everything it has seen is here.
+  Else it is a duplicate, is held until what it needs has come, or is refused with a code.
+* Two different statements under one (log, position) are equivocation. The first one to come keeps
+  its place; the other is kept beside it as a *second story*, with whatever continues it.
+* Display order is a linear extension of cause and effect. A statement's sort time is its claimed
+  time, but never before that of anything it builds on; so a lying clock can move its own
+  statements only among those that are concurrent with them.
+
+This module does not know of receipts, peers or deadlines, and keeps nothing durable itself.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from tieline.core import crypto
+from tieline.core.errors import LocalError
+from tieline.core.statement import Statement
+from tieline.core.tree import Tree
+
+MAX_LOGS_PER_STATION: Final = 256
+MAX_HELD: Final = 4096
+MAX_HELD_BYTES: Final = 8 * 1024 * 1024
+MAX_FORKS_PER_LOG: Final = 4096
+
+SortKey = tuple[int, int, int, bytes, bytes, int]
+
+
+class Keys(Protocol):
+    """Who may sign what, version by version of the charter."""
+
+    def sign_key(self, version: int, station: bytes) -> bytes | None:
+        """The statement key of a station under a charter version; None when it has none."""
+
+    def latest(self) -> int:
+        """The number of the newest charter version held."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Item:
+    """An admitted statement with its place in the display order."""
+
+    statement: Statement
+    key: SortKey
+    admitted_ms: int
+    second_story: bool = False
+
+    def __lt__(self, other: Item) -> bool:
+        return self.key < other.key
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Verified but waiting: ``log`` must first reach ``size``; ``charter`` when a version lacks."""
+
+    log: bytes
+    size: int
+    charter: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forked:
+    """A second story. ``proof`` holds both statements when this one is the conflicting one."""
+
+    item: Item
+    proof: tuple[Statement, Statement] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    code: str
+    text: str
+
+
+Outcome = Admitted | Duplicate | Held | Forked | Refused
+
+
+@dataclass(slots=True)
+class Log:
+    """One incarnation of one station's log, as far as held."""
+
+    id: bytes
+    station: bytes
+    incarnation: bytes
+    tree: Tree = field(default_factory=Tree)
+    items: list[Item] = field(default_factory=list)
+    # Second stories, by digest; a fork goes on under its own predecessor hashes.
+    forks: dict[bytes, Item] = field(default_factory=dict)
+    # For every other log: positions here at which our author had read further, and how far.
+    seen: dict[bytes, tuple[list[int], list[int]]] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        return len(self.items)
+
+    @property
+    def head(self) -> bytes:
+        """The digest of the last statement. Raises ``IndexError`` on an empty log."""
+        return self.items[-1].statement.digest
+
+
+class Record:
+    """All logs of one line."""
+
+    def __init__(self, line: bytes, realm: str) -> None:
+        self.line = line
+        self.realm = realm
+        self.logs: dict[bytes, Log] = {}
+        self.order: list[Item] = []
+        self.by_digest: dict[bytes, Item] = {}
+        self._held: dict[bytes, Statement] = {}
+        self._held_bytes = 0
+        self._waiting: dict[tuple[bytes, int], list[bytes]] = {}
+
+    # ------------------------------------------------------------------------ admission
+
+    def judge(self, statement: Statement, keys: Keys, now_ms: int) -> Outcome:
+        """Decide on one statement and, when it is admitted or a second story, place it.
+
+        The cheap checks come first, so that a stranger's bytes cost one hash and no signature
+        check unless everything else about them is right.
+        """
+        if statement.digest in self.by_digest:
+            return Duplicate(statement.digest)
+        refusal = self._check_place(statement)
+        if refusal is not None:
+            return refusal
+        place = statement.place
+        if place.charter > keys.latest():
+            return Held(statement.log, place.position, charter=place.charter)
+        key = keys.sign_key(place.charter, place.station)
+        if key is None:
+            return Refused(
+                "statement.stranger",
+                f"station {place.station.hex()} is not in version {place.charter} of the charter;"
+                " its statement is not accepted",
+            )
+        if not crypto.verify(key, statement.signed, statement.signature):
+            return Refused(
+                "statement.forged",
+                f"the signature on a statement that claims to be number {place.position} of station"
+                f" {place.station.hex()} is not that station's; it is not accepted",
+            )
+        return self._admit(statement, now_ms)
+
+    def restore(self, statement: Statement, admitted_ms: int, *, second_story: bool) -> Item:
+        """Take back what this station itself had admitted and kept; hashes and chain are checked.
+
+        Raises ``LocalError`` (``record.damaged``) when the stored bytes no longer fit.
+        """
+        outcome = self._admit(statement, admitted_ms)
+        if isinstance(outcome, Forked if second_story else Admitted):
+            return outcome.item
+        raise LocalError(
+            "record.damaged",
+            f"statement {statement.digest.hex()[:12]} in the store no longer fits its log;"
+            " run 'tieline verify', then fetch the record back from a peer",
+        )
+
+    def _check_place(self, statement: Statement) -> Refused | None:
+        place = statement.place
+        if place.line != self.line:
+            return Refused(
+                "statement.other_line",
+                f"a statement for line {place.line.hex()[:8]} came on line {self.line.hex()[:8]};"
+                " it is not accepted here",
+            )
+        if any(log == statement.log for log, _ in place.seen):
+            return Refused("statement.seen", "a statement claims to have seen its own log")
+        log = self.logs.get(statement.log)
+        if log is None:
+            lives = sum(1 for other in self.logs.values() if other.station == place.station)
+            if lives >= MAX_LOGS_PER_STATION:
+                return Refused(
+                    "log.too_many",
+                    f"station {place.station.hex()} has opened {lives} logs on this line;"
+                    " no further one is accepted until its party explains",
+                )
+        elif len(log.forks) >= MAX_FORKS_PER_LOG:
+            return Refused(
+                "log.too_many_forks", "this log is forked too often; no more of it is kept"
+            )
+        return None
+
+    def _admit(self, statement: Statement, now_ms: int) -> Outcome:
+        place = statement.place
+        log = self.logs.get(statement.log)
+        size = 0 if log is None else log.size
+        if place.position < size and log is not None:
+            rival = log.items[place.position].statement
+            return self._fork(log, statement, now_ms, (rival, statement))
+        if log is not None and place.previous is not None and place.previous in log.forks:
+            return self._fork(log, statement, now_ms, None)
+        if place.position > size:
+            return Held(statement.log, place.position)
+        if log is not None and size and place.previous != log.head:
+            return Held(statement.log, size + 1)  # its predecessor is not ours: a fork to come
+        for other, read in place.seen:
+            theirs = self.logs.get(other)
+            if theirs is None or theirs.size < read:
+                return Held(other, read)
+        if log is None:
+            log = self.logs[statement.log] = Log(statement.log, place.station, place.incarnation)
+        item = Item(statement, self._sort_key(log, statement), now_ms)
+        log.tree.append(statement.digest)
+        log.items.append(item)
+        for other, read in place.seen:
+            positions, sizes = log.seen.setdefault(other, ([], []))
+            positions.append(place.position)
+            sizes.append(max(read, sizes[-1] if sizes else 0))
+        self._show(item)
+        return Admitted(item)
+
+    def _fork(
+        self,
+        log: Log,
+        statement: Statement,
+        now_ms: int,
+        proof: tuple[Statement, Statement] | None,
+    ) -> Forked:
+        # A second story is shown where its own claims put it, after what it builds on if that is
+        # here; it never moves the main branch.
+        before = log.forks.get(statement.place.previous or b"")
+        if before is None and 0 < statement.place.position <= log.size:
+            before = log.items[statement.place.position - 1]
+        base = before.key if before else (0, 0, 0, b"", b"", 0)
+        item = Item(statement, _key_after(statement, (base,)), now_ms, second_story=True)
+        log.forks[statement.digest] = item
+        self._show(item)
+        return Forked(item, proof)
+
+    def _show(self, item: Item) -> None:
+        self.by_digest[item.statement.digest] = item
+        if self.order and item < self.order[-1]:
+            insort(self.order, item)
+        else:
+            self.order.append(item)
+
+    def _sort_key(self, log: Log, statement: Statement) -> SortKey:
+        parents = [self.logs[other].items[read - 1].key for other, read in statement.place.seen]
+        if log.items:
+            parents.append(log.items[-1].key)
+        return _key_after(statement, tuple(parents))
+
+    # --------------------------------------------------------------------- held statements
+
+    def hold(self, statement: Statement, need: Held) -> bool:
+        """Keep a statement until what it needs has come. False when there is no room for it."""
+        if statement.digest in self._held:
+            return True
+        if (
+            len(self._held) >= MAX_HELD
+            or self._held_bytes + len(statement.raw) > MAX_HELD_BYTES
+        ):
+            return False
+        self._held[statement.digest] = statement
+        self._held_bytes += len(statement.raw)
+        where = (need.log, need.size) if need.charter is None else (b"", need.charter)
+        self._waiting.setdefault(where, []).append(statement.digest)
+        return True
+
+    def released(self, log: bytes, size: int) -> list[Statement]:
+        """Held statements that waited for ``log`` to reach ``size`` (or for a charter version,
+        with an empty ``log``); the caller judges them again."""
+        out: list[Statement] = []
+        for digest in self._waiting.pop((log, size), ()):
+            statement = self._held.pop(digest, None)
+            if statement is not None:
+                self._held_bytes -= len(statement.raw)
+                out.append(statement)
+        return out
+
+    def drop_held(self) -> None:
+        """Forget what is held: it was never acknowledged, and sync brings it again."""
+        self._held.clear()
+        self._waiting.clear()
+        self._held_bytes = 0
+
+    @property
+    def held(self) -> int:
+        return len(self._held)
+
+    # -------------------------------------------------------------------------- questions
+
+    def size(self, log: bytes) -> int:
+        found = self.logs.get(log)
+        return 0 if found is None else found.size
+
+    def known_at(self, log: bytes, position: int, other: bytes) -> int:
+        """How many statements of ``other`` the author of ``log`` had read at ``position``."""
+        if log == other:
+            return position
+        read = self.logs[log].seen.get(other)
+        if read is None:
+            return 0
+        index = bisect_right(read[0], position)
+        return read[1][index - 1] if index else 0
+
+    def saw(self, later: Statement, earlier: Statement) -> bool:
+        """Whether the author of ``later`` had read ``earlier`` when writing it."""
+        if later.log not in self.logs:
+            return False
+        known = self.known_at(later.log, later.place.position, earlier.log)
+        return known > earlier.place.position
+
+    def frontier(self, own_log: bytes) -> tuple[tuple[bytes, int], ...]:
+        """The *seen* of the next statement of ``own_log``: what has moved since its last one."""
+        mine = self.logs.get(own_log)
+        moved: list[tuple[bytes, int]] = []
+        for other in sorted(self.logs):
+            if other == own_log:
+                continue
+            size = self.logs[other].size
+            known = 0 if mine is None else self.known_at(own_log, mine.size, other)
+            if size > known:
+                moved.append((other, size))
+        return tuple(moved)
+
+    def since(self, position: Item | None) -> Iterator[Item]:
+        """Items in display order after one of them, or all."""
+        start = 0 if position is None else bisect_left(self.order, position) + 1
+        return iter(self.order[start:])
+
+    def forked(self) -> Iterator[Log]:
+        """The logs in which a second story is known."""
+        return (self.logs[name] for name in sorted(self.logs) if self.logs[name].forks)
+
+
+def _key_after(statement: Statement, parents: tuple[SortKey, ...]) -> SortKey:
+    place = statement.place
+    latest = max((key[0] for key in parents), default=0)
+    depth = 0
+    if latest >= place.time_ms:
+        depth = 1 + max((key[1] for key in parents if key[0] == latest), default=0)
+    return (
+        max(latest, place.time_ms),
+        depth if latest >= place.time_ms else 0,
+        place.time_ms,
+        place.station,
+        place.incarnation,
+        place.position,
+    )

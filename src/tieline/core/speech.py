@@ -1,0 +1,359 @@
+"""How words become statements: checks, four eyes, one signature at a time.
+
+An officer's act is checked against the rules of the line. When the charter wants two people for its
+precedence, and no standing authority covers its form, the act becomes a draft that a second person
+releases. What may be said is queued; one body at a time is composed on the present end of our log
+and given out for signature, so a refused signature leaves no gap and no two bodies share a number.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tieline.core import encode, statement
+from tieline.core.encode import Fields
+from tieline.core.errors import LocalError
+from tieline.core.events import CallTest, Discard, Done, ForSpeech, Release, Speak
+from tieline.core.journal import FactKind, Origin
+from tieline.core.ladder import RUNG_OF_KIND
+from tieline.core.line import REPLACING, Draft, Line, Outgoing
+from tieline.core.linetest import corpus, slot_at
+from tieline.core.record import Admitted, Item
+from tieline.core.statement import Body, Content, Hold, Place
+from tieline.core.terms import Kind, Precedence, RefRole, Role, Rung
+from tieline.core.turn import Turn
+
+MAX_OUTGOING: Final = 4_096
+MAX_DRAFTS: Final = 256
+# Acts that only an officer's judgement backs, and that the charter may want two people for.
+_RELEASED: Final = frozenset({Kind.MESSAGE, Kind.JOINT})
+# What an officer may say; the rest is the station's own.
+_SPOKEN: Final = frozenset(
+    {
+        Kind.MESSAGE,
+        Kind.ACKNOWLEDGE,
+        Kind.READ_BACK,
+        Kind.PASS_ON,
+        Kind.SUSPEND,
+        Kind.RESUME,
+        Kind.WATCH,
+        Kind.JOINT,
+        Kind.ASSENT,
+    }
+)
+
+
+def speak(line: Line, act: Speak, turn: Turn) -> None:
+    """An officer's act. Raises ``LocalError`` when the rules forbid it; then nothing changes."""
+    if _answer_repeat(line, act.token, act.key, turn):
+        return
+    content = statement.normal(act.content)
+    _check(line, content, act.officer)
+    charter = line.charter
+    if content.kind in _RELEASED and charter.four_eyes(content.precedence, content.form):
+        if len(line.drafts) >= MAX_DRAFTS:
+            raise LocalError(
+                "draft.too_many", f"{MAX_DRAFTS} drafts wait already; release or discard some"
+            )
+        number = _next_draft(line)
+        draft = Draft(
+            number=number,
+            content=content,
+            officer=act.officer,
+            key=act.key,
+            at_ms=turn.now.wall_ms,
+        )
+        _keep_draft(line, draft, turn)
+        line.drafts[number] = draft
+        if act.key:
+            line.keys[act.key] = number
+        turn.reply(act.token, Done(line=line.id, draft=number, waits_for="a second officer"))
+        return
+    say(line, content, Origin(key=act.key, officer=act.officer), act.token, turn)
+
+
+def release(line: Line, act: Release, turn: Turn) -> None:
+    """A second person releases a draft. Raises ``LocalError`` as ``speak`` does.
+
+    Releasing what was released before gives the first answer again.
+    """
+    before = line.released.get(act.draft)
+    if before is not None:
+        turn.reply(act.token, Done(line=line.id, item=before, draft=act.draft))
+        return
+    draft = _draft(line, act.draft)
+    if act.officer.casefold() == draft.officer.casefold():
+        raise LocalError(
+            "release.same_person",
+            f"draft {draft.number} was written by {draft.officer};"
+            " a second officer must release it",
+        )
+    _check(line, draft.content, act.officer)
+    if any(out.origin.draft == draft.number for out in (*line.outgoing, line.signing) if out):
+        raise LocalError("release.twice", f"draft {draft.number} is being released already")
+    origin = Origin(
+        key=draft.key, officer=draft.officer, draft=draft.number, releaser=act.officer
+    )
+    say(line, draft.content, origin, act.token, turn)
+
+
+def discard(line: Line, act: Discard, turn: Turn) -> None:
+    """An officer withdraws a draft. Raises ``LocalError`` when there is none of that number."""
+    draft = _draft(line, act.draft)
+    del line.drafts[draft.number]
+    turn.keep(
+        FactKind.SETTLED, line.id, encode.dumps({1: draft.number, 2: act.officer or "unnamed"})
+    )
+    turn.reply(act.token, Done(line=line.id, draft=draft.number))
+
+
+def call_test(line: Line, act: CallTest, turn: Turn) -> None:
+    """An officer calls a line test outside the schedule."""
+    if _answer_repeat(line, act.token, act.key, turn):
+        return
+    _check_officer(act.officer)
+    slot = slot_at(turn.now.wall_ms, line.charter)
+    origin = Origin(key=act.key, officer=act.officer)
+    say(line, test_content(line, slot or 0, Role.WATCH_OFFICER), origin, act.token, turn)
+
+
+def test_content(line: Line, slot: int, role: Role) -> Content:
+    """The words of a line test: the corpus text of the slot, and the last item held of each log."""
+    holds = tuple(
+        Hold(log.id, log.size, log.head)
+        for log in (line.record.logs[name] for name in sorted(line.record.logs))
+        if log.station != line.own
+    )
+    body = Body(text=corpus(slot), slot=slot, holds=holds[:statement.MAX_SEEN])
+    return Content(kind=Kind.TEST, body=body, role=role)
+
+
+def say(line: Line, content: Content, origin: Origin, token: int, turn: Turn) -> None:
+    """Queue a statement of ours and start signing when nothing else is out for signature."""
+    if len(line.outgoing) >= MAX_OUTGOING:
+        raise LocalError(
+            "station.busy",
+            f"{MAX_OUTGOING} statements wait for signature; wait until the key answers",
+        )
+    line.outgoing.append(Outgoing(content=content, origin=origin, token=token))
+    pump(line, turn)
+
+
+def pump(line: Line, turn: Turn) -> None:
+    """Give the next body out for signature, on the present end of our own log."""
+    while line.signing is None and line.outgoing:
+        out = line.outgoing.popleft()
+        try:
+            payload = statement.compose(_place(line, turn), out.content)
+        except LocalError as error:
+            turn.reply(out.token, error)
+            continue
+        line.signing, line.signing_payload = out, payload
+        turn.sign(ForSpeech(line.id), statement.to_sign(line.realm, payload))
+
+
+def signed(line: Line, signature: bytes, turn: Turn) -> Item | None:
+    """The signature has come: the body becomes a statement at the end of our log."""
+    out = line.signing
+    if out is None:
+        return None
+    sealed = statement.seal(line.realm, line.signing_payload, signature)
+    line.signing, line.signing_payload = None, b""
+    outcome = line.record.judge(sealed, line, turn.now.wall_ms)
+    if not isinstance(outcome, Admitted):
+        turn.reply(
+            out.token,
+            LocalError(
+                "station.signature",
+                "our own signature does not verify under the charter, so nothing was said;"
+                " check that this home holds the keys that the charter names",
+            ),
+        )
+        return None
+    turn.keep_statement(sealed, out.origin, second_story=False)
+    line.apply_item(outcome.item, out.origin, turn.now)
+    turn.reply(out.token, Done(line=line.id, item=sealed.digest, draft=out.origin.draft))
+    return outcome.item
+
+
+def sign_failed(line: Line, cause: str, turn: Turn) -> None:
+    """The key refused: the act fails, its number is used by the next one."""
+    out = line.signing
+    line.signing, line.signing_payload = None, b""
+    if out is not None:
+        turn.reply(
+            out.token,
+            LocalError("station.unsigned", f"the key did not sign: {cause}; nothing was said"),
+        )
+
+
+def restore_draft(line: Line, body: bytes, at_ms: int) -> None:
+    """Take a draft back from the journal. Raises ``RemoteError`` when its bytes are damaged."""
+    fields = Fields(encode.loads(body, statement.LIMITS), "journal draft")
+    draft = Draft(
+        number=fields.uint(1, max=2**48),
+        content=statement.unpack_content(fields.bytes(2)),
+        officer=fields.text(3, max_len=80),
+        key=fields.opt_text(4, max_len=64) or "",
+        at_ms=at_ms,
+    )
+    line.drafts[draft.number] = draft
+    line.last_draft = max(line.last_draft, draft.number)
+    if draft.key:
+        line.keys[draft.key] = draft.number
+
+
+def restore_settled(line: Line, body: bytes) -> None:
+    """Take back that a draft was withdrawn."""
+    number = Fields(encode.loads(body), "journal settlement").uint(1, max=2**48)
+    line.drafts.pop(number, None)
+
+
+def _place(line: Line, turn: Turn) -> Place:
+    log = line.record.logs.get(line.own_log)
+    return Place(
+        line=line.id,
+        station=line.own,
+        incarnation=line.incarnation,
+        position=log.size if log else 0,
+        previous=log.head if log and log.size else None,
+        seen=line.record.frontier(line.own_log),
+        time_ms=turn.now.wall_ms,
+        charter=line.latest(),
+    )
+
+
+def _next_draft(line: Line) -> int:
+    line.last_draft += 1
+    return line.last_draft
+
+
+def _keep_draft(line: Line, draft: Draft, turn: Turn) -> None:
+    body: dict[int, encode.Value] = {
+        1: draft.number,
+        2: statement.pack_content(draft.content),
+        3: draft.officer,
+    }
+    if draft.key:
+        body[4] = draft.key
+    turn.keep(FactKind.DRAFT, line.id, encode.dumps(body))
+
+
+def _draft(line: Line, number: int) -> Draft:
+    draft = line.drafts.get(number)
+    if draft is None:
+        raise LocalError(
+            "draft.unknown", f"no draft {number} waits on this line; list them with 'drafts'"
+        )
+    return draft
+
+
+def _answer_repeat(line: Line, token: int, key: str, turn: Turn) -> bool:
+    """A repeated key gets the first answer again. True when it was answered."""
+    if len(key) > 64:
+        raise LocalError("act.key", "the key of an act has at most 64 characters")
+    if not key:
+        return False
+    waiting = [out for out in (*line.outgoing, line.signing) if out and out.origin.key == key]
+    if waiting:
+        raise LocalError("act.repeated", "the same act is being carried out already; wait for it")
+    before = line.keys.get(key)
+    if before is None:
+        return False
+    if isinstance(before, bytes):
+        turn.reply(token, Done(line=line.id, item=before))
+    else:
+        turn.reply(token, Done(line=line.id, draft=before, waits_for="a second officer"))
+    return True
+
+
+def _check_officer(officer: str) -> None:
+    if not 1 <= len(officer) <= 80 or not officer.isprintable():
+        raise LocalError(
+            "act.officer", "an act needs the name of the officer, 1 to 80 printable characters"
+        )
+
+
+def _check(line: Line, content: Content, officer: str) -> None:
+    """What the line's rules say about an act, before it is queued."""
+    _check_officer(officer)
+    if content.kind not in _SPOKEN:
+        raise LocalError("act.kind", f"officers do not make statements of kind {content.kind.name}")
+    codes = {party.code for party in line.charter.parties}
+    strangers = sorted((set(content.to) | set(content.body.parties or ())) - codes)
+    if strangers:
+        raise LocalError(
+            "act.party",
+            f"{strangers[0]} is not a party of this line; its parties are"
+            f" {', '.join(sorted(codes))}",
+        )
+    if content.kind is Kind.MESSAGE:
+        empty = content.body.text is None and content.body.fields is None
+        if empty and not any(ref.role is RefRole.CANCELS for ref in content.refs):
+            raise LocalError("act.empty", "a message needs a text or the fields of a form")
+    if content.kind is Kind.JOINT and line.party not in (content.body.parties or ()):
+        raise LocalError("act.joint", "a joint statement names our own party among its parties")
+    for ref in content.refs:
+        _check_ref(line, content, ref)
+    if content.kind in RUNG_OF_KIND:
+        _check_rung(line, content)
+
+
+def _check_ref(line: Line, content: Content, ref: statement.Ref) -> None:
+    target = line.item(ref.target)
+    if target is None:
+        raise LocalError(
+            "act.reference",
+            f"statement {ref.target.hex()[:12]} is not on this line; statements of another line,"
+            " or of an exercise, cannot be cited here",
+        )
+    author = line.party_of(target.statement.place.station)
+    if ref.role in REPLACING and author != line.party:
+        raise LocalError(
+            "act.not_ours",
+            f"only {author} can correct, cancel or supersede its own statement;"
+            " answer it instead",
+        )
+    if content.kind is Kind.ASSENT:
+        if line.party not in (target.statement.content.body.parties or ()):
+            raise LocalError(
+                "act.assent", "that is not a joint statement which names our party"
+            )
+        if line.party in line.assents.get(ref.target, {}):
+            raise LocalError("act.already", f"{line.party} has already assented to it")
+
+
+def _check_rung(line: Line, content: Content) -> None:
+    target = line.item(content.refs[0].target) if content.refs else None
+    if target is None:
+        raise LocalError("act.reference", "say which statement is meant")
+    author = line.party_of(target.statement.place.station)
+    rung = RUNG_OF_KIND[content.kind]
+    if author == line.party:
+        raise LocalError("act.own", "that is our own statement; the others acknowledge it")
+    if target.statement.content.kind not in (Kind.MESSAGE, Kind.TEST, Kind.JOINT):
+        raise LocalError(
+            "act.kind", "only messages, joint statements and line tests are acknowledged"
+        )
+    mark = line.ladder.marks.get(target.statement.digest, {}).get(line.party, {}).get(rung)
+    if mark is not None and rung is Rung.ACKNOWLEDGED:
+        raise LocalError(
+            "act.already",
+            f"{line.party} has already acknowledged it (statement {mark.by.hex()[:12]})",
+        )
+
+
+def content_of_silence(
+    item: Item | None, party: str, rung: Rung, due_ms: int, attempts: int, cause: str, slot: int
+) -> Content:
+    """The statement that puts a silence on record: who owed what, since when, what was tried."""
+    body = Body(
+        party=party,
+        rung=rung,
+        due_ms=due_ms,
+        attempts=attempts,
+        cause=cause[:200] or None,
+        slot=slot if slot >= 0 else None,
+    )
+    refs = (statement.Ref(item.statement.digest, RefRole.CONCERNS),) if item else ()
+    return Content(kind=Kind.SILENCE, body=body, precedence=Precedence.ROUTINE, refs=refs)

@@ -1,0 +1,509 @@
+"""The statement: the signed, immutable unit of the record.
+
+A statement is an untagged COSE_Sign1 (RFC 9052 section 4.2) whose payload is a CBOR map with
+unsigned keys; ``docs/protocol.md`` and ``docs/tieline.cddl`` are normative. Its name is its RFC 6962
+leaf hash over the signed bytes, so that a citation, a position in a log and a proof all speak of
+the same thing.
+
+Rules held here:
+
+* ``parse`` accepts only what ``compose`` produces: default values are left out and refused when
+  written, lists have one order, and each kind has the body fields it needs and no others.
+* Unknown payload keys from newer stations are kept (the raw bytes are the statement) and named in
+  ``unknown`` so that a reader can be told.
+* The realm (live, or the name of an exercise) is part of what is signed: a signature made in an
+  exercise verifies nowhere else, even under the same key.
+
+This module does not know whether a key may speak for a station, nor what came before: that is for
+the charter and the record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import Final, TypeVar
+
+from tieline.core import crypto, encode
+from tieline.core.encode import Fields, Limits, Value
+from tieline.core.errors import LocalError, RemoteError
+from tieline.core.terms import MAX_TIME_MS, PARTY_CODE, Kind, Precedence, RefRole, Role, Rung
+
+E = TypeVar("E", bound=IntEnum)
+
+MAX_STATEMENT_BYTES: Final = 32_768
+MAX_TEXT_CHARS: Final = 12_000
+MAX_REFS: Final = 16
+MAX_SEEN: Final = 512
+MAX_PARTIES: Final = 64
+LIMITS: Final = Limits(max_bytes=MAX_STATEMENT_BYTES, max_depth=8, max_items=4096)
+
+WANT_ACKNOWLEDGE: Final = 1
+WANT_READ_BACK: Final = 2
+WANT_PASS_ON: Final = 4
+_WANT_RUNG: Final = (
+    (WANT_ACKNOWLEDGE, Rung.ACKNOWLEDGED),
+    (WANT_READ_BACK, Rung.READ_BACK),
+    (WANT_PASS_ON, Rung.PASSED_ON),
+)
+# What a kind asks of its readers when its author asks nothing special.
+_DEFAULT_WANTS: Final = {
+    Kind.MESSAGE: WANT_ACKNOWLEDGE,
+    Kind.TEST: WANT_ACKNOWLEDGE,
+    Kind.JOINT: WANT_ACKNOWLEDGE,
+}
+# Which body fields each kind must have, and which it may have besides.
+_BODY: Final[dict[Kind, tuple[frozenset[str], frozenset[str]]]] = {
+    Kind.OPEN: (frozenset({"cause"}), frozenset()),
+    Kind.MESSAGE: (frozenset(), frozenset({"text", "lang", "fields"})),
+    Kind.ACKNOWLEDGE: (frozenset(), frozenset()),
+    Kind.READ_BACK: (frozenset({"text", "lang"}), frozenset()),
+    Kind.PASS_ON: (frozenset({"unit", "at_ms"}), frozenset()),
+    Kind.TEST: (frozenset({"text", "slot", "holds"}), frozenset()),
+    Kind.SUSPEND: (frozenset({"cause"}), frozenset()),
+    Kind.RESUME: (frozenset(), frozenset({"cause"})),
+    Kind.SILENCE: (
+        frozenset({"party", "rung", "due_ms", "attempts"}),
+        frozenset({"cause", "slot"}),
+    ),
+    Kind.WATCH: (frozenset({"staffed"}), frozenset({"cause"})),
+    Kind.JOINT: (frozenset({"text", "lang", "parties"}), frozenset()),
+    Kind.ASSENT: (frozenset(), frozenset()),
+}
+# Kinds that speak of one earlier statement, and must cite it first.
+TARGETED: Final = frozenset({Kind.ACKNOWLEDGE, Kind.READ_BACK, Kind.PASS_ON, Kind.ASSENT})
+_KNOWN: Final = frozenset(range(1, 17))
+_BODY_KEYS: Final = {
+    1: "text", 2: "lang", 3: "fields", 4: "unit", 5: "at_ms", 6: "cause", 7: "staffed",
+    8: "slot", 9: "holds", 10: "parties", 11: "rung", 12: "party", 13: "due_ms", 14: "attempts",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A citation of an earlier statement on the same line, by its digest."""
+
+    target: bytes
+    role: RefRole
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """'The last item I hold from you': one log, how many of its statements, the last one's digest."""
+
+    log: bytes
+    size: int
+    last: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """What a statement says. Which fields may be set depends on the kind; see ``_BODY``."""
+
+    text: str | None = None
+    lang: str | None = None
+    fields: tuple[tuple[int, Value], ...] | None = None
+    unit: str | None = None
+    at_ms: int | None = None
+    cause: str | None = None
+    staffed: bool | None = None
+    slot: int | None = None
+    holds: tuple[Hold, ...] | None = None
+    parties: tuple[str, ...] | None = None
+    rung: Rung | None = None
+    party: str | None = None
+    due_ms: int | None = None
+    attempts: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What an author decides: everything of a statement but its place in the log."""
+
+    kind: Kind
+    body: Body = field(default_factory=Body)
+    precedence: Precedence = Precedence.ROUTINE
+    role: Role = Role.STATION
+    to: tuple[str, ...] = ()
+    wants: int = -1  # -1: what the kind asks by default
+    form: str = ""
+    form_version: int = 0
+    refs: tuple[Ref, ...] = ()
+
+    def wanted(self) -> int:
+        """The asked-for rungs as a bit mask of the ``WANT_`` constants."""
+        return _DEFAULT_WANTS.get(self.kind, 0) if self.wants < 0 else self.wants
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a statement stands: its log, its predecessor, and how far its author had read."""
+
+    line: bytes
+    station: bytes
+    incarnation: bytes
+    position: int
+    previous: bytes | None
+    seen: tuple[tuple[bytes, int], ...]
+    time_ms: int
+    charter: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Statement:
+    """A parsed statement. Equal to another exactly when the signed bytes are."""
+
+    place: Place
+    content: Content
+    unknown: tuple[int, ...]
+    log: bytes
+    digest: bytes
+    raw: bytes
+    signed: bytes  # the bytes under the signature (Sig_structure)
+    signature: bytes
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Statement) and self.raw == other.raw
+
+    def __hash__(self) -> int:
+        return int.from_bytes(self.digest[:8], "big")
+
+
+def log_id(line: bytes, station: bytes, incarnation: bytes) -> bytes:
+    """The 8-byte name of one incarnation of one station's log on one line."""
+    return crypto.sha256(b"tieline-log-v1\0" + line + station + incarnation)[:8]
+
+
+def domain(realm: str) -> bytes:
+    """The external data under every statement signature of a realm."""
+    return b"tieline-statement-v1\0" + realm.encode("ascii")
+
+
+def wanted_rungs(wants: int) -> tuple[Rung, ...]:
+    """The human rungs that a mask of wants asks for, low to high."""
+    return tuple(rung for bit, rung in _WANT_RUNG if wants & bit)
+
+
+def wants_mask(rungs: tuple[Rung, ...]) -> int:
+    """The inverse of ``wanted_rungs``."""
+    return sum(bit for bit, rung in _WANT_RUNG if rung in rungs)
+
+
+# ------------------------------------------------------------------------------- composing
+
+
+def compose(place: Place, content: Content) -> bytes:
+    """The payload bytes of a statement, ready to be signed with ``to_sign``.
+
+    Raises ``LocalError`` when the content is not one that ``parse`` would take: the check is the
+    parser itself, so that the two cannot drift.
+    """
+    payload = encode.dumps(_payload(place, content))
+    try:
+        back_place, back_content, _ = _read_payload(payload)
+    except RemoteError as error:
+        raise LocalError(error.code, error.message) from error
+    if back_place != place or back_content != normal(content):
+        raise LocalError(
+            "statement.lossy",
+            "the message would not read back as it was written; check its lists for repeats",
+        )
+    return payload
+
+
+def normal(content: Content) -> Content:
+    """The same content with wants spelled out, the form in which ``parse`` returns it."""
+    return replace(content, wants=content.wanted())
+
+
+def to_sign(realm: str, payload: bytes) -> bytes:
+    """The bytes that a station's key signs (RFC 9052 section 4.4)."""
+    return crypto.sig_structure(crypto.PROTECTED, domain(realm), payload)
+
+
+def seal(realm: str, payload: bytes, signature: bytes) -> Statement:
+    """Join a payload and its signature into the statement."""
+    return parse(realm, crypto.pack_sign1(payload, signature))
+
+
+def pack_content(content: Content) -> bytes:
+    """A draft's bytes for the journal: what its author decided, with no place in a log yet."""
+    return encode.dumps(_content_map(content))
+
+
+def unpack_content(data: bytes) -> Content:
+    """The inverse of ``pack_content``. Raises ``RemoteError`` as ``parse`` does."""
+    return _read_content(Fields(encode.loads(data, LIMITS), "draft"))
+
+
+def _payload(place: Place, content: Content) -> dict[int, Value]:
+    out: dict[int, Value] = {
+        1: place.line,
+        2: place.station,
+        3: place.incarnation,
+        4: place.position,
+        7: place.time_ms,
+        10: place.charter,
+    }
+    if place.previous is not None:
+        out[5] = place.previous
+    if place.seen:
+        out[6] = tuple(part for pair in place.seen for part in pair)
+    return out | _content_map(content)
+
+
+def _content_map(content: Content) -> dict[int, Value]:
+    out: dict[int, Value] = {8: int(content.precedence), 9: int(content.kind)}
+    if content.role:
+        out[11] = int(content.role)
+    if content.to:
+        out[12] = content.to
+    if content.wanted() != _DEFAULT_WANTS.get(content.kind, 0):
+        out[13] = content.wanted()
+    if content.form:
+        out[14] = (content.form, content.form_version)
+    if content.refs:
+        out[15] = tuple(part for ref in content.refs for part in (ref.target, int(ref.role)))
+    body = _body_map(content.body)
+    if body:
+        out[16] = body
+    return out
+
+
+def _body_map(body: Body) -> dict[int, Value]:
+    out: dict[int, Value] = {}
+    for key, name in _BODY_KEYS.items():
+        value = getattr(body, name)
+        if value is None:
+            continue
+        if name == "fields":
+            value = dict(body.fields or ())
+        elif name == "holds":
+            value = tuple((hold.log, hold.size, hold.last) for hold in body.holds or ())
+        elif name == "rung":
+            value = int(value)
+        out[key] = value
+    return out
+
+
+# --------------------------------------------------------------------------------- parsing
+
+
+def parse(realm: str, raw: bytes) -> Statement:
+    """Read a statement from its signed bytes; the signature is not checked here.
+
+    Raises ``RemoteError``: ``encode.*`` when the bytes are not canonical CBOR within limits,
+    ``sign1.*`` when they are no COSE_Sign1 of ours, ``statement.*`` when a field is wrong.
+    """
+    envelope = crypto.parse_sign1(raw, LIMITS)
+    place, content, unknown = _read_payload(envelope.payload)
+    return Statement(
+        place=place,
+        content=content,
+        unknown=unknown,
+        log=log_id(place.line, place.station, place.incarnation),
+        digest=crypto.sha256(b"\0" + raw),
+        raw=raw,
+        signed=crypto.sig_structure(envelope.protected, domain(realm), envelope.payload),
+        signature=envelope.signature,
+    )
+
+
+def _read_payload(payload: bytes) -> tuple[Place, Content, tuple[int, ...]]:
+    fields = Fields(encode.loads(payload, LIMITS), "statement")
+    position = fields.uint(4, max=2**48)
+    previous = fields.opt_bytes(5, length=32)
+    if (previous is None) != (position == 0):
+        raise _wrong("previous", "the first statement of a log has no predecessor, every other one")
+    place = Place(
+        line=fields.bytes(1, length=16),
+        station=fields.bytes(2, length=8),
+        incarnation=fields.bytes(3, length=8),
+        position=position,
+        previous=previous,
+        seen=_read_seen(fields.opt_array(6)),
+        time_ms=fields.uint(7, max=MAX_TIME_MS),
+        charter=fields.uint(10, max=2**16),
+    )
+    content = _read_content(fields)
+    unknown = tuple(sorted(fields.unknown(_KNOWN)))
+    if content.kind is Kind.UNKNOWN:
+        unknown = (9, *unknown)
+    return place, content, unknown
+
+
+def _read_content(fields: Fields) -> Content:
+    kind = _read_kind(fields.uint(9, max=2**16))
+    form, form_version = _read_form(fields.opt_array(14))
+    content = Content(
+        kind=kind,
+        body=_read_body(kind, fields.opt_map(16)),
+        precedence=_member(Precedence, fields.uint(8, max=255), "precedence"),
+        role=_read_role(fields.opt_uint(11, max=255)),
+        to=_read_codes(fields.opt_array(12), "addressees"),
+        wants=_read_wants(kind, fields.opt_uint(13, max=7)),
+        refs=_read_refs(fields.opt_array(15)),
+        form=form,
+        form_version=form_version,
+    )
+    if kind in TARGETED and (not content.refs or content.refs[0].role is not RefRole.ANSWERS):
+        raise _wrong("references", f"a statement of kind {kind.name} cites its target first")
+    return content
+
+
+def _wrong(name: str, what: str) -> RemoteError:
+    return RemoteError(
+        f"statement.{name}", f"the statement's {name} is wrong: {what}; ask its author to repair it"
+    )
+
+
+def _member(enum: type[E], value: int, name: str) -> E:
+    try:
+        return enum(value)
+    except ValueError:
+        raise _wrong(name, f"{value} is not one that this station knows") from None
+
+
+def _read_seen(items: tuple[Value, ...] | None) -> tuple[tuple[bytes, int], ...]:
+    if items is None:
+        return ()
+    if not items or len(items) % 2 or len(items) > 2 * MAX_SEEN:
+        raise _wrong("seen", "it is a list of pairs of log and size, left out when empty")
+    pairs: list[tuple[bytes, int]] = []
+    for index in range(0, len(items), 2):
+        log, size = items[index], items[index + 1]
+        if not isinstance(log, bytes) or len(log) != 8 or type(size) is not int or size < 1:
+            raise _wrong("seen", "each entry is an 8-byte log and a size of at least 1")
+        if pairs and pairs[-1][0] >= log:
+            raise _wrong("seen", "logs stand in ascending order, each once")
+        pairs.append((log, size))
+    return tuple(pairs)
+
+
+def _read_kind(value: int) -> Kind:
+    """A kind from a newer station is kept as unknown: refusing it would hold back its whole log."""
+    if value == Kind.UNKNOWN:
+        raise _wrong("kind", f"{value} is reserved")
+    return Kind(value) if value in Kind.__members__.values() else Kind.UNKNOWN
+
+
+def _read_role(value: int | None) -> Role:
+    if value == 0:
+        raise _wrong("role", "the station's own role is left out")
+    return Role.STATION if value is None else _member(Role, value, "role")
+
+
+def _read_wants(kind: Kind, value: int | None) -> int:
+    default = _DEFAULT_WANTS.get(kind, 0)
+    if value == default:
+        raise _wrong("wants", "the value that its kind has by default is left out")
+    return default if value is None else value
+
+
+def _read_form(items: tuple[Value, ...] | None) -> tuple[str, int]:
+    if items is None:
+        return "", 0
+    if len(items) != 2:
+        raise _wrong("form", "it is a form id and a version")
+    form, version = items
+    if not isinstance(form, str) or not 1 <= len(form) <= 64 or not form.isascii():
+        raise _wrong("form", "the form id has 1 to 64 ASCII characters")
+    if type(version) is not int or not 0 <= version <= 2**16:
+        raise _wrong("form", "the version is a number up to 65536")
+    return form, version
+
+
+def _read_codes(items: tuple[Value, ...] | None, name: str) -> tuple[str, ...]:
+    if items is None:
+        return ()
+    codes: list[str] = []
+    for item in items:
+        if not isinstance(item, str) or not PARTY_CODE.match(item):
+            raise _wrong(name, "each one is the code of a party")
+        if codes and codes[-1] >= item:
+            raise _wrong(name, "codes stand in ascending order, each once")
+        codes.append(item)
+    if not 1 <= len(codes) <= MAX_PARTIES:
+        raise _wrong(name, f"the list has 1 to {MAX_PARTIES} parties, or is left out")
+    return tuple(codes)
+
+
+def _read_refs(items: tuple[Value, ...] | None) -> tuple[Ref, ...]:
+    if items is None:
+        return ()
+    if not items or len(items) % 2 or len(items) > 2 * MAX_REFS:
+        raise _wrong("references", f"they are up to {MAX_REFS} pairs of digest and role")
+    refs: list[Ref] = []
+    for index in range(0, len(items), 2):
+        target, role = items[index], items[index + 1]
+        if not isinstance(target, bytes) or len(target) != 32 or type(role) is not int:
+            raise _wrong("references", "each one is a 32-byte digest and a role")
+        refs.append(Ref(target, _member(RefRole, role, "references")))
+    if len(set(refs)) != len(refs):
+        raise _wrong("references", "the same citation stands twice")
+    return tuple(refs)
+
+
+def _read_body(kind: Kind, value: dict[int, Value] | None) -> Body:
+    if kind is Kind.UNKNOWN:
+        return Body()
+    required, optional = _BODY[kind]
+    if value is None:
+        value = {}
+    elif not value:
+        raise _wrong("body", "an empty body is left out")
+    found: dict[str, object] = {}
+    fields = Fields(value, "statement body")
+    for key in value:
+        name = _BODY_KEYS.get(key)
+        if name is None:
+            continue  # a newer station's field: kept in the bytes, not shown
+        if name not in required and name not in optional:
+            raise _wrong("body", f"a statement of kind {kind.name} has no field '{name}'")
+        found[name] = _read_body_field(fields, key, name)
+    missing = sorted(required - found.keys())
+    if missing:
+        raise _wrong("body", f"a statement of kind {kind.name} needs the field '{missing[0]}'")
+    body = Body(**found)  # type: ignore[arg-type]  # names and types come from the table above
+    if body.text is not None and body.lang is None and "lang" in required | optional:
+        raise _wrong("body", "a text needs its language")
+    return body
+
+
+def _read_body_field(fields: Fields, key: int, name: str) -> object:
+    match name:
+        case "text":
+            return fields.text(key, max_len=MAX_TEXT_CHARS)
+        case "lang":
+            return fields.text(key, max_len=16)
+        case "unit" | "cause":
+            return fields.text(key, max_len=200)
+        case "party":
+            return _read_codes((fields.text(key, max_len=12),), "party")[0]
+        case "parties":
+            return _read_codes(fields.array(key), "parties")
+        case "fields":
+            return tuple(sorted(fields.map(key).items()))
+        case "staffed":
+            return fields.boolean(key)
+        case "rung":
+            return _member(Rung, fields.uint(key, max=255), "rung")
+        case "holds":
+            return tuple(_read_hold(item) for item in fields.array(key))
+        case _:  # slot, at_ms, due_ms, attempts
+            return fields.uint(key, max=MAX_TIME_MS)
+
+
+def _read_hold(item: Value) -> Hold:
+    if isinstance(item, tuple) and len(item) == 3:
+        log, size, last = item
+        if (
+            isinstance(log, bytes)
+            and len(log) == 8
+            and type(size) is int
+            and size > 0
+            and isinstance(last, bytes)
+            and len(last) == 32
+        ):
+            return Hold(log, size, last)
+    raise _wrong("body", "a holding is a log, a size of at least 1 and a digest")

@@ -1,0 +1,354 @@
+"""The door: one step from an event to its effects.
+
+A station is a fold over its journal. ``load`` reads the facts back; ``step`` takes one event at one
+moment and returns what is wanted of the world; ``wakeup`` says when time alone will make something
+due. Nothing here reads a clock, draws a random number, holds a private key or waits.
+
+Refusals are values: an act that the rules forbid is answered with its error, bytes that break a
+rule become a kept refusal. Any exception that leaves ``step`` is a defect, and the runtime stops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tieline.core import speech, statement, sync, watch
+from tieline.core.charter import SignedCharter, parse_signed_charter
+from tieline.core.checkpoint import Receipt
+from tieline.core.errors import LocalError, RemoteError, TielineError
+from tieline.core.events import (
+    Act,
+    Arrived,
+    CallTest,
+    Connected,
+    Discard,
+    Done,
+    Effect,
+    Event,
+    Failed,
+    ForReceipt,
+    ForSpeech,
+    HandedOver,
+    Install,
+    Lost,
+    Ready,
+    Release,
+    Signed,
+    SignFailed,
+    Speak,
+    Stalled,
+    Tick,
+    Trouble,
+    Wakeup,
+)
+from tieline.core.exchange import Exchange
+from tieline.core.journal import Alarm, Attempt, Fact, FactKind, Handed, Origin, Refusal
+from tieline.core.line import Line, first_slot
+from tieline.core.record import Item
+from tieline.core.statement import Body, Content
+from tieline.core.sync import Pace
+from tieline.core.terms import Kind, Now, Precedence
+from tieline.core.turn import Turn
+
+
+class Station:
+    """One station of one party, on any number of lines of one realm."""
+
+    def __init__(self, own: bytes, realm: str, pace: Pace | None = None) -> None:
+        self.own = own
+        self.realm = realm
+        self.pace = pace or Pace()
+        self.lines: dict[bytes, Line] = {}
+        self.exchanges: dict[bytes, Exchange] = {}
+        self.troubles: dict[str, Alarm] = {}
+
+    # ------------------------------------------------------------------------------- load
+
+    @staticmethod
+    def load(
+        own: bytes,
+        realm: str,
+        facts: Iterable[Fact],
+        now: Now,
+        pace: Pace | None = None,
+    ) -> Station:
+        """Rebuild a station from its journal.
+
+        Raises ``LocalError`` (``record.damaged``) or ``RemoteError`` when a fact no longer reads.
+        """
+        station = Station(own, realm, pace)
+        for fact in facts:
+            # When it was, on the deadline clock: a wall clock that went back counts as no time.
+            past = Now(fact.at_ms, now.mono_ms - max(0, now.wall_ms - fact.at_ms), now.real_ms)
+            station._restore(fact, past, now)
+        for line in station.lines.values():
+            first_slot(line, now)
+        return station
+
+    def _restore(self, fact: Fact, past: Now, now: Now) -> None:
+        if fact.kind == FactKind.CHARTER:
+            self._found(parse_signed_charter(fact.body), fact.meta)
+            return
+        line = self.lines.get(fact.line)
+        if line is None:
+            return  # a trouble of the station itself
+        match fact.kind:
+            case FactKind.STATEMENT | FactKind.SECOND_STORY:
+                second = fact.kind == FactKind.SECOND_STORY
+                parsed = statement.parse(self.realm, fact.body)
+                item = line.record.restore(parsed, fact.at_ms, second_story=second)
+                origin = Origin.decode(fact.meta)
+                line.apply_item(item, origin, past)
+                if parsed.place.station != self.own and not second:
+                    line.relay_queue.append((now.real_ms, parsed.log, parsed.place.position + 1))
+            case FactKind.RECEIPT:
+                line.apply_receipt(Receipt.decode(fact.body), past)
+            case FactKind.DRAFT:
+                speech.restore_draft(line, fact.body, fact.at_ms)
+            case FactKind.SETTLED:
+                speech.restore_settled(line, fact.body)
+            case FactKind.HANDED_OVER:
+                handed = Handed.decode(fact.body)
+                for digest in handed.items:
+                    line.ladder.note_handed(digest, handed.station, fact.at_ms)
+            case FactKind.ALARM:
+                alarm = Alarm.decode(fact.body)
+                line.alarms[alarm.cause] = alarm
+                if alarm.rung is not None:
+                    line.ladder.note_overdue(alarm.item, alarm.party, alarm.rung)
+            case _:
+                pass  # attempts, states and refusals are history: nothing is derived from them
+
+    def _found(self, signed: SignedCharter, incarnation: bytes) -> Line:
+        line = self.lines.get(signed.charter.line)
+        if line is None:
+            line = Line(self.own, signed)
+            line.incarnation = incarnation
+            line.own_log = statement.log_id(line.id, self.own, incarnation)
+            self.lines[line.id] = line
+            self.exchanges[line.id] = Exchange(line, self.pace)
+        else:
+            line.use_charter(signed)
+        return line
+
+    # ------------------------------------------------------------------------------- step
+
+    def step(self, event: Event, now: Now) -> list[Effect]:
+        """Take one event; return its effects in the order in which they are to be performed."""
+        turn = Turn(now)
+        match event:
+            case Install() | Speak() | Release() | Discard() | CallTest():
+                self._act(event, turn)
+            case Arrived():
+                self._arrived(event, turn)
+            case Connected() | Lost() | Failed():
+                self._carrier(event, turn)
+            case HandedOver():
+                self._handed_over(event, turn)
+            case Stalled(line=line, peer=peer):
+                if self._knows(line, peer):
+                    self.exchanges[line].stalled(peer)
+            case Ready(peer=peer):
+                for line, exchange in self.exchanges.items():
+                    if self._knows(line, peer):
+                        exchange.ready(peer, turn)
+            case Signed():
+                self._signed(event, turn)
+            case SignFailed(purpose=ForSpeech(line), cause=cause):
+                speech.sign_failed(self.lines[line], cause, turn)
+                speech.pump(self.lines[line], turn)
+            case SignFailed(purpose=purpose, cause=cause):
+                self._trouble(Trouble(code="key.failed", text=cause), turn)
+            case Trouble():
+                self._trouble(event, turn)
+            case Tick():
+                for name, line in self.lines.items():
+                    watch.tick(line, turn)
+                    self.exchanges[name].tick(turn)
+                    watch.judge_links(line, turn)
+        return turn.effects
+
+    def wakeup(self, now: Now) -> Wakeup:
+        """When the next ``Tick`` is wanted, on each of the two clocks."""
+        monos = [watch.wakeup(line, now.wall_ms, now.mono_ms) for line in self.lines.values()]
+        reals = [exchange.wakeup() for exchange in self.exchanges.values()]
+        return Wakeup(
+            min((t for t in monos if t is not None), default=None),
+            min((t for t in reals if t is not None), default=None),
+        )
+
+    def line(self, name: bytes) -> Line:
+        """A line by its id. Raises ``LocalError`` when this station is not on it."""
+        line = self.lines.get(name)
+        if line is None:
+            raise LocalError(
+                "line.unknown", f"this station keeps no line {name.hex()[:8]}; see 'status'"
+            )
+        return line
+
+    def peers(self) -> Iterator[tuple[Line, bytes]]:
+        """Every peer station of every line."""
+        for line in self.lines.values():
+            for station in line.peers:
+                yield line, station
+
+    # ------------------------------------------------------------------------------- acts
+
+    def _act(self, act: Act, turn: Turn) -> None:
+        try:
+            match act:
+                case Install():
+                    self._install(act, turn)
+                case Speak():
+                    speech.speak(self.line(act.line), act, turn)
+                case Release():
+                    speech.release(self.line(act.line), act, turn)
+                case Discard():
+                    speech.discard(self.line(act.line), act, turn)
+                case CallTest():
+                    speech.call_test(self.line(act.line), act, turn)
+        except TielineError as error:
+            turn.reply(act.token, error)
+
+    def _install(self, act: Install, turn: Turn) -> None:
+        charter = act.charter.charter
+        if charter.realm != self.realm:
+            raise LocalError(
+                "charter.realm",
+                f"the charter is for {charter.realm or 'real traffic'} and this home for"
+                f" {self.realm or 'real traffic'}; exercise and real traffic never share a home",
+            )
+        line = self.lines.get(charter.line)
+        if line is not None:
+            if self.exchanges[line.id].amend(act.charter, turn):
+                watch.judge_links(line, turn)
+            turn.reply(act.token, Done(line=charter.line))
+            return
+        if charter.version != 1:
+            raise LocalError(
+                "charter.sequence",
+                f"the charter is version {charter.version} of a line that this station does not"
+                " keep; install version 1 first",
+            )
+        if not act.charter.complete:
+            raise LocalError(
+                "charter.incomplete",
+                f"the charter lacks the signature of {', '.join(act.charter.missing)};"
+                " it is not in force before every party has signed",
+            )
+        if charter.station(self.own) is None:
+            raise LocalError(
+                "charter.stranger", "the charter does not name this station; check the card"
+            )
+        line = self._found(act.charter, act.incarnation)
+        turn.keep(FactKind.CHARTER, line.id, act.charter.encode(), act.incarnation)
+        line.slot_done = -1
+        first_slot(line, turn.now)
+        turn.peers_changed()
+        opening = Content(kind=Kind.OPEN, body=Body(cause="founded"))
+        speech.say(line, opening, Origin(), 0, turn)
+        turn.reply(act.token, Done(line=line.id))
+
+    # ----------------------------------------------------------------------------- outside
+
+    def _knows(self, line: bytes, peer: bytes) -> bool:
+        return line in self.lines and peer in self.lines[line].peers
+
+    def _arrived(self, event: Arrived, turn: Turn) -> None:
+        try:
+            envelope = sync.unpack(event.envelope)
+        except RemoteError as error:
+            self._refuse_everywhere(event, error, turn)
+            return
+        if not self._knows(envelope.line, event.peer):
+            error = RemoteError(
+                "line.not_shared",
+                f"an envelope for line {envelope.line.hex()[:8]} came from a station with which"
+                " this one does not share that line; it was dropped",
+            )
+            self._refuse_everywhere(event, error, turn)
+            return
+        line = self.lines[envelope.line]
+        link = line.links[event.peer]
+        link.last_heard_ms = turn.now.wall_ms
+        before = len(turn.effects)
+        self.exchanges[line.id].arrived(event.peer, event.carrier, envelope, turn)
+        self._after_arrivals(line, before, turn)
+
+    def _after_arrivals(self, line: Line, start: int, turn: Turn) -> None:
+        """What new statements mean for officers and for the state of the links."""
+        fresh = False
+        for item in self._kept_items(line, start, turn):
+            fresh = True
+            if line.party_of(item.statement.place.station) != line.party:
+                watch.admitted(line, item, turn)
+        if fresh:
+            watch.judge_links(line, turn)
+
+    def _kept_items(self, line: Line, start: int, turn: Turn) -> list[Item]:
+        out: list[Item] = []
+        for effect in turn.effects[start:]:
+            fact = getattr(effect, "fact", None)
+            if isinstance(fact, Fact) and fact.kind == FactKind.STATEMENT:
+                log = line.record.logs[fact.log or b""]
+                out.append(log.items[fact.position or 0])
+        return out
+
+    def _refuse_everywhere(self, event: Arrived, error: RemoteError, turn: Turn) -> None:
+        refusal = Refusal(
+            code=error.code, text=error.message, carrier=event.carrier, peer=event.peer
+        )
+        for name in self.lines:
+            if self._knows(name, event.peer):
+                self.exchanges[name].refuse(refusal, turn)
+
+    def _carrier(self, event: Connected | Lost | Failed, turn: Turn) -> None:
+        attempt = Attempt(
+            station=event.peer,
+            carrier=event.carrier,
+            address=event.address if not isinstance(event, Lost) else "",
+            outcome={Connected: "connected", Lost: "lost", Failed: "failed"}[type(event)],
+            cause=event.cause if not isinstance(event, Connected) else "",
+        )
+        for name, line in self.lines.items():
+            if event.peer not in line.peers:
+                continue
+            watch.carrier_news(line, line.links[event.peer], attempt, turn)
+            if isinstance(event, Connected):
+                self.exchanges[name].connected(event.peer, turn)
+            elif isinstance(event, Lost):
+                self.exchanges[name].disconnected(event.peer)
+
+    def _handed_over(self, event: HandedOver, turn: Turn) -> None:
+        line = self.lines.get(event.line)
+        if line is None:
+            return
+        news = tuple(
+            digest
+            for digest in event.items
+            if event.peer not in line.ladder.handed.get(digest, {})
+        )
+        for digest in news:
+            line.ladder.note_handed(digest, event.peer, turn.now.wall_ms)
+        if news:
+            handed = Handed(station=event.peer, carrier=event.carrier, items=news)
+            turn.keep_handed(line.id, handed)
+
+    def _signed(self, event: Signed, turn: Turn) -> None:
+        purpose = event.purpose
+        line = self.lines[purpose.line]
+        exchange = self.exchanges[purpose.line]
+        if isinstance(purpose, ForReceipt):
+            exchange.cosigned(purpose, event.signature, turn)
+            return
+        item = speech.signed(line, event.signature, turn)
+        speech.pump(line, turn)
+        if item is not None:
+            exchange.feed_all(turn)
+            watch.judge_links(line, turn)
+
+    def _trouble(self, event: Trouble, turn: Turn) -> None:
+        """A trouble of the station itself rings once until it is over and comes again."""
+        alarm = Alarm(code=event.code, precedence=Precedence(event.precedence), text=event.text)
+        self.troubles[event.code] = alarm
+        turn.keep_alarm(b"", alarm)

@@ -1,0 +1,76 @@
+"""One turn of the station: the time it happens at, and the effects it asks for.
+
+A turn only gathers. It knows the journal's fact kinds so that every module keeps a thing in one
+way, and nothing about what the things mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tieline.core.errors import TielineError
+from tieline.core.events import Done, Effect, Keep, PeersChanged, Reply, Sign, SignFor, Transmit
+from tieline.core.journal import Alarm, Attempt, Fact, FactKind, Handed, Origin, Refusal, StateChange
+from tieline.core.statement import Statement
+from tieline.core.terms import Now
+
+
+@dataclass(slots=True)
+class Turn:
+    """Effects in the order in which they were asked for."""
+
+    now: Now
+    effects: list[Effect] = field(default_factory=list)
+
+    def keep(
+        self, kind: FactKind, line: bytes, body: bytes, meta: bytes = b"", at_ms: int | None = None
+    ) -> None:
+        when = self.now.wall_ms if at_ms is None else at_ms
+        self.effects.append(
+            Keep(fact=Fact(kind=kind, at_ms=when, line=line, body=body, meta=meta))
+        )
+
+    def keep_statement(self, statement: Statement, origin: Origin, *, second_story: bool) -> None:
+        self.effects.append(
+            Keep(
+                fact=Fact(
+                    kind=FactKind.SECOND_STORY if second_story else FactKind.STATEMENT,
+                    at_ms=self.now.wall_ms,
+                    line=statement.place.line,
+                    body=statement.raw,
+                    meta=origin.encode(),
+                    log=None if second_story else statement.log,
+                    position=None if second_story else statement.place.position,
+                )
+            )
+        )
+
+    def keep_alarm(self, line: bytes, alarm: Alarm) -> None:
+        self.keep(FactKind.ALARM, line, alarm.encode())
+
+    def keep_attempt(self, line: bytes, attempt: Attempt) -> None:
+        self.keep(FactKind.ATTEMPT, line, attempt.encode())
+
+    def keep_state(self, line: bytes, change: StateChange) -> None:
+        self.keep(FactKind.STATE, line, change.encode())
+
+    def keep_refusal(self, line: bytes, refusal: Refusal) -> None:
+        self.keep(FactKind.REFUSED, line, refusal.encode())
+
+    def keep_handed(self, line: bytes, handed: Handed) -> None:
+        self.keep(FactKind.HANDED_OVER, line, handed.encode())
+
+    def sign(self, purpose: SignFor, message: bytes) -> None:
+        self.effects.append(Sign(purpose=purpose, message=message))
+
+    def transmit(
+        self, line: bytes, peer: bytes, envelope: bytes, items: tuple[bytes, ...] = ()
+    ) -> None:
+        self.effects.append(Transmit(line=line, peer=peer, envelope=envelope, items=items))
+
+    def reply(self, token: int, result: Done | TielineError) -> None:
+        if token:
+            self.effects.append(Reply(token=token, result=result))
+
+    def peers_changed(self) -> None:
+        self.effects.append(PeersChanged())

@@ -1,0 +1,189 @@
+"""The watch on one line: deadlines that ran down, line tests, and the state of each link.
+
+Silence is data. A deadline that passes raises one alarm, and when it was ours to expect an answer
+it becomes a signed statement on the record that says who owed what, since when, and how often it
+was tried. What a link is worth is said in one of a few words, and every change of it is kept.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tieline.core import speech
+from tieline.core.errors import LocalError
+from tieline.core.journal import Alarm, Attempt, Origin, StateChange
+from tieline.core.ladder import Due
+from tieline.core.line import Line, Link
+from tieline.core.linetest import initiator, slot_at, slot_start_ms
+from tieline.core.record import Item
+from tieline.core.statement import Content
+from tieline.core.terms import LineState, Precedence, Role, Rung, dtg
+from tieline.core.turn import Turn
+
+_WORDS: Final = {
+    Rung.HANDED_OVER: "handed over to a carrier for",
+    Rung.RECEIVED: "received by the station of",
+    Rung.ACKNOWLEDGED: "acknowledged by",
+    Rung.READ_BACK: "read back by",
+    Rung.PASSED_ON: "passed on by",
+}
+
+
+def tick(line: Line, turn: Turn) -> None:
+    """Whatever the deadline clock has made due."""
+    for due in line.ladder.due(turn.now, line.charter, line.item):
+        _missed(line, due, turn)
+    _line_tests(line, turn)
+
+
+def wakeup(line: Line, wall_ms: int, mono_ms: int) -> int | None:
+    """When the deadline clock next makes something due, in ``mono_ms``."""
+    times: list[int] = []
+    first = line.ladder.wakeup()
+    if first is not None:
+        times.append(first)
+    slot = slot_at(wall_ms, line.charter)
+    if slot is not None:
+        window_ms = line.charter.tests.window_s * 1000
+        moments = [slot_start_ms(slot + 1, line.charter)]
+        if line.slot_checked < slot:
+            moments.append(slot_start_ms(slot, line.charter) + window_ms)
+        times.extend(mono_ms + max(0, moment - wall_ms) for moment in moments)
+    return min(times, default=None)
+
+
+def raise_alarm(line: Line, alarm: Alarm, turn: Turn) -> None:
+    """Ring once for each cause, for ever."""
+    if alarm.cause not in line.alarms:
+        line.alarms[alarm.cause] = alarm
+        turn.keep_alarm(line.id, alarm)
+
+
+def carrier_news(line: Line, link: Link, attempt: Attempt, turn: Turn) -> None:
+    """A carrier connected, lost or failed to reach a peer: kept, and the link judged anew."""
+    match attempt.outcome:
+        case "connected":
+            link.sessions[attempt.carrier] = attempt.address
+            link.last_heard_ms = turn.now.wall_ms
+            link.failed, link.attempts, link.cause = False, 0, ""
+        case "lost":
+            link.sessions.pop(attempt.carrier, None)
+            link.cause = attempt.cause
+        case _:
+            link.failed = not link.sessions
+            link.attempts += 1
+            link.cause = attempt.cause
+    turn.keep_attempt(line.id, attempt)
+    judge_links(line, turn)
+
+
+def judge_links(line: Line, turn: Turn) -> None:
+    """Choose the state of every link anew and keep those that changed."""
+    for station in sorted(line.links):
+        link = line.links[station]
+        state, cause = line.link_state(link)
+        if (state, cause) == (link.state, link.stated):
+            continue
+        if state is not link.state:
+            link.since_ms = turn.now.wall_ms
+            if state is LineState.SILENT and link.last_heard_ms is not None:
+                link.since_ms = link.last_heard_ms
+        link.state, link.stated = state, cause
+        change = StateChange(
+            station=station, state=str(state), cause=cause, since_ms=link.since_ms
+        )
+        turn.keep_state(line.id, change)
+
+
+def admitted(line: Line, item: Item, turn: Turn) -> None:
+    """A statement of another party has come: does it call for an officer at once?"""
+    content = item.statement.content
+    if not content.wants or item.second_story:
+        return
+    party = line.party_of(item.statement.place.station)
+    if line.party not in line.ladder.addressed(item.statement, line.charter):
+        return
+    if content.precedence < Precedence.IMMEDIATE:
+        return
+    raise_alarm(
+        line,
+        Alarm(
+            code=f"arrived.{content.precedence.name.lower()}",
+            precedence=content.precedence,
+            text=f"{content.precedence.name} from {party}, written"
+            f" {dtg(item.statement.place.time_ms)}: acknowledge it",
+            item=item.statement.digest,
+            party=party,
+        ),
+        turn,
+    )
+
+
+def _missed(line: Line, due: Due, turn: Turn) -> None:
+    statement = due.item.statement
+    ours = statement.place.station == line.own
+    by = dtg(max(0, due.due_ms))
+    if ours:
+        text = f"not {_WORDS[due.rung]} {due.party} by {by}: {_title(statement.content)}"
+    else:
+        author = line.party_of(statement.place.station)
+        text = f"we owe {author} a word: not {_WORDS[due.rung]} us by {by}"
+    precedence = max(statement.content.precedence, Precedence.PRIORITY)
+    alarm = Alarm(
+        code=f"overdue.{due.rung.name.lower()}",
+        precedence=precedence,
+        text=text,
+        item=statement.digest,
+        party=due.party,
+        rung=due.rung,
+    )
+    raise_alarm(line, alarm, turn)
+    if ours:
+        links = [k for k in line.links.values() if line.charter.party_of(k.station) == due.party]
+        attempts = sum(link.attempts + len(link.sessions) for link in links)
+        cause = next((link.cause for link in links if link.cause), "")
+        content = speech.content_of_silence(
+            due.item, due.party, due.rung, max(0, due.due_ms), attempts, cause, -1
+        )
+        _say(line, content, turn)
+    judge_links(line, turn)
+
+
+def _title(content: Content) -> str:
+    if content.form:
+        return f"{content.precedence.name} form {content.form}"
+    return f"{content.precedence.name} {content.kind.name.lower().replace('_', ' ')}"
+
+
+def _line_tests(line: Line, turn: Turn) -> None:
+    """Call the test of a slot that has begun, when it is our turn; note one that nobody called."""
+    charter = line.charter
+    slot = slot_at(turn.now.wall_ms, charter)
+    if slot is None or line.own != line.lead(line.party):
+        return
+    caller = initiator(slot, charter)
+    if slot > line.slot_done:
+        line.slot_done = slot
+        if caller == line.party and slot not in line.tests:
+            _say(line, speech.test_content(line, slot, Role.STATION), turn)
+    due_ms = slot_start_ms(slot, charter) + charter.tests.window_s * 1000
+    if slot > line.slot_checked and turn.now.wall_ms >= due_ms:
+        line.slot_checked = slot
+        if slot not in line.tests and caller != line.party:
+            text = f"{caller} did not call the line test of {dtg(slot_start_ms(slot, charter))}"
+            alarm = Alarm(
+                code="test.missed", precedence=Precedence.PRIORITY, text=text, party=caller,
+                item=slot.to_bytes(8, "big"),
+            )  # fmt: skip
+            raise_alarm(line, alarm, turn)
+            content = speech.content_of_silence(None, caller, Rung.RECEIVED, due_ms, 0, "", slot)
+            _say(line, content, turn)
+
+
+def _say(line: Line, content: Content, turn: Turn) -> None:
+    try:
+        speech.say(line, content, Origin(), 0, turn)
+    except LocalError as error:
+        # The key does not answer: the alarm stands, the record gets its entry from the peers.
+        alarm = Alarm(code=error.code, precedence=Precedence.FLASH, text=error.message)
+        raise_alarm(line, alarm, turn)

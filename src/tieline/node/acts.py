@@ -1,0 +1,503 @@
+"""The officer's acts: JSON in, events to the core, JSON out.
+
+The command line and the desk perform the same acts through here. Arguments are checked before the
+core sees them; an unknown act or argument is refused by name. An act that changes something is
+answered only after the turn that carries it is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, Protocol, TypeVar
+
+from tieline.core.charter import dearmor_charter, summary
+from tieline.core.encode import Value
+from tieline.core.errors import LocalError
+from tieline.core.events import Act, CallTest, Discard, Done, Install, Release, Speak
+from tieline.core.line import Line
+from tieline.core.record import Item
+from tieline.core.statement import Body, Content, Ref, wants_mask
+from tieline.core.station import Station
+from tieline.core.terms import Kind, Precedence, RefRole, Role, Rung
+from tieline.node.view import Json, draft_view, item_view, line_view, word
+
+T = TypeVar("T")
+
+_COMMON: Final = frozenset({"officer", "role", "key", "line"})
+_ROLES: Final = {word(role.name).replace(" ", "-"): role for role in Role if role}
+_RUNGS: Final = {word(rung.name): rung for rung in Rung if rung >= Rung.ACKNOWLEDGED}
+_REF_ROLES: Final = {word(role.name): role for role in RefRole}
+
+
+class Host(Protocol):
+    """What the acts need of the running node."""
+
+    station: Station
+
+    async def perform(self, make: Callable[[int], Act]) -> Done:
+        """Run an act through a turn; raises its refusal."""
+
+    def seq_of(self, digest: bytes) -> int: ...
+
+    def fresh(self, count: int) -> bytes: ...
+
+    def status(self) -> dict[str, Json]: ...
+
+    def settle(self) -> dict[str, Json]: ...
+
+    def audit(self) -> dict[str, Json]: ...
+
+    def doctor(self) -> dict[str, Json]: ...
+
+    def set_clock(self, wall_ms: int) -> None: ...
+
+    def export_bundle(self, line: Line, to: tuple[bytes, ...]) -> tuple[bytes, int]: ...
+
+    async def import_bundle(self, data: bytes) -> dict[str, Json]: ...
+
+    def stop(self) -> None: ...
+
+
+class Arguments:
+    """The arguments of one act; whatever was not asked for is refused at the end."""
+
+    def __init__(self, act: str, args: Mapping[str, Json]) -> None:
+        self._act, self._args, self._asked = act, args, set(_COMMON)
+
+    def _get(self, name: str) -> Json:
+        self._asked.add(name)
+        return self._args.get(name)
+
+    def _wrong(self, name: str, what: str) -> LocalError:
+        return LocalError("act.argument", f"act '{self._act}': argument '{name}' {what}")
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self._get(name)
+        if value is None and default is not None:
+            return default
+        if not isinstance(value, str):
+            raise self._wrong(name, "must be a text")
+        return value
+
+    def number(self, name: str, default: int | None = None) -> int:
+        value = self._get(name)
+        if value is None and default is not None:
+            return default
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**60:
+            raise self._wrong(name, "must be a whole number")
+        return value
+
+    def flag(self, name: str, default: bool | None = None) -> bool:
+        value = self._get(name)
+        if value is None and default is not None:
+            return default
+        if not isinstance(value, bool):
+            raise self._wrong(name, "must be true or false")
+        return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        value = self._get(name)
+        if value is None:
+            return ()
+        items = value if isinstance(value, list) else [value]
+        out = tuple(item for item in items if isinstance(item, str))
+        if len(out) != len(items):
+            raise self._wrong(name, "must be a list of texts")
+        return out
+
+    def choice(self, name: str, choices: Mapping[str, T], default: str) -> T:
+        value = self.text(name, default)
+        if value not in choices:
+            raise self._wrong(name, f"must be one of {', '.join(choices)}")
+        return choices[value]
+
+    def digest(self, name: str) -> str:
+        value = self.text(name)
+        if not 4 <= len(value) <= 64 or any(c not in "0123456789abcdef" for c in value):
+            raise self._wrong(name, "must be the digest of a statement, or its first characters")
+        return value
+
+    def refs(self, name: str) -> tuple[tuple[str, RefRole], ...]:
+        value = self._get(name)
+        out: list[tuple[str, RefRole]] = []
+        for entry in value if isinstance(value, list) else []:
+            if not isinstance(entry, dict) or not isinstance(entry.get("item"), str):
+                raise self._wrong(name, "must be a list of {item, role}")
+            role = _REF_ROLES.get(str(entry.get("role", "answers")))
+            if role is None:
+                raise self._wrong(name, f"has a role that is none of {', '.join(_REF_ROLES)}")
+            out.append((str(entry["item"]), role))
+        if value is not None and not isinstance(value, list):
+            raise self._wrong(name, "must be a list of {item, role}")
+        return tuple(out)
+
+    def fields(self, name: str) -> tuple[tuple[int, Value], ...] | None:
+        value = self._get(name)
+        if value is None:
+            return None
+        if not isinstance(value, dict) or not all(key.isdecimal() for key in value):
+            raise self._wrong(name, "must map field numbers to values")
+        return tuple(sorted((int(key), self._coded(name, part)) for key, part in value.items()))
+
+    def _coded(self, name: str, value: Json) -> Value:
+        if isinstance(value, float):
+            raise self._wrong(name, "holds a fraction; coded fields take whole numbers and texts")
+        if isinstance(value, list):
+            return tuple(self._coded(name, part) for part in value)
+        if isinstance(value, dict):
+            return {int(key): self._coded(name, part) for key, part in value.items()}
+        return value
+
+    def done(self) -> None:
+        unknown = sorted(set(self._args) - self._asked)
+        if unknown:
+            raise self._wrong(unknown[0], "is not one that this act takes")
+
+
+class NodeActs:
+    """The acts of one running station."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self._acts: dict[str, Callable[[Arguments], Awaitable[Json]]] = {
+            "status": self._status,
+            "drafts": self._drafts,
+            "send": self._send,
+            "release": self._release,
+            "discard": self._discard,
+            "ack": self._ack,
+            "read_back": self._read_back,
+            "pass_on": self._pass_on,
+            "suspend": self._suspend,
+            "resume": self._resume,
+            "staff": self._staff,
+            "test": self._test,
+            "joint": self._joint,
+            "assent": self._assent,
+            "log": self._log,
+            "item": self._item,
+            "audit": self._audit,
+            "export": self._export,
+            "import": self._import,
+            "charter_install": self._charter_install,
+            "charter_show": self._charter_show,
+            "clock": self._clock,
+            "settle": self._settle,
+            "doctor": self._doctor,
+            "stop": self._stop,
+        }
+
+    async def act(self, name: str, args: Mapping[str, Json]) -> Json:
+        """Perform one act. Raises ``TielineError`` when it is refused."""
+        handler = self._acts.get(name)
+        if handler is None:
+            raise LocalError(
+                "act.unknown", f"there is no act '{name}'; there are {', '.join(sorted(self._acts))}"
+            )
+        return await handler(Arguments(name, args))
+
+    # ------------------------------------------------------------------------------ asking
+
+    async def _status(self, args: Arguments) -> Json:
+        args.done()
+        return self.host.status()
+
+    async def _drafts(self, args: Arguments) -> Json:
+        lines = [self._line(args)] if args.text("line", "") else self._lines()
+        args.done()
+        return {"drafts": [draft_view(x, d) for x in lines for _, d in sorted(x.drafts.items())]}
+
+    async def _log(self, args: Arguments) -> Json:
+        line = self._line(args)
+        since, limit = args.number("since", 0), args.number("limit", 1000)
+        args.done()
+        items: list[Json] = []
+        # From the newest backwards until the limit: a long record is not walked for a short list.
+        for item in reversed(line.record.order):
+            seq = self.host.seq_of(item.statement.digest)
+            if seq > since:
+                items.append(item_view(line, item, seq))
+            if len(items) >= limit:
+                break
+            if not len(items) % 200:
+                await asyncio.sleep(0)
+        return {"items": items[::-1], "name": line.charter.name, "realm": line.realm}
+
+    async def _item(self, args: Arguments) -> Json:
+        line, item = self._find(args)
+        args.done()
+        return item_view(line, item, self.host.seq_of(item.statement.digest))
+
+    async def _audit(self, args: Arguments) -> Json:
+        args.done()
+        return self.host.audit()
+
+    async def _doctor(self, args: Arguments) -> Json:
+        args.done()
+        return self.host.doctor()
+
+    async def _settle(self, args: Arguments) -> Json:
+        args.done()
+        return self.host.settle()
+
+    # ------------------------------------------------------------------------------ speaking
+
+    async def _send(self, args: Arguments) -> Json:
+        line = self._line(args)
+        text = args.text("text", "")
+        lang = args.text("lang", "en") if text else args.text("lang", "")
+        fields = args.fields("fields")
+        content = Content(
+            kind=Kind.MESSAGE,
+            body=Body(text=text or None, lang=lang if text else None, fields=fields),
+            precedence=args.choice("precedence", Precedence.__members__, "ROUTINE"),
+            role=self._role(args),
+            to=tuple(sorted(set(args.texts("to")))),
+            wants=self._wants(args),
+            form=args.text("form", ""),
+            form_version=args.number("form_version", 1) if args.text("form", "") else
+            args.number("form_version", 0),
+            refs=self._refs(line, args),
+        )  # fmt: skip
+        return await self._speak(line, args, content)
+
+    async def _joint(self, args: Arguments) -> Json:
+        line = self._line(args)
+        parties = args.texts("parties") or tuple(p.code for p in line.charter.parties)
+        content = Content(
+            kind=Kind.JOINT,
+            body=Body(
+                text=args.text("text"),
+                lang=args.text("lang", "en"),
+                parties=tuple(sorted(set(parties))),
+            ),
+            precedence=args.choice("precedence", Precedence.__members__, "PRIORITY"),
+            role=self._role(args),
+            refs=self._refs(line, args),
+        )
+        return await self._speak(line, args, content)
+
+    async def _ack(self, args: Arguments) -> Json:
+        return await self._answer(args, Kind.ACKNOWLEDGE, Body())
+
+    async def _assent(self, args: Arguments) -> Json:
+        return await self._answer(args, Kind.ASSENT, Body())
+
+    async def _read_back(self, args: Arguments) -> Json:
+        body = Body(text=args.text("text"), lang=args.text("lang", "en"))
+        return await self._answer(args, Kind.READ_BACK, body)
+
+    async def _pass_on(self, args: Arguments) -> Json:
+        at_ms = args.number("at_ms", self.host_now())
+        return await self._answer(args, Kind.PASS_ON, Body(unit=args.text("unit"), at_ms=at_ms))
+
+    async def _suspend(self, args: Arguments) -> Json:
+        content = Content(
+            kind=Kind.SUSPEND, body=Body(cause=args.text("cause")), role=self._role(args)
+        )
+        return await self._speak(self._line(args), args, content)
+
+    async def _resume(self, args: Arguments) -> Json:
+        body = Body(cause=args.text("cause", "") or None)
+        content = Content(kind=Kind.RESUME, body=body, role=self._role(args))
+        return await self._speak(self._line(args), args, content)
+
+    async def _staff(self, args: Arguments) -> Json:
+        body = Body(staffed=args.flag("staffed"), cause=args.text("cause", "") or None)
+        content = Content(kind=Kind.WATCH, body=body, role=self._role(args))
+        return await self._speak(self._line(args), args, content)
+
+    async def _test(self, args: Arguments) -> Json:
+        line = self._line(args)
+        officer, key = args.text("officer"), args.text("key", "")
+        args.done()
+        done = await self.host.perform(
+            lambda token: CallTest(token=token, line=line.id, officer=officer, key=key)
+        )
+        return _done(done)
+
+    async def _release(self, args: Arguments) -> Json:
+        line, draft = self._line(args), args.number("draft")
+        officer = args.text("officer")
+        args.done()
+        done = await self.host.perform(
+            lambda token: Release(token=token, line=line.id, draft=draft, officer=officer)
+        )
+        return _done(done)
+
+    async def _discard(self, args: Arguments) -> Json:
+        line, draft = self._line(args), args.number("draft")
+        officer = args.text("officer")
+        args.done()
+        done = await self.host.perform(
+            lambda token: Discard(token=token, line=line.id, draft=draft, officer=officer)
+        )
+        return _done(done)
+
+    async def _answer(self, args: Arguments, kind: Kind, body: Body) -> Json:
+        line, item = self._find(args)
+        content = Content(
+            kind=kind,
+            body=body,
+            role=self._role(args),
+            precedence=item.statement.content.precedence,
+            refs=(Ref(item.statement.digest, RefRole.ANSWERS),),
+        )
+        return await self._speak(line, args, content)
+
+    async def _speak(self, line: Line, args: Arguments, content: Content) -> Json:
+        officer, key = args.text("officer"), args.text("key", "")
+        args.done()
+        done = await self.host.perform(
+            lambda token: Speak(
+                token=token, line=line.id, content=content, officer=officer, key=key
+            )
+        )
+        return _done(done)
+
+    # ------------------------------------------------------------------------------ upkeep
+
+    async def _export(self, args: Arguments) -> Json:
+        line = self._line(args)
+        wanted = args.texts("to")
+        args.done()
+        stations = [
+            station
+            for station in line.charter.stations()
+            if station != line.own
+            and (not wanted or line.party_of(station) in wanted or station.hex() in wanted)
+        ]
+        if not stations:
+            raise LocalError(
+                "export.nobody", "no other station of this line is named so; see 'status'"
+            )
+        data, count = self.host.export_bundle(line, tuple(stations))
+        return {"bundle": base64.b64encode(data).decode("ascii"), "statements": count}
+
+    async def _import(self, args: Arguments) -> Json:
+        text = args.text("bundle")
+        args.done()
+        try:
+            data = base64.b64decode(text, validate=True)
+        except binascii.Error:
+            raise LocalError("import.encoding", "the bundle is not base64") from None
+        return await self.host.import_bundle(data)
+
+    async def _charter_install(self, args: Arguments) -> Json:
+        signed = dearmor_charter(args.text("charter"))
+        args.done()
+        incarnation = self.host.fresh(8)
+        done = await self.host.perform(
+            lambda token: Install(token=token, charter=signed, incarnation=incarnation)
+        )
+        return {"line": done.line.hex(), "version": signed.charter.version, "complete": True}
+
+    async def _charter_show(self, args: Arguments) -> Json:
+        line = self._line(args)
+        args.done()
+        signed = line.charters[line.latest()]
+        return {
+            "line": line.id.hex(),
+            "version": signed.charter.version,
+            "hash": signed.charter.hash.hex(),
+            "summary": list(summary(signed.charter)),
+            "signed_by": [code for code, _ in signed.signatures],
+        }
+
+    async def _clock(self, args: Arguments) -> Json:
+        wall_ms = args.number("wall_ms")
+        args.done()
+        self.host.set_clock(wall_ms)
+        return {"wall_ms": wall_ms}
+
+    async def _stop(self, args: Arguments) -> Json:
+        args.done()
+        self.host.stop()
+        return {"stopping": True}
+
+    # ------------------------------------------------------------------------------ finding
+
+    def host_now(self) -> int:
+        now = self.host.status()["now_ms"]
+        return now if isinstance(now, int) else 0
+
+    def _lines(self) -> list[Line]:
+        return [self.host.station.lines[name] for name in sorted(self.host.station.lines)]
+
+    def _line(self, args: Arguments) -> Line:
+        wanted = args.text("line", "")
+        lines = self._lines()
+        if not lines:
+            raise LocalError(
+                "line.none", "this station keeps no line yet; install a charter first"
+            )
+        found = [
+            line for line in lines
+            if line.id.hex().startswith(wanted.lower()) or line.charter.name == wanted
+        ]  # fmt: skip
+        if len(found) != 1:
+            which = "several lines" if found else "no line"
+            raise LocalError(
+                "line.ambiguous", f"{which} match '{wanted}'; name one as 'status' lists them"
+            )
+        return found[0]
+
+    def _find(self, args: Arguments) -> tuple[Line, Item]:
+        wanted = args.digest("item")
+        lines = [self._line(args)] if args.text("line", "") else self._lines()
+        if len(wanted) == 64:
+            for line in lines:
+                item = line.item(bytes.fromhex(wanted))
+                if item is not None:
+                    return line, item
+        found = [
+            (line, item)
+            for line in lines
+            for digest, item in line.record.by_digest.items()
+            if digest.hex().startswith(wanted)
+        ]
+        if len(found) != 1:
+            which = "several statements" if found else "no statement"
+            raise LocalError("item.ambiguous", f"{which} here start with {wanted}; see 'log'")
+        return found[0]
+
+    def _refs(self, line: Line, args: Arguments) -> tuple[Ref, ...]:
+        out: list[Ref] = []
+        for wanted, role in args.refs("refs"):
+            finder = Arguments("send", {"item": wanted, "line": line.id.hex()})
+            out.append(Ref(self._find(finder)[1].statement.digest, role))
+        return tuple(out)
+
+    def _role(self, args: Arguments) -> Role:
+        return args.choice("role", _ROLES, "watch-officer")
+
+    def _wants(self, args: Arguments) -> int:
+        wanted = args.texts("wants")
+        if not wanted:
+            return -1
+        if wanted == ("nothing",):
+            return 0
+        unknown = sorted(set(wanted) - set(_RUNGS))
+        if unknown:
+            raise LocalError(
+                "act.argument",
+                f"act 'send': '{unknown[0]}' cannot be asked for; there are {', '.join(_RUNGS)}"
+                " and nothing",
+            )
+        return wants_mask((Rung.ACKNOWLEDGED, *(_RUNGS[name] for name in wanted)))
+
+
+def _done(done: Done) -> dict[str, Json]:
+    out: dict[str, Json] = {"line": done.line.hex(), "released": bool(done.item)}
+    if done.item:
+        out["item"] = done.item.hex()
+    if done.draft:
+        out["draft"] = done.draft
+    if done.waits_for:
+        out["waits_for"] = done.waits_for
+    return out
+
+

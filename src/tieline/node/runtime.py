@@ -1,0 +1,244 @@
+"""The turn: take events, step the core, commit, then perform.
+
+Everything that a turn keeps is committed in one transaction before anything leaves the station: a
+receipt, a push and an answer to an officer are all performed after the commit that backs them. The
+one thing done inside the turn is signing, since a signature that has not left the machine binds
+nobody, and is forgotten with the turn if the commit does not happen.
+
+A full disk does not stop the station: the turn is undone by rebuilding from the journal, acts are
+refused with the cause, reading goes on, and a probe each second finds out when there is room again.
+A failed write or sync stops it: ``StoreFailed`` leaves this module and the process must end.
+
+This module is synchronous and reads no clock; the node and the simulator both drive it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from tieline.core.errors import ShellError, StoreFull
+from tieline.core.events import (
+    CallTest,
+    Connected,
+    Discard,
+    Effect,
+    Event,
+    ForReceipt,
+    HandedOver,
+    Install,
+    Keep,
+    Lost,
+    PeersChanged,
+    Release,
+    Reply,
+    Sign,
+    Signed,
+    SignFailed,
+    Speak,
+    Stalled,
+    Tick,
+    Transmit,
+    Trouble,
+)
+from tieline.core.station import Station
+from tieline.core.sync import Pace
+from tieline.core.terms import Now
+from tieline.ports import Fact, Signer, Store
+
+PROBE_MS: Final = 1_000
+_ACTS: Final = (Install, Speak, Release, Discard, CallTest)
+Outward = Transmit | Reply | PeersChanged
+
+
+class World(Protocol):
+    """What the runtime does outside once a turn is durable."""
+
+    def transmit(self, effect: Transmit) -> str:
+        """Hand an envelope to a carrier; its name, or empty when none could take it."""
+
+    def reply(self, effect: Reply) -> None: ...
+
+    def peers_changed(self) -> None: ...
+
+    def published(self, first: int, facts: Sequence[Fact]) -> None:
+        """These facts are durable now, numbered from ``first``: tell the watchers."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """What one turn wants: facts to commit, then outward effects to perform, in order."""
+
+    now: Now
+    facts: list[Fact] = field(default_factory=list)
+    outward: list[Outward] = field(default_factory=list)
+
+
+class Runtime:
+    """One station's core, store and signer, joined."""
+
+    def __init__(
+        self,
+        own: bytes,
+        realm: str,
+        store: Store,
+        signer: Signer,
+        world: World,
+        now: Now,
+        *,
+        pace: Pace | None = None,
+        load: Callable[..., Station] = Station.load,
+    ) -> None:
+        self._own, self._realm, self._pace, self._load = own, realm, pace, load
+        self.store = store
+        self.signer = signer
+        self.world = world
+        self.full = False
+        self._probe_at = 0
+        self._live: dict[tuple[bytes, str], str] = {}
+        self._after: deque[Event] = deque()
+        self._seqs: dict[tuple[bytes, bytes, int], int] = {}
+        self.station = self._rebuild(now)
+
+    def _rebuild(self, now: Now) -> Station:
+        return self._load(self._own, self._realm, self._numbered(), now, self._pace)
+
+    def _numbered(self) -> Iterator[Fact]:
+        for seq, fact in self.store.facts():
+            self._number(seq, fact)
+            yield fact
+
+    def _number(self, seq: int, fact: Fact) -> None:
+        if fact.log is not None and fact.position is not None:
+            self._seqs[(fact.line, fact.log, fact.position)] = seq
+
+    def seq_of(self, line: bytes, log: bytes, position: int) -> int:
+        """The journal number of an admitted statement, 0 for a second story."""
+        return self._seqs.get((line, log, position), 0)
+
+    # ------------------------------------------------------------------------------- turn
+
+    def turn(self, events: Iterable[Event], now: Now) -> None:
+        """Take events, and what earlier turns left to do, through one commit.
+
+        Raises ``StoreFailed`` when the store can no longer promise anything: stop the process.
+        """
+        queue = [*self._after, *events]
+        self._after.clear()
+        if self.full and not self._recover(queue, now):
+            return
+        plan = self.decide(queue, now)
+        if self.commit(plan):
+            self.perform(plan)
+
+    @property
+    def owes(self) -> bool:
+        """Whether a further turn has something to do although nothing new has come."""
+        return bool(self._after)
+
+    def decide(self, events: Iterable[Event], now: Now) -> Plan:
+        """Step the core through events; sign what it wants signed."""
+        plan = Plan(now)
+        queue = deque(events)
+        while queue:
+            event = queue.popleft()
+            self._note_session(event)
+            signed: list[Event] = []
+            for effect in self.station.step(event, now):
+                self._sort(effect, plan, signed)
+            queue.extendleft(reversed(signed))
+        return plan
+
+    def _sort(self, effect: Effect, plan: Plan, signed: list[Event]) -> None:
+        match effect:
+            case Keep(fact=fact):
+                plan.facts.append(fact)
+            case Sign(purpose=purpose, message=message):
+                try:
+                    cosign = isinstance(purpose, ForReceipt)
+                    key = self.signer.cosign if cosign else self.signer.sign
+                    signed.append(Signed(purpose=purpose, signature=key(message)))
+                except ShellError as error:
+                    signed.append(SignFailed(purpose=purpose, cause=error.message))
+            case _:
+                plan.outward.append(effect)
+
+    def commit(self, plan: Plan) -> bool:
+        """Make a plan durable and tell the watchers. False when the disk was full: undone."""
+        if not plan.facts:
+            return True
+        try:
+            last = self.store.commit(plan.facts)
+        except StoreFull as error:
+            self._undo(plan, error)
+            return False
+        first = last - len(plan.facts) + 1
+        for offset, fact in enumerate(plan.facts):
+            self._number(first + offset, fact)
+        self.world.published(first, plan.facts)
+        return True
+
+    def perform(self, plan: Plan) -> None:
+        """Do what a committed plan wants of the world."""
+        for effect in plan.outward:
+            self.perform_one(effect)
+
+    def perform_one(self, effect: Outward) -> None:
+        """Do one outward effect; what the core must hear of it waits for the next turn."""
+        match effect:
+            case Transmit(line=line, peer=peer, items=items):
+                carrier = self.world.transmit(effect)
+                if not carrier:
+                    self._after.append(Stalled(line=line, peer=peer))
+                elif items:
+                    self._after.append(
+                        HandedOver(line=line, carrier=carrier, peer=peer, items=items)
+                    )
+            case Reply():
+                self.world.reply(effect)
+            case PeersChanged():
+                self.world.peers_changed()
+
+    # ------------------------------------------------------------------------- full disk
+
+    def _note_session(self, event: Event) -> None:
+        if isinstance(event, Connected):
+            self._live[(event.peer, event.carrier)] = event.address
+        elif isinstance(event, Lost):
+            self._live.pop((event.peer, event.carrier), None)
+
+    def _undo(self, plan: Plan, error: StoreFull) -> None:
+        """The commit did not happen: what the core believes goes back to what the journal says."""
+        self.full = True
+        self._probe_at = plan.now.real_ms + PROBE_MS
+        self._after.clear()
+        self.station = self._rebuild(plan.now)
+        for effect in plan.outward:
+            if isinstance(effect, Reply):
+                self.world.reply(Reply(token=effect.token, result=error))
+
+    def _recover(self, queue: Sequence[Event], now: Now) -> bool:
+        """While the disk is full: refuse acts, drop arrivals, and look for room once a second."""
+        if now.real_ms >= self._probe_at:
+            self._probe_at = now.real_ms + PROBE_MS
+            text = "the disk was full; what could not be stored was refused, and sending goes on"
+            plan = self.decide([Trouble(code="store.was_full", text=text)], now)
+            if self.commit(plan):
+                self.full = False
+                again = [
+                    Connected(carrier=carrier, peer=peer, address=address)
+                    for (peer, carrier), address in sorted(self._live.items())
+                ]
+                self._after.extend([*again, Tick(), *queue])
+                return False
+        refused = StoreFull(
+            "the disk is full: nothing new can be stored, so nothing is accepted or sent;"
+            " free some space, reading goes on"
+        )
+        for event in queue:
+            self._note_session(event)
+            if isinstance(event, _ACTS):
+                self.world.reply(Reply(token=event.token, result=refused))
+        return False

@@ -1,0 +1,268 @@
+"""What an officer's tools are shown: plain JSON values, made from the station's folds.
+
+The command line, the exercise runner and later the desk all read these and nothing else. Every
+value here can be rebuilt from the record and the journal. Text from outside passes through
+unchanged: making it safe to look at is the reader's last step, because only it knows the medium.
+"""
+
+from __future__ import annotations
+
+from tieline.core.encode import Value
+from tieline.core.journal import Alarm, Attempt, Fact, FactKind, Handed, Refusal, StateChange
+from tieline.core.checkpoint import Receipt
+from tieline.core.line import Draft, Line
+from tieline.core.record import Item
+from tieline.core.statement import Content, wanted_rungs
+from tieline.core.station import Station
+from tieline.core.terms import Kind, Rung, dtg
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+def word(name: str) -> str:
+    """An enumeration's name as people write it: ``READ_BACK`` is ``read back``."""
+    return name.lower().replace("_", " ")
+
+
+def station_name(line: Line, station: bytes) -> str:
+    """A station as ``PARTY/name``."""
+    for version in sorted(line.charters, reverse=True):
+        entry = line.charters[version].charter.station(station)
+        if entry is not None:
+            return f"{entry.certificate.party}/{entry.certificate.station_name}"
+    return station.hex()
+
+
+def item_view(line: Line, item: Item, seq: int = 0) -> dict[str, Json]:
+    """One statement with its ladder, its citations and what a reader must know of it."""
+    statement = item.statement
+    place, content = statement.place, statement.content
+    out: dict[str, Json] = {
+        "item": statement.digest.hex(),
+        "line": line.id.hex(),
+        "log": statement.log.hex(),
+        "position": place.position,
+        "seq": seq,
+        "station": station_name(line, place.station),
+        "station_id": place.station.hex(),
+        "party": line.party_of(place.station),
+        "claimed_ms": place.time_ms,
+        "dtg": dtg(place.time_ms),
+        "admitted_ms": item.admitted_ms,
+        "exercise": line.realm,
+        "second_story": item.second_story,
+        "flags": list(line.flags(item)),
+    }
+    out.update(content_view(content))
+    digest = statement.digest
+    for role, by in line.replaced.get(digest, ()):
+        out[{"CORRECTS": "corrected_by", "CANCELS": "cancelled_by"}.get(
+            role.name, "superseded_by")] = by.hex()  # fmt: skip
+    if content.kind in (Kind.MESSAGE, Kind.JOINT):
+        out["crossed"] = [other.statement.digest.hex() for other in line.crossed(item)]
+    if content.wants:
+        out["ladder"] = ladder_view(line, item)
+        missed = line.ladder.overdue.get(digest, set())
+        out["overdue"] = [
+            {"party": party, "rung": word(rung.name)} for party, rung in sorted(missed)
+        ]
+    if content.kind is Kind.JOINT:
+        out["assented"] = sorted(line.assents.get(digest, {}))
+        out["effective"] = line.effective(digest)
+    return out
+
+
+def content_view(content: Content) -> dict[str, Json]:
+    """What an author decided, for a statement or for a draft."""
+    body = content.body
+    out: dict[str, Json] = {
+        "kind": word(content.kind.name),
+        "precedence": content.precedence.name,
+        "role": word(content.role.name),
+        "to": list(content.to),
+        "wants": [word(rung.name) for rung in wanted_rungs(content.wanted())],
+        "refs": [{"item": ref.target.hex(), "role": word(ref.role.name)} for ref in content.refs],
+    }
+    if content.form:
+        out["form"], out["form_version"] = content.form, content.form_version
+    for name in ("text", "lang", "unit", "at_ms", "cause", "staffed", "slot", "party", "due_ms",
+                 "attempts"):  # fmt: skip
+        value = getattr(body, name)
+        if value is not None:
+            out["about_party" if name == "party" else name] = value
+    if body.fields is not None:
+        out["fields"] = {str(key): plain(value) for key, value in body.fields}
+    if body.parties is not None:
+        out["parties"] = list(body.parties)
+    if body.rung is not None:
+        out["rung"] = word(body.rung.name)
+    if body.holds is not None:
+        out["holds"] = [
+            {"log": hold.log.hex(), "size": hold.size, "last": hold.last.hex()}
+            for hold in body.holds
+        ]
+    return out
+
+
+def plain(value: Value) -> Json:
+    """A coded value as JSON; bytes become hex."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, dict):
+        return {str(key): plain(part) for key, part in value.items()}
+    return value
+
+
+def ladder_view(line: Line, item: Item) -> dict[str, Json]:
+    """Who stands on which rung of an item, since when."""
+    out: dict[str, Json] = {}
+    author = line.party_of(item.statement.place.station)
+    for party in line.charter.parties:
+        if party.code == author:
+            continue
+        rungs = line.ladder.rungs(item, party.code, line.charter)
+        entry: dict[str, Json] = {word(rung.name): mark.at_ms for rung, mark in rungs.items()}
+        unit = next((mark.unit for rung, mark in rungs.items() if rung is Rung.PASSED_ON), "")
+        if unit:
+            entry["unit"] = unit
+        out[party.code] = entry
+    return out
+
+
+def draft_view(line: Line, draft: Draft) -> dict[str, Json]:
+    """A draft that waits for release."""
+    return {
+        "draft": draft.number,
+        "line": line.id.hex(),
+        "officer": draft.officer,
+        "at_ms": draft.at_ms,
+        **content_view(draft.content),
+    }
+
+
+def alarm_view(alarm: Alarm) -> dict[str, Json]:
+    out: dict[str, Json] = {
+        "code": alarm.code,
+        "precedence": alarm.precedence.name,
+        "text": alarm.text,
+    }
+    if alarm.item:
+        out["item"] = alarm.item.hex()
+    if alarm.party:
+        out["party"] = alarm.party
+    if alarm.rung:
+        out["rung"] = word(alarm.rung.name)
+    return out
+
+
+def line_view(line: Line) -> dict[str, Json]:
+    """One line's state: peers, suspensions, drafts and alarms."""
+    charter = line.charter
+    peers: list[Json] = []
+    for station in sorted(line.links, key=lambda s: (line.party_of(s), s)):
+        link = line.links[station]
+        state, cause = line.link_state(link)
+        party = charter.party_of(station)
+        carriers: list[Json] = [f"{name} {where}" for name, where in sorted(link.sessions.items())]
+        peers.append(
+            {
+                "party": party,
+                "station": station.hex(),
+                "name": station_name(line, station),
+                "state": str(state),
+                "cause": cause,
+                "since_ms": link.since_ms,
+                "their_word": line.stated.get(party, ""),
+                "carriers": carriers,
+                "last_heard_ms": link.last_heard_ms,
+            }
+        )
+    return {
+        "line": line.id.hex(),
+        "name": charter.name,
+        "realm": line.realm,
+        "version": charter.version,
+        "party": line.party,
+        "peers": peers,
+        "suspended_by": sorted(line.suspended),
+        "unstaffed": sorted(line.unstaffed),
+        "statements": len(line.record.order),
+        "held": line.record.held,
+        "waiting": [draft_view(line, draft) for _, draft in sorted(line.drafts.items())],
+        "alarms": len(line.alarms),
+        "forked": [station_name(line, log.station) for log in line.record.forked()],
+    }
+
+
+def event_view(station: Station, seq: int, fact: Fact) -> dict[str, Json]:
+    """One fact of the journal as a watcher sees it."""
+    line = station.lines.get(fact.line)
+    out: dict[str, Json] = {"seq": seq, "at_ms": fact.at_ms, "line": fact.line.hex()}
+    match fact.kind:
+        case FactKind.ALARM:
+            return {**out, "type": "alarm", **alarm_view(Alarm.decode(fact.body))}
+        case FactKind.CHARTER:
+            return {**out, "type": "charter"}
+        case _ if line is None:
+            return {**out, "type": "unknown"}
+        case FactKind.STATEMENT | FactKind.SECOND_STORY:
+            item = _item_of(line, fact)
+            return {**out, "type": "statement", **(item_view(line, item, seq) if item else {})}
+        case FactKind.RECEIPT:
+            return {**out, "type": "receipt", **_receipt_view(line, Receipt.decode(fact.body))}
+        case FactKind.HANDED_OVER:
+            handed = Handed.decode(fact.body)
+            items: list[Json] = [digest.hex() for digest in handed.items]
+            return {**out, "type": "handed-over", "items": items, "carrier": handed.carrier,
+                    **_who(line, handed.station)}  # fmt: skip
+        case FactKind.ATTEMPT:
+            tried = Attempt.decode(fact.body)
+            return {**out, "type": "attempt", "carrier": tried.carrier, "address": tried.address,
+                    "outcome": tried.outcome, "cause": tried.cause,
+                    **_who(line, tried.station)}  # fmt: skip
+        case FactKind.STATE:
+            change = StateChange.decode(fact.body)
+            return {**out, "type": "state", "state": change.state, "cause": change.cause,
+                    "since_ms": change.since_ms, **_who(line, change.station)}  # fmt: skip
+        case FactKind.REFUSED:
+            refusal = Refusal.decode(fact.body)
+            return {**out, "type": "refused", "code": refusal.code, "text": refusal.text,
+                    "carrier": refusal.carrier, **_who(line, refusal.peer)}  # fmt: skip
+        case _:
+            return {**out, "type": "draft"}
+
+
+def _item_of(line: Line, fact: Fact) -> Item | None:
+    if fact.log is not None and fact.position is not None:
+        return line.record.logs[fact.log].items[fact.position]
+    for log in line.record.forked():
+        for item in log.forks.values():
+            if item.statement.raw == fact.body:
+                return item
+    return None
+
+
+def _who(line: Line, station: bytes) -> dict[str, Json]:
+    return {"station": station_name(line, station), "party": line.party_of(station)}
+
+
+def _receipt_view(line: Line, receipt: Receipt) -> dict[str, Json]:
+    """A receipt, with the digests of our own statements that it was the first to cover."""
+    items: list[Json] = []
+    log = line.record.logs.get(receipt.log)
+    if log is not None and receipt.log == line.own_log:
+        for position in range(receipt.size - 1, -1, -1):
+            item = log.items[position]
+            if line.ladder.receipt_for(item.statement, receipt.cosigner) != receipt:
+                break
+            if item.statement.content.wants:
+                items.append(item.statement.digest.hex())
+    return {
+        "log": receipt.log.hex(),
+        "size": receipt.size,
+        "receipt_ms": receipt.time_s * 1000,
+        "items": items[::-1],
+        **_who(line, receipt.cosigner),
+    }
