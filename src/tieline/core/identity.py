@@ -319,8 +319,10 @@ def _read_card(payload: bytes, encoded: bytes) -> Card:
         stations=read_stations(fields.array(5), party, realm, root_key, "card"),
         encoded=encoded,
     )
-    again = {1: party, 2: card.party_name, 3: realm, 4: root_key, 5: station_entries(card.stations)}
-    if encode.dumps({**again, **fields.unknown(_CARD_KEYS)}) != payload:
+    again = fields.unknown(_CARD_KEYS)
+    again |= {1: party, 2: card.party_name, 3: realm, 4: root_key}
+    again[5] = station_entries(card.stations)
+    if encode.dumps(again) != payload:
         raise RemoteError(
             "card.noncanonical", "the stations on the card are not sorted by id; have it made anew"
         )
@@ -461,8 +463,8 @@ def parse_address(text: str) -> tuple[str, int]:
     """The host and port of ``host:port`` or ``[v6]:port``; each address has one spelling.
 
     A host is an IPv4 address, an IPv6 address in its RFC 5952 form, or a name of lower-case
-    letters, digits and hyphens. IPv6 zones and IPv4-mapped addresses are refused: they mean something else
-    on another machine. Raises ``RemoteError`` (``address.form``, ``address.port``).
+    letters, digits and hyphens. IPv6 zones and IPv4-mapped addresses are refused: they mean
+    something else on another machine. Raises ``RemoteError`` (``address.form``, ``address.port``).
     """
     host, colon, port = text.rpartition(":")
     if not colon or not _PORT.match(port) or int(port) > 65_535:
