@@ -43,7 +43,7 @@ def wakeup(line: Line, wall_ms: int, mono_ms: int) -> int | None:
     if first is not None:
         times.append(first)
     slot = slot_at(wall_ms, line.charter)
-    if slot is not None:
+    if slot is not None and line.own == line.lead(line.party):
         window_ms = line.charter.tests.window_s * 1000
         moments = [slot_start_ms(slot + 1, line.charter)]
         if line.slot_checked < slot:
@@ -89,9 +89,7 @@ def judge_links(line: Line, turn: Turn) -> None:
             if state is LineState.SILENT and link.last_heard_ms is not None:
                 link.since_ms = link.last_heard_ms
         link.state, link.stated = state, cause
-        change = StateChange(
-            station=station, state=str(state), cause=cause, since_ms=link.since_ms
-        )
+        change = StateChange(station=station, state=str(state), cause=cause, since_ms=link.since_ms)
         turn.keep_state(line.id, change)
 
 
