@@ -75,6 +75,9 @@ class CarrierEvents(Protocol):
 
     def failed(self, peer: bytes, carrier: str, address: str, cause: str) -> None: ...
 
+    def ready(self, peer: bytes) -> None:
+        """A live session that refused a ``send`` can take more. A carrier need not ever call it."""
+
 
 class Carrier(Protocol):
     """Moves envelopes between stations: bytes in, bytes out, nothing else."""

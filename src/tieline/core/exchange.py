@@ -12,8 +12,8 @@ from typing import Final
 
 from tieline.core import statement as statements
 from tieline.core import sync
+from tieline.core.charter import SignedCharter, check_successor, parse_signed_charter
 from tieline.core.checkpoint import Receipt, body, cosign_message, origin, verify_receipt
-from tieline.core.charter import SignedCharter, parse_signed_charter
 from tieline.core.errors import RemoteError
 from tieline.core.events import ForReceipt
 from tieline.core.journal import Alarm, FactKind, Origin, Refusal
@@ -65,9 +65,7 @@ class Exchange:
 
     # --------------------------------------------------------------------------- arrivals
 
-    def arrived(
-        self, peer_id: bytes, carrier: str, envelope: sync.Envelope, turn: Turn
-    ) -> None:
+    def arrived(self, peer_id: bytes, carrier: str, envelope: sync.Envelope, turn: Turn) -> None:
         """Take one envelope from a peer station of this line."""
         peer = self.line.peers[peer_id]
         match envelope:
@@ -421,23 +419,14 @@ class Exchange:
 def check_amendment(line: Line, signed: SignedCharter) -> None:
     """Whether a charter is the complete next version of the one in force.
 
-    Raises ``RemoteError`` (``charter.incomplete``, ``charter.sequence``).
+    Raises ``RemoteError`` (``charter.incomplete``, and the codes of ``check_successor``).
     """
-    current = line.charter
-    new = signed.charter
-    if new.line != line.id or new.version != current.version + 1 or new.previous != current.hash:
-        raise RemoteError(
-            "charter.sequence",
-            f"charter version {new.version} does not follow from version {current.version}, which"
-            " is in force here; ask for the versions in between",
-        )
-    needed = {party.code for party in current.parties} | {party.code for party in new.parties}
-    missing = sorted(needed - {code for code, _ in signed.signatures})
-    if missing:
+    check_successor(line.charter, signed.charter)
+    if not signed.complete:
         raise RemoteError(
             "charter.incomplete",
-            f"charter version {new.version} lacks the signature of {', '.join(missing)};"
-            " it is not in force before every party has signed",
+            f"charter version {signed.charter.version} lacks the signature of"
+            f" {', '.join(signed.missing)}; it is not in force before every party has signed",
         )
 
 

@@ -186,9 +186,7 @@ class Ladder:
             if rung > Rung.ACKNOWLEDGED:
                 self.start(item, party, rung, charter, now)
 
-    def due(
-        self, now: Now, charter: Charter, item_of: Callable[[bytes], Item | None]
-    ) -> list[Due]:
+    def due(self, now: Now, charter: Charter, item_of: Callable[[bytes], Item | None]) -> list[Due]:
         """Take out every clock that has run down, and name those whose rung was not reached."""
         out: list[Due] = []
         while self._heap and self._heap[0][0] <= now.mono_ms:

@@ -270,10 +270,7 @@ class Record:
         """Keep a statement until what it needs has come. False when there is no room for it."""
         if statement.digest in self._held:
             return True
-        if (
-            len(self._held) >= MAX_HELD
-            or self._held_bytes + len(statement.raw) > MAX_HELD_BYTES
-        ):
+        if len(self._held) >= MAX_HELD or self._held_bytes + len(statement.raw) > MAX_HELD_BYTES:
             return False
         self._held[statement.digest] = statement
         self._held_bytes += len(statement.raw)

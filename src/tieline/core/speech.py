@@ -91,9 +91,7 @@ def release(line: Line, act: Release, turn: Turn) -> None:
     _check(line, draft.content, act.officer)
     if any(out.origin.draft == draft.number for out in (*line.outgoing, line.signing) if out):
         raise LocalError("release.twice", f"draft {draft.number} is being released already")
-    origin = Origin(
-        key=draft.key, officer=draft.officer, draft=draft.number, releaser=act.officer
-    )
+    origin = Origin(key=draft.key, officer=draft.officer, draft=draft.number, releaser=act.officer)
     say(line, draft.content, origin, act.token, turn)
 
 
@@ -124,7 +122,7 @@ def test_content(line: Line, slot: int, role: Role) -> Content:
         for log in (line.record.logs[name] for name in sorted(line.record.logs))
         if log.station != line.own
     )
-    body = Body(text=corpus(slot), slot=slot, holds=holds[:statement.MAX_SEEN])
+    body = Body(text=corpus(slot), slot=slot, holds=holds[: statement.MAX_SEEN])
     return Content(kind=Kind.TEST, body=body, role=role)
 
 
@@ -311,14 +309,11 @@ def _check_ref(line: Line, content: Content, ref: statement.Ref) -> None:
     if ref.role in REPLACING and author != line.party:
         raise LocalError(
             "act.not_ours",
-            f"only {author} can correct, cancel or supersede its own statement;"
-            " answer it instead",
+            f"only {author} can correct, cancel or supersede its own statement; answer it instead",
         )
     if content.kind is Kind.ASSENT:
         if line.party not in (target.statement.content.body.parties or ()):
-            raise LocalError(
-                "act.assent", "that is not a joint statement which names our party"
-            )
+            raise LocalError("act.assent", "that is not a joint statement which names our party")
         if line.party in line.assents.get(ref.target, {}):
             raise LocalError("act.already", f"{line.party} has already assented to it")
 

@@ -145,19 +145,19 @@ class Station:
                 self._carrier(event, turn)
             case HandedOver():
                 self._handed_over(event, turn)
-            case Stalled(line=line, peer=peer):
-                if self._knows(line, peer):
-                    self.exchanges[line].stalled(peer)
+            case Stalled(line=name, peer=peer):
+                if self._knows(name, peer):
+                    self.exchanges[name].stalled(peer)
             case Ready(peer=peer):
-                for line, exchange in self.exchanges.items():
-                    if self._knows(line, peer):
+                for name, exchange in self.exchanges.items():
+                    if self._knows(name, peer):
                         exchange.ready(peer, turn)
             case Signed():
                 self._signed(event, turn)
-            case SignFailed(purpose=ForSpeech(line), cause=cause):
-                speech.sign_failed(self.lines[line], cause, turn)
-                speech.pump(self.lines[line], turn)
-            case SignFailed(purpose=purpose, cause=cause):
+            case SignFailed(purpose=ForSpeech(name), cause=cause):
+                speech.sign_failed(self.lines[name], cause, turn)
+                speech.pump(self.lines[name], turn)
+            case SignFailed(cause=cause):
                 self._trouble(Trouble(code="key.failed", text=cause), turn)
             case Trouble():
                 self._trouble(event, turn)
@@ -261,12 +261,12 @@ class Station:
             self._refuse_everywhere(event, error, turn)
             return
         if not self._knows(envelope.line, event.peer):
-            error = RemoteError(
+            stray = RemoteError(
                 "line.not_shared",
                 f"an envelope for line {envelope.line.hex()[:8]} came from a station with which"
                 " this one does not share that line; it was dropped",
             )
-            self._refuse_everywhere(event, error, turn)
+            self._refuse_everywhere(event, stray, turn)
             return
         line = self.lines[envelope.line]
         link = line.links[event.peer]
@@ -324,9 +324,7 @@ class Station:
         if line is None:
             return
         news = tuple(
-            digest
-            for digest in event.items
-            if event.peer not in line.ladder.handed.get(digest, {})
+            digest for digest in event.items if event.peer not in line.ladder.handed.get(digest, {})
         )
         for digest in news:
             line.ladder.note_handed(digest, event.peer, turn.now.wall_ms)

@@ -227,9 +227,7 @@ class Peer:
 
     def outstanding(self) -> int:
         """How many statements are under way: pushed, and not yet confirmed."""
-        return sum(
-            max(0, sent - self.theirs.get(log, 0)) for log, sent in self.sent.items()
-        )
+        return sum(max(0, sent - self.theirs.get(log, 0)) for log, sent in self.sent.items())
 
 
 def note_have(record: Record, peer: Peer, have: Have) -> None:
@@ -263,9 +261,7 @@ def evidence(log: Log) -> list[Statement]:
     return out
 
 
-def lacking(
-    record: Record, peer: Peer, own: bytes, relayable: dict[bytes, int]
-) -> list[Statement]:
+def lacking(record: Record, peer: Peer, own: bytes, relayable: dict[bytes, int]) -> list[Statement]:
     """The next statements to push to a peer, within the window; marks them as sent.
 
     ``relayable`` says how far each foreign log may be relayed by now. Returns an empty list when

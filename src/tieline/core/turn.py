@@ -10,7 +10,16 @@ from dataclasses import dataclass, field
 
 from tieline.core.errors import TielineError
 from tieline.core.events import Done, Effect, Keep, PeersChanged, Reply, Sign, SignFor, Transmit
-from tieline.core.journal import Alarm, Attempt, Fact, FactKind, Handed, Origin, Refusal, StateChange
+from tieline.core.journal import (
+    Alarm,
+    Attempt,
+    Fact,
+    FactKind,
+    Handed,
+    Origin,
+    Refusal,
+    StateChange,
+)
 from tieline.core.statement import Statement
 from tieline.core.terms import Now
 
@@ -26,9 +35,7 @@ class Turn:
         self, kind: FactKind, line: bytes, body: bytes, meta: bytes = b"", at_ms: int | None = None
     ) -> None:
         when = self.now.wall_ms if at_ms is None else at_ms
-        self.effects.append(
-            Keep(fact=Fact(kind=kind, at_ms=when, line=line, body=body, meta=meta))
-        )
+        self.effects.append(Keep(fact=Fact(kind=kind, at_ms=when, line=line, body=body, meta=meta)))
 
     def keep_statement(self, statement: Statement, origin: Origin, *, second_story: bool) -> None:
         self.effects.append(

@@ -195,7 +195,8 @@ class NodeActs:
         handler = self._acts.get(name)
         if handler is None:
             raise LocalError(
-                "act.unknown", f"there is no act '{name}'; there are {', '.join(sorted(self._acts))}"
+                "act.unknown",
+                f"there is no act '{name}'; there are {', '.join(sorted(self._acts))}",
             )
         return await handler(Arguments(name, args))
 
@@ -431,9 +432,7 @@ class NodeActs:
         wanted = args.text("line", "")
         lines = self._lines()
         if not lines:
-            raise LocalError(
-                "line.none", "this station keeps no line yet; install a charter first"
-            )
+            raise LocalError("line.none", "this station keeps no line yet; install a charter first")
         found = [
             line for line in lines
             if line.id.hex().startswith(wanted.lower()) or line.charter.name == wanted
@@ -499,5 +498,3 @@ def _done(done: Done) -> dict[str, Json]:
     if done.waits_for:
         out["waits_for"] = done.waits_for
     return out
-
-

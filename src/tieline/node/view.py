@@ -7,9 +7,11 @@ unchanged: making it safe to look at is the reader's last step, because only it 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from tieline.core.checkpoint import Receipt
 from tieline.core.encode import Value
 from tieline.core.journal import Alarm, Attempt, Fact, FactKind, Handed, Refusal, StateChange
-from tieline.core.checkpoint import Receipt
 from tieline.core.line import Draft, Line
 from tieline.core.record import Item
 from tieline.core.statement import Content, wanted_rungs
@@ -22,6 +24,11 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 def word(name: str) -> str:
     """An enumeration's name as people write it: ``READ_BACK`` is ``read back``."""
     return name.lower().replace("_", " ")
+
+
+def texts(values: Iterable[str]) -> list[Json]:
+    """A JSON list of texts."""
+    return [*values]
 
 
 def station_name(line: Line, station: bytes) -> str:
@@ -51,7 +58,7 @@ def item_view(line: Line, item: Item, seq: int = 0) -> dict[str, Json]:
         "admitted_ms": item.admitted_ms,
         "exercise": line.realm,
         "second_story": item.second_story,
-        "flags": list(line.flags(item)),
+        "flags": texts(line.flags(item)),
     }
     out.update(content_view(content))
     digest = statement.digest
@@ -67,7 +74,7 @@ def item_view(line: Line, item: Item, seq: int = 0) -> dict[str, Json]:
             {"party": party, "rung": word(rung.name)} for party, rung in sorted(missed)
         ]
     if content.kind is Kind.JOINT:
-        out["assented"] = sorted(line.assents.get(digest, {}))
+        out["assented"] = texts(sorted(line.assents.get(digest, {})))
         out["effective"] = line.effective(digest)
     return out
 
@@ -79,8 +86,8 @@ def content_view(content: Content) -> dict[str, Json]:
         "kind": word(content.kind.name),
         "precedence": content.precedence.name,
         "role": word(content.role.name),
-        "to": list(content.to),
-        "wants": [word(rung.name) for rung in wanted_rungs(content.wanted())],
+        "to": texts(content.to),
+        "wants": texts(word(rung.name) for rung in wanted_rungs(content.wanted())),
         "refs": [{"item": ref.target.hex(), "role": word(ref.role.name)} for ref in content.refs],
     }
     if content.form:
@@ -186,8 +193,8 @@ def line_view(line: Line) -> dict[str, Json]:
         "version": charter.version,
         "party": line.party,
         "peers": peers,
-        "suspended_by": sorted(line.suspended),
-        "unstaffed": sorted(line.unstaffed),
+        "suspended_by": texts(sorted(line.suspended)),
+        "unstaffed": texts(sorted(line.unstaffed)),
         "statements": len(line.record.order),
         "held": line.record.held,
         "waiting": [draft_view(line, draft) for _, draft in sorted(line.drafts.items())],

@@ -1,0 +1,399 @@
+"""One running station: it joins the runtime, the carriers, the clocks and the officers' acts.
+
+Everything happens on one thread. What comes in is queued and a single turn takes all that has
+gathered since the last one, so one commit serves a whole burst (group commit) and a lone message
+waits for nobody. Two timers wake the station: one for deadlines, one for the transport.
+
+A failed write or sync ends the process with its cause: ``fatal`` is called and no further turn runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Final, Protocol
+
+from tieline.core import bundle, crypto
+from tieline.core.errors import LocalError, StoreFailed, TielineError
+from tieline.core.events import (
+    Act,
+    Arrived,
+    Connected,
+    Done,
+    Event,
+    Failed,
+    Lost,
+    Ready,
+    Reply,
+    Tick,
+    Transmit,
+)
+from tieline.core.line import Line
+from tieline.core.station import Station
+from tieline.core.sync import Pace
+from tieline.node.audit import audit_store
+from tieline.node.clock import ControlledClock, MachineClock
+from tieline.node.runtime import Runtime
+from tieline.node.view import Json, event_view, line_view
+from tieline.ports import Carrier, Endpoint, Fact, Signer, Store
+
+MAX_QUEUE: Final = 20_000
+REPLAY_BATCH: Final = 256
+WATCHER_BACKLOG: Final = 4_096
+MAX_SLEEP_S: Final = 60.0
+
+
+class Sealer(Protocol):
+    """The keys that a bundle needs: to seal for others, and to open what is sealed for us."""
+
+    def seal(self, plaintext: bytes, recipients: Sequence[bytes]) -> bytes: ...
+
+    def open_sealed(self, sealed: bytes) -> bytes: ...
+
+
+class Watcher:
+    """One subscriber: facts beyond what it has been given wait here, up to a limit."""
+
+    def __init__(self) -> None:
+        self.queue: deque[tuple[int, Fact]] = deque()
+        self.wake = asyncio.Event()
+        self.behind = False
+
+    def offer(self, seq: int, fact: Fact) -> None:
+        if self.behind:
+            return
+        if len(self.queue) >= WATCHER_BACKLOG:
+            # Too slow for now: it reads on from the journal, and misses nothing.
+            self.behind = True
+            self.queue.clear()
+        else:
+            self.queue.append((seq, fact))
+        self.wake.set()
+
+
+class Host:
+    """The running station. ``fatal`` is told the cause when the process must end."""
+
+    def __init__(
+        self,
+        *,
+        own: bytes,
+        realm: str,
+        store: Store,
+        signer: Signer,
+        sealer: Sealer,
+        clock: MachineClock | ControlledClock,
+        fatal: Callable[[TielineError], None],
+        on_stop: Callable[[], None],
+        pace: Pace | None = None,
+    ) -> None:
+        self.clock = clock
+        self.carriers: list[Carrier] = []
+        self._sealer = sealer
+        self._fatal = fatal
+        self._on_stop = on_stop
+        self._queue: deque[Event] = deque()
+        self._flush: asyncio.Handle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._replies: dict[int, asyncio.Future[Done]] = {}
+        self._token = 0
+        self._watchers: set[Watcher] = set()
+        self._dead = False
+        self._loop = asyncio.get_running_loop()
+        self.runtime = Runtime(own, realm, store, signer, self, clock.now(), pace=pace)
+
+    @property
+    def station(self) -> Station:
+        return self.runtime.station
+
+    # ------------------------------------------------------------------------------- turns
+
+    def start(self) -> None:
+        """Give the carriers their peers and begin to keep time."""
+        self.peers_changed()
+        self.submit(Tick())
+
+    def submit(self, event: Event) -> None:
+        """Queue an event for the next turn."""
+        if self._dead:
+            return
+        if len(self._queue) >= MAX_QUEUE and isinstance(event, Arrived):
+            return  # a flood is dropped unread; what is ours in it will be sent again
+        self._queue.append(event)
+        if self._flush is None:
+            self._flush = self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._flush = None
+        events = list(self._queue)
+        self._queue.clear()
+        try:
+            self.runtime.turn(events, self.clock.now())
+        except StoreFailed as error:
+            self._die(error)
+            return
+        if self.runtime.owes and self._flush is None:
+            self._flush = self._loop.call_soon(self._turn)
+        self._set_timer()
+
+    def _die(self, error: TielineError) -> None:
+        self._dead = True
+        for future in self._replies.values():
+            if not future.done():
+                future.set_exception(error)
+        self._fatal(error)
+
+    def _set_timer(self) -> None:
+        now = self.clock.now()
+        wake = self.station.wakeup(now)
+        waits = [MAX_SLEEP_S]
+        if wake.real_ms is not None:
+            waits.append((wake.real_ms - now.real_ms) / 1000)
+        if wake.mono_ms is not None and isinstance(self.clock, MachineClock):
+            waits.append((wake.mono_ms - now.mono_ms) / 1000)
+        if self.runtime.full:
+            waits.append(1.0)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(max(0.001, min(waits)), self.submit, Tick())
+
+    def close(self) -> None:
+        """Stop keeping time; the store is left to its owner."""
+        self._dead = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for watcher in self._watchers:
+            watcher.wake.set()
+
+    # ---------------------------------------------------------------------- runtime's world
+
+    def transmit(self, effect: Transmit) -> str:
+        for carrier in self.carriers:
+            if carrier.send(effect.peer, effect.envelope):
+                return carrier.name
+        return ""
+
+    def reply(self, effect: Reply) -> None:
+        future = self._replies.pop(effect.token, None)
+        if future is None or future.done():
+            return
+        if isinstance(effect.result, TielineError):
+            future.set_exception(effect.result)
+        else:
+            future.set_result(effect.result)
+
+    def peers_changed(self) -> None:
+        endpoints = list(self._endpoints())
+        for carrier in self.carriers:
+            carrier.set_peers(endpoints)
+
+    def published(self, first: int, facts: Sequence[Fact]) -> None:
+        for watcher in self._watchers:
+            for offset, fact in enumerate(facts):
+                watcher.offer(first + offset, fact)
+
+    def _endpoints(self) -> Iterable[Endpoint]:
+        found: dict[bytes, tuple[set[bytes], dict[str, None]]] = {}
+        for line, station in self.station.peers():
+            entry = line.charter.station(station)
+            if entry is not None:
+                pins, addresses = found.setdefault(station, (set(), {}))
+                pins.add(entry.certificate.tls_der)
+                addresses.update(dict.fromkeys(entry.addresses))
+        for station in sorted(found):
+            pins, addresses = found[station]
+            yield Endpoint(station=station, tls_der=tuple(sorted(pins)), addresses=tuple(addresses))
+
+    # ----------------------------------------------------------------------- carrier events
+
+    def connected(self, peer: bytes, carrier: str, address: str) -> None:
+        self.submit(Connected(carrier=carrier, peer=peer, address=address))
+
+    def heard(self, peer: bytes, carrier: str, envelope: bytes) -> None:
+        self.submit(Arrived(carrier=carrier, peer=peer, envelope=envelope))
+
+    def lost(self, peer: bytes, carrier: str, cause: str) -> None:
+        self.submit(Lost(carrier=carrier, peer=peer, cause=cause))
+
+    def failed(self, peer: bytes, carrier: str, address: str, cause: str) -> None:
+        self.submit(Failed(carrier=carrier, peer=peer, address=address, cause=cause))
+
+    def ready(self, peer: bytes) -> None:
+        self.submit(Ready(peer=peer))
+
+    # ------------------------------------------------------------------------- officers' acts
+
+    async def perform(self, make: Callable[[int], Act]) -> Done:
+        """Run an act through a turn and wait until it is durable. Raises its refusal."""
+        if self._dead:
+            raise LocalError("station.stopping", "the station is stopping; start it again")
+        self._token += 1
+        future: asyncio.Future[Done] = self._loop.create_future()
+        self._replies[self._token] = future
+        self.submit(make(self._token))
+        return await future
+
+    async def subscribe(self, since: int) -> AsyncIterator[Json]:
+        """Every journal entry after ``since`` as an event, then each new one as it becomes
+        durable; a ``live`` event marks the seam. Nothing is missed and nothing comes twice."""
+        watcher = Watcher()
+        watcher.behind = True
+        self._watchers.add(watcher)
+        live = False
+        try:
+            while not self._dead:
+                if watcher.behind:
+                    # No await between the last read and the switch to live: the seam is exact.
+                    batch = self._read(since)
+                    for seq, fact in batch:
+                        yield event_view(self.station, seq, fact)
+                        since = seq
+                    if len(batch) < REPLAY_BATCH and self.runtime.store.last() == since:
+                        watcher.behind = False
+                        watcher.queue.clear()
+                        if not live:
+                            live = True
+                            yield {"type": "live", "seq": since}
+                    continue
+                while watcher.queue:
+                    seq, fact = watcher.queue.popleft()
+                    if seq > since:
+                        since = seq
+                        yield event_view(self.station, seq, fact)
+                watcher.wake.clear()
+                if not watcher.queue and not watcher.behind:
+                    await watcher.wake.wait()
+        finally:
+            self._watchers.discard(watcher)
+
+    def _read(self, since: int) -> list[tuple[int, Fact]]:
+        out: list[tuple[int, Fact]] = []
+        for entry in self.runtime.store.facts(since):
+            out.append(entry)
+            if len(out) >= REPLAY_BATCH:
+                break
+        return out
+
+    def seq_of(self, digest: bytes) -> int:
+        for line in self.station.lines.values():
+            item = line.item(digest)
+            if item is not None:
+                place = item.statement.place
+                return self.runtime.seq_of(line.id, item.statement.log, place.position)
+        return 0
+
+    def fresh(self, count: int) -> bytes:
+        return os.urandom(count)
+
+    def status(self) -> dict[str, Json]:
+        lines: list[Json] = [line_view(line) for _, line in sorted(self.station.lines.items())]
+        own = self.station.own
+        name = ""
+        for line in self.station.lines.values():
+            entry = line.charter.station(own)
+            name = entry.certificate.station_name if entry is not None else ""
+        return {
+            "party": next((line.party for line in self.station.lines.values()), ""),
+            "station": own.hex(),
+            "station_name": name,
+            "realm": self.station.realm,
+            "now_ms": self.clock.now().wall_ms,
+            "journal": self.runtime.store.last(),
+            "disk_full": self.runtime.full,
+            "troubles": [
+                {"code": alarm.code, "text": alarm.text}
+                for _, alarm in sorted(self.station.troubles.items())
+            ],
+            "lines": lines,
+        }
+
+    def settle(self) -> dict[str, Json]:
+        """Whether anything is still under way, and when time alone will make something due."""
+        wake = self.station.wakeup(self.clock.now())
+        pending = 0
+        heads: dict[str, Json] = {}
+        peers: dict[str, Json] = {}
+        for line in self.station.lines.values():
+            pending += len(line.outgoing) + (line.signing is not None) + line.record.held
+            for name, log in sorted(line.record.logs.items()):
+                heads[name.hex()] = log.size
+            for station, link in sorted(line.links.items()):
+                if not link.sessions:
+                    continue
+                covered: dict[str, Json] = {
+                    name.hex(): line.ladder.covered(name, station) for name in line.record.logs
+                }
+                peers[station.hex()] = covered
+        return {
+            "idle": not self._queue and not self.runtime.owes and not pending,
+            "heads": heads,
+            "covered_by": peers,
+            "next_wakeup_ms": wake.mono_ms,
+            "now_ms": self.clock.now().wall_ms,
+        }
+
+    def audit(self) -> dict[str, Json]:
+        return audit_store(self.runtime.store, self.station.own, self.station.realm)
+
+    def doctor(self) -> dict[str, Json]:
+        return {"status": self.status(), "audit": self.audit()}
+
+    def set_clock(self, wall_ms: int) -> None:
+        if not isinstance(self.clock, ControlledClock):
+            raise LocalError(
+                "clock.real", "this station runs on real time; only an exercise's clock can be set"
+            )
+        self.clock.set(wall_ms)
+        self.submit(Tick())
+
+    def export_bundle(self, line: Line, to: tuple[bytes, ...]) -> tuple[bytes, int]:
+        """A sealed, signed bundle of what some stations may lack, and its count of statements."""
+        plain, count = bundle.contents(line, to)
+        keys = [
+            entry.certificate.seal_key
+            for entry in (line.charter.station(station) for station in to)
+            if entry is not None
+        ]
+        sealed = self._sealer.seal(plain, keys)
+        header = bundle.Header(
+            line=line.id,
+            exporter=line.own,
+            time_ms=self.clock.now().wall_ms,
+            recipients=to,
+            sealed=crypto.sha256(sealed),
+            charter=line.latest(),
+        )
+        payload = bundle.header_payload(header)
+        signature = self.runtime.signer.sign(bundle.to_sign(line.realm, payload))
+        return bundle.assemble(payload, signature, sealed), count
+
+    async def import_bundle(self, data: bytes) -> dict[str, Json]:
+        """Take a bundle in. Raises ``RemoteError`` when it is refused as a whole."""
+        parsed = bundle.parse(self.station.realm, data)
+        line = self.station.line(parsed.header.line)
+        bundle.check(parsed, line)
+        envelopes = bundle.envelopes_of(self._sealer.open_sealed(parsed.sealed))
+        before = set(line.record.by_digest)
+        since = self.runtime.store.last()
+        for envelope in envelopes:
+            self.submit(Arrived(carrier="bundle", peer=parsed.header.exporter, envelope=envelope))
+        while self._queue or self._flush is not None:
+            await asyncio.sleep(0)
+        line = self.station.line(parsed.header.line)
+        refused: list[Json] = [
+            view["text"]
+            for view in (event_view(self.station, s, f) for s, f in self._read(since))
+            if view["type"] == "refused" and view["carrier"] == "bundle"
+        ]
+        return {
+            "line": line.id.hex(),
+            "from": line.party_of(parsed.header.exporter),
+            "added": len(set(line.record.by_digest) - before),
+            "held": line.record.held,
+            "refused": refused,
+        }
+
+    def stop(self) -> None:
+        self._loop.call_later(0.05, self._on_stop)
