@@ -1,0 +1,220 @@
+"""Clients of the local API: a blocking one for the command line, an asynchronous one for drivers.
+
+The blocking client imports neither asyncio nor anything of the core, so that a command starts fast.
+Errors come back as ``ApiRefused`` with the station's own code and sentence; a station that does not
+answer is ``ApiDown``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import AsyncIterator
+
+    from tieline.node.view import Json
+
+MAX_LINE: Final = 96 * 1024 * 1024
+
+
+class ApiRefused(Exception):
+    """The station refused an act. ``code`` is stable, the text is for the officer."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class ApiDown(Exception):
+    """No station answers on the socket."""
+
+
+def down(path: Path, why: str) -> ApiDown:
+    return ApiDown(f"no station answers at {path} ({why}); start it with 'tieline serve'")
+
+
+class Client:
+    """A blocking connection to one station."""
+
+    def __init__(self, path: Path, timeout_s: float | None = 30.0) -> None:
+        self._path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(timeout_s)
+        self._serial = 0
+        try:
+            with short_name(path) as name:
+                self._socket.connect(name)
+        except OSError as error:
+            self._socket.close()
+            raise down(path, error.strerror or str(error)) from error
+        self._lines = self._socket.makefile("rb")
+
+    def call(self, act: str, **args: Json) -> dict[str, Json]:
+        """Perform one act. Raises ``ApiRefused`` or ``ApiDown``."""
+        self._serial += 1
+        self._send(act, args)
+        while True:
+            answer = self._receive()
+            if answer.get("id") == self._serial:
+                return result_of(answer)
+
+    def watch(self, since: int = 0) -> Iterator[dict[str, Json]]:
+        """Every event after a journal number, for ever. Use a client of its own for it."""
+        self._serial += 1
+        self._socket.settimeout(None)
+        self._send("watch", {"since": since})
+        while True:
+            answer = self._receive()
+            event = answer.get("event")
+            if isinstance(event, dict):
+                yield event
+            else:
+                result_of(answer)
+                return
+
+    def close(self) -> None:
+        self._lines.close()
+        self._socket.close()
+
+    def _send(self, act: str, args: dict[str, Json]) -> None:
+        try:
+            self._socket.sendall(request(self._serial, act, args))
+        except OSError as error:
+            raise down(self._path, error.strerror or str(error)) from error
+
+    def _receive(self) -> dict[str, Json]:
+        try:
+            line = self._lines.readline()
+        except OSError as error:
+            raise down(self._path, error.strerror or str(error)) from error
+        return answer_of(self._path, line)
+
+
+class AsyncClient:
+    """A connection for asyncio: many acts may be under way at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._serial = 0
+        self._waiting: dict[int, asyncio.Future[dict[str, Json]]] = {}
+        self._streams: dict[int, asyncio.Queue[dict[str, Json] | None]] = {}
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def connect(self) -> None:
+        """Raises ``ApiDown``."""
+        import asyncio
+
+        try:
+            with short_name(self._path) as name:
+                self._reader, self._writer = await asyncio.open_unix_connection(
+                    name, limit=MAX_LINE
+                )
+        except OSError as error:
+            raise down(self._path, error.strerror or str(error)) from error
+        self._task = asyncio.create_task(self._pump())
+
+    async def call(self, act: str, **args: Json) -> dict[str, Json]:
+        """Perform one act. Raises ``ApiRefused`` or ``ApiDown``."""
+        import asyncio
+
+        self._serial += 1
+        future: asyncio.Future[dict[str, Json]] = asyncio.get_running_loop().create_future()
+        self._waiting[self._serial] = future
+        self._write(act, args)
+        return result_of(await future)
+
+    async def watch(self, since: int = 0) -> AsyncIterator[dict[str, Json]]:
+        """Every event after a journal number, until the station stops."""
+        import asyncio
+
+        self._serial += 1
+        queue: asyncio.Queue[dict[str, Json] | None] = asyncio.Queue()
+        self._streams[self._serial] = queue
+        self._write("watch", {"since": since})
+        while (event := await queue.get()) is not None:
+            yield event
+
+    async def close(self) -> None:
+        import asyncio
+
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self._writer is not None:
+            self._writer.close()
+
+    def _write(self, act: str, args: dict[str, Json]) -> None:
+        if self._writer is None or self._task is None or self._task.done():
+            raise down(self._path, "the connection is closed")
+        self._writer.write(request(self._serial, act, args))
+
+    async def _pump(self) -> None:
+        reader = self._reader
+        if reader is None:
+            return
+        try:
+            while line := await reader.readline():
+                answer = answer_of(self._path, line)
+                number = answer.get("id")
+                if not isinstance(number, int):
+                    continue
+                event = answer.get("event")
+                if number in self._streams:
+                    self._streams[number].put_nowait(event if isinstance(event, dict) else None)
+                elif number in self._waiting:
+                    future = self._waiting.pop(number)
+                    if not future.done():
+                        future.set_result(answer)
+        except OSError:
+            pass  # told to everyone who waits, below
+        finally:
+            for future in self._waiting.values():
+                if not future.done():
+                    future.set_exception(down(self._path, "it stopped answering"))
+            self._waiting.clear()
+            for queue in self._streams.values():
+                queue.put_nowait(None)
+
+
+def request(number: int, act: str, args: dict[str, Json]) -> bytes:
+    value = {"id": number, "act": act, "args": args}
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def answer_of(path: Path, line: bytes) -> dict[str, Json]:
+    if not line:
+        raise down(path, "it stopped answering")
+    value = json.loads(line)
+    if not isinstance(value, dict):
+        raise down(path, "what answers there is not a station")
+    return value
+
+
+def result_of(answer: dict[str, Json]) -> dict[str, Json]:
+    """The result in an answer. Raises ``ApiRefused``."""
+    error = answer.get("error")
+    if isinstance(error, dict):
+        raise ApiRefused(str(error.get("code")), str(error.get("message")))
+    result = answer.get("result")
+    return result if isinstance(result, dict) else {}
+
+
+@contextlib.contextmanager
+def short_name(path: Path) -> Iterator[str]:
+    """A name for a socket that fits the kernel's 108 bytes, however long its path is."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
