@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -295,3 +298,49 @@ def test_a_large_tree_keeps_its_promises() -> None:
         verify_consistency(old, new, log.root(old), log.root(new), log.consistency(old, new))
         verify_inclusion(old, new, log.leaf(old), log.inclusion(old, new), log.root(new))
     assert sum(map(len, log._levels)) < 64 * log.size
+
+
+# --------------------------------------------------------------------------------- vectors
+
+
+def vectors(name: str) -> list[Any]:
+    path = Path(__file__).parents[2] / "vectors" / "tree" / name
+    found: list[Any] = json.loads(path.read_text("utf-8"))["cases"]
+    return found
+
+
+def test_vectors_roots() -> None:
+    log = Tree()
+    for case in vectors("roots.json"):
+        assert log.root().hex() == case["root"]
+        log.append(tree.leaf_hash(case["size"].to_bytes(2, "big")))
+
+
+@pytest.mark.parametrize("case", vectors("inclusion.json"), ids=lambda case: case["about"])
+def test_vectors_inclusion(case: dict[str, Any]) -> None:
+    args = (
+        case["index"],
+        case["size"],
+        bytes.fromhex(case["leaf"]),
+        tuple(map(bytes.fromhex, case["proof"])),
+        bytes.fromhex(case["root"]),
+    )
+    if case["code"]:
+        refused(case["code"], *args)
+    else:
+        verify_inclusion(*args)
+
+
+@pytest.mark.parametrize("case", vectors("consistency.json"), ids=lambda case: case["about"])
+def test_vectors_consistency(case: dict[str, Any]) -> None:
+    args = (
+        case["old"],
+        case["new"],
+        bytes.fromhex(case["old_root"]),
+        bytes.fromhex(case["new_root"]),
+        tuple(map(bytes.fromhex, case["proof"])),
+    )
+    if case["code"]:
+        refused(case["code"], *args)
+    else:
+        verify_consistency(*args)

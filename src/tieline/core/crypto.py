@@ -2,8 +2,9 @@
 
 One rule for Ed25519 holds everywhere, because libraries disagree on edge cases and a signature
 that one reader accepts and another refuses would split the record. The rule is libsodium's: a
-signature verifies only if S is below the group order, neither the key nor R is of small order, and
-both are canonical encodings. ``vectors/ed25519`` holds the cases on both sides of it.
+signature verifies only if S is below the group order, the key and R are canonical encodings of
+points that are not of small order, and the plain equation of RFC 8032 section 5.1.7 holds, the one
+without the factor 8. ``vectors/ed25519`` holds the cases on both sides of it.
 
 Keys are checked once, when a party or station is enrolled, by ``check_public_key``: stricter than
 ``verify`` needs, so that a key with which one signature fits any message never enters a charter.

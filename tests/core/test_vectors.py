@@ -1,0 +1,28 @@
+"""The vector files are fresh, and those of the lowest layer owe nothing to our own code."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GENERATE = Path(__file__).parents[2] / "vectors" / "generate"
+
+
+def test_every_vector_file_is_what_its_script_makes() -> None:
+    done = subprocess.run(
+        [sys.executable, GENERATE / "write.py", "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["curve", "encode", "ed25519", "tree", "checkpoint"])
+def test_these_scripts_do_not_import_what_they_test(name: str) -> None:
+    lines = (GENERATE / f"{name}.py").read_text("utf-8").splitlines()
+    assert not [line for line in lines if line.startswith(("import tieline", "from tieline"))]

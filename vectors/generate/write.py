@@ -1,0 +1,49 @@
+"""Write every vector file, or with ``--check`` say which one is not what it would be.
+
+Each script beside this one that has a ``build`` gives a map from a file below ``vectors/`` to its
+content. No script imports Tieline: a vector that our own code wrote would prove only that the code
+has not changed.
+"""
+# ruff: noqa: INP001  # scripts, not a package
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def rendered() -> dict[Path, str]:
+    """Every vector file with the text it must have."""
+    out: dict[Path, str] = {}
+    for script in sorted(HERE.glob("*.py")):
+        build = getattr(importlib.import_module(script.stem), "build", None)
+        if build is None:
+            continue
+        for name, content in build().items():
+            text = json.dumps(content, indent=1, ensure_ascii=False)
+            out[HERE.parent / name] = text + "\n"
+    return out
+
+
+def main() -> int:
+    """Write or check all files; 1 when a check finds a difference."""
+    check = sys.argv[1:] == ["--check"]
+    stale = 0
+    for path, text in rendered().items():
+        if check:
+            if not path.is_file() or path.read_text("utf-8") != text:
+                sys.stderr.write(f"{path.relative_to(HERE.parent)} is not what its script makes\n")
+                stale = 1
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+    return stale
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(HERE))
+    sys.exit(main())
