@@ -1,11 +1,11 @@
 """The gate: what callers who have not proved who they are may cost.
 
 Theory: before a handshake is through, every caller is a stranger, and there may be any number of
-them. So few are let in at once, fewer from one source, for a short time, at a bounded rate; when
-the house is full the one who has been in it longest makes room, because an honest handshake is
-over in a moment and a lurker's never. Callers from an address where a peer lives are exempt from
-rate and eviction, not from the limit per source: strangers cannot keep a peer out by being many.
-(Nor could they otherwise: both stations dial.)
+them. So few are let in at once, fewer from one source, for a short time, at a bounded rate. When
+there is no room, the one who has been in longest makes it, of the same source if that is full: an
+honest handshake is over in a moment and a lurker's never. An address where a peer lives has a rate
+of its own and is the last to make room, so strangers elsewhere cannot keep a peer out by being
+many. (Nor could they otherwise: both stations dial.)
 
 Nothing is written down per caller. Causes are counted, and the counts are told at most once per
 interval, the first at once.
@@ -52,11 +52,10 @@ class Gate:
         self._tuning = tuning
         self._tell = tell
         self._now = now
-        self._known: frozenset[Hashable] = frozenset()
+        self._strangers = _Bucket(tuning.strangers_per_s, now())
+        self._buckets: dict[Hashable, _Bucket] = {}  # of each source at which a peer lives
         self._inside: dict[Caller, Hashable] = {}  # in order of coming
         self._per_source: Counter[Hashable] = Counter()
-        self._credit = tuning.strangers_per_s
-        self._credit_at = now()
         self._causes: Counter[str] = Counter()
         self._last_source = ""
         self._told_at: float | None = None
@@ -70,23 +69,22 @@ class Gate:
 
     def expect(self, hosts: frozenset[Hashable]) -> None:
         """Set the sources at which peers live."""
-        self._known = hosts
+        now = self._now()
+        rate = self._tuning.strangers_per_s
+        self._buckets = {host: self._buckets.get(host) or _Bucket(rate, now) for host in hosts}
 
     def admit(self, host: str) -> bool:
         """Whether a caller from this address may begin a handshake; makes room if need be."""
         source = source_of(host)
-        if self._per_source[source] >= self._tuning.max_per_source:
-            self.note(host, "too many at once from one address")
-            return False
-        if source in self._known:
-            self._make_room(spare_known=False)
-            return True
-        if not self._take_credit():
+        bucket = self._buckets.get(source, self._strangers)
+        if not bucket.take(self._now()):
             self.note(host, "too many within a second")
             return False
-        if not self._make_room(spare_known=True):
-            self.note(host, "too many at once")
-            return False
+        if self._per_source[source] >= self._tuning.max_per_source:
+            self._show_out([each for each, whence in self._inside.items() if whence == source])
+        elif len(self._inside) >= self._tuning.max_strangers:
+            unknown = [each for each, whence in self._inside.items() if whence not in self._buckets]
+            self._show_out(unknown or list(self._inside))
         return True
 
     def enter(self, caller: Caller, host: str) -> None:
@@ -129,22 +127,24 @@ class Gate:
             f" The last came from {self._last_source}"
         )
 
-    def _make_room(self, *, spare_known: bool) -> bool:
-        if len(self._inside) < self._tuning.max_strangers:
-            return True
-        for caller, source in self._inside.items():
-            if source not in self._known or not spare_known:
-                caller.kill("made room for another caller")
-                return True
-        return False
+    def _show_out(self, callers: list[Caller]) -> None:
+        """The one of these who came first makes room."""
+        callers[0].kill("made room for another caller")
 
-    def _take_credit(self) -> bool:
-        now = self._now()
-        rate = self._tuning.strangers_per_s
-        self._credit = min(
-            max(rate, self._tuning.max_per_source), self._credit + (now - self._credit_at) * rate
-        )
-        self._credit_at = now
+
+class _Bucket:
+    """A rate: so many a second, and at most one second's worth saved up."""
+
+    __slots__ = ("_at", "_credit", "_rate")
+
+    def __init__(self, rate: float, now: float) -> None:
+        self._rate = rate
+        self._credit = max(rate, 1.0)
+        self._at = now
+
+    def take(self, now: float) -> bool:
+        self._credit = min(max(self._rate, 1.0), self._credit + (now - self._at) * self._rate)
+        self._at = now
         if self._credit < 1:
             return False
         self._credit -= 1

@@ -14,7 +14,7 @@ Theory: a link goes through stages, forward only.
 Rules: an owner decides, a link tells; each link tells its end exactly once. Frames are written
 together: what is put during one turn of the loop leaves as one TLS record and one system call. A
 pong is owed at most once, so that pings cannot fill the memory. A timer that fires late means that
-*this* process slept, so the sockets are read once before silence is judged.
+*this* process slept, and the time it slept is not counted as the other side's silence.
 
 It does not know: which stations there are, which link of two is kept, or what an envelope says.
 """
@@ -129,7 +129,6 @@ class Link(asyncio.BufferedProtocol):
             setting.tuning.attempt_s if dialled else setting.tuning.handshake_s
         )
         self._timer: asyncio.TimerHandle | None = None
-        self._late = False
         self._close_sent = False
         self._close_read = False
         self._farewell = False
@@ -395,7 +394,7 @@ class Link(asyncio.BufferedProtocol):
         self._flush_due = False
         if self._pipe is None or self.stage is Stage.DEAD:
             return
-        if self._owed is not None and not self._paused:
+        if self._owed is not None and not self._paused and not self._close_sent:
             self._queue.append(frames.pong(self._owed))
             self._owed = None
         if self._queue and self.stage is not Stage.HANDSHAKE:
@@ -443,11 +442,11 @@ class Link(asyncio.BufferedProtocol):
     def _tick(self, due: float) -> None:
         self._timer = None
         now = self._set.loop.time()
-        if now - due > _LATE_S and not self._late:
-            self._late = True
-            self._arm(now + 0.01)
-            return
-        self._late = False
+        late = now - due
+        if late > _LATE_S:
+            # We slept, not the far end: that time is not silence, and not its delay.
+            self._heard_at = min(now, self._heard_at + late)
+            self._deadline += late
         if self.stage is Stage.OPEN:
             self._watch(now)
         elif self.stage is not Stage.DEAD:

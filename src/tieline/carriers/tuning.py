@@ -29,7 +29,8 @@ class TlsTuning:
     * ``high_water``, ``low_water``: unsent bytes above which a session takes no more, and below
       which it takes again;
     * ``max_strangers``, ``max_per_source``: callers in handshake, in all and from one address;
-    * ``strangers_per_s``: handshakes a second with callers from addresses of no peer;
+    * ``strangers_per_s``: handshakes a second with callers from addresses of no peer, and with
+      those from one address of a peer;
     * ``max_handshake``: bytes a caller may send before it has proved who it is.
     """
 

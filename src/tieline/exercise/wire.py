@@ -144,6 +144,7 @@ class Wire:
         if pair.near.ended:
             pair.reset()
             return
+        far.write(pair.near.early)
         pair.obey(self.road(pair.caller, pair.front))
 
     def gone(self, pair: _Pair) -> None:
@@ -167,6 +168,7 @@ class _Half(asyncio.Protocol):
         self._wire = wire
         self._transport: asyncio.Transport | None = None
         self._held = False
+        self.early = b""  # a loop may read before it heeds the first hold
         self.ended = False
         self.full = False
 
@@ -184,6 +186,8 @@ class _Half(asyncio.Protocol):
         other = self._other()
         if other is not None:
             other.write(data)
+        else:
+            self.early += data
 
     def eof_received(self) -> bool:
         other = self._other()
