@@ -1,0 +1,584 @@
+"""The secret side of cryptography: key stores, signatures, the TLS key, sealing.
+
+This is the only module that holds private keys. There are two kinds of key store:
+
+* A party's root signs the certificates of the party's stations, its card and charters, and nothing
+  else. It may be kept off the machine. All stations of a party share it.
+* A station's keys are for statements, for receipts, for TLS, for opening what is sealed to the
+  station, and for its database; the certificate that names them lies with them.
+
+Rules held here:
+
+* A key store is one deterministic CBOR array, encrypted and authenticated whole with
+  ChaCha20-Poly1305 under a key of its own: from a passphrase by Argon2id (64 MiB, 3 passes, 4
+  lanes: RFC 9106 section 4, second recommended option), or from 32 random bytes in a key file by
+  HKDF-SHA256. Whatever is wrong, the passphrase or any byte, is the one refusal ``keys.locked``.
+* The root looks at what it signs: only documents of its own party and realm that everybody's parser
+  takes. A station key signs any bytes: what they are is the core's business.
+* What is sealed is bound to its recipients: the content key is wrapped for each with HPKE (RFC 9180
+  with ML-KEM-768 and X25519), all wrapped keys are authenticated with the content, and a
+  commitment holds the sealer to one content key, so that all recipients read the same.
+
+What this module does not know: when keys are out of date, whom they speak to, and how to wipe
+memory, which Python cannot promise. A sealed file shows how many stations it is for, and a hint of
+which; it does not say who sealed it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import ssl
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, hpke, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mlkem, x25519
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
+
+from tieline.core import encode, identity
+from tieline.core.charter import Charter, charter_message, parse_charter
+from tieline.core.crypto import pack_sign1, sha256
+from tieline.core.encode import Fields
+from tieline.core.errors import LocalError, RemoteError
+from tieline.core.identity import Card, CardStation, Certificate
+from tieline.core.terms import MAX_TIME_MS
+from tieline.node import keystore, privatefile, sealed
+
+KEY_FILE_BYTES: Final = 32
+MIN_PASSPHRASE: Final = 8  # characters
+
+_COMMIT_DOMAIN: Final = b"tieline-seal-commit-v1\x00"
+_SUITE: Final = hpke.Suite(
+    hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305
+)
+_MLKEM_PUBLIC: Final = 1184
+_MLKEM_SEED: Final = 64
+_NONCE: Final = bytes(12)  # for content keys, each of which encrypts once
+
+
+# -------------------------------------------------------------------------------------- unlocking
+
+
+@dataclass(frozen=True, slots=True)
+class Passphrase:
+    """A passphrase as it was typed. Composed and decomposed letters count as the same."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """The path of a key file of 32 random bytes, mode 0600: for a station that starts alone."""
+
+    path: Path
+
+
+Unlock = Passphrase | KeyFile
+
+
+def create_key_file(path: Path) -> KeyFile:
+    """Make a new key file. Raises ``LocalError`` (``keys.exists``), ``ShellError``."""
+    privatefile.write_new(path, os.urandom(KEY_FILE_BYTES))
+    return KeyFile(path)
+
+
+def opens_with_passphrase(path: Path) -> bool:
+    """Whether a key store wants a passphrase rather than a key file, to know what to ask for.
+
+    The answer is not authenticated. Raises as ``unlock``.
+    """
+    return _parse_store(path).way == keystore.BY_PASSPHRASE
+
+
+# --------------------------------------------------------------------------------------- the keys
+
+
+class StationKeys:
+    """The keys of one station, unlocked. Fulfils ``tieline.ports.Signer``.
+
+    ``certificate`` is the station's own, ``root_key`` the public root of its party.
+    """
+
+    __slots__ = ("_cosign", "_database", "_seal", "_sign", "_tls", "certificate", "root_key")
+
+    def __init__(self, plain: bytes) -> None:
+        """Read the content of a key store. Raises ``RemoteError``."""
+        fields = Fields(encode.loads(plain, keystore.LIMITS), "key store")
+        self._sign = crypto_sign_seed_keypair(fields.bytes(1, 32))[1]
+        self._cosign = crypto_sign_seed_keypair(fields.bytes(2, 32))[1]
+        self._tls = fields.bytes(3, 32)
+        self._seal = fields.bytes(4, _MLKEM_SEED + 32)
+        self._database = fields.bytes(5, 32)
+        self.root_key = fields.bytes(6, 32)
+        self.certificate: Certificate = identity.parse_certificate(fields.bytes(7), self.root_key)
+
+    def __repr__(self) -> str:
+        return f"StationKeys({self.certificate.party} {self.certificate.station_name})"
+
+    @property
+    def station(self) -> bytes:
+        """The station's id, 8 bytes."""
+        return self.certificate.station
+
+    @property
+    def db_key(self) -> bytes:
+        """The key of the station's database, 32 bytes."""
+        return self._database
+
+    @property
+    def tls_cert_der(self) -> bytes:
+        """The certificate that the station's carriers show (X.509, DER)."""
+        return self.certificate.tls_der
+
+    def tls_key_pem(self) -> bytes:
+        """The private key of that certificate, PKCS #8 PEM without encryption: never write it."""
+        key = ed25519.Ed25519PrivateKey.from_private_bytes(self._tls)
+        return key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign with the statement key: 64 bytes (Ed25519)."""
+        return crypto_sign(message, self._sign)[:64]
+
+    def cosign(self, message: bytes) -> bytes:
+        """Sign with the receipt key: 64 bytes (Ed25519)."""
+        return crypto_sign(message, self._cosign)[:64]
+
+    def seal(self, plaintext: bytes, recipients: Sequence[bytes]) -> bytes:
+        """As ``seal``; no key of this station goes into it."""
+        return seal(plaintext, recipients)
+
+    def open_sealed(self, data: bytes) -> bytes:
+        """Open what was sealed to this station, among others or alone.
+
+        Raises ``RemoteError``: ``seal.not_ours`` when it is for others, ``seal.broken`` when any
+        byte of it was changed or it is no sealed file.
+        """
+        return _open(data, self.certificate.seal_key, self._seal)
+
+
+class RootKey:
+    """The root key of a party, unlocked. ``public`` is its 32-byte public key."""
+
+    __slots__ = ("_key", "party", "party_name", "public", "realm")
+
+    def __init__(self, plain: bytes) -> None:
+        """Read the content of a key store. Raises ``RemoteError``."""
+        fields = Fields(encode.loads(plain, keystore.LIMITS), "key store")
+        self.public, self._key = crypto_sign_seed_keypair(fields.bytes(1, 32))
+        self.party = identity.check_party(fields.text(2), "card")
+        self.party_name = identity.check_name(fields.text(3), "card")
+        self.realm = identity.check_realm(fields.text(4), "card")
+
+    def __repr__(self) -> str:
+        return f"RootKey({self.party})"
+
+    def sign_certificate(self, payload: bytes) -> bytes:
+        """The certificate of a payload of ``identity.certificate_payload``.
+
+        Raises ``LocalError``: ``root.foreign`` when it is of another party or realm, and the codes
+        of ``identity.parse_certificate``.
+        """
+        encoded = pack_sign1(payload, self._sign(identity.certificate_message(payload)))
+        try:
+            certificate = identity.parse_certificate(encoded, self.public)
+        except RemoteError as error:
+            raise _ours(error) from None
+        self._check_own(certificate.party, certificate.realm)
+        return encoded
+
+    def sign_card(self, payload: bytes) -> bytes:
+        """The card of a payload of ``identity.card_payload``.
+
+        Raises ``LocalError``: ``root.foreign``, and the codes of ``identity.parse_card``.
+        """
+        encoded = pack_sign1(payload, self._sign(identity.card_message(payload)))
+        try:
+            card = identity.parse_card(encoded)
+        except RemoteError as error:
+            raise _ours(error) from None
+        self._check_own(card.party, card.realm)
+        return encoded
+
+    def card(self, stations: Iterable[CardStation]) -> Card:
+        """The card of this party with these stations. Raises as ``sign_card``."""
+        payload = identity.card_payload(
+            party=self.party,
+            party_name=self.party_name,
+            realm=self.realm,
+            root_key=self.public,
+            stations=stations,
+        )
+        return identity.parse_card(self.sign_card(payload))
+
+    def sign_charter(self, charter: Charter) -> bytes:
+        """This party's signature on a charter, 64 bytes, for ``SignedCharter.add_signature``.
+
+        Raises ``LocalError``: ``charter.signer`` when the charter does not name this root for this
+        party, ``root.foreign`` for another realm, and the codes of ``charter.parse_charter``.
+        """
+        try:
+            charter = parse_charter(charter.body)
+        except RemoteError as error:
+            raise _ours(error) from None
+        self._check_own(self.party, charter.realm)
+        if charter.signers().get(self.party) != self.public:
+            raise LocalError(
+                "charter.signer",
+                f"the charter {charter.name} does not name {self.party} with this root key; "
+                "have it made with the right card",
+            )
+        return self._sign(charter_message(charter.body))
+
+    def _sign(self, message: bytes) -> bytes:
+        return crypto_sign(message, self._key)[:64]
+
+    def _check_own(self, party: str, realm: str) -> None:
+        if (party, realm) != (self.party, self.realm):
+            raise LocalError(
+                "root.foreign",
+                f"the root key of {self.party} in the realm '{self.realm}' signs nothing for "
+                f"{party} in the realm '{realm}'; unlock the right root",
+            )
+
+
+def _ours(error: RemoteError) -> LocalError:
+    return LocalError(error.code, error.message)
+
+
+# ------------------------------------------------------------------------------------ making keys
+
+
+def make_root(
+    path: Path, *, party: str, party_name: str, realm: str, unlock_with: Unlock
+) -> RootKey:
+    """Make the root of a new party in a new key store.
+
+    Raises ``LocalError`` (``keys.exists``, ``keys.passphrase``, and ``card.*`` for a code, name
+    or realm that is not allowed), ``ShellError`` (``keys.write``).
+    """
+    plain = encode.dumps({1: os.urandom(32), 2: party, 3: party_name, 4: realm})
+    try:
+        root = RootKey(plain)
+    except RemoteError as error:
+        raise _ours(error) from None
+    privatefile.write_new(path, _lock(path, keystore.ROOT, plain, unlock_with))
+    return root
+
+
+def make_station(
+    path: Path,
+    root: RootKey,
+    *,
+    name: str,
+    unlock_with: Unlock,
+    not_before_ms: int = 0,
+    not_after_ms: int = MAX_TIME_MS,
+) -> StationKeys:
+    """Make the keys of a station of this party, with their certificate, in a new key store.
+
+    Raises ``LocalError`` (``keys.exists``, ``keys.passphrase``, ``certificate.*``), ``ShellError``
+    (``keys.write``).
+    """
+    plain = _new_station(root, name, not_before_ms, not_after_ms)
+    privatefile.write_new(path, _lock(path, keystore.STATION, plain, unlock_with))
+    return StationKeys(plain)
+
+
+def _new_station(root: RootKey, name: str, not_before_ms: int, not_after_ms: int) -> bytes:
+    """Fresh keys and their certificate, as the content of a key store."""
+    sign, cosign, tls = os.urandom(32), os.urandom(32), os.urandom(32)
+    kem, dh = mlkem.MLKEM768PrivateKey.generate(), x25519.X25519PrivateKey.generate()
+    payload = identity.certificate_payload(
+        root_key=root.public,
+        party=root.party,
+        realm=root.realm,
+        station_name=name,
+        sign_key=crypto_sign_seed_keypair(sign)[0],
+        cosign_key=crypto_sign_seed_keypair(cosign)[0],
+        seal_key=kem.public_key().public_bytes_raw() + dh.public_key().public_bytes_raw(),
+        tls_der=_tls_certificate(tls, identity.station_id(root.public, root.realm, name)),
+        not_before_ms=not_before_ms,
+        not_after_ms=not_after_ms,
+    )
+    return encode.dumps(
+        {
+            1: sign,
+            2: cosign,
+            3: tls,
+            4: kem.private_bytes_raw() + dh.private_bytes_raw(),
+            5: os.urandom(32),
+            6: root.public,
+            7: root.sign_certificate(payload),
+        }
+    )
+
+
+def _tls_certificate(seed: bytes, station: bytes) -> bytes:
+    """A self-signed X.509 certificate (RFC 5280, Ed25519 as in RFC 8410), for pinning only.
+
+    It is valid for all times that X.509 can write, so that no clock can break the line, and its
+    subject is the station's id, so that two stations never have the same.
+    """
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(seed)
+    public = key.public_key()
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"tieline {station.hex()}")])
+    uses = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(public)
+        # Positive and of at most 20 bytes (RFC 5280 section 4.1.2.2).
+        .serial_number(int.from_bytes(sha256(public.public_bytes_raw())[:16], "big") | 1)
+        .not_valid_before(datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC))
+        .not_valid_after(datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_DIGITAL_SIGNATURE, critical=True)
+        .add_extension(x509.ExtendedKeyUsage(uses), critical=False)
+        .sign(key, None)
+    )
+    return certificate.public_bytes(serialization.Encoding.DER)
+
+
+_DIGITAL_SIGNATURE: Final = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=False,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
+def check_certificate_keys(certificate: Certificate) -> None:
+    """Whether the TLS certificate and the seal key of a station can be used at all.
+
+    The core reads neither; call this for every card and charter that comes in, before one unusable
+    certificate stands among the pins of a whole line. Raises ``RemoteError``
+    (``certificate.tls``, ``certificate.seal_key``).
+    """
+    who = f"the station {certificate.station_name} of {certificate.party}"
+    try:
+        pinned = x509.load_der_x509_certificate(certificate.tls_der)
+        pinned.verify_directly_issued_by(pinned)
+        key = pinned.public_key()
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificate.tls_der)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, ssl.SSLError):
+        key = None
+    if not isinstance(key, ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey):
+        raise RemoteError(
+            "certificate.tls",
+            f"the TLS certificate of {who} is no self-signed X.509 certificate with an Ed25519 or "
+            "ECDSA key; ask the party for a fresh card",
+        )
+    try:
+        seal(b"", (certificate.seal_key,))
+    except LocalError:
+        raise RemoteError(
+            "certificate.seal_key",
+            f"nothing can be sealed to {who}; ask the party for a fresh card",
+        ) from None
+
+
+# ------------------------------------------------------------------------------------- key stores
+
+
+def unlock(path: Path, unlock_with: Unlock) -> StationKeys:
+    """The station's keys from its key store.
+
+    Raises ``LocalError``: ``keys.locked`` when the passphrase, the key file or any byte is wrong;
+    ``keys.kind`` for the store of a root; ``keys.mode``, ``keys.owner``, ``keys.file`` for a file
+    that is not private. Raises ``ShellError``: ``keys.missing``, ``keys.read``.
+    """
+    plain = _read_store(path, keystore.STATION, unlock_with)
+    try:
+        return StationKeys(plain)
+    except RemoteError:
+        raise _locked(path) from None
+
+
+def unlock_root(path: Path, unlock_with: Unlock) -> RootKey:
+    """The party's root from its key store. Raises as ``unlock``."""
+    plain = _read_store(path, keystore.ROOT, unlock_with)
+    try:
+        return RootKey(plain)
+    except RemoteError:
+        raise _locked(path) from None
+
+
+def change_unlock(path: Path, old: Unlock, new: Unlock) -> None:
+    """Encrypt a key store, of either kind, anew under another passphrase or key file.
+
+    Copies made before still open with the old one. Raises as ``unlock``, and ``LocalError``
+    (``keys.passphrase``), ``ShellError`` (``keys.write``).
+    """
+    kind = _parse_store(path).kind
+    plain = _read_store(path, kind, old)
+    privatefile.replace(path, _lock(path, kind, plain, new))
+
+
+def _lock(path: Path, kind: str, plain: bytes, unlock_with: Unlock) -> bytes:
+    if isinstance(unlock_with, Passphrase) and len(unlock_with.text) < MIN_PASSPHRASE:
+        raise LocalError(
+            "keys.passphrase",
+            f"the passphrase for {path.name} has fewer than {MIN_PASSPHRASE} characters; "
+            "choose a longer one",
+        )
+    salt, nonce = os.urandom(keystore.SALT_BYTES), os.urandom(keystore.NONCE_BYTES)
+    store = keystore.Envelope(kind=kind, way=_way(unlock_with), salt=salt, nonce=nonce)
+    box = ChaCha20Poly1305(_derive(unlock_with, salt)).encrypt(nonce, plain, store.head())
+    return replace(store, box=box).encode()
+
+
+def _parse_store(path: Path) -> keystore.Envelope:
+    try:
+        return keystore.parse(privatefile.read(path))
+    except RemoteError:
+        raise _locked(path) from None
+
+
+def _read_store(path: Path, wanted: str, unlock_with: Unlock) -> bytes:
+    store = _parse_store(path)
+    if store.kind != wanted:
+        raise LocalError(
+            "keys.kind",
+            f"{path} holds the keys of a {store.kind}, not of a {wanted}; give the right one",
+        )
+    if store.way != _way(unlock_with):
+        wants = "passphrase" if store.way == keystore.BY_PASSPHRASE else "key file"
+        raise LocalError(
+            "keys.locked",
+            f"{path} opens with a {wants}, or was changed; give that, or take the copy that was "
+            "kept apart",
+        )
+    key = _derive(unlock_with, store.salt)
+    try:
+        return ChaCha20Poly1305(key).decrypt(store.nonce, store.box, store.head())
+    except InvalidTag:
+        raise _locked(path) from None
+
+
+def _way(unlock_with: Unlock) -> int:
+    return keystore.BY_PASSPHRASE if isinstance(unlock_with, Passphrase) else keystore.BY_KEY_FILE
+
+
+def _derive(unlock_with: Unlock, salt: bytes) -> bytes:
+    if isinstance(unlock_with, Passphrase):
+        # The same letters are typed composed on one keyboard and decomposed on another.
+        text = unicodedata.normalize("NFC", unlock_with.text).encode("utf-8", "surrogatepass")
+        return Argon2id(salt=salt, length=32, iterations=3, lanes=4, memory_cost=65_536).derive(
+            text
+        )
+    data = privatefile.read(unlock_with.path)
+    if len(data) != KEY_FILE_BYTES:
+        raise LocalError(
+            "keys.keyfile",
+            f"{unlock_with.path} must have {KEY_FILE_BYTES} bytes; give the right key file",
+        )
+    return HKDF(algorithm=hashes.SHA256(), length=32, salt=salt, info=b"tieline-keyfile-v1").derive(
+        data
+    )
+
+
+def _locked(path: Path) -> LocalError:
+    return LocalError(
+        "keys.locked",
+        f"{path} does not open: the passphrase or key file is wrong, or the file was changed; "
+        "try again, or take the copy that was kept apart",
+    )
+
+
+# ---------------------------------------------------------------------------------------- sealing
+
+
+def seal(plaintext: bytes, recipients: Sequence[bytes]) -> bytes:
+    """Encrypt to stations, each named by its 1216-byte seal key, so that each can open it.
+
+    Raises ``LocalError``: ``seal.recipients`` unless there are 1 to 128 different usable keys,
+    ``seal.too_large`` above 64 MiB.
+    """
+    if len(plaintext) > sealed.MAX_CONTENT:
+        raise LocalError(
+            "seal.too_large",
+            f"more than {sealed.MAX_CONTENT >> 20} MiB cannot be sealed at once; split it",
+        )
+    if not 1 <= len(set(recipients)) == len(recipients) <= sealed.MAX_RECIPIENTS:
+        raise LocalError(
+            "seal.recipients",
+            f"a file is sealed to 1 to {sealed.MAX_RECIPIENTS} stations, each once; "
+            "correct the list",
+        )
+    key = os.urandom(32)
+    wrapped = sorted((sealed.hint(recipient), _wrap(key, recipient)) for recipient in recipients)
+    form = sealed.Sealed(commitment=_commitment(key), wrapped=tuple(wrapped))
+    # The content key is fresh and encrypts once, so the nonce may be constant.
+    box = ChaCha20Poly1305(key).encrypt(_NONCE, plaintext, sealed.DOMAIN + form.head())
+    return replace(form, box=box).encode()
+
+
+def _open(data: bytes, seal_key: bytes, private: bytes) -> bytes:
+    try:
+        form = sealed.parse(data)
+    except RemoteError:
+        raise _broken() from None
+    hint = sealed.hint(seal_key)
+    wrapped = dict(form.wrapped).get(hint)
+    if wrapped is None:
+        raise RemoteError(
+            "seal.not_ours",
+            f"the sealed file is for {len(form.wrapped)} other stations and not for this one; "
+            "ask its sender to seal it for this station too",
+        )
+    secret = hpke.MLKEM768X25519PrivateKey(
+        mlkem.MLKEM768PrivateKey.from_seed_bytes(private[:_MLKEM_SEED]),
+        x25519.X25519PrivateKey.from_private_bytes(private[_MLKEM_SEED:]),
+    )
+    try:
+        key = _SUITE.decrypt(wrapped, secret, sealed.DOMAIN + hint)
+        if _commitment(key) != form.commitment:
+            raise _broken()
+        return ChaCha20Poly1305(key).decrypt(_NONCE, form.box, sealed.DOMAIN + form.head())
+    except (InvalidTag, ValueError):
+        raise _broken() from None
+
+
+def _wrap(key: bytes, recipient: bytes) -> bytes:
+    try:
+        public = hpke.MLKEM768X25519PublicKey(
+            mlkem.MLKEM768PublicKey.from_public_bytes(recipient[:_MLKEM_PUBLIC]),
+            x25519.X25519PublicKey.from_public_bytes(recipient[_MLKEM_PUBLIC:]),
+        )
+        return _SUITE.encrypt(key, public, sealed.DOMAIN + sealed.hint(recipient))
+    except ValueError:
+        raise LocalError(
+            "seal.recipients",
+            "a recipient's seal key cannot be used; ask that party for a fresh card",
+        ) from None
+
+
+def _commitment(key: bytes) -> bytes:
+    return sha256(_COMMIT_DOMAIN + key)
+
+
+def _broken() -> RemoteError:
+    return RemoteError(
+        "seal.broken",
+        "the sealed file is damaged, was changed, or is none; ask its sender for it again",
+    )
