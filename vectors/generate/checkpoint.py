@@ -115,6 +115,7 @@ CHARLIE_KEY, _ = curve.sign(seed("tieline.invalid/charlie"), b"")
 FORGED = signature_line("tieline.invalid/charlie", 4, CHARLIE_KEY, bytes(72))
 STRANGER = signature_line("somebody.example/w9", 6, bytes(1312), bytes(2428))
 ALPHA_LOG = signature_line("tieline.invalid/alpha", 1, ALPHA_KEY, bytes(64))
+OTHER_NAME = ALPHA.replace("alpha", "delta")
 DASH, NAME, BLOB = ALPHA.split(" ")
 
 KNOWN = [
@@ -134,6 +135,7 @@ GOOD_NOTES = [
     ("no checkpoint", f"Two\n\nparagraphs.\n\n{STRANGER}", (None, None, None, None)),
     ("another text", f"Another text.\n\n{LOG}{ALPHA}", ("forged", "forged", None, None)),
     ("blank lines", f"\n\n\n{STRANGER}", (None, None, None, None)),
+    ("an id under another name", f"{BODY}\n{OTHER_NAME}", (None, None, None, None)),
     ("one name, two kinds of key", f"{BODY}\n{ALPHA_LOG}{ALPHA}", (None, TIME_S, None, None)),
 ]
 
@@ -144,6 +146,7 @@ BAD_NOTES = [
     ("text", "carriage returns", f"{BODY}\n{ALPHA}".replace("\n", "\r\n")),
     ("signatures", "no signature", f"{BODY}\n"),
     ("signatures", "the last newline is missing", f"{BODY}\n{ALPHA}"[:-1]),
+    ("signatures", "the last line is cut", f"{BODY}\n{BRAVO}{ALPHA}"[:-1]),
     ("duplicate", "one line twice", f"{BODY}\n{ALPHA}{ALPHA}"),
     ("duplicate", "one key at two times", f"{BODY}\n{ALPHA}{ALPHA_LATER}"),
     ("signature", "a hyphen for the dash", f"{BODY}\n- {NAME} {BLOB}"),

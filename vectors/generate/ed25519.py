@@ -121,9 +121,24 @@ def signatures() -> list[dict[str, object]]:
     case("a byte long", KEY, MESSAGE, good + b"\0")
     case("no signature", KEY, MESSAGE, b"")
     case("the key a byte short", KEY[:31], MESSAGE, good)
+    case("a byte of the signature in the message", KEY, good[63:] + MESSAGE, good[:63])
+    case("a byte of the message in the signature", KEY, MESSAGE[1:], good + MESSAGE[:1])
+    zero_ended, signature = ends_in_zero()
+    case("honest, the key ends in a zero byte", zero_ended, MESSAGE, signature)
+    case("the same key without its last byte", zero_ended[:31], MESSAGE, signature)
     mixed(case)
     small(case)
     return out
+
+
+def ends_in_zero() -> tuple[bytes, bytes]:
+    """A key whose last byte is zero, which a reader past the end of a buffer may make up."""
+    n = 0
+    while True:
+        key, signature = curve.sign(hashlib.sha256(b"tieline vector zero %d" % n).digest(), MESSAGE)
+        if key[31] == 0:
+            return key, signature
+        n += 1
 
 
 def mixed(case: Case) -> None:
