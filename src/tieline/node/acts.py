@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final, Protocol, TypeVar
 
-from tieline.core.charter import dearmor_charter, summary
+from tieline.core.charter import dearmor_charter
 from tieline.core.encode import Value
 from tieline.core.errors import LocalError
 from tieline.core.events import Act, CallTest, Discard, Done, Install, Release, Speak
 from tieline.core.line import Line
+from tieline.core.outline import summary
 from tieline.core.record import Item
 from tieline.core.statement import Body, Content, Ref, wants_mask
 from tieline.core.station import Station
@@ -35,10 +36,13 @@ _REF_ROLES: Final = {word(role.name): role for role in RefRole}
 class Host(Protocol):
     """What the acts need of the running node."""
 
-    station: Station
+    @property
+    def station(self) -> Station: ...
 
     async def perform(self, make: Callable[[int], Act]) -> Done:
         """Run an act through a turn; raises its refusal."""
+
+    def subscribe(self, since: int) -> AsyncIterator[Json]: ...
 
     def seq_of(self, digest: bytes) -> int: ...
 
@@ -116,8 +120,12 @@ class Arguments:
 
     def digest(self, name: str) -> str:
         value = self.text(name)
+        if value.startswith("#") and value[1:].isascii() and value[1:].isdecimal():
+            return value
         if not 4 <= len(value) <= 64 or any(c not in "0123456789abcdef" for c in value):
-            raise self._wrong(name, "must be the digest of a statement, or its first characters")
+            raise self._wrong(
+                name, "must be the digest of a statement, its first 4 to 64 characters, or #number"
+            )
         return value
 
     def refs(self, name: str) -> tuple[tuple[str, RefRole], ...]:
@@ -199,6 +207,10 @@ class NodeActs:
                 f"there is no act '{name}'; there are {', '.join(sorted(self._acts))}",
             )
         return await handler(Arguments(name, args))
+
+    def subscribe(self, since: int) -> AsyncIterator[Json]:
+        """The events after a journal number, then live."""
+        return self.host.subscribe(since)
 
     # ------------------------------------------------------------------------------ asking
 
@@ -457,6 +469,7 @@ class NodeActs:
             for line in lines
             for digest, item in line.record.by_digest.items()
             if digest.hex().startswith(wanted)
+            or (wanted[0] == "#" and self.host.seq_of(digest) == int(wanted[1:]))
         ]
         if len(found) != 1:
             which = "several statements" if found else "no statement"

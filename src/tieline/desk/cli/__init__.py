@@ -1,0 +1,246 @@
+"""The command ``tieline``: verbs, options, exit codes.
+
+This module only parses and dispatches, and imports nothing that is slow: a verb's module is loaded
+when the verb runs. Exit codes: 0 done, 1 refused, 2 usage, 3 line down, 4 verification failed. With
+``--json`` one JSON object goes to standard output; what people read goes to standard output without
+it, and every refusal is one sentence on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Final, NoReturn
+
+DONE: Final = 0
+REFUSED: Final = 1
+USAGE: Final = 2
+LINE_DOWN: Final = 3
+VERIFY_FAILED: Final = 4
+
+_PRECEDENCES: Final = ("ROUTINE", "PRIORITY", "IMMEDIATE", "FLASH")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        sys.stderr.write(f"tieline: {message}; see '{self.prog} --help'\n")
+        raise SystemExit(USAGE)
+
+
+def _common() -> argparse.ArgumentParser:
+    common = _Parser(add_help=False)
+    common.add_argument(
+        "--home",
+        type=Path,
+        default=argparse.SUPPRESS,
+        metavar="DIR",
+        help="the station's folder (default: $TIELINE_HOME or ~/.tieline)",
+    )
+    common.add_argument(
+        "--json",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="one JSON object on standard output",
+    )
+    return common  # fmt: skip
+
+
+def _officer() -> argparse.ArgumentParser:
+    officer = _Parser(add_help=False)
+    officer.add_argument("--officer", metavar="NAME", help="who speaks (default: from config)")
+    officer.add_argument("--role", choices=("watch-officer", "treaty-officer", "releaser"))
+    officer.add_argument("--line", default="", metavar="LINE", help="a line's name or id")
+    officer.add_argument("--key", default="", help="the same key again repeats nothing")
+    return officer
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    common, officer = _common(), _officer()
+    parser = _Parser(prog="tieline", parents=[common], description="The minimum-contact line.")
+    parser.add_argument("--version", action="store_true", help="print the version and stop")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser)
+
+    def verb(name: str, where: str, text: str, *parents: argparse.ArgumentParser) -> _Parser:
+        made: _Parser = verbs.add_parser(
+            name, help=text, description=text, parents=[common, *parents]
+        )
+        made.set_defaults(module=where, function=name.replace("-", "_"))
+        return made
+
+    _setup_verbs(verb)
+    _talk_verbs(verb, officer)
+    _record_verbs(verb)
+    return parser
+
+
+def _setup_verbs(verb) -> None:  # type: ignore[no-untyped-def]
+    p = verb("init", "setup", "make a station: keys, card, store, configuration")
+    p.add_argument("--party", required=True, metavar="CODE", help="such as ALPHA")
+    p.add_argument("--name", required=True, help="the party's name in words")
+    p.add_argument("--station", default="ops", help="the station's name (default: ops)")
+    p.add_argument(
+        "--address",
+        action="append",
+        default=[],
+        metavar="HOST:PORT",
+        help="where peers reach this station; may be repeated, tried in order",
+    )
+    p.add_argument(
+        "--listen",
+        action="append",
+        default=[],
+        metavar="HOST:PORT",
+        help="where it listens (default: its addresses)",
+    )
+    p.add_argument("--exercise", default="", metavar="ID", help="an exercise station, never real")
+    p.add_argument(
+        "--key-file",
+        action="store_true",
+        help="unlock with a key file, for unattended start, not with a passphrase",
+    )
+    p.add_argument(
+        "--root-from",
+        type=Path,
+        metavar="DIR",
+        help="a further station of the party whose root is in this home",
+    )
+    p.add_argument("--officer", default="", metavar="NAME", help="the officer by default")
+    p = verb("card", "setup", "our public card, or verify another party's by typed words")
+    p.add_argument("action", nargs="?", choices=("show", "verify", "words", "list"), default="show")
+    p.add_argument("file", nargs="?", type=Path, help="a card file")
+    p.add_argument("--out", type=Path, help="write the card's text to this file")
+    p.add_argument("--qr", type=Path, metavar="FILE", help="write a QR code (.svg or .png)")
+    p.add_argument("--words", help="the words as heard (default: ask)")
+    p = verb("charter", "setup", "make, sign, show, amend or install the charter of a line")
+    p.add_argument("action", choices=("new", "sign", "show", "amend", "install", "merge"))
+    p.add_argument("files", nargs="*", type=Path, help="charter files")
+    p.add_argument("--name", help="the line's name")
+    p.add_argument("--card", action="append", default=[], type=Path, help="a party's card file")
+    p.add_argument("--remove", action="append", default=[], metavar="CODE", help="(amend)")
+    p.add_argument(
+        "--four-eyes",
+        metavar="LIST",
+        help="precedences that need two people, such as FLASH,IMMEDIATE; or none",
+    )
+    p.add_argument(
+        "--standing",
+        action="append",
+        default=[],
+        metavar="FORM",
+        help="a form that one officer may release alone",
+    )
+    p.add_argument("--test-interval", metavar="TIME", help="line tests, such as 6h; 0 for none")
+    p.add_argument("--unverified-cards", action="store_true", help="exercises only")
+    p.add_argument("--out", type=Path, help="where to write the charter")
+    verb("serve", "setup", "run the station until it is stopped")
+    verb("stop", "record", "stop the running station")
+    verb("doctor", "setup", "look for trouble and say what to do")  # fmt: skip
+
+
+def _talk_verbs(verb, officer) -> None:  # type: ignore[no-untyped-def]
+    p = verb("send", "talk", "send a message", officer)
+    p.add_argument("text", nargs="?", help="the text; - for standard input")
+    p.add_argument("--lang", default="en", help="the text's language (default: en)")
+    p.add_argument("-p", "--precedence", choices=_PRECEDENCES, type=str.upper, default="ROUTINE")
+    p.add_argument("--to", action="append", default=[], metavar="CODE", help="default: everyone")
+    p.add_argument("--form", default="", help="a coded form instead of, or with, a text")
+    p.add_argument("--field", action="append", default=[], metavar="N=VALUE")
+    p.add_argument(
+        "--wants", action="append", default=[], choices=("read back", "passed on", "nothing")
+    )
+    for name in ("answers", "corrects", "cancels", "supersedes"):
+        p.add_argument(f"--{name}", action="append", default=[], metavar="ITEM")
+    p = verb("release", "talk", "release a draft as the second officer", officer)
+    p.add_argument("draft", type=int)
+    p = verb("discard", "talk", "withdraw a draft", officer)
+    p.add_argument("draft", type=int)
+    verb("drafts", "talk", "drafts that wait for release", officer)
+    p = verb("ack", "talk", "acknowledge a statement: a named officer has read it", officer)
+    p.add_argument("item", help="#number from 'log', or the first characters of its digest")
+    p = verb("read-back", "talk", "repeat a statement's meaning in your own words", officer)
+    p.add_argument("item")
+    p.add_argument("text")
+    p.add_argument("--lang", default="en")
+    p = verb("pass-on", "talk", "attest that a unit has been told", officer)
+    p.add_argument("item")
+    p.add_argument("unit")
+    p = verb("joint", "talk", "propose a joint statement", officer)
+    p.add_argument("text")
+    p.add_argument("--lang", default="en")
+    p.add_argument("--party", action="append", default=[], metavar="CODE")
+    p = verb("assent", "talk", "sign a joint statement", officer)
+    p.add_argument("item")
+    p = verb("suspend", "talk", "suspend the line, saying why", officer)
+    p.add_argument("cause")
+    p = verb("resume", "talk", "end our suspension", officer)
+    p.add_argument("cause", nargs="?", default="")
+    p = verb("staff", "talk", "say that an officer is on watch, or that none is", officer)
+    p.add_argument("state", choices=("on", "off"))
+    p.add_argument("cause", nargs="?", default="")
+    verb("test-line", "talk", "call a line test now", officer)
+    verb("status", "talk", "the state of every line", officer)
+    p = verb("log", "talk", "the record in its order of cause and effect", officer)
+    p.add_argument("item", nargs="?", help="one statement, with its ladder")
+    p.add_argument("-n", "--limit", type=int, default=50)
+    p = verb("watch", "talk", "follow what happens, as it happens", officer)
+    p.add_argument("--since", type=int, default=0, metavar="N", help="journal number")
+    p.add_argument("--until-live", action="store_true", help="stop when all is shown")  # fmt: skip
+
+
+def _record_verbs(verb) -> None:  # type: ignore[no-untyped-def]
+    p = verb("verify", "record", "check a store, bundle, card or charter from its bytes up")
+    p.add_argument("file", nargs="?", type=Path, help="default: this home's store")
+    p = verb("export", "record", "write a bundle to be carried by hand")
+    p.add_argument("file", type=Path)
+    p.add_argument("--to", action="append", default=[], metavar="CODE")
+    p.add_argument("--line", default="")
+    p = verb("import", "record", "take in a bundle")
+    p.add_argument("file", type=Path)
+    p.set_defaults(function="import_")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parser = build_parser()
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else USAGE
+    if args.version:
+        from tieline import __version__
+
+        print(f"tieline {__version__}, protocol 1")
+        return DONE
+    if args.verb is None:
+        parser.print_help()
+        return USAGE
+    home = Path(os.environ.get("TIELINE_HOME") or Path.home() / ".tieline")
+    args.home = getattr(args, "home", home)
+    args.json = getattr(args, "json", False)
+    return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from tieline.core.errors import TielineError
+    from tieline.desk.text import visible
+    from tieline.node.client import ApiDown, ApiRefused
+
+    module = import_module(f"tieline.desk.cli.{args.module}")
+    try:
+        code = getattr(module, args.function)(args)
+    except (TielineError, ApiRefused) as error:
+        sys.stderr.write(f"tieline: {visible(error.message)}\n")
+        return VERIFY_FAILED if error.code.startswith("verify.") else REFUSED
+    except ApiDown as error:
+        sys.stderr.write(f"tieline: {visible(str(error))}\n")
+        return LINE_DOWN
+    except KeyboardInterrupt:
+        return DONE
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    return code if isinstance(code, int) else DONE

@@ -1,0 +1,86 @@
+"""What the verbs share: finding the station, asking for passphrases, printing results."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from tieline.core.errors import LocalError
+from tieline.desk.text import visible
+from tieline.node.client import Client
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tieline.node.config import Home
+    from tieline.node.secrets import StationKeys, Unlock
+    from tieline.node.view import Json
+
+
+def client(args: argparse.Namespace) -> Client:
+    """A connection to the running station. Raises ``ApiDown``."""
+    return Client(args.home / "run" / "station.sock")
+
+
+def officer(args: argparse.Namespace) -> dict[str, Json]:
+    """Who speaks, on which line, under which key: the arguments that all acts share."""
+    from tieline.node.config import Home
+
+    config = Home.open(args.home).config
+    name = args.officer or config.officer or os.environ.get("USER", "")
+    if not name:
+        raise LocalError("act.officer", "say who speaks with --officer, or set it in config.toml")
+    out: dict[str, Json] = {"officer": name, "role": args.role or config.role}
+    if args.line:
+        out["line"] = args.line
+    if args.key:
+        out["key"] = args.key
+    return out
+
+
+def line_of(args: argparse.Namespace) -> dict[str, Json]:
+    return {"line": args.line} if args.line else {}
+
+
+def put(args: argparse.Namespace, result: Json, *lines: str) -> None:
+    """Print a result: as JSON, or the lines meant for people."""
+    if args.json:
+        print(json.dumps(result, ensure_ascii=False, separators=(",", ":")))
+    else:
+        for line in lines:
+            print(visible(line))
+
+
+def unlock_for(home: Home, path: Path, what: str) -> Unlock:
+    """How to open a key store: its key file, or the passphrase, asked for or from
+    ``TIELINE_PASSPHRASE``."""
+    from pathlib import Path as Folder
+
+    from tieline.node.secrets import KeyFile, Passphrase, opens_with_passphrase
+
+    if not opens_with_passphrase(path):
+        name = home.config.key_file or "key"
+        return KeyFile(home.path / Folder(name))
+    given = os.environ.get("TIELINE_PASSPHRASE")
+    return Passphrase(given if given is not None else ask_secret(f"Passphrase of {what}: "))
+
+
+def station_keys(home: Home) -> StationKeys:
+    """The station's keys, unlocked. Raises ``LocalError`` (``keys.locked``)."""
+    from tieline.node.secrets import unlock
+
+    return unlock(home.keys_file, unlock_for(home, home.keys_file, "the station's keys"))
+
+
+def ask_secret(prompt: str) -> str:
+    if not sys.stdin.isatty():
+        raise LocalError(
+            "keys.passphrase",
+            "a passphrase is needed and there is no terminal to ask at; set TIELINE_PASSPHRASE, or"
+            " make the station with --key-file",
+        )
+    return getpass.getpass(prompt)

@@ -1,0 +1,156 @@
+"""The verbs of the record: verify, export, import, stop."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+from pathlib import Path
+
+from tieline.core import bundle, identity
+from tieline.core.charter import dearmor_charter
+from tieline.core.errors import LocalError, RemoteError, TielineError
+from tieline.desk.cli.common import client, line_of, put, station_keys
+from tieline.desk.cli.show import number_of, text_of
+from tieline.node.client import ApiDown, ApiRefused
+from tieline.node.config import Home
+from tieline.node.view import Json
+
+VERIFY_FAILED = 4
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Recompute a store, or check a file, from its bytes up. 4 when anything does not fit."""
+    report = _verify_store(args) if args.file is None else _verify_file(args)
+    lines: list[str] = []
+    logs = report.get("logs")
+    for log in logs if isinstance(logs, list) else []:
+        if isinstance(log, dict):
+            lines.append(
+                f"{text_of(log, 'station'):<16} {number_of(log, 'size'):>6} statements,"
+                f" root {text_of(log, 'root')[:16]}"
+            )
+    problems = report.get("problems")
+    bad = [str(problem) for problem in problems] if isinstance(problems, list) else []
+    lines.extend(f"PROBLEM {problem}" for problem in bad)
+    ok = bool(report.get("ok"))
+    verdict = text_of(report, "verdict") or f"{number_of(report, 'statements')} statements"
+    lines.append(f"verified: {verdict}" if ok else "NOT VERIFIED: see the problems above")
+    put(args, report, *lines)
+    return 0 if ok else VERIFY_FAILED
+
+
+def _verify_store(args: argparse.Namespace) -> dict[str, Json]:
+    from tieline.node.offline import audit_home
+
+    try:
+        return client(args).call("audit")
+    except ApiDown:
+        pass  # not running: the store is free to be opened here
+    home = Home.open(args.home)
+    try:
+        return audit_home(home, station_keys(home))
+    except TielineError as error:
+        if error.code in ("keys.passphrase", "store.locked"):
+            raise
+        return {"ok": False, "statements": 0, "logs": [], "problems": [error.message]}
+
+
+def _verify_file(args: argparse.Namespace) -> dict[str, Json]:
+    data = read_bytes(args.file)
+    try:
+        verdict = _check_file(args, data)
+    except (TielineError, ApiRefused) as error:
+        return {"ok": False, "problems": [f"{args.file}: {error.message}"]}
+    return {"ok": True, "problems": [], "verdict": verdict}
+
+
+def _check_file(args: argparse.Namespace, data: bytes) -> str:
+    """Recognise a file by how it begins and check all of it that can be checked here."""
+    if data.startswith(bundle.MAGIC):
+        return _check_bundle(args, data)
+    try:
+        text = data.decode("ascii")
+    except UnicodeDecodeError:
+        raise _unknown() from None
+    if text.startswith("TIELINE-CARD"):
+        card = identity.parse_card(identity.dearmor(text))
+        return f"a card of {card.party}, signed by its own root"
+    if text.startswith("TIELINE-CHARTER"):
+        signed = dearmor_charter(text)
+        missing = ", ".join(signed.missing)
+        return f"charter of '{signed.charter.name}'" + (
+            f", not signed yet by {missing}" if missing else ", signed by every party"
+        )
+    raise _unknown()
+
+
+def _unknown() -> RemoteError:
+    return RemoteError("verify.unknown", "it is no bundle, card or charter of Tieline")
+
+
+def _check_bundle(args: argparse.Namespace, data: bytes) -> str:
+    """A bundle is sealed: it is opened with this home's keys and every statement checked."""
+    from tieline.node.offline import check_bundle
+
+    home = Home.open(args.home)
+    count, exporter = check_bundle(home, station_keys(home), data)
+    return f"a bundle of {count} statements from {exporter}"
+
+
+def export(args: argparse.Namespace) -> None:
+    if args.file.exists():
+        raise LocalError("file.exists", f"{args.file} exists; name another file")
+    to: Json = [code.upper() for code in args.to]
+    result = client(args).call("export", to=to, **line_of(args))
+    data = base64.b64decode(str(result["bundle"]))
+    write_whole(args.file, data)
+    count = number_of(result, "statements")
+    put(args, {"file": str(args.file), "statements": count, "bytes": len(data)},
+        f"{count} statements are sealed in {args.file} ({len(data)} bytes); carry it over and run"
+        " 'tieline import' there")  # fmt: skip
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole, durably, or not at all."""
+    import os
+
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        part.rename(path)
+        folder = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise LocalError("file.write", f"{path} cannot be written: {error.strerror}") from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file, bounded. Raises ``LocalError`` (``file.read``)."""
+    try:
+        if path.stat().st_size > bundle.MAX_BUNDLE_BYTES:
+            raise LocalError("file.read", f"{path} is too large to be a bundle")
+        return path.read_bytes()
+    except OSError as error:
+        raise LocalError("file.read", f"{path} cannot be read: {error.strerror}") from error
+
+
+def import_(args: argparse.Namespace) -> None:
+    data = read_bytes(args.file)
+    result = client(args).call("import", bundle=base64.b64encode(data).decode("ascii"))
+    refused = result.get("refused")
+    lines = [f"REFUSED {text}" for text in refused] if isinstance(refused, list) else []
+    added = number_of(result, "added")
+    done = f"{added} statements were new" if added else "nothing new: all of it is here already"
+    put(args, result, *lines, f"bundle of {text_of(result, 'from')}: {done}")
+
+
+def stop(args: argparse.Namespace) -> None:
+    result = client(args).call("stop")
+    put(args, result, "the station is stopping")

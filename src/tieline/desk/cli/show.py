@@ -1,0 +1,192 @@
+"""How statements, events and states are written as lines of text.
+
+Every text from outside goes through ``visible`` here; an exercise marks each line it is in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from tieline.core.terms import dtg
+from tieline.desk.text import visible
+from tieline.node.view import Json
+
+View = Mapping[str, Json]
+_RUNGS = (("passed on", "P"), ("read back", "B"), ("acknowledged", "A"), ("received", "R"),
+          ("handed over", "h"))  # fmt: skip
+
+
+def text_of(view: View, name: str) -> str:
+    value = view.get(name)
+    return visible(str(value)) if value is not None else ""
+
+
+def number_of(view: View, name: str) -> int:
+    value = view.get(name)
+    return value if isinstance(value, int) else 0
+
+
+def views(view: View, name: str) -> list[dict[str, Json]]:
+    """The objects in a list of a view; nothing where there is no such list."""
+    value = view.get(name)
+    return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
+
+
+def said(result: View) -> str:
+    """What an act came to."""
+    if result.get("released"):
+        return f"released as statement {text_of(result, 'item')[:12]}"
+    return (
+        f"draft {text_of(result, 'draft')} waits for a second officer:"
+        f" tieline release {text_of(result, 'draft')} --officer NAME"
+    )
+
+
+def item_line(view: View) -> str:
+    """One statement on one line: number, time, who, precedence, what, and its ladder."""
+    mark = "EXERCISE " if view.get("exercise") else ""
+    flags = " !" if view.get("flags") else ""
+    head = f"#{number_of(view, 'seq'):<5} {text_of(view, 'item')[:8]}  {text_of(view, 'dtg')}"
+    to = view.get("to")
+    whom = ",".join(str(code) for code in to) if isinstance(to, list) and to else "all"
+    return (
+        f"{mark}{head}  {text_of(view, 'party'):>8} > {whom:<8} {text_of(view, 'precedence'):<9}"
+        f" {summary(view)}{ladder(view)}{flags}"
+    )
+
+
+def summary(view: View) -> str:
+    """What a statement says, in one line."""
+    kind = text_of(view, "kind")
+    body = text_of(view, "text") or text_of(view, "cause")
+    parts: list[str] = [] if kind == "message" else [kind]
+    if view.get("form"):
+        parts.append(f"form {text_of(view, 'form')} v{text_of(view, 'form_version')}")
+    fields = view.get("fields")
+    if isinstance(fields, dict):
+        parts.append(" ".join(f"{key}={visible(str(value))}" for key, value in fields.items()))
+    if kind == "silence":
+        due = dtg(number_of(view, "due_ms"))
+        parts.append(f"of {text_of(view, 'about_party')}: not {text_of(view, 'rung')} by {due}")
+    if kind == "pass on":
+        parts.append(f"told {text_of(view, 'unit')} at {dtg(number_of(view, 'at_ms'))}")
+    if kind == "watch":
+        parts.append("staffed" if view.get("staffed") else "unstaffed")
+    refs = view.get("refs")
+    for ref in refs if isinstance(refs, list) else []:
+        if isinstance(ref, dict):
+            parts.append(f"({text_of(ref, 'role')} {text_of(ref, 'item')[:8]})")
+    if body:
+        parts.append(body if len(body) <= 100 or kind != "test" else body[:60] + "…")
+    return " ".join(parts)
+
+
+def ladder(view: View) -> str:
+    """How far each party stands: h handed over, R received, A acknowledged, B, P."""
+    rungs = view.get("ladder")
+    if not isinstance(rungs, dict) or not rungs:
+        return ""
+    out: list[str] = []
+    for party, reached in rungs.items():
+        got = reached if isinstance(reached, dict) else {}
+        step = next((sign for name, sign in _RUNGS if name in got), "-")
+        out.append(f"{party}:{step}")
+    return "  [" + " ".join(out) + "]"
+
+
+def item_lines(view: View) -> list[str]:
+    """One statement in full."""
+    out = [item_line(view), f"  digest   {text_of(view, 'item')}"]
+    out.append(f"  author   {text_of(view, 'station')}, as {text_of(view, 'role')}")
+    out.append(f"  written  {dtg(number_of(view, 'claimed_ms'))} by its own clock")
+    out.append(f"  came     {dtg(number_of(view, 'admitted_ms'))} by ours")
+    if view.get("text"):
+        out.append(f"  text     ({text_of(view, 'lang')}) {text_of(view, 'text')}")
+    rungs = view.get("ladder")
+    for party, reached in rungs.items() if isinstance(rungs, dict) else ():
+        got = reached if isinstance(reached, dict) else {}
+        steps = [f"{name} {dtg(at)}" for name, at in got.items() if isinstance(at, int)] or [
+            "nothing yet"
+        ]
+        out.append(f"  {party:<8} " + ", ".join(steps))
+    for name in ("corrected_by", "cancelled_by", "superseded_by"):
+        if view.get(name):
+            out.append(f"  {name.replace('_', ' ')} {text_of(view, name)[:12]}")
+    flags = view.get("flags")
+    out.extend(f"  ! {visible(str(flag))}" for flag in (flags if isinstance(flags, list) else []))
+    crossed = view.get("crossed")
+    if isinstance(crossed, list) and crossed:
+        names = ", ".join(visible(str(name))[:8] for name in crossed)
+        out.append(f"  written before its author had read {names}")
+    return out
+
+
+def draft_lines(drafts: Iterable[View]) -> list[str]:
+    return [
+        f"draft {text_of(draft, 'draft')}  {text_of(draft, 'precedence'):<9} by"
+        f" {text_of(draft, 'officer')}: {summary(draft)}"
+        for draft in drafts
+    ]
+
+
+def status_lines(status: View) -> list[str]:
+    """A station's state, line by line."""
+    out: list[str] = []
+    if status.get("realm"):
+        out.append(f"EXERCISE EXERCISE EXERCISE {text_of(status, 'realm')}")
+    out.append(
+        f"{text_of(status, 'party') or 'no party yet'}/{text_of(status, 'station_name')}"
+        f"  {dtg(number_of(status, 'now_ms'))}"
+    )
+    if status.get("disk_full"):
+        out.append("! the disk is full: nothing new is accepted or sent")
+    lines = status.get("lines")
+    views = [view for view in lines if isinstance(view, dict)] if isinstance(lines, list) else []
+    if not views:
+        out.append("no line yet: install a charter with 'tieline charter install'")
+    for view in views:
+        out.append(
+            f"line {text_of(view, 'name')} ({text_of(view, 'line')[:8]}), charter"
+            f" {text_of(view, 'version')}, {text_of(view, 'statements')} statements"
+        )
+        peers = view.get("peers")
+        for peer in peers if isinstance(peers, list) else []:
+            if isinstance(peer, dict):
+                out.append(_peer_line(peer))
+        waiting = view.get("waiting")
+        if isinstance(waiting, list):
+            out.extend("  " + x for x in draft_lines(d for d in waiting if isinstance(d, dict)))
+    return out
+
+
+def _peer_line(peer: View) -> str:
+    since = number_of(peer, "since_ms")
+    when = f" since {dtg(since)}" if since else ""
+    state = text_of(peer, "state").removesuffix(" since")
+    cause = f": {text_of(peer, 'cause')}" if peer.get("cause") else ""
+    word = f"; they say: {text_of(peer, 'their_word')}" if peer.get("their_word") else ""
+    return f"  {text_of(peer, 'name'):<16} {state.upper():<10}{when}{cause}{word}"
+
+
+def event_line(event: View) -> str:
+    """One event of the journal on one line; empty for what people need not see."""
+    when = dtg(number_of(event, "at_ms")) if event.get("at_ms") else ""
+    who = text_of(event, "station")
+    match event.get("type"):
+        case "statement":
+            return item_line(event)
+        case "receipt":
+            items = event.get("items")
+            count = len(items) if isinstance(items, list) else 0
+            return f"       {when}  {who} has received {count} of ours" if count else ""
+        case "alarm":
+            return f"ALARM  {when}  {text_of(event, 'precedence')}: {text_of(event, 'text')}"
+        case "state":
+            cause = f": {text_of(event, 'cause')}" if event.get("cause") else ""
+            return f"LINE   {when}  {who} {text_of(event, 'state')}{cause}"
+        case "refused":
+            return f"REFUSED {when} {who} {text_of(event, 'code')}: {text_of(event, 'text')}"
+        case "live":
+            return "------ live"
+        case _:
+            return ""

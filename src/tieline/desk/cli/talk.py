@@ -1,0 +1,147 @@
+"""The verbs of the watch: speaking, answering, and looking at the record."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from tieline.core.errors import LocalError
+from tieline.desk.cli.common import client, line_of, officer, put
+from tieline.desk.cli.show import (
+    draft_lines,
+    event_line,
+    item_line,
+    item_lines,
+    said,
+    status_lines,
+    views,
+)
+from tieline.node.view import Json
+
+
+def send(args: argparse.Namespace) -> None:
+    text = sys.stdin.read() if args.text == "-" else args.text
+    acts: dict[str, Json] = {**officer(args), "precedence": args.precedence}
+    if text:
+        acts.update(text=text, lang=args.lang)
+    if args.to:
+        acts["to"] = [code.upper() for code in args.to]
+    if args.form:
+        acts["form"] = args.form
+    if args.field:
+        acts["fields"] = dict(_field(entry) for entry in args.field)
+    if args.wants:
+        acts["wants"] = args.wants
+    with_client = client(args)
+    refs: list[Json] = [
+        {"item": _digest(entry), "role": role}
+        for role in ("answers", "corrects", "cancels", "supersedes")
+        for entry in getattr(args, role)
+    ]
+    if refs:
+        acts["refs"] = refs
+    result = with_client.call("send", **acts)
+    put(args, result, said(result))
+
+
+def _field(entry: str) -> tuple[str, Json]:
+    name, equals, value = entry.partition("=")
+    if not equals or not name.isdecimal():
+        raise LocalError("act.argument", f"'{entry}' is no field; write NUMBER=VALUE")
+    return name, int(value) if value.lstrip("-").isdecimal() else value
+
+
+def _digest(entry: str) -> str:
+    return entry.lower()
+
+
+def release(args: argparse.Namespace) -> None:
+    result = client(args).call("release", draft=args.draft, **_no_key(args))
+    put(args, result, said(result))
+
+
+def discard(args: argparse.Namespace) -> None:
+    result = client(args).call("discard", draft=args.draft, **_no_key(args))
+    put(args, result, f"draft {args.draft} is withdrawn; it never becomes a statement")
+
+
+def _no_key(args: argparse.Namespace) -> dict[str, Json]:
+    return {name: value for name, value in officer(args).items() if name != "key"}
+
+
+def drafts(args: argparse.Namespace) -> None:
+    result = client(args).call("drafts", **line_of(args))
+    put(args, result, *(draft_lines(views(result, "drafts")) or ["no draft waits"]))
+
+
+def ack(args: argparse.Namespace) -> None:
+    _act(args, "ack", item=_digest(args.item))
+
+
+def read_back(args: argparse.Namespace) -> None:
+    _act(args, "read_back", item=_digest(args.item), text=args.text, lang=args.lang)
+
+
+def pass_on(args: argparse.Namespace) -> None:
+    _act(args, "pass_on", item=_digest(args.item), unit=args.unit)
+
+
+def joint(args: argparse.Namespace) -> None:
+    parties: Json = [code.upper() for code in args.party]
+    _act(args, "joint", text=args.text, lang=args.lang, parties=parties)
+
+
+def assent(args: argparse.Namespace) -> None:
+    _act(args, "assent", item=_digest(args.item))
+
+
+def suspend(args: argparse.Namespace) -> None:
+    _act(args, "suspend", cause=args.cause)
+
+
+def resume(args: argparse.Namespace) -> None:
+    _act(args, "resume", cause=args.cause)
+
+
+def staff(args: argparse.Namespace) -> None:
+    _act(args, "staff", staffed=args.state == "on", cause=args.cause)
+
+
+def test_line(args: argparse.Namespace) -> None:
+    _act(args, "test")
+
+
+def _act(args: argparse.Namespace, act: str, **more: Json) -> None:
+    result = client(args).call(act, **officer(args), **more)
+    put(args, result, said(result))
+
+
+def status(args: argparse.Namespace) -> int:
+    result = client(args).call("status")
+    put(args, result, *status_lines(result))
+    peers = [peer for line in views(result, "lines") for peer in views(line, "peers")]
+    reachable = any(peer.get("state") in ("up", "degraded", "unstaffed") for peer in peers)
+    return 0 if reachable or not peers else 3
+
+
+def log(args: argparse.Namespace) -> None:
+    if args.item:
+        result = client(args).call("item", item=_digest(args.item), **line_of(args))
+        put(args, result, *item_lines(result))
+        return
+    result = client(args).call("log", limit=args.limit, **line_of(args))
+    banner = [f"EXERCISE EXERCISE EXERCISE {result['realm']}"] if result.get("realm") else []
+    put(args, result, *banner, *(item_line(view) for view in views(result, "items")))
+
+
+def watch(args: argparse.Namespace) -> None:
+    for event in client(args).watch(args.since):
+        if event.get("type") == "live" and args.until_live:
+            return
+        if args.json:
+            print(json.dumps(event, ensure_ascii=False, separators=(",", ":")), flush=True)
+        else:
+            line = event_line(event)
+            if line:
+                print(line, flush=True)

@@ -1,0 +1,118 @@
+"""Acts on a home whose station is not running: install a charter, audit the store.
+
+Both open the store themselves, so a running station keeps them out by its lock.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from tieline.core import bundle, crypto, sync
+from tieline.core.charter import SignedCharter, dearmor_charter
+from tieline.core.errors import RemoteError, TielineError
+from tieline.core.events import Install, Reply, Transmit
+from tieline.core.line import Line
+from tieline.core.statement import parse
+from tieline.node.audit import audit_store
+from tieline.node.clock import MachineClock
+from tieline.node.config import Home
+from tieline.node.runtime import Runtime
+from tieline.node.secrets import StationKeys
+from tieline.node.view import Json
+from tieline.ports import Fact
+from tieline.store.sqlite import SqliteStore
+
+
+class _Nowhere:
+    """A world with no carriers: it only remembers the answer."""
+
+    def __init__(self) -> None:
+        self.answer: Reply | None = None
+
+    def transmit(self, effect: Transmit) -> str:
+        return ""
+
+    def reply(self, effect: Reply) -> None:
+        self.answer = effect
+
+    def peers_changed(self) -> None:
+        """Carriers that are started later read the charter themselves."""
+
+    def published(self, first: int, facts: Sequence[Fact]) -> None:
+        """Nobody watches a station that is not running."""
+
+
+def install(home: Home, keys: StationKeys, signed: SignedCharter) -> dict[str, Json]:
+    """Install a charter. Raises its refusal as ``TielineError``."""
+    store = SqliteStore.open(home.store_file, keys.db_key)
+    try:
+        clock = MachineClock()
+        now = clock.now()
+        if home.config.controlled_clock_ms is not None:
+            now = type(now)(home.config.controlled_clock_ms, now.mono_ms, now.real_ms)
+        world = _Nowhere()
+        own = keys.certificate
+        runtime = Runtime(own.station, own.realm, store, keys, world, now)
+        runtime.turn([Install(token=1, charter=signed, incarnation=os.urandom(8))], now)
+        if world.answer is not None and isinstance(world.answer.result, TielineError):
+            raise world.answer.result
+    finally:
+        store.close()
+    return {
+        "line": signed.charter.line.hex(),
+        "version": signed.charter.version,
+        "complete": signed.complete,
+    }
+
+
+def audit_home(home: Home, keys: StationKeys) -> dict[str, Json]:
+    """Check a store that nobody has open: its file, then everything in it."""
+    own = keys.certificate
+    damage = SqliteStore.verify_file(home.store_file, keys.db_key)
+    if damage:
+        problems: list[Json] = [*damage]
+        return {"ok": False, "statements": 0, "logs": [], "problems": problems}
+    store = SqliteStore.open(home.store_file, keys.db_key, read_only=True)
+    try:
+        return audit_store(store, own.station, own.realm)
+    finally:
+        store.close()
+
+
+def check_bundle(home: Home, keys: StationKeys, data: bytes) -> tuple[int, str]:
+    """Check a bundle and every statement in it, without taking it in.
+
+    Returns the count of statements and the exporter's party. Raises ``TielineError``.
+    """
+    own = keys.certificate
+    parsed = bundle.parse(own.realm, data)
+    lines: dict[bytes, Line] = {}
+    for path in sorted(home.charters.glob("*.charter")):
+        signed = dearmor_charter(path.read_text(encoding="ascii"))
+        line = lines.get(signed.charter.line)
+        if line is None:
+            lines[signed.charter.line] = Line(own.station, signed)
+        else:
+            line.use_charter(signed)
+    line = lines.get(parsed.header.line)
+    if line is None:
+        raise RemoteError(
+            "bundle.other_line",
+            "the bundle is of a line that this station does not keep; nothing was checked",
+        )
+    bundle.check(parsed, line)
+    count = 0
+    for packed in bundle.envelopes_of(keys.open_sealed(parsed.sealed)):
+        envelope = sync.unpack(packed)
+        for raw in envelope.statements if isinstance(envelope, sync.Push) else ():
+            statement = parse(own.realm, raw)
+            key = line.sign_key(statement.place.charter, statement.place.station)
+            if key is None or not crypto.verify(key, statement.signed, statement.signature):
+                raise RemoteError(
+                    "statement.forged",
+                    f"statement {statement.digest.hex()[:12]} in the bundle is not signed by the"
+                    " station that it names",
+                )
+            count += 1
+    return count, line.party_of(parsed.header.exporter)

@@ -1,0 +1,109 @@
+"""A live station: the one place where store, keys, carrier, clock and API are put together.
+
+The process ends in one of three ways: a person or a signal stops it (0), it cannot start (the
+error is raised to the caller), or the store fails while it runs: then it stops at once with the
+cause, because it can no longer promise anything to anyone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import signal
+from collections.abc import Callable
+
+from tieline.carriers.tls import TlsCarrier
+from tieline.carriers.tuning import TlsTuning
+from tieline.core.errors import LocalError, TielineError
+from tieline.node.acts import NodeActs
+from tieline.node.api import ApiServer
+from tieline.node.clock import ControlledClock, MachineClock
+from tieline.node.config import Home
+from tieline.node.host import Host
+from tieline.node.secrets import StationKeys
+from tieline.store.sqlite import SqliteStore
+
+
+async def serve(
+    home: Home, keys: StationKeys, *, ready: Callable[[str], None] | None = None
+) -> None:
+    """Run a station until it is stopped. ``ready`` is told the addresses once it answers.
+
+    Raises ``TielineError`` when it cannot start, or when its store fails.
+    """
+    store = SqliteStore.open(home.store_file, keys.db_key)
+    try:
+        await _serve(home, keys, store, ready)
+    finally:
+        store.close()
+
+
+async def _serve(
+    home: Home, keys: StationKeys, store: SqliteStore, ready: Callable[[str], None] | None
+) -> None:
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    fatal: list[TielineError] = []
+
+    def die(error: TielineError) -> None:
+        fatal.append(error)
+        stopping.set()
+
+    config = home.config
+    clock = _clock(home, keys, store)
+    host = Host(
+        own=keys.certificate.station,
+        realm=keys.certificate.realm,
+        store=store,
+        signer=keys,
+        sealer=keys,
+        clock=clock,
+        fatal=die,
+        on_stop=stopping.set,
+    )
+    carrier = TlsCarrier(
+        self_id=keys.certificate.station,
+        cert_der=keys.tls_cert_der,
+        key_pem=keys.tls_key_pem(),
+        events=host,
+        rng=random.SystemRandom(),
+        listen=config.listen,
+        dial_from=config.dial_from or None,
+        tuning=TlsTuning(
+            ping_s=config.ping_s, lost_s=config.lost_s, backoff_max_s=config.backoff_max_s
+        ),
+    )
+    host.carriers.append(carrier)
+    api = ApiServer(home.socket, NodeActs(host))
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stopping.set)
+    await carrier.start()
+    try:
+        await api.start()
+        host.start()
+        if ready is not None:
+            ready(", ".join(carrier.bound))
+        await stopping.wait()
+    finally:
+        await api.stop()
+        with contextlib.suppress(TielineError):
+            await carrier.stop()
+        host.close()
+    if fatal:
+        raise fatal[0]
+
+
+def _clock(home: Home, keys: StationKeys, store: SqliteStore) -> MachineClock | ControlledClock:
+    start_ms = home.config.controlled_clock_ms
+    if start_ms is None:
+        return MachineClock()
+    if not keys.certificate.realm:
+        raise LocalError(
+            "config.value",
+            f"{home.config_file}: 'exercise.controlled_clock' is set, but this station is for real"
+            " traffic; remove it",
+        )
+    # After a restart the clock goes on where the journal stopped, never before it.
+    last = max((fact.at_ms for _, fact in store.facts()), default=start_ms)
+    return ControlledClock(max(start_ms, last))

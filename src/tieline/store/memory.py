@@ -1,0 +1,99 @@
+"""The journal in memory: for the simulator and for tests, with the same contract as on disk.
+
+Everything a commit accepted counts as durable. ``crash`` gives what the next life of the station
+would find, ``full`` and ``failing`` play the two ways a disk lets a station down. Nothing here
+survives the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from tieline.core.errors import LocalError, StoreFailed, StoreFull
+from tieline.core.journal import Fact
+from tieline.store.rules import check_facts, closed, taken
+
+__all__ = ["MemoryStore"]
+
+
+class MemoryStore:
+    """A ``ports.Store`` that keeps its facts in a list.
+
+    ``full`` makes commits raise ``StoreFull`` until it is set to False again; ``failing`` makes the
+    next commit and every later one raise ``StoreFailed``.
+    """
+
+    def __init__(self, facts: Iterable[Fact] = ()) -> None:
+        self._facts: list[Fact] = []
+        self._places: dict[tuple[bytes, bytes], dict[int, bytes]] = {}
+        self._closed = False
+        self.full = False
+        self.failing = False
+        self._keep(list(facts))
+
+    def commit(self, facts: Sequence[Fact]) -> int:
+        """See ``ports.Store``. Raises ``LocalError`` (``store.taken``, ``store.fact``) as well."""
+        if self._closed:
+            raise closed()
+        if self.failing:
+            raise StoreFailed("the store in memory was told to fail; stop this station")
+        if not facts:
+            return len(self._facts)
+        check_facts(facts)
+        self._refuse_taken(facts)
+        if self.full:
+            raise StoreFull("the store in memory was told to be full; nothing was written")
+        self._keep(facts)
+        return len(self._facts)
+
+    def facts(self, after: int = 0) -> Iterator[tuple[int, Fact]]:
+        """See ``ports.Store``: the facts there are at the moment of the call."""
+        if self._closed:
+            raise closed()
+        return self._stream(max(after, 0), len(self._facts))
+
+    def statements(self, line: bytes, log: bytes, start: int, stop: int) -> list[bytes]:
+        """See ``ports.Store``."""
+        if self._closed:
+            raise closed()
+        held = self._places.get((line, log))
+        if not held:
+            return []
+        if stop - start > len(held):
+            return [held[position] for position in sorted(held) if start <= position < stop]
+        return [held[position] for position in range(start, stop) if position in held]
+
+    def last(self) -> int:
+        """See ``ports.Store``."""
+        if self._closed:
+            raise closed()
+        return len(self._facts)
+
+    def close(self) -> None:
+        """See ``ports.Store``. A second time does nothing."""
+        self._closed = True
+
+    def crash(self) -> MemoryStore:
+        """End this store as a crash would, and give what the next life finds: every commit."""
+        self._closed = True
+        return MemoryStore(self._facts)
+
+    def _stream(self, after: int, stop: int) -> Iterator[tuple[int, Fact]]:
+        for index in range(after, stop):
+            yield index + 1, self._facts[index]
+
+    def _refuse_taken(self, facts: Sequence[Fact]) -> None:
+        new: set[tuple[bytes, bytes, int]] = set()
+        for fact in facts:
+            if fact.log is None or fact.position is None:
+                continue
+            place = (fact.line, fact.log, fact.position)
+            if place in new or fact.position in self._places.get((fact.line, fact.log), ()):
+                raise taken()
+            new.add(place)
+
+    def _keep(self, facts: Sequence[Fact]) -> None:
+        for fact in facts:
+            if fact.log is not None and fact.position is not None:
+                self._places.setdefault((fact.line, fact.log), {})[fact.position] = fact.body
+        self._facts.extend(facts)
