@@ -145,6 +145,16 @@ def exact(there_and_back: Any, data: bytes) -> None:
     assert again == data
 
 
+def test_every_space_of_unicode_is_refused_in_a_name() -> None:
+    spaces = [chr(n) for n in range(0x11_0000) if chr(n).isspace()]
+    assert len(spaces) >= 25
+    for letter in (*spaces, "+", "\0", "\x1f"):
+        with pytest.raises(LocalError):
+            body(f"a{letter}b", 1, ROOT)
+    for letter in ("\x7f", "é", "\u200b"):
+        assert parse_body(body(f"a{letter}b", 1, ROOT)).size == 1
+
+
 # ------------------------------------------------------------------------------- receipts
 
 

@@ -42,6 +42,7 @@ MAX_RECEIPT_TIME_S: Final = MAX_TIME_MS // 1000
 _ROOT_BYTES: Final = 32
 _STAMP_BYTES: Final = 8
 _DECIMAL: Final = re.compile(rb"0|[1-9][0-9]{0,18}")
+_NOT_IN_NAMES: Final = re.compile(r"[\s+\x00-\x1f]")  # every space of Unicode is in \s
 _CONTROL: Final = re.compile(rb"[\x00-\x09\x0b-\x1f]")
 _RECEIPT_LIMITS: Final = encode.Limits(max_bytes=128, max_depth=1, max_items=5)
 
@@ -373,9 +374,7 @@ def _is_name(name: str) -> bool:
         data = name.encode("utf-8")
     except UnicodeEncodeError:
         return False
-    if not 1 <= len(data) <= MAX_NAME_BYTES or "+" in name or _CONTROL.search(data):
-        return False
-    return not any(letter.isspace() for letter in name)
+    return 1 <= len(data) <= MAX_NAME_BYTES and not _NOT_IN_NAMES.search(name)
 
 
 def _read_name(data: bytes) -> str | None:
