@@ -82,9 +82,9 @@ def contents(line: Line, to: tuple[bytes, ...]) -> tuple[bytes, int]:
 
 
 def _all_hold(line: Line, item: Item, to: tuple[bytes, ...]) -> bool:
-    if item.second_story:
-        return False
     statement = item.statement
+    if line.record.logs[statement.log].forks:
+        return False
     return all(
         line.peers[station].theirs.get(statement.log, 0) > statement.place.position
         for station in to

@@ -120,7 +120,7 @@ class Exchange:
                 turn.keep_statement(parsed, came, second_story=False)
                 line.apply_item(item, came, turn.now)
                 self._grew(item, turn)
-                return line.record.released(parsed.log, parsed.place.position + 1)
+                return line.record.released(parsed.digest)
             case Held() as need:
                 if not line.record.hold(parsed, need):
                     line.record.drop_held()
@@ -139,11 +139,13 @@ class Exchange:
                 line.apply_item(item, came, turn.now)
                 if proof is not None:
                     self._raise_fork(proof, turn)
-                for peer in line.peers.values():
-                    peer.extra.extend(sync.evidence(line.record.logs[parsed.log]))
-                    peer.diverged.add(parsed.log)
+                for peer in self._open_peers():
+                    if proof is not None:
+                        peer.extra.append(proof[0])
+                    if peer.station != peer_id:
+                        peer.extra.append(parsed)
                     self.feed(peer.station, turn)
-                return line.record.released(parsed.log, parsed.place.position + 1)
+                return line.record.released(parsed.digest)
             case Refused(code, text):
                 self.refuse(Refusal(code=code, text=text, carrier=carrier, peer=peer_id), turn)
             case Duplicate():
@@ -173,8 +175,13 @@ class Exchange:
         log = line.record.logs[item.statement.log]
         line.advanced.add(log.id)
         line.relay_queue.append((turn.now.real_ms + self.pace.relay_ms, log.id, log.size))
-        if log.forks:
-            for peer in line.peers.values():
+        self._offer_contested(item)
+
+    def _offer_contested(self, item: Item) -> None:
+        """In a log with two stories a count says nothing: what is new is offered by itself."""
+        log = self.line.record.logs[item.statement.log]
+        for peer in self._open_peers():
+            if log.forks or log.id in peer.diverged:
                 peer.extra.append(item.statement)
 
     # --------------------------------------------------------------------------- receipts
@@ -303,7 +310,7 @@ class Exchange:
         turn.keep(FactKind.CHARTER, line.id, signed.encode())
         line.use_charter(signed)
         turn.peers_changed()
-        for parsed in line.record.released(b"", signed.charter.version):
+        for parsed in line.record.released(signed.charter.version):
             self._take(parsed.raw, "", parsed.place.station, turn)
         self._ask_receipts(turn)
         for station, peer in line.peers.items():
@@ -335,6 +342,11 @@ class Exchange:
             peer.retry_at = turn.now.real_ms + peer.retry_ms
             peer.retry_mark = peer.confirmed()
 
+    def said(self, item: Item, turn: Turn) -> None:
+        """Our own log grew: every connected peer is fed."""
+        self._offer_contested(item)
+        self.feed_all(turn)
+
     def feed_all(self, turn: Turn) -> None:
         """Our own log grew, or something became relayable: every connected peer is fed."""
         for station in self.line.peers:
@@ -349,6 +361,9 @@ class Exchange:
             have = Have(line.id, line.latest(), full, heads)
             turn.transmit(line.id, peer.station, sync.pack(have))
 
+    def _open_peers(self) -> list[Peer]:
+        return [p for p in self.line.peers.values() if self.line.links[p.station].sessions]
+
     # ------------------------------------------------------------------------------- time
 
     def tick(self, turn: Turn) -> None:
@@ -360,7 +375,7 @@ class Exchange:
             _, log, size = line.relay_queue.popleft()
             line.relayable[log] = max(size, line.relayable.get(log, 0))
             relayed = True
-        open_peers = [p for p in line.peers.values() if line.links[p.station].sessions]
+        open_peers = self._open_peers()
         if line.gossip_at is not None and line.gossip_at <= now:
             self._do_gossip(open_peers, turn)
         if line.beacon_at is None or line.beacon_at <= now:

@@ -1,8 +1,9 @@
 """The record: every log of one line that this station holds.
 
 Theory. Each station writes one append-only Merkle log per incarnation. A statement names its
-predecessor in its own log by hash and says how far its author had read every other log (*seen*).
-From these two the order of cause and effect follows without any clock.
+predecessor in its own log by hash, and what its author had last read of every other log likewise
+(*seen*). From these two the order of cause and effect follows without any clock, and it is the same
+for every reader, even of a log that tells two stories: a hash says which of them had been read.
 
 Rules held here:
 
@@ -13,7 +14,8 @@ Rules held here:
   its place; the other is kept beside it as a *second story*, with whatever continues it.
 * Display order is a linear extension of cause and effect. A statement's sort time is its claimed
   time, but never before that of anything it builds on; so a lying clock can move its own
-  statements only among those that are concurrent with them.
+  statements only among those that are concurrent with them. The key follows from the statement
+  and what it builds on alone, never from what came first: equal records show one order.
 
 This module does not know of receipts, peers or deadlines, and keeps nothing durable itself.
 """
@@ -27,15 +29,16 @@ from typing import Final, Protocol
 
 from tieline.core import crypto
 from tieline.core.errors import LocalError
-from tieline.core.statement import Statement
+from tieline.core.statement import MAX_SEEN, TIP_BYTES, Statement
 from tieline.core.tree import Tree
 
 MAX_LOGS_PER_STATION: Final = 256
 MAX_HELD: Final = 4096
 MAX_HELD_BYTES: Final = 8 * 1024 * 1024
 MAX_FORKS_PER_LOG: Final = 4096
+CONTESTED_BYTES: Final = 8
 
-SortKey = tuple[int, int, int, bytes, bytes, int]
+SortKey = tuple[int, int, int, bytes, bytes, int, bytes]
 
 
 class Keys(Protocol):
@@ -73,10 +76,9 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Verified but waiting: ``log`` must first reach ``size``; ``charter`` when a version lacks."""
+    """Verified but waiting for the statement whose digest begins with ``need``, or for a charter."""
 
-    log: bytes
-    size: int
+    need: bytes = b""
     charter: int | None = None
 
 
@@ -108,8 +110,13 @@ class Log:
     items: list[Item] = field(default_factory=list)
     # Second stories, by digest; a fork goes on under its own predecessor hashes.
     forks: dict[bytes, Item] = field(default_factory=dict)
+    # The first statement held after each predecessor; a further one is a second story.
+    heirs: dict[bytes, Item] = field(default_factory=dict)
     # For every other log: positions here at which our author had read further, and how far.
     seen: dict[bytes, tuple[list[int], list[int]]] = field(default_factory=dict)
+    # Second stories of others that our author had read, and at which position here.
+    read_forks: dict[bytes, int] = field(default_factory=dict)
+    _contested: tuple[tuple[int, int], bytes] = ((0, 0), b"")
 
     @property
     def size(self) -> int:
@@ -119,6 +126,22 @@ class Log:
     def head(self) -> bytes:
         """The digest of the last statement. Raises ``IndexError`` on an empty log."""
         return self.items[-1].statement.digest
+
+    def contested(self) -> bytes:
+        """A hash over everything from the first fork on; empty when one story is known.
+
+        It names a set: two stations that hold the same stories have the same one, whichever of
+        them came first to each.
+        """
+        if not self.forks:
+            return b""
+        if self._contested[0] != (self.size, len(self.forks)):
+            first = min(item.statement.place.position for item in self.forks.values())
+            digests = [item.statement.digest for item in self.items[first:]]
+            digests.extend(self.forks)
+            print_of = crypto.sha256(b"".join(sorted(digests)))[:CONTESTED_BYTES]
+            self._contested = ((self.size, len(self.forks)), print_of)
+        return self._contested[1]
 
 
 class Record:
@@ -130,9 +153,10 @@ class Record:
         self.logs: dict[bytes, Log] = {}
         self.order: list[Item] = []
         self.by_digest: dict[bytes, Item] = {}
+        self._by_tip: dict[bytes, Item] = {}
         self._held: dict[bytes, Statement] = {}
         self._held_bytes = 0
-        self._waiting: dict[tuple[bytes, int], list[bytes]] = {}
+        self._waiting: dict[bytes | int, list[bytes]] = {}
 
     # ------------------------------------------------------------------------ admission
 
@@ -149,7 +173,7 @@ class Record:
             return refusal
         place = statement.place
         if place.charter > keys.latest():
-            return Held(statement.log, place.position, charter=place.charter)
+            return Held(charter=place.charter)
         key = keys.sign_key(place.charter, place.station)
         if key is None:
             return Refused(
@@ -187,8 +211,6 @@ class Record:
                 f"a statement for line {place.line.hex()[:8]} came on line {self.line.hex()[:8]};"
                 " it is not accepted here",
             )
-        if any(log == statement.log for log, _ in place.seen):
-            return Refused("statement.seen", "a statement claims to have seen its own log")
         log = self.logs.get(statement.log)
         if log is None:
             lives = sum(1 for other in self.logs.values() if other.station == place.station)
@@ -205,64 +227,76 @@ class Record:
         return None
 
     def _admit(self, statement: Statement, now_ms: int) -> Outcome:
+        """Place a verified statement: after its predecessor and all that its author had read."""
         place = statement.place
+        causes: list[Item] = []
+        if place.previous is not None:
+            before = self.by_digest.get(place.previous)
+            if before is None:
+                return Held(place.previous[:TIP_BYTES])
+            if before.statement.log != statement.log or (
+                before.statement.place.position + 1 != place.position
+            ):
+                return Refused(
+                    "statement.chain",
+                    f"a statement of station {place.station.hex()} claims number {place.position}"
+                    " after one that stands elsewhere; it is not accepted",
+                )
+            causes.append(before)
+        for tip in place.seen:
+            cause = self._by_tip.get(tip)
+            if cause is None:
+                return Held(tip)
+            if cause.statement.log == statement.log:
+                return Refused("statement.seen", "a statement claims to have read its own log")
+            causes.append(cause)
         log = self.logs.get(statement.log)
-        size = 0 if log is None else log.size
-        if place.position < size and log is not None:
-            rival = log.items[place.position].statement
-            return self._fork(log, statement, now_ms, (rival, statement))
-        if log is not None and place.previous is not None and place.previous in log.forks:
-            return self._fork(log, statement, now_ms, None)
-        if place.position > size:
-            return Held(statement.log, place.position)
-        if log is not None and size and place.previous != log.head:
-            return Held(statement.log, size + 1)  # its predecessor is not ours: a fork to come
-        for other, read in place.seen:
-            theirs = self.logs.get(other)
-            if theirs is None or theirs.size < read:
-                return Held(other, read)
         if log is None:
             log = self.logs[statement.log] = Log(statement.log, place.station, place.incarnation)
-        item = Item(statement, self._sort_key(log, statement), now_ms)
+        key = _key_after(statement, tuple(cause.key for cause in causes))
+        if place.position != log.size or (log.items and place.previous != log.head):
+            return self._fork(log, statement, key, now_ms)
+        item = Item(statement, key, now_ms)
         log.tree.append(statement.digest)
         log.items.append(item)
-        for other, read in place.seen:
-            positions, sizes = log.seen.setdefault(other, ([], []))
-            positions.append(place.position)
-            sizes.append(max(read, sizes[-1] if sizes else 0))
+        log.heirs[place.previous or b""] = item
+        self._note_read(log, item, causes)
         self._show(item)
         return Admitted(item)
 
-    def _fork(
-        self,
-        log: Log,
-        statement: Statement,
-        now_ms: int,
-        proof: tuple[Statement, Statement] | None,
-    ) -> Forked:
-        # A second story is shown where its own claims put it, after what it builds on if that is
-        # here; it never moves the main branch.
-        before = log.forks.get(statement.place.previous or b"")
-        if before is None and 0 < statement.place.position <= log.size:
-            before = log.items[statement.place.position - 1]
-        base = before.key if before else (0, 0, 0, b"", b"", 0)
-        item = Item(statement, _key_after(statement, (base,)), now_ms, second_story=True)
+    def _fork(self, log: Log, statement: Statement, key: SortKey, now_ms: int) -> Forked:
+        """Keep a second story beside the main branch, which it never moves."""
+        item = Item(statement, key, now_ms, second_story=True)
         log.forks[statement.digest] = item
+        first = log.heirs.setdefault(statement.place.previous or b"", item)
         self._show(item)
-        return Forked(item, proof)
+        return Forked(item, None if first is item else (first.statement, statement))
+
+    def _note_read(self, log: Log, item: Item, causes: list[Item]) -> None:
+        """Remember how far the author of a main branch had read the other logs."""
+        position = item.statement.place.position
+        for cause in causes:
+            if cause.statement.log == log.id:
+                continue
+            other = self.logs[cause.statement.log]
+            digest: bytes | None = cause.statement.digest
+            while digest in other.forks and digest not in log.read_forks:
+                log.read_forks[digest] = position
+                digest = other.forks[digest].statement.place.previous
+            if digest is None or digest in other.forks:
+                continue
+            read = self.by_digest[digest].statement.place.position + 1
+            positions, sizes = log.seen.setdefault(other.id, ([], []))
+            positions.append(position)
+            sizes.append(max(read, sizes[-1] if sizes else 0))
 
     def _show(self, item: Item) -> None:
         self.by_digest[item.statement.digest] = item
+        self._by_tip[item.statement.digest[:TIP_BYTES]] = item
         if self.order and item < self.order[-1]:
             insort(self.order, item)
         else:
             self.order.append(item)
-
-    def _sort_key(self, log: Log, statement: Statement) -> SortKey:
-        parents = [self.logs[other].items[read - 1].key for other, read in statement.place.seen]
-        if log.items:
-            parents.append(log.items[-1].key)
-        return _key_after(statement, tuple(parents))
 
     # --------------------------------------------------------------------- held statements
 
@@ -274,15 +308,16 @@ class Record:
             return False
         self._held[statement.digest] = statement
         self._held_bytes += len(statement.raw)
-        where = (need.log, need.size) if need.charter is None else (b"", need.charter)
+        where = need.need if need.charter is None else need.charter
         self._waiting.setdefault(where, []).append(statement.digest)
         return True
 
-    def released(self, log: bytes, size: int) -> list[Statement]:
-        """Held statements that waited for ``log`` to reach ``size`` (or for a charter version,
-        with an empty ``log``); the caller judges them again."""
+    def released(self, came: bytes | int) -> list[Statement]:
+        """Held statements that waited for the statement with this digest, or for this version of
+        the charter; the caller judges them again."""
         out: list[Statement] = []
-        for digest in self._waiting.pop((log, size), ()):
+        where = came[:TIP_BYTES] if isinstance(came, bytes) else came
+        for digest in self._waiting.pop(where, ()):
             statement = self._held.pop(digest, None)
             if statement is not None:
                 self._held_bytes -= len(statement.raw)
@@ -317,23 +352,32 @@ class Record:
 
     def saw(self, later: Statement, earlier: Statement) -> bool:
         """Whether the author of ``later`` had read ``earlier`` when writing it."""
-        if later.log not in self.logs:
+        log = self.logs.get(later.log)
+        if log is None:
             return False
-        known = self.known_at(later.log, later.place.position, earlier.log)
-        return known > earlier.place.position
+        position = later.place.position
+        of = self.logs.get(earlier.log)
+        if of is not None and earlier.digest in of.forks:
+            return log.read_forks.get(earlier.digest, position + 1) <= position
+        return self.known_at(later.log, position, earlier.log) > earlier.place.position
 
-    def frontier(self, own_log: bytes) -> tuple[tuple[bytes, int], ...]:
-        """The *seen* of the next statement of ``own_log``: what has moved since its last one."""
+    def frontier(self, own_log: bytes) -> tuple[bytes, ...]:
+        """The *seen* of the next statement of ``own_log``: what has come since its last one."""
         mine = self.logs.get(own_log)
-        moved: list[tuple[bytes, int]] = []
-        for other in sorted(self.logs):
-            if other == own_log:
+        tips: list[bytes] = []
+        for name in sorted(self.logs):
+            other = self.logs[name]
+            if name == own_log:
                 continue
-            size = self.logs[other].size
-            known = 0 if mine is None else self.known_at(own_log, mine.size, other)
-            if size > known:
-                moved.append((other, size))
-        return tuple(moved)
+            known = 0 if mine is None else self.known_at(own_log, mine.size, name)
+            if other.size > known:
+                tips.append(other.head[:TIP_BYTES])
+            tips.extend(
+                digest[:TIP_BYTES]
+                for digest in other.forks
+                if digest not in other.heirs and (mine is None or digest not in mine.read_forks)
+            )
+        return tuple(sorted(set(tips[:MAX_SEEN])))
 
     def since(self, position: Item | None) -> Iterator[Item]:
         """Items in display order after one of them, or all."""
@@ -358,4 +402,5 @@ def _key_after(statement: Statement, parents: tuple[SortKey, ...]) -> SortKey:
         place.station,
         place.incarnation,
         place.position,
+        statement.digest,
     )

@@ -35,6 +35,7 @@ MAX_STATEMENT_BYTES: Final = 32_768
 MAX_TEXT_CHARS: Final = 12_000
 MAX_REFS: Final = 16
 MAX_SEEN: Final = 512
+TIP_BYTES: Final = 16  # how much of a digest names what its author had read
 MAX_PARTIES: Final = 64
 LIMITS: Final = Limits(max_bytes=MAX_STATEMENT_BYTES, max_depth=8, max_items=4096)
 
@@ -144,7 +145,7 @@ class Place:
     incarnation: bytes
     position: int
     previous: bytes | None
-    seen: tuple[tuple[bytes, int], ...]
+    seen: tuple[bytes, ...]
     time_ms: int
     charter: int
 
@@ -248,7 +249,7 @@ def _payload(place: Place, content: Content) -> dict[int, Value]:
     if place.previous is not None:
         out[5] = place.previous
     if place.seen:
-        out[6] = tuple(part for pair in place.seen for part in pair)
+        out[6] = place.seen
     return out | _content_map(content)
 
 
@@ -364,20 +365,19 @@ def _member(enum: type[E], value: int, name: str) -> E:
         raise _wrong(name, f"{value} is not one that this station knows") from None
 
 
-def _read_seen(items: tuple[Value, ...] | None) -> tuple[tuple[bytes, int], ...]:
+def _read_seen(items: tuple[Value, ...] | None) -> tuple[bytes, ...]:
     if items is None:
         return ()
-    if not items or len(items) % 2 or len(items) > 2 * MAX_SEEN:
-        raise _wrong("seen", "it is a list of pairs of log and size, left out when empty")
-    pairs: list[tuple[bytes, int]] = []
-    for index in range(0, len(items), 2):
-        log, size = items[index], items[index + 1]
-        if not isinstance(log, bytes) or len(log) != 8 or type(size) is not int or size < 1:
-            raise _wrong("seen", "each entry is an 8-byte log and a size of at least 1")
-        if pairs and pairs[-1][0] >= log:
-            raise _wrong("seen", "logs stand in ascending order, each once")
-        pairs.append((log, size))
-    return tuple(pairs)
+    tips = tuple(item for item in items if isinstance(item, bytes) and len(item) == TIP_BYTES)
+    if not 1 <= len(tips) <= MAX_SEEN or len(tips) != len(items):
+        raise _wrong(
+            "seen",
+            f"it is a list of at most {MAX_SEEN} digests, {TIP_BYTES} bytes of each, left out when"
+            " empty",
+        )
+    if any(one >= other for one, other in zip(tips, tips[1:], strict=False)):
+        raise _wrong("seen", "digests stand in ascending order, each once")
+    return tips
 
 
 def _read_kind(value: int) -> Kind:

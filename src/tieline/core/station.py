@@ -342,7 +342,7 @@ class Station:
         item = speech.signed(line, event.signature, turn)
         speech.pump(line, turn)
         if item is not None:
-            exchange.feed_all(turn)
+            exchange.said(item, turn)
             watch.judge_links(line, turn)
 
     def _trouble(self, event: Trouble, turn: Turn) -> None:

@@ -31,7 +31,7 @@ from tieline.core import encode
 from tieline.core.checkpoint import Receipt
 from tieline.core.encode import Limits, Value
 from tieline.core.errors import RemoteError
-from tieline.core.record import Item, Log, Record
+from tieline.core.record import CONTESTED_BYTES, Item, Log, Record
 from tieline.core.statement import MAX_STATEMENT_BYTES, Statement
 
 HAVE: Final = 1
@@ -45,16 +45,20 @@ MAX_PUSH_STATEMENTS: Final = 512
 MAX_RECEIPTS: Final = 2_000
 MAX_HAVE: Final = 64 * 256
 WINDOW: Final = 2_048
-_HEAD_PARTS: Final = 3
+_HEAD_PARTS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How far a log is held: its size and the digest of its last statement."""
+    """How far a log is held: its size and the digest of its last statement.
+
+    ``contested`` names the set of everything held from its first fork on; empty without a fork.
+    """
 
     log: bytes
     size: int
     last: bytes
+    contested: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,11 @@ def pack(envelope: Envelope) -> bytes:
     """The bytes of an envelope."""
     match envelope:
         case Have(line, charter, full, heads):
-            flat = tuple(part for head in heads for part in (head.log, head.size, head.last))
+            flat = tuple(
+                part
+                for head in heads
+                for part in (head.log, head.size, head.last, head.contested)
+            )
             return encode.dumps((HAVE, line, charter, full, flat))
         case Push(line, statements):
             return encode.dumps((PUSH, line, statements))
@@ -131,10 +139,10 @@ def _wrong(what: str) -> RemoteError:
 
 def _read_heads(flat: tuple[Value, ...]) -> tuple[Head, ...]:
     if len(flat) % _HEAD_PARTS or len(flat) > _HEAD_PARTS * MAX_HAVE:
-        raise _wrong("its heads are not a list of log, size and digest")
+        raise _wrong("its heads are not a list of four parts each")
     heads: list[Head] = []
     for index in range(0, len(flat), _HEAD_PARTS):
-        log, size, last = flat[index : index + _HEAD_PARTS]
+        log, size, last, contested = flat[index : index + _HEAD_PARTS]
         if (
             not isinstance(log, bytes)
             or len(log) != 8
@@ -142,11 +150,13 @@ def _read_heads(flat: tuple[Value, ...]) -> tuple[Head, ...]:
             or not 1 <= size <= 2**48
             or not isinstance(last, bytes)
             or len(last) != 32
+            or not isinstance(contested, bytes)
+            or len(contested) not in (0, CONTESTED_BYTES)
         ):
-            raise _wrong("a head is an 8-byte log, a size of at least 1 and a digest")
+            raise _wrong("a head is a log, a size of at least 1, a digest and what is contested")
         if heads and heads[-1].log >= log:
             raise _wrong("its heads are not in ascending order, each log once")
-        heads.append(Head(log, size, last))
+        heads.append(Head(log, size, last, contested))
     return tuple(heads)
 
 
@@ -244,21 +254,47 @@ def note_have(record: Record, peer: Peer, have: Have) -> None:
             peer.theirs[head.log] = head.size
             peer.sent.pop(head.log, None)
         peer.believes(head.log, head.size)
-        ours = record.logs.get(head.log)
-        if ours is None or head.size > ours.size or head.log in peer.diverged:
-            continue
-        if ours.items[head.size - 1].statement.digest != head.last:
-            peer.diverged.add(head.log)
-            peer.extra.extend(item.statement for item in ours.items)
-            peer.extra.extend(ours.forks[name].statement for name in sorted(ours.forks))
+        _compare(record, peer, head, full=have.full)
+    if have.full:
+        for ours in record.logs.values():
+            if ours.forks and ours.id not in peer.theirs:
+                _reconcile(peer, ours, None)
 
 
-def evidence(log: Log) -> list[Statement]:
-    """Everything of a forked log from its first fork on: both stories, for whoever lacks one."""
-    first = min(item.statement.place.position for item in log.forks.values())
-    out = [item.statement for item in log.items[first:]]
-    out.extend(item.statement for item in sorted(log.forks.values()))
-    return out
+def _compare(record: Record, peer: Peer, head: Head, *, full: bool) -> None:
+    """Where a peer's stories of a log are not ours, offer it all of ours that it may lack.
+
+    Between stations that know of a fork only sets can be compared, and only a full HAVE is answered
+    again: while a forked log grows, the sets differ for a moment with every statement.
+    """
+    ours = record.logs.get(head.log)
+    if ours is None:
+        return
+    mine = ours.contested()
+    if mine or head.contested:
+        apart = mine != head.contested and (full or head.log not in peer.diverged)
+    else:
+        apart = head.size <= ours.size and ours.items[head.size - 1].statement.digest != head.last
+        apart = apart and (full or head.log not in peer.diverged)
+    if apart:
+        peer.diverged.add(head.log)
+        _reconcile(peer, ours, head)
+
+
+def _reconcile(peer: Peer, log: Log, head: Head | None) -> None:
+    """Offer every statement of a log but those that the peer's last one builds on."""
+    if any(waiting.log == log.id for waiting in peer.extra):
+        return
+    stories = {item.statement.digest: item.statement for item in log.items}
+    stories.update((digest, item.statement) for digest, item in log.forks.items())
+    held: bytes | None = head.last if head is not None else None
+    while held is not None and held in stories:
+        held = stories.pop(held).place.previous
+    peer.extra.extend(sorted(stories.values(), key=_by_position))
+
+
+def _by_position(statement: Statement) -> tuple[int, bytes]:
+    return statement.place.position, statement.digest
 
 
 def lacking(record: Record, peer: Peer, own: bytes, relayable: dict[bytes, int]) -> list[Statement]:
@@ -291,7 +327,7 @@ def _behind(
     out: list[Iterable[Item]] = []
     for name, log in record.logs.items():
         start = peer.position(name)
-        if start >= log.size or name in peer.diverged:
+        if start >= log.size or log.forks or name in peer.diverged:
             continue
         stop = log.size if log.station == own or peer.fresh else relayable.get(name, 0)
         if start < stop:
@@ -306,7 +342,7 @@ def heads(record: Record, peer: Peer | None) -> tuple[Head, ...]:
         log = record.logs[name]
         if peer is not None and peer.announced.get(name) == log.size:
             continue
-        out.append(Head(name, log.size, log.head))
+        out.append(Head(name, log.size, log.head, log.contested()))
         if peer is not None:
             peer.announced[name] = log.size
     return tuple(out)
