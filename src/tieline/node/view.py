@@ -58,6 +58,7 @@ def item_view(line: Line, item: Item, seq: int = 0) -> dict[str, Json]:
         "admitted_ms": item.admitted_ms,
         "exercise": line.realm,
         "second_story": item.second_story,
+        "bytes": len(statement.raw),
         "flags": texts(line.flags(item)),
     }
     out.update(content_view(content))
