@@ -1,0 +1,121 @@
+"""``python -m tieline.exercise``: play an exercise on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import Final, NoReturn
+
+DONE: Final = 0
+BROKEN: Final = 1
+USAGE: Final = 2
+INTERRUPTED: Final = 130
+FOLDER: Final = Path(__file__).resolve().parents[3] / "exercises"
+STANDARD: Final = "przewodow-2022"
+MIN_WIDTH: Final = 100
+MAX_WIDTH: Final = 140
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        sys.stderr.write(f"exercise: {message}; see --help\n")
+        raise SystemExit(USAGE)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = _Parser(
+        prog="./dev demo",
+        description="Stations as processes on this machine play an exercise from a scenario file.",
+    )
+    made.add_argument(
+        "--scenario",
+        default=STANDARD,
+        metavar="NAME",
+        help=f"a file, or the name of one in exercises/ (default: {STANDARD})",
+    )
+    made.add_argument("--list", action="store_true", help="list the scenarios in exercises/")
+    made.add_argument("--check", action="store_true", help="read the scenario and stop")
+    made.add_argument("--headless", action="store_true", help="plain text, no pauses")
+    made.add_argument("--out", type=Path, metavar="DIR", help="write summary.json and the records")
+    made.add_argument(
+        "--pace", type=_pace, default=1.0, metavar="N", help="longer (2) or shorter (0.5) pauses"
+    )
+    made.add_argument("--export-svg", type=Path, metavar="FILE", help="write a picture")
+    made.add_argument("--keep", type=Path, metavar="DIR", help="keep the stations' homes there")
+    made.add_argument(
+        "--kills", type=_count, default=0, metavar="N", help="kill -9 stations N times on the way"
+    )
+    made.add_argument("--seed", type=int, default=0, help="draws the moments of --kills")
+    return made
+
+
+def _pace(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError("a pace is a number from 0 to 100")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 1000:
+        raise argparse.ArgumentTypeError("a count is a number from 0 to 1000")
+    return value
+
+
+def scenario_path(name: str) -> Path:
+    """The file of a scenario: a path as it is, or a name in ``exercises/``."""
+    path = Path(name)
+    if path.suffix or len(path.parts) > 1:
+        return path
+    return FOLDER / f"{name}.toml"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command. Returns its exit code: 0 all kept, 1 refused or broken, 2 usage."""
+    args = parser().parse_args(argv)
+    from rich.console import Console
+
+    from tieline.core.errors import TielineError
+    from tieline.exercise.runner import Options, run
+    from tieline.exercise.script import load
+
+    if args.list:
+        for path in sorted(FOLDER.glob("*.toml")):
+            print(path.stem)
+        return DONE
+    try:
+        scenario = load(scenario_path(args.scenario))
+        if args.check:
+            print(f"{scenario.id}: {len(scenario.events)} events, {len(scenario.parties)} parties")
+            return DONE
+        console = Console(highlight=False, no_color=True if args.headless else None)
+        live = console.is_terminal and not args.headless
+        console.width = min(max(console.width, MIN_WIDTH), MAX_WIDTH) if live else 120
+        options = Options(
+            pace=args.pace if live else 0.0,
+            live=live,
+            out=args.out,
+            svg=args.export_svg,
+            keep=args.keep,
+            kills=args.kills,
+            seed=args.seed,
+        )
+        summary = asyncio.run(run(scenario, console, options))
+    except TielineError as error:
+        sys.stderr.write(f"exercise: {error.message}\n")
+        return BROKEN
+    except OSError as error:
+        sys.stderr.write(f"exercise: {error}; nothing was left running\n")
+        return BROKEN
+    except KeyboardInterrupt:
+        sys.stderr.write("exercise: interrupted; the stations are stopped\n")
+        return INTERRUPTED
+    return BROKEN if summary.promises_broken else DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,419 @@
+"""Exercise control: it moves the clock, plays the script, and waits until the line is at rest.
+
+Theory. Stations of an exercise keep a clock that only control moves. Control sets it, performs what
+is due, one act after another, and lets nothing further happen until every station that can reach
+another holds the same record, has signed for it and has shown it to its officers. Then the officers
+react, and the clock goes to the next moment at which anything is due, be it in the script, for an
+officer, or for a station's own deadlines. So the record that comes out depends on the script alone:
+not on the load of the machine, and not on a station that dies and is started again in the middle.
+
+Rules:
+
+* every act carries an idempotency key that the script determines, and is repeated until answered;
+* whoever answers after a restart is told the time first;
+* a line that does not come to rest within ``patience_s`` real seconds ends the exercise.
+
+Control knows stations through ``Link``, wires through ``Field``: tests put others in their place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from tieline.core.errors import LocalError, TielineError
+from tieline.core.terms import Rung
+from tieline.exercise import scenario as world
+from tieline.exercise.answer import Entry, Json
+from tieline.exercise.board import Board
+from tieline.exercise.officers import Reaction, reactions
+from tieline.exercise.times import h_plus
+
+POLL_S: Final = 0.01
+_ANSWER_ACTS: Final = {
+    Rung.ACKNOWLEDGED: "ack",
+    Rung.READ_BACK: "read_back",
+    Rung.PASSED_ON: "pass_on",
+}
+
+
+class Link(Protocol):
+    """The officers' way to one station. An act is repeated until the station answers."""
+
+    async def act(self, name: str, args: Mapping[str, Json]) -> Entry:
+        """Perform an act. Raises the station's refusal, a ``TielineError``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """How one attempt to bring a forged message ended."""
+
+    way: str
+    refused: bool
+    said: str
+
+
+class Field(Protocol):
+    """What control can do to the world around the stations."""
+
+    async def cut(self, pairs: tuple[tuple[str, str], ...]) -> None: ...
+
+    async def heal(self, pairs: tuple[tuple[str, str], ...]) -> None: ...
+
+    async def forge(self, forge: world.Forge, links: Mapping[str, Link]) -> tuple[Attack, ...]: ...
+
+
+class Audience(Protocol):
+    """Whoever looks on. ``read`` may take its time; nothing else may."""
+
+    def moment(self, at_ms: int) -> None: ...
+
+    def event(self, event: world.Event) -> None: ...
+
+    def wires(self, cut: frozenset[frozenset[str]]) -> None: ...
+
+    def attacked(self, forge: world.Forge, attacks: tuple[Attack, ...]) -> None: ...
+
+    async def read(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Played:
+    """What control knows when the exercise is over."""
+
+    items: dict[str, str] = field(default_factory=dict)
+    attacks: list[Attack] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
+    acts: int = 0
+    steps: int = 0
+
+
+class Control:
+    """Plays one scenario on running stations."""
+
+    def __init__(
+        self,
+        scenario: world.Scenario,
+        links: Mapping[str, Link],
+        board: Board,
+        place: Field,
+        audience: Audience,
+        *,
+        patience_s: float = 60.0,
+    ) -> None:
+        self.scenario = scenario
+        self.board = board
+        self.played = Played()
+        self.now_ms = scenario.start_ms
+        self._links = dict(links)
+        self._place = place
+        self._audience = audience
+        self._patience_s = patience_s
+        self._cut: set[frozenset[str]] = set()
+        self._said: dict[str, world.Say] = {}
+        self._wakeup_ms: int | None = None
+        self._moved = asyncio.Event()
+        # Due acts: time, then script before officers, then a number that the script determines.
+        self._agenda: list[tuple[int, int, int, world.Event | Reaction]] = []
+        self._serial = 0
+        for event in scenario.events:
+            self._enter(event.at_ms, 0, event)
+
+    async def play(self) -> Played:
+        """Play to the end. Trouble ends the play and is told in the result, never raised."""
+        try:
+            await self._set_clock(self.scenario.start_ms)
+            while (at_ms := self._next_ms()) is not None:
+                if at_ms != self.now_ms:
+                    await self._set_clock(at_ms)
+                await self._due()
+        except TielineError as error:
+            self.played.trouble.append(f"at {self._h()}: {error.message}")
+        return self.played
+
+    def _enter(self, at_ms: int, rank: int, due: world.Event | Reaction) -> None:
+        self._serial += 1
+        heapq.heappush(self._agenda, (at_ms, rank, self._serial, due))
+
+    def _h(self) -> str:
+        return h_plus(self.now_ms, self.scenario.start_ms)
+
+    def _next_ms(self) -> int | None:
+        times = [self.scenario.end_ms]
+        if self._agenda:
+            times.append(self._agenda[0][0])
+        if self._wakeup_ms is not None:
+            times.append(self._wakeup_ms)
+        at_ms = min(times)
+        if self.now_ms >= self.scenario.end_ms:
+            return None
+        return at_ms
+
+    async def reached(self, at_ms: int) -> None:
+        """Wait until the exercise's clock has come to a moment."""
+        while self.now_ms < at_ms:
+            self._moved.clear()
+            await self._moved.wait()
+
+    async def _set_clock(self, at_ms: int) -> None:
+        self.now_ms = at_ms
+        self._moved.set()
+        self.played.steps += 1
+        self._audience.moment(at_ms)
+        await self._everywhere("clock", {"wall_ms": at_ms})
+        await self.rest()
+
+    async def _everywhere(self, act: str, args: Mapping[str, Json]) -> dict[str, Entry]:
+        codes = sorted(self._links)
+        answers = await asyncio.gather(*(self._links[code].act(act, args) for code in codes))
+        return dict(zip(codes, answers, strict=True))
+
+    async def _due(self) -> None:
+        while self._agenda and self._agenda[0][0] <= self.now_ms:
+            *_, due = heapq.heappop(self._agenda)
+            if isinstance(due, world.Event):
+                await self._play(due)
+            else:
+                await self._react(due)
+            await self.rest()
+            await self._audience.read()
+
+    # ------------------------------------------------------------------------------- acts
+
+    async def _play(self, event: world.Event) -> None:
+        self._audience.event(event)
+        match event.act:
+            case world.Say() as say:
+                await self._say(event, say)
+            case world.Answer() as answer:
+                await self._answer(event, answer)
+            case world.Joint() as joint:
+                args: dict[str, Json] = {
+                    "text": joint.text,
+                    "lang": joint.lang,
+                    "parties": list(joint.parties),
+                }
+                await self._speak(event, joint.party, "joint", args)
+            case world.Assent(party=party, target=target):
+                await self._speak(event, party, "assent", {"item": self._item(target)})
+            case world.Suspend(party=party, cause=cause):
+                await self._speak(event, party, "suspend", {"cause": cause})
+            case world.Resume(party=party, cause=cause):
+                await self._speak(event, party, "resume", {"cause": cause})
+            case world.Staff(party=party, staffed=staffed, cause=cause):
+                words: dict[str, Json] = {"staffed": staffed, "cause": cause}
+                await self._speak(event, party, "staff", words)
+            case world.Cut(groups=groups):
+                await self._set_wires(self._between(groups), cut=True)
+            case world.Heal(groups=groups):
+                pairs = self._between(groups) if groups else tuple(sorted(self._sorted_cut()))
+                await self._set_wires(pairs, cut=False)
+            case world.Forge() as forge:
+                attacks = await self._place.forge(forge, self._links)
+                self.played.attacks.extend(attacks)
+                self._audience.attacked(forge, attacks)
+            case world.Inject() | world.Note():
+                pass
+
+    async def _say(self, event: world.Event, say: world.Say) -> str:
+        args: dict[str, Json] = {
+            "precedence": say.precedence.name,
+            "to": list(say.to),
+            "wants": [rung.name.lower().replace("_", " ") for rung in say.wants],
+            "refs": [
+                {"item": self._item(cite.label), "role": cite.role.name.lower()}
+                for cite in say.cites
+            ],
+        }
+        if say.form:
+            args["form"], args["form_version"] = say.form, say.form_version
+            args["fields"] = {str(number): value for number, value in say.fields}
+        else:
+            args["text"], args["lang"] = say.text, say.lang
+        item = await self._speak(event, say.party, "send", args)
+        self._said[item] = say
+        return item
+
+    async def _answer(self, event: world.Event, answer: world.Answer) -> str:
+        args: dict[str, Json] = {"item": self._item(answer.target)}
+        if answer.rung is Rung.READ_BACK:
+            args["text"], args["lang"] = answer.text, answer.lang
+        elif answer.rung is Rung.PASSED_ON:
+            args["unit"], args["at_ms"] = answer.unit, self.now_ms
+        return await self._speak(event, answer.party, _ANSWER_ACTS[answer.rung], args)
+
+    async def _speak(
+        self, event: world.Event, party: str, act: str, args: Mapping[str, Json]
+    ) -> str:
+        """An officer's act, released by the second one when the line wants two."""
+        who = self.scenario.party(party)
+        key = f"event-{event.number}"
+        try:
+            done = await self._links[party].act(act, {**args, "officer": who.watch, "key": key})
+            if not done.flag("released"):
+                draft = done.number("draft")
+                done = await self._links[party].act(
+                    "release", {"draft": draft, "officer": who.releaser}
+                )
+        except TielineError as error:
+            raise LocalError(
+                error.code, f"event {event.number} ({act} by {party}) was refused: {error.message}"
+            ) from error
+        self.played.acts += 1
+        item = done.text("item")
+        if event.label:
+            self.played.items[event.label] = item
+        return item
+
+    async def _react(self, due: Reaction) -> None:
+        args: dict[str, Json] = {
+            "item": due.item,
+            "officer": self.scenario.party(due.party).watch,
+            "key": due.key,
+        }
+        if due.rung is Rung.READ_BACK:
+            args["text"], args["lang"] = due.text, due.lang
+        elif due.rung is Rung.PASSED_ON:
+            args["unit"], args["at_ms"] = due.unit, self.now_ms
+        try:
+            await self._links[due.party].act(_ANSWER_ACTS[due.rung], args)
+        except TielineError as error:
+            if error.code != "act.already":  # the script itself has done it meanwhile
+                raise
+        self.played.acts += 1
+
+    def _item(self, label: str) -> str:
+        item = self.played.items.get(label)
+        if item is None:
+            raise LocalError(
+                "scenario.label", f"the event {label!r} did not become a statement; see above"
+            )
+        return item
+
+    # ------------------------------------------------------------------------------ wires
+
+    def _between(self, groups: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, str], ...]:
+        return tuple(
+            (one, other)
+            for index, group in enumerate(groups)
+            for further in groups[index + 1 :]
+            for one in group
+            for other in further
+        )
+
+    def _sorted_cut(self) -> list[tuple[str, str]]:
+        out: list[tuple[str, str]] = []
+        for pair in self._cut:
+            one, other = sorted(pair)
+            out.append((one, other))
+        return sorted(out)
+
+    async def _set_wires(self, pairs: tuple[tuple[str, str], ...], *, cut: bool) -> None:
+        ends = {frozenset(pair) for pair in pairs}
+        if cut:
+            self._cut |= ends
+            await self._place.cut(pairs)
+        else:
+            self._cut -= ends
+            await self._place.heal(pairs)
+        self._audience.wires(frozenset(self._cut))
+
+    def _wired(self, one: str, other: str) -> bool:
+        return frozenset((one, other)) not in self._cut
+
+    def _halves(self) -> list[tuple[str, ...]]:
+        """The parties that can reach each other over any number of wires."""
+        left = list(self.scenario.codes)
+        halves: list[tuple[str, ...]] = []
+        while left:
+            found, edge = [left.pop(0)], 0
+            while edge < len(found):
+                near = [code for code in left if self._wired(found[edge], code)]
+                found.extend(near)
+                left = [code for code in left if code not in near]
+                edge += 1
+            halves.append(tuple(sorted(found)))
+        return halves
+
+    # ------------------------------------------------------------------------------- rest
+
+    async def rest(self) -> None:
+        """Wait until nothing is under way anywhere; then let the officers make their plans.
+
+        Raises ``LocalError`` (``exercise.unrest``) when that takes longer than the patience.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._patience_s
+        while True:
+            self.board.pulse.clear()
+            answers = await self._everywhere("settle", {})
+            unrest = self._unrest(answers)
+            if not unrest:
+                break
+            if loop.time() > until:
+                raise LocalError(
+                    "exercise.unrest",
+                    f"the line did not come to rest within {self._patience_s:.0f} s: {unrest}",
+                )
+            try:
+                await asyncio.wait_for(self.board.pulse.wait(), POLL_S)
+            except TimeoutError:
+                continue
+        later = [entry.raw.get("next_wakeup_ms") for entry in answers.values()]
+        self._wakeup_ms = min(
+            (at for at in later if isinstance(at, int) and at > self.now_ms), default=None
+        )
+        self._plan()
+
+    def _unrest(self, answers: Mapping[str, Entry]) -> str:
+        """What is still under way, in words; empty when the line is at rest."""
+        for code, answer in sorted(answers.items()):
+            if answer.number("now_ms") != self.now_ms:
+                return f"{code} has another time"
+            if not answer.flag("idle"):
+                return f"{code} is still at work"
+            heads = _sizes(answer.entry("heads"))
+            if heads != self.board.desks[code].sizes:
+                return f"{code} holds {sum(heads.values())} statements and shows another number"
+            live = answer.entry("covered_by").raw
+            sessions = {self.board.stations.get(station, "") for station in live}
+            for other in self._links:
+                if other != code and (other in sessions) != self._wired(code, other):
+                    state = "still has" if other in sessions else "does not have"
+                    return f"{code} {state} a session with {other}"
+        for half in self._halves():
+            unrest = self._unequal(half)
+            if unrest:
+                return unrest
+        return ""
+
+    def _unequal(self, half: tuple[str, ...]) -> str:
+        desks = [self.board.desks[code] for code in half]
+        for desk in desks:
+            if desk.sizes != desks[0].sizes:
+                return f"{desks[0].party} and {desk.party} hold different records"
+        for log, size in sorted(desks[0].sizes.items()):
+            author = self.board.authors.get(log, "")
+            if author not in half:
+                continue
+            for code in half:
+                signed = self.board.desks[author].covered.get((log, code), 0)
+                if code != author and signed < size:
+                    return f"{code} has signed for {signed} of {size} statements of {author}"
+        return ""
+
+    def _plan(self) -> None:
+        """Officers look at what has come up, in an order that the record alone determines."""
+        news = self.board.take_news()
+        news.sort(key=lambda entry: (entry[0], entry[1].party, entry[1].position))
+        for code, shown in news:
+            said = self._said.get(shown.item)
+            for due in reactions(self.scenario.party(code), shown, said, self.now_ms):
+                self._enter(due.at_ms, 1, due)
+
+
+def _sizes(entry: Entry) -> dict[str, int]:
+    return {log: entry.number(log) for log in entry.raw}

@@ -1,0 +1,183 @@
+"""Whether the promises were kept, from what the desks were shown and what the stations hold.
+
+Nothing here believes a station's own count. Delivered and lost are counted over every statement
+that its author's desk showed and every other station of the line; duplicates and order come from
+the watch streams (``board``); forged statements are looked for by their digests and by their words.
+The one thing taken from the stations is the audit, in which each recomputes every log, signature
+and receipt from its store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tieline.exercise.answer import Entry, Json
+from tieline.exercise.board import Board, Shown, read_shown
+from tieline.exercise.control import Played
+from tieline.exercise.record import content
+from tieline.exercise.scenario import Forge, Scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """What one station answered when all was over."""
+
+    party: str
+    held: tuple[Shown, ...]
+    items: list[Json]
+    content: list[Json]
+    heads: Mapping[str, tuple[int, str]]  # log -> size, root
+    problems: tuple[str, ...]
+
+    @property
+    def verified(self) -> bool:
+        return not self.problems and sum(size for size, _ in self.heads.values()) == len(self.held)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The outcome of an exercise. ``promises_broken`` is empty when everything held."""
+
+    scenario: str
+    stations: int
+    statements: int
+    delivered: int
+    lost: int
+    duplicates: int
+    order_violations: int
+    forged_tried: int
+    forged_accepted: int
+    verified: bool
+    logs_verified: int
+    alarms: int
+    restarts: int
+    seconds: float
+    promises_broken: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Json]:
+        out: dict[str, Json] = {}
+        for name in self.__slots__:
+            value = getattr(self, name)
+            out[name] = list(value) if isinstance(value, tuple) else value
+        return out
+
+
+def read_holding(party: str, log: Entry, audit: Entry) -> Holding:
+    """A station's answers to ``log`` and ``audit``. Raises ``LocalError`` when malformed."""
+    entries = list(log.entries("items"))
+    heads = {
+        head.text("log"): (head.number("size"), head.text("root")) for head in audit.entries("logs")
+    }
+    problems = audit.texts("problems")
+    if not audit.flag("ok") and not problems:
+        problems = ("the audit failed without saying why",)
+    return Holding(
+        party=party,
+        held=tuple(read_shown(entry) for entry in entries),
+        items=[entry.raw for entry in entries],
+        content=content(entries),
+        heads=heads,
+        problems=problems,
+    )
+
+
+def summarise(
+    scenario: Scenario,
+    board: Board,
+    played: Played,
+    holdings: Mapping[str, Holding],
+    *,
+    restarts: int,
+    seconds: float,
+) -> Summary:
+    """Count, and say of each promise that was broken how."""
+    codes = scenario.codes
+    released = {
+        item: shown
+        for item, shown in board.statements.items()
+        if item in board.desks[shown.party].shown
+    }
+    held = {code: {shown.item for shown in holdings[code].held} for code in codes}
+    delivered, lost = 0, []
+    for item, shown in released.items():
+        for code in codes:
+            if code == shown.party:
+                continue
+            if item in board.desks[code].shown and item in held[code]:
+                delivered += 1
+            else:
+                lost.append(f"{shown.name} is not at {code}")
+    duplicates = [text for desk in board.desks.values() for text in desk.duplicates]
+    duplicates.extend(
+        f"{code} holds a statement twice"
+        for code in codes
+        if len(held[code]) != len(holdings[code].held)
+    )
+    disorder = [text for desk in board.desks.values() for text in desk.disorder]
+    forged = _forged(scenario, board, released, held, played)
+    verified = all(holding.verified for holding in holdings.values())
+    heads = {code: holdings[code].heads for code in codes}
+    broken = [
+        *played.trouble,
+        *(f"lost: {text}" for text in lost),
+        *(f"duplicate: {text}" for text in duplicates),
+        *(f"order: {text}" for text in disorder),
+        *(f"forged: {text}" for text in forged),
+        *(f"{code} does not verify: {text}" for code in codes for text in holdings[code].problems),
+        *(
+            f"{code} shows other statements than its audit counts"
+            for code in codes
+            if not holdings[code].problems and not holdings[code].verified
+        ),
+        *(
+            f"{code} and {codes[0]} hold different logs"
+            for code in codes[1:]
+            if heads[code] != heads[codes[0]]
+        ),
+        *(f"{n} second stories" for n in [_second_stories(board)] if n),
+    ]
+    return Summary(
+        scenario=scenario.id,
+        stations=len(codes),
+        statements=len(released),
+        delivered=delivered,
+        lost=len(lost),
+        duplicates=len(duplicates),
+        order_violations=len(disorder),
+        forged_tried=len(played.attacks),
+        forged_accepted=len(forged),
+        verified=verified,
+        logs_verified=sum(len(holdings[code].heads) for code in codes if holdings[code].verified),
+        alarms=sum(desk.alarms for desk in board.desks.values()),
+        restarts=restarts,
+        seconds=round(seconds, 2),
+        promises_broken=tuple(broken),
+    )
+
+
+def _second_stories(board: Board) -> int:
+    return sum(len(desk.second_stories) for desk in board.desks.values())
+
+
+def _forged(
+    scenario: Scenario,
+    board: Board,
+    released: Mapping[str, Shown],
+    held: Mapping[str, set[str]],
+    played: Played,
+) -> list[str]:
+    """Whatever is at a station, or came up at a desk, though its author never said it."""
+    found = [f"{attack.way}: {attack.said}" for attack in played.attacks if not attack.refused]
+    words = {
+        event.act.text.strip() for event in scenario.events if isinstance(event.act, Forge)
+    }
+    for code, items in held.items():
+        found.extend(
+            f"{code} holds {item[:12]}, which its author never released"
+            for item in sorted(items - released.keys())
+        )
+    for item, shown in board.statements.items():
+        if item not in released or shown.view.text("text", "") in words:
+            found.append(f"{shown.name} came up at a desk, and its author never released it")
+    return found

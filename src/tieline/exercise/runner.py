@@ -1,0 +1,314 @@
+"""One exercise from beginning to end: homes, wires, processes, control, counting, files.
+
+The stations are real processes with their own homes, keys and stores, on loopback addresses of
+their own; every connection between two of them passes a wire that control can cut. Nothing is left
+behind: processes are stopped and homes removed, unless they were asked to be kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from tieline.core.errors import LocalError, TielineError
+from tieline.exercise import homes
+from tieline.exercise.answer import Entry, Json
+from tieline.exercise.board import Board
+from tieline.exercise.control import Attack, Control, Link, Played
+from tieline.exercise.forge import Forger
+from tieline.exercise.promises import Holding, Summary, read_holding, summarise
+from tieline.exercise.scenario import Event, Forge, Scenario
+from tieline.exercise.screen import Screen
+from tieline.exercise.steady import SteadyLink
+from tieline.exercise.supervise import Process
+from tieline.exercise.wire import Wire
+from tieline.node.config import read_config, write_config
+from tieline.node.offline import audit_home
+from tieline.node.secrets import KeyFile, unlock
+
+LOG_LIMIT: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How an exercise is to be run.
+
+    ``pace`` multiplies the pauses for reading (0: none); ``kills`` processes are killed at moments
+    drawn from ``seed``; ``keep`` is a folder in which the homes stay.
+    """
+
+    pace: float = 0.0
+    live: bool = False
+    out: Path | None = None
+    svg: Path | None = None
+    keep: Path | None = None
+    kills: int = 0
+    seed: int = 0
+    patience_s: float = 60.0
+
+
+@dataclass(slots=True)
+class Place:
+    """The world around the stations, as control may change it."""
+
+    table: homes.Table
+    wire: Wire
+    forger: Forger
+
+    async def cut(self, pairs: tuple[tuple[str, str], ...]) -> None:
+        for caller, front in self._roads(pairs):
+            self.wire.cut(caller, front)
+
+    async def heal(self, pairs: tuple[tuple[str, str], ...]) -> None:
+        for caller, front in self._roads(pairs):
+            self.wire.heal(caller, front)
+
+    async def forge(self, forge: Forge, links: Mapping[str, Link]) -> tuple[Attack, ...]:
+        return await self.forger.forge(forge, links)
+
+    def _roads(self, pairs: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+        seats = self.table.seats
+        both = [*pairs, *((other, one) for one, other in pairs)]
+        return [(seats[caller].host, seats[called].front) for caller, called in both]
+
+
+
+class Troupe:
+    """Everything that runs during an exercise: wires, station processes, links, watchers."""
+
+    def __init__(self, scenario: Scenario, table: homes.Table, wire: Wire, folder: Path) -> None:
+        self.table = table
+        self.failure: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.board = Board(scenario.codes)
+        self.now_ms = scenario.start_ms
+        self.screen: Screen | None = None
+        self.place = Place(table, wire, Forger(scenario, table, folder, lambda: self.now_ms))
+        self.links = {
+            code: SteadyLink(code, seat.home.socket, time_ms=lambda: self.now_ms)
+            for code, seat in table.seats.items()
+        }
+        self.processes = {
+            code: Process(
+                code,
+                seat.home.path,
+                prepare=partial(self._wind, seat),
+                restarted=self._restarted,
+                failed=self._fail,
+            )
+            for code, seat in table.seats.items()
+        }
+        self._wire = wire
+        self._watchers: list[asyncio.Task[None]] = []
+
+    def _wind(self, seat: homes.Seat) -> None:
+        """Before a station starts: its clock begins at the exercise's present, not at its start."""
+        file = seat.home.config_file
+        seconds_ms = self.now_ms // 1000 * 1000
+        write_config(file, replace(read_config(file), controlled_clock_ms=seconds_ms))
+
+    def _restarted(self, party: str, code: int) -> None:
+        if self.screen is not None:
+            self.screen.restarted(party, code)
+
+    def _fail(self, text: str) -> None:
+        if not self.failure.done():
+            self.failure.set_result(text)
+
+    async def start(self) -> None:
+        """Start the stations, bring them the charter, and begin to watch."""
+        await asyncio.gather(*(process.start() for process in self.processes.values()))
+        for code, link in self.links.items():
+            watcher = asyncio.create_task(link.watch(partial(self.board.take, code)))
+            watcher.add_done_callback(self._watcher_ended)
+            self._watchers.append(watcher)
+        await asyncio.gather(
+            *(
+                link.act("charter_install", {"charter": self.table.charter})
+                for link in self.links.values()
+            )
+        )
+
+    def _watcher_ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._fail(f"a watch stream could not be read: {error}")
+
+    async def stop(self) -> None:
+        """Stop every process and let go of everything. May be called twice."""
+        for watcher in self._watchers:
+            watcher.cancel()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
+        self._watchers.clear()
+        await asyncio.gather(*(process.stop() for process in self.processes.values()))
+        for link in self.links.values():
+            await link.close()
+        await self._wire.close()
+
+
+async def run(scenario: Scenario, console: Console, options: Options) -> Summary:
+    """Run an exercise and say how it went.
+
+    Raises ``TielineError`` when it cannot be set up; whatever goes wrong later is a broken promise.
+    """
+    began = time.monotonic()
+    with _folder(options.keep) as folder:
+        wire = Wire()
+        table = await homes.prepare(scenario, folder, wire.add)
+        troupe = Troupe(scenario, table, wire, folder)
+        screen = Screen(
+            scenario,
+            troupe.board,
+            console,
+            pace=options.pace,
+            live=options.live,
+            pids=lambda: {code: process.pid for code, process in troupe.processes.items()},
+        )
+        troupe.screen = screen
+        try:
+            screen.begin()
+            await troupe.start()
+            control = Control(
+                scenario,
+                troupe.links,
+                troupe.board,
+                troupe.place,
+                Clockwork(screen, troupe),
+                patience_s=options.patience_s,
+            )
+            played = await _play(control, troupe, options)
+            logs = await _logs(troupe, played)
+        finally:
+            await troupe.stop()
+            screen.close()
+        holdings = {
+            code: read_holding(code, logs[code], _audit(seat)) for code, seat in table.seats.items()
+        }
+    summary = summarise(
+        scenario,
+        troupe.board,
+        played,
+        holdings,
+        restarts=sum(process.restarts for process in troupe.processes.values()),
+        seconds=time.monotonic() - began,
+    )
+    screen.end(summary, holdings.values())
+    if options.out is not None:
+        _write(options.out, summary, holdings)
+    if options.svg is not None:
+        screen.export_svg(options.svg, summary)
+    return summary
+
+
+@dataclass(slots=True)
+class Clockwork:
+    """The audience, with the exercise's present passed on to whoever starts stations."""
+
+    screen: Screen
+    troupe: Troupe
+
+    def moment(self, at_ms: int) -> None:
+        self.troupe.now_ms = at_ms
+        self.screen.moment(at_ms)
+
+    def event(self, event: Event) -> None:
+        self.screen.event(event)
+
+    def wires(self, cut: frozenset[frozenset[str]]) -> None:
+        self.screen.wires(cut)
+
+    def attacked(self, forge: Forge, attacks: tuple[Attack, ...]) -> None:
+        self.screen.attacked(forge, attacks)
+
+    async def read(self) -> None:
+        await self.screen.read()
+
+
+async def _play(control: Control, troupe: Troupe, options: Options) -> Played:
+    play = asyncio.create_task(control.play())
+    chaos = asyncio.create_task(_kill(control, troupe, options))
+    try:
+        await asyncio.wait((play, troupe.failure), return_when=asyncio.FIRST_COMPLETED)
+        if troupe.failure.done():
+            control.played.trouble.append(troupe.failure.result())
+    finally:
+        for task in (play, chaos):
+            task.cancel()
+        await asyncio.gather(play, chaos, return_exceptions=True)
+    return control.played
+
+
+async def _kill(control: Control, troupe: Troupe, options: Options) -> None:
+    """Kill processes at moments of the script that the seed draws, as a clumsy visitor would."""
+    chance = random.Random(options.seed)
+    moments = sorted({event.at_ms for event in control.scenario.events})
+    plan = sorted(
+        (chance.choice(moments), chance.random() * 0.15, chance.choice(control.scenario.codes))
+        for _ in range(options.kills)
+    )
+    for at_ms, delay_s, code in plan:
+        await control.reached(at_ms)
+        await asyncio.sleep(delay_s)
+        troupe.processes[code].kill()
+
+
+async def _logs(troupe: Troupe, played: Played) -> dict[str, Entry]:
+    """What each station says it holds; nothing, when it does not answer any more."""
+    logs: dict[str, Entry] = {}
+    for code, link in troupe.links.items():
+        try:
+            if troupe.failure.done():
+                raise LocalError("exercise.failed", "the exercise was given up")
+            logs[code] = await link.act("log", {"limit": LOG_LIMIT})
+        except TielineError as error:
+            played.trouble.append(f"{code} could not be asked what it holds: {error.message}")
+            logs[code] = Entry({}, code)
+    return logs
+
+
+def _audit(seat: homes.Seat) -> Entry:
+    """What ``tieline verify`` finds: everything recomputed from the stopped station's store."""
+    keys = unlock(seat.home.keys_file, KeyFile(seat.home.path / "key"))
+    return Entry(audit_home(seat.home, keys), f"the audit of {seat.party}")
+
+
+@contextlib.contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    if keep is not None:
+        keep.mkdir(parents=True, mode=0o700)
+        yield keep
+        return
+    folder = Path(tempfile.mkdtemp(prefix="tieline-exercise-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(out: Path, summary: Summary, holdings: Mapping[str, Holding]) -> None:
+    """The outcome as files: ``summary.json``, and ``record-CODE.json`` for each station."""
+    out.mkdir(parents=True, exist_ok=True)
+    _dump(out / "summary.json", summary.as_json())
+    for code, holding in holdings.items():
+        record: dict[str, Json] = {
+            "exercise": summary.scenario,
+            "station": code,
+            "content": holding.content,
+            "items": holding.items,
+        }
+        _dump(out / f"record-{code}.json", record)
+
+
+def _dump(path: Path, value: Json) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

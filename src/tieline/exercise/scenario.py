@@ -1,0 +1,263 @@
+"""An exercise as a value: parties, rules of the line, officers' habits, and what happens when.
+
+The file is data (``exercises/*.toml``, format in ``docs/exercises.md``); ``script.read`` makes
+these values of it and refuses whatever is wrong, so that nothing downstream checks again. Times are
+UTC milliseconds, spans milliseconds. Events are in order of time, and an event refers to earlier
+ones by label only.
+
+A scenario takes no side: its parties are codes, and what is claimed about the world carries the
+confidence of its source. This module knows nothing of stations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from tieline.core.terms import Precedence, RefRole, Rung
+
+# How sure the author of a scenario is of what an inject says (the marks of the field's fact book).
+CONFIDENCE: Final = {
+    "R": "read in a source",
+    "M": "from memory",
+    "M?": "from memory, unchecked",
+    "D": "made for the exercise",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """A watch that nobody keeps, from one moment until another."""
+
+    from_ms: int
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """How the scripted officers of a party answer what they are shown."""
+
+    acknowledge_ms: tuple[tuple[Precedence, int], ...]
+    tests_ms: int
+    read_back_ms: int
+    pass_on_ms: int
+    away: tuple[Away, ...] = ()
+
+    def delay_ms(self, precedence: Precedence) -> int:
+        return dict(self.acknowledge_ms)[precedence]
+
+    def present_ms(self, at_ms: int) -> int:
+        """The first moment at or after ``at_ms`` at which somebody is on watch."""
+        for away in self.away:
+            if away.from_ms <= at_ms < away.until_ms:
+                return away.until_ms
+        return at_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """Who takes part. The first officer is on watch, the second releases."""
+
+    code: str
+    name: str
+    part: str
+    station: str
+    officers: tuple[str, ...]
+    habits: Habits
+
+    @property
+    def watch(self) -> str:
+        return self.officers[0]
+
+    @property
+    def releaser(self) -> str:
+        return self.officers[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the charter of the line will say."""
+
+    line: str
+    clocks_s: tuple[tuple[Precedence, tuple[tuple[Rung, int], ...]], ...]
+    tests_every_s: int
+    tests_window_s: int
+    tests_by: str
+    four_eyes: tuple[Precedence, ...]
+    standing: tuple[str, ...]
+    silence_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """The words of a coded form, for people who look on."""
+
+    id: str
+    version: int
+    title: str
+    labels: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cite:
+    """A reference to an earlier event, by its label."""
+
+    label: str
+    role: RefRole
+
+
+# ------------------------------------------------------------------------------------ acts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Say:
+    """A message. ``unanswered`` parties' officers never react to it; ``call`` marks a call."""
+
+    party: str
+    to: tuple[str, ...]
+    precedence: Precedence
+    text: str = ""
+    lang: str = "en"
+    form: str = ""
+    form_version: int = 0
+    fields: tuple[tuple[int, int | str | bool], ...] = ()
+    cites: tuple[Cite, ...] = ()
+    wants: tuple[Rung, ...] = (Rung.ACKNOWLEDGED,)
+    unanswered: tuple[str, ...] = ()
+    read_backs: tuple[tuple[str, str], ...] = ()
+    units: tuple[tuple[str, str], ...] = ()
+    call: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An acknowledgement, read-back or passing-on that the script itself makes."""
+
+    party: str
+    rung: Rung
+    target: str
+    text: str = ""
+    lang: str = "en"
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joint:
+    """A statement that several parties make as one."""
+
+    party: str
+    parties: tuple[str, ...]
+    text: str
+    lang: str = "en"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assent:
+    """A party joins a joint statement."""
+
+    party: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspend:
+    """A party suspends the line, and says why."""
+
+    party: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    """A party ends its suspension."""
+
+    party: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staff:
+    """A party says whether somebody keeps its watch."""
+
+    party: str
+    staffed: bool
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inject:
+    """What exercise control tells the players about the world."""
+
+    text: str
+    confidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What exercise control tells those who look on."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """Every wire between parties of different groups stops carrying."""
+
+    groups: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heal:
+    """Wires carry again: between the groups named, or all when none is."""
+
+    groups: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forge:
+    """A message that ``claims`` never sent is brought to ``victim``, in the ways named."""
+
+    victim: str
+    claims: str
+    text: str
+    ways: tuple[str, ...]
+
+
+Act = Say | Answer | Joint | Assent | Suspend | Resume | Staff | Inject | Note | Cut | Heal | Forge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of the script."""
+
+    number: int
+    at_ms: int
+    act: Act
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A whole exercise."""
+
+    id: str
+    title: str
+    source: str
+    realm: str
+    start_ms: int
+    end_ms: int
+    picture_ms: int
+    rules: Rules
+    parties: tuple[Party, ...]
+    forms: tuple[Form, ...]
+    events: tuple[Event, ...]
+
+    def party(self, code: str) -> Party:
+        return next(party for party in self.parties if party.code == code)
+
+    def form(self, form: str) -> Form | None:
+        return next((known for known in self.forms if known.id == form), None)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return tuple(party.code for party in self.parties)
