@@ -89,7 +89,7 @@ class Frames(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's TLS transport has the methods of the class without inheriting from it.
-        stream = cast(asyncio.Transport, transport)
+        stream = cast("asyncio.Transport", transport)
         raw = stream.get_extra_info("socket")
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._transport = stream

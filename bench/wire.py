@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from pathlib import Path
 
 _SOCK_DIAG_BY_FAMILY = 20
 _NLMSG_ERROR = 2
@@ -77,5 +78,5 @@ def port_bytes(ports: frozenset[int]) -> int:
 
 def resident_bytes(pid: int) -> int:
     """The resident set of one process, in bytes, from the kernel's own table."""
-    with open(f"/proc/{pid}/statm", encoding="ascii") as table:
-        return int(table.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    table = Path(f"/proc/{pid}/statm").read_text(encoding="ascii")
+    return int(table.split()[1]) * os.sysconf("SC_PAGE_SIZE")

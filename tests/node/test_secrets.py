@@ -245,9 +245,9 @@ def test_any_byte_changed_anywhere_is_the_one_refusal(
     path.touch(mode=0o600)
     opening = secrets.unlock if name == "keys.tlk" else secrets.unlock_root
     for place in range(len(good)):
-        for mask in (0x01, 0x80):
-            path.write_bytes(good[:place] + bytes((good[place] ^ mask,)) + good[place + 1 :])
-            refused("keys.locked", lambda: opening(path, key), LocalError)
+        changed = good[place] ^ 1 << (place % 8)
+        path.write_bytes(good[:place] + bytes((changed,)) + good[place + 1 :])
+        refused("keys.locked", lambda: opening(path, key), LocalError)
     for cut in (0, 1, 20, len(good) - 1):
         path.write_bytes(good[:cut])
         refused("keys.locked", lambda: opening(path, key), LocalError)

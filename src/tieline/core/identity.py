@@ -256,8 +256,8 @@ def _one_der_sequence(data: bytes) -> bool:
         return len(data) == 2 + data[1]
     width = data[1] & 0x7F
     length = int.from_bytes(data[2 : 2 + width], "big")
-    shortest = 0x80 if width == 1 else 1 << (8 * (width - 1))
-    return 1 <= width <= 2 and length >= shortest and len(data) == 2 + width + length
+    shortest = {1: 0x80, 2: 0x100}.get(width)
+    return shortest is not None and length >= shortest and len(data) == 2 + width + length
 
 
 # ----------------------------------------------------------------------------------------- cards

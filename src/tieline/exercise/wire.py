@@ -54,6 +54,7 @@ class Wire:
         self._servers: list[asyncio.Server] = []
         self._pairs: set[_Pair] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
 
     async def add(self, front: str, back: str) -> str:
         """Listen at ``front`` for the station that listens at ``back``; the front's real address.
@@ -101,6 +102,12 @@ class Wire:
         """How many connections stand on this road."""
         return sum(1 for pair in self._pairs if pair.on(caller, front))
 
+    async def stands(self, count: int, caller: str | None = None, front: str | None = None) -> None:
+        """Wait until exactly so many connections stand on this road."""
+        while self.count(caller, front) != count:
+            self._changed.clear()
+            await self._changed.wait()
+
     async def close(self) -> None:
         """Reset everything and listen no more."""
         for server in self._servers:
@@ -127,6 +134,7 @@ class Wire:
             pair.reset()
             return
         self._pairs.add(pair)
+        self._changed.set()
         near.hold()  # until there is somewhere to forward to
         task = asyncio.get_running_loop().create_task(self._connect(pair, near.entry.back))
         self._tasks.add(task)
@@ -150,6 +158,7 @@ class Wire:
     def gone(self, pair: _Pair) -> None:
         """Both connections of a pair have ended."""
         self._pairs.discard(pair)
+        self._changed.set()
 
 
 @dataclass(slots=True, kw_only=True)

@@ -43,6 +43,7 @@ MAX_QUEUE: Final = 20_000
 REPLAY_BATCH: Final = 256
 WATCHER_BACKLOG: Final = 4_096
 MAX_SLEEP_S: Final = 60.0
+NOTE_WAIT_S: Final = 0.03  # a hand-over waits so long for something to be committed with
 
 
 class Sealer(Protocol):
@@ -134,7 +135,7 @@ class Host:
         except StoreFailed as error:
             self._die(error)
             return
-        if self.runtime.owes and self._flush is None:
+        if self.runtime.hurries and self._flush is None:
             self._flush = self._loop.call_soon(self._turn)
         self._set_timer()
 
@@ -155,6 +156,8 @@ class Host:
             waits.append((wake.mono_ms - now.mono_ms) / 1000)
         if self.runtime.full:
             waits.append(1.0)
+        if self.runtime.owes:
+            waits.append(NOTE_WAIT_S)
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(max(0.001, min(waits)), self.submit, Tick())

@@ -138,6 +138,12 @@ class Runtime:
         """Whether a further turn has something to do although nothing new has come."""
         return bool(self._after)
 
+    @property
+    def hurries(self) -> bool:
+        """Whether what it owes cannot wait: hand-overs only note what has happened, and are best
+        committed together with the next thing that comes."""
+        return any(not isinstance(event, HandedOver) for event in self._after)
+
     def decide(self, events: Iterable[Event], now: Now) -> Plan:
         """Step the core through events; sign what it wants signed."""
         plan = Plan(now)

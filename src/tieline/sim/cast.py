@@ -1,0 +1,185 @@
+"""Who is in a simulated world: parties, stations, their keys, and the charter they signed.
+
+Every key is derived from the seed, so that a run replays byte for byte; the signatures are real
+Ed25519. What the simulated world has no use for (TLS, sealing) is filled with bytes of the right
+form.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from tieline.core.charter import (
+    Charter,
+    Clocks,
+    Release,
+    SignedCharter,
+    Tests,
+    amend,
+    charter_message,
+    make_charter,
+)
+from tieline.core.crypto import pack_sign1
+from tieline.core.identity import (
+    SEAL_KEY_BYTES,
+    Card,
+    CardStation,
+    card_message,
+    card_payload,
+    certificate_message,
+    certificate_payload,
+    parse_card,
+    parse_certificate,
+    station_id,
+)
+from tieline.core.terms import MAX_TIME_MS, Precedence
+from tieline.sim.plan import Plan
+from tieline.sim.seedkey import SeedKey
+
+PARTIES = ("ALPHA", "BRAVO", "CHARLIE", "DELTA")
+REALM = "SIM-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """A station's two signing keys (a ``ports.Signer``)."""
+
+    sign_key: SeedKey
+    cosign_key: SeedKey
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign with the statement key."""
+        return self.sign_key.sign(message)
+
+    def cosign(self, message: bytes) -> bytes:
+        """Sign with the receipt key."""
+        return self.cosign_key.sign(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One station of the cast."""
+
+    party: str
+    station: bytes
+    keys: Keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast:
+    """Everybody in one world. ``forker`` is the number of the dishonest station, if there is one;
+    ``amended`` is the second version of the charter, signed by all.
+    """
+
+    members: tuple[Member, ...]
+    charter: SignedCharter
+    amended: SignedCharter
+    forker: int | None
+    stranger: SeedKey
+
+    @property
+    def line(self) -> bytes:
+        """The line's id."""
+        return self.charter.charter.line
+
+    @property
+    def realm(self) -> str:
+        """The realm that all stations are in."""
+        return self.charter.charter.realm
+
+    def party_of(self, station: bytes) -> str:
+        """The party of a station."""
+        return self.charter.charter.party_of(station)
+
+    @staticmethod
+    def of(plan: Plan) -> Cast:
+        """The cast of a plan."""
+        chance = random.Random(f"{plan.seed}/keys")
+        codes = PARTIES[: plan.parties]
+        roots = {code: _key(chance) for code in codes}
+        members: list[Member] = []
+        cards: list[Card] = []
+        for index, code in enumerate(codes):
+            names = ("one", "two") if index < plan.twins else ("one",)
+            entries: list[CardStation] = []
+            for name in names:
+                member, entry = _station(chance, code, name, roots[code])
+                members.append(member)
+                entries.append(entry)
+            cards.append(_card(code, roots[code], entries))
+        first = make_charter(
+            "SIMULATED LINE",
+            cards,
+            nonce=chance.randbytes(16),
+            clocks=_clocks(chance),
+            tests=Tests(interval_s=plan.test_interval_s, window_s=300),
+            release=_release(plan),
+            silence_s=30,
+        )
+        second = amend(first, silence_s=45, clocks=Clocks())
+        return Cast(
+            members=tuple(members),
+            charter=_signed(first, roots),
+            amended=_signed(second, roots),
+            forker=chance.randrange(len(members)) if plan.forker else None,
+            stranger=_key(chance),
+        )
+
+
+def _key(chance: random.Random) -> SeedKey:
+    return SeedKey(chance.randbytes(32))
+
+
+def _station(
+    chance: random.Random, code: str, name: str, root: SeedKey
+) -> tuple[Member, CardStation]:
+    keys = Keys(_key(chance), _key(chance))
+    payload = certificate_payload(
+        root_key=root.public,
+        party=code,
+        realm=REALM,
+        station_name=name,
+        sign_key=keys.sign_key.public,
+        cosign_key=keys.cosign_key.public,
+        seal_key=chance.randbytes(SEAL_KEY_BYTES),
+        tls_der=b"\x30\x20" + chance.randbytes(32),
+        not_before_ms=0,
+        not_after_ms=MAX_TIME_MS,
+    )
+    encoded = pack_sign1(payload, root.sign(certificate_message(payload)))
+    certificate = parse_certificate(encoded, root.public)
+    member = Member(party=code, station=station_id(root.public, REALM, name), keys=keys)
+    return member, CardStation(certificate=certificate, addresses=())
+
+
+def _card(code: str, root: SeedKey, stations: list[CardStation]) -> Card:
+    payload = card_payload(
+        party=code,
+        party_name=code.title(),
+        realm=REALM,
+        root_key=root.public,
+        stations=stations,
+    )
+    return parse_card(pack_sign1(payload, root.sign(card_message(payload))))
+
+
+def _clocks(chance: random.Random) -> Clocks:
+    """Deadlines short enough to be missed under faults, and long enough to be met without."""
+    flash = chance.choice((120, 600))
+    return Clocks(
+        flash=(flash,) * 5, immediate=(900,) * 5, priority=(1_800,) * 5, routine=(3_600,) * 5
+    )
+
+
+def _release(plan: Plan) -> Release:
+    if not plan.four_eyes:
+        return Release(four_eyes=frozenset())
+    return Release(four_eyes=frozenset({Precedence.FLASH, Precedence.IMMEDIATE}))
+
+
+def _signed(charter: Charter, roots: dict[str, SeedKey]) -> SignedCharter:
+    signed = SignedCharter(charter=charter)
+    for code, root in roots.items():
+        signed = signed.add_signature(code, root.sign(charter_message(charter.body)))
+    return signed

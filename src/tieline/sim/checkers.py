@@ -1,0 +1,311 @@
+"""The invariants, checked after every step (DESIGN section 2; the numbers are its numbers).
+
+1. A receipt that leaves a station covers only what is durable there, and what it covers is there
+   for ever, after any crash. The same holds for what an officer was told is said.
+2. A statement comes up at a desk once for each journal.
+3. Each display order extends cause and effect; what has been shown is never shown in another
+   order; two stations with the same statements show the same order.
+4. Who holds two statements under one number has the proof in its journal, and both statements.
+   No honest station is ever accused.
+5. Nothing is admitted, and no receipt counted, that its signer has not signed in just these bytes.
+10. (At the end.) All records are equal.
+
+The checker trusts nothing of the core but its parser: it keeps its own account of what was signed,
+of what is durable where, and computes Merkle roots and cause and effect by itself. It does not know
+why a station did what it did.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from tieline.core import statement as statements
+from tieline.core import sync
+from tieline.core.checkpoint import Receipt, body, cosign_message, origin
+from tieline.core.errors import TielineError
+from tieline.core.journal import Alarm, Fact, FactKind
+from tieline.core.line import Line
+from tieline.core.statement import Statement
+from tieline.core.sync import Receipts
+
+
+class Violation(Exception):
+    """An invariant does not hold."""
+
+    def __init__(self, invariant: int, text: str) -> None:
+        super().__init__(f"invariant {invariant}: {text}")
+        self.invariant = invariant
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What one machine's journal holds, as the checker itself has counted it."""
+
+    station: bytes
+    honest: bool
+    logs: dict[bytes, list[bytes]] = field(default_factory=dict)
+    kept: set[bytes] = field(default_factory=set)
+    second: set[bytes] = field(default_factory=set)
+    places: dict[tuple[bytes, int], list[bytes]] = field(default_factory=dict)
+    accused: set[bytes] = field(default_factory=set)
+    promised: dict[bytes, int] = field(default_factory=dict)
+    order: list[bytes] = field(default_factory=list)
+    union: int = 0  # exclusive or of the digests shown: names the set
+
+
+class Checker:
+    """All invariants of one world with one line."""
+
+    def __init__(self, line: bytes, realm: str, stations: dict[bytes, bool]) -> None:
+        """``stations`` says for each station id whether it is honest."""
+        self._line = line
+        self._realm = realm
+        self._honest = stations
+        self._signed: dict[bytes, dict[bytes, bytes]] = {station: {} for station in stations}
+        self._cosigned: dict[bytes, dict[bytes, bytes]] = {station: {} for station in stations}
+        self._orders: dict[int, bytes] = {}
+        self._parsed: dict[bytes, Statement] = {}
+        self._tips: dict[bytes, bytes] = {}
+        self._roots: dict[tuple[bytes, int, bytes], bytes] = {}
+        self.statements = 0
+        self.second_stories = 0
+
+    # -------------------------------------------------------------------------- signing
+
+    def note_signature(self, station: bytes, message: bytes, signature: bytes) -> None:
+        """A station's statement key was used."""
+        self._signed[station][message] = signature
+
+    def note_cosignature(self, station: bytes, message: bytes, signature: bytes) -> None:
+        """A station's receipt key was used."""
+        self._cosigned[station][message] = signature
+
+    # -------------------------------------------------------------------------- journal
+
+    def statements_of(self, facts: list[Fact]) -> list[Statement]:
+        """The statements among facts, as a desk sees them come up."""
+        kinds = (FactKind.STATEMENT, FactKind.SECOND_STORY)
+        return [self._read(fact.body) for fact in facts if fact.kind in kinds]
+
+    def committed(self, ledger: Ledger, facts: tuple[Fact, ...]) -> None:
+        """Facts became durable."""
+        shown: list[Statement] = []
+        for fact in facts:
+            if fact.kind in (FactKind.STATEMENT, FactKind.SECOND_STORY):
+                shown.append(self._statement(ledger, fact))
+            elif fact.kind == FactKind.RECEIPT:
+                self._receipt(Receipt.decode(fact.body), ledger)
+            elif fact.kind == FactKind.ALARM:
+                self._alarm(ledger, Alarm.decode(fact.body))
+        for parsed in shown:
+            self._second_stories(ledger, parsed)
+
+    def _statement(self, ledger: Ledger, fact: Fact) -> Statement:
+        parsed = self._read(fact.body)
+        if parsed.digest in ledger.kept:
+            raise Violation(2, f"statement {_name(parsed.digest)} came up at one desk twice")
+        place = parsed.place
+        made = self._signed.get(place.station, {}).get(parsed.signed)
+        if made is None or made != parsed.signature or place.line != self._line:
+            raise Violation(
+                5,
+                f"statement {_name(parsed.digest)} was admitted as number {place.position} of"
+                f" station {place.station.hex()}, which never signed it",
+            )
+        ledger.kept.add(parsed.digest)
+        ledger.places.setdefault((parsed.log, place.position), []).append(parsed.digest)
+        if fact.kind == FactKind.SECOND_STORY:
+            ledger.second.add(parsed.digest)
+            if self._honest[place.station]:
+                raise Violation(
+                    4, f"honest station {place.station.hex()} is said to have told a second story"
+                )
+        else:
+            log = ledger.logs.setdefault(parsed.log, [])
+            if fact.position != len(log):
+                raise Violation(
+                    1, f"number {fact.position} of a log was kept where {len(log)} is next"
+                )
+            log.append(parsed.digest)
+        self.statements += 1
+        return parsed
+
+    def _receipt(self, receipt: Receipt, believer: Ledger) -> None:
+        """A receipt that a station counts was signed by its cosigner, in just these terms."""
+        signatures = self._cosigned.get(receipt.cosigner, {}).values()
+        if believer.honest and receipt.signature not in set(signatures):
+            raise Violation(
+                5, f"a receipt by station {receipt.cosigner.hex()} is counted that it never gave"
+            )
+
+    def _alarm(self, ledger: Ledger, alarm: Alarm) -> None:
+        if alarm.code != "record.two_stories":
+            return
+        ledger.accused.add(alarm.item)
+        found = self._parsed.get(alarm.item)
+        if found is None or self._honest[found.place.station]:
+            raise Violation(4, f"{alarm.party} is accused of two stories and told only one")
+
+    def _second_stories(self, ledger: Ledger, parsed: Statement) -> None:
+        rivals = ledger.places[(parsed.log, parsed.place.position)]
+        if len(rivals) < 2:
+            return
+        self.second_stories += 1
+        heads = {d for d in rivals if self._parsed[d].place.previous == parsed.place.previous}
+        if len(heads) > 1 and not any(rival in ledger.accused for rival in rivals):
+            raise Violation(
+                4,
+                f"two statements stand under number {parsed.place.position} of one log and no"
+                " proof was recorded",
+            )
+
+    def _read(self, raw: bytes) -> Statement:
+        digest = hashlib.sha256(b"\0" + raw).digest()
+        found = self._parsed.get(digest)
+        if found is None:
+            try:
+                found = statements.parse(self._realm, raw)
+            except TielineError as error:
+                raise Violation(5, f"bytes were admitted that do not parse: {error}") from error
+            self._parsed[digest] = found
+            self._tips[digest[: statements.TIP_BYTES]] = digest
+        return found
+
+    # -------------------------------------------------------------------------- promises
+
+    def leaving(self, ledger: Ledger, envelope: bytes) -> None:
+        """An envelope leaves a station: its own receipts must be covered by its journal."""
+        opened = sync.unpack(envelope)
+        if not isinstance(opened, Receipts):
+            return
+        for receipt in opened.receipts:
+            if receipt.cosigner != ledger.station:
+                continue
+            held = ledger.logs.get(receipt.log, [])
+            if receipt.size > len(held):
+                raise Violation(
+                    1,
+                    f"a receipt for {receipt.size} statements left station"
+                    f" {ledger.station.hex()}, whose journal holds {len(held)}",
+                )
+            message = self._cosigned_message(receipt, held)
+            if self._cosigned[ledger.station].get(message) != receipt.signature:
+                raise Violation(1, "a receipt is over another log head than the one held")
+            before = ledger.promised.get(receipt.log, 0)
+            ledger.promised[receipt.log] = max(before, receipt.size)
+
+    def told(self, ledger: Ledger, digest: bytes) -> None:
+        """An officer was told that this statement is said."""
+        if digest not in ledger.kept:
+            raise Violation(1, f"statement {_name(digest)} was confirmed to its officer, unkept")
+
+    def _cosigned_message(self, receipt: Receipt, held: list[bytes]) -> bytes:
+        place = self._parsed[held[0]].place
+        key = (receipt.log, receipt.size, held[receipt.size - 1])
+        if key not in self._roots:
+            self._roots[key] = merkle_root(held[: receipt.size])
+        name = origin(place.line, place.station, place.incarnation)
+        return cosign_message(receipt.time_s, body(name, receipt.size, self._roots[key]))
+
+    def reloaded(self, ledger: Ledger, line: Line) -> None:
+        """A station came back from its journal: everything promised must be there."""
+        for log, size in ledger.promised.items():
+            found = line.record.logs.get(log)
+            here = [] if found is None else [i.statement.digest for i in found.items[:size]]
+            if here != ledger.logs[log][:size]:
+                raise Violation(1, f"{size} statements were receipted, {len(here)} came back")
+        if {item.statement.digest for item in line.record.order} != ledger.kept:
+            raise Violation(1, "a station came back with another record than its journal holds")
+
+    # ----------------------------------------------------------------------------- order
+
+    def displayed(self, ledger: Ledger, line: Line) -> None:
+        """The order shown after a turn only grows, extends cause and effect, and is its set's."""
+        order = [item.statement.digest for item in line.record.order]
+        if order == ledger.order:
+            return
+        fresh = [digest for digest in order if digest not in set(ledger.order)]
+        known = set(ledger.order)
+        if [digest for digest in order if digest in known] != ledger.order:
+            raise Violation(3, "statements changed their order after they were shown")
+        where = {digest: index for index, digest in enumerate(order)}
+        for digest in fresh:
+            self._causes_first(line, digest, where)
+            ledger.union ^= int.from_bytes(digest, "big")
+        ledger.order = order
+        if not ledger.honest:
+            return
+        print_of = hashlib.sha256(b"".join(order)).digest()
+        if self._orders.setdefault(ledger.union, print_of) != print_of:
+            raise Violation(3, "two stations hold the same statements and show them differently")
+
+    def _causes_first(self, line: Line, digest: bytes, where: dict[bytes, int]) -> None:
+        effect = self._read_shown(line, digest)
+        here = where[digest]
+        before = effect.place.previous
+        if before is not None and where.get(before, here) >= here:
+            raise Violation(3, f"{_name(digest)} is not shown after its predecessor")
+        for tip in effect.place.seen:
+            cause = self._tips.get(tip, b"")
+            if where.get(cause, here) >= here:
+                raise Violation(3, f"{_name(digest)} is not shown after what its author had read")
+
+    def _read_shown(self, line: Line, digest: bytes) -> Statement:
+        item = line.record.by_digest.get(digest)
+        if item is None:
+            raise Violation(3, f"{_name(digest)} is in the display order and not in the record")
+        return self._read(item.statement.raw)
+
+
+def merkle_root(leaves: list[bytes]) -> bytes:
+    """The RFC 6962 tree head over leaf hashes (section 2.1), written out apart from the core."""
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    if len(leaves) == 1:
+        return leaves[0]
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    left, right = merkle_root(leaves[:split]), merkle_root(leaves[split:])
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def difference(ledgers: list[Ledger], lines: list[Line]) -> str:
+    """Why the records of honest stations are not yet equal; empty when they are."""
+    first, line = ledgers[0], lines[0]
+    for ledger, other in zip(ledgers[1:], lines[1:], strict=True):
+        lack = len(first.kept - ledger.kept) + len(ledger.kept - first.kept)
+        if lack:
+            return f"{_who(first)} and {_who(ledger)} differ by {lack} statements"
+        if [i.statement.digest for i in line.record.order] != [
+            i.statement.digest for i in other.record.order
+        ]:
+            return f"{_who(first)} and {_who(ledger)} show another order"
+        if line.charters.keys() != other.charters.keys():
+            return f"{_who(first)} and {_who(ledger)} hold other charters"
+    return _unreceipted(ledgers, lines)
+
+
+def _unreceipted(ledgers: list[Ledger], lines: list[Line]) -> str:
+    """Whose statements are not yet covered by everybody's receipt, where all may be."""
+    for ledger, line in zip(ledgers, lines, strict=True):
+        log = line.record.logs.get(line.own_log)
+        if log is None or log.forks:
+            continue
+        for other in ledgers:
+            if other is ledger:
+                continue
+            covered = line.ladder.covered(line.own_log, other.station)
+            if covered < log.size:
+                return (
+                    f"{_who(ledger)} has the receipt of {_who(other)} for {covered}"
+                    f" of {log.size} statements"
+                )
+    return ""
+
+
+def _who(ledger: Ledger) -> str:
+    return f"station {ledger.station.hex()}"
+
+
+def _name(digest: bytes) -> str:
+    return digest.hex()[:12]

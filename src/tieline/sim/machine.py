@@ -1,0 +1,313 @@
+"""One simulated machine: a disk, two clocks, a process that dies, and the real runtime in it.
+
+Everything that the process does passes a boundary here, and at each boundary the power may go:
+before the commit, after the commit and before anything is performed, before the watchers are told,
+and before each thing performed. What was committed is on the disk of the next life; all else is
+gone. A disk may be full for a while, and it may break in a commit, after which nobody knows whether
+that commit is there: the process stops, and the next life finds out.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tieline.core.errors import StoreFailed, TielineError
+from tieline.core.events import (
+    Connected,
+    Done,
+    Event,
+    Failed,
+    Lost,
+    Reply,
+    Speak,
+    Tick,
+    Transmit,
+)
+from tieline.core.journal import Fact
+from tieline.core.line import Line
+from tieline.core.statement import Statement
+from tieline.node.runtime import Runtime
+from tieline.ports import Signer
+from tieline.sim.checkers import Checker, Ledger, Violation
+from tieline.sim.clocks import SimClock
+from tieline.sim.network import Network
+from tieline.sim.schedule import Schedule
+from tieline.store.memory import MemoryStore
+
+SPIN_MS = 1_000
+SPIN_MAX = 50  # ticks asked for within that time before the machine counts as spinning
+SERVICE_MS = 4
+
+
+class PowerCut(Exception):
+    """The machine lost its power at this boundary."""
+
+
+class SimDisk:
+    """A ``ports.Store`` that tells the checker what is durable, and lets the power go."""
+
+    def __init__(self, machine: Machine, held: MemoryStore) -> None:
+        self._machine = machine
+        self.held = held
+
+    def commit(self, facts: Sequence[Fact]) -> int:
+        """See ``ports.Store``."""
+        machine = self._machine
+        machine.boundary("before commit")
+        breaks = machine.disk_breaks()
+        if breaks and machine.chance.random() < 0.5:
+            raise StoreFailed("the simulated disk broke before the commit was durable")
+        last = self.held.commit(facts)
+        machine.checker.committed(machine.ledger, tuple(facts))
+        if breaks:
+            raise StoreFailed("the simulated disk broke after the commit was durable")
+        machine.boundary("after commit")
+        return last
+
+    def facts(self, after: int = 0) -> Iterator[tuple[int, Fact]]:
+        """See ``ports.Store``."""
+        return self.held.facts(after)
+
+    def statements(self, line: bytes, log: bytes, start: int, stop: int) -> list[bytes]:
+        """See ``ports.Store``."""
+        return self.held.statements(line, log, start, stop)
+
+    def last(self) -> int:
+        """See ``ports.Store``."""
+        return self.held.last()
+
+    def close(self) -> None:
+        """See ``ports.Store``."""
+
+
+class SimSigner:
+    """A ``ports.Signer`` that tells the checker what was signed."""
+
+    def __init__(self, station: bytes, keys: Signer, checker: Checker) -> None:
+        self._station, self._keys, self._checker = station, keys, checker
+
+    def sign(self, message: bytes) -> bytes:
+        """See ``ports.Signer``."""
+        signature = self._keys.sign(message)
+        self._checker.note_signature(self._station, message, signature)
+        return signature
+
+    def cosign(self, message: bytes) -> bytes:
+        """See ``ports.Signer``."""
+        signature = self._keys.cosign(message)
+        self._checker.note_cosignature(self._station, message, signature)
+        return signature
+
+
+@dataclass(slots=True, kw_only=True)
+class Machine:
+    """A station's machine; ``number`` is its place in the world."""
+
+    number: int
+    station: bytes
+    party: str
+    realm: str
+    line: bytes
+    signer: Signer
+    clock: SimClock
+    schedule: Schedule
+    checker: Checker
+    ledger: Ledger
+    chance: random.Random
+    peers: dict[bytes, int]  # station id to number
+    names: dict[int, bytes]
+    make: Callable[..., Runtime] = Runtime
+    shown: Callable[[Statement], None]
+    answered: Callable[[int, Done | TielineError], None]
+    died: Callable[[str], None]
+    network: Network | None = None
+    runtime: Runtime | None = None
+    disk: MemoryStore = field(default_factory=MemoryStore)
+    fail_per_thousand: int = 0
+    cut_per_thousand: int = 0
+    lives: int = 0
+    _fuse: int = -1
+    _inbox: list[Event] = field(default_factory=list)
+    _busy: bool = False
+    _timer: int = 0
+    _told: int = 0
+    _spins: tuple[int, int] = (0, 0)
+
+    # ------------------------------------------------------------------------------ life
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self.runtime is not None
+
+    def boot(self) -> None:
+        """Start a process on what the disk holds."""
+        self.lives += 1
+        self._fuse = -1
+        self.clock.reboot(self.chance.randrange(10**9))
+        now = self.clock.now()
+        held = self.disk = self.disk.crash()
+        self.runtime = self.make(
+            self.station, self.realm, SimDisk(self, held), self.signer, self, now
+        )
+        self.schedule.note("boot", self.number, self.lives, held.last())
+        line = self.line_now()
+        if line is not None:
+            self.checker.reloaded(self.ledger, line)
+            self.checker.displayed(self.ledger, line)
+        self._replay()
+        if self.network is not None:
+            self.network.start(self.number)
+        self.take(Tick())
+
+    def kill(self, cause: str) -> None:
+        """End the process: everything not on the disk is gone."""
+        if self.runtime is None:
+            return
+        self.runtime = None
+        self._inbox.clear()
+        self._timer += 1
+        self.schedule.note("died", self.number, cause)
+        if self.network is not None:
+            self.network.stop(self.number)
+        self.died(cause)
+
+    def line_now(self) -> Line | None:
+        """The line as the running process knows it."""
+        return None if self.runtime is None else self.runtime.station.lines.get(self.line)
+
+    def _replay(self) -> None:
+        """The desk reconnects and is told what it has missed, from the journal."""
+        missed = [fact for seq, fact in self.disk.facts(self._told) if seq > self._told]
+        self._tell(missed)
+
+    # ------------------------------------------------------------------------------ turns
+
+    def take(self, event: Event) -> None:
+        """Put an event before the process; it is taken with whatever else has come by then."""
+        if self.runtime is None:
+            return
+        self._inbox.append(event)
+        if not self._busy:
+            self._busy = True
+            self.schedule.after(self.chance.randint(0, SERVICE_MS), self._serve)
+
+    def _serve(self) -> None:
+        self._busy = False
+        if self.runtime is None:
+            return
+        events, self._inbox = self._inbox, []
+        if self.chance.randrange(1000) < self.cut_per_thousand:
+            self._fuse = self.chance.randrange(8)
+        try:
+            self.runtime.turn(events, self.clock.now())
+        except PowerCut as cut:
+            self.kill(f"power cut {cut}")
+            return
+        except StoreFailed as error:
+            self.kill(f"store failed: {error.message}")
+            return
+        line = self.line_now()
+        if line is not None:
+            self.checker.displayed(self.ledger, line)
+        self._arm()
+
+    def _arm(self) -> None:
+        """Set the timer for the next tick, or go on at once when the runtime owes a turn."""
+        runtime = self.runtime
+        if runtime is None:
+            return
+        if runtime.owes:
+            if not self._busy:
+                self._busy = True
+                self.schedule.after(0, self._serve)
+            return
+        now = self.clock.now()
+        wanted = runtime.station.wakeup(now)
+        times = [t for t in (wanted.mono_ms, wanted.real_ms) if t is not None]
+        if runtime.full:
+            times = [now.real_ms + 1_000]
+        self._timer += 1
+        if times:
+            mine = self._timer
+            due = self.clock.mono_to_true(min(times))
+            self.schedule.at(due, lambda: self._tick(mine))
+
+    def _tick(self, timer: int) -> None:
+        if timer != self._timer or self.runtime is None:
+            return
+        since, count = self._spins
+        if self.schedule.now_ms - since > SPIN_MS:
+            since, count = self.schedule.now_ms, 0
+        self._spins = (since, count + 1)
+        if count > SPIN_MAX:
+            raise Violation(10, f"station {self.station.hex()} asks for ticks without end")
+        self.take(Tick())
+
+    # --------------------------------------------------------------------------- the world
+
+    def boundary(self, where: str) -> None:
+        """A place where the power may go."""
+        if self._fuse == 0:
+            self._fuse = -1
+            raise PowerCut(where)
+        self._fuse = max(-1, self._fuse - 1)
+
+    def disk_breaks(self) -> bool:
+        """Whether the disk breaks in this commit."""
+        return self.chance.randrange(1000) < self.fail_per_thousand
+
+    def transmit(self, effect: Transmit) -> str:
+        """See ``node.runtime.World``."""
+        self.boundary("before a transmission")
+        self.checker.leaving(self.ledger, effect.envelope)
+        peer = self.peers.get(effect.peer)
+        if self.network is None or peer is None:
+            return ""
+        return self.network.send(self.number, peer, effect.envelope)
+
+    def reply(self, effect: Reply) -> None:
+        """See ``node.runtime.World``."""
+        self.boundary("before a reply")
+        if isinstance(effect.result, Done) and effect.result.item:
+            self.checker.told(self.ledger, effect.result.item)
+        self.answered(effect.token, effect.result)
+
+    def peers_changed(self) -> None:
+        """See ``node.runtime.World``: the simulated roads do not depend on the charter."""
+
+    def published(self, first: int, facts: Sequence[Fact]) -> None:
+        """See ``node.runtime.World``."""
+        self.boundary("before the watchers are told")
+        if first + len(facts) - 1 > self.disk.last():
+            raise Violation(1, "watchers were told of what is not durable")
+        if first != self._told + 1:
+            raise Violation(2, f"watchers were told fact {first} after fact {self._told}")
+        self._tell(list(facts))
+
+    def _tell(self, facts: list[Fact]) -> None:
+        self._told += len(facts)
+        for parsed in self.checker.statements_of(facts):
+            self.shown(parsed)
+
+    def speak(self, act: Speak) -> None:
+        """An officer's act."""
+        self.take(act)
+
+    # -------------------------------------------------------------------------- the roads
+
+    def connected(self, peer: int, carrier: str) -> None:
+        """A session with a peer is up."""
+        self.take(Connected(carrier=carrier, peer=self.names[peer], address=f"sim:{peer}"))
+
+    def lost(self, peer: int, carrier: str, cause: str) -> None:
+        """A session with a peer is over."""
+        self.take(Lost(carrier=carrier, peer=self.names[peer], cause=cause))
+
+    def failed(self, peer: int, carrier: str, cause: str) -> None:
+        """A peer could not be reached."""
+        self.take(
+            Failed(carrier=carrier, peer=self.names[peer], address=f"sim:{peer}", cause=cause)
+        )

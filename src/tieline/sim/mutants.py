@@ -1,0 +1,219 @@
+"""Stations broken on purpose, one promise each: the proof that the simulator would notice.
+
+A mutant replaces a few functions of the core or the runtime while it is in force, and is known by
+the invariant it breaks. Nothing in the product knows of this module; a mutant lives only inside a
+``with`` block of the simulator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tieline.core import crypto, exchange, record, speech, statement
+from tieline.core.checkpoint import Receipt
+from tieline.core.events import Event, ForReceipt
+from tieline.core.exchange import Exchange
+from tieline.core.line import Line
+from tieline.core.record import Duplicate, Forked, Item, Keys, Log, Outcome, Record, SortKey
+from tieline.core.statement import Statement
+from tieline.core.sync import Peer
+from tieline.core.terms import Now
+from tieline.core.turn import Turn
+from tieline.node.runtime import Runtime
+
+Patch = tuple[object, str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """A broken station: what is broken, which invariant must catch it, and how it is done."""
+
+    name: str
+    invariants: frozenset[int]
+    what: str
+    patches: tuple[Patch, ...]
+
+
+@contextmanager
+def in_force(mutant: Mutant) -> Iterator[None]:
+    """Let a mutant take the place of the real functions for a while."""
+    kept: list[Patch] = []
+    try:
+        for owner, name, replacement in mutant.patches:
+            kept.append((owner, name, getattr(owner, name)))
+            setattr(owner, name, replacement)
+        yield
+    finally:
+        for owner, name, original in reversed(kept):
+            setattr(owner, name, original)
+
+
+def _perform_first(self: Runtime, events: Iterable[Event], now: Now) -> None:
+    """Receipts leave before the commit."""
+    queue = [*self._after, *events]
+    self._after.clear()
+    if self.full and not self._recover(queue, now):
+        return
+    plan = self.decide(queue, now)
+    self.perform(plan)
+    self.commit(plan)
+
+
+def _promise_ahead(self: Exchange, turn: Turn) -> None:
+    """A receipt is given for one statement more than is held."""
+    line = self.line
+    for name in sorted(line.advanced):
+        size = line.record.logs[name].size + 1
+        turn.sign(ForReceipt(line.id, name, size, turn.now.wall_ms // 1000), b"ahead")
+    line.advanced.clear()
+
+
+_judge: Callable[..., Outcome] = Record.judge
+
+
+def _judge_again(self: Record, found: Statement, keys: Keys, now_ms: int) -> Outcome:
+    """What came by another carrier counts as new."""
+    outcome = _judge(self, found, keys, now_ms)
+    if isinstance(outcome, Duplicate):
+        return Forked(self.by_digest[found.digest], None)
+    return outcome
+
+
+def _key_by_clock(found: Statement, _parents: tuple[SortKey, ...]) -> SortKey:
+    """Display order by what the clocks claim."""
+    place = found.place
+    time_ms = place.time_ms
+    return (
+        time_ms, 0, time_ms, place.station, place.incarnation, place.position, found.digest,
+    )  # fmt: skip
+
+
+def _show_as_it_came(self: Record, item: Item) -> None:
+    """Display order by arrival."""
+    self.by_digest[item.statement.digest] = item
+    self.order.append(item)
+
+
+def _say_nothing(_self: Exchange, _proof: tuple[Statement, Statement], _turn: Turn) -> None:
+    """A second story is kept, and nobody is told."""
+
+
+def _drop_second_story(
+    _self: Record, _log: Log, found: Statement, _key: SortKey, _now_ms: int
+) -> Outcome:
+    """The first story wins, the other one is thrown away."""
+    return Duplicate(found.digest)
+
+
+def _verifies(_public_key: bytes, _message: bytes, _signature: bytes) -> bool:
+    """Every signature is a good one."""
+    return True
+
+
+def _any_receipt(_receipt: Receipt, _origin: str, _root: bytes, _key: bytes) -> bool:
+    """Every receipt is a good one."""
+    return True
+
+
+def _never_repeated(_line: Line, _token: int, _key: str, _turn: Turn) -> bool:
+    """No act counts as a repetition."""
+    return False
+
+
+def _any_place(_self: Record, _found: Statement) -> None:
+    """Statements of another line are welcome."""
+
+
+def _one_domain(_realm: str) -> bytes:
+    """An exercise is as good as the real thing."""
+    return b"tieline-statement-v1\0"
+
+
+def _keep_believing(_self: Peer) -> None:
+    """What was pushed into a session that broke counts as there."""
+
+
+def _give_up(_self: Exchange, peer: Peer, _turn: Turn) -> None:
+    """What was pushed is not pushed again."""
+    peer.retry_at = None
+
+
+MUTANTS: dict[str, Mutant] = {
+    mutant.name: mutant
+    for mutant in (
+        Mutant(
+            name="receipt-before-commit",
+            invariants=frozenset({1}),
+            what="effects are performed before the commit that backs them",
+            patches=((Runtime, "turn", _perform_first),),
+        ),
+        Mutant(
+            name="receipt-ahead",
+            invariants=frozenset({1}),
+            what="a receipt covers one statement more than is held",
+            patches=((Exchange, "_ask_receipts", _promise_ahead),),
+        ),
+        Mutant(
+            name="carrier-makes-new",
+            invariants=frozenset({2}),
+            what="a statement that comes a second time comes up a second time",
+            patches=((Record, "judge", _judge_again),),
+        ),
+        Mutant(
+            name="act-repeated",
+            invariants=frozenset({2}),
+            what="an officer's act asked for again with the same key is done again",
+            patches=((speech, "_answer_repeat", _never_repeated),),
+        ),
+        Mutant(
+            name="clock-order",
+            invariants=frozenset({3}),
+            what="statements are shown in the order that clocks claim",
+            patches=((record, "_key_after", _key_by_clock),),
+        ),
+        Mutant(
+            name="arrival-order",
+            invariants=frozenset({3}),
+            what="statements are shown in the order in which they came",
+            patches=((Record, "_show", _show_as_it_came),),
+        ),
+        Mutant(
+            name="silent-fork",
+            invariants=frozenset({4}),
+            what="two stories are kept and no proof is recorded",
+            patches=((Exchange, "_raise_fork", _say_nothing),),
+        ),
+        Mutant(
+            name="first-story-wins",
+            invariants=frozenset({4}),
+            what="a second story is thrown away",
+            patches=((Record, "_fork", _drop_second_story),),
+        ),
+        Mutant(
+            name="no-signatures",
+            invariants=frozenset({5}),
+            what="no signature is verified",
+            patches=((crypto, "verify", _verifies), (exchange, "verify_receipt", _any_receipt)),
+        ),
+        Mutant(
+            name="any-line",
+            invariants=frozenset({5}),
+            what="statements of another line are admitted",
+            patches=((Record, "_check_place", _any_place),),
+        ),
+        Mutant(
+            name="any-realm",
+            invariants=frozenset({5}),
+            what="a signature made in an exercise is good on the real line",
+            patches=((statement, "domain", _one_domain),),
+        ),
+        Mutant(
+            name="never-again",
+            invariants=frozenset({10}),
+            what="what was pushed once is never pushed again",
+            patches=((Peer, "forget_session", _keep_believing), (Exchange, "_retry", _give_up)),
+        ),
+    )
+}

@@ -1,0 +1,229 @@
+"""The simulated roads between stations.
+
+Two kinds of road, because the real ones fail in two ways:
+
+* ``direct`` behaves as TLS over TCP does: bytes arrive once, whole and in order, or the session
+  breaks and everything under way is gone. A cut is not noticed at once: until the keep-alive gives
+  up, what is sent into it vanishes (a half-open session).
+* ``loose`` behaves as mail, relays and radio do: each envelope may be lost, doubled, delayed on
+  its own and so overtake others.
+
+A session of either kind connects, breaks for no reason, and connects again. While two stations are
+parted nothing passes on any road. The network knows stations by number, and envelopes as bytes.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from tieline.sim.schedule import Schedule
+
+DIRECT = "direct"
+LOOSE = "loose"
+KEEP_ALIVE_MS = 8_000
+RETRY_MAX_MS = 30_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weather:
+    """How bad the roads are. Probabilities are per envelope, in thousandths."""
+
+    delay_min_ms: int
+    delay_max_ms: int
+    loss: int
+    double: int
+    stray: int  # takes a detour of up to a minute
+    break_mean_ms: int  # mean life of a session; 0: sessions do not break by themselves
+
+
+FAIR = Weather(delay_min_ms=5, delay_max_ms=60, loss=0, double=0, stray=0, break_mean_ms=0)
+
+
+class Ear(Protocol):
+    """What the network tells the world about a station's sessions."""
+
+    def connected(self, me: int, peer: int, carrier: str) -> None: ...
+
+    def heard(self, me: int, peer: int, carrier: str, envelope: bytes) -> None: ...
+
+    def lost(self, me: int, peer: int, carrier: str, cause: str) -> None: ...
+
+    def failed(self, me: int, peer: int, carrier: str, cause: str) -> None: ...
+
+
+@dataclass(slots=True)
+class Session:
+    """One life of one road between two stations; ``up`` says who still believes in it."""
+
+    number: int
+    up: dict[int, bool]
+    arrival_ms: dict[int, int]
+    dead: bool = False
+
+
+class Network:
+    """All roads of one world."""
+
+    def __init__(self, schedule: Schedule, count: int, ear: Ear, weather: Weather) -> None:
+        self._schedule = schedule
+        self._random: random.Random = schedule.stream("network")
+        self._ear = ear
+        self._count = count
+        self.weather = weather
+        self._alive = [False] * count
+        self._groups = [0] * count
+        self._sessions: dict[tuple[int, int, str], Session] = {}
+        self._numbers = 0
+        self._carriers: dict[tuple[int, int], tuple[str, ...]] = {}
+        self._retry: dict[tuple[int, int, str], int] = {}
+        self.tamper: Callable[[int, int, bytes], bytes] | None = None
+        self.wiretap: Callable[[int, int, bytes], None] | None = None
+
+    def pave(self, a: int, b: int, carriers: tuple[str, ...]) -> None:
+        """Lay roads between two stations and begin to connect them."""
+        pair = (min(a, b), max(a, b))
+        self._carriers[pair] = carriers
+        for carrier in carriers:
+            self._dial_later((*pair, carrier))
+
+    def start(self, station: int) -> None:
+        """The station's process listens again."""
+        self._alive[station] = True
+
+    def stop(self, station: int) -> None:
+        """The station's process is gone; its sessions die, and its peers learn of it."""
+        self._alive[station] = False
+        for road, session in list(self._sessions.items()):
+            if station in session.up and not session.dead:
+                session.up[station] = False
+                self._kill(road, session, "the peer closed the session", fast=True)
+
+    def part(self, groups: list[int]) -> None:
+        """Only stations of one group reach each other from now on."""
+        self._groups = list(groups)
+        for road, session in list(self._sessions.items()):
+            if not session.dead and not self._joined(road[0], road[1]):
+                self._kill(road, session, "no sign of life within 8 s", fast=False)
+
+    def joined(self, a: int, b: int) -> bool:
+        """Whether the two can reach each other now."""
+        return self._joined(a, b)
+
+    def _joined(self, a: int, b: int) -> bool:
+        return self._groups[a] == self._groups[b]
+
+    # ------------------------------------------------------------------------ sessions
+
+    def _dial_later(self, road: tuple[int, int, str]) -> None:
+        wait = min(self._retry.get(road, 250) * 2, RETRY_MAX_MS)
+        self._retry[road] = wait
+        self._schedule.after(self._random.randint(wait // 2, wait), lambda: self._dial(road))
+
+    def _dial(self, road: tuple[int, int, str]) -> None:
+        a, b, carrier = road
+        session = self._sessions.get(road)
+        if session is not None and not session.dead:
+            return
+        if session is not None and any(session.up.values()):
+            self._dial_later(road)  # one side has not yet noticed that the old one is dead
+            return
+        if not (self._alive[a] and self._alive[b] and self._joined(a, b)):
+            if self._alive[a]:
+                self._ear.failed(a, b, carrier, "no answer")
+            self._dial_later(road)
+            return
+        self._numbers += 1
+        now = self._schedule.now_ms
+        session = Session(self._numbers, {a: True, b: True}, {a: now, b: now})
+        self._sessions[road] = session
+        self._retry[road] = 250
+        if self.weather.break_mean_ms:
+            life = int(self._random.expovariate(1 / self.weather.break_mean_ms)) + 1
+            found = session
+            self._schedule.after(life, lambda: self._break(road, found))
+        self._ear.connected(a, b, carrier)
+        if session.up[b] and self._alive[b]:
+            self._ear.connected(b, a, carrier)
+
+    def _break(self, road: tuple[int, int, str], session: Session) -> None:
+        if not session.dead:
+            self._kill(road, session, "connection reset", fast=True)
+
+    def _kill(
+        self, road: tuple[int, int, str], session: Session, cause: str, *, fast: bool
+    ) -> None:
+        """From now on nothing arrives; each side learns of it in its own time."""
+        session.dead = True
+        a, b, carrier = road
+        for me, peer in ((a, b), (b, a)):
+            delay = self._random.randint(1, 200 if fast else KEEP_ALIVE_MS)
+            self._schedule.after(
+                delay, lambda me=me, peer=peer: self._notice(road, session, me, peer, cause)
+            )
+        self._schedule.after(KEEP_ALIVE_MS + 1, lambda: self._dial_later(road))
+        self._schedule.note("broken", a, b, carrier, cause)
+
+    def _notice(
+        self, road: tuple[int, int, str], session: Session, me: int, peer: int, cause: str
+    ) -> None:
+        if session.up[me]:
+            session.up[me] = False
+            if self._alive[me]:
+                self._ear.lost(me, peer, road[2], cause)
+
+    # ------------------------------------------------------------------------ envelopes
+
+    def send(self, me: int, peer: int, envelope: bytes) -> str:
+        """Take an envelope for a peer; the road taken, or empty when there is none to take it."""
+        pair = (min(me, peer), max(me, peer))
+        for carrier in self._carriers.get(pair, ()):
+            session = self._sessions.get((*pair, carrier))
+            if session is not None and session.up[me]:
+                self._carry((*pair, carrier), session, me, peer, envelope)
+                return carrier
+        return ""
+
+    def _carry(
+        self, road: tuple[int, int, str], session: Session, me: int, peer: int, envelope: bytes
+    ) -> None:
+        if self.wiretap is not None:
+            self.wiretap(me, peer, envelope)
+        if session.dead:
+            return  # half open: the bytes vanish
+        if road[2] == DIRECT:
+            delay = self._delay()
+            arrival = max(session.arrival_ms[peer], self._schedule.now_ms + delay)
+            session.arrival_ms[peer] = arrival
+            self._schedule.at(arrival, lambda: self._arrive(road, session, me, peer, envelope))
+            return
+        if self._chance(self.weather.loss):
+            return
+        for _ in range(2 if self._chance(self.weather.double) else 1):
+            delay = self._delay()
+            if self._chance(self.weather.stray):
+                delay += self._random.randint(0, 60_000)
+            self._schedule.after(delay, lambda: self._arrive(road, session, me, peer, envelope))
+
+    def _arrive(
+        self, road: tuple[int, int, str], session: Session, me: int, peer: int, envelope: bytes
+    ) -> None:
+        if road[2] == DIRECT:
+            if session.dead:
+                return
+        else:
+            # A stray envelope may arrive within a later session, as mail does.
+            session = self._sessions[road]
+        if not (self._alive[peer] and session.up[peer] and self._joined(me, peer)):
+            return
+        if self.tamper is not None:
+            envelope = self.tamper(me, peer, envelope)
+        self._ear.heard(peer, me, road[2], envelope)
+
+    def _delay(self) -> int:
+        return self._random.randint(self.weather.delay_min_ms, self.weather.delay_max_ms)
+
+    def _chance(self, thousandths: int) -> bool:
+        return thousandths > 0 and self._random.randrange(1000) < thousandths

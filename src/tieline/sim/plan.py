@@ -1,0 +1,89 @@
+"""What one seed does: how many parties, which faults, how bad.
+
+Every seed draws its own selection of faults (swarm testing): a run in which everything fails at
+once hides what a run with only one kind of fault would show. A plan is a value, printed with every
+failing seed.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import asdict, dataclass
+
+from tieline.sim.network import Weather
+
+HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One seed's world. Times in virtual ms; ``mean`` of 0 means never."""
+
+    seed: int
+    parties: int
+    twins: int  # how many parties have a second station
+    forker: bool  # one station tells two stories
+    loose: bool  # some pairs have a second, lossy road
+    weather: Weather
+    duration_ms: int
+    send_mean_ms: int
+    crash_mean_ms: int
+    crash_in_turn: int  # per thousand turns: die at a random boundary of that turn
+    part_mean_ms: int
+    part_length_ms: int
+    full_mean_ms: int
+    fail: int  # per thousand commits: the disk breaks, the process stops
+    skew_ms: int
+    drift_ppm: int
+    jump_mean_ms: int
+    bundle_mean_ms: int
+    forge_mean_ms: int
+    four_eyes: bool
+    test_interval_s: int
+
+    def describe(self) -> str:
+        """The plan on one line, for a report."""
+        return " ".join(f"{name}={value}" for name, value in asdict(self).items())
+
+
+def draw(seed: int, hours: float) -> Plan:
+    """The plan of a seed."""
+    chance = random.Random(f"{seed}/plan")
+    duration = int(hours * HOUR_MS)
+
+    def some(probability: float, value: int) -> int:
+        return value if chance.random() < probability else 0
+
+    parties = chance.choice((2, 2, 3, 3, 4, 4))
+    slow = chance.choice((30, 200, 2_000))
+    bad = chance.random()
+    return Plan(
+        seed=seed,
+        parties=parties,
+        twins=chance.choice((0, 0, 1)),
+        forker=parties > 2 and chance.random() < 0.35,
+        loose=chance.random() < 0.5,
+        weather=Weather(
+            delay_min_ms=1,
+            delay_max_ms=slow,
+            loss=some(0.6, int(300 * bad)),
+            double=some(0.6, int(300 * bad)),
+            stray=some(0.6, int(200 * bad)),
+            break_mean_ms=some(0.6, chance.choice((20_000, 120_000, 900_000))),
+        ),
+        duration_ms=duration,
+        send_mean_ms=chance.choice((20_000, 60_000, 180_000)),
+        crash_mean_ms=some(0.6, chance.choice((duration // 12, duration // 3))),
+        crash_in_turn=some(0.5, chance.choice((3, 15))),
+        part_mean_ms=some(0.6, duration // 4),
+        part_length_ms=chance.choice((60_000, duration // 6)),
+        full_mean_ms=some(0.3, duration // 3),
+        fail=some(0.3, 2),
+        skew_ms=some(0.6, chance.choice((500, 61_000, 3_600_000, 86_400_000 * 400))),
+        drift_ppm=some(0.5, chance.choice((100, 5_000, 200_000))),
+        jump_mean_ms=some(0.4, duration // 5),
+        bundle_mean_ms=some(0.4, duration // 6),
+        forge_mean_ms=some(0.5, duration // 40),
+        four_eyes=chance.random() < 0.3,
+        test_interval_s=some(0.4, 900),
+    )

@@ -1,0 +1,75 @@
+"""Virtual time: a queue of things to do, and a hash of everything that was done.
+
+Theory. The world has one clock that nobody in it can read: milliseconds since the start, which
+advance only by jumping to the next thing due. Things due at the same instant happen in the order
+in which they were put in. So a run is a function of its seed.
+
+Chance is split into named streams, each seeded by the seed and its name: drawing once more from
+the network's stream does not change what the officers do.
+
+Nothing here may depend on ``hash()``, ``id()`` or the order of a set; the trace hash of one seed is
+compared between processes with different hash seeds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import random
+from collections import deque
+from collections.abc import Callable
+
+TRACE_KEPT = 400
+
+
+class Schedule:
+    """The event queue of one simulated world."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.now_ms = 0
+        self.steps = 0
+        self.echo: Callable[[str], None] | None = None
+        self._queue: list[tuple[int, int, Callable[[], None]]] = []
+        self._order = 0
+        self._hash = hashlib.sha256(b"tieline-sim-v1")
+        self._trace: deque[str] = deque(maxlen=TRACE_KEPT)
+
+    def stream(self, name: str) -> random.Random:
+        """A source of chance of its own, a function of the seed and ``name``."""
+        return random.Random(f"{self.seed}/{name}")
+
+    def at(self, at_ms: int, action: Callable[[], None]) -> None:
+        """Do ``action`` at a virtual time, or now if that has passed."""
+        self._order += 1
+        heapq.heappush(self._queue, (max(at_ms, self.now_ms), self._order, action))
+
+    def after(self, delay_ms: int, action: Callable[[], None]) -> None:
+        """Do ``action`` ``delay_ms`` from now."""
+        self.at(self.now_ms + delay_ms, action)
+
+    def next_ms(self) -> int | None:
+        """When the next thing is due; None when nothing ever is."""
+        return self._queue[0][0] if self._queue else None
+
+    def step(self) -> None:
+        """Do the next thing due."""
+        self.now_ms, _, action = heapq.heappop(self._queue)
+        self.steps += 1
+        action()
+
+    def note(self, *words: object) -> None:
+        """Put one line into the trace and into its hash."""
+        line = f"{self.now_ms} {self.steps} " + " ".join(str(word) for word in words)
+        self._hash.update(line.encode())
+        self._trace.append(line)
+        if self.echo is not None:
+            self.echo(line)
+
+    def trace(self) -> tuple[str, ...]:
+        """The last lines of the trace."""
+        return tuple(self._trace)
+
+    def digest(self) -> str:
+        """The hash of the whole trace so far: equal for equal runs."""
+        return self._hash.copy().hexdigest()

@@ -1,0 +1,490 @@
+"""A whole line in virtual time: stations, roads, clocks, disks, officers and adversaries.
+
+A run has two phases. In the safety phase everything that the plan holds goes wrong, and what must
+never happen is checked after every step. Then all faults stop, every machine is up and every road
+open, and within a bounded virtual time all records must be equal and every statement receipted by
+every station; at the end each station is rebuilt from its journal and must be the one that ran.
+
+The same seed gives the same run: chance comes from named streams, time from the schedule.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tieline.core import bundle
+from tieline.core.errors import TielineError
+from tieline.core.events import Arrived, CallTest, Discard, Done, Install, Release, Speak
+from tieline.core.statement import Content, Statement
+from tieline.node.runtime import Runtime
+from tieline.sim.cast import Cast
+from tieline.sim.checkers import Checker, Ledger, Violation, difference
+from tieline.sim.clocks import SimClock
+from tieline.sim.forger import Forger, Loot
+from tieline.sim.forker import Forker
+from tieline.sim.machine import Machine, SimSigner
+from tieline.sim.mirror import compare
+from tieline.sim.network import DIRECT, FAIR, LOOSE, Network
+from tieline.sim.people import Officer, Shown
+from tieline.sim.plan import Plan
+from tieline.sim.schedule import Schedule
+
+HEAL_MS_MAX = 20 * 60_000
+LOOK_MS = 500
+TOKEN_SPAN = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one seed. ``invariant`` is 0 when nothing was violated."""
+
+    seed: int
+    steps: int
+    virtual_ms: int
+    statements: int
+    second_stories: int
+    refusals: int
+    restarts: int
+    converged_ms: int
+    digest: str
+    invariant: int = 0
+    text: str = ""
+    trace: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Pending:
+    """An act that its officer has not had an answer to."""
+
+    machine: int
+    content: Content | None
+    key: str
+    retried: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the run has seen, for the report."""
+
+    restarts: int = 0
+    refusals: int = 0
+    forged: dict[str, int] = field(default_factory=dict)
+
+
+class World:
+    """One seed's world."""
+
+    def __init__(self, plan: Plan, make: Callable[..., Runtime] = Runtime) -> None:
+        self.plan = plan
+        self.schedule = Schedule(plan.seed)
+        self.chance: random.Random = self.schedule.stream("world")
+        self.cast = Cast.of(plan)
+        honest = {
+            member.station: number != self.cast.forker
+            for number, member in enumerate(self.cast.members)
+        }
+        self.checker = Checker(self.cast.line, self.cast.realm, honest)
+        self.tally = Tally()
+        self.network = Network(self.schedule, len(self.cast.members), self, plan.weather)
+        self.machines = [self._machine(number, make) for number in range(len(self.cast.members))]
+        self.officers = [self._officer(number) for number in range(len(self.cast.members))]
+        self.forker = self._forker()
+        self.forger = Forger(self.schedule.stream("forger"), self._loot())
+        self.network.wiretap = lambda _me, _peer, envelope: self.forger.overhear(envelope)
+        self._pending: dict[int, Pending] = {}
+        self._keys: dict[tuple[int, str], bytes] = {}
+        self._token = 0
+        self._healing = False
+
+    # ----------------------------------------------------------------------------- making
+
+    def _machine(self, number: int, make: Callable[..., Runtime]) -> Machine:
+        plan, member = self.plan, self.cast.members[number]
+        chance = self.schedule.stream(f"machine {number}")
+        skew = chance.randint(-plan.skew_ms, plan.skew_ms)
+        drift = chance.randint(-plan.drift_ppm, plan.drift_ppm)
+        others = {other.station: n for n, other in enumerate(self.cast.members) if n != number}
+        honest = number != self.cast.forker
+        return Machine(
+            number=number,
+            station=member.station,
+            party=member.party,
+            realm=self.cast.realm,
+            line=self.cast.line,
+            signer=SimSigner(member.station, member.keys, self.checker),
+            clock=SimClock(self.schedule, skew_ms=skew, drift_ppm=drift),
+            schedule=self.schedule,
+            checker=self.checker,
+            ledger=Ledger(member.station, honest),
+            chance=chance,
+            peers=others,
+            names={n: station for station, n in others.items()},
+            make=make,
+            shown=lambda parsed: self._shown(number, parsed),
+            answered=lambda token, result: self._answered(number, token, result),
+            died=lambda cause: self._died(number, cause),
+            fail_per_thousand=plan.fail,
+            cut_per_thousand=plan.crash_in_turn,
+        )
+
+    def _officer(self, number: int) -> Officer:
+        member = self.cast.members[number]
+        parties = sorted({other.party for other in self.cast.members} - {member.party})
+        return Officer(
+            member.party,
+            tuple(parties),
+            self.schedule.stream(f"officer {number}"),
+            name=f"officer-{number}",
+        )
+
+    def _forker(self) -> Forker | None:
+        if self.cast.forker is None:
+            return None
+        return Forker(
+            self.schedule.stream("forker"), self.machines[self.cast.forker], self.cast.realm
+        )
+
+    def _loot(self) -> Loot:
+        members = self.cast.members
+        return Loot(
+            line=self.cast.line,
+            realm=self.cast.realm,
+            stations=tuple(member.station for member in members),
+            own_key=self.cast.stranger.sign,
+            elsewhere=lambda number, message: members[number].keys.sign(message),
+        )
+
+    # ------------------------------------------------------------------------------ running
+
+    def run(self) -> Outcome:
+        """Play the seed to its end."""
+        converged = 0
+        try:
+            self._begin()
+            self._until(self.plan.duration_ms)
+            self._heal()
+            converged = self._converge()
+            self._mirror()
+        except Violation as found:
+            return self._outcome(converged, found)
+        return self._outcome(converged, None)
+
+    def _outcome(self, converged: int, found: Violation | None) -> Outcome:
+        return Outcome(
+            seed=self.plan.seed,
+            steps=self.schedule.steps,
+            virtual_ms=self.schedule.now_ms,
+            statements=self.checker.statements,
+            second_stories=self.checker.second_stories,
+            refusals=self.tally.refusals,
+            restarts=self.tally.restarts,
+            converged_ms=converged,
+            digest=self.schedule.digest(),
+            invariant=found.invariant if found else 0,
+            text=str(found) if found else "",
+            trace=self.schedule.trace() if found else (),
+        )
+
+    def _begin(self) -> None:
+        for machine in self.machines:
+            machine.boot()
+            machine.network = self.network
+            self.network.start(machine.number)
+        for number in range(len(self.machines)):
+            self._install(number)
+        count = len(self.machines)
+        for a in range(count):
+            for b in range(a + 1, count):
+                self.network.pave(a, b, self._roads())
+        plan = self.plan
+        for number in range(count):
+            self._repeat(plan.send_mean_ms, lambda n=number: self._say(n))
+            self._repeat(plan.send_mean_ms // 2, lambda n=number: self._answer(n))
+            self._repeat(plan.crash_mean_ms, lambda n=number: self._crash(n))
+            self._repeat(plan.full_mean_ms, lambda n=number: self._fill(n))
+            self._repeat(plan.jump_mean_ms, lambda n=number: self._jump(n))
+            self._repeat(plan.bundle_mean_ms, lambda n=number: self._bundle(n))
+        self._repeat(plan.part_mean_ms, self._part)
+        self._repeat(plan.forge_mean_ms, self._forge)
+        if self.forker is not None:
+            self._repeat(plan.duration_ms // 12, self._fork)
+
+    def _roads(self) -> tuple[str, ...]:
+        if not self.plan.loose:
+            return (DIRECT,)
+        return self.chance.choice(((DIRECT,), (DIRECT, LOOSE), (LOOSE, DIRECT), (LOOSE,)))
+
+    def _repeat(self, mean_ms: int, action: Callable[[], None]) -> None:
+        """Do something again and again, at random, until healing begins."""
+        if not mean_ms:
+            return
+
+        def again() -> None:
+            if not self._healing:
+                action()
+                self.schedule.after(wait(), again)
+
+        def wait() -> int:
+            return int(self.chance.expovariate(1 / mean_ms)) + 1
+
+        self.schedule.after(wait(), again)
+
+    def _until(self, until_ms: int) -> None:
+        while True:
+            due = self.schedule.next_ms()
+            if due is None or due > until_ms:
+                self.schedule.at(until_ms, lambda: None)
+                self.schedule.step()
+                return
+            self.schedule.step()
+
+    def _heal(self) -> None:
+        """All faults stop: good roads, no partition, everybody up, disks empty, clocks right."""
+        self._healing = True
+        self.schedule.note("heal")
+        self.network.weather = FAIR
+        self.network.part([0] * len(self.machines))
+        for machine in self.machines:
+            machine.fail_per_thousand = machine.cut_per_thousand = 0
+            machine.disk.full = False
+            machine.clock.mend()
+            if not machine.alive:
+                self._boot(machine.number)
+
+    def _converge(self) -> int:
+        """Wait until all honest records are equal. Returns how long it took, in virtual ms."""
+        began = self.schedule.now_ms
+        honest = [machine for machine in self.machines if machine.ledger.honest]
+        ledgers = [machine.ledger for machine in honest]
+        why = "nothing has happened"
+        while self.schedule.now_ms - began <= HEAL_MS_MAX:
+            self._until(self.schedule.now_ms + LOOK_MS)
+            lines = [line for line in (m.line_now() for m in honest) if line is not None]
+            if len(lines) == len(honest):
+                why = difference(ledgers, lines)
+                if not why:
+                    return self.schedule.now_ms - began
+        minutes = HEAL_MS_MAX // 60_000
+        raise Violation(10, f"{minutes} min after the faults stopped: {why}")
+
+    def _mirror(self) -> None:
+        """Each station rebuilt from its journal is the station that ran."""
+        for machine in self.machines:
+            compare(machine)
+
+    # -------------------------------------------------------------------------------- roads
+
+    def connected(self, me: int, peer: int, carrier: str) -> None:
+        """See ``network.Ear``."""
+        self.machines[me].connected(peer, carrier)
+
+    def heard(self, me: int, peer: int, carrier: str, envelope: bytes) -> None:
+        """See ``network.Ear``."""
+        machine = self.machines[me]
+        machine.take(Arrived(carrier=carrier, peer=machine.names[peer], envelope=envelope))
+
+    def lost(self, me: int, peer: int, carrier: str, cause: str) -> None:
+        """See ``network.Ear``."""
+        self.machines[me].lost(peer, carrier, cause)
+
+    def failed(self, me: int, peer: int, carrier: str, cause: str) -> None:
+        """See ``network.Ear``."""
+        self.machines[me].failed(peer, carrier, cause)
+
+    # ------------------------------------------------------------------------------- people
+
+    def _install(self, number: int) -> None:
+        incarnation = self.schedule.stream(f"incarnation {number}").randbytes(8)
+        self._token += 1
+        self.machines[number].take(
+            Install(token=self._token, charter=self.cast.charter, incarnation=incarnation)
+        )
+
+    def _say(self, number: int) -> None:
+        officer = self.officers[number]
+        if officer.drafts and officer.chance.random() < 0.6:
+            self._settle_draft(number)
+        elif officer.chance.random() < 0.03:
+            self._token += 1
+            test = CallTest(
+                token=self._token, line=self.cast.line, officer=officer.name, key=officer.next_key()
+            )
+            self._pending[self._token] = Pending(number, None, test.key)
+            self.machines[number].take(test)
+        else:
+            self._submit(number, officer.speak(), officer.next_key())
+
+    def _answer(self, number: int) -> None:
+        officer = self.officers[number]
+        answer = officer.answer(self.machines[number].clock.now().wall_ms)
+        if answer is not None:
+            self._submit(number, answer, officer.next_key())
+
+    def _submit(self, number: int, content: Content, key: str) -> None:
+        machine, officer = self.machines[number], self.officers[number]
+        twice = officer.chance.random() < 0.05
+        for _ in range(2 if twice else 1):
+            self._token += 1
+            self._pending[self._token] = Pending(number, content, key)
+            act = Speak(
+                token=self._token,
+                line=self.cast.line,
+                content=content,
+                officer=officer.name,
+                key=key,
+            )
+            machine.take(act)
+        self.schedule.note("says", number, key, content.kind.name, machine.alive)
+
+    def _settle_draft(self, number: int) -> None:
+        officer = self.officers[number]
+        draft = officer.drafts.pop(0)
+        self._token += 1
+        self._pending[self._token] = Pending(number, None, "")
+        line = self.cast.line
+        if officer.chance.random() < 0.2:
+            self.machines[number].take(
+                Discard(token=self._token, line=line, draft=draft, officer=officer.name)
+            )
+        else:
+            self.machines[number].take(
+                Release(token=self._token, line=line, draft=draft, officer="second-" + officer.name)
+            )
+
+    def _shown(self, number: int, parsed: Statement) -> None:
+        self.schedule.note("shown", number, parsed.digest.hex()[:12])
+        content = parsed.content
+        party = self.cast.party_of(parsed.place.station)
+        self.officers[number].show(
+            Shown(
+                parsed.digest,
+                content.kind,
+                party,
+                content.wants,
+                content.to,
+                content.body.parties or (),
+            )
+        )
+
+    def _answered(self, number: int, token: int, result: Done | TielineError) -> None:
+        asked = self._pending.pop(token, None)
+        if isinstance(result, TielineError):
+            self.tally.refusals += 1
+            self.schedule.note("refused", number, result.code)
+            return
+        if asked is None:
+            return
+        waits = result.draft and not result.item and asked.content is not None
+        if waits and result.draft not in self.officers[number].drafts:
+            self.officers[number].drafts.append(result.draft)
+        if result.item and asked.key:
+            first = self._keys.setdefault((number, asked.key), result.item)
+            if first != result.item:
+                raise Violation(2, f"one act of an officer ({asked.key}) became two statements")
+
+    # ------------------------------------------------------------------------------- faults
+
+    def _died(self, number: int, cause: str) -> None:
+        if self._healing:
+            raise Violation(10, f"station {number} stopped without a fault: {cause}")
+        self.tally.restarts += 1
+        down = self.chance.choice((500, 5_000, 60_000, 600_000))
+        self.schedule.after(self.chance.randint(100, down), lambda: self._boot(number))
+
+    def _boot(self, number: int) -> None:
+        machine = self.machines[number]
+        if machine.alive:
+            return
+        machine.boot()
+        if machine.line_now() is None:
+            self._install(number)
+        for token, asked in list(self._pending.items()):
+            if asked.machine != number:
+                continue
+            del self._pending[token]
+            # The officer cannot know whether it had worked, and asks again with the same key.
+            if asked.content is not None and self.chance.random() < 0.7:
+                content, key = asked.content, asked.key
+                self._submit(number, content, key)
+
+    def _crash(self, number: int) -> None:
+        machine = self.machines[number]
+        if machine.alive:
+            compare(machine)
+            machine.kill("killed")
+
+    def _fill(self, number: int) -> None:
+        machine = self.machines[number]
+        machine.disk.full = True
+        self.schedule.note("full", number)
+        length = self.chance.choice((2_000, 60_000, 900_000))
+        self.schedule.after(length, lambda: self._room(number))
+
+    def _room(self, number: int) -> None:
+        self.machines[number].disk.full = False
+        self.schedule.note("room", number)
+
+    def _jump(self, number: int) -> None:
+        by = self.chance.choice((500, 61_000, 3_600_000, 86_400_000, 86_400_000 * 400))
+        by = self.chance.choice((by, -by))
+        self.machines[number].clock.jump(by)
+        self.schedule.note("jump", number, by)
+
+    def _part(self) -> None:
+        groups = [self.chance.randrange(2) for _ in self.machines]
+        self.network.part(groups)
+        self.schedule.note("part", groups)
+        length = self.chance.randint(1, self.plan.part_length_ms)
+        self.schedule.after(length, self._join)
+
+    def _join(self) -> None:
+        self.network.part([0] * len(self.machines))
+        self.schedule.note("join")
+
+    def _forge(self) -> None:
+        made = self.forger.craft()
+        if made is None:
+            return
+        trick, envelope = made
+        self.tally.forged[trick] = self.tally.forged.get(trick, 0) + 1
+        victim = self.chance.randrange(len(self.machines))
+        guise = self.chance.choice(sorted(self.machines[victim].names))
+        self.schedule.note("forged", trick, victim, guise)
+        self.heard(victim, guise, LOOSE, envelope)
+
+    def _fork(self) -> None:
+        if self.forker is None:
+            return
+        machine = self.forker.machine
+        told = self.forker.tell()
+        if told is None:
+            return
+        for victim in self.forker.victims(sorted(machine.names)):
+            self.schedule.note("forked", machine.number, victim)
+            if self.network.joined(machine.number, victim):
+                self.heard(victim, machine.number, DIRECT, told)
+
+    def _bundle(self, number: int) -> None:
+        """A file with all that somebody lacks, carried by hand, maybe twice, maybe late."""
+        machine = self.machines[number]
+        line = machine.line_now()
+        if line is None:
+            return
+        victim = self.chance.choice(sorted(machine.names))
+        plain, _ = bundle.contents(line, (machine.names[victim],))
+        envelopes = bundle.envelopes_of(plain)
+        self.schedule.note("bundle", number, victim, len(envelopes))
+        for _ in range(self.chance.choice((1, 1, 2))):
+            late = self.chance.randint(1_000, 3_600_000)
+            for envelope in envelopes:
+                machine.checker.leaving(machine.ledger, envelope)
+                self.schedule.after(
+                    late, lambda e=envelope: self.heard(victim, number, "bundle", e)
+                )
+
+
+def play(plan: Plan, make: Callable[..., Runtime] = Runtime) -> Outcome:
+    """Run one seed."""
+    return World(plan, make).run()

@@ -1,0 +1,333 @@
+"""What becomes of sessions when the road between two stations is cut, stalled or doubled."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+from tests.carriers.stations import FAST, LOOPS, Station, World, joined, run
+
+from tieline.carriers.link import Link
+from tieline.carriers.tls import TlsTuning
+from tieline.exercise.wire import Wire
+
+A_HOST = "127.0.0.11"
+B_HOST = "127.0.0.12"
+
+
+@dataclass(slots=True, kw_only=True)
+class Field:
+    """ALPHA (the smaller id) and BRAVO with the wire between them."""
+
+    world: World
+    wire: Wire
+    alpha: Station
+    bravo: Station
+    alpha_front: str
+    bravo_front: str
+
+    def stall_all(self) -> None:
+        self.wire.stall(A_HOST, self.bravo_front)
+        self.wire.stall(B_HOST, self.alpha_front)
+
+    def cut_all(self) -> None:
+        self.wire.cut(A_HOST, self.bravo_front)
+        self.wire.cut(B_HOST, self.alpha_front)
+
+    def meet(self, *, alpha_dials: bool = True, bravo_dials: bool = True) -> None:
+        self.alpha.carrier.set_peers(
+            [self.bravo.endpoint(*([self.bravo_front] if alpha_dials else []))]
+        )
+        self.bravo.carrier.set_peers(
+            [self.alpha.endpoint(*([self.alpha_front] if bravo_dials else []))]
+        )
+
+
+@asynccontextmanager
+async def field(tuning: TlsTuning = FAST, seed: int = 1) -> AsyncIterator[Field]:
+    async with World() as world:
+        alpha = await world.station("ALPHA", tuning=tuning, dial_from=A_HOST, seed=seed)
+        bravo = await world.station("BRAVO", tuning=tuning, dial_from=B_HOST, seed=seed + 1000)
+        wire = Wire()
+        world.push_async_callback(wire.close)
+        yield Field(
+            world=world,
+            wire=wire,
+            alpha=alpha,
+            bravo=bravo,
+            alpha_front=await wire.add("127.0.0.1:0", alpha.address),
+            bravo_front=await wire.add("127.0.0.1:0", bravo.address),
+        )
+
+
+def links(station: Station, other: Station) -> list[Link]:
+    return station.carrier._peers[other.id].links
+
+
+class Traffic:
+    """Numbers each way: each one heard is answered by the next, and extra ones are added."""
+
+    def __init__(self, one: Station, other: Station) -> None:
+        self.pair = (one, other)
+        self.sent: dict[bytes, list[bytes]] = {one.id: [], other.id: []}
+        for station, peer in ((one, other), (other, one)):
+            station.events.on_heard = lambda _, body, a=station, b=peer: self.put(a, b)
+
+    def put(self, station: Station, peer: Station) -> None:
+        body = f"{station.name} {len(self.sent[station.id])}".encode()
+        if station.carrier.send(peer.id, body):
+            self.sent[station.id].append(body)
+
+    def begin(self) -> None:
+        one, other = self.pair
+        self.put(one, other)
+        self.put(other, one)
+
+    async def end(self) -> None:
+        """No more; everything that was taken has arrived, once."""
+        one, other = self.pair
+        for station in self.pair:
+            station.events.on_heard = None
+        for station, peer in ((one, other), (other, one)):
+            wanted = self.sent[station.id]
+            await peer.events.until(lambda p=peer, w=wanted: len(p.events.envelopes) >= len(w))
+            assert sorted(peer.events.heard_from(station.id)) == sorted(wanted)
+
+
+# --------------------------------------------------------------------------- two sessions
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("seed", range(5))
+def test_when_both_dial_one_session_is_left_and_nothing_is_lost(loop: str, seed: int) -> None:
+    async def test() -> None:
+        async with field(seed=seed) as f:
+            alpha, bravo = f.alpha, f.bravo
+            f.stall_all()
+            f.meet()
+            await f.wire.stands(2)  # both have dialled; neither handshake can move
+            traffic = Traffic(alpha, bravo)
+            f.wire.heal()
+            await joined(alpha, bravo)
+            traffic.begin()
+            await f.wire.stands(1)
+            assert [link.dialled for link in links(alpha, bravo)] == [True]
+            assert [link.dialled for link in links(bravo, alpha)] == [False]
+            await traffic.end()
+            for station in (alpha, bravo):
+                assert station.events.story("connected", "lost") == ["connected"]
+
+    run(test(), loop)
+
+
+@pytest.mark.parametrize("first", ["ALPHA", "BRAVO"])
+def test_a_second_session_changes_hands_without_a_word_to_the_node(first: str) -> None:
+    """Whichever session stands first and is in use, the one ALPHA dialled is kept."""
+
+    async def test() -> None:
+        # Only one road is stalled; nobody is lost for its silence meanwhile.
+        async with field(dataclasses.replace(FAST, attempt_s=10.0)) as f:
+            alpha, bravo = f.alpha, f.bravo
+            f.stall_all()
+            f.meet()
+            await f.wire.stands(2)
+            traffic = Traffic(alpha, bravo)
+            roads = [(A_HOST, f.bravo_front), (B_HOST, f.alpha_front)]
+            if first == "BRAVO":
+                roads.reverse()
+            f.wire.heal(*roads[0])
+            await joined(alpha, bravo)
+            traffic.begin()
+            for station in (alpha, bravo):
+                await station.events.until(lambda s=station: len(s.events.envelopes) > 20)
+            assert links(alpha, bravo)[0].dialled == (first == "ALPHA")
+            f.wire.heal(*roads[1])
+            await f.wire.stands(1)
+            print(alpha.events.seen, bravo.events.seen, alpha.carrier._live, bravo.carrier._live)
+            assert [link.dialled for link in links(alpha, bravo)] == [True]
+            assert [link.dialled for link in links(bravo, alpha)] == [False]
+            for station in (alpha, bravo):
+                seen = len(station.events.envelopes)
+                await station.events.until(
+                    lambda s=station, n=seen: len(s.events.envelopes) > n + 20
+                )
+            await traffic.end()
+            for station in (alpha, bravo):
+                assert station.events.story("connected", "lost") == ["connected"]
+
+    run(test())
+
+
+def test_a_dead_session_is_not_kept_against_a_living_one() -> None:
+    """ALPHA's own session is half-open; BRAVO has lost it and dials. ALPHA must take BRAVO's."""
+
+    async def test() -> None:
+        patient = dataclasses.replace(FAST, lost_s=30.0, challenge_s=0.3)
+        async with field(FAST) as f:
+            bravo = f.bravo
+            alpha = await f.world.station("ALPHA", tuning=patient, dial_from=A_HOST)
+            front = await f.wire.add("127.0.0.1:0", alpha.address)
+            alpha.carrier.set_peers([bravo.endpoint(f.bravo_front)])
+            bravo.carrier.set_peers([alpha.endpoint()])
+            await joined(alpha, bravo)
+            f.wire.stall(A_HOST, f.bravo_front)
+            await bravo.events.count("lost")
+            assert not alpha.events.of("lost")
+            bravo.carrier.set_peers([alpha.endpoint(front)])
+            await bravo.events.count("connected", 2)
+            await alpha.events.count("connected", 2)
+            assert alpha.events.story("connected", "lost") == ["connected", "lost", "connected"]
+            assert "no answer to a ping" in alpha.events.of("lost")[0]
+            assert alpha.carrier.send(bravo.id, b"found")
+            await bravo.events.until(lambda: bool(bravo.events.envelopes))
+            assert [link.dialled for link in links(alpha, bravo)] == [False]
+            assert bravo.events.story("connected", "lost") == ["connected", "lost", "connected"]
+
+    run(test())
+
+
+def test_a_station_that_starts_again_replaces_its_old_session_at_once() -> None:
+    async def test() -> None:
+        patient = dataclasses.replace(FAST, lost_s=30.0)
+        async with field(patient) as f:
+            alpha, bravo = f.alpha, f.bravo
+            f.meet(alpha_dials=False)
+            await joined(alpha, bravo)
+            # The old process is gone without a trace: its connection hangs in the network.
+            f.wire.stall(B_HOST, f.alpha_front)
+            again = await f.world.station("BRAVO", tuning=patient, dial_from="127.0.0.13")
+            again.carrier.set_peers([alpha.endpoint(f.alpha_front)])
+            await again.events.count("connected")
+            await alpha.events.count("connected", 2)
+            assert alpha.events.story("connected", "lost") == ["connected", "lost", "connected"]
+            assert "in its place" in alpha.events.of("lost")[0]
+            assert alpha.carrier.send(bravo.id, b"welcome back")
+            await again.events.until(lambda: bool(again.events.envelopes))
+
+    run(test())
+
+
+def test_a_session_given_up_while_it_dies_is_told_as_a_loss() -> None:
+    """What went into it may not have come out: the node must sync again, on the other one."""
+
+    async def test() -> None:
+        async with field(dataclasses.replace(FAST, attempt_s=10.0)) as f:
+            alpha, bravo = f.alpha, f.bravo
+            f.stall_all()
+            f.meet()
+            await f.wire.stands(2)
+            f.wire.heal(B_HOST, f.alpha_front)
+            await joined(alpha, bravo)
+            assert bravo.carrier.send(alpha.id, b"one")
+            await alpha.events.until(lambda: bool(alpha.events.envelopes))
+            # BRAVO's session falls silent with an envelope in it, then ALPHA's comes up.
+            f.wire.stall(B_HOST, f.alpha_front)
+            assert bravo.carrier.send(alpha.id, b"two")
+            f.wire.heal(A_HOST, f.bravo_front)
+            await bravo.events.count("connected", 2)
+            assert bravo.events.story("connected", "lost") == ["connected", "lost", "connected"]
+            assert bravo.carrier.send(alpha.id, b"three")
+            await alpha.events.until(lambda: len(alpha.events.envelopes) > 1)
+            assert alpha.events.heard_from(bravo.id) == [b"one", b"three"]
+
+    run(test())
+
+
+# --------------------------------------------------------------------------- silence and cuts
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_half_open_line_is_noticed_by_both_and_mended(loop: str) -> None:
+    async def test() -> None:
+        async with field() as f:
+            alpha, bravo = f.alpha, f.bravo
+            f.meet()
+            await joined(alpha, bravo)
+            clock = asyncio.get_running_loop()
+            began = clock.time()
+            f.stall_all()
+            alpha.carrier.send(bravo.id, b"into the void")
+            for station in (alpha, bravo):
+                await station.events.count("lost")
+                assert station.events.of("lost") == ["nothing was heard for 1 s"]
+            assert clock.time() - began < FAST.lost_s + FAST.ping_s + 1.0
+            f.wire.heal()
+            for station in (alpha, bravo):
+                await station.events.count("connected", 2)
+            traffic = Traffic(alpha, bravo)
+            alpha.events.envelopes.clear()
+            bravo.events.envelopes.clear()
+            traffic.begin()
+            for station in (alpha, bravo):
+                await station.events.until(lambda s=station: len(s.events.envelopes) > 5)
+            await traffic.end()
+
+    run(test(), loop)
+
+
+def test_an_idle_line_stays_up() -> None:
+    async def test() -> None:
+        tuning = dataclasses.replace(FAST, ping_s=0.05, lost_s=0.5)
+        async with field(tuning) as f:
+            f.meet()
+            await joined(f.alpha, f.bravo)
+            with pytest.raises(AssertionError, match="it never held"):
+                await f.alpha.events.until(lambda: bool(f.alpha.events.of("lost")), wait_s=1.5)
+            for station in (f.alpha, f.bravo):
+                assert station.events.story("connected", "lost") == ["connected"]
+
+    run(test())
+
+
+def test_a_cut_is_noticed_at_once_and_tried_until_it_heals() -> None:
+    async def test() -> None:
+        async with field() as f:
+            alpha, bravo = f.alpha, f.bravo
+            f.meet()
+            await joined(alpha, bravo)
+            f.cut_all()
+            for station in (alpha, bravo):
+                await station.events.count("lost")
+                await station.events.count("failed")
+            f.wire.heal()
+            for station in (alpha, bravo):
+                await station.events.count("connected", 2)
+
+    run(test())
+
+
+def test_a_one_way_cut_leaves_the_other_way() -> None:
+    """Only BRAVO can call: the line stands on BRAVO's call."""
+
+    async def test() -> None:
+        async with field() as f:
+            f.wire.cut(A_HOST, f.bravo_front)
+            f.meet()
+            await joined(f.alpha, f.bravo)
+            assert [link.dialled for link in links(f.bravo, f.alpha)] == [True]
+
+    run(test())
+
+
+def test_hurry_does_not_wait_for_the_pause() -> None:
+    async def test() -> None:
+        tuning = dataclasses.replace(FAST, backoff_min_s=0.05, backoff_max_s=3600.0)
+        async with field(tuning) as f:
+            f.cut_all()
+            f.meet(bravo_dials=False)
+            await f.alpha.events.count("failed")
+            # Double the pause until it is an hour.
+            dialler = f.alpha.carrier._peers[f.bravo.id].dialler
+            for _ in range(20):
+                dialler._backoff.pause()
+            f.wire.heal()
+            for _ in range(3):  # the round in progress, the pause after it
+                f.alpha.carrier.hurry(f.bravo.id)
+                await asyncio.sleep(0)
+            await joined(f.alpha, f.bravo)
+
+    run(test())

@@ -1,0 +1,155 @@
+"""Make or renew .venv from the lock files: the part of ./dev that is easier said in Python.
+
+Called as ``python tools/environment.py LEVEL STAMP`` by the Python that is to be used, with nothing
+installed. LEVEL is ``runtime`` or ``dev``; STAMP is written to ``.venv/.tieline-LEVEL`` at the end,
+so that an interrupted install is done again.
+
+Rules: only what the lock files name, with their hashes; the project itself is installed in place,
+without dependencies and without a build environment of its own. Where the system's Python comes
+without ensurepip (Debian and Ubuntu without python3-venv), the environment is made without pip and
+filled by the system's pip; where there is no pip either, apt is asked for one, if it may be.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+LEVELS = ("runtime", "dev")
+
+
+class CannotMakeError(Exception):
+    """The environment cannot be made; the text says what to do."""
+
+
+def say(text: str) -> None:
+    print(f"./dev: {text}", file=sys.stderr, flush=True)
+
+
+def run(command: Sequence[str], *, quiet: bool = False) -> bool:
+    """Run a command; False when it fails. Quiet ones are tried for their outcome only."""
+    sink = subprocess.DEVNULL if quiet else None
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
+    return done.returncode == 0
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Hold off a second ./dev that wants to renew the same environment."""
+    folder = os.open(ROOT / "requirements", os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def apt(package: str) -> bool:
+    """Install a system package where that is allowed without asking anybody."""
+    if shutil.which("apt-get") is None:
+        return False
+    prefix: list[str] = []
+    if os.geteuid() != 0:
+        if shutil.which("sudo") is None or not run(["sudo", "-n", "true"], quiet=True):
+            return False
+        prefix = ["sudo", "-n"]
+    say(f"installing {package}")
+    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    install = [*prefix, "apt-get", "install", "-y", "--no-install-recommends", package]
+    if run(install, quiet=True):
+        return True
+    run([*prefix, "apt-get", "update"], quiet=True)
+    return run(install, quiet=True)
+
+
+def works(python: Path) -> bool:
+    """Whether the environment's Python starts and is this Python's version."""
+    wanted = f"import sys; sys.exit(sys.version_info[:2] != {tuple(sys.version_info[:2])!r})"
+    return python.exists() and run([str(python), "-c", wanted], quiet=True)
+
+
+def pip_for(python: Path) -> list[str] | None:
+    """The command that installs into the environment, if there is one."""
+    if run([str(python), "-m", "pip", "--version"], quiet=True):
+        return [str(python), "-m", "pip"]
+    if run([sys.executable, "-m", "pip", "--version"], quiet=True):
+        return [sys.executable, "-m", "pip", "--python", str(python)]
+    return None
+
+
+def make() -> list[str]:
+    """Make sure that .venv is there, and return the pip command that fills it."""
+    python = VENV / "bin" / "python"
+    if works(python):
+        pip = pip_for(python)
+        if pip is not None:
+            return pip
+    say("making .venv")
+    for attempt in range(2):
+        shutil.rmtree(VENV, ignore_errors=True)
+        if run([sys.executable, "-m", "venv", str(VENV)], quiet=True):
+            return [str(python), "-m", "pip"]
+        shutil.rmtree(VENV, ignore_errors=True)
+        if run([sys.executable, "-m", "venv", "--without-pip", str(VENV)], quiet=True):
+            pip = pip_for(python)
+            if pip is not None:
+                return pip
+        if attempt == 0 and not (apt("python3-venv") or apt("python3-pip")):
+            break
+    raise CannotMakeError(
+        f"{sys.executable} has neither venv with pip nor pip, and apt-get may not be used from"
+        " here. Install python3-venv (apt-get install python3-venv), or name another Python with"
+        " PYTHON=/path/to/python."
+    )
+
+
+def fill(pip: list[str], level: str) -> None:
+    """Install what the lock files name, and the project itself in place."""
+    say(f"installing requirements/{level}.txt")
+    quiet = ["--quiet", "--disable-pip-version-check", "--no-input"]
+    locks = ["-r", "requirements/build.txt", "-r", f"requirements/{level}.txt"]
+    if not run([*pip, "install", *quiet, "--require-hashes", "--only-binary", ":all:", *locks]):
+        raise CannotMakeError(
+            f"the packages of requirements/{level}.txt could not be installed; pip's own words"
+            " are above. Check that this machine reaches a package index, and run it again."
+        )
+    itself = ["--no-deps", "--no-index", "--no-build-isolation", "-e", "."]
+    if not run([*pip, "install", *quiet, *itself]):
+        raise CannotMakeError(
+            "Tieline itself could not be installed in place; pip's own words are above."
+        )
+
+
+def main(arguments: Sequence[str]) -> int:
+    if len(arguments) != 2 or arguments[0] not in LEVELS:
+        say("tools/environment.py is called by ./dev with a level and a stamp.")
+        return 2
+    level, stamp = arguments
+    try:
+        with alone():
+            mark = VENV / f".tieline-{level}"
+            if mark.exists() and mark.read_text().strip() == stamp and works(VENV / "bin/python"):
+                return 0
+            pip = make()
+            fill(pip, level)
+            for name in LEVELS[: LEVELS.index(level) + 1]:  # dev holds all that runtime needs
+                (VENV / f".tieline-{name}").write_text(stamp + "\n")
+    except CannotMakeError as error:
+        say(str(error))
+        return 2
+    except OSError as error:
+        say(f"{error.filename or VENV}: {error.strerror}; the environment was not made.")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
