@@ -18,7 +18,6 @@ from pathlib import Path
 import floor
 import wire
 from figures import Json, spread
-
 from tieline.core.charter import Release, SignedCharter, armor_charter, make_charter
 from tieline.core.terms import Precedence
 from tieline.node import homekeys, secrets

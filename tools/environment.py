@@ -31,13 +31,16 @@ class CannotMakeError(Exception):
 
 
 def say(text: str) -> None:
+    """Tell the person at the terminal."""
     print(f"./dev: {text}", file=sys.stderr, flush=True)
 
 
 def run(command: Sequence[str], *, quiet: bool = False) -> bool:
     """Run a command; False when it fails. Quiet ones are tried for their outcome only."""
     sink = subprocess.DEVNULL if quiet else None
-    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
+    done = subprocess.run(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, check=False
+    )
     return done.returncode == 0
 
 
@@ -114,7 +117,7 @@ def make() -> list[str]:
 def fill(pip: list[str], level: str) -> None:
     """Install what the lock files name, and the project itself in place."""
     say(f"installing requirements/{level}.txt")
-    quiet = ["--quiet", "--disable-pip-version-check", "--no-input"]
+    quiet = ["-qq", "--disable-pip-version-check", "--no-input"]
     locks = ["-r", "requirements/build.txt", "-r", f"requirements/{level}.txt"]
     if not run([*pip, "install", *quiet, "--require-hashes", "--only-binary", ":all:", *locks]):
         raise CannotMakeError(
@@ -129,6 +132,7 @@ def fill(pip: list[str], level: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
+    """Make or renew the environment. 0 when it is as the locks say, 2 when it cannot be."""
     if len(arguments) != 2 or arguments[0] not in LEVELS:
         say("tools/environment.py is called by ./dev with a level and a stamp.")
         return 2

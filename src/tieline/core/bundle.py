@@ -92,7 +92,10 @@ def _all_hold(line: Line, item: Item, to: tuple[bytes, ...]) -> bool:
 
 
 def envelopes_of(plain: bytes) -> tuple[bytes, ...]:
-    """The envelopes in the opened part of a bundle. Raises ``RemoteError`` (``bundle.contents``)."""
+    """The envelopes in the opened part of a bundle.
+
+    Raises ``RemoteError`` (``bundle.contents``).
+    """
     value = encode.loads(plain, _PAYLOAD_LIMITS)
     if isinstance(value, tuple):
         out = tuple(part for part in value if isinstance(part, bytes))

@@ -21,8 +21,10 @@ from tieline.core.statement import Content
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Install:
-    """An officer brings a charter: a new line, or an amendment of one. ``incarnation`` is fresh
-    randomness (8 bytes) for the log that this station opens on a new line."""
+    """An officer brings a charter: a new line, or an amendment of one.
+
+    ``incarnation`` is fresh randomness (8 bytes) for the log that this station opens on a new line.
+    """
 
     token: int
     charter: SignedCharter
@@ -84,6 +86,8 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected:
+    """A session with a peer station stands."""
+
     carrier: str
     peer: bytes
     address: str
@@ -91,6 +95,8 @@ class Connected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
+    """A session with a peer station has ended, and why."""
+
     carrier: str
     peer: bytes
     cause: str
@@ -98,6 +104,8 @@ class Lost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
+    """An attempt to reach a peer station came to nothing, and why."""
+
     carrier: str
     peer: bytes
     address: str
@@ -151,12 +159,16 @@ SignFor = ForSpeech | ForReceipt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
+    """The signature that was asked for."""
+
     purpose: SignFor
     signature: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignFailed:
+    """The key store could not sign, and why; what was to be signed is not said."""
+
     purpose: SignFor
     cause: str
 
@@ -206,6 +218,8 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keep:
+    """Write a fact to the journal; a turn's facts are committed together, before all else."""
+
     fact: Fact
 
 
@@ -219,8 +233,10 @@ class Sign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transmit:
-    """Hand an envelope to a carrier for a peer. ``items`` are the digests of our own statements on
-    it whose hand-over is to be reported."""
+    """Hand an envelope to a carrier for a peer.
+
+    ``items`` are the digests of our own statements on it whose hand-over is to be reported.
+    """
 
     line: bytes
     peer: bytes

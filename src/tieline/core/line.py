@@ -181,16 +181,17 @@ class Line:
         peer = self.peers.get(statement.place.station)
         if peer is not None and not item.second_story:
             peer.believes(statement.log, statement.place.position + 1)
-        self._start_clocks(item, mine, party, base)
+        self._start_clocks(item, party, base, mine=mine)
         self._apply_kind(item, party, base)
         for ref in content.refs:
             target = self.record.by_digest.get(ref.target)
-            if ref.role in REPLACING and target is not None:
-                if self.party_of(target.statement.place.station) == party:
-                    entries = self.replaced.setdefault(ref.target, [])
-                    entries.append((ref.role, statement.digest))
+            if ref.role not in REPLACING or target is None:
+                continue
+            if self.party_of(target.statement.place.station) == party:
+                entries = self.replaced.setdefault(ref.target, [])
+                entries.append((ref.role, statement.digest))
 
-    def _start_clocks(self, item: Item, mine: bool, party: str, base: Now) -> None:
+    def _start_clocks(self, item: Item, party: str, base: Now, *, mine: bool) -> None:
         if not item.statement.content.wants:
             return
         addressed = self.ladder.addressed(item.statement, self.charter)
@@ -207,9 +208,9 @@ class Line:
         if kind in RUNG_OF_KIND:
             self._apply_rung(item, party, RUNG_OF_KIND[kind], base)
         elif kind in (Kind.SUSPEND, Kind.RESUME):
-            self._declare("suspend", party, item, kind is Kind.SUSPEND, self.suspended)
+            self._declare("suspend", party, item, self.suspended, holds=kind is Kind.SUSPEND)
         elif kind is Kind.WATCH:
-            self._declare("watch", party, item, not body.staffed, self.unstaffed)
+            self._declare("watch", party, item, self.unstaffed, holds=not body.staffed)
             if body.staffed:
                 self.neglected.pop(party, None)
         elif kind is Kind.TEST and body.slot is not None:
@@ -233,9 +234,10 @@ class Line:
             target, party, rung, Mark(at_ms, statement.digest, body.unit or "")
         )
         on = self.record.by_digest.get(target)
-        if news and rung is Rung.ACKNOWLEDGED and on is not None:
-            if on.statement.place.station == self.own or party == self.party:
-                self.ladder.start_after_acknowledgement(on, party, self.charter, base)
+        if not news or rung is not Rung.ACKNOWLEDGED or on is None:
+            return
+        if on.statement.place.station == self.own or party == self.party:
+            self.ladder.start_after_acknowledgement(on, party, self.charter, base)
 
     def _apply_silence(self, item: Item, party: str) -> None:
         body = item.statement.content.body
@@ -249,7 +251,7 @@ class Line:
             self.stated[party] = body.cause
 
     def _declare(
-        self, what: str, party: str, item: Item, holds: bool, into: dict[str, Word]
+        self, what: str, party: str, item: Item, into: dict[str, Word], *, holds: bool
     ) -> None:
         """Keep a party's latest declaration: by cause, so that arrival order does not matter."""
         before = self._declared.get((what, party))
@@ -301,7 +303,8 @@ class Line:
         log = self.record.logs.get(statement.log)
         position = statement.place.position
         if log is not None and 0 < position < log.size and not item.second_story:
-            if statement.place.time_ms + SKEW_MS < log.items[position - 1].statement.place.time_ms:
+            before_ms = log.items[position - 1].statement.place.time_ms
+            if statement.place.time_ms + SKEW_MS < before_ms:
                 out.append("its clock went back: claimed time is before its author's previous one")
         if statement.unknown:
             out.append("written by newer software: some of its fields are not shown")
@@ -366,15 +369,19 @@ class Line:
                 ):
                     return "it has not signed for everything that it was sent"
         for other in self.links.values():
-            if other.station != link.station and self.charter.party_of(other.station) == party:
-                if not other.sessions:
-                    return f"the other station of {party} is not connected"
+            if other.station == link.station or other.sessions:
+                continue
+            if self.charter.party_of(other.station) == party:
+                return f"the other station of {party} is not connected"
         return ""
 
 
 def first_slot(line: Line, now: Now) -> None:
-    """On a start: the slot we are in counts as done when its test is on record, or when the line
-    is younger than the slot; earlier slots are past."""
+    """Say on a start which line tests are past.
+
+    The slot we are in counts as done when its test is on record, or when the line is younger than
+    the slot; earlier slots are past.
+    """
     slot = slot_at(now.wall_ms, line.charter)
     if slot is None:
         return

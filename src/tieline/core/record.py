@@ -66,17 +66,21 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
+    """The statement has its place in its log and in the display order."""
+
     item: Item
 
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
+    """The statement is held already."""
+
     digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Verified but waiting for the statement whose digest begins with ``need``, or for a charter."""
+    """Verified, but waits for the statement whose digest begins with ``need``, or for a charter."""
 
     need: bytes = b""
     charter: int | None = None
@@ -92,6 +96,8 @@ class Forked:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
+    """The statement is not accepted, and why."""
+
     code: str
     text: str
 
@@ -313,8 +319,10 @@ class Record:
         return True
 
     def released(self, came: bytes | int) -> list[Statement]:
-        """Held statements that waited for the statement with this digest, or for this version of
-        the charter; the caller judges them again."""
+        """Held statements that waited for this digest or this version of the charter.
+
+        They are held no more: the caller judges them again.
+        """
         out: list[Statement] = []
         where = came[:TIP_BYTES] if isinstance(came, bytes) else came
         for digest in self._waiting.pop(where, ()):

@@ -1,9 +1,9 @@
 """The statement: the signed, immutable unit of the record.
 
 A statement is an untagged COSE_Sign1 (RFC 9052 section 4.2) whose payload is a CBOR map with
-unsigned keys; ``docs/protocol.md`` and ``docs/tieline.cddl`` are normative. Its name is its RFC 6962
-leaf hash over the signed bytes, so that a citation, a position in a log and a proof all speak of
-the same thing.
+unsigned keys; ``docs/protocol.md`` and ``docs/protocol.cddl`` are normative. Its name is its
+RFC 6962 leaf hash over the signed bytes, so that a citation, a position in a log and a proof all
+speak of the same thing.
 
 Rules held here:
 
@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from itertools import pairwise
 from typing import Final, TypeVar
 
 from tieline.core import crypto, encode
@@ -90,7 +91,7 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """'The last item I hold from you': one log, how many of its statements, the last one's digest."""
+    """'The last item I hold from you': a log, how many of its statements, the last one's digest."""
 
     log: bytes
     size: int
@@ -375,7 +376,7 @@ def _read_seen(items: tuple[Value, ...] | None) -> tuple[bytes, ...]:
             f"it is a list of at most {MAX_SEEN} digests, {TIP_BYTES} bytes of each, left out when"
             " empty",
         )
-    if any(one >= other for one, other in zip(tips, tips[1:], strict=False)):
+    if any(one >= other for one, other in pairwise(tips)):
         raise _wrong("seen", "digests stand in ascending order, each once")
     return tips
 

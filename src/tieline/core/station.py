@@ -133,7 +133,7 @@ class Station:
 
     # ------------------------------------------------------------------------------- step
 
-    def step(self, event: Event, now: Now) -> list[Effect]:
+    def step(self, event: Event, now: Now) -> list[Effect]:  # noqa: C901, PLR0912 - an arm each
         """Take one event; return its effects in the order in which they are to be performed."""
         turn = Turn(now)
         match event:

@@ -73,18 +73,24 @@ class Have:
 
 @dataclass(frozen=True, slots=True)
 class Push:
+    """Statements, in display order."""
+
     line: bytes
     statements: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
+    """Cosignatures on log heads."""
+
     line: bytes
     receipts: tuple[Receipt, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CharterOffer:
+    """A complete signed charter."""
+
     line: bytes
     charter: bytes
 
@@ -100,9 +106,7 @@ def pack(envelope: Envelope) -> bytes:
     match envelope:
         case Have(line, charter, full, heads):
             flat = tuple(
-                part
-                for head in heads
-                for part in (head.log, head.size, head.last, head.contested)
+                part for head in heads for part in (head.log, head.size, head.last, head.contested)
             )
             return encode.dumps((HAVE, line, charter, full, flat))
         case Push(line, statements):

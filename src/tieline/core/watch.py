@@ -94,7 +94,7 @@ def judge_links(line: Line, turn: Turn) -> None:
 
 
 def admitted(line: Line, item: Item, turn: Turn) -> None:
-    """A statement of another party has come: does it call for an officer at once?"""
+    """Raise the alarm that a newly come statement of another party calls for."""
     content = item.statement.content
     if not content.wants or item.second_story:
         return

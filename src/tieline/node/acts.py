@@ -23,7 +23,7 @@ from tieline.core.record import Item
 from tieline.core.statement import Body, Content, Ref, wants_mask
 from tieline.core.station import Station
 from tieline.core.terms import Kind, Precedence, RefRole, Role, Rung
-from tieline.node.view import Json, draft_view, item_view, line_view, word
+from tieline.node.view import Json, draft_view, item_view, word
 
 T = TypeVar("T")
 
@@ -94,7 +94,7 @@ class Arguments:
             raise self._wrong(name, "must be a whole number")
         return value
 
-    def flag(self, name: str, default: bool | None = None) -> bool:
+    def flag(self, name: str, *, default: bool | None = None) -> bool:
         value = self._get(name)
         if value is None and default is not None:
             return default

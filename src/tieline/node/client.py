@@ -38,6 +38,7 @@ class ApiDown(Exception):
 
 
 def down(path: Path, why: str) -> ApiDown:
+    """The error for a station that is not there."""
     return ApiDown(f"no station answers at {path} ({why}); start it with 'tieline serve'")
 
 
@@ -188,11 +189,13 @@ class AsyncClient:
 
 
 def request(number: int, act: str, args: dict[str, Json]) -> bytes:
+    """One request as a line of JSON."""
     value = {"id": number, "act": act, "args": args}
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def answer_of(path: Path, line: bytes) -> dict[str, Json]:
+    """One answer of the station. Raises ``ApiDown`` when there is none, or it is not one."""
     if not line:
         raise down(path, "it stopped answering")
     value = json.loads(line)

@@ -4,7 +4,7 @@ Everything happens on one thread. What comes in is queued and a single turn take
 gathered since the last one, so one commit serves a whole burst (group commit) and a lone message
 waits for nobody. Two timers wake the station: one for deadlines, one for the transport.
 
-A failed write or sync ends the process with its cause: ``fatal`` is called and no further turn runs.
+A failed write or sync ends the process with its cause: ``fatal`` is called, and no turn follows.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Watcher:
 class Host:
     """The running station. ``fatal`` is told the cause when the process must end."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a station, all by name
         self,
         *,
         own: bytes,
@@ -102,6 +102,7 @@ class Host:
         self._token = 0
         self._watchers: set[Watcher] = set()
         self._dead = False
+        self._drained = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self.runtime = Runtime(own, realm, store, signer, self, clock.now(), pace=pace)
 
@@ -123,6 +124,7 @@ class Host:
         if len(self._queue) >= MAX_QUEUE and isinstance(event, Arrived):
             return  # a flood is dropped unread; what is ours in it will be sent again
         self._queue.append(event)
+        self._drained.clear()
         if self._flush is None:
             self._flush = self._loop.call_soon(self._turn)
 
@@ -137,10 +139,13 @@ class Host:
             return
         if self.runtime.hurries and self._flush is None:
             self._flush = self._loop.call_soon(self._turn)
+        if self._flush is None:
+            self._drained.set()
         self._set_timer()
 
     def _die(self, error: TielineError) -> None:
         self._dead = True
+        self._drained.set()
         for future in self._replies.values():
             if not future.done():
                 future.set_exception(error)
@@ -239,8 +244,10 @@ class Host:
         return await future
 
     async def subscribe(self, since: int) -> AsyncIterator[Json]:
-        """Every journal entry after ``since`` as an event, then each new one as it becomes
-        durable; a ``live`` event marks the seam. Nothing is missed and nothing comes twice."""
+        """Every journal entry after ``since`` as an event, then each new one once it is durable.
+
+        A ``live`` event marks the seam. Nothing is missed and nothing comes twice.
+        """
         watcher = Watcher()
         watcher.behind = True
         self._watchers.add(watcher)
@@ -382,8 +389,7 @@ class Host:
         since = self.runtime.store.last()
         for envelope in envelopes:
             self.submit(Arrived(carrier="bundle", peer=parsed.header.exporter, envelope=envelope))
-        while self._queue or self._flush is not None:
-            await asyncio.sleep(0)
+        await self._drained.wait()
         line = self.station.line(parsed.header.line)
         refused: list[Json] = [
             view["text"]

@@ -140,8 +140,11 @@ class Runtime:
 
     @property
     def hurries(self) -> bool:
-        """Whether what it owes cannot wait: hand-overs only note what has happened, and are best
-        committed together with the next thing that comes."""
+        """Whether what it owes cannot wait.
+
+        Hand-overs only note what has happened, and are best committed together with the next thing
+        that comes.
+        """
         return any(not isinstance(event, HandedOver) for event in self._after)
 
     def decide(self, events: Iterable[Event], now: Now) -> Plan:

@@ -151,6 +151,7 @@ def draft_view(line: Line, draft: Draft) -> dict[str, Json]:
 
 
 def alarm_view(alarm: Alarm) -> dict[str, Json]:
+    """An alarm as the API shows it."""
     out: dict[str, Json] = {
         "code": alarm.code,
         "precedence": alarm.precedence.name,
