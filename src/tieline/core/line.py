@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Final
 
 from tieline.core.charter import Charter, SignedCharter
@@ -27,6 +26,9 @@ from tieline.core.statement import Content
 from tieline.core.sync import Peer
 from tieline.core.terms import Kind, LineState, Now, RefRole, Rung
 
+CROSSED_MS: Final = 86_400_000  # what is older than this did not cross; it was not read
+MAX_CROSSED: Final = 16
+SPOKEN: Final = frozenset({Kind.MESSAGE, Kind.JOINT})
 SKEW_MS: Final = 60_000  # a claimed time this far ahead of ours is flagged (FAULTS P6)
 REPLACING: Final = frozenset({RefRole.CORRECTS, RefRole.CANCELS, RefRole.SUPERSEDES})
 
@@ -313,18 +315,11 @@ class Line:
     def crossed(self, item: Item) -> list[Item]:
         """Others' messages that the author had not read when writing, though they come before."""
         out: list[Item] = []
-        statement = item.statement
-        for other in islice(reversed(self.record.order), 256):
-            if len(out) >= 16 or other.key[0] < item.key[0] - 86_400_000:
-                break
-            if (
-                other.statement.log != statement.log
-                and other < item
-                and other.statement.content.kind in (Kind.MESSAGE, Kind.JOINT)
-                and not self.record.saw(statement, other.statement)
-            ):
+        since = item.key[0] - CROSSED_MS
+        for other in self.record.unread(item):
+            if other.key[0] >= since and other.statement.content.kind in SPOKEN:
                 out.append(other)
-        return list(reversed(out))
+        return sorted(out)[-MAX_CROSSED:]
 
     def effective(self, digest: bytes) -> bool:
         """Whether every named party has assented to a joint statement."""

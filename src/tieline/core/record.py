@@ -36,6 +36,7 @@ MAX_LOGS_PER_STATION: Final = 256
 MAX_HELD: Final = 4096
 MAX_HELD_BYTES: Final = 8 * 1024 * 1024
 MAX_FORKS_PER_LOG: Final = 4096
+MAX_UNREAD: Final = 64
 CONTESTED_BYTES: Final = 8
 
 SortKey = tuple[int, int, int, bytes, bytes, int, bytes]
@@ -368,6 +369,22 @@ class Record:
         if of is not None and earlier.digest in of.forks:
             return log.read_forks.get(earlier.digest, position + 1) <= position
         return self.known_at(later.log, position, earlier.log) > earlier.place.position
+
+    def unread(self, item: Item) -> Iterator[Item]:
+        """What is displayed before a statement though its author had not read it.
+
+        Of each log the last ``MAX_UNREAD``; in no order between logs.
+        """
+        statement = item.statement
+        for log in self.logs.values():
+            if log.id == statement.log:
+                continue
+            start = self.known_at(statement.log, statement.place.position, log.id)
+            stop = bisect_left(log.items, item, lo=min(start, log.size))
+            yield from log.items[max(start, stop - MAX_UNREAD) : stop]
+            for fork in log.forks.values():
+                if fork < item and not self.saw(statement, fork.statement):
+                    yield fork
 
     def frontier(self, own_log: bytes) -> tuple[bytes, ...]:
         """The *seen* of the next statement of ``own_log``: what has come since its last one."""

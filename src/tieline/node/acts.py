@@ -42,7 +42,7 @@ class Host(Protocol):
     async def perform(self, make: Callable[[int], Act]) -> Done:
         """Run an act through a turn; raises its refusal."""
 
-    def subscribe(self, since: int) -> AsyncIterator[Json]: ...
+    def subscribe(self, since: int) -> AsyncIterator[list[Json]]: ...
 
     def seq_of(self, digest: bytes) -> int: ...
 
@@ -208,7 +208,7 @@ class NodeActs:
             )
         return await handler(Arguments(name, args))
 
-    def subscribe(self, since: int) -> AsyncIterator[Json]:
+    def subscribe(self, since: int) -> AsyncIterator[list[Json]]:
         """The events after a journal number, then live."""
         return self.host.subscribe(since)
 

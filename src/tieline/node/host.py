@@ -243,10 +243,11 @@ class Host:
         self.submit(make(self._token))
         return await future
 
-    async def subscribe(self, since: int) -> AsyncIterator[Json]:
+    async def subscribe(self, since: int) -> AsyncIterator[list[Json]]:
         """Every journal entry after ``since`` as an event, then each new one once it is durable.
 
-        A ``live`` event marks the seam. Nothing is missed and nothing comes twice.
+        They come in the batches in which they are at hand. A ``live`` event marks the seam.
+        Nothing is missed and nothing comes twice.
         """
         watcher = Watcher()
         watcher.behind = True
@@ -257,21 +258,23 @@ class Host:
                 if watcher.behind:
                     # No await between the last read and the switch to live: the seam is exact.
                     batch = self._read(since)
-                    for seq, fact in batch:
-                        yield event_view(self.station, seq, fact)
-                        since = seq
+                    events = [event_view(self.station, seq, fact) for seq, fact in batch]
+                    since = batch[-1][0] if batch else since
                     if len(batch) < REPLAY_BATCH and self.runtime.store.last() == since:
                         watcher.behind = False
                         watcher.queue.clear()
                         if not live:
                             live = True
-                            yield {"type": "live", "seq": since}
+                            events.append({"type": "live", "seq": since})
+                    if events:
+                        yield events
                     continue
-                while watcher.queue:
-                    seq, fact = watcher.queue.popleft()
-                    if seq > since:
-                        since = seq
-                        yield event_view(self.station, seq, fact)
+                if watcher.queue:
+                    fresh = [(seq, fact) for seq, fact in watcher.queue if seq > since]
+                    watcher.queue.clear()
+                    since = fresh[-1][0] if fresh else since
+                    if fresh:
+                        yield [event_view(self.station, seq, fact) for seq, fact in fresh]
                 watcher.wake.clear()
                 if not watcher.queue and not watcher.behind:
                     await watcher.wake.wait()

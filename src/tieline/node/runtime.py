@@ -74,6 +74,7 @@ class Plan:
     now: Now
     facts: list[Fact] = field(default_factory=list)
     outward: list[Outward] = field(default_factory=list)
+    first: int = 0  # the journal number of the first fact, once committed
 
 
 class Runtime:
@@ -132,6 +133,7 @@ class Runtime:
         plan = self.decide(queue, now)
         if self.commit(plan):
             self.perform(plan)
+            self.publish(plan)
 
     @property
     def owes(self) -> bool:
@@ -175,7 +177,7 @@ class Runtime:
                 plan.outward.append(effect)
 
     def commit(self, plan: Plan) -> bool:
-        """Make a plan durable and tell the watchers. False when the disk was full: undone."""
+        """Make a plan durable. False when the disk was full: undone."""
         if not plan.facts:
             return True
         try:
@@ -183,18 +185,28 @@ class Runtime:
         except StoreFull as error:
             self._undo(plan, error)
             return False
-        first = last - len(plan.facts) + 1
+        plan.first = last - len(plan.facts) + 1
         for offset, fact in enumerate(plan.facts):
-            self._number(first + offset, fact)
-        self.world.published(first, plan.facts)
+            self._number(plan.first + offset, fact)
         return True
 
     def perform(self, plan: Plan) -> None:
-        """Do what a committed plan wants of the world."""
+        """Do what a committed plan wants of the world: first what leaves for peers."""
+        replies: list[Reply] = []
         for effect in plan.outward:
-            self.perform_one(effect)
+            if isinstance(effect, Reply):
+                replies.append(effect)
+            else:
+                self._perform_one(effect)
+        for reply in replies:
+            self.world.reply(reply)
 
-    def perform_one(self, effect: Outward) -> None:
+    def publish(self, plan: Plan) -> None:
+        """Tell the watchers, last: they read it from the journal if the process ends here."""
+        if plan.facts:
+            self.world.published(plan.first, plan.facts)
+
+    def _perform_one(self, effect: Outward) -> None:
         """Do one outward effect; what the core must hear of it waits for the next turn."""
         match effect:
             case Transmit(line=line, peer=peer, items=items):
@@ -205,8 +217,6 @@ class Runtime:
                     self._after.append(
                         HandedOver(line=line, carrier=carrier, peer=peer, items=items)
                     )
-            case Reply():
-                self.world.reply(effect)
             case PeersChanged():
                 self.world.peers_changed()
 
@@ -235,6 +245,7 @@ class Runtime:
             text = "the disk was full; what could not be stored was refused, and sending goes on"
             plan = self.decide([Trouble(code="store.was_full", text=text)], now)
             if self.commit(plan):
+                self.publish(plan)
                 self.full = False
                 again = [
                     Connected(carrier=carrier, peer=peer, address=address)
