@@ -314,11 +314,12 @@ class Line:
 
     def crossed(self, item: Item) -> list[Item]:
         """Others' messages that the author had not read when writing, though they come before."""
-        out: list[Item] = []
         since = item.key[0] - CROSSED_MS
-        for other in self.record.unread(item):
-            if other.key[0] >= since and other.statement.content.kind in SPOKEN:
-                out.append(other)
+        out = [
+            other
+            for other in self.record.unread(item)
+            if other.key[0] >= since and other.statement.content.kind in SPOKEN
+        ]
         return sorted(out)[-MAX_CROSSED:]
 
     def effective(self, digest: bytes) -> bool:

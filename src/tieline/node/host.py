@@ -258,7 +258,7 @@ class Host:
                 if watcher.behind:
                     # No await between the last read and the switch to live: the seam is exact.
                     batch = self._read(since)
-                    events = [event_view(self.station, seq, fact) for seq, fact in batch]
+                    events: list[Json] = [event_view(self.station, *entry) for entry in batch]
                     since = batch[-1][0] if batch else since
                     if len(batch) < REPLAY_BATCH and self.runtime.store.last() == since:
                         watcher.behind = False
