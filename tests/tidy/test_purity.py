@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.tidy import trees
 
 PROCESS = frozenset({"hash", "id", "vars", "globals", "locals", "print", "eval", "exec", "float"})

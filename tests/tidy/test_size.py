@@ -6,7 +6,6 @@ import ast
 from pathlib import Path
 
 import pytest
-
 from tests.tidy import trees
 
 LINES_MAX = 600

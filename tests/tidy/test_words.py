@@ -1,4 +1,4 @@
-"""What no file of the repository may hold: the paths of a machine, raw controls, waiting by time."""
+"""What no file may hold: the paths of a machine, raw controls, waiting by time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from tests.tidy import trees
 
 MACHINE = re.compile(r"(?<![\w.])/(?:work|root)/[.\w]")
