@@ -88,26 +88,23 @@ def head(major: int, argument: int) -> bytes:
     return bytes((top | 27,)) + argument.to_bytes(8, "big")
 
 
+_SHORT: Final = 128
+_BYTES_HEADS: Final = tuple(head(2, size) for size in range(_SHORT))
+
+
 def _write(out: bytearray, value: object, depth: int) -> None:
-    if value is None:
-        out.append(_NULL)
+    """Write one item. The order of the branches is the order of frequency in statements."""
+    if isinstance(value, bytes):
+        size = len(value)
+        out += _BYTES_HEADS[size] if size < _SHORT else head(2, size)
+        out += value
     elif isinstance(value, bool):
         out.append(_TRUE if value else _FALSE)
     elif isinstance(value, int):
-        _write_int(out, value)
-    elif isinstance(value, bytes):
-        out += head(2, len(value))
-        out += value
-    elif isinstance(value, str):
-        try:
-            text = value.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise LocalError(
-                "encode.bad_utf8",
-                f"the text has a lone surrogate at character {error.start}; take it out",
-            ) from error
-        out += head(3, len(text))
-        out += text
+        if 0 <= value < 24:
+            out.append(value)
+        else:
+            _write_int(out, value)
     elif isinstance(value, tuple | list):
         _check_depth(depth)
         out += head(4, len(value))
@@ -116,12 +113,28 @@ def _write(out: bytearray, value: object, depth: int) -> None:
     elif isinstance(value, dict):
         _check_depth(depth)
         _write_map(out, value, depth)
+    elif isinstance(value, str):
+        _write_text(out, value)
+    elif value is None:
+        out.append(_NULL)
     else:
         raise LocalError(
             "encode.unsupported",
             f"a value of type {type(value).__name__} has no encoding; use integers, bytes, text, "
             "booleans, null, arrays and maps",
         )
+
+
+def _write_text(out: bytearray, value: str) -> None:
+    try:
+        text = value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise LocalError(
+            "encode.bad_utf8",
+            f"the text has a lone surrogate at character {error.start}; take it out",
+        ) from error
+    out += head(3, len(text))
+    out += text
 
 
 def _write_int(out: bytearray, value: int) -> None:
@@ -151,7 +164,10 @@ def _write_map(out: bytearray, value: dict[object, object], depth: int) -> None:
     keys.sort()  # unsigned integers sort as their encodings do
     out += head(5, len(keys))
     for key in keys:
-        _write_int(out, key)
+        if key < 24:
+            out.append(key)
+        else:
+            out += head(0, key)
         _write(out, value[key], depth - 1)
 
 
