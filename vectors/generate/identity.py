@@ -52,7 +52,8 @@ BAD_ADDRESSES = {
     "address.form": [
         ":80", "::1:80", "[::1:80", "::1]:80", "[]:80", "[192.0.2.1]:80", "[::1%eth0]:80",
         "[::ffff:192.0.2.1]:80", "[::ffff:c000:201]:80", "[0:0:0:0:0:0:0:1]:80", "[2001:DB8::1]:80",
-        "[2001:db8::0:1]:80", "[2001:db8:0::1:1:1:1]:80", "[::1]x:80", "192.0.2.01:80", "192.0.2:80",
+        "[2001:db8::0:1]:80", "[2001:db8:0::1:1:1:1]:80", "[::1]x:80", "192.0.2.01:80",
+        "192.0.2:80",
         "0x7f.1:80", "1:80", "300.0.2.1:80", "a.1:80", "Alpha.example:80", "alpha.example.:80",
         ".alpha:80", "alpha..example:80", "-alpha:80", "alpha-:80", "al_pha:80", "al pha:80",
         "\u00e4lpha:80", "x" * 64 + ":80", "user@alpha.example:80", "tcp://alpha.example:80",
@@ -64,7 +65,8 @@ GOOD_NAMES = [
     "\u0646\u06cc\u0631\u0648\u200c\u0647\u0627", "Alpha, Bravo & Co. (\u201cNorth\u201d)", "a b c",
 ]  # fmt: skip
 BAD_NAMES = [
-    "", " ", " Alpha", "Alpha ", "Al  pha", "x" * 81, "Al\npha", "Al\tpha", "Al\x00pha", "Al\x7fpha",
+    "", " ", " Alpha", "Alpha ", "Al  pha", "x" * 81, "Al\npha", "Al\tpha", "Al\x00pha",
+    "Al\x7fpha",
     "Al\x85pha", "Al\xa0pha", "Al\xadpha", "Al\u061cpha", "Al\u200bpha", "Al\u200epha",
     "Al\u200fpha", "Al\u2028pha", "Al\u202epha", "Al\u2066pha", "Al\u2060pha", "Al\u3000pha",
     "Al\u3164pha", "Al\ufeffpha", "Al\ufe0fpha", "Al\ue000pha", "Al\ufffdpha", "Al\U000e0041pha",
@@ -84,12 +86,12 @@ def build() -> dict[str, object]:
             "cases": bad_certificates(),
         },
         "card/accept.json": {
-            "about": "Cards to take, with what they say, their text form, and the words to compare.",
+            "about": "Cards to take, with what they say, their text form, and the words.",
             "cases": cards(),
         },
         "card/refuse.json": {"about": "Cards to refuse, and the code.", "cases": bad_cards()},
         "card/armor.json": {
-            "about": "Text forms to refuse, and the code; most are the first card of accept.json, changed.",
+            "about": "Text forms to refuse, and the code; most are the first good card, changed.",
             "cases": bad_armor(),
         },
         "card/addresses.json": {
@@ -172,7 +174,9 @@ def bad_certificates() -> list[Case]:
         "a TLS certificate that is no sequence": ("certificate.tls", {8: b"\x31\x01\x00"}),
         "a length that is not the shortest": ("certificate.tls", {8: b"\x30\x81\x01\x00"}),
         "an open length": ("certificate.tls", {8: b"\x30\x80\x00\x00"}),
-        "a TLS certificate of 2049 bytes": ("certificate.tls", {8: b"\x30\x82\x07\xfd" + bytes(2045)}),
+        "a TLS certificate of 2049 bytes": (
+            "certificate.tls", {8: b"\x30\x82\x07\xfd" + bytes(2045)},
+        ),
     }  # fmt: skip
     out = [
         _refused(name, code, ALPHA.certify({**good, **c})) for name, (code, c) in changed.items()
@@ -201,7 +205,8 @@ def bad_certificates() -> list[Case]:
                  sign1(ALPHA.root, b"tieline-cert-v1", bytes.fromhex("a2016141016142"))),
         _refused("keys out of order in the payload", "encode.unsorted",
                  sign1(ALPHA.root, b"tieline-cert-v1", bytes.fromhex("a2026141016142"))),
-        _refused("more than 8192 bytes", "encode.too_large", ALPHA.certify({**good, 11: bytes(8192)})),
+        _refused("more than 8192 bytes", "encode.too_large",
+                 ALPHA.certify({**good, 11: bytes(8192)})),
         _refused("a byte too many", "encode.trailing", encoded + b"\x00"),
         _refused("a byte too few", "encode.truncated", encoded[:-1]),
         _refused("nothing", "encode.truncated", b""),
@@ -306,7 +311,8 @@ def bad_cards() -> list[Case]:
                   sign1(ALPHA.root, b"tieline-cert-v1", payload)),
         _bad_card("one bit of the signature", "card.signature", _flip(ALPHA.card(good), -1)),
         _bad_card("a certificate for a card", "card.field", main.certificate),
-        _bad_card("more than 32768 bytes", "encode.too_large", ALPHA.card({**good, 6: bytes(32_768)})),
+        _bad_card("more than 32768 bytes", "encode.too_large",
+                  ALPHA.card({**good, 6: bytes(32_768)})),
         _bad_card("a byte too many", "encode.trailing", ALPHA.card(good) + b"\x00"),
     ]  # fmt: skip
     return out
@@ -369,7 +375,8 @@ def typed() -> Case:
         "fingerprint": print_.hex(),
         "accept": [line, line.upper(), "-".join(right), "".join(right), f"  {line}\n",
                    "\t".join(right), line.title(), "- ".join(right)],
-        "refuse": ["", " ", line[:-1], line[:-1] + other, other + line, swapped, line + " " + right[0],
+        "refuse": ["", " ", line[:-1], line[:-1] + other, other + line, swapped,
+                   line + " " + right[0],
                    " ".join(right[:7]), ", ".join(right), line.replace(right[0], ""),
                    " ".join(words(seed("another", 16)))],
     }  # fmt: skip

@@ -7,7 +7,6 @@ together, writes them back and compares. What they mean for traffic is the busin
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final, TypeGuard
 
@@ -15,12 +14,11 @@ from tieline.core.crypto import check_public_key
 from tieline.core.encode import Value
 from tieline.core.errors import RemoteError
 from tieline.core.identity import check_name
-from tieline.core.terms import Precedence, Rung
+from tieline.core.terms import FORM_ID, Precedence, Rung
 
 MAX_LISTED: Final = 64  # packs, standing authorities, witnesses, leaving parties
 
 MAX_CLOCK_S: Final = 366 * 86_400
-_FORM: Final = re.compile(r"[!-~]{1,64}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +112,7 @@ def read_release(items: tuple[Value, ...]) -> Release:
     eyes, standing = items if len(items) == 2 else (None, None)
     if isinstance(eyes, tuple) and isinstance(standing, tuple) and len(standing) <= MAX_LISTED:
         four_eyes = frozenset(Precedence(p) for p in eyes if _is_uint(p, 0, max(Precedence)))
-        forms = tuple(form for form in standing if isinstance(form, str) and _FORM.match(form))
+        forms = tuple(form for form in standing if isinstance(form, str) and FORM_ID.match(form))
         if (len(four_eyes), len(forms)) == (len(eyes), len(standing)):
             return Release(four_eyes=four_eyes, standing=forms)
     raise refusal(

@@ -28,7 +28,17 @@ from typing import Final, TypeVar
 from tieline.core import crypto, encode
 from tieline.core.encode import Fields, Limits, Value
 from tieline.core.errors import LocalError, RemoteError
-from tieline.core.terms import MAX_TIME_MS, PARTY_CODE, Kind, Precedence, RefRole, Role, Rung
+from tieline.core.terms import (
+    FORM_ID,
+    LANGUAGE,
+    MAX_TIME_MS,
+    PARTY_CODE,
+    Kind,
+    Precedence,
+    RefRole,
+    Role,
+    Rung,
+)
 
 E = TypeVar("E", bound=IntEnum)
 
@@ -407,8 +417,8 @@ def _read_form(items: tuple[Value, ...] | None) -> tuple[str, int]:
     if len(items) != 2:
         raise _wrong("form", "it is a form id and a version")
     form, version = items
-    if not isinstance(form, str) or not 1 <= len(form) <= 64 or not form.isascii():
-        raise _wrong("form", "the form id has 1 to 64 ASCII characters")
+    if not isinstance(form, str) or not FORM_ID.match(form):
+        raise _wrong("form", "the form id has 1 to 64 printing ASCII characters")
     if type(version) is not int or not 0 <= version <= 2**16:
         raise _wrong("form", "the version is a number up to 65536")
     return form, version
@@ -476,7 +486,10 @@ def _read_body_field(fields: Fields, key: int, name: str) -> object:
         case "text":
             return fields.text(key, max_len=MAX_TEXT_CHARS)
         case "lang":
-            return fields.text(key, max_len=16)
+            lang = fields.text(key, max_len=16)
+            if not LANGUAGE.match(lang):
+                raise _wrong("body", "a language is a short tag of letters, digits and hyphens")
+            return lang
         case "unit" | "cause":
             return fields.text(key, max_len=200)
         case "party":

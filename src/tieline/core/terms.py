@@ -23,6 +23,8 @@ MAX_TIME_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z: the last instant 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 PARTY_CODE = re.compile(r"[A-Z][A-Z0-9-]{0,11}\Z")
 STATION_NAME = re.compile(r"[a-z0-9-]{1,12}\Z")
+FORM_ID = re.compile(r"[!-~]{1,64}\Z")
+LANGUAGE = re.compile(r"[A-Za-z0-9-]{1,16}\Z")  # a tag as in BCP 47, not looked up
 REALM = re.compile(r"(?:[A-Z0-9][A-Z0-9-]{0,31})?\Z")
 
 
