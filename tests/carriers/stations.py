@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import math
 import random
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -93,7 +94,7 @@ class Events:
     def __init__(self) -> None:
         self.seen: list[tuple[str, bytes, str]] = []
         self.envelopes: list[tuple[bytes, bytes]] = []
-        self.on_heard: Callable[[bytes, bytes], None] | None = None
+        self.on_heard: Callable[[bytes, bytes], object] | None = None
         self.on_ready: Callable[[bytes], None] | None = None
         self._changed = asyncio.Event()
 
@@ -140,6 +141,10 @@ class Events:
                     await self._changed.wait()
         except TimeoutError:
             raise AssertionError(f"it never held; seen: {self.seen[-12:]}") from None
+
+    async def arrived(self, many: int) -> None:
+        """Wait for so many envelopes in all."""
+        await self.until(lambda: len(self.envelopes) >= many)
 
     async def count(self, what: str, times: int = 1, peer: bytes | None = None) -> None:
         await self.until(lambda: len(self.of(what, peer)) >= times)
@@ -212,13 +217,25 @@ async def joined(one: Station, other: Station) -> None:
     await other.events.count("connected", peer=one.id)
 
 
-LOOPS = ["asyncio"]
+class CoarseLoop(asyncio.SelectorEventLoop):
+    """A loop whose clock stands still for long moments, as uvloop's does for a millisecond."""
+
+    def time(self) -> float:
+        return math.floor(super().time() / COARSE_S) * COARSE_S
+
+
+COARSE_S = 1 / 14  # no whole number of microseconds
+_FACTORIES: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "asyncio": asyncio.SelectorEventLoop
+}
 try:
     import uvloop
 except ImportError:
-    uvloop = None  # type: ignore[assignment]
+    pass
 else:
-    LOOPS.append("uvloop")
+    _FACTORIES["uvloop"] = uvloop.new_event_loop
+LOOPS = list(_FACTORIES)
+_FACTORIES["coarse"] = CoarseLoop
 
 
 def run(test: Coroutine[Any, Any, None], loop: str = "asyncio") -> None:
@@ -229,7 +246,6 @@ def run(test: Coroutine[Any, Any, None], loop: str = "asyncio") -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
         await test
 
-    factory = uvloop.new_event_loop if loop == "uvloop" else asyncio.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
+    with asyncio.Runner(loop_factory=_FACTORIES[loop]) as runner:
         runner.run(watched())
     assert not faults, faults

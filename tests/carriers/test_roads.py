@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from tests.carriers.stations import FAST, LOOPS, Station, World, joined, run
@@ -68,6 +69,14 @@ def links(station: Station, other: Station) -> list[Link]:
     return station.carrier._peers[other.id].links
 
 
+async def tick() -> None:
+    """Wait until the clock of the loop has moved."""
+    loop = asyncio.get_running_loop()
+    moved = loop.create_future()
+    loop.call_at(loop.time() + 1e-6, moved.set_result, None)
+    await moved
+
+
 class Traffic:
     """Numbers each way: each one heard is answered by the next, and extra ones are added."""
 
@@ -75,12 +84,15 @@ class Traffic:
         self.pair = (one, other)
         self.sent: dict[bytes, list[bytes]] = {one.id: [], other.id: []}
         for station, peer in ((one, other), (other, one)):
-            station.events.on_heard = lambda _, body, a=station, b=peer: self.put(a, b)
+            station.events.on_heard = partial(self._answer, station, peer)
 
     def put(self, station: Station, peer: Station) -> None:
         body = f"{station.name} {len(self.sent[station.id])}".encode()
         if station.carrier.send(peer.id, body):
             self.sent[station.id].append(body)
+
+    def _answer(self, station: Station, peer: Station, _whom: bytes, _body: bytes) -> None:
+        self.put(station, peer)
 
     def begin(self) -> None:
         one, other = self.pair
@@ -94,7 +106,7 @@ class Traffic:
             station.events.on_heard = None
         for station, peer in ((one, other), (other, one)):
             wanted = self.sent[station.id]
-            await peer.events.until(lambda p=peer, w=wanted: len(p.events.envelopes) >= len(w))
+            await peer.events.arrived(len(wanted))
             assert sorted(peer.events.heard_from(station.id)) == sorted(wanted)
 
 
@@ -102,7 +114,7 @@ class Traffic:
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_when_both_dial_one_session_is_left_and_nothing_is_lost(loop: str, seed: int) -> None:
     async def test() -> None:
         async with field(seed=seed) as f:
@@ -124,8 +136,9 @@ def test_when_both_dial_one_session_is_left_and_nothing_is_lost(loop: str, seed:
     run(test(), loop)
 
 
+@pytest.mark.parametrize("loop", [*LOOPS, "coarse"])
 @pytest.mark.parametrize("first", ["ALPHA", "BRAVO"])
-def test_a_second_session_changes_hands_without_a_word_to_the_node(first: str) -> None:
+def test_a_second_session_changes_hands_without_a_word_to_the_node(first: str, loop: str) -> None:
     """Whichever session stands first and is in use, the one ALPHA dialled is kept."""
 
     async def test() -> None:
@@ -143,23 +156,20 @@ def test_a_second_session_changes_hands_without_a_word_to_the_node(first: str) -
             await joined(alpha, bravo)
             traffic.begin()
             for station in (alpha, bravo):
-                await station.events.until(lambda s=station: len(s.events.envelopes) > 20)
+                await station.events.arrived(20)
             assert links(alpha, bravo)[0].dialled == (first == "ALPHA")
+            await tick()  # a coarse clock stands still during all that follows
             f.wire.heal(*roads[1])
             await f.wire.stands(1)
-            print(alpha.events.seen, bravo.events.seen, alpha.carrier._live, bravo.carrier._live)
             assert [link.dialled for link in links(alpha, bravo)] == [True]
             assert [link.dialled for link in links(bravo, alpha)] == [False]
             for station in (alpha, bravo):
-                seen = len(station.events.envelopes)
-                await station.events.until(
-                    lambda s=station, n=seen: len(s.events.envelopes) > n + 20
-                )
+                await station.events.arrived(len(station.events.envelopes) + 20)
             await traffic.end()
             for station in (alpha, bravo):
                 assert station.events.story("connected", "lost") == ["connected"]
 
-    run(test())
+    run(test(), loop)
 
 
 def test_a_dead_session_is_not_kept_against_a_living_one() -> None:
@@ -183,7 +193,7 @@ def test_a_dead_session_is_not_kept_against_a_living_one() -> None:
             assert alpha.events.story("connected", "lost") == ["connected", "lost", "connected"]
             assert "no answer to a ping" in alpha.events.of("lost")[0]
             assert alpha.carrier.send(bravo.id, b"found")
-            await bravo.events.until(lambda: bool(bravo.events.envelopes))
+            await bravo.events.arrived(1)
             assert [link.dialled for link in links(alpha, bravo)] == [False]
             assert bravo.events.story("connected", "lost") == ["connected", "lost", "connected"]
 
@@ -206,7 +216,7 @@ def test_a_station_that_starts_again_replaces_its_old_session_at_once() -> None:
             assert alpha.events.story("connected", "lost") == ["connected", "lost", "connected"]
             assert "in its place" in alpha.events.of("lost")[0]
             assert alpha.carrier.send(bravo.id, b"welcome back")
-            await again.events.until(lambda: bool(again.events.envelopes))
+            await again.events.arrived(1)
 
     run(test())
 
@@ -223,7 +233,7 @@ def test_a_session_given_up_while_it_dies_is_told_as_a_loss() -> None:
             f.wire.heal(B_HOST, f.alpha_front)
             await joined(alpha, bravo)
             assert bravo.carrier.send(alpha.id, b"one")
-            await alpha.events.until(lambda: bool(alpha.events.envelopes))
+            await alpha.events.arrived(1)
             # BRAVO's session falls silent with an envelope in it, then ALPHA's comes up.
             f.wire.stall(B_HOST, f.alpha_front)
             assert bravo.carrier.send(alpha.id, b"two")
@@ -231,7 +241,7 @@ def test_a_session_given_up_while_it_dies_is_told_as_a_loss() -> None:
             await bravo.events.count("connected", 2)
             assert bravo.events.story("connected", "lost") == ["connected", "lost", "connected"]
             assert bravo.carrier.send(alpha.id, b"three")
-            await alpha.events.until(lambda: len(alpha.events.envelopes) > 1)
+            await alpha.events.arrived(2)
             assert alpha.events.heard_from(bravo.id) == [b"one", b"three"]
 
     run(test())
@@ -245,7 +255,7 @@ def test_a_half_open_line_is_noticed_by_both_and_mended(loop: str) -> None:
     async def test() -> None:
         async with field() as f:
             alpha, bravo = f.alpha, f.bravo
-            f.meet()
+            f.meet(bravo_dials=False)  # so that there is one session to lose
             await joined(alpha, bravo)
             clock = asyncio.get_running_loop()
             began = clock.time()
@@ -263,7 +273,7 @@ def test_a_half_open_line_is_noticed_by_both_and_mended(loop: str) -> None:
             bravo.events.envelopes.clear()
             traffic.begin()
             for station in (alpha, bravo):
-                await station.events.until(lambda s=station: len(s.events.envelopes) > 5)
+                await station.events.arrived(5)
             await traffic.end()
 
     run(test(), loop)

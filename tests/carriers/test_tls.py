@@ -105,7 +105,7 @@ def test_an_answer_from_within_heard_leaves_at_once(loop: str) -> None:
         async with World() as world:
             alpha = await world.station("ALPHA")
             bravo = await world.station("BRAVO")
-            bravo.events.on_heard = lambda peer, body: bravo.carrier.send(peer, body[::-1]) or None
+            bravo.events.on_heard = lambda peer, body: bravo.carrier.send(peer, body[::-1])
             introduce(bravo, alpha)
             await joined(alpha, bravo)
             for n in range(20):
@@ -138,7 +138,7 @@ def test_six_stations_with_one_subject_name_are_told_apart() -> None:
                     if one is not other:
                         assert one.carrier.send(other.id, one.name.encode())
             for one in all_of:
-                await one.events.until(lambda one=one: len(one.events.envelopes) == 3)
+                await one.events.arrived(3)
                 assert dict(one.events.envelopes) == {
                     other.id: other.name.encode() for other in all_of if other is not one
                 }

@@ -23,10 +23,11 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import itertools
 import socket
 import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 from tieline.carriers import frames
@@ -70,7 +71,7 @@ class Owner(Protocol):
     def opened(self, link: Link) -> None: ...
 
     def proven(self, link: Link) -> None:
-        """A pong came: ``link.proven_at`` is when the ping it answers was sent."""
+        """A pong came: ``link.proven`` is the moment at which the ping it answers was sent."""
 
     def heard(self, link: Link, envelope: bytes) -> None: ...
 
@@ -85,12 +86,17 @@ class Owner(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What all links of one carrier share. ``scratch`` is used within one callback only."""
+    """What all links of one carrier share. ``scratch`` is used within one callback only.
+
+    ``moments`` numbers the pings and the openings of all links in their order. The clock cannot
+    give it: a loop's time may stand still for a millisecond, in which all of that happens.
+    """
 
     owner: Owner
     tuning: TlsTuning
     scratch: memoryview
     loop: asyncio.AbstractEventLoop
+    moments: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
 
 class Link(asyncio.BufferedProtocol):
@@ -107,7 +113,8 @@ class Link(asyncio.BufferedProtocol):
         self.certificate = b""
         self.sent = 0  # envelopes
         self.opened_at = 0.0
-        self.proven_at = -1.0
+        self.opened = 0  # the moment at which it opened
+        self.proven = 0  # the moment at which the newest answered ping was sent
         self.began = setting.loop.time()
         self._set = setting
         self._make = make
@@ -122,9 +129,10 @@ class Link(asyncio.BufferedProtocol):
         self._handshake_bytes = 0
         self._heard_at = self.began
         self._wrote_at = self.began
-        self._token = 0
+        self._token = 0  # of the newest ping: the moment at which it was sent
         self._owed: int | None = None
         self._challenged_at: float | None = None
+        self._challenge = 0  # the token of the ping whose answer ends the challenge
         self._deadline = self.began + (
             setting.tuning.attempt_s if dialled else setting.tuning.handshake_s
         )
@@ -166,7 +174,7 @@ class Link(asyncio.BufferedProtocol):
         """Ask for a sign of life now: without one within ``challenge_s`` the link is lost."""
         if self.stage is Stage.OPEN and self._challenged_at is None:
             self._challenged_at = self._set.loop.time()
-            self._ping()
+            self._challenge = self._ping()
             self._arm(self._challenged_at + self._set.tuning.challenge_s)
 
     @property
@@ -315,6 +323,7 @@ class Link(asyncio.BufferedProtocol):
         if self.stage is Stage.PROVED:
             self.stage = Stage.OPEN
             self.opened_at = self._set.loop.time()
+            self.opened = next(self._set.moments)
             self._arm(self.opened_at + self._set.tuning.ping_s)
             self._set.owner.opened(self)
             if self.dead:
@@ -333,10 +342,9 @@ class Link(asyncio.BufferedProtocol):
             raise RemoteError(
                 "frame.pong", "a pong answers a ping that was never sent; the session is ended"
             )
-        at = self.began + token / 1e6
-        if at > self.proven_at:
-            self.proven_at = at
-            if self._challenged_at is not None and at >= self._challenged_at - 1e-6:
+        if token > self.proven:
+            self.proven = token
+            if self._challenged_at is not None and token >= self._challenge:
                 self._challenged_at = None
             self._set.owner.proven(self)
 
@@ -374,9 +382,10 @@ class Link(asyncio.BufferedProtocol):
         self._queued += len(frame)
         self._schedule()
 
-    def _ping(self) -> None:
-        self._token = int((self._set.loop.time() - self.began) * 1e6)
+    def _ping(self) -> int:
+        self._token = next(self._set.moments)
         self._append(frames.ping(self._token))
+        return self._token
 
     def _schedule(self) -> None:
         if not self._flush_due:

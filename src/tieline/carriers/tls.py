@@ -450,7 +450,7 @@ class TlsCarrier:
         if not ours or not theirs:
             return
         kept = ours[-1]
-        if kept.proven_at < max(each.opened_at for each in theirs):
+        if kept.proven < max(each.opened for each in theirs):
             kept.challenge()
             return
         held.current = kept

@@ -152,7 +152,7 @@ class Wire:
         if pair.near.ended:
             pair.reset()
             return
-        far.write(pair.near.early)
+        pair.near.pour(far)
         pair.obey(self.road(pair.caller, pair.front))
 
     def gone(self, pair: _Pair) -> None:
@@ -177,6 +177,8 @@ class _Half(asyncio.Protocol):
         self._wire = wire
         self._transport: asyncio.Transport | None = None
         self._held = False
+        self._heard_out = False  # its station says no more
+        self._told_out = False  # its station was told that the other one says no more
         self.early = b""  # a loop may read before it heeds the first hold
         self.ended = False
         self.full = False
@@ -199,10 +201,11 @@ class _Half(asyncio.Protocol):
             self.early += data
 
     def eof_received(self) -> bool:
+        self._heard_out = True
         other = self._other()
         if other is not None:
             other.write_eof()
-        return True  # the other direction may go on
+        return not self._told_out  # the other direction may go on
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.ended = True
@@ -226,8 +229,21 @@ class _Half(asyncio.Protocol):
             self._transport.write(data)
 
     def write_eof(self) -> None:
-        if self._transport is not None and not self.ended:
+        if self._transport is None or self.ended:
+            return
+        self._told_out = True
+        if self._heard_out:
+            # Neither side says more. Not every loop ends such a connection by itself.
+            self._transport.close()
+        else:
             self._transport.write_eof()
+
+    def pour(self, far: _Half) -> None:
+        """Give what came before there was somewhere to forward to."""
+        far.write(self.early)
+        self.early = b""
+        if self._heard_out:
+            far.write_eof()
 
     def hold(self) -> None:
         if self._transport is not None and not self.ended and not self._held:
