@@ -6,8 +6,11 @@ changes. They are made from the parsed charter only, so what is shown is what is
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tieline.core import identity
 from tieline.core.charter import Charter
+from tieline.core.crypto import sha256
 from tieline.core.terms import Precedence, Rung
 
 
@@ -26,7 +29,8 @@ def summary(charter: Charter) -> tuple[str, ...]:
         for entry in party.stations:
             where = ", ".join(entry.addresses) or "no address"
             name = entry.certificate.station_name
-            out.append(f"party {party.code}: station {name} at {where}")
+            keys = sha256(entry.certificate.encoded).hex()[:16]
+            out.append(f"party {party.code}: station {name} at {where}, keys {keys}")
     for precedence in sorted(Precedence, reverse=True):
         waits = (f"{charter.clock_ms(precedence, rung) // 1000} s" for rung in Rung)
         names = (rung.name.lower().replace("_", " ") for rung in Rung)
@@ -34,7 +38,8 @@ def summary(charter: Charter) -> tuple[str, ...]:
         out.append(f"clocks {precedence.name}: {steps}")
     tests = charter.tests
     out.append(
-        f"line tests: every {tests.interval_s} s, to be answered within {tests.window_s} s"
+        f"line tests: every {tests.interval_s} s, to be answered by the {tests.answered_by}"
+        f" within {tests.window_s} s"
         if tests.interval_s
         else "line tests: none scheduled"
     )
@@ -42,11 +47,24 @@ def summary(charter: Charter) -> tuple[str, ...]:
     out.append(f"two people release: {four}")
     out.extend(f"one officer may release: form {form}" for form in charter.release.standing)
     out.extend(f"pack: {pack.hex()}" for pack in charter.packs)
-    out.extend(f"witness: {witness.name}" for witness in charter.witnesses)
+    out.append(f"a peer is silent: after {charter.silence_s} s without a sign")
+    out.extend(f"witness: {w.name}, key {w.key.hex()}" for w in charter.witnesses)
     if charter.witnesses:
         out.append(f"witnesses needed: {charter.quorum}")
     out.extend(f"leaving: {code}" for code, _ in charter.leaving)
+    out.extend(_newer(charter))
     return tuple(out)
+
+
+def _newer(charter: Charter) -> Iterator[str]:
+    """What newer software has written into the charter: nobody here can read it to the signer."""
+    parts = [("the charter", charter.unknown)]
+    for party in charter.parties:
+        parts.append((party.code, party.unknown))
+        parts.extend((f"a station of {party.code}", s.unknown) for s in party.stations)
+    for where, unknown in parts:
+        if unknown:
+            yield f"NOT SHOWN, from newer software: {len(unknown)} bytes about {where}"
 
 
 def diff(old: Charter, new: Charter) -> tuple[str, ...]:
