@@ -1,0 +1,120 @@
+"""What the families of error codes are about, and sentences that the source does not carry.
+
+``docs/errors.md`` is made from the source and from these two tables; ``tools/docs.py`` finds a
+family without a line, a line without a family, and a code that nothing explains.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+FAMILIES: Final[dict[str, str]] = {
+    "act": "An officer's act that the rules of the line do not allow, or that lacks something. "
+    "Nothing was said; correct the act and give it again.",
+    "address": "An address on a card, in a charter or in `config.toml`. Use a form named.",
+    "api": "The local API of a running station.",
+    "armor": "The text form of a card or charter. It is read only exactly as it was written: send "
+    "it as a file, and not as pasted text.",
+    "arrived": "Alarms: a statement that must be acknowledged has come with IMMEDIATE or FLASH.",
+    "bundle": "A bundle file was refused, and nothing of it was taken in.",
+    "bundle_header": "A field of the header of a bundle.",
+    "card": "A card file. A bad card is refused whole; ask its party for it again, by another way "
+    "if need be.",
+    "card_station": "A station on a card.",
+    "carrier": "The TLS carrier: its settings and what keeps it from dialling or listening. Causes "
+    "of failed attempts stand in the record of attempts and in `tieline status`.",
+    "certificate": "The certificate of a station, on a card or in a charter. Its party makes a "
+    "fresh card.",
+    "charter": "A charter, or a signature on one. A charter that is refused changes nothing: the "
+    "version in force stays.",
+    "charter_party": "A party in a charter.",
+    "charter_station": "A station in a charter.",
+    "checkpoint": "The text of a checkpoint.",
+    "clock": "The clock of an exercise station.",
+    "config": "`config.toml` of a home. The station does not start until it is right.",
+    "cosignature": "The time of a cosignature.",
+    "draft": "Drafts that wait for a second officer.",
+    "encode": "Bytes that are not the one deterministic encoding, or pass a limit.",
+    "envelope": "An envelope of the sync. It was dropped; the sender's software is older, newer or "
+    "broken.",
+    "exercise": "The runner of exercises: a station of the exercise did not do what it should.",
+    "export": "Export of a bundle.",
+    "file": "A file that the command line was to read or write.",
+    "frame": "The frames of a TLS session. The session is ended and dialled anew.",
+    "home": "The folder of a station.",
+    "import": "Import of a bundle over the local API.",
+    "item": "Which statement is meant.",
+    "journal_alarm": "A stored alarm that no longer reads: the store is damaged. Run "
+    "`tieline verify`.",
+    "journal_attempt": "As `journal_alarm`, for an attempt.",
+    "journal_draft": "As `journal_alarm`, for a draft.",
+    "journal_hand_over": "As `journal_alarm`, for a hand-over.",
+    "journal_origin": "As `journal_alarm`, for how a statement came.",
+    "journal_refusal": "As `journal_alarm`, for a refusal.",
+    "journal_settlement": "As `journal_alarm`, for a draft that was withdrawn.",
+    "journal_state": "As `journal_alarm`, for the state of a link.",
+    "key": "An Ed25519 public key that must never be enrolled, and the alarm of a key that does "
+    "not sign.",
+    "key_store": "The content of a key store, once opened.",
+    "keys": "Key files: `keys.tlk`, `root.tlk`, the key file, `machine.id`.",
+    "keystore": "The form of a key store on disk.",
+    "line": "Which line is meant, and lines that are not shared.",
+    "log": "Bounds of what one station may open or fork. Its party must explain.",
+    "note": "A signed note, such as a checkpoint with its signatures.",
+    "overdue": "Alarms: a rung of the receipt ladder was not reached in time. Where our own "
+    "statement waits, a silence goes on record as well.",
+    "proof": "An inclusion or consistency proof.",
+    "receipt": "A receipt of a peer. It is not counted.",
+    "record": "The record as a whole.",
+    "release": "The release of a draft by a second officer.",
+    "root": "What a root key refuses to sign.",
+    "scenario": "A scenario file of an exercise. Nothing starts until it is right.",
+    "seal": "Sealing a file to stations, and opening it.",
+    "sealed": "The form of a sealed file.",
+    "sign1": "The envelope of a signed document (COSE_Sign1).",
+    "statement": "A statement from outside is not accepted, or one of ours cannot be written.",
+    "statement_body": "The body of a statement.",
+    "station": "A running station that cannot do what was asked now.",
+    "store": "The store. After `store.failed` the process has stopped, because after a failed "
+    "write or sync nobody knows what is on the disk.",
+    "test": "Alarms of line tests.",
+    "time": "A time that no date-time group can name.",
+    "tls": "A TLS session with a caller or a peer ended, or never came about. The sentence stands "
+    "as the cause of the attempt.",
+    "tree": "A defect in how the tree of a log is used; report it.",
+    "verify": "`tieline verify` could not begin. Exit code 4.",
+    "words": "The words by which people compare cards.",
+}
+
+_DUE: Final = "by the time that the charter gives; ask by another way, and look at `tieline status`"
+
+# For codes whose sentence is put together at the moment, or is too general in the source.
+SENTENCES: Final[dict[str, str]] = {
+    "arrived.flash": "FLASH from a party: acknowledge it",
+    "arrived.immediate": "IMMEDIATE from a party: acknowledge it",
+    "carrier.connect": "the connection was refused, timed out or found no route, or this machine "
+    "lacks the address to dial from; check the address on the card, the route and their station",
+    "carrier.name": "the name in the address was not found, or has no address; use a literal "
+    "address, which needs no look-up",
+    "config.value": "a setting has the wrong type or is out of its bounds; the sentence names the "
+    "file, the setting and what it must be",
+    "key.failed": "the key store did not sign a receipt, so none was sent; the statements are "
+    "kept. Look at the key file or its device",
+    "note.duplicate": "one key signed the note twice; keep one of the two lines",
+    "note.signature": "a signature line is not dash, name and base64 with a key id; copy the note "
+    "whole",
+    "note.signatures": "a note must have 1 to 256 signatures, and its last line must be whole",
+    "note.text": "the text of a note must be lines of UTF-8 without control characters, followed "
+    "by a blank line",
+    "note.too_large": "the note has more than 1000000 bytes; shorten it",
+    "overdue.acknowledged": f"no officer of the party has acknowledged the item {_DUE}",
+    "overdue.handed_over": f"no carrier took the item for the party {_DUE}",
+    "overdue.passed_on": f"the party has not said that a unit was told {_DUE}",
+    "overdue.read_back": f"the party has not read the item back {_DUE}",
+    "overdue.received": f"no station of the party has signed a receipt for the item {_DUE}",
+    "store.was_full": "the disk was full; what could not be stored was refused, and sending "
+    "goes on now. Give the acts that were refused again",
+    "test.missed": "the party whose turn it was did not call the line test of a slot; ask by "
+    "another way whether its station and its clock are in order",
+    "tls.pin": "the far end did not show the pinned certificate; compare its card with the charter",
+}
