@@ -121,6 +121,7 @@ class Line:
         # Line tests.
         self.slot_done = -1
         self.slot_checked = -1
+        self.slot_noted = -1  # the last slot whose silence we have put on the record
         self.use_charter(signed)
 
     # -------------------------------------------------------------------------- charter
@@ -247,6 +248,8 @@ class Line:
             return
         if item.statement.place.station == self.own and item.statement.content.refs:
             self.ladder.note_overdue(item.statement.content.refs[0].target, body.party, body.rung)
+        if item.statement.place.station == self.own and body.slot is not None:
+            self.slot_noted = max(self.slot_noted, body.slot)
         if body.rung >= Rung.ACKNOWLEDGED:
             self.neglected[body.party] = self.neglected.get(body.party, 0) + 1
         if body.party == self.party and body.cause:
@@ -376,7 +379,7 @@ def first_slot(line: Line, now: Now) -> None:
     """Say on a start which line tests are past.
 
     The slot we are in counts as done when its test is on record, or when the line is younger than
-    the slot; earlier slots are past.
+    the slot; earlier slots are past. One whose silence we have noted already is not noted again.
     """
     slot = slot_at(now.wall_ms, line.charter)
     if slot is None:
@@ -384,4 +387,4 @@ def first_slot(line: Line, now: Now) -> None:
     born = line.record.order[0].admitted_ms if line.record.order else now.wall_ms
     young = slot_at(born, line.charter) == slot
     line.slot_done = slot if slot in line.tests or young else slot - 1
-    line.slot_checked = line.slot_done
+    line.slot_checked = max(line.slot_done, line.slot_noted)

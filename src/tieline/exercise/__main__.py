@@ -14,8 +14,9 @@ USAGE: Final = 2
 INTERRUPTED: Final = 130
 FOLDER: Final = Path(__file__).resolve().parents[3] / "exercises"
 STANDARD: Final = "przewodow-2022"
-MIN_WIDTH: Final = 100
-MAX_WIDTH: Final = 140
+MIN_WIDTH: Final = 72
+MAX_WIDTH: Final = 120
+PLAIN_WIDTH: Final = 100
 
 
 class _Parser(argparse.ArgumentParser):
@@ -92,9 +93,16 @@ def main(argv: list[str] | None = None) -> int:
         if args.check:
             print(f"{scenario.id}: {len(scenario.events)} events, {len(scenario.parties)} parties")
             return DONE
-        console = Console(highlight=False, no_color=True if args.headless else None)
-        live = console.is_terminal and not args.headless
-        console.width = min(max(console.width, MIN_WIDTH), MAX_WIDTH) if live else 120
+        # Without a terminal, or headless: plain text, whatever the environment says of colours.
+        live = sys.stdout.isatty() and not args.headless
+        console = (
+            Console(highlight=False)
+            if live
+            else Console(
+                highlight=False, force_terminal=False, color_system=None, legacy_windows=False
+            )
+        )
+        console.width = min(max(console.width, MIN_WIDTH), MAX_WIDTH) if live else PLAIN_WIDTH
         options = Options(
             pace=args.pace if live else 0.0,
             live=live,

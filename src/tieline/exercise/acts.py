@@ -320,7 +320,7 @@ class ActReader:
             groups.append(tuple(members))
         if len(groups) < 2 or not all(groups):
             raise table.wrong(
-                "value", "'between' must hold two groups or more, as [[\"ALPHA\"], [\"BRAVO\"]]"
+                "value", '\'between\' must hold two groups or more, as [["ALPHA"], ["BRAVO"]]'
             )
         return tuple(groups)
 

@@ -73,6 +73,8 @@ class Audience(Protocol):
 
     def event(self, event: world.Event) -> None: ...
 
+    def said(self, event: world.Event, item: str) -> None: ...
+
     def wires(self, cut: frozenset[frozenset[str]]) -> None: ...
 
     def attacked(self, forge: world.Forge, attacks: tuple[Attack, ...]) -> None: ...
@@ -130,6 +132,7 @@ class Control:
                 if at_ms != self.now_ms:
                     await self._set_clock(at_ms)
                 await self._due()
+            await self.rest(complete=True)
         except TielineError as error:
             self.played.trouble.append(f"at {self._h()}: {error.message}")
         return self.played
@@ -266,6 +269,7 @@ class Control:
         item = done.text("item")
         if event.label:
             self.played.items[event.label] = item
+        self._audience.said(event, item)
         return item
 
     async def _react(self, due: Reaction) -> None:
@@ -340,8 +344,11 @@ class Control:
 
     # ------------------------------------------------------------------------------- rest
 
-    async def rest(self) -> None:
+    async def rest(self, *, complete: bool = False) -> None:
         """Wait until nothing is under way anywhere; then let the officers make their plans.
+
+        With ``complete`` also until everybody knows who has signed for what, of every log: authors
+        know it at once, all others a moment later.
 
         Raises ``LocalError`` (``exercise.unrest``) when that takes longer than the patience.
         """
@@ -350,7 +357,7 @@ class Control:
         while True:
             self.board.pulse.clear()
             answers = await self._everywhere("settle", {})
-            unrest = self._unrest(answers)
+            unrest = self._unrest(answers, complete=complete)
             if not unrest:
                 break
             if loop.time() > until:
@@ -368,7 +375,7 @@ class Control:
         )
         self._plan()
 
-    def _unrest(self, answers: Mapping[str, Entry]) -> str:
+    def _unrest(self, answers: Mapping[str, Entry], *, complete: bool) -> str:
         """What is still under way, in words; empty when the line is at rest."""
         for code, answer in sorted(answers.items()):
             if answer.number("now_ms") != self.now_ms:
@@ -385,12 +392,12 @@ class Control:
                     state = "still has" if other in sessions else "does not have"
                     return f"{code} {state} a session with {other}"
         for half in self._halves():
-            unrest = self._unequal(half)
+            unrest = self._unequal(half, complete=complete)
             if unrest:
                 return unrest
         return ""
 
-    def _unequal(self, half: tuple[str, ...]) -> str:
+    def _unequal(self, half: tuple[str, ...], *, complete: bool) -> str:
         desks = [self.board.desks[code] for code in half]
         for desk in desks:
             if desk.sizes != desks[0].sizes:
@@ -399,10 +406,14 @@ class Control:
             author = self.board.authors.get(log, "")
             if author not in half:
                 continue
-            for code in half:
-                signed = self.board.desks[author].covered.get((log, code), 0)
-                if code != author and signed < size:
-                    return f"{code} has signed for {signed} of {size} statements of {author}"
+            for knower in half if complete else (author,):
+                for signer in half:
+                    signed = self.board.desks[knower].covered.get((log, signer), 0)
+                    if signer not in (author, knower) and signed < size:
+                        return (
+                            f"{signer} has signed for {signed} of {size} statements of {author},"
+                            f" as far as {knower} knows"
+                        )
         return ""
 
     def _plan(self) -> None:

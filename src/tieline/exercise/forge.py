@@ -126,9 +126,7 @@ class Forger:
             raws.append(sealed.raw)
         return sync.pack(sync.Push(self._table.line, tuple(raws)))
 
-    def _bundle(
-        self, envelope: bytes, claimed: Seat, victim: Seat, signer: StationKeys
-    ) -> bytes:
+    def _bundle(self, envelope: bytes, claimed: Seat, victim: Seat, signer: StationKeys) -> bytes:
         sealed = signer.seal(encode.dumps((envelope,)), [victim.seal_key])
         payload = bundle.header_payload(
             bundle.Header(

@@ -15,7 +15,7 @@ from tieline.core.terms import civil
 from tieline.desk.text import visible
 from tieline.exercise.answer import Entry
 from tieline.exercise.board import Shown
-from tieline.exercise.scenario import Form
+from tieline.exercise.scenario import CONFIDENCE, Form
 
 RUNGS: Final = ("handed over", "received", "acknowledged", "read back", "passed on")
 PRECEDENCE: Final = {
@@ -33,6 +33,14 @@ STATE: Final = {
     "unstaffed": "dark_orange",
     "suspended": "magenta",
     "unknown": "grey62",
+}
+ROAD: Final = {
+    "up": "═══",
+    "unstaffed": "═?═",
+    "suspended": "═‖═",
+    "silent since": "═✗═",
+    "down": "═✗═",
+    "unknown": "┄┄┄",
 }
 REF: Final = {
     "answers": "answers",
@@ -58,6 +66,14 @@ class Colours:
 
     def parties(self, codes: Iterable[str]) -> Text:
         return Text(", ").join([self.party(code) for code in codes])
+
+
+def provenance(confidence: str) -> Text:
+    """How sure the author of a scenario is of a fact: said in full where it was not read."""
+    if confidence == "R":
+        return Text("[R]", style="grey62")
+    style = "bold gold3" if confidence.startswith("M") else "grey62"
+    return Text(f"[{confidence}: {CONFIDENCE[confidence]}]", style=style)
 
 
 def zulu(at_ms: int) -> str:

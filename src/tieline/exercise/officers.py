@@ -51,9 +51,7 @@ def reactions(party: Party, shown: Shown, said: Say | None, at_ms: int) -> tuple
     else:
         delay_ms = habits.delay_ms(Precedence[shown.precedence])
     acknowledged_ms = habits.present_ms(habits.present_ms(at_ms) + delay_ms)
-    out = [
-        Reaction(at_ms=acknowledged_ms, party=code, rung=Rung.ACKNOWLEDGED, item=shown.item)
-    ]
+    out = [Reaction(at_ms=acknowledged_ms, party=code, rung=Rung.ACKNOWLEDGED, item=shown.item)]
     if said is None:
         return tuple(out)
     words, units = dict(said.read_backs), dict(said.units)
@@ -72,8 +70,6 @@ def reactions(party: Party, shown: Shown, said: Say | None, at_ms: int) -> tuple
     if code in units:
         when = habits.present_ms(acknowledged_ms + habits.pass_on_ms)
         out.append(
-            Reaction(
-                at_ms=when, party=code, rung=Rung.PASSED_ON, item=shown.item, unit=units[code]
-            )
+            Reaction(at_ms=when, party=code, rung=Rung.PASSED_ON, item=shown.item, unit=units[code])
         )
     return tuple(out)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tieline.core.errors import LocalError
 from tieline.exercise.answer import Entry, Json
 from tieline.exercise.board import Board, Shown, read_shown
 from tieline.exercise.control import Played
@@ -64,19 +65,27 @@ class Summary:
 
 
 def read_holding(party: str, log: Entry, audit: Entry) -> Holding:
-    """A station's answers to ``log`` and ``audit``. Raises ``LocalError`` when malformed."""
+    """A station's answers to ``log`` and ``audit``. Raises ``LocalError`` when malformed.
+
+    A log with a gap is no malformed answer but a broken promise, and is told as one.
+    """
     entries = list(log.entries("items"))
     heads = {
         head.text("log"): (head.number("size"), head.text("root")) for head in audit.entries("logs")
     }
     problems = audit.texts("problems")
+    story: list[Json] = []
+    try:
+        story = content(entries)
+    except LocalError as error:
+        problems = (*problems, error.message)
     if not audit.flag("ok") and not problems:
         problems = ("the audit failed without saying why",)
     return Holding(
         party=party,
         held=tuple(read_shown(entry) for entry in entries),
         items=[entry.raw for entry in entries],
-        content=content(entries),
+        content=story,
         heads=heads,
         problems=problems,
     )
@@ -169,9 +178,7 @@ def _forged(
 ) -> list[str]:
     """Whatever is at a station, or came up at a desk, though its author never said it."""
     found = [f"{attack.way}: {attack.said}" for attack in played.attacks if not attack.refused]
-    words = {
-        event.act.text.strip() for event in scenario.events if isinstance(event.act, Forge)
-    }
+    words = {event.act.text.strip() for event in scenario.events if isinstance(event.act, Forge)}
     for code, items in held.items():
         found.extend(
             f"{code} holds {item[:12]}, which its author never released"

@@ -108,10 +108,14 @@ def _one(shown: Shown, names: dict[str, str]) -> Json:
         # What was received was handed over, also when our process died before it could note so.
         if "received" in rungs:
             rungs.add("handed over")
-        ladder[party] = sorted(rungs - {"unit"})
+        reached: list[Json] = []
+        reached.extend(sorted(rungs - {"unit"}))
+        ladder[party] = reached
     if ladder:
         out["ladder"] = ladder
     if "assented" in view.raw:
-        out["assented"] = list(view.texts("assented"))
+        assented: list[Json] = []
+        assented.extend(view.texts("assented"))
+        out["assented"] = assented
         out["effective"] = view.flag("effective")
     return out

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import random
 import shutil
 import tempfile
 import time
@@ -23,7 +22,7 @@ from typing import Final
 from rich.console import Console
 
 from tieline.core.errors import LocalError, TielineError
-from tieline.exercise import homes
+from tieline.exercise import chaos, homes
 from tieline.exercise.answer import Entry, Json
 from tieline.exercise.board import Board
 from tieline.exercise.control import Attack, Control, Link, Played
@@ -84,7 +83,6 @@ class Place:
         return [(seats[caller].host, seats[called].front) for caller, called in both]
 
 
-
 class Troupe:
     """Everything that runs during an exercise: wires, station processes, links, watchers."""
 
@@ -140,6 +138,11 @@ class Troupe:
             )
         )
 
+    def haunt(self, visits: tuple[chaos.Visit, ...], control: Control) -> None:
+        """Let a clumsy visitor in, from now until the stations are stopped."""
+        coming = chaos.haunt(visits, control.reached, lambda code: self.processes[code].kill())
+        self._watchers.append(asyncio.create_task(coming))
+
     def _watcher_ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None:
@@ -178,7 +181,6 @@ async def run(scenario: Scenario, console: Console, options: Options) -> Summary
         troupe.screen = screen
         try:
             screen.begin()
-            await troupe.start()
             control = Control(
                 scenario,
                 troupe.links,
@@ -187,7 +189,10 @@ async def run(scenario: Scenario, console: Console, options: Options) -> Summary
                 Clockwork(screen, troupe),
                 patience_s=options.patience_s,
             )
-            played = await _play(control, troupe, options)
+            visits = chaos.plan(scenario, options.kills, options.seed)
+            troupe.haunt(visits, control)
+            await troupe.start()
+            played = await _play(control, troupe)
             logs = await _logs(troupe, played)
         finally:
             await troupe.stop()
@@ -203,11 +208,11 @@ async def run(scenario: Scenario, console: Console, options: Options) -> Summary
         restarts=sum(process.restarts for process in troupe.processes.values()),
         seconds=time.monotonic() - began,
     )
-    screen.end(summary, holdings.values())
     if options.out is not None:
         _write(options.out, summary, holdings)
+    screen.end(summary, holdings.values(), out=options.out)
     if options.svg is not None:
-        screen.export_svg(options.svg, summary)
+        screen.export_svg(options.svg)
     return summary
 
 
@@ -225,6 +230,9 @@ class Clockwork:
     def event(self, event: Event) -> None:
         self.screen.event(event)
 
+    def said(self, event: Event, item: str) -> None:
+        self.screen.said(event, item)
+
     def wires(self, cut: frozenset[frozenset[str]]) -> None:
         self.screen.wires(cut)
 
@@ -235,32 +243,18 @@ class Clockwork:
         await self.screen.read()
 
 
-async def _play(control: Control, troupe: Troupe, options: Options) -> Played:
+async def _play(control: Control, troupe: Troupe) -> Played:
+    """Play until the end, or until the stations cannot be kept alive any more."""
     play = asyncio.create_task(control.play())
-    chaos = asyncio.create_task(_kill(control, troupe, options))
     try:
         await asyncio.wait((play, troupe.failure), return_when=asyncio.FIRST_COMPLETED)
-        if troupe.failure.done():
-            control.played.trouble.append(troupe.failure.result())
     finally:
-        for task in (play, chaos):
-            task.cancel()
-        await asyncio.gather(play, chaos, return_exceptions=True)
-    return control.played
-
-
-async def _kill(control: Control, troupe: Troupe, options: Options) -> None:
-    """Kill processes at moments of the script that the seed draws, as a clumsy visitor would."""
-    chance = random.Random(options.seed)
-    moments = sorted({event.at_ms for event in control.scenario.events})
-    plan = sorted(
-        (chance.choice(moments), chance.random() * 0.15, chance.choice(control.scenario.codes))
-        for _ in range(options.kills)
-    )
-    for at_ms, delay_s, code in plan:
-        await control.reached(at_ms)
-        await asyncio.sleep(delay_s)
-        troupe.processes[code].kill()
+        if not play.done():
+            play.cancel()
+            await asyncio.gather(play, return_exceptions=True)
+    if troupe.failure.done():
+        control.played.trouble.append(troupe.failure.result())
+    return control.played if play.cancelled() else play.result()
 
 
 async def _logs(troupe: Troupe, played: Played) -> dict[str, Entry]:
@@ -279,8 +273,12 @@ async def _logs(troupe: Troupe, played: Played) -> dict[str, Entry]:
 
 def _audit(seat: homes.Seat) -> Entry:
     """What ``tieline verify`` finds: everything recomputed from the stopped station's store."""
-    keys = unlock(seat.home.keys_file, KeyFile(seat.home.path / "key"))
-    return Entry(audit_home(seat.home, keys), f"the audit of {seat.party}")
+    try:
+        keys = unlock(seat.home.keys_file, KeyFile(seat.home.path / "key"))
+        found: dict[str, Json] = audit_home(seat.home, keys)
+    except TielineError as error:
+        found = {"ok": False, "logs": [], "problems": [error.message]}
+    return Entry(found, f"the audit of {seat.party}")
 
 
 @contextlib.contextmanager

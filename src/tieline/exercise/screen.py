@@ -17,30 +17,41 @@ from itertools import combinations
 from pathlib import Path
 from typing import Final
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
+from rich.progress_bar import ProgressBar
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
 from tieline.core.terms import dtg
+from tieline.desk.text import visible
 from tieline.exercise import scenario as world
 from tieline.exercise.answer import Entry
 from tieline.exercise.board import Board
 from tieline.exercise.control import Attack
-from tieline.exercise.glyphs import STATE, Colours, zulu
+from tieline.exercise.glyphs import ROAD, STATE, Colours, zulu
+from tieline.exercise.intro import opening
 from tieline.exercise.promises import Holding, Summary
-from tieline.exercise.story import Row, Story, opening
+from tieline.exercise.story import Row, Story
 from tieline.exercise.times import h_plus
 
+_REPLACED: Final = {
+    "corrects": "corrected by",
+    "cancels": "cancelled by",
+    "supersedes": "replaced by",
+}
 BANNER: Final = "EXERCISE EXERCISE EXERCISE"
-PICTURE_WIDTH: Final = 124
-PICTURE_ROWS: Final = 13
+NARROW: Final = 96  # columns below which the clock times are left to the board
+PICTURE_WIDTH: Final = 100
+PICTURE_LINES: Final = 32  # of the story; the board comes on top
 OPEN_ROWS: Final = 5
 # Seconds of reading for a row, and for each character of what somebody wrote.
-ROW_S: Final = 0.17
-CHAR_S: Final = 0.005
+ROW_S: Final = 0.35
+CHAR_S: Final = 0.011
+INTRODUCTION_CHARS: Final = 500
 
 
 class Screen:
@@ -68,7 +79,7 @@ class Screen:
         self._cut: frozenset[frozenset[str]] = frozenset()
         self._printed_ms = -1
         self._owed_s = 0.0
-        self._recent: deque[Row] = deque(maxlen=PICTURE_ROWS)
+        self._recent: deque[Row] = deque(maxlen=PICTURE_LINES)
         self._picture: Group | None = None
         board.listener = self._hear
 
@@ -78,44 +89,71 @@ class Screen:
     # ----------------------------------------------------------------------------- frame
 
     def begin(self) -> None:
-        """The first words: what this is, who takes part, on what it is based."""
-        self._console.print(Rule(Text(BANNER, style="bold red3"), style="red3"))
+        """The first words: what this is, who takes part, on what it is based, what signs mean."""
+        self._say(Rule(Text(BANNER, style="bold red3"), style="red3"))
         title = Text(self._scenario.title, style="bold")
         title.append(f"   realm {self._scenario.realm}", style="grey62")
-        self._console.print(title, opening(self._scenario, self._colours), "", sep="\n")
+        self._say(Group(title, "", opening(self._scenario, self._colours), ""))
+        self._owed_s = CHAR_S * INTRODUCTION_CHARS
         if self._live is not None:
             self._live.start()
             self._refresh()
+
+    def _say(self, what: RenderableType) -> None:
+        """Print above the board; as plain text without the blanks that fill up lines."""
+        if self._live is not None or self._console.is_terminal:
+            self._console.print(what)
+            return
+        with self._console.capture() as capture:
+            self._console.print(what)
+        lines = [line.rstrip() for line in capture.get().splitlines()]
+        self._console.file.write("\n".join(lines) + "\n")
+        self._console.file.flush()
 
     def close(self) -> None:
         """Take the board away; what was told stays."""
         if self._live is not None:
             self._live.stop()
 
-    def end(self, summary: Summary, holdings: Iterable[Holding]) -> None:
-        """The tables of the end."""
+    def end(self, summary: Summary, holdings: Iterable[Holding], *, out: Path | None) -> None:
+        """The tables of the end, and in one sentence how it went."""
         self.close()
         holdings = list(holdings)
-        self._console.print("", Rule(Text(BANNER, style="bold red3"), style="red3"))
-        self._console.print(held_table(self._board, holdings, self._colours))
-        self._console.print(promise_table(summary))
+        self._say(Group("", Rule(Text(BANNER, style="bold red3"), style="red3")))
+        self._say(kept_table(self.story, self._board, len(holdings)))
+        self._say(Group("", held_table(self._board, holdings, self._colours)))
+        self._say(Group("", promise_table(summary)))
         for text in summary.promises_broken:
-            self._console.print(Text(f"BROKEN  {text}", style="bold red3"))
-        self._console.print(Rule(Text("ENDEX", style="bold red3"), style="red3"))
+            self._say(Text(f"BROKEN  {visible(text)}", style="bold red3"))
+        verdict = Text("Every promise was kept.", style="bold green3")
+        if summary.promises_broken:
+            count = len(summary.promises_broken)
+            verdict = Text(f"Broken promises: {count}; see above.", style="bold red3")
+        if out is not None:
+            verdict.append(
+                f" {out} has summary.json, and what each station holds as record-PARTY.json.",
+                style="not bold default",
+            )
+        self._say(Group("", verdict, Rule(Text("ENDEX", style="bold red3"), style="red3")))
 
     # ------------------------------------------------------------------- control's audience
 
     def moment(self, at_ms: int) -> None:
-        self._flush()
+        if at_ms != self._now_ms:
+            self._flush()
         if at_ms > self._scenario.picture_ms and self._picture is None:
             self._picture = self._frame()
         self._now_ms = at_ms
         self._refresh()
 
     def event(self, event: world.Event) -> None:
+        self._flush()  # what the passing of time alone has brought comes first
         row = self.story.control(event)
         if row is not None:
             self._print([row])
+
+    def said(self, event: world.Event, item: str) -> None:
+        self.story.scripted(event, item)
 
     def wires(self, cut: frozenset[frozenset[str]]) -> None:
         self._cut = cut
@@ -142,57 +180,76 @@ class Screen:
     def _print(self, rows: Iterable[Row]) -> None:
         for row in rows:
             self._recent.append(row)
-            self._console.print(self._row(row, first=row.at_ms != self._printed_ms))
+            self._say(self._row(row, self._console.width, first=row.at_ms != self._printed_ms))
             self._printed_ms = row.at_ms
             self._owed_s += ROW_S + CHAR_S * row.chars
 
-    def _row(self, row: Row, *, first: bool) -> RenderableType:
+    def _row(self, row: Row, width: int, *, first: bool) -> RenderableType:
         grid = Table.grid(padding=(0, 1), expand=True)
         grid.add_column(width=7, justify="right", style="grey62")
-        grid.add_column(width=5, style="grey62")
+        clock = [zulu(row.at_ms)] if width >= NARROW else []
+        if clock:
+            grid.add_column(width=5, style="grey62")
         grid.add_column(width=11)
         grid.add_column(ratio=1, overflow="fold")
-        when = (h_plus(row.at_ms, self._scenario.start_ms), zulu(row.at_ms)) if first else ("", "")
-        grid.add_row(*when, row.mark, row.body)
+        when = [h_plus(row.at_ms, self._scenario.start_ms), *clock]
+        grid.add_row(*(when if first else [""] * len(when)), row.mark, row.body)
         return grid
 
     def _refresh(self) -> None:
         if self._live is not None:
-            self._live.update(self._panel(), refresh=True)
+            self._live.update(self._panel(self._console.width), refresh=True)
 
-    def _panel(self) -> Panel:
-        clock = Text.assemble(
-            (dtg(self._now_ms), "bold"),
-            (f"   {h_plus(self._now_ms, self._scenario.start_ms)}", "bold gold3"),
+    def _panel(self, width: int) -> Panel:
+        start_ms, end_ms = self._scenario.start_ms, self._scenario.end_ms
+        clock = Table.grid(padding=(0, 2), expand=True)
+        clock.add_column(no_wrap=True, style="bold")
+        clock.add_column(no_wrap=True, style="bold gold3")
+        clock.add_column(ratio=1)
+        bar = ProgressBar(
+            total=end_ms - start_ms,
+            completed=self._now_ms - start_ms,
+            complete_style="gold3",
+            finished_style="gold3",
         )
+        span = f"{h_plus(self._now_ms, start_ms)} of {h_plus(end_ms, start_ms)}"
+        clock.add_row(dtg(self._now_ms), span, bar)
+        processes = Text("processes", style="grey62")
         for party, pid in sorted(self._pids().items()):
-            clock.append(f"   {party}", style=self._colours.of(party))
-            clock.append(f" {pid}" if pid else " starting", style="grey50")
-        parts: list[RenderableType] = [clock, self._roads()]
+            processes.append(f"  {party}", style=self._colours.of(party))
+            processes.append(f" {pid}" if pid else " starting", style="grey50")
+        parts: list[RenderableType] = [clock, self._roads(width), processes]
         if self.story.open:
             parts.append(self._climbing())
         return Panel(
             Group(*parts),
             title=Text(f" {BANNER} ", style="bold white on red3"),
             border_style="red3",
+            width=width,
         )
 
-    def _roads(self) -> Text:
-        """One mark for each pair of stations, and in words what is not up."""
-        text = Text()
-        for one, other in combinations(self._scenario.codes, 2):
-            state = self._worse(one, other)
-            mark = {"up": "═══", "down": "═✗═", "silent since": "═✗═", "unknown": "┄┄┄"}.get(
-                state, "═‖═" if state == "suspended" else "═!═"
-            )
-            if frozenset((one, other)) in self._cut:
-                mark = "═✗═"
-            if text:
-                text.append("    ")
-            text.append(one, style=self._colours.of(one))
-            text.append(mark, style=STATE.get(state, "grey62"))
-            text.append(other, style=self._colours.of(other))
-        return text
+    def _roads(self, width: int) -> Table:
+        """One mark for each pair of stations: is there a line, and what is it worth."""
+        longest = 2 * max(len(code) for code in self._scenario.codes) + 5
+        pairs = list(combinations(self._scenario.codes, 2))
+        columns = max(1, min(len(pairs), (width - 4) // (longest + 3)))
+        rows = -(-len(pairs) // columns)
+        columns = -(-len(pairs) // rows)
+        grid = Table.grid(padding=(0, 3))
+        for start in range(0, len(pairs), columns):
+            grid.add_row(*(self._road(one, other) for one, other in pairs[start : start + columns]))
+        return grid
+
+    def _road(self, one: str, other: str) -> Text:
+        state = self._worse(one, other)
+        mark = ROAD.get(state, "═!═")
+        if frozenset((one, other)) in self._cut:
+            mark, state = "═✗═", "down"
+        return Text.assemble(
+            (one, self._colours.of(one)),
+            (f" {mark} ", STATE.get(state, "grey62")),
+            (other, self._colours.of(other)),
+        )
 
     def _worse(self, one: str, other: str) -> str:
         states = list(STATE)
@@ -204,28 +261,36 @@ class Screen:
 
     def _climbing(self) -> Table:
         grid = Table.grid(padding=(0, 2), expand=True)
-        grid.add_column(width=11, no_wrap=True)
+        grid.add_column(no_wrap=True)
         grid.add_column(no_wrap=True)
         grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis", style="grey70")
         for shown in list(self.story.open.values())[-OPEN_ROWS:]:
             name = Text(shown.name, style=self._colours.of(shown.party))
-            said = shown.view.text("text", shown.view.text("form", "")).replace("\n", " ")
-            grid.add_row(name, self.story.ladder(shown), Text(said))
+            said = self.story.title(shown.item) or shown.view.text("text", shown.kind)
+            if shown.kind == "test":
+                said = "line test"
+            grid.add_row(name, self.story.ladder(shown), Text(visible(said, lines=False)))
         return grid
 
     # --------------------------------------------------------------------------- picture
 
     def _frame(self) -> Group:
         """The screen as it stands: the last rows of the story, and the board."""
+        console = Console(width=PICTURE_WIDTH, file=io.StringIO())
         rows: list[RenderableType] = []
-        before = -1
-        for row in self._recent:
-            rows.append(self._row(row, first=row.at_ms != before))
-            before = row.at_ms
-        return Group(*rows, self._panel())
+        left = PICTURE_LINES
+        recent = list(self._recent)
+        for index in range(len(recent) - 1, -1, -1):
+            first = index == 0 or recent[index - 1].at_ms != recent[index].at_ms
+            row = self._row(recent[index], PICTURE_WIDTH, first=first)
+            left -= len(console.render_lines(row))
+            if left < 0:
+                break
+            rows.insert(0, row)
+        return Group(*rows, self._panel(PICTURE_WIDTH))
 
-    def export_svg(self, path: Path, summary: Summary) -> None:
-        """Write the picture that was taken at the scenario's moment, with the outcome below."""
+    def export_svg(self, path: Path) -> None:
+        """Write the picture that was taken at the scenario's moment."""
         console = Console(
             record=True,
             width=PICTURE_WIDTH,
@@ -234,7 +299,6 @@ class Screen:
             color_system="truecolor",
         )
         console.print(self._picture or self._frame())
-        console.print(promise_table(summary))
         path.parent.mkdir(parents=True, exist_ok=True)
         title = f"{BANNER} · {self._scenario.title}"
         path.write_text(console.export_svg(title=title), encoding="utf-8")
@@ -243,13 +307,31 @@ class Screen:
 # ----------------------------------------------------------------------------------- tables
 
 
+def kept_table(story: Story, board: Board, stations: int) -> Table:
+    """What was corrected, cancelled or replaced, and by what: both are still there."""
+    table = _table("Nothing was overwritten")
+    table.add_column("first word")
+    table.add_column("", no_wrap=True)
+    table.add_column("later word")
+    table.add_column("both held by", justify="right", no_wrap=True)
+    for shown in board.statements.values():
+        for item, role in shown.refs:
+            if role in _REPLACED and item in board.statements:
+                both = sum({item, shown.item} <= desk.shown.keys() for desk in board.desks.values())
+                table.add_row(
+                    story.named(item), _REPLACED[role], story.named(shown.item),
+                    f"{both} of {stations}",
+                )  # fmt: skip
+    return table
+
+
 def held_table(board: Board, holdings: Iterable[Holding], colours: Colours) -> Table:
     """What each station holds at the end, and whether it verifies."""
-    table = Table(title="What each station holds", title_justify="left", border_style="grey50")
-    table.add_column("station")
-    for name in ("statements", "its own", "answers", "silences", "alarms", "refused", "logs"):
-        table.add_column(name, justify="right")
-    table.add_column("every log recomputed")
+    table = _table("What each station holds")
+    table.add_column("station", no_wrap=True)
+    for name in ("holds", "own", "answers", "silences", "alarms", "refused", "logs"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("recomputed")
     for holding in holdings:
         kinds = [shown.kind for shown in holding.held]
         desk = board.desks[holding.party]
@@ -266,9 +348,16 @@ def held_table(board: Board, holdings: Iterable[Holding], colours: Colours) -> T
     return table
 
 
+def _table(title: str) -> Table:
+    return Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
+        border_style="grey50", pad_edge=False, show_edge=False,
+    )  # fmt: skip
+
+
 def promise_table(summary: Summary) -> Table:
     """The promises, what was counted, and whether each was kept."""
-    table = Table(title="Promises", title_justify="left", border_style="grey50")
+    table = _table("Promises")
     table.add_column("promise")
     table.add_column("counted at the desks")
     table.add_column("")

@@ -207,9 +207,7 @@ def _clock(clocks: Table, name: str) -> tuple[tuple[Rung, int], ...]:
     """The five clocks of a precedence: one span for all rungs, or a table that names some."""
     if clocks.has(name) and isinstance(clocks.take(name), dict):
         table = clocks.table(name)
-        rungs = tuple(
-            (rung, _seconds(table, word, _CLOCKS[name])) for word, rung in RUNGS.items()
-        )
+        rungs = tuple((rung, _seconds(table, word, _CLOCKS[name])) for word, rung in RUNGS.items())
         table.done()
         return rungs
     seconds = _seconds(clocks, name, _CLOCKS[name])

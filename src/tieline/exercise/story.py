@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Final
 
 from rich.text import Text
 
-from tieline.core.terms import dtg
 from tieline.desk.text import visible
 from tieline.exercise import scenario as world
 from tieline.exercise.answer import Entry
@@ -22,11 +22,14 @@ from tieline.exercise.board import Board, Shown, read_shown
 from tieline.exercise.control import Attack
 from tieline.exercise.glyphs import (
     REF,
+    RUNGS,
     STATE,
     Colours,
     badge,
+    ladder,
     ladders,
     minutes,
+    provenance,
     state_words,
     words,
     zulu,
@@ -39,6 +42,15 @@ _ANSWERS: Final = {
     "assent": ("✓", "assents to"),
 }
 _LATE_MS: Final = 60_000
+# From best to worst, as two ends of a pair may differ.
+_WORSE: Final = (
+    "unknown", "up", "degraded", "unstaffed", "suspended", "silent since", "down",
+)  # fmt: skip
+_MISSED: Final = {
+    "handed over": "could not be handed over for",
+    "received": "is not received by the station of",
+}
+_NO_CONTACT: Final = frozenset({"silent since", "down"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +70,23 @@ class Story:
         self._scenario = scenario
         self._board = board
         self._colours = colours
+        self._width = max(len(code) for code in scenario.codes)
         self._events: list[tuple[str, Entry]] = []
         self._told: set[str] = set()
-        self._links: dict[tuple[str, str], str] = {}
+        self._crossed: set[str] = set()
+        self._refusals: set[str] = set()
+        self._script: dict[str, world.Event] = {}  # item -> the event that it came from
+        self._ends: dict[tuple[str, str], tuple[str, str]] = {}
+        self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
         self.open: dict[str, Shown] = {}
 
     def hear(self, party: str, entry: Entry) -> None:
         """An event of a station's watch stream."""
         self._events.append((party, entry))
+
+    def scripted(self, event: world.Event, item: str) -> None:
+        """A statement that came from an event of the script, which may have a title for it."""
+        self._script.setdefault(item, event)
 
     def rows(self, at_ms: int) -> list[Row]:
         """Everything heard since the last time, as rows."""
@@ -75,6 +96,7 @@ class Story:
             of.setdefault(entry.text("type"), []).append((party, entry))
         said: list[Shown] = []
         late: dict[str, list[Shown]] = {}
+        crossed: list[Shown] = []
         for party, entry in of.get("statement", []):
             shown = read_shown(entry)
             if shown.item not in self._told:
@@ -82,16 +104,44 @@ class Story:
                 said.append(shown)
             elif party != shown.party and at_ms - shown.claimed_ms >= _LATE_MS:
                 late.setdefault(party, []).append(shown)
+            if shown.view.texts("crossed") and shown.item not in self._crossed:
+                self._crossed.add(shown.item)
+                crossed.append(shown)
         rows = [
-            *self._links_changed(at_ms, of.get("state", [])),
-            *(row for shown in said for row in self._said(at_ms, shown)),
+            *self._links_changed(
+                at_ms, of.get("state", []), {s.party for s in said if s.kind == "suspend"}
+            ),
             *self._opened(at_ms, said),
+            *(row for shown in said for row in self._said(at_ms, shown)),
             *self._late(at_ms, late),
+            *(self._crossing(at_ms, shown) for shown in crossed),
             *self._alarms(at_ms, of.get("alarm", []), said),
-            *(self._refused(at_ms, party, entry) for party, entry in of.get("refused", [])),
-        ]
+            *(row for party, entry in of.get("refused", [])
+              for row in self._refused(at_ms, party, entry)),
+        ]  # fmt: skip
         self._close()
         return rows
+
+    # ----------------------------------------------------------------------------- names
+
+    def title(self, item: str) -> str:
+        """What the script calls a statement; empty when it has no name for it."""
+        event = self._script.get(item)
+        return visible(event.label) if event is not None else ""
+
+    def named(self, item: str) -> Text:
+        """A statement by its short name, in its author's colour, and by its title."""
+        shown = self._board.statements.get(item)
+        style = self._colours.of(shown.party) if shown is not None else "white"
+        text = Text(self._board.cited_name(item), style=style)
+        title = self.title(item)
+        if title:
+            text.append(f" “{title}”", style="grey70")
+        return text
+
+    def _is_call(self, item: str) -> bool:
+        event = self._script.get(item)
+        return event is not None and isinstance(event.act, world.Say) and event.act.call
 
     # ------------------------------------------------------------------------ statements
 
@@ -118,29 +168,45 @@ class Story:
                 pass  # silences are told with their alarms, first statements of logs together
 
     def _message(self, at_ms: int, shown: Shown) -> Row:
-        codes = self._scenario.codes
         to = Text("all", style="bold") if not shown.to else self._colours.parties(shown.to)
-        body = Text.assemble(self._colours.party(shown.party), " ▸ ", to, f"   {shown.name}")
-        if shown.kind == "joint":
-            body.append("  joint statement", style="bold")
+        body = Text.assemble(self._colours.party(shown.party), " ▸ ", to, "   ")
+        body.append_text(self.named(shown.item))
         form = self._scenario.form(shown.view.text("form", ""))
-        if form is not None:
+        if shown.kind == "joint":
+            body.append("  for all to make together", style="bold")
+        elif self._is_call(shown.item):
+            body.append("  a call", style="bold")
+        elif form is not None:
             body.append(f"  form “{form.title}”", style="bold")
+        by_role: dict[str, list[str]] = {}
         for cited, role in shown.refs:
-            name = self._board.cited_name(cited)
-            body.append(f"  {REF.get(role, role)} {name}", style="italic grey70")
-        crossed = [self._board.cited_name(item) for item in shown.view.texts("crossed")]
-        if crossed:
-            body.append(f"  crossed {', '.join(crossed)}", style="italic gold3")
-        body.append(f"  {self._release(shown)}", style="grey50")
+            by_role.setdefault(REF.get(role, role), []).append(self._board.cited_name(cited))
+        for role, names in by_role.items():
+            body.append(f"  {role} {', '.join(names)}", style="italic grey70")
+        release = self._release(shown)
+        if release:
+            body.append(f"  {release}", style="grey50")
         said = words(shown, form)
         body.append("\n")
         body.append_text(said)
-        wants = [code for code in codes if code != shown.party]
-        if wants:
-            body.append("\n")
-            body.append_text(self.ladder(shown))
+        body.append("\n")
+        body.append_text(self.ladder(shown))
+        if shown.kind == "joint":
+            body.append_text(self._signatories(shown))
         return Row(at_ms, badge(shown.precedence), body, len(said))
+
+    def _signatories(self, joint: Shown) -> Text:
+        """Who has made a joint statement theirs, and who has not yet."""
+        reached = self._board.rungs.get(joint.item, {})
+        missing = [
+            code for code in joint.parties
+            if code != joint.party and "assented" not in reached.get(code, ())
+        ]  # fmt: skip
+        if not missing:
+            return Text("   all its parties have assented: it is in effect", style="bold green3")
+        text = Text("   waits for the assent of ", style="grey70")
+        text.append_text(self._colours.parties(missing))
+        return text
 
     def _release(self, shown: Shown) -> str:
         rules = self._scenario.rules
@@ -160,8 +226,13 @@ class Story:
         if target is None or target.kind == "test":
             return
         mark, verb = _ANSWERS[shown.kind]
-        body = self._colours.party(shown.party)
-        body.append(f" {verb} {target.name}")
+        body = Text(f"{shown.party:<{self._width}} ", style=f"bold {self._colours.of(shown.party)}")
+        if shown.kind != "assent":
+            rungs = self._board.rungs.get(target.item, {}).get(shown.party, ())
+            body.append_text(ladder(target.wants, rungs))
+            body.append(" ")
+        body.append(f"{verb} ")
+        body.append_text(self.named(target.item))
         chars = 0
         if shown.kind == "read back":
             said = visible(shown.view.text("text"))
@@ -170,11 +241,11 @@ class Story:
             body.append(f"“{said}”", style="italic")
         elif shown.kind == "pass on":
             unit = visible(shown.view.text("unit"))
-            body.append(f" to {unit}, {zulu(shown.view.number('at_ms'))}")
+            body.append(f" to {unit}, at {zulu(shown.view.number('at_ms'))}")
         elif shown.kind == "acknowledge":
-            body.append(f" after {minutes(shown.claimed_ms - target.claimed_ms)}", style="grey62")
-        body.append("\n" if chars else "   ")
-        body.append_text(self.ladder(target))
+            body.append(f", after {minutes(shown.claimed_ms - target.claimed_ms)}", style="grey62")
+        else:
+            body.append_text(self._signatories(target))
         yield Row(at_ms, Text(mark, style="bold spring_green2"), body, chars)
 
     def _opened(self, at_ms: int, said: Iterable[Shown]) -> Iterator[Row]:
@@ -185,11 +256,41 @@ class Story:
             yield Row(at_ms, Text("log", style="grey62"), body)
 
     def _late(self, at_ms: int, late: dict[str, list[Shown]]) -> Iterator[Row]:
+        """Who has caught up with what; parties that lacked the same are told together."""
+        groups: dict[tuple[str, ...], list[str]] = {}
         for party, statements in sorted(late.items()):
-            body = self._colours.party(party)
-            body.append(" now also holds ")
-            body.append(", ".join(shown.name for shown in statements))
-            yield Row(at_ms, Text("caught up", style="bold green3"), body, 10)
+            groups.setdefault(tuple(sorted(shown.item for shown in statements)), []).append(party)
+        for items, parties in groups.items():
+            statements = [self._board.statements[item] for item in items]
+            body = self._colours.parties(parties)
+            body.append(" now also holds " if len(parties) == 1 else " now also hold ")
+            body.append_text(self._ranges(statements))
+            if len(items) > 1:
+                body.append(f": {len(items)} statements")
+            yield Row(at_ms, Text("caught up", style="bold green3"), body, 20)
+
+    def _ranges(self, statements: Iterable[Shown]) -> Text:
+        """Statements as ``ALPHA-7 to 9, BRAVO-2``."""
+        runs: list[tuple[Shown, int]] = []
+        for shown in sorted(statements, key=lambda one: (one.party, one.log, one.position)):
+            if runs and runs[-1][0].log == shown.log and runs[-1][1] + 1 == shown.position:
+                runs[-1] = (runs[-1][0], shown.position)
+            else:
+                runs.append((shown, shown.position))
+        return Text(", ").join(
+            Text(
+                first.name + (f" to {last}" if last != first.position else ""),
+                style=self._colours.of(first.party),
+            )
+            for first, last in runs
+        )
+
+    def _crossing(self, at_ms: int, shown: Shown) -> Row:
+        body = self.named(shown.item)
+        body.append(" was written before its author had read ")
+        names = [self.named(item) for item in shown.view.texts("crossed")]
+        body.append_text(Text(" and ").join(names))
+        return Row(at_ms, Text("crossed", style="bold gold3"), body, 60)
 
     def _close(self) -> None:
         """Forget the ladders that have nothing left to climb; say when a test was answered."""
@@ -205,64 +306,104 @@ class Story:
 
     # ---------------------------------------------------------------------- circumstances
 
-    def _links_changed(self, at_ms: int, events: list[tuple[str, Entry]]) -> Iterator[Row]:
-        latest = {(party, entry.text("party")): entry for party, entry in events}
+    def _links_changed(
+        self, at_ms: int, events: list[tuple[str, Entry]], suspending: set[str]
+    ) -> Iterator[Row]:
+        """One row for all pairs that have come to the same state. The worse end counts.
+
+        Whether a road that carries nothing is called silent or down depends on when somebody last
+        tried it; the story calls both *no contact* and tells it once.
+        """
+        for party, entry in events:
+            self._ends[(party, entry.text("party"))] = entry.text("state"), state_words(entry)
         groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
-        for ends, entry in sorted(latest.items(), key=lambda pair: pair[0]):
-            said = state_words(entry)
-            if self._links.get(ends) != said:
-                self._links[ends] = said
-                groups.setdefault((entry.text("state"), said), []).append(ends)
-        for (state, said), members in groups.items():
-            pairs = sorted({(min(pair), max(pair)) for pair in members})
-            body = Text()
-            if len(pairs) == len(self._scenario.codes) * (len(self._scenario.codes) - 1) // 2:
-                body.append("every line")
-            else:
-                body.append("  ".join(f"{one}═{other}" for one, other in pairs))
+        for pair in combinations(self._scenario.codes, 2):
+            ends = [self._ends.get(end, ("unknown", "")) for end in (pair, pair[::-1])]
+            state, said = max(ends, key=lambda end: _WORSE.index(end[0]))
+            if state in _NO_CONTACT:
+                state, said = "down", "no contact"
+            key = (state, said if state == "suspended" else "")
+            if key != self._pairs.get(pair, ("unknown", "")):
+                self._pairs[pair] = key
+                groups.setdefault((state, said), []).append(pair)
+        for (state, said), pairs in groups.items():
+            if state == "suspended" and any(suspending & set(pair) for pair in pairs):
+                continue  # the party's own words are a row already
+            body = self._which(pairs)
             body.append(": ")
             body.append(said, style=STATE.get(state, ""))
             yield Row(at_ms, Text("line", style=f"bold {STATE.get(state, '')}"), body, 20)
 
+    def _which(self, pairs: list[tuple[str, str]]) -> Text:
+        """Pairs in words: all, all of one party, or each."""
+        codes = self._scenario.codes
+        if len(pairs) == len(codes) * (len(codes) - 1) // 2:
+            return Text(f"all {len(pairs)} pairs of stations" if len(pairs) > 1 else "both stations")
+        shared = set(pairs[0]).intersection(*pairs)
+        if len(pairs) == len(codes) - 1 > 1 and shared:
+            return Text.assemble(self._colours.party(shared.pop()), " with all others")
+        return Text("  ").join(
+            Text.assemble((one, self._colours.of(one)), "═", (other, self._colours.of(other)))
+            for one, other in pairs
+        )
+
     def _alarms(
         self, at_ms: int, events: list[tuple[str, Entry]], said: list[Shown]
     ) -> Iterator[Row]:
-        missed: dict[tuple[str, str], dict[str, list[str]]] = {}
+        missed: dict[tuple[str, str], set[str]] = {}
+        debts: list[tuple[str, str, str]] = []
+        other: dict[str, list[str]] = {}
         for party, entry in events:
             code = entry.text("code")
             if code.startswith("overdue."):
-                parties = missed.setdefault((party, entry.text("item", "")), {})
-                parties.setdefault(entry.text("rung", ""), []).append(entry.text("party", ""))
+                item, rung = entry.text("item", ""), entry.text("rung", "")
+                debtor = entry.text("party", "")
+                if debtor == party:
+                    debts.append((party, item, rung))
+                else:
+                    missed.setdefault((item, rung), set()).add(debtor)
             elif not code.startswith("arrived."):
+                other.setdefault(visible(entry.text("text")), []).append(party)
+        for text, parties in other.items():
+            body = Text("at ")
+            body.append_text(self._colours.parties(sorted(set(parties))))
+            body.append(f": {text}")
+            yield Row(at_ms, Text("▲ alarm", style="bold red3"), body, 40)
+        # Of several rungs that one statement misses in one moment, the lowest says it all.
+        lowest: dict[str, str] = {}
+        for item, rung in sorted(missed, key=lambda key: RUNGS.index(key[1])):
+            lowest.setdefault(item, rung)
+        for item, rung in lowest.items():
+            yield self._overdue(at_ms, item, rung, sorted(missed[(item, rung)]), said)
+        for party, item, rung in debts:
+            if party not in missed.get((item, rung), ()):
                 body = self._colours.party(party)
-                body.append(f" {visible(entry.text('text'))}")
-                yield Row(at_ms, Text("▲ alarm", style="bold red3"), body, 40)
-        for (party, item), rungs in sorted(missed.items()):
-            yield self._overdue(at_ms, party, item, rungs, said)
+                body.append(f" is warned at its own desk: it has not {rung} ")
+                body.append_text(self.named(item))
+                yield Row(at_ms, Text("▲ overdue", style="bold dark_orange"), body, 20)
 
     def _overdue(
-        self, at_ms: int, party: str, item: str, rungs: dict[str, list[str]], said: list[Shown]
+        self, at_ms: int, item: str, rung: str, debtors: list[str], said: list[Shown]
     ) -> Row:
-        name = self._board.cited_name(item)
-        rung = max(rungs, key=lambda word: ("handed over", "received").index(word)
-                   if word in ("handed over", "received") else 9)  # fmt: skip
-        debtors = sorted(set(rungs[rung]))
-        body = self._colours.party(party)
-        if debtors == [party]:
-            body.append(f" owes a word on {name}: it is not {rung} yet")
-            return Row(at_ms, Text("▲ overdue", style="bold dark_orange"), body, 20)
-        body.append(f": {name} is not {rung} by ")
+        body = self.named(item)
+        target = self._board.statements.get(item)
+        if target is not None and target.kind == "test":
+            body.append(" (line test)")
+        body.append(f" {_MISSED.get(rung, f'is not {rung} by')} ")
         body.append_text(self._colours.parties(debtors))
-        noted = [s.name for s in said if s.kind == "silence" and s.target == item]
+        noted = [shown for shown in said if shown.kind == "silence" and shown.target == item]
         if noted:
-            span = noted[0] if len(noted) == 1 else f"{noted[0]} to {noted[-1]}"
-            body.append(f"; the silence is on record as {span}", style="grey70")
+            body.append("; the silence is on record as ", style="grey70")
+            body.append_text(self._ranges(noted))
         return Row(at_ms, Text("▲ overdue", style="bold red3"), body, 30)
 
-    def _refused(self, at_ms: int, party: str, entry: Entry) -> Row:
+    def _refused(self, at_ms: int, party: str, entry: Entry) -> Iterator[Row]:
+        text = visible(entry.text("text"))
+        if text in self._refusals:
+            return  # told already, with the attempt that it answered
         body = self._colours.party(party)
-        body.append(f" {visible(entry.text('text'))}")
-        return Row(at_ms, Text("✗ refused", style="bold red3"), body, 60)
+        body.append(f" {text}")
+        yield Row(at_ms, Text("✗ refused", style="bold red3"), body, 60)
 
     # ---------------------------------------------------------------------------- control
 
@@ -270,18 +411,11 @@ class Story:
         """What control itself does, when it is worth a row."""
         match event.act:
             case world.Inject(text=text, confidence=confidence):
-                meaning = world.CONFIDENCE[confidence]
-                body = Text.assemble(
-                    (visible(text), "italic"), (f"  [{confidence}: {meaning}]", "grey50")
-                )
+                body = Text.assemble((visible(text), "italic"), "  ", provenance(confidence))
                 return Row(event.at_ms, Text("inject", style="bold plum3"), body, len(text))
             case world.Note(text=text):
                 body = Text(visible(text), style="grey82")
                 return Row(event.at_ms, Text("control", style="bold plum3"), body, len(text))
-            case world.Say(party=party, call=True):
-                body = self._colours.party(party)
-                body.append(" calls")
-                return Row(event.at_ms, Text("call", style="bold plum3"), body)
             case world.Cut(groups=groups):
                 sides = Text("  ✗  ", style="bold red3").join(
                     [self._colours.parties(group) for group in groups]
@@ -299,37 +433,28 @@ class Story:
 
     def attacked(self, at_ms: int, forge: world.Forge, attacks: tuple[Attack, ...]) -> list[Row]:
         """An attempt to bring a forged message, and how it ended."""
-        head = Text("somebody who claims to be ")
+        head = Text("somebody who is not ")
         head.append_text(self._colours.party(forge.claims))
         head.append(" brings ")
         head.append_text(self._colours.party(forge.victim))
-        head.append(": ")
+        head.append(" words in its name: ")
         head.append(f"“{visible(forge.text)}”", style="italic red3")
         rows = [Row(at_ms, Text("forgery", style="bold red3"), head, len(forge.text))]
         for attack in attacks:
             mark = Text("✗ refused", style="bold green3")
             if not attack.refused:
                 mark = Text("ACCEPTED", style="bold white on red3")
-            body = self._colours.party(forge.victim)
-            body.append(f", {attack.way}: {visible(attack.said)}")
+            said = visible(attack.said)
+            self._refusals.add(said)
+            body = Text(f"{attack.way}: ", style="bold")
+            body.append(said)
             rows.append(Row(at_ms, mark, body, 60))
         return rows
 
     def restarted(self, at_ms: int, party: str, code: int) -> Row:
-        """A station's process ended and was started again."""
+        """A station's process ended, and was started again."""
         how = f"was killed (signal {-code})" if code < 0 else f"ended with {code}"
         body = Text.assemble(
             "the process of ", self._colours.party(party), f" {how}; it runs again"
         )
         return Row(at_ms, Text("restart", style="bold dark_orange"), body, 30)
-
-
-def opening(scenario: world.Scenario, colours: Colours) -> Text:
-    """Who takes part, for the first screen."""
-    text = Text()
-    for party in scenario.parties:
-        text.append_text(colours.party(party.code))
-        text.append(f"  {visible(party.name)}", style="bold")
-        text.append(f"  {visible(party.part)}\n", style="grey62")
-    text.append(f"\nStart {dtg(scenario.start_ms)}. {visible(scenario.source)}", style="grey70")
-    return text
