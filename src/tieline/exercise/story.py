@@ -338,7 +338,7 @@ class Story:
         """Pairs in words: all, all of one party, or each."""
         codes = self._scenario.codes
         if len(pairs) == len(codes) * (len(codes) - 1) // 2:
-            return Text(f"all {len(pairs)} pairs of stations" if len(pairs) > 1 else "both stations")
+            return Text(f"all {len(pairs)} pairs of stations" if pairs[1:] else "both stations")
         shared = set(pairs[0]).intersection(*pairs)
         if len(pairs) == len(codes) - 1 > 1 and shared:
             return Text.assemble(self._colours.party(shared.pop()), " with all others")
