@@ -282,7 +282,7 @@ class Post:
         ]
 
     def rungs(self, digest: bytes, party: str) -> set[Rung]:
-        return set(self.line.ladder.rungs(self.item(digest), party, self.line.charter))
+        return set(self.line.ladder.rungs(self.item(digest), party))
 
 
 class Net:

@@ -24,11 +24,13 @@ class Install:
     """An officer brings a charter: a new line, or an amendment of one.
 
     ``incarnation`` is fresh randomness (8 bytes) for the log that this station opens on a new line.
+    ``history`` are the versions before, from the first one on, for a station that joins a line.
     """
 
     token: int
     charter: SignedCharter
     incarnation: bytes
+    history: tuple[SignedCharter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

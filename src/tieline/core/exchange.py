@@ -12,7 +12,7 @@ from typing import Final
 
 from tieline.core import statement as statements
 from tieline.core import sync
-from tieline.core.charter import SignedCharter, check_successor, parse_signed_charter
+from tieline.core.charter import SignedCharter, parse_signed_charter
 from tieline.core.checkpoint import Receipt, body, cosign_message, origin, verify_receipt
 from tieline.core.errors import RemoteError
 from tieline.core.events import ForReceipt
@@ -20,6 +20,7 @@ from tieline.core.journal import Alarm, FactKind, Origin, Refusal
 from tieline.core.line import Line
 from tieline.core.record import Admitted, Duplicate, Forked, Held, Item, Log, Refused
 from tieline.core.statement import Statement
+from tieline.core.succession import check_amendment
 from tieline.core.sync import CharterOffer, Have, Pace, Peer, Push, Receipts
 from tieline.core.terms import Precedence
 from tieline.core.turn import Turn
@@ -306,7 +307,7 @@ class Exchange:
         held = line.charters.get(signed.charter.version)
         if held is not None and held.charter.hash == signed.charter.hash:
             return False
-        check_amendment(line, signed)
+        check_amendment(line.charter, signed)
         turn.keep(FactKind.CHARTER, line.id, signed.encode())
         line.use_charter(signed)
         turn.peers_changed()
@@ -429,20 +430,6 @@ class Exchange:
             if peer.retry_at is not None and line.links[peer.station].sessions
         )
         return min(times, default=None)
-
-
-def check_amendment(line: Line, signed: SignedCharter) -> None:
-    """Whether a charter is the complete next version of the one in force.
-
-    Raises ``RemoteError`` (``charter.incomplete``, and the codes of ``check_successor``).
-    """
-    check_successor(line.charter, signed.charter)
-    if not signed.complete:
-        raise RemoteError(
-            "charter.incomplete",
-            f"charter version {signed.charter.version} lacks the signature of"
-            f" {', '.join(signed.missing)}; it is not in force before every party has signed",
-        )
 
 
 def _origin(line: Line, log: Log) -> str:

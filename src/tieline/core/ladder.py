@@ -66,11 +66,14 @@ class _Cover:
 class Ladder:
     """Rungs and deadlines of everything on one line."""
 
-    def __init__(self, own_party: str) -> None:
-        self.own_party = own_party
+    def __init__(self) -> None:
         self.marks: dict[bytes, dict[str, dict[Rung, Mark]]] = {}
         self.handed: dict[bytes, dict[bytes, int]] = {}
         self.overdue: dict[bytes, set[tuple[str, Rung]]] = {}
+        # Every station that a party has or had on this line: what an earlier one did still counts.
+        self.stations: dict[str, tuple[bytes, ...]] = {}
+        # What a party's stations had not signed for when they should have, by party.
+        self.unsigned: dict[str, set[bytes]] = {}
         self._covers: dict[tuple[bytes, bytes], _Cover] = {}
         self._heap: list[tuple[int, int, bytes, str, Rung, int]] = []
         self._serial = 0
@@ -108,10 +111,10 @@ class Ladder:
 
     # ----------------------------------------------------------------------------- rungs
 
-    def rungs(self, item: Item, party: str, charter: Charter) -> dict[Rung, Mark]:
+    def rungs(self, item: Item, party: str) -> dict[Rung, Mark]:
         """Everything a party has reached on an item, low to high."""
         out: dict[Rung, Mark] = {}
-        stations = [s for s in charter.stations() if charter.party_of(s) == party]
+        stations = self.stations.get(party, ())
         handed = self.handed.get(item.statement.digest, {})
         taken = [handed[station] for station in stations if station in handed]
         if taken:
@@ -123,16 +126,16 @@ class Ladder:
         out.update(self.marks.get(item.statement.digest, {}).get(party, {}))
         return out
 
-    def reached(self, item: Item, party: str, rung: Rung, charter: Charter) -> bool:
+    def reached(self, item: Item, party: str, rung: Rung) -> bool:
         """Whether a party stands on a rung of an item, or on one that implies it."""
         if rung is Rung.HANDED_OVER:
             return any(
-                step in self.rungs(item, party, charter)
+                step in self.rungs(item, party)
                 for step in (Rung.HANDED_OVER, Rung.RECEIVED, Rung.ACKNOWLEDGED)
             )
         if rung is Rung.RECEIVED:
             # An officer who has read it has it, even when the station's receipt is still under way.
-            got = self.rungs(item, party, charter)
+            got = self.rungs(item, party)
             return Rung.RECEIVED in got or Rung.ACKNOWLEDGED in got
         return rung in self.marks.get(item.statement.digest, {}).get(party, {})
 
@@ -151,7 +154,10 @@ class Ladder:
     # ---------------------------------------------------------------------------- clocks
 
     def addressed(self, statement: Statement, charter: Charter) -> tuple[str, ...]:
-        """The parties that must act on a statement: those named, or all but its author."""
+        """The parties that must act on a statement: those named, or all but its author.
+
+        ``charter`` is the version under which it was written: who joins later owes it nothing.
+        """
         author = charter.party_of(statement.place.station)
         named = statement.content.to or tuple(party.code for party in charter.parties)
         return tuple(code for code in named if code != author)
@@ -187,12 +193,15 @@ class Ladder:
                 self.start(item, party, rung, charter, now)
 
     def due(self, now: Now, charter: Charter, item_of: Callable[[bytes], Item | None]) -> list[Due]:
-        """Take out every clock that has run down, and name those whose rung was not reached."""
+        """Take out every clock that has run down, and name those whose rung was not reached.
+
+        Of a party that ``charter``, the one in force, names no more, nothing is due.
+        """
         out: list[Due] = []
         while self._heap and self._heap[0][0] <= now.mono_ms:
             _, _, digest, party, rung, due_ms = heapq.heappop(self._heap)
             item = item_of(digest)
-            if item is None or self.reached(item, party, rung, charter):
+            if item is None or charter.party(party) is None or self.reached(item, party, rung):
                 continue
             if self.note_overdue(digest, party, rung):
                 out.append(Due(item, party, rung, due_ms))
@@ -204,7 +213,19 @@ class Ladder:
         if (party, rung) in missed:
             return False
         missed.add((party, rung))
+        if rung is Rung.RECEIVED:
+            self.unsigned.setdefault(party, set()).add(digest)
         return True
+
+    def lacks_receipts(self, party: str, item_of: Callable[[bytes], Item | None]) -> bool:
+        """Whether a party's stations have still not signed for something that is overdue."""
+        unsigned = self.unsigned.get(party, set())
+        for digest in sorted(unsigned):
+            item = item_of(digest)
+            if item is not None and not self.reached(item, party, Rung.RECEIVED):
+                return True
+            unsigned.discard(digest)
+        return False
 
     def wakeup(self) -> int | None:
         """The monotonic time of the earliest clock, in ms."""

@@ -86,9 +86,9 @@ class Line:
         self.realm = charter.realm
         self.charters: dict[int, SignedCharter] = {charter.version: signed}
         self.pending: SignedCharter | None = None
-        self.party = charter.party_of(own)
+        self.party = ""
         self.record = Record(charter.line, charter.realm)
-        self.ladder = Ladder(self.party)
+        self.ladder = Ladder()
         self.incarnation = b""
         self.own_log = b""
         self.peers: dict[bytes, Peer] = {}
@@ -132,12 +132,37 @@ class Line:
         return self.charters[max(self.charters)].charter
 
     def use_charter(self, signed: SignedCharter) -> None:
-        """Bring a complete version into force and make peers and links follow."""
+        """Bring a complete version into force and make peers and links follow.
+
+        A station that the version does not name has no peers: it has left, or has yet to join.
+        """
         self.charters[signed.charter.version] = signed
         charter = self.charter
+        self.party = self.party_of(self.own)
         stations = [station for station in charter.stations() if station != self.own]
+        if not self.member:
+            stations = []
         self.peers = {s: self.peers.get(s) or Peer(station=s) for s in stations}
         self.links = {s: self.links.get(s) or Link(station=s) for s in stations}
+        known = {station for held in self.charters.values() for station in held.charter.stations()}
+        of_party: dict[str, tuple[bytes, ...]] = {}
+        for station in sorted(known):
+            party = self.party_of(station)
+            of_party[party] = (*of_party.get(party, ()), station)
+        self.ladder.stations = of_party
+
+    @property
+    def member(self) -> bool:
+        """Whether the charter in force names this station; else it only reads."""
+        return self.charter.station(self.own) is not None
+
+    def charter_of(self, item: Item) -> Charter:
+        """The version under which an admitted statement was written."""
+        return self.charters[item.statement.place.charter].charter
+
+    def addressed(self, item: Item) -> tuple[str, ...]:
+        """The parties that must act on a statement."""
+        return self.ladder.addressed(item.statement, self.charter_of(item))
 
     def latest(self) -> int:
         return max(self.charters)
@@ -163,8 +188,9 @@ class Line:
         return ""
 
     def lead(self, party: str) -> bytes:
-        """The station of a party that acts when only one should: the lowest id."""
-        return min(s for s in self.charter.stations() if self.charter.party_of(s) == party)
+        """The station of a party that acts when only one should: the lowest id. Empty: none."""
+        charter = self.charter
+        return min((s for s in charter.stations() if charter.party_of(s) == party), default=b"")
 
     # ----------------------------------------------------------------------------- folds
 
@@ -197,13 +223,13 @@ class Line:
     def _start_clocks(self, item: Item, party: str, base: Now, *, mine: bool) -> None:
         if not item.statement.content.wants:
             return
-        addressed = self.ladder.addressed(item.statement, self.charter)
+        addressed, charter = self.addressed(item), self.charter_of(item)
         if mine:
             for code in addressed:
-                self.ladder.start(item, code, Rung.HANDED_OVER, self.charter, base)
-                self.ladder.start(item, code, Rung.RECEIVED, self.charter, base)
+                self.ladder.start(item, code, Rung.HANDED_OVER, charter, base)
+                self.ladder.start(item, code, Rung.RECEIVED, charter, base)
         elif self.party in addressed and party != self.party:
-            self.ladder.start_human(item, self.party, self.charter, base)
+            self.ladder.start_human(item, self.party, charter, base)
 
     def _apply_kind(self, item: Item, party: str, base: Now) -> None:
         statement, body = item.statement, item.statement.content.body
@@ -240,7 +266,7 @@ class Line:
         if not news or rung is not Rung.ACKNOWLEDGED or on is None:
             return
         if on.statement.place.station == self.own or party == self.party:
-            self.ladder.start_after_acknowledgement(on, party, self.charter, base)
+            self.ladder.start_after_acknowledgement(on, party, self.charter_of(on), base)
 
     def _apply_silence(self, item: Item, party: str) -> None:
         body = item.statement.content.body
@@ -278,18 +304,15 @@ class Line:
         if receipt.log != self.own_log:
             return []
         party = self.party_of(receipt.cosigner)
-        others = [
-            s for s in self.charter.stations()
-            if s != receipt.cosigner and self.charter.party_of(s) == party
-        ]  # fmt: skip
+        others = [s for s in self.ladder.stations.get(party, ()) if s != receipt.cosigner]
         newly: list[Item] = []
         for item in self.record.logs[receipt.log].items[before : receipt.size]:
             if not item.statement.content.wants:
                 continue
             newly.append(item)
             first = all(self.ladder.receipt_for(item.statement, s) is None for s in others)
-            if first and party in self.ladder.addressed(item.statement, self.charter):
-                self.ladder.start_human(item, party, self.charter, base)
+            if first and party in self.addressed(item):
+                self.ladder.start_human(item, party, self.charter_of(item), base)
         return newly
 
     # ------------------------------------------------------------------------- questions
@@ -360,13 +383,8 @@ class Line:
 
     def _lame(self, link: Link, party: str) -> str:
         """Why an open link is not as good as it should be; empty when it is."""
-        for digest, missed in self.ladder.overdue.items():
-            if (party, Rung.RECEIVED) in missed:
-                item = self.item(digest)
-                if item is not None and not self.ladder.reached(
-                    item, party, Rung.RECEIVED, self.charter
-                ):
-                    return "it has not signed for everything that it was sent"
+        if self.ladder.lacks_receipts(party, self.item):
+            return "it has not signed for everything that it was sent"
         for other in self.links.values():
             if other.station == link.station or other.sessions:
                 continue

@@ -47,6 +47,7 @@ def speak(line: Line, act: Speak, turn: Turn) -> None:
     """An officer's act. Raises ``LocalError`` when the rules forbid it; then nothing changes."""
     if _answer_repeat(line, act.token, act.key, turn):
         return
+    _check_member(line)
     content = statement.normal(act.content)
     _check(line, content, act.officer)
     charter = line.charter
@@ -127,7 +128,11 @@ def test_content(line: Line, slot: int, role: Role) -> Content:
 
 
 def say(line: Line, content: Content, origin: Origin, token: int, turn: Turn) -> None:
-    """Queue a statement of ours and start signing when nothing else is out for signature."""
+    """Queue a statement of ours and start signing when nothing else is out for signature.
+
+    Raises ``LocalError`` (``line.left``, ``station.busy``).
+    """
+    _check_member(line)
     if len(line.outgoing) >= MAX_OUTGOING:
         raise LocalError(
             "station.busy",
@@ -135,6 +140,15 @@ def say(line: Line, content: Content, origin: Origin, token: int, turn: Turn) ->
         )
     line.outgoing.append(Outgoing(content=content, origin=origin, token=token))
     pump(line, turn)
+
+
+def _check_member(line: Line) -> None:
+    if not line.member:
+        raise LocalError(
+            "line.left",
+            f"version {line.latest()} of the charter of '{line.charter.name}' does not name this"
+            " station: its record can be read here, and nothing can be said on it",
+        )
 
 
 def pump(line: Line, turn: Turn) -> None:

@@ -46,6 +46,7 @@ from tieline.core.journal import Alarm, Attempt, Fact, FactKind, Handed, Origin,
 from tieline.core.line import Line, first_slot
 from tieline.core.record import Item
 from tieline.core.statement import Body, Content
+from tieline.core.succession import check_chain
 from tieline.core.sync import Pace
 from tieline.core.terms import Kind, Now, Precedence
 from tieline.core.turn import Turn
@@ -218,36 +219,37 @@ class Station:
                 f"the charter is for {charter.realm or 'real traffic'} and this home for"
                 f" {self.realm or 'real traffic'}; exercise and real traffic never share a home",
             )
+        chain = (*act.history, act.charter)
         line = self.lines.get(charter.line)
         if line is not None:
-            if self.exchanges[line.id].amend(act.charter, turn):
-                watch.judge_links(line, turn)
-            turn.reply(act.token, Done(line=charter.line))
-            return
-        if charter.version != 1:
-            raise LocalError(
-                "charter.sequence",
-                f"the charter is version {charter.version} of a line that this station does not"
-                " keep; install version 1 first",
-            )
-        if not act.charter.complete:
-            raise LocalError(
-                "charter.incomplete",
-                f"the charter lacks the signature of {', '.join(act.charter.missing)};"
-                " it is not in force before every party has signed",
-            )
-        if charter.station(self.own) is None:
+            self._amend(line, chain, turn)
+        else:
+            self._join(chain, act.incarnation, turn)
+        turn.reply(act.token, Done(line=charter.line))
+
+    def _amend(self, line: Line, chain: tuple[SignedCharter, ...], turn: Turn) -> None:
+        exchange = self.exchanges[line.id]
+        news = [exchange.amend(signed, turn) for signed in chain]
+        if any(news):
+            watch.judge_links(line, turn)
+
+    def _join(self, chain: tuple[SignedCharter, ...], incarnation: bytes, turn: Turn) -> None:
+        """Begin to keep a line, from its first charter on."""
+        check_chain(chain)
+        newest = chain[-1].charter
+        if newest.station(self.own) is None:
             raise LocalError(
                 "charter.stranger", "the charter does not name this station; check the card"
             )
-        line = self._found(act.charter, act.incarnation)
-        turn.keep(FactKind.CHARTER, line.id, act.charter.encode(), act.incarnation)
+        for signed in chain:
+            self._found(signed, incarnation)
+            turn.keep(FactKind.CHARTER, newest.line, signed.encode(), incarnation)
+        line = self.lines[newest.line]
         line.slot_done = -1
         first_slot(line, turn.now)
         turn.peers_changed()
-        opening = Content(kind=Kind.OPEN, body=Body(cause="founded"))
-        speech.say(line, opening, Origin(), 0, turn)
-        turn.reply(act.token, Done(line=line.id))
+        cause = "founded" if newest.version == 1 else "joined"
+        speech.say(line, Content(kind=Kind.OPEN, body=Body(cause=cause)), Origin(), 0, turn)
 
     # ----------------------------------------------------------------------------- outside
 

@@ -31,7 +31,10 @@ _WORDS: Final = {
 
 def tick(line: Line, turn: Turn) -> None:
     """Whatever the deadline clock has made due."""
-    for due in line.ladder.due(turn.now, line.charter, line.item):
+    run_down = line.ladder.due(turn.now, line.charter, line.item)
+    if not line.member:
+        return  # who has left owes and expects nothing
+    for due in run_down:
         _missed(line, due, turn)
     _line_tests(line, turn)
 
@@ -99,7 +102,7 @@ def admitted(line: Line, item: Item, turn: Turn) -> None:
     if not content.wants or item.second_story:
         return
     party = line.party_of(item.statement.place.station)
-    if line.party not in line.ladder.addressed(item.statement, line.charter):
+    if line.party not in line.addressed(item):
         return
     if content.precedence < Precedence.IMMEDIATE:
         return

@@ -401,10 +401,13 @@ class NodeActs:
 
     async def _charter_install(self, args: Arguments) -> Json:
         signed = dearmor_charter(args.text("charter"))
+        history = tuple(dearmor_charter(text) for text in args.texts("history"))
         args.done()
         incarnation = self.host.fresh(8)
         done = await self.host.perform(
-            lambda token: Install(token=token, charter=signed, incarnation=incarnation)
+            lambda token: Install(
+                token=token, charter=signed, incarnation=incarnation, history=history
+            )
         )
         return {"line": done.line.hex(), "version": signed.charter.version, "complete": True}
 

@@ -43,8 +43,13 @@ class _Nowhere:
         """Nobody watches a station that is not running."""
 
 
-def install(home: Home, keys: StationKeys, signed: SignedCharter) -> dict[str, Json]:
-    """Install a charter. Raises its refusal as ``TielineError``."""
+def install(
+    home: Home, keys: StationKeys, signed: SignedCharter, history: Sequence[SignedCharter] = ()
+) -> dict[str, Json]:
+    """Install a charter, for a joining station with the versions before it.
+
+    Raises its refusal as ``TielineError``.
+    """
     store = SqliteStore.open(home.store_file, keys.db_key)
     try:
         clock = MachineClock()
@@ -54,7 +59,8 @@ def install(home: Home, keys: StationKeys, signed: SignedCharter) -> dict[str, J
         world = _Nowhere()
         own = keys.certificate
         runtime = Runtime(own.station, own.realm, store, keys, world, now)
-        runtime.turn([Install(token=1, charter=signed, incarnation=os.urandom(8))], now)
+        act = Install(token=1, charter=signed, incarnation=os.urandom(8), history=tuple(history))
+        runtime.turn([act], now)
         if world.answer is not None and isinstance(world.answer.result, TielineError):
             raise world.answer.result
     finally:

@@ -127,10 +127,10 @@ def ladder_view(line: Line, item: Item) -> dict[str, Json]:
     """Who stands on which rung of an item, since when."""
     out: dict[str, Json] = {}
     author = line.party_of(item.statement.place.station)
-    for party in line.charter.parties:
+    for party in line.charter_of(item).parties:
         if party.code == author:
             continue
-        rungs = line.ladder.rungs(item, party.code, line.charter)
+        rungs = line.ladder.rungs(item, party.code)
         entry: dict[str, Json] = {word(rung.name): mark.at_ms for rung, mark in rungs.items()}
         unit = next((mark.unit for rung, mark in rungs.items() if rung is Rung.PASSED_ON), "")
         if unit:

@@ -1,0 +1,116 @@
+"""A line whose charter changes while it stands: who joins, who leaves, what each still holds."""
+
+from __future__ import annotations
+
+import pytest
+from tests.core.world import Net, PartyKit, Post, answer, kits, message, sign_all
+
+from tieline.core.charter import SignedCharter, amend
+from tieline.core.errors import TielineError
+from tieline.core.events import Install
+from tieline.core.terms import Kind, Precedence, Rung
+
+ALPHA, BRAVO, CHARLIE = kits(3)
+TEN_HOURS_S = 36_000
+
+
+def line_of(*parties: PartyKit) -> Net:
+    net = Net(parties)
+    net.connect_all()
+    return net
+
+
+def joined(net: Net) -> tuple[SignedCharter, Post]:
+    """CHARLIE's card comes into the charter; its station exists and keeps no line yet."""
+    charter = amend(net.signed.charter, cards=[CHARLIE.card()])
+    net.parties = (*net.parties, CHARLIE)
+    post = net.posts[CHARLIE.stations[0].id] = Post(CHARLIE.stations[0], "", net)
+    return sign_all(charter, kits(3)), post
+
+
+def install(post: Post, signed: SignedCharter, *history: SignedCharter) -> None:
+    post.act(Install(token=0, charter=signed, incarnation=b"a life..", history=history))
+
+
+def same_record(net: Net) -> bool:
+    orders = [post.order() for post in net]
+    return all(order == orders[0] for order in orders)
+
+
+def test_a_party_that_joins_gets_the_whole_record_and_owes_nothing_for_what_was_before() -> None:
+    net = line_of(ALPHA, BRAVO)
+    before = net.post("ALPHA").speak(message("before", Precedence.FLASH)).item
+    net.deliver()
+    net.post("BRAVO").speak(answer(Kind.ACKNOWLEDGE, before))
+    net.deliver()
+    second, charlie = joined(net)
+    for code in ("ALPHA", "BRAVO"):
+        net.post(code).install(second)
+    install(charlie, second, net.signed)
+    net.connect(net.post("ALPHA"), charlie)
+    net.pass_time(TEN_HOURS_S)
+    assert before in charlie.order()
+    assert same_record(net)
+    assert not [alarm for alarm in charlie.alarms() if alarm.item == before]
+    assert net.post("ALPHA").line.ladder.overdue.get(before, set()) == set()
+
+    after = net.post("BRAVO").speak(message("after", Precedence.FLASH)).item
+    net.pass_time(700)
+    assert Rung.RECEIVED in net.post("BRAVO").rungs(after, "CHARLIE")
+    assert [alarm for alarm in charlie.alarms() if alarm.item == after]
+    assert charlie.reload().lines[charlie.line.id].party == "CHARLIE"
+    said = charlie.speak(message("we are here")).item
+    net.deliver()
+    net.pass_time(5)  # BRAVO has no road to CHARLIE: ALPHA relays
+    assert all(said in post.order() for post in net)
+
+
+def test_who_joins_needs_every_version_from_the_first_on() -> None:
+    net = line_of(ALPHA, BRAVO)
+    second, charlie = joined(net)
+    for history in ((), (second,)):
+        with pytest.raises(TielineError) as refused:
+            install(charlie, second, *history)
+        assert refused.value.code == "charter.sequence"
+    assert not charlie.station.lines
+    assert not charlie.facts
+
+
+def test_a_history_that_does_not_lead_to_the_charter_is_refused() -> None:
+    net = line_of(ALPHA, BRAVO)
+    second, charlie = joined(net)
+    elsewhere = Net([ALPHA, CHARLIE]).signed
+    with pytest.raises(TielineError) as refused:
+        install(charlie, second, elsewhere)
+    assert refused.value.code == "charter.sequence"
+    unsigned = SignedCharter(charter=net.signed.charter)
+    with pytest.raises(TielineError) as refused:
+        install(charlie, second, unsigned)
+    assert refused.value.code == "charter.incomplete"
+    assert not charlie.station.lines
+
+
+def test_a_party_that_leaves_reads_on_and_says_nothing_and_the_others_go_on() -> None:
+    net = line_of(ALPHA, BRAVO, CHARLIE)
+    bravo = net.post("BRAVO")
+    net.cut(net.post("ALPHA"), bravo)
+    last = bravo.speak(message("our last word", Precedence.FLASH)).item  # CHARLIE has it
+    net.deliver()
+    second = sign_all(amend(net.signed.charter, leave=["BRAVO"]), kits(3))
+    for post in net:
+        post.install(second)
+    net.connect(net.post("ALPHA"), net.post("CHARLIE"))
+    net.pass_time(TEN_HOURS_S)
+    assert last in net.post("ALPHA").order()  # written under a version that named BRAVO
+    with pytest.raises(TielineError) as refused:
+        bravo.speak(message("one more"))
+    assert refused.value.code == "line.left"
+    assert bravo.line.peers == {}
+    assert last in bravo.order()
+    assert bravo.reload().lines[bravo.line.id].party == "BRAVO"
+
+    after = net.post("CHARLIE").speak(message("without BRAVO", Precedence.FLASH)).item
+    net.pass_time(TEN_HOURS_S)
+    owed = net.post("CHARLIE").line.ladder.overdue.get(after, set())
+    assert {party for party, _ in owed} == {"ALPHA"}
+    assert net.post("ALPHA").order() == net.post("CHARLIE").order()
