@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -382,24 +382,32 @@ def _check_roots(home: Home, made: Charter, codes: list[str]) -> None:
 
 
 def _charter_install(args: argparse.Namespace, home: Home) -> None:
-    text = read_text(args.files[0]) if args.files else ""
-    signed = _charter_file(args, 0)
-    _check_roots(home, signed.charter, [party.code for party in signed.charter.parties])
+    chain = sorted(
+        (_charter_file(args, index) for index in range(max(1, len(args.files)))),
+        key=lambda signed: signed.charter.version,
+    )
+    newest = chain[-1]
+    made = newest.charter
+    _check_roots(home, made, [party.code for party in made.parties])
+    texts_of = [armor_charter(signed) for signed in chain]
+    history: list[Json] = [*texts_of[:-1]]
     try:
-        result = client(args).call("charter_install", charter=text)
+        result = client(args).call("charter_install", charter=texts_of[-1], history=history)
     except (ApiDown, OSError):
-        result = _install_offline(home, signed)
-    name = f"{signed.charter.line.hex()[:8]}-{signed.charter.version}.charter"
-    (home.charters / name).write_text(armor_charter(signed), encoding="ascii")
-    put(args, result, f"the line '{signed.charter.name}' is in force here, charter version"
-        f" {signed.charter.version}")  # fmt: skip
+        result = _install_offline(home, newest, chain[:-1])
+    for signed, text in zip(chain, texts_of, strict=True):
+        name = f"{signed.charter.line.hex()[:8]}-{signed.charter.version}.charter"
+        (home.charters / name).write_text(text, encoding="ascii")
+    put(args, result, f"the line '{made.name}' is in force here, charter version {made.version}")
 
 
-def _install_offline(home: Home, signed: SignedCharter) -> dict[str, Json]:
+def _install_offline(
+    home: Home, signed: SignedCharter, history: Sequence[SignedCharter]
+) -> dict[str, Json]:
     """Install into a store whose station is not running."""
     from tieline.node.offline import install
 
-    return install(home, station_keys(home), signed)
+    return install(home, station_keys(home), signed, history)
 
 
 def _charter_show(args: argparse.Namespace, home: Home) -> None:
