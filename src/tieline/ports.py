@@ -37,6 +37,9 @@ class Store(Protocol):
     def last(self) -> int:
         """The sequence number of the last fact, 0 when empty."""
 
+    def damage(self) -> list[str]:
+        """What is wrong with the medium itself, one sentence each; empty when nothing is."""
+
     def close(self) -> None:
         """Leave everything durable and release the lock."""
 

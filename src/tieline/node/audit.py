@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tieline.core.charter import parse_signed_charter
 from tieline.core.checkpoint import Receipt, body, origin, verify_receipt
-from tieline.core.errors import TielineError
+from tieline.core.errors import ShellError, TielineError
 from tieline.core.journal import Fact, FactKind
 from tieline.core.line import Line
 from tieline.core.record import Admitted, Duplicate, Forked, Held, Refused
@@ -126,8 +126,12 @@ class Audit:
 
 
 def audit_store(store: Store, own: bytes, realm: str) -> dict[str, Json]:
-    """Audit a whole store and return the report."""
+    """Audit a whole store, its medium first, and return the report."""
     audit = Audit(own, realm)
-    for seq, fact in store.facts():
-        audit.fact(seq, fact)
+    audit.problems.extend(store.damage())
+    try:
+        for seq, fact in store.facts():
+            audit.fact(seq, fact)
+    except ShellError as error:
+        audit.problems.append(error.message)
     return audit.report()

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 from tieline.core import bundle, crypto
-from tieline.core.errors import LocalError, StoreFailed, TielineError
+from tieline.core.errors import LocalError, ShellError, StoreFailed, TielineError
 from tieline.core.events import (
     Act,
     Arrived,
@@ -29,20 +29,25 @@ from tieline.core.events import (
     Reply,
     Tick,
     Transmit,
+    Trouble,
 )
+from tieline.core.journal import Alarm
 from tieline.core.line import Line
 from tieline.core.station import Station
 from tieline.core.sync import Pace
+from tieline.core.terms import Precedence
 from tieline.node.audit import audit_store
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.runtime import Runtime
 from tieline.node.view import Json, event_view, line_view
 from tieline.ports import Carrier, Endpoint, Fact, Signer, Store
+from tieline.store.disk import Room
 
 MAX_QUEUE: Final = 20_000
 REPLAY_BATCH: Final = 256
 WATCHER_BACKLOG: Final = 4_096
 MAX_SLEEP_S: Final = 60.0
+ROOM_MS: Final = 1_000
 NOTE_WAIT_S: Final = 0.03  # a hand-over waits so long for something to be committed with
 
 
@@ -52,6 +57,14 @@ class Sealer(Protocol):
     def seal(self, plaintext: bytes, recipients: Sequence[bytes]) -> bytes: ...
 
     def open_sealed(self, sealed: bytes) -> bytes: ...
+
+
+class Roomy(Protocol):
+    """A store on a disk that can get full."""
+
+    def room(self) -> Room: ...
+
+    def restore_reserve(self) -> bool: ...
 
 
 class Watcher:
@@ -74,6 +87,41 @@ class Watcher:
         self.wake.set()
 
 
+class RoomWatch:
+    """Looks after the room where the store lives: an alarm when it gets short, and the reserve."""
+
+    def __init__(self, store: Roomy) -> None:
+        self._store = store
+        self._next_ms = 0
+        self._level = "ok"
+
+    def look(self, real_ms: int) -> list[Event]:
+        """What there is to report; the disk is asked at most once a second."""
+        if real_ms < self._next_ms:
+            return []
+        self._next_ms = real_ms + ROOM_MS
+        room = self._store.room()
+        if room.level == "ok" and not room.reserve:
+            self._store.restore_reserve()
+        if room.level == self._level:
+            return []
+        self._level = room.level
+        if room.level == "ok":
+            text = f"there is room on the disk again: {room.free // 1_000_000} MB are free"
+            return [Trouble(code="store.room", text=text, precedence=int(Precedence.ROUTINE))]
+        left = "" if room.reserve else "; the station goes on with the room that it kept back"
+        text = f"the disk is nearly full: {room.free // 1_000_000} MB are free{left}; make room"
+        worst = room.level == "critical"
+        rank = Precedence.FLASH if worst else Precedence.IMMEDIATE
+        return [Trouble(code=f"store.{room.level}", text=text, precedence=int(rank))]
+
+    def forget(self, troubles: dict[str, Alarm]) -> None:
+        """Take out of a station's present troubles those that are over."""
+        for code in ("store.low", "store.critical", "store.room"):
+            if code != f"store.{self._level}":
+                troubles.pop(code, None)
+
+
 class Host:
     """The running station. ``fatal`` is told the cause when the process must end."""
 
@@ -89,12 +137,14 @@ class Host:
         fatal: Callable[[TielineError], None],
         on_stop: Callable[[], None],
         pace: Pace | None = None,
+        room: RoomWatch | None = None,
     ) -> None:
         self.clock = clock
         self.carriers: list[Carrier] = []
         self._sealer = sealer
         self._fatal = fatal
         self._on_stop = on_stop
+        self._room = room
         self._queue: deque[Event] = deque()
         self._flush: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -132,11 +182,20 @@ class Host:
         self._flush = None
         events = list(self._queue)
         self._queue.clear()
+        now = self.clock.now()
+        if self._room is not None:
+            events.extend(self._room.look(now.real_ms))
         try:
-            self.runtime.turn(events, self.clock.now())
+            self.runtime.turn(events, now)
         except StoreFailed as error:
             self._die(error)
             return
+        except Exception as error:
+            # The core and the journal may no longer agree: never log and carry on.
+            self._die(_defect(error))
+            raise
+        if self._room is not None:
+            self._room.forget(self.station.troubles)
         if self.runtime.hurries and self._flush is None:
             self._flush = self._loop.call_soon(self._turn)
         if self._flush is None:
@@ -409,3 +468,13 @@ class Host:
 
     def stop(self) -> None:
         self._loop.call_later(0.05, self._on_stop)
+
+
+def _defect(error: Exception) -> TielineError:
+    """What the process says when it stops for an error of its own making."""
+    cause = error.message if isinstance(error, TielineError) else repr(error)
+    return ShellError(
+        "station.defect",
+        f"the station stopped because of a fault of its own ({cause}); start it again, and report"
+        " it with what was printed before this line",
+    )

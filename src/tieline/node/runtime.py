@@ -43,12 +43,14 @@ from tieline.core.events import (
     Transmit,
     Trouble,
 )
+from tieline.core.journal import Alarm
 from tieline.core.station import Station
 from tieline.core.sync import Pace
-from tieline.core.terms import Now
+from tieline.core.terms import Now, Precedence
 from tieline.ports import Fact, Signer, Store
 
 PROBE_MS: Final = 1_000
+FULL: Final = "store.full"
 _ACTS: Final = (Install, Speak, Release, Discard, CallTest)
 Outward = Transmit | Reply | PeersChanged
 
@@ -234,18 +236,32 @@ class Runtime:
         self._probe_at = plan.now.real_ms + PROBE_MS
         self._after.clear()
         self.station = self._rebuild(plan.now)
+        # It cannot be kept, but whoever asks for the station's state is told.
+        self.station.troubles[FULL] = Alarm(
+            code=FULL, precedence=Precedence.FLASH, text=error.message
+        )
         for effect in plan.outward:
             if isinstance(effect, Reply):
                 self.world.reply(Reply(token=effect.token, result=error))
+
+    def _probe(self, trouble: Trouble, now: Now) -> bool:
+        """Try to keep one alarm. It changes nothing else, so a failure has nothing to undo."""
+        plan = self.decide([trouble], now)
+        try:
+            plan.first = self.store.commit(plan.facts) - len(plan.facts) + 1
+        except StoreFull:
+            self.station.troubles.pop(trouble.code, None)
+            return False
+        self.station.troubles.pop(FULL, None)
+        self.publish(plan)
+        return True
 
     def _recover(self, queue: Sequence[Event], now: Now) -> bool:
         """While the disk is full: refuse acts, drop arrivals, and look for room once a second."""
         if now.real_ms >= self._probe_at:
             self._probe_at = now.real_ms + PROBE_MS
             text = "the disk was full; what could not be stored was refused, and sending goes on"
-            plan = self.decide([Trouble(code="store.was_full", text=text)], now)
-            if self.commit(plan):
-                self.publish(plan)
+            if self._probe(Trouble(code="store.was_full", text=text), now):
                 self.full = False
                 again = [
                     Connected(carrier=carrier, peer=peer, address=address)

@@ -20,7 +20,7 @@ from tieline.node.acts import NodeActs
 from tieline.node.api import ApiServer
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.config import Home
-from tieline.node.host import Host
+from tieline.node.host import Host, RoomWatch
 from tieline.node.secrets import StationKeys
 from tieline.store.sqlite import SqliteStore
 
@@ -61,6 +61,7 @@ async def _serve(
         clock=clock,
         fatal=die,
         on_stop=stopping.set,
+        room=RoomWatch(store),
     )
     carrier = TlsCarrier(
         self_id=keys.certificate.station,

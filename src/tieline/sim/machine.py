@@ -78,6 +78,10 @@ class SimDisk:
         """See ``ports.Store``."""
         return self.held.last()
 
+    def damage(self) -> list[str]:
+        """See ``ports.Store``."""
+        return self.held.damage()
+
     def close(self) -> None:
         """See ``ports.Store``."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from tieline.core.errors import LocalError, StoreFailed, StoreFull
+from tieline.core.errors import StoreFailed, StoreFull
 from tieline.core.journal import Fact
 from tieline.store.rules import check_facts, closed, taken
 
@@ -68,6 +68,12 @@ class MemoryStore:
         if self._closed:
             raise closed()
         return len(self._facts)
+
+    def damage(self) -> list[str]:
+        """See ``ports.Store``: memory has no medium that could be damaged."""
+        if self._closed:
+            raise closed()
+        return []
 
     def close(self) -> None:
         """See ``ports.Store``. A second time does nothing."""

@@ -7,23 +7,76 @@ left as it is: guessing at its meaning could lose what it says.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import apsw
 
 from tieline.core.errors import ShellError
+from tieline.core.journal import Fact
+from tieline.store import chain
 
 APPLICATION_ID = 0x5469654C  # "TieL", so that file(1) and people can tell whose file this is
+COLUMNS = "seq, kind, at_ms, line, body, meta, log, position, chain"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the ``fact`` table."""
+
+    seq: int
+    fact: Fact
+    chain: bytes
+
+
+def read_row(values: Sequence[object]) -> Row:
+    """A row from the values of ``COLUMNS``.
+
+    Raises ``ShellError`` (``store.damaged``) when a value is of another type than the tables allow.
+    """
+    match tuple(values):
+        case (
+            int(seq), int(kind), int(at_ms), bytes(line), bytes(body), bytes(meta),
+            bytes() | None as log, int() | None as position, bytes(link),
+        ):  # fmt: skip
+            return Row(
+                seq,
+                Fact(
+                    kind=kind,
+                    at_ms=at_ms,
+                    line=line,
+                    body=body,
+                    meta=meta,
+                    log=log,
+                    position=position,
+                ),
+                link,
+            )
+    raise ShellError(
+        "store.damaged",
+        f"journal entry {values[0]!r} does not have the form of an entry; put the store back from"
+        " a backup",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
-    """One step: the version it leads to, what it is for, and the statements that do it."""
+    """One step to a newer version: what it is for, its statements, and what they compute."""
 
     version: int
     name: str
     statements: tuple[str, ...]
+    fill: Callable[[apsw.Connection], None] | None = None
+
+
+def _fill_chain(connection: apsw.Connection) -> None:
+    """Chain the entries of a journal that was written without a chain."""
+    link = chain.START
+    rows = connection.execute(f"SELECT {COLUMNS} FROM fact ORDER BY seq").fetchall()  # noqa: S608
+    for values in rows:
+        row = read_row(values)
+        link = chain.link(link, row.seq, row.fact)
+        connection.execute("UPDATE fact SET chain = ? WHERE seq = ?", (link, row.seq))
 
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -33,11 +86,20 @@ MIGRATIONS: tuple[Migration, ...] = (
         statements=(
             f"PRAGMA application_id = {APPLICATION_ID}",
             "CREATE TABLE migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT",
-            "CREATE TABLE fact (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
-            " at_ms INTEGER NOT NULL, line BLOB NOT NULL, body BLOB NOT NULL, meta BLOB NOT NULL,"
-            " log BLOB, position INTEGER, CHECK ((log IS NULL) = (position IS NULL))) STRICT",
+            (
+                "CREATE TABLE fact (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
+                " at_ms INTEGER NOT NULL, line BLOB NOT NULL, body BLOB NOT NULL,"
+                " meta BLOB NOT NULL, log BLOB, position INTEGER,"
+                " CHECK ((log IS NULL) = (position IS NULL))) STRICT"
+            ),
             "CREATE UNIQUE INDEX fact_place ON fact (line, log, position) WHERE log IS NOT NULL",
         ),
+    ),
+    Migration(
+        version=2,
+        name="the chain over the journal",
+        statements=("ALTER TABLE fact ADD COLUMN chain BLOB NOT NULL DEFAULT x''",),
+        fill=_fill_chain,
     ),
 )
 
@@ -65,6 +127,8 @@ def migrate(
         connection.execute("BEGIN IMMEDIATE")
         for statement in step.statements:
             connection.execute(statement)
+        if step.fill is not None:
+            step.fill(connection)
         connection.execute("INSERT INTO migration VALUES (?, ?)", (step.version, step.name))
         connection.execute(f"PRAGMA user_version = {step.version}")
         connection.execute("COMMIT")

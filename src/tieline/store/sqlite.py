@@ -2,16 +2,19 @@
 
 One process, one connection, one writer. WAL with ``synchronous=FULL``: a commit has been synced
 when it returns. Pages are encrypted and authenticated (ChaCha20-Poly1305) under the station's own
-key, so a byte changed on the disk is an error when its page is read, never other content.
+key, so a byte changed on the disk is an error when its page is read, never other content; a chain
+over the entries (``tieline.store.chain``) is checked whenever they are read in order.
 
-A full disk raises ``StoreFull`` and leaves the store usable; any other failure of a write or sync
-raises ``StoreFailed``, and from then on every commit does: after a failed sync nobody knows what is
-on the disk, so this process must not promise anything more.
+A full disk first costs the reserve, which lets what matters go on for a while, and then raises
+``StoreFull`` and leaves the store usable. Any other failure of a write or sync raises
+``StoreFailed``, and from then on every commit does: after a failed sync nobody knows what is on the
+disk, so this process must not promise anything more, nor tidy the file when it leaves.
 """
 
 from __future__ import annotations
 
-import errno
+import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -20,86 +23,151 @@ import apsw
 
 from tieline.core.errors import LocalError, ShellError, StoreFailed, StoreFull
 from tieline.core.journal import Fact
-from tieline.store import disk, schema
+from tieline.store import chain, disk, schema, wal
 from tieline.store.rules import check_facts, closed, taken
 
 OLDEST: Final = (3, 51, 3)  # older ones can corrupt a WAL that two connections write
+CHECKPOINT_PAGES: Final = 1_000
+KEY_BYTES: Final = 32
 _BATCH: Final = 512
-_INSERT: Final = (
-    "INSERT INTO fact (seq, kind, at_ms, line, body, meta, log, position)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
+_READ_WRITE: Final = apsw.SQLITE_OPEN_READWRITE
+_INSERT: Final = f"INSERT INTO fact ({schema.COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _SELECT: Final = (
-    "SELECT seq, kind, at_ms, line, body, meta, log, position FROM fact WHERE seq > ? AND seq <= ?"
-    " ORDER BY seq LIMIT ?"
+    f"SELECT {schema.COLUMNS} FROM fact WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"  # noqa: S608
 )
 
 
 class SqliteStore:
     """A ``ports.Store`` in a file. Make it with ``create`` or ``open``."""
 
-    def __init__(self, path: Path, connection: apsw.Connection, lock: disk.Lock | None) -> None:
+    def __init__(
+        self, path: Path, connection: apsw.Connection, lock: disk.Lock, reserve: disk.Reserve
+    ) -> None:
         self._path = path
         self._connection = connection
         self._lock = lock
+        self._reserve = reserve
         self._failed = ""
+        self._full = False
         self._closed = False
-        row = connection.execute("SELECT coalesce(max(seq), 0) FROM fact").fetchone()
-        self._last = int(row[0])
+        self._log_pages = 0
+        self._last, self._link = self._head()
+
+    # ------------------------------------------------------------------------------- open
 
     @staticmethod
     def create(path: Path, key: bytes) -> SqliteStore:
         """Make a new store. Raises ``LocalError`` (``store.exists``), ``ShellError``."""
         if path.exists():
             raise LocalError("store.exists", f"{path} exists already; it is not overwritten")
-        return SqliteStore._open(path, key, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+        store = SqliteStore._open(path, key, _READ_WRITE | apsw.SQLITE_OPEN_CREATE)
+        try:
+            disk.sync_file(path)
+            disk.sync_folder(path.parent)
+        except OSError as error:
+            store.close()
+            raise _unsynced(path, error) from error
+        return store
 
     @staticmethod
     def open(path: Path, key: bytes, *, read_only: bool = False) -> SqliteStore:
-        """Open a store. Raises ``LocalError`` (``store.missing``, ``store.locked``,
-        ``store.key``), ``ShellError``."""
+        """Open a store.
+
+        Raises ``LocalError`` (``store.missing``, ``store.key``), ``ShellError`` (``store.locked``,
+        ``store.newer``, ``store.damaged`` and others).
+        """
         if not path.exists():
-            raise LocalError("store.missing", f"there is no store at {path}; 'tieline init' makes it")
-        if read_only:
-            return SqliteStore._open(path, key, apsw.SQLITE_OPEN_READONLY)
-        return SqliteStore._open(path, key, apsw.SQLITE_OPEN_READWRITE)
+            raise LocalError(
+                "store.missing", f"there is no store at {path}; 'tieline init' makes it"
+            )
+        return SqliteStore._open(path, key, apsw.SQLITE_OPEN_READONLY if read_only else _READ_WRITE)
 
     @staticmethod
     def _open(path: Path, key: bytes, flags: int) -> SqliteStore:
-        version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
-        if version < OLDEST:
-            raise ShellError("store.library", "this SQLite is too old to be safe; install 3.51.3")
+        check_library(apsw.sqlite_lib_version())
         lock = disk.Lock(path.with_name(path.name + ".lock"))
+        reserve = disk.Reserve(path.with_name(path.name + ".reserve"))
         try:
-            connection = apsw.Connection(str(path), flags=flags)
-            connection.pragma("cipher", "chacha20")
-            connection.pragma("hexkey", key.hex())
-            if flags & apsw.SQLITE_OPEN_READWRITE:
-                for name, wanted in (("journal_mode", "wal"), ("synchronous", 2)):
-                    connection.pragma(name, wanted)
-                    found = connection.pragma(name)
-                    if found != wanted:
-                        raise ShellError(
-                            "store.pragma", f"{path}: {name} is {found}, not {wanted}; check the disk"
-                        )
-                schema.migrate(connection, str(path))
-            else:
-                schema.refuse_newer(connection, str(path))
-            return SqliteStore(path, connection, lock)
+            try:
+                return SqliteStore._connect(path, key, flags, lock, reserve)
+            except (apsw.FullError, apsw.IOError):
+                # SQLite calls a disk that is full at the start an I/O error.
+                if not (flags & _READ_WRITE and reserve.release()):
+                    raise
+                return SqliteStore._connect(path, key, flags, lock, reserve)
         except apsw.NotADBError:
             lock.release()
             raise LocalError(
-                "store.key", f"{path} does not open with this station's key, or is damaged"
+                "store.key",
+                f"{path} does not open with this station's key: it is another station's store, or"
+                " its bytes have changed; put the store or the keys back from a backup",
             ) from None
+        except (apsw.FullError, apsw.IOError) as error:
+            lock.release()
+            raise _unopened(path, error) from error
         except apsw.Error as error:
             lock.release()
             raise ShellError("store.open", f"{path} does not open: {error}") from error
+        except OSError as error:
+            lock.release()
+            raise _unsynced(path, error) from error
         except BaseException:
             lock.release()
             raise
 
+    @staticmethod
+    def _connect(
+        path: Path, key: bytes, flags: int, lock: disk.Lock, reserve: disk.Reserve
+    ) -> SqliteStore:
+        seen = wal.witness(path)
+        connection = apsw.Connection(str(path), flags=flags)
+        try:
+            _unlock(connection, path, key)
+            schema.refuse_newer(connection, str(path))
+            if not flags & _READ_WRITE:
+                _refuse_older(connection, path)
+                return SqliteStore(path, connection, lock, reserve)
+            for name, wanted in (("journal_mode", "wal"), ("synchronous", 2)):
+                setting(connection, name, wanted)
+                _demand(connection, path, name, wanted)
+            _refuse_shorter(connection, path, seen)
+            schema.migrate(connection, str(path))
+            store = SqliteStore(path, connection, lock, reserve)
+            store._keep_the_log()
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            return store
+
+    def _keep_the_log(self) -> None:
+        """Take over what SQLite would do silently: sync the folder, and move the log's pages."""
+        # SQLite ignores an error of this sync; the log's name must survive what the log holds.
+        disk.sync_folder(self._path.parent)
+        self._connection.pragma("wal_autocheckpoint", 0)
+        self._connection.set_wal_hook(self._note_log)
+        with contextlib.suppress(StoreFull):
+            self._reserve.restore()
+
+    def _note_log(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._log_pages = pages
+        return apsw.SQLITE_OK
+
+    def _head(self) -> tuple[int, bytes]:
+        found = self._connection.execute(
+            "SELECT seq, chain FROM fact ORDER BY seq DESC LIMIT 1"
+        ).fetchone()
+        match found:
+            case None:
+                return 0, chain.START
+            case (int(seq), bytes(link)):
+                return seq, link
+        raise self._damaged("its last entry does not read")
+
+    # ------------------------------------------------------------------------------ commit
+
     def commit(self, facts: Sequence[Fact]) -> int:
-        """See ``ports.Store``."""
+        """See ``ports.Store``. Raises ``LocalError`` (``store.taken``, ``store.fact``) as well."""
         if self._closed:
             raise closed()
         if self._failed:
@@ -107,29 +175,79 @@ class SqliteStore:
         if not facts:
             return self._last
         check_facts(facts)
-        rows = [
-            (self._last + 1 + index, f.kind, f.at_ms, f.line, f.body, f.meta, f.log, f.position)
-            for index, f in enumerate(facts)
-        ]
+        rows, link = self._rows(facts)
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany(_INSERT, rows)
-            self._connection.execute("COMMIT")
+            self._write(rows)
         except apsw.ConstraintError:
-            self._rollback()
+            if not self._rollback():
+                raise self._fail("the transaction could not be undone") from None
             raise taken() from None
-        except (apsw.Error, OSError) as error:
-            raise self._why(error) from error
+        except apsw.Error as error:
+            self._write_again(rows, error)
+        self._full = False
         self._last += len(rows)
+        self._link = link
+        if self._log_pages >= CHECKPOINT_PAGES:
+            self._checkpoint()
         return self._last
 
-    def _why(self, error: apsw.Error | OSError) -> ShellError:
-        full = isinstance(error, apsw.FullError)
-        if isinstance(error, apsw.IOError):
-            full = self._connection.system_errno() == errno.ENOSPC
-        if full and self._rollback():
-            return StoreFull(f"there is no room for {self._path}; free some space")
-        self._failed = f"a write to {self._path} failed ({error}); the station stops"
+    def _rows(self, facts: Sequence[Fact]) -> tuple[list[tuple[int | bytes | None, ...]], bytes]:
+        link = self._link
+        rows: list[tuple[int | bytes | None, ...]] = []
+        for seq, f in enumerate(facts, self._last + 1):
+            link = chain.link(link, seq, f)
+            rows.append(
+                (seq, f.kind, f.at_ms, f.line, f.body, f.meta, f.log, f.position, link)
+            )  # fmt: skip
+        return rows, link
+
+    def _write(self, rows: Sequence[tuple[int | bytes | None, ...]]) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.executemany(_INSERT, rows)
+        self._connection.execute("COMMIT")
+
+    def _write_again(
+        self, rows: Sequence[tuple[int | bytes | None, ...]], first: apsw.Error
+    ) -> None:
+        """A write failed. If for want of room, try once more with the reserve; else it is over."""
+        error = first
+        if self._is_full(error) and self._rollback() and self._give_up_reserve():
+            try:
+                self._write(rows)
+            except apsw.Error as again:
+                error = again
+            else:
+                return
+        if not self._is_full(error):
+            raise self._fail(str(error)) from error
+        if not self._rollback():
+            raise self._fail("the disk is full and the transaction could not be undone") from error
+        self._full = True
+        raise StoreFull(
+            f"there is no room for {self._path}; nothing was written, make room on its disk"
+        ) from error
+
+    def _is_full(self, error: apsw.Error) -> bool:
+        if isinstance(error, apsw.FullError):
+            return True
+        return isinstance(error, apsw.IOError) and (
+            self._connection.system_errno in disk.FULL_ERRNOS
+        )
+
+    def _give_up_reserve(self) -> bool:
+        try:
+            return self._reserve.release() > 0
+        except OSError:
+            return False
+
+    def _fail(self, why: str) -> StoreFailed:
+        self._failed = (
+            f"a write or sync of {self._path} failed ({why}); the station stops, because it cannot"
+            " know what is stored: check the disk, then start it again"
+        )
+        # What the file holds now is for the next start to find out, from the disk itself.
+        with contextlib.suppress(apsw.Error):
+            self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         return StoreFailed(self._failed)
 
     def _rollback(self) -> bool:
@@ -140,56 +258,228 @@ class SqliteStore:
             return False
         return True
 
+    def _checkpoint(self) -> None:
+        """Move the log's pages into the file. SQLite itself would swallow a failed sync here."""
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.Error as error:
+            # Without room the log grows on as long as it can; every later commit tries again.
+            if not self._is_full(error):
+                raise self._fail(str(error)) from error
+        else:
+            self._log_pages = 0
+
+    # -------------------------------------------------------------------------------- room
+
+    def room(self) -> disk.Room:
+        """How much room there is where the store lives."""
+        return disk.room(self._path.parent, self._reserve.held(), full=self._full)
+
+    def restore_reserve(self) -> bool:
+        """Keep the reserve back again if there is plenty of room. Says whether it is held."""
+        if self._failed or self._closed:
+            return False
+        if self._reserve.held() == 0 and self.room().free < 8 * disk.RESERVE_BYTES:
+            return False
+        try:
+            self._reserve.restore()
+        except StoreFull:
+            return False
+        return True
+
+    # -------------------------------------------------------------------------------- read
+
     def facts(self, after: int = 0) -> Iterator[tuple[int, Fact]]:
-        """See ``ports.Store``."""
+        """See ``ports.Store``: the facts there are at the moment of the call.
+
+        Raises ``ShellError`` (``store.damaged``) where the file or the chain does not hold.
+        """
         if self._closed:
             raise closed()
-        last = self._last
-        while True:
-            rows = self._connection.execute(_SELECT, (after, last, _BATCH)).fetchall()
-            for seq, kind, at_ms, line, body, meta, log, position in rows:
-                after = seq
-                yield seq, Fact(
-                    kind=kind, at_ms=at_ms, line=line, body=body, meta=meta, log=log,
-                    position=position,
-                )  # fmt: skip
-            if len(rows) < _BATCH:
-                return
+        return self._stream(max(after, 0), self._last)
+
+    def _stream(self, after: int, last: int) -> Iterator[tuple[int, Fact]]:
+        link = self._link_at(after)
+        while after < last:
+            rows = self._fetch(_SELECT, (after, last, _BATCH))
+            for row in map(schema.read_row, rows):
+                link = chain.link(link, row.seq, row.fact)
+                if row.seq != after + 1 or row.chain != link:
+                    raise self._damaged(
+                        f"entry {after + 1} of the journal is not what was written after entry"
+                        f" {after}"
+                    )
+                after = row.seq
+                yield row.seq, row.fact
+            if not rows:
+                raise self._damaged(f"entry {after + 1} of the journal is missing")
+
+    def _link_at(self, seq: int) -> bytes:
+        if seq == 0:
+            return chain.START
+        for row in self._fetch("SELECT chain FROM fact WHERE seq = ?", (seq,)):
+            if isinstance(row[0], bytes):
+                return row[0]
+        return b""  # beyond the last entry there is nothing to check
 
     def statements(self, line: bytes, log: bytes, start: int, stop: int) -> list[bytes]:
         """See ``ports.Store``."""
-        found = self._connection.execute(
+        if self._closed:
+            raise closed()
+        rows = self._fetch(
             "SELECT body FROM fact WHERE line = ? AND log = ? AND position >= ? AND position < ?"
             " ORDER BY position",
             (line, log, start, stop),
         )
-        return [row[0] for row in found]
+        return [row[0] for row in rows if isinstance(row[0], bytes)]
 
     def last(self) -> int:
         """See ``ports.Store``."""
+        if self._closed:
+            raise closed()
         return self._last
 
+    def _fetch(
+        self, query: str, values: tuple[int | bytes, ...]
+    ) -> Sequence[tuple[object, ...]]:  # fmt: skip
+        try:
+            found: Sequence[tuple[object, ...]] = self._connection.execute(query, values).fetchall()
+        except (apsw.CorruptError, apsw.NotADBError, apsw.IOError) as error:
+            raise self._damaged(f"a page does not read ({error})") from error
+        return found
+
+    def _damaged(self, what: str) -> ShellError:
+        return ShellError(
+            "store.damaged",
+            f"{self._path} is damaged: {what}; put it back from a backup, the other stations of the"
+            " line give back what it lacks",
+        )
+
+    def damage(self) -> list[str]:
+        """See ``ports.Store``. Reads every page from the disk, and the log as bytes."""
+        if self._closed:
+            raise closed()
+        return _damage(self._connection, self._path, wal.witness(self._path))
+
     def close(self) -> None:
-        """See ``ports.Store``."""
-        if not self._closed:
-            self._closed = True
+        """See ``ports.Store``. A second time does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
             self._connection.close()
-            if self._lock is not None:
-                self._lock.release()
+        except apsw.Error as error:
+            raise self._fail(str(error)) from error
+        finally:
+            self._lock.release()
 
     @staticmethod
     def verify_file(path: Path, key: bytes) -> list[str]:
-        """Problems of the file itself, one sentence each."""
+        """Problems of a store's files that no station has open, one sentence each."""
+        seen = wal.witness(path)  # before the database is opened: opening writes a new index
         try:
             store = SqliteStore.open(path, key, read_only=True)
         except (LocalError, ShellError) as error:
-            if error.code == "store.locked":
+            if error.code in ("store.locked", "store.missing"):
                 raise
             return [error.message]
         try:
-            rows = store._connection.execute("PRAGMA integrity_check").fetchall()
-            return [str(row[0]) for row in rows if row[0] != "ok"]
-        except apsw.Error as error:
-            return [f"{path} is damaged: {error}"]
+            return _damage(store._connection, path, seen)  # noqa: SLF001 - its own class
         finally:
             store.close()
+
+
+def check_library(found: str) -> None:
+    """Refuse an SQLite that is too old. Raises ``ShellError`` (``store.library``)."""
+    version = tuple(int(part) for part in found.split("."))
+    if version < OLDEST:
+        oldest = ".".join(str(part) for part in OLDEST)
+        raise ShellError(
+            "store.library",
+            f"SQLite {found} can corrupt a store; install the locked packages again, which bring"
+            f" {oldest} or newer",
+        )
+
+
+def _damage(connection: apsw.Connection, path: Path, seen: wal.Witness | None) -> list[str]:
+    found = [wal.problem(path, seen)]
+    try:
+        connection.execute("PRAGMA shrink_memory")  # pages that are in memory prove nothing
+        rows = connection.execute("PRAGMA integrity_check").fetchall()
+        found.extend(f"{path}: {row[0]}" for row in rows if row[0] != "ok")
+    except apsw.Error as error:
+        found.append(f"{path} is damaged: {error}")
+    return [text for text in found if text]
+
+
+def setting(connection: apsw.Connection, name: str, *value: str | int) -> object:
+    """Ask for a setting of the database, or set it; its answer. SQLite refuses by answering."""
+    answer: object = connection.pragma(name, *value)
+    return answer
+
+
+def _unlock(connection: apsw.Connection, path: Path, key: bytes) -> None:
+    """Give the key before anything is read. It is random, so no passphrase hash is spent on it."""
+    if len(key) != KEY_BYTES:
+        raise LocalError("store.key", f"the key of {path} must have {KEY_BYTES} bytes")
+    connection.pragma("cipher", "chacha20")
+    if connection.pragma("cipher") != "chacha20":
+        raise ShellError(
+            "store.library",
+            "this SQLite cannot encrypt; install the locked packages again, nothing was written",
+        )
+    connection.pragma("key", f"raw:{key.hex()}")
+    connection.pragma("user_version")  # the first read: a wrong key is found here
+
+
+def _demand(connection: apsw.Connection, path: Path, name: str, wanted: str | int) -> None:
+    found = setting(connection, name)
+    if found != wanted:
+        raise ShellError(
+            "store.pragma",
+            f"{path} stays in {name}={found} where {wanted} is needed, so that commits would not"
+            " survive a loss of power; keep the store on a local disk",
+        )
+
+
+def _refuse_older(connection: apsw.Connection, path: Path) -> None:
+    found = schema.version(connection)
+    if found < schema.MIGRATIONS[-1].version:
+        raise ShellError(
+            "store.older",
+            f"the store {path} still has version {found}; start the station once, which brings it"
+            " up to date",
+        )
+
+
+def _refuse_shorter(connection: apsw.Connection, path: Path, seen: wal.Witness | None) -> None:
+    """Refuse a log of which less can be read than was once committed.
+
+    Its station would write on from an earlier head, and sign a second story.
+    """
+    if seen is None or not seen.frames or seen.salts != wal.salts(path):
+        return
+    frames, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    if frames < seen.frames:
+        raise ShellError(
+            "store.damaged",
+            f"the log of {path} held {seen.frames} frames and only {frames} can be read; bytes of"
+            " it have changed: put the store back from a backup",
+        )
+
+
+def _unopened(path: Path, error: apsw.Error) -> ShellError:
+    try:
+        stat = os.statvfs(path.parent)
+    except OSError:
+        return ShellError("store.open", f"{path} does not open: {error}; check its disk")
+    if stat.f_bavail * stat.f_frsize < disk.RESERVE_BYTES:
+        return StoreFull(f"{path} does not open because its disk is full; make room on it")
+    return ShellError("store.open", f"{path} does not open: {error}; check its disk")
+
+
+def _unsynced(path: Path, error: OSError) -> ShellError:
+    return ShellError(
+        "store.sync",
+        f"the folder of {path} cannot be synced ({error.strerror}); check the disk",
+    )
