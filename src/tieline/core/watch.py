@@ -87,7 +87,7 @@ def judge_links(line: Line, turn: Turn) -> None:
         state, cause = line.link_state(link)
         if (state, cause) == (link.state, link.stated):
             continue
-        if state is not link.state:
+        if state is not link.state or not link.since_ms:
             link.since_ms = turn.now.wall_ms
             if state is LineState.SILENT and link.last_heard_ms is not None:
                 link.since_ms = link.last_heard_ms
