@@ -11,7 +11,7 @@ import pytest
 from tests.tidy import trees
 
 MACHINE = re.compile(r"(?<![\w.])/(?:work|root)/[.\w]")
-CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069]")
 
 
 def tracked() -> list[Path]:
