@@ -96,6 +96,7 @@ class Events:
         self.envelopes: list[tuple[bytes, bytes]] = []
         self.on_heard: Callable[[bytes, bytes], object] | None = None
         self.on_ready: Callable[[bytes], None] | None = None
+        self.on_lost: Callable[[], None] | None = None
         self._changed = asyncio.Event()
 
     def connected(self, peer: bytes, carrier: str, address: str) -> None:
@@ -109,6 +110,8 @@ class Events:
 
     def lost(self, peer: bytes, carrier: str, cause: str) -> None:
         self._note("lost", peer, cause)
+        if self.on_lost is not None:
+            self.on_lost()
 
     def failed(self, peer: bytes, carrier: str, address: str, cause: str) -> None:
         self._note("failed", peer, cause)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
 import pytest
-from tests.carriers.stations import FAST, LOOPS, Station, World, joined, run
+from tests.carriers.stations import FAST, LOOPS, WAIT_S, Station, World, joined, run
 
 from tieline.carriers.link import Link
 from tieline.carriers.tls import TlsTuning
@@ -279,18 +280,38 @@ def test_a_half_open_line_is_noticed_by_both_and_mended(loop: str) -> None:
     run(test(), loop)
 
 
-def test_an_idle_line_stays_up() -> None:
+@pytest.mark.parametrize("loop", LOOPS)
+def test_an_idle_line_lives_on_a_ping_now_and_then(
+    loop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than a silence that would end it, and at no more than a ping per ``ping_s``."""
+
     async def test() -> None:
         tuning = dataclasses.replace(FAST, ping_s=0.05, lost_s=0.5)
         async with field(tuning) as f:
-            f.meet()
+            f.meet(bravo_dials=False)
             await joined(f.alpha, f.bravo)
-            with pytest.raises(AssertionError, match="it never held"):
-                await f.alpha.events.until(lambda: bool(f.alpha.events.of("lost")), wait_s=1.5)
+            clock = asyncio.get_running_loop()
+            proven = f.alpha.carrier.proven
+            answered: list[float] = []
+            enough = asyncio.Event()
+
+            def count(link: Link) -> None:
+                answered.append(clock.time())
+                if len(answered) == 20:
+                    enough.set()
+                proven(link)
+
+            monkeypatch.setattr(f.alpha.carrier, "proven", count)
+            await asyncio.wait_for(enough.wait(), WAIT_S)
+            lasted = answered[-1] - answered[0]
+            assert lasted > tuning.lost_s
+            # Less 10 ms a time for clocks and timers that are coarse.
+            assert lasted >= (len(answered) - 2) * (tuning.ping_s - 0.01)
             for station in (f.alpha, f.bravo):
                 assert station.events.story("connected", "lost") == ["connected"]
 
-    run(test())
+    run(test(), loop)
 
 
 def test_a_cut_is_noticed_at_once_and_tried_until_it_heals() -> None:
@@ -341,3 +362,85 @@ def test_hurry_does_not_wait_for_the_pause() -> None:
             await joined(f.alpha, f.bravo)
 
     run(test())
+
+
+# --------------------------------------------------------------------------- anything at any time
+
+
+class Log:
+    """What one station handed over and what it was told of its sessions, in one order."""
+
+    def __init__(self, station: Station, peer: Station) -> None:
+        self.station = station
+        self.peer = peer
+        self.taken: list[bytes] = []
+        self.sure = 0  # of those taken, how many were taken before the newest loss
+
+    def put(self) -> None:
+        body = f"{self.station.name} {len(self.taken)}".encode()
+        if self.station.carrier.send(self.peer.id, body):
+            self.taken.append(body)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_becomes_of_the_roads_no_loss_is_kept_quiet(loop: str, seed: int) -> None:
+    """Nothing arrives twice, and what was taken after the newest loss that was told arrives."""
+
+    async def test() -> None:
+        rng = random.Random(seed)
+        quick = dataclasses.replace(FAST, ping_s=0.05, lost_s=0.3, challenge_s=0.15, attempt_s=0.5)
+        async with field(quick, seed=seed) as f:
+            roads = [(A_HOST, f.bravo_front), (B_HOST, f.alpha_front)]
+            logs = [Log(f.alpha, f.bravo), Log(f.bravo, f.alpha)]
+            for log in logs:
+                log.station.events.on_lost = partial(_note_loss, log)
+            f.meet()
+            for _ in range(60):
+                act = rng.choice([f.wire.cut, f.wire.stall, f.wire.heal, f.wire.heal])
+                act(*rng.choice(roads))
+                for _ in range(rng.randint(0, 5)):
+                    for log in logs:
+                        log.put()
+                    await turns(rng.randint(0, 30))
+                if rng.random() < 0.2:
+                    await pause(rng.uniform(0, 0.2))
+            f.wire.heal()
+            for log in logs:
+                await log.station.events.until(partial(_stands, log))
+            for log in logs:
+                log.put()
+            for log in logs:
+                await log.peer.events.until(partial(_complete, log))
+                heard = log.peer.events.heard_from(log.station.id)
+                assert len(heard) == len(set(heard))
+                assert set(heard) <= set(log.taken)
+
+    run(test(), loop)
+
+
+def _note_loss(log: Log) -> None:
+    log.sure = len(log.taken)
+
+
+def _stands(log: Log) -> bool:
+    return log.station.events.story("connected", "lost")[-1:] == ["connected"]
+
+
+def _complete(log: Log) -> bool:
+    heard = set(log.peer.events.heard_from(log.station.id))
+    return set(log.taken[log.sure :]) <= heard
+
+
+async def turns(many: int) -> None:
+    """Give the loop so many turns."""
+    for _ in range(many):
+        await asyncio.sleep(0)
+
+
+async def pause(seconds: float) -> None:
+    """Let time pass, which here is part of the schedule: a stall is nothing without it."""
+    loop = asyncio.get_running_loop()
+    passed = loop.create_future()
+    loop.call_later(seconds, passed.set_result, None)
+    await passed

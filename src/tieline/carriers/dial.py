@@ -122,26 +122,25 @@ def _look_up(name: str) -> tuple[tuple[str, ...], str]:
     return tuple(hosts)[:_MAX_RESOLVED], "the name has no address"
 
 
-async def connect(host: str, port: int, dial_from: str | None) -> socket.socket:
-    """Open a TCP connection to a literal address.
+async def connect(
+    receive: Callable[[], asyncio.BaseProtocol], host: str, port: int, dial_from: str | None
+) -> None:
+    """Open a TCP connection to a literal address, for the protocol that ``receive`` makes.
 
     ``dial_from`` is the literal address to dial from, used when it is of the same family. Raises
     ``ShellError`` (``carrier.connect``) with a cause in plain words.
+
+    The loop makes the socket itself. One that we made and handed over would belong to two under a
+    loop that works on descriptors: when the far end resets at once, the descriptor is closed and
+    given to another file, and our forgotten socket closes that one.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    same_family = dial_from is not None and (":" in dial_from) == (":" in host)
     try:
-        sock.settimeout(0)
-        if dial_from is not None and (":" in dial_from) == (":" in host):
-            sock.bind((dial_from, 0))
-        await asyncio.get_running_loop().sock_connect(sock, (host, port))
+        await asyncio.get_running_loop().create_connection(
+            receive, host, port, local_addr=(dial_from, 0) if dial_from and same_family else None
+        )
     except OSError as error:
-        sock.close()
         raise ShellError("carrier.connect", _plain(error), transient=True) from error
-    except BaseException:
-        sock.close()
-        raise
-    return sock
 
 
 def _plain(error: OSError) -> str:

@@ -278,8 +278,9 @@ class Link(asyncio.BufferedProtocol):
     def _take(self, data: memoryview) -> None:
         if self._pipe is None:
             self._pipe = Pipe(self._make(), server_side=True)
-        self._pipe.feed(data)
-        if self.stage is Stage.HANDSHAKE:
+        if self.stage is not Stage.HANDSHAKE:
+            self._pipe.feed(data)
+        else:
             self._handshake_bytes += len(data)
             if self._handshake_bytes > self._set.tuning.max_handshake:
                 raise RemoteError(
@@ -287,6 +288,7 @@ class Link(asyncio.BufferedProtocol):
                     f"the far end sent more than {self._set.tuning.max_handshake} bytes"
                     " without proving who it is",
                 )
+            self._pipe.feed(data)
             if not self._pipe.handshake():
                 return
             self._prove(self._pipe)

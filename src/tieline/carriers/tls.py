@@ -304,7 +304,6 @@ class TlsCarrier:
     async def _call(self, held: _Peer, host: str, port: int, address: str) -> str | None:
         if self._setting is None or self._loop is None:
             raise RuntimeError("a peer was dialled before the carrier started")
-        sock = await connect(host, port, self._dial_from)
         made = pipe.context(self._own, held.endpoint.tls_der, server_side=False)
         link = Link(self._setting, lambda: made, dialled=True, address=address)
         link.expected = held.endpoint.station
@@ -312,11 +311,8 @@ class TlsCarrier:
         self._attempts[link] = outcome
         self._live.add(link)
         try:
-            await self._loop.create_connection(lambda: link, sock=sock)
+            await connect(lambda: link, host, port, self._dial_from)
             return await outcome
-        except OSError as error:
-            sock.close()
-            return f"the connection failed: {(error.strerror or 'no reason given').lower()}"
         finally:
             del self._attempts[link]
             if link.stage < Stage.OPEN:
@@ -339,6 +335,8 @@ class TlsCarrier:
             host = str(address[0])
             if not self._gate.admit(host):
                 _hang_up(sock)
+                # A caller that waits already is accepted without a turn of the loop.
+                await asyncio.sleep(0)
                 continue
             await self._receive(sock, host, _write_address(address))
 
@@ -352,8 +350,12 @@ class TlsCarrier:
         try:
             await self._loop.connect_accepted_socket(lambda: link, sock)
         except OSError:
-            sock.close()
             link.kill("gone before it was received")
+        finally:
+            if not isinstance(self._loop, asyncio.BaseEventLoop):
+                # A loop that works on descriptors (uvloop) closes this one itself, whatever became
+                # of the call. Our object would close the number again, then another file's.
+                sock.detach()
 
     def _server_context(self) -> ssl.SSLContext:
         return self._server
