@@ -10,10 +10,19 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+
+
+# What an editor does not show, or shows elsewhere than it stands, is written escaped.
+UNSEEN = re.compile("[\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found.group()):04x}"
 
 
 def rendered() -> dict[Path, str]:
@@ -25,7 +34,7 @@ def rendered() -> dict[Path, str]:
             continue
         for name, content in build().items():
             text = json.dumps(content, indent=1, ensure_ascii=False)
-            out[HERE.parent / name] = text + "\n"
+            out[HERE.parent / name] = UNSEEN.sub(_escape, text) + "\n"
     return out
 
 
