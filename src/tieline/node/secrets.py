@@ -170,6 +170,19 @@ class StationKeys:
         return _open(data, self.certificate.seal_key, self._seal)
 
 
+class SeedKey:
+    """A bare signing key that follows from 32 bytes: for simulated worlds, never for a station."""
+
+    __slots__ = ("_secret", "public")
+
+    def __init__(self, seed: bytes) -> None:
+        self.public, self._secret = crypto_sign_seed_keypair(seed)
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature of a message: 64 bytes (Ed25519)."""
+        return crypto_sign(message, self._secret)[:64]
+
+
 class RootKey:
     """The root key of a party, unlocked. ``public`` is its 32-byte public key."""
 

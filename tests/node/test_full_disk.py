@@ -1,0 +1,81 @@
+"""A full disk costs one reading of the journal, however long it lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tieline.core.events import Reply, Tick, Transmit, Trouble
+from tieline.core.journal import Fact
+from tieline.core.station import Station
+from tieline.core.sync import Pace
+from tieline.core.terms import Now
+from tieline.node.runtime import FULL, PROBE_MS, Runtime
+from tieline.node.secrets import SeedKey
+from tieline.store.memory import MemoryStore
+
+
+class Keys:
+    """Signs with one key for everything; nothing is signed here."""
+
+    def __init__(self) -> None:
+        self._key = SeedKey(bytes(32))
+
+    def sign(self, message: bytes) -> bytes:
+        return self._key.sign(message)
+
+    def cosign(self, message: bytes) -> bytes:
+        return self._key.sign(message)
+
+
+class Outside:
+    """Remembers what was published."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def transmit(self, effect: Transmit) -> str:
+        raise AssertionError(effect)
+
+    def reply(self, effect: Reply) -> None:
+        raise AssertionError(effect)
+
+    def peers_changed(self) -> None:
+        raise AssertionError
+
+    def published(self, first: int, facts: Sequence[Fact]) -> None:
+        self.seen.extend(range(first, first + len(facts)))
+
+
+def now_at(ms: int) -> Now:
+    return Now(wall_ms=ms, mono_ms=ms, real_ms=ms)
+
+
+def test_probes_do_not_read_the_journal_again() -> None:
+    readings = 0
+
+    def load(
+        own: bytes, realm: str, facts: Iterable[Fact], now: Now, pace: Pace | None = None
+    ) -> Station:
+        nonlocal readings
+        readings += 1
+        return Station.load(own, realm, facts, now, pace)
+
+    store, outside = MemoryStore(), Outside()
+    runtime = Runtime(bytes(8), "EX", store, Keys(), outside, now_at(0), load=load)
+    runtime.turn([Trouble(code="clock.wrong", text="the clock is wrong")], now_at(1))
+    store.full = True
+    runtime.turn([Trouble(code="clock.gone", text="the clock is gone")], now_at(2))
+    assert runtime.full
+    assert readings == 2  # the start, and the turn that was undone
+    for count in range(1, 50):
+        runtime.turn([Tick()], now_at(2 + count * PROBE_MS))
+        assert runtime.full
+        assert FULL in runtime.station.troubles
+    assert readings == 2
+    assert store.last() == 1
+    store.full = False
+    runtime.turn([Tick()], now_at(2 + 50 * PROBE_MS))
+    assert not runtime.full
+    assert list(runtime.station.troubles) == ["store.was_full"]
+    assert outside.seen == [1, 2]
+    assert readings == 2
