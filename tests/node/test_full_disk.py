@@ -50,6 +50,10 @@ def now_at(ms: int) -> Now:
     return Now(wall_ms=ms, mono_ms=ms, real_ms=ms)
 
 
+def is_full(runtime: Runtime) -> bool:
+    return runtime.full
+
+
 def test_probes_do_not_read_the_journal_again() -> None:
     readings = 0
 
@@ -65,17 +69,17 @@ def test_probes_do_not_read_the_journal_again() -> None:
     runtime.turn([Trouble(code="clock.wrong", text="the clock is wrong")], now_at(1))
     store.full = True
     runtime.turn([Trouble(code="clock.gone", text="the clock is gone")], now_at(2))
-    assert runtime.full
+    assert is_full(runtime)
     assert readings == 2  # the start, and the turn that was undone
     for count in range(1, 50):
         runtime.turn([Tick()], now_at(2 + count * PROBE_MS))
-        assert runtime.full
+        assert is_full(runtime)
         assert FULL in runtime.station.troubles
     assert readings == 2
     assert store.last() == 1
     store.full = False
     runtime.turn([Tick()], now_at(2 + 50 * PROBE_MS))
-    assert not runtime.full
+    assert not is_full(runtime)
     assert list(runtime.station.troubles) == ["store.was_full"]
     assert outside.seen == [1, 2]
     assert readings == 2

@@ -34,8 +34,8 @@ from tieline.core.identity import (
     station_id,
 )
 from tieline.core.terms import MAX_TIME_MS, Precedence
+from tieline.node.secrets import SeedKey
 from tieline.sim.plan import Plan
-from tieline.sim.seedkey import SeedKey
 
 PARTIES = ("ALPHA", "BRAVO", "CHARLIE", "DELTA")
 REALM = "SIM-1"
@@ -68,8 +68,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cast:
-    """Everybody in one world. ``forker`` is the number of the dishonest station, if there is one;
-    ``amended`` is the second version of the charter, signed by all.
+    """Everybody in one world.
+
+    ``forker`` is the number of the dishonest station, if there is one; ``amended`` is the second
+    version of the charter, signed by all.
     """
 
     members: tuple[Member, ...]

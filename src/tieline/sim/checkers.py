@@ -28,14 +28,9 @@ from tieline.core.journal import Alarm, Fact, FactKind
 from tieline.core.line import Line
 from tieline.core.statement import Statement
 from tieline.core.sync import Receipts
-
-
-class Violation(Exception):
-    """An invariant does not hold."""
-
-    def __init__(self, invariant: int, text: str) -> None:
-        super().__init__(f"invariant {invariant}: {text}")
-        self.invariant = invariant
+from tieline.sim.peaks import Peaks, grown, root_of
+from tieline.sim.shown import Shown
+from tieline.sim.violation import Violation
 
 
 @dataclass(slots=True)
@@ -50,8 +45,7 @@ class Ledger:
     places: dict[tuple[bytes, int], list[bytes]] = field(default_factory=dict)
     accused: set[bytes] = field(default_factory=set)
     promised: dict[bytes, int] = field(default_factory=dict)
-    order: list[bytes] = field(default_factory=list)
-    union: int = 0  # exclusive or of the digests shown: names the set
+    shown: Shown = field(default_factory=Shown)
 
 
 class Checker:
@@ -67,7 +61,9 @@ class Checker:
         self._orders: dict[int, bytes] = {}
         self._parsed: dict[bytes, Statement] = {}
         self._tips: dict[bytes, bytes] = {}
-        self._roots: dict[tuple[bytes, int, bytes], bytes] = {}
+        # For each statement of a main branch: the complete subtrees of its log up to it. A digest
+        # names all that comes before it, so the branches of a forked log do not get mixed up.
+        self._peaks: dict[bytes, Peaks] = {}
         self.statements = 0
         self.second_stories = 0
 
@@ -127,14 +123,21 @@ class Checker:
                 raise Violation(
                     1, f"number {fact.position} of a log was kept where {len(log)} is next"
                 )
+            if parsed.digest not in self._peaks:
+                before = self._peaks[log[-1]] if log else ()
+                self._peaks[parsed.digest] = grown(before, parsed.digest)
             log.append(parsed.digest)
         self.statements += 1
         return parsed
 
     def _receipt(self, receipt: Receipt, believer: Ledger) -> None:
         """A receipt that a station counts was signed by its cosigner, in just these terms."""
-        signatures = self._cosigned.get(receipt.cosigner, {}).values()
-        if believer.honest and receipt.signature not in set(signatures):
+        held = believer.logs.get(receipt.log, [])
+        made: bytes | None = None
+        if receipt.size <= len(held):
+            message = self._cosigned_message(receipt, held)
+            made = self._cosigned.get(receipt.cosigner, {}).get(message)
+        if believer.honest and made != receipt.signature:
             raise Violation(
                 5, f"a receipt by station {receipt.cosigner.hex()} is counted that it never gave"
             )
@@ -202,11 +205,9 @@ class Checker:
 
     def _cosigned_message(self, receipt: Receipt, held: list[bytes]) -> bytes:
         place = self._parsed[held[0]].place
-        key = (receipt.log, receipt.size, held[receipt.size - 1])
-        if key not in self._roots:
-            self._roots[key] = merkle_root(held[: receipt.size])
         name = origin(place.line, place.station, place.incarnation)
-        return cosign_message(receipt.time_s, body(name, receipt.size, self._roots[key]))
+        root = root_of(self._peaks[held[receipt.size - 1]])
+        return cosign_message(receipt.time_s, body(name, receipt.size, root))
 
     def reloaded(self, ledger: Ledger, line: Line) -> None:
         """A station came back from its journal: everything promised must be there."""
@@ -222,22 +223,16 @@ class Checker:
 
     def displayed(self, ledger: Ledger, line: Line) -> None:
         """The order shown after a turn only grows, extends cause and effect, and is its set's."""
-        order = [item.statement.digest for item in line.record.order]
-        if order == ledger.order:
+        shown = ledger.shown
+        fresh = shown.look(line.record.order)
+        if not fresh:
             return
-        fresh = [digest for digest in order if digest not in set(ledger.order)]
-        known = set(ledger.order)
-        if [digest for digest in order if digest in known] != ledger.order:
-            raise Violation(3, "statements changed their order after they were shown")
-        where = {digest: index for index, digest in enumerate(order)}
-        for digest in fresh:
-            self._causes_first(line, digest, where)
-            ledger.union ^= int.from_bytes(digest, "big")
-        ledger.order = order
+        for item in fresh:
+            self._causes_first(line, item.statement.digest, shown.where)
         if not ledger.honest:
             return
-        print_of = hashlib.sha256(b"".join(order)).digest()
-        if self._orders.setdefault(ledger.union, print_of) != print_of:
+        print_of = shown.print_of()
+        if self._orders.setdefault(shown.union, print_of) != print_of:
             raise Violation(3, "two stations hold the same statements and show them differently")
 
     def _causes_first(self, line: Line, digest: bytes, where: dict[bytes, int]) -> None:
@@ -256,17 +251,6 @@ class Checker:
         if item is None:
             raise Violation(3, f"{_name(digest)} is in the display order and not in the record")
         return self._read(item.statement.raw)
-
-
-def merkle_root(leaves: list[bytes]) -> bytes:
-    """The RFC 6962 tree head over leaf hashes (section 2.1), written out apart from the core."""
-    if not leaves:
-        return hashlib.sha256(b"").digest()
-    if len(leaves) == 1:
-        return leaves[0]
-    split = 1 << (len(leaves) - 1).bit_length() - 1
-    left, right = merkle_root(leaves[:split]), merkle_root(leaves[split:])
-    return hashlib.sha256(b"\1" + left + right).digest()
 
 
 def difference(ledgers: list[Ledger], lines: list[Line]) -> str:

@@ -30,10 +30,11 @@ from tieline.core.line import Line
 from tieline.core.statement import Statement
 from tieline.node.runtime import Runtime
 from tieline.ports import Signer
-from tieline.sim.checkers import Checker, Ledger, Violation
+from tieline.sim.checkers import Checker, Ledger
 from tieline.sim.clocks import SimClock
 from tieline.sim.network import Network
 from tieline.sim.schedule import Schedule
+from tieline.sim.violation import Violation
 from tieline.store.memory import MemoryStore
 
 SPIN_MS = 1_000

@@ -10,28 +10,46 @@ from __future__ import annotations
 
 from tieline.core.line import Line
 from tieline.core.station import Station
-from tieline.sim.checkers import Violation
 from tieline.sim.machine import Machine
+from tieline.sim.violation import Violation
+
+Picture = dict[bytes, dict[str, object]]
+
+
+def taken(machine: Machine) -> Picture | None:
+    """What the running station knows; None while it holds what is not on its journal yet."""
+    runtime = machine.runtime
+    if runtime is None or runtime.full or runtime.owes:
+        return None
+    return _pictures(runtime.station)
 
 
 def compare(machine: Machine) -> None:
+    """Rebuild a station beside the one that runs, and ``match`` them."""
+    before = taken(machine)
+    if before is not None:
+        facts = (fact for _, fact in machine.disk.facts())
+        again = Station.load(machine.station, machine.realm, facts, machine.clock.now())
+        match(before, again)
+
+
+def match(before: Picture, again: Station) -> None:
     """Raise ``Violation`` (invariant 1: what an officer saw is gone) where the two differ."""
-    runtime = machine.runtime
-    if runtime is None or runtime.full or runtime.owes:
-        return
-    facts = (fact for _, fact in machine.disk.facts())
-    again = Station.load(machine.station, machine.realm, facts, machine.clock.now())
-    if again.lines.keys() != runtime.station.lines.keys():
+    after = _pictures(again)
+    if after.keys() != before.keys():
         raise Violation(1, "a station rebuilt from its journal keeps other lines")
-    for name, line in runtime.station.lines.items():
-        before, after = picture(line), picture(again.lines[name])
-        for part, value in before.items():
-            if value != after[part]:
+    for name, parts in before.items():
+        for part, value in parts.items():
+            if value != after[name][part]:
                 raise Violation(
                     1,
-                    f"rebuilt from its journal, station {machine.station.hex()} has another"
-                    f" '{part}': {_where(value, after[part])}",
+                    f"rebuilt from its journal, station {again.own.hex()} has another"
+                    f" '{part}': {_where(value, after[name][part])}",
                 )
+
+
+def _pictures(station: Station) -> Picture:
+    return {name: picture(line) for name, line in station.lines.items()}
 
 
 def picture(line: Line) -> dict[str, object]:

@@ -58,7 +58,8 @@ def _perform_first(self: Runtime, events: Iterable[Event], now: Now) -> None:
         return
     plan = self.decide(queue, now)
     self.perform(plan)
-    self.commit(plan)
+    if self.commit(plan):
+        self.publish(plan)
 
 
 def _promise_ahead(self: Exchange, turn: Turn) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from tieline.sim.schedule import Schedule
@@ -160,9 +161,7 @@ class Network:
         a, b, carrier = road
         for me, peer in ((a, b), (b, a)):
             delay = self._random.randint(1, 200 if fast else KEEP_ALIVE_MS)
-            self._schedule.after(
-                delay, lambda me=me, peer=peer: self._notice(road, session, me, peer, cause)
-            )
+            self._schedule.after(delay, partial(self._notice, road, session, me, peer, cause))
         self._schedule.after(KEEP_ALIVE_MS + 1, lambda: self._dial_later(road))
         self._schedule.note("broken", a, b, carrier, cause)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from tieline.core import bundle
 from tieline.core.errors import TielineError
@@ -20,16 +21,18 @@ from tieline.core.events import Arrived, CallTest, Discard, Done, Install, Relea
 from tieline.core.statement import Content, Statement
 from tieline.node.runtime import Runtime
 from tieline.sim.cast import Cast
-from tieline.sim.checkers import Checker, Ledger, Violation, difference
+from tieline.sim.checkers import Checker, Ledger, difference
 from tieline.sim.clocks import SimClock
 from tieline.sim.forger import Forger, Loot
 from tieline.sim.forker import Forker
 from tieline.sim.machine import Machine, SimSigner
-from tieline.sim.mirror import compare
+from tieline.sim.memory import remembered
+from tieline.sim.mirror import Picture, compare, match, taken
 from tieline.sim.network import DIRECT, FAIR, LOOSE, Network
 from tieline.sim.people import Officer, Shown
 from tieline.sim.plan import Plan
 from tieline.sim.schedule import Schedule
+from tieline.sim.violation import Violation
 
 HEAL_MS_MAX = 20 * 60_000
 LOOK_MS = 500
@@ -96,6 +99,7 @@ class World:
         self._pending: dict[int, Pending] = {}
         self._keys: dict[tuple[int, str], bytes] = {}
         self._token = 0
+        self._before: dict[int, Picture | None] = {}
         self._healing = False
 
     # ----------------------------------------------------------------------------- making
@@ -162,11 +166,12 @@ class World:
         """Play the seed to its end."""
         converged = 0
         try:
-            self._begin()
-            self._until(self.plan.duration_ms)
-            self._heal()
-            converged = self._converge()
-            self._mirror()
+            with remembered():
+                self._begin()
+                self._until(self.plan.duration_ms)
+                self._heal()
+                converged = self._converge()
+                self._mirror()
         except Violation as found:
             return self._outcome(converged, found)
         return self._outcome(converged, None)
@@ -200,12 +205,12 @@ class World:
                 self.network.pave(a, b, self._roads())
         plan = self.plan
         for number in range(count):
-            self._repeat(plan.send_mean_ms, lambda n=number: self._say(n))
-            self._repeat(plan.send_mean_ms // 2, lambda n=number: self._answer(n))
-            self._repeat(plan.crash_mean_ms, lambda n=number: self._crash(n))
-            self._repeat(plan.full_mean_ms, lambda n=number: self._fill(n))
-            self._repeat(plan.jump_mean_ms, lambda n=number: self._jump(n))
-            self._repeat(plan.bundle_mean_ms, lambda n=number: self._bundle(n))
+            self._repeat(plan.send_mean_ms, partial(self._say, number))
+            self._repeat(plan.send_mean_ms // 2, partial(self._answer, number))
+            self._repeat(plan.crash_mean_ms, partial(self._crash, number))
+            self._repeat(plan.full_mean_ms, partial(self._fill, number))
+            self._repeat(plan.jump_mean_ms, partial(self._jump, number))
+            self._repeat(plan.bundle_mean_ms, partial(self._bundle, number))
         self._repeat(plan.part_mean_ms, self._part)
         self._repeat(plan.forge_mean_ms, self._forge)
         if self.forker is not None:
@@ -398,6 +403,9 @@ class World:
         if machine.alive:
             return
         machine.boot()
+        before = self._before.pop(number, None)
+        if before is not None and machine.runtime is not None:
+            match(before, machine.runtime.station)
         if machine.line_now() is None:
             self._install(number)
         for token, asked in list(self._pending.items()):
@@ -412,7 +420,7 @@ class World:
     def _crash(self, number: int) -> None:
         machine = self.machines[number]
         if machine.alive:
-            compare(machine)
+            self._before[number] = taken(machine)
             machine.kill("killed")
 
     def _fill(self, number: int) -> None:
@@ -480,9 +488,8 @@ class World:
             late = self.chance.randint(1_000, 3_600_000)
             for envelope in envelopes:
                 machine.checker.leaving(machine.ledger, envelope)
-                self.schedule.after(
-                    late, lambda e=envelope: self.heard(victim, number, "bundle", e)
-                )
+                brought = partial(self.heard, victim, number, "bundle", envelope)
+                self.schedule.after(late, brought)
 
 
 def play(plan: Plan, make: Callable[..., Runtime] = Runtime) -> Outcome:
