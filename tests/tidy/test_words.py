@@ -38,7 +38,12 @@ def test_the_check_sees(text: str) -> None:
 
 
 def sleeps(source: str) -> list[int]:
-    """Lines on which something waits by time: a test waits for what happens."""
+    """Lines on which something waits by time: a test waits for what happens.
+
+    On a loop whose time is virtual, an hour costs nothing and ends the same way every time.
+    """
+    if "run_virtually" in source:
+        return []
     return [
         node.lineno
         for node in ast.walk(ast.parse(source))
