@@ -99,7 +99,7 @@ def test_the_rungs_are_climbed_one_by_one_and_only_the_first_two_by_machines() -
         assert bravo.rungs(digest, "BRAVO") >= reached - {Rung.HANDED_OVER}
     net.pass_time(40_000)
     assert overdue(alpha, digest) == overdue(bravo, digest) == set()
-    mark = alpha.line.ladder.rungs(alpha.item(digest), "BRAVO", alpha.line.charter)
+    mark = alpha.line.ladder.rungs(alpha.item(digest), "BRAVO")
     assert (mark[Rung.PASSED_ON].unit, mark[Rung.PASSED_ON].at_ms) == ("duty room 2", START_MS)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from world import START_MS, Net, Post, found, kits
+from tests.core.world import START_MS, Net, Post, found, kits
 
 from tieline.core import provisions
 from tieline.core.linetest import initiator, slot_at, slot_start_ms

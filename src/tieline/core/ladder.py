@@ -180,8 +180,14 @@ class Ladder:
         heapq.heappush(self._heap, entry)
 
     def start_human(self, item: Item, party: str, charter: Charter, now: Now) -> None:
-        """A party has received an item: its acknowledgement, if wanted, is due from now."""
-        if Rung.ACKNOWLEDGED in wanted_rungs(item.statement.content.wants):
+        """A party has received an item: its acknowledgement, if wanted, is due from now.
+
+        A line test that the charter lets stations answer alone is answered by their receipt.
+        """
+        content = item.statement.content
+        if content.kind is Kind.TEST and charter.tests.answered_by == "station":
+            return
+        if Rung.ACKNOWLEDGED in wanted_rungs(content.wants):
             self.start(item, party, Rung.ACKNOWLEDGED, charter, now)
 
     def start_after_acknowledgement(

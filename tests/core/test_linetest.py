@@ -1,0 +1,195 @@
+"""Line tests: who calls when, with which words, and what their absence does."""
+
+from __future__ import annotations
+
+import string
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.world import START_MS, Net, answer, found, kit, kits, message
+
+from tieline.core import charter as charters
+from tieline.core.events import CallTest
+from tieline.core.linetest import corpus, initiator, slot_at, slot_start_ms
+from tieline.core.terms import Kind, LineState, Role, Rung
+
+HOUR = 3600
+SMALL_CYRILLIC = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"
+MARKS = "0123456789 .,:;!?'\"()-+/=%&@#*"
+
+
+def line_of(count: int, *, window_s: int = 600, answered_by: str = "officer") -> Net:
+    tests = charters.Tests(interval_s=HOUR, window_s=window_s, answered_by=answered_by)
+    return Net(kits(count), found(kits(count), tests=tests))
+
+
+def to_next_slot(net: Net, after_s: float = 1) -> int:
+    """Let time pass until a little after the next slot begins; the slot."""
+    wall = net.now().wall_ms
+    net.pass_time((HOUR * 1000 - wall % (HOUR * 1000)) / 1000 + after_s)
+    slot = slot_at(net.now().wall_ms, net.signed.charter)
+    assert slot is not None
+    return slot
+
+
+@given(st.integers(0, 10_000_000))
+def test_every_text_covers_both_scripts_in_both_sizes_and_all_marks(slot: int) -> None:
+    text = corpus(slot)
+    wanted = string.ascii_letters + SMALL_CYRILLIC + SMALL_CYRILLIC.upper() + MARKS
+    assert set(wanted) <= set(text)
+    assert text.isprintable()
+
+
+def test_the_texts_alternate_and_are_the_same_everywhere() -> None:
+    assert len({corpus(slot) for slot in range(8)}) == 4
+    assert corpus(4) == corpus(0)
+
+
+def test_slots_follow_the_clock_and_there_are_none_without_an_interval() -> None:
+    charter = line_of(2).signed.charter
+    slot = slot_at(START_MS, charter)
+    assert slot is not None
+    assert slot_start_ms(slot, charter) <= START_MS < slot_start_ms(slot + 1, charter)
+    assert slot_at(START_MS, Net(kits(2)).signed.charter) is None
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_the_initiator_alternates_among_all_parties(count: int) -> None:
+    net = line_of(count)
+    net.connect_all()
+    callers = []
+    for _ in range(2 * count):
+        slot = to_next_slot(net)
+        called = [[t for t in p.statements(Kind.TEST) if t.content.body.slot == slot] for p in net]
+        assert len({test.digest for tests in called for test in tests}) == 1
+        assert {len(tests) for tests in called} == {1}
+        test = called[0][0]
+        caller = net.post("ALPHA").line.party_of(test.place.station)
+        assert caller == initiator(slot, net.signed.charter)
+        assert test.content.body.text == corpus(slot)
+        assert test.content.role is Role.STATION
+        callers.append(caller)
+    assert set(Counter(callers).values()) == {2}
+    assert callers[:count] == callers[count:]
+    assert all(one != other for one, other in pairwise(callers))
+
+
+def test_a_test_says_the_last_item_held_of_every_other_log() -> None:
+    net = line_of(3)
+    net.connect_all()
+    for code in ("ALPHA", "BRAVO", "CHARLIE", "BRAVO"):
+        net.post(code).speak(message(f"from {code}"))
+        net.deliver()
+    slot = to_next_slot(net)
+    caller = net.post(initiator(slot, net.signed.charter))
+    for post in net:
+        if post is caller:
+            continue
+        body = post.statements(Kind.TEST)[0].content.body
+        held = {hold.log: hold for hold in body.holds or ()}
+        mine = held[post.line.own_log]
+        log = post.line.record.logs[post.line.own_log]
+        # What it says it holds of ours is what we know to be ours.
+        assert log.items[mine.size - 1].statement.digest == mine.last
+        assert mine.size == log.size
+        assert caller.line.own_log not in held
+        assert len(held) == 2
+
+
+def test_only_one_station_of_a_party_calls() -> None:
+    two = (kit("ALPHA", ("main", "spare")), kit("BRAVO", ("main", "spare")))
+    net = Net(two, found(two, tests=charters.Tests(interval_s=HOUR)))
+    net.connect_all()
+    for _ in range(2):
+        slot = to_next_slot(net)
+        tests = [t for t in net.post("ALPHA").statements(Kind.TEST) if t.content.body.slot == slot]
+        assert len(tests) == 1
+        caller = net.posts[tests[0].place.station]
+        assert caller.who.id == caller.line.lead(caller.line.party)
+
+
+def test_an_officer_answers_and_who_does_not_is_put_on_record() -> None:
+    net = line_of(3, window_s=300)
+    net.connect_all()
+    slot = to_next_slot(net)
+    caller = net.post(initiator(slot, net.signed.charter))
+    others = [post for post in net if post is not caller]
+    digest = caller.statements(Kind.TEST)[0].digest
+    others[0].speak(answer(Kind.ACKNOWLEDGE, digest))
+    net.pass_time(301)
+    said = [(s.content.body.party, s.content.body.rung) for s in caller.statements(Kind.SILENCE)]
+    assert said == [(others[1].line.party, Rung.ACKNOWLEDGED)]
+    assert caller.line.links[others[1].who.id].state is LineState.UNSTAFFED
+    assert caller.line.links[others[0].who.id].state is LineState.UP
+
+
+def test_stations_may_answer_alone_when_the_charter_says_so() -> None:
+    net = line_of(2, window_s=300, answered_by="station")
+    net.connect_all()
+    slot = to_next_slot(net)
+    caller = net.post(initiator(slot, net.signed.charter))
+    other = next(post for post in net if post is not caller)
+    net.pass_time(301)
+    digest = caller.statements(Kind.TEST)[0].digest
+    assert Rung.RECEIVED in caller.rungs(digest, other.line.party)
+    assert caller.statements(Kind.SILENCE) == []
+    assert caller.line.links[other.who.id].state is LineState.UP
+    # A station that does not even receive is missed all the same.
+    net.lossy = True
+    while initiator(slot, net.signed.charter) != caller.line.party or slot in caller.line.tests:
+        slot = to_next_slot(net)
+        if initiator(slot, net.signed.charter) == caller.line.party:
+            break
+    net.pass_time(301)
+    codes = {alarm.code for alarm in caller.alarms()}
+    assert "overdue.received" in codes
+
+
+def test_a_test_that_nobody_calls_is_the_alarm() -> None:
+    net = line_of(2, window_s=300)
+    net.connect_all()
+    wall = net.now().wall_ms
+    slot = slot_at(wall, net.signed.charter)
+    assert slot is not None
+    quiet = net.post(initiator(slot + 1, net.signed.charter))
+    other = next(post for post in net if post is not quiet)
+    net.cut(quiet, other)
+    del net.posts[quiet.who.id]  # its station is off
+    to_next_slot(net, after_s=299)
+    assert [a for a in other.alarms() if a.code == "test.missed"] == []
+    net.pass_time(2)
+    alarms = [a for a in other.alarms() if a.code == "test.missed"]
+    assert [a.party for a in alarms] == [quiet.line.party]
+    silence = other.statements(Kind.SILENCE)[-1].content.body
+    assert (silence.party, silence.slot) == (quiet.line.party, slot + 1)
+
+
+def test_a_restart_neither_calls_twice_nor_forgets_to_call() -> None:
+    net = line_of(2)
+    net.connect_all()
+    slot = to_next_slot(net)
+    caller = net.post(initiator(slot, net.signed.charter))
+    net.restart(caller)
+    net.pass_time(60)
+    assert len(caller.statements(Kind.TEST)) == 1
+    wall = net.now().wall_ms
+    later = net.post(initiator(slot + 1, net.signed.charter))
+    net.ms += slot_start_ms(slot + 1, net.signed.charter) + 5_000 - wall  # it was off at the start
+    net.restart(later)
+    net.pass_time(1)
+    assert [t.content.body.slot for t in later.statements(Kind.TEST)].count(slot + 1) == 1
+
+
+def test_an_officer_calls_a_test_at_any_time() -> None:
+    net = Net(kits(2))
+    net.connect_all()
+    alpha, bravo = net.post("ALPHA"), net.post("BRAVO")
+    digest = alpha.act(CallTest(token=0, line=alpha.line.id, officer="Ada", key="k")).item
+    again = alpha.act(CallTest(token=0, line=alpha.line.id, officer="Ada", key="k")).item
+    net.deliver()
+    assert digest == again
+    assert [t.digest for t in bravo.statements(Kind.TEST)] == [digest]
+    assert bravo.item(digest).statement.content.role is Role.WATCH_OFFICER
