@@ -12,10 +12,10 @@ from typing import Final
 from rich.text import Text
 
 from tieline.core.terms import civil
-from tieline.desk.text import visible
 from tieline.exercise.answer import Entry
 from tieline.exercise.board import Shown
 from tieline.exercise.scenario import CONFIDENCE, Form
+from tieline.node.text import visible
 
 RUNGS: Final = ("handed over", "received", "acknowledged", "read back", "passed on")
 PRECEDENCE: Final = {

@@ -9,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from tieline.core.terms import dtg
-from tieline.desk.text import visible
 from tieline.exercise.glyphs import (
     PRECEDENCE,
     ROAD,
@@ -21,6 +20,7 @@ from tieline.exercise.glyphs import (
     provenance,
 )
 from tieline.exercise.scenario import CONFIDENCE, Inject, Scenario
+from tieline.node.text import visible
 
 _NUMBERS: Final = {2: "Two", 3: "Three", 4: "Four", 5: "Five", 6: "Six"}
 RUNG_WORDS: Final = "handed over, received, acknowledged, read back, passed on"

@@ -27,7 +27,6 @@ from rich.table import Table
 from rich.text import Text
 
 from tieline.core.terms import dtg
-from tieline.desk.text import visible
 from tieline.exercise import scenario as world
 from tieline.exercise.answer import Entry
 from tieline.exercise.board import Board
@@ -37,6 +36,7 @@ from tieline.exercise.intro import opening
 from tieline.exercise.promises import Holding, Summary
 from tieline.exercise.story import Row, Story
 from tieline.exercise.times import h_plus
+from tieline.node.text import visible
 
 _REPLACED: Final = {
     "corrects": "corrected by",

@@ -15,7 +15,6 @@ from typing import Final
 
 from rich.text import Text
 
-from tieline.desk.text import visible
 from tieline.exercise import scenario as world
 from tieline.exercise.answer import Entry
 from tieline.exercise.board import Board, Shown, read_shown
@@ -34,6 +33,7 @@ from tieline.exercise.glyphs import (
     words,
     zulu,
 )
+from tieline.node.text import visible
 
 _ANSWERS: Final = {
     "acknowledge": ("✓", "acknowledges"),

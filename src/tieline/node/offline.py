@@ -1,6 +1,6 @@
-"""Acts on a home whose station is not running: install a charter, audit the store.
+"""Acts on a home whose station is not running: make its store, install a charter, audit.
 
-Both open the store themselves, so a running station keeps them out by its lock.
+They open the store themselves, so a running station keeps them out by its lock.
 """
 
 from __future__ import annotations
@@ -41,6 +41,11 @@ class _Nowhere:
 
     def published(self, first: int, facts: Sequence[Fact]) -> None:
         """Nobody watches a station that is not running."""
+
+
+def create_store(home: Home, keys: StationKeys) -> None:
+    """Make the empty store of a new home. Raises ``TielineError``."""
+    SqliteStore.create(home.store_file, keys.db_key).close()
 
 
 def install(

@@ -13,7 +13,7 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, Protocol
 
 DONE: Final = 0
 REFUSED: Final = 1
@@ -30,7 +30,13 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(USAGE)
 
 
-def _common() -> argparse.ArgumentParser:
+class _Verb(Protocol):
+    """Adds a verb: its name, the module that does it, its sentence, and shared options."""
+
+    def __call__(self, name: str, where: str, text: str, *parents: _Parser) -> _Parser: ...
+
+
+def _common() -> _Parser:
     common = _Parser(add_help=False)
     common.add_argument(
         "--home",
@@ -48,7 +54,7 @@ def _common() -> argparse.ArgumentParser:
     return common  # fmt: skip
 
 
-def _officer() -> argparse.ArgumentParser:
+def _officer() -> _Parser:
     officer = _Parser(add_help=False)
     officer.add_argument("--officer", metavar="NAME", help="who speaks (default: from config)")
     officer.add_argument("--role", choices=("watch-officer", "treaty-officer", "releaser"))
@@ -64,10 +70,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print the version and stop")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser)
 
-    def verb(name: str, where: str, text: str, *parents: argparse.ArgumentParser) -> _Parser:
-        made: _Parser = verbs.add_parser(
-            name, help=text, description=text, parents=[common, *parents]
-        )
+    def verb(name: str, where: str, text: str, *parents: _Parser) -> _Parser:
+        made = verbs.add_parser(name, help=text, description=text, parents=[common, *parents])
         made.set_defaults(module=where, function=name.replace("-", "_"))
         return made
 
@@ -77,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _setup_verbs(verb) -> None:  # type: ignore[no-untyped-def]
+def _setup_verbs(verb: _Verb) -> None:
     p = verb("init", "setup", "make a station: keys, card, store, configuration")
     p.add_argument("--party", required=True, metavar="CODE", help="such as ALPHA")
     p.add_argument("--name", required=True, help="the party's name in words")
@@ -141,7 +145,7 @@ def _setup_verbs(verb) -> None:  # type: ignore[no-untyped-def]
     verb("doctor", "setup", "look for trouble and say what to do")  # fmt: skip
 
 
-def _talk_verbs(verb, officer) -> None:  # type: ignore[no-untyped-def]
+def _talk_verbs(verb: _Verb, officer: _Parser) -> None:
     p = verb("send", "talk", "send a message", officer)
     p.add_argument("text", nargs="?", help="the text; - for standard input")
     p.add_argument("--lang", default="en", help="the text's language (default: en)")
@@ -191,7 +195,7 @@ def _talk_verbs(verb, officer) -> None:  # type: ignore[no-untyped-def]
     p.add_argument("--until-live", action="store_true", help="stop when all is shown")  # fmt: skip
 
 
-def _record_verbs(verb) -> None:  # type: ignore[no-untyped-def]
+def _record_verbs(verb: _Verb) -> None:
     p = verb("verify", "record", "check a store, bundle, card or charter from its bytes up")
     p.add_argument("file", nargs="?", type=Path, help="default: this home's store")
     p = verb("export", "record", "write a bundle to be carried by hand")
@@ -226,8 +230,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     from tieline.core.errors import TielineError
-    from tieline.desk.text import visible
     from tieline.node.client import ApiDown, ApiRefused
+    from tieline.node.text import visible
 
     module = import_module(f"tieline.desk.cli.{args.module}")
     try:

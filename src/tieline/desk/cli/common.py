@@ -10,8 +10,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from tieline.core.errors import LocalError
-from tieline.desk.text import visible
 from tieline.node.client import Client
+from tieline.node.text import visible
 
 if TYPE_CHECKING:
     from pathlib import Path

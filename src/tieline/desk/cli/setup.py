@@ -23,12 +23,12 @@ from tieline.core.charter import (
 )
 from tieline.core.errors import LocalError, RemoteError
 from tieline.core.identity import Card, CardStation
-from tieline.core.terms import Precedence
 from tieline.core.outline import diff, summary
+from tieline.core.terms import Precedence
 from tieline.desk.cli.common import ask_secret, client, put, station_keys, unlock_for
-from tieline.desk.text import visible
 from tieline.node.client import ApiDown, Client
 from tieline.node.config import Config, Home, write_config
+from tieline.node.text import visible
 from tieline.node.view import Json, texts
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ MAX_TRIES = 3
 
 def init(args: argparse.Namespace) -> None:
     """Make a station's home. Nothing that exists is ever overwritten."""
-    from tieline.node import homekeys, secrets
-    from tieline.store.sqlite import SqliteStore
+    from tieline.node import homekeys, offline, secrets
 
     home = Home(args.home.absolute())
     if home.config_file.exists() or home.keys_file.exists():
@@ -73,7 +72,7 @@ def init(args: argparse.Namespace) -> None:
         keys, card = made.station, made.card
     else:
         keys, card = _second_station(args, home, unlock, addresses)
-    SqliteStore.create(home.store_file, keys.db_key).close()
+    offline.create_store(home, keys)
     for folder in (home.cards, home.charters, home.socket.parent):
         folder.mkdir(mode=0o700, exist_ok=True)
     home.card_file.write_text(identity.armor(card.encoded), encoding="ascii")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from tieline.core.terms import dtg
-from tieline.desk.text import visible
+from tieline.node.text import visible
 from tieline.node.view import Json
 
 View = Mapping[str, Json]
