@@ -83,7 +83,7 @@ def release(line: Line, act: Release, turn: Turn) -> None:
         turn.reply(act.token, Done(line=line.id, item=before, draft=act.draft))
         return
     draft = _draft(line, act.draft)
-    if act.officer.casefold() == draft.officer.casefold():
+    if _same_person(act.officer, draft.officer):
         raise LocalError(
             "release.same_person",
             f"draft {draft.number} was written by {draft.officer};"
@@ -277,6 +277,11 @@ def _answer_repeat(line: Line, token: int, key: str, turn: Turn) -> bool:
     else:
         turn.reply(token, Done(line=line.id, draft=before, waits_for="a second officer"))
     return True
+
+
+def _same_person(one: str, other: str) -> bool:
+    """Whether two names are one officer's: a space or a capital more makes nobody a second one."""
+    return "".join(one.split()).casefold() == "".join(other.split()).casefold()
 
 
 def _check_officer(officer: str) -> None:
