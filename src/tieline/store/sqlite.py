@@ -130,7 +130,8 @@ class SqliteStore:
             for name, wanted in (("journal_mode", "wal"), ("synchronous", 2)):
                 setting(connection, name, wanted)
                 _demand(connection, path, name, wanted)
-            _refuse_shorter(connection, path, seen)
+            _refuse_shorter(path, seen)
+            _settle_log(connection, path)
             schema.migrate(connection, str(path))
             store = SqliteStore(path, connection, lock, reserve)
             store._keep_the_log()
@@ -452,20 +453,29 @@ def _refuse_older(connection: apsw.Connection, path: Path) -> None:
         )
 
 
-def _refuse_shorter(connection: apsw.Connection, path: Path, seen: wal.Witness | None) -> None:
+def _refuse_shorter(path: Path, seen: wal.Witness | None) -> None:
     """Refuse a log of which less can be read than was once committed.
 
     Its station would write on from an earlier head, and sign a second story.
     """
-    if seen is None or not seen.frames or seen.salts != wal.salts(path):
+    now = wal.witness(path)  # the database has been read by now, which rebuilds the index
+    if seen is None or now is None or seen.salts != now.salts or now.frames >= seen.frames:
         return
-    frames, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-    if frames < seen.frames:
-        raise ShellError(
-            "store.damaged",
-            f"the log of {path} held {seen.frames} frames and only {frames} can be read; bytes of"
-            " it have changed: put the store back from a backup",
-        )
+    raise ShellError(
+        "store.damaged",
+        f"the log of {path} held {seen.frames} frames and only {now.frames} can be read; bytes of"
+        " it have changed: put the store back from a backup",
+    )
+
+
+def _settle_log(connection: apsw.Connection, path: Path) -> None:
+    """Move what an earlier life left in the log into the file.
+
+    What comes after it was never promised to anybody, and must not look like damage later.
+    """
+    log = wal.beside(path, "-wal")
+    if log.exists() and log.stat().st_size:
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
 
 def _unopened(path: Path, error: apsw.Error) -> ShellError:

@@ -1,0 +1,175 @@
+"""What a process did to its files, read from strace's account of it.
+
+The account is taken with ``-xx``, so every byte written is in it. Only one thread writes; a call
+that this reader does not know, and that could change a file of ours, is an error and never skipped.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_CALLS: Final = (
+    "openat,open,creat,pwrite64,pwritev,pwritev2,write,writev,ftruncate,truncate,fallocate,fsync,"
+    "fdatasync,sync_file_range,sync,syncfs,msync,unlink,unlinkat,rename,renameat,renameat2,close,"
+    "dup,dup2,dup3,link,linkat,symlink,copy_file_range,sendfile,splice"
+)
+_LINE: Final = re.compile(r"(\w+)\((.*)\)\s+= (-?\d+)")
+_TEXT: Final = re.compile(r'"((?:\\x[0-9a-f]{2})*)"(\.\.\.)?')
+_HARMLESS: Final = frozenset({"dup", "dup2", "dup3", "sync_file_range"})
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    file: int
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    file: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    file: int
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """An entry of a folder now leads to this file; None: the entry is gone."""
+
+    path: str
+    file: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncFolder:
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    text: str
+
+
+Op = Write | Cut | Sync | Name | SyncFolder | Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The operations in order, and the files that were there before, by number and path."""
+
+    ops: tuple[Op, ...]
+    before: dict[str, int]
+
+
+def record(command: list[str], account: Path, *, env: dict[str, str]) -> None:
+    """Run a command under strace. Raises ``CalledProcessError`` when it fails."""
+    strace = ["strace", "-o", str(account), "-xx", "-s", "300000", "-e", f"trace={_CALLS}"]
+    done = subprocess.run([*strace, *command], env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.stderr.write(done.stderr)
+        done.check_returncode()
+
+
+def read(account: Path, root: Path) -> Account:
+    """Read an account; paths are relative to ``root``, and whatever lies elsewhere is left out."""
+    reader = _Reader(root)
+    ops: list[Op] = []
+    for line in account.read_text(encoding="ascii").splitlines():
+        found = _LINE.match(line)
+        if found is None or int(found[3]) < 0:
+            continue
+        ops.extend(reader.call(found[1], found[2], int(found[3])))
+    return Account(tuple(ops), reader.before)
+
+
+class _Reader:
+    def __init__(self, root: Path) -> None:
+        self._root = f"{root}/"
+        files = (path for path in sorted(root.rglob("*")) if path.is_file())
+        self.before = {str(path.relative_to(root)): n for n, path in enumerate(files)}
+        self._names = dict(self.before)
+        self._next = len(self.before)
+        self._open: dict[int, int | str] = {}  # a file's number, or a folder's path
+
+    def call(self, name: str, args: str, answer: int) -> Iterator[Op]:
+        if name in ("openat", "open", "creat"):
+            yield from self._opened(args, answer)
+        elif name == "close":
+            self._open.pop(int(args), None)
+        elif name in ("unlink", "rename"):
+            yield from self._renamed([self._path(text) for text in _texts(args)])
+        elif self._about(args) is None or name in _HARMLESS:
+            return
+        elif isinstance(self._about(args), str):
+            yield SyncFolder(str(self._about(args)))
+        else:
+            yield self._changed(name, args)
+
+    def _about(self, args: str) -> int | str | None:
+        first = args.split(",", 1)[0]
+        return self._open.get(int(first)) if first.isdigit() else None
+
+    def _path(self, text: bytes) -> str | None:
+        path = text.decode()
+        return path.removeprefix(self._root) if path.startswith(self._root) else None
+
+    def _opened(self, args: str, fd: int) -> Iterator[Op]:
+        path = self._path(_texts(args)[0])
+        self._open.pop(fd, None)
+        if path is None:
+            return
+        if "O_DIRECTORY" in args or (Path(self._root) / path).is_dir():
+            self._open[fd] = path
+            return
+        if path not in self._names:
+            self._names[path] = self._next
+            self._next += 1
+            yield Name(path, self._names[path])
+        self._open[fd] = self._names[path]
+        if "O_TRUNC" in args:
+            yield Cut(self._names[path], 0)
+
+    def _renamed(self, paths: list[str | None]) -> Iterator[Op]:
+        if paths[0] is None:
+            return
+        file = self._names.pop(paths[0])
+        yield Name(paths[0], None)
+        if len(paths) > 1:
+            if paths[1] is None:
+                raise ValueError("a file was moved out of the folder that is watched")
+            self._names[paths[1]] = file
+            yield Name(paths[1], file)
+
+    def _changed(self, name: str, args: str) -> Op:
+        file = self._about(args)
+        if not isinstance(file, int):
+            raise TypeError(name)
+        if name == "pwrite64":
+            return Write(file, int(args.rsplit(",", 1)[1]), _texts(args)[0])
+        if name == "write":
+            text = _texts(args)[0].decode().strip()
+            if not text.startswith(("item ", "size ", "seq ")):
+                raise ValueError("a file of a store was written without a place")
+            return Mark(text)
+        if name == "ftruncate":
+            return Cut(file, int(args.rsplit(",", 1)[1]))
+        if name in ("fsync", "fdatasync"):
+            return Sync(file)
+        raise ValueError(f"this reader does not know what {name} does to a file")
+
+
+def _texts(args: str) -> list[bytes]:
+    found = _TEXT.findall(args)
+    if any(cut for _, cut in found):
+        raise ValueError("strace left bytes out; record with a greater -s")
+    return [bytes.fromhex(text.replace("\\x", "")) for text, _ in found]
