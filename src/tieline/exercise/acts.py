@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tieline.core.terms import Precedence, RefRole, Rung
+from tieline.core.terms import LANGUAGE, Precedence, RefRole, Rung
 from tieline.exercise import scenario as world
 from tieline.exercise.reading import Table
 
@@ -36,6 +36,7 @@ _ANSWERS: Final = {
     "pass-on": Rung.PASSED_ON,
 }
 _WORD_OF: Final = {"read_back": "read back", "pass_on": "passed on"}
+MAX_NUMBER: Final = 2**53
 _WAYS: Final = ("bundle", "dial")
 _PRECEDENCES: Final = tuple(p.name for p in sorted(Precedence, reverse=True))
 
@@ -93,7 +94,7 @@ class ActReader:
             to=to if table.has("to") else (),
             precedence=Precedence[table.choice("precedence", _PRECEDENCES)],
             text=text,
-            lang=table.text("lang", "en", limit=16),
+            lang=self._lang(table),
             form=form,
             form_version=version,
             fields=fields,
@@ -113,7 +114,7 @@ class ActReader:
             to=to,
             precedence=Precedence[table.choice("precedence", _PRECEDENCES, "FLASH")],
             text=table.text("text"),
-            lang=table.text("lang", "en", limit=16),
+            lang=self._lang(table),
             cites=self._cites(table),
             unanswered=self._some(table, "unanswered", to),
             call=True,
@@ -137,7 +138,7 @@ class ActReader:
             to=to if table.has("to") else old.to,
             precedence=Precedence[table.choice("precedence", _PRECEDENCES, old.precedence.name)],
             text=table.text("text"),
-            lang=table.text("lang", "en", limit=16),
+            lang=self._lang(table),
             cites=(world.Cite(target, _REPLACING[act]), *self._cites(table)),
         )
 
@@ -152,7 +153,7 @@ class ActReader:
             rung=rung,
             target=target,
             text=table.text("text") if rung is Rung.READ_BACK else "",
-            lang=table.text("lang", "en", limit=16) if rung is Rung.READ_BACK else "en",
+            lang=self._lang(table) if rung is Rung.READ_BACK else "en",
             unit=table.text("unit", limit=80) if rung is Rung.PASSED_ON else "",
         )
 
@@ -177,8 +178,12 @@ class ActReader:
         for key, value in table.table("fields").pairs():
             if not key.isascii() or not key.isdigit() or int(key) not in labels:
                 raise table.wrong("form", f"{form.id} has no field {key!r}; see its labels")
-            if not isinstance(value, int | str):
+            if not isinstance(value, int | str) or value == "":
                 raise table.wrong("value", f"field {key} must be a number, a text, true or false")
+            if isinstance(value, int) and abs(value) > MAX_NUMBER:
+                raise table.wrong(
+                    "value", f"field {key} is beyond {MAX_NUMBER}; write it as a text"
+                )
             fields.append((int(key), value))
         return form.id, form.version, tuple(sorted(fields, key=lambda field: field[0]))
 
@@ -228,7 +233,7 @@ class ActReader:
             party=party,
             parties=parties,
             text=table.text("text"),
-            lang=table.text("lang", "en", limit=16),
+            lang=self._lang(table),
         )
 
     def _assent(self, table: Table) -> world.Assent:
@@ -285,6 +290,12 @@ class ActReader:
 
     def _party(self, table: Table, key: str) -> str:
         return table.choice(key, self._codes)
+
+    def _lang(self, table: Table) -> str:
+        lang = table.text("lang", "en", limit=16)
+        if not LANGUAGE.match(lang):
+            raise table.wrong("value", f"'lang' is {lang!r}; write a language as 'en' or 'pt-BR'")
+        return lang
 
     def _addressees(self, table: Table, party: str) -> tuple[str, ...]:
         others = tuple(code for code in self._codes if code != party)

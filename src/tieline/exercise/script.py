@@ -14,8 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from tieline.core.errors import LocalError, ShellError
-from tieline.core.terms import PARTY_CODE, REALM, STATION_NAME, Precedence, Rung, dtg
+from tieline.core.errors import LocalError, RemoteError, ShellError
+from tieline.core.identity import MAX_NAME, check_name
+from tieline.core.provisions import MAX_CLOCK_S
+from tieline.core.terms import FORM_ID, PARTY_CODE, REALM, STATION_NAME, Precedence, Rung, dtg
 from tieline.exercise import scenario as world
 from tieline.exercise.acts import RUNGS, ActReader
 from tieline.exercise.reading import Table
@@ -25,6 +27,8 @@ FORMAT: Final = 1
 MAX_FILE_BYTES: Final = 1_000_000
 MAX_EVENTS: Final = 2_000
 MAX_DAYS: Final = 62
+MAX_SILENCE_S: Final = 86_400
+FIELD: Final = re.compile(r"(0|[1-9][0-9]{0,4})\Z", re.ASCII)
 _ID: Final = re.compile(r"[a-z0-9-]{1,32}\Z")
 _PRECEDENCES: Final = tuple(p.name for p in sorted(Precedence, reverse=True))
 # FIELD 0, "FLASH handling inside a station": the customary limits; officers here are quicker.
@@ -80,6 +84,7 @@ def _scenario(values: Mapping[str, object], name: str) -> world.Scenario:
     picture_ms = _moment(top, "picture", start_ms) if top.has("picture") else end_ms
     parties = _parties(top, start_ms)
     forms = _forms(top)
+    rules = _rules(top.table("charter"), forms)
     scenario = world.Scenario(
         id=ident,
         title=title,
@@ -88,7 +93,7 @@ def _scenario(values: Mapping[str, object], name: str) -> world.Scenario:
         start_ms=start_ms,
         end_ms=end_ms,
         picture_ms=picture_ms,
-        rules=_rules(top.table("charter")),
+        rules=rules,
         parties=parties,
         forms=forms,
         events=_events(top, name, parties, forms, (start_ms, end_ms)),
@@ -127,8 +132,21 @@ def _placed(table: Table, key: str, error: LocalError) -> LocalError:
     return table.wrong("time", f"{key!r}: {error.message}")
 
 
-def _seconds(table: Table, key: str, default: str) -> int:
-    return _span(table, key, default) // 1000
+def _seconds(table: Table, key: str, default: str, low: int, high: int) -> int:
+    """A span in seconds, within what a charter may say."""
+    seconds = _span(table, key, default) // 1000
+    if not low <= seconds <= high:
+        raise table.wrong("value", f"{key!r} is {seconds} s; a charter takes {low} to {high} s")
+    return seconds
+
+
+def _name(table: Table, key: str) -> str:
+    """A name as it may stand on a card: one line that shows all it holds."""
+    value = table.text(key, limit=MAX_NAME)
+    try:
+        return check_name(value, "card")
+    except RemoteError as error:
+        raise table.wrong("value", f"{key!r}: {error.message}") from error
 
 
 def _parties(top: Table, start_ms: int) -> tuple[world.Party, ...]:
@@ -144,8 +162,8 @@ def _parties(top: Table, start_ms: int) -> tuple[world.Party, ...]:
         parties.append(
             world.Party(
                 code=code,
-                name=table.text("name", limit=80),
-                part=table.text("part", limit=200),
+                name=_name(table, "name"),
+                part=_name(table, "part"),
                 station=_matched(table, "station", STATION_NAME, "1 to 12 of a-z, 0-9 and '-'"),
                 officers=officers,
                 habits=_habits(table, start_ms),
@@ -180,7 +198,7 @@ def _habits(party: Table, start_ms: int) -> world.Habits:
     return habits
 
 
-def _rules(table: Table) -> world.Rules:
+def _rules(table: Table, forms: tuple[world.Form, ...]) -> world.Rules:
     clocks = table.table("clocks")
     tests = table.table("tests")
     four_eyes = table.texts("four_eyes", ())
@@ -188,15 +206,20 @@ def _rules(table: Table) -> world.Rules:
         if word not in _PRECEDENCES:
             known = ", ".join(_PRECEDENCES)
             raise table.wrong("value", f"{word!r} is no precedence; write some of {known}")
+    standing = table.texts("standing", ())
+    for form in standing:
+        if all(known.id != form for known in forms):
+            raise table.wrong("form", f"'standing' has {form!r}, which no [[form]] of this file is")
+    every_s = _seconds(tests, "every", "0s", 0, MAX_CLOCK_S)
     rules = world.Rules(
-        line=table.text("line", limit=80),
+        line=_name(table, "line"),
         clocks_s=tuple((Precedence[name], _clock(clocks, name)) for name in _PRECEDENCES),
-        tests_every_s=_seconds(tests, "every", "0s"),
-        tests_window_s=_seconds(tests, "window", "30m"),
+        tests_every_s=every_s,
+        tests_window_s=_seconds(tests, "window", "30m", 1, every_s or MAX_CLOCK_S),
         tests_by=tests.choice("answered_by", ("officer", "station"), "officer"),
         four_eyes=tuple(Precedence[word] for word in four_eyes),
-        standing=table.texts("standing", ()),
-        silence_s=_seconds(table, "silence", "30s"),
+        standing=standing,
+        silence_s=_seconds(table, "silence", "30s", 1, MAX_SILENCE_S),
     )
     for part in (clocks, tests, table):
         part.done()
@@ -207,10 +230,13 @@ def _clock(clocks: Table, name: str) -> tuple[tuple[Rung, int], ...]:
     """The five clocks of a precedence: one span for all rungs, or a table that names some."""
     if clocks.has(name) and isinstance(clocks.take(name), dict):
         table = clocks.table(name)
-        rungs = tuple((rung, _seconds(table, word, _CLOCKS[name])) for word, rung in RUNGS.items())
+        rungs = tuple(
+            (rung, _seconds(table, word, _CLOCKS[name], 1, MAX_CLOCK_S))
+            for word, rung in RUNGS.items()
+        )
         table.done()
         return rungs
-    seconds = _seconds(clocks, name, _CLOCKS[name])
+    seconds = _seconds(clocks, name, _CLOCKS[name], 1, MAX_CLOCK_S)
     return tuple((rung, seconds) for rung in Rung)
 
 
@@ -220,13 +246,13 @@ def _forms(top: Table) -> tuple[world.Form, ...]:
         table = Table(values, f"{top.where}, form {number}")
         labels: list[tuple[int, str]] = []
         for key, label in table.table("labels").pairs():
-            if not key.isascii() or not key.isdigit() or not isinstance(label, str):
+            if not FIELD.match(key) or not isinstance(label, str) or not label.strip():
                 raise table.wrong("value", f"label {key!r} must be a number with a text")
             labels.append((int(key), label))
         form = world.Form(
-            id=table.text("id", limit=64),
+            id=_matched(table, "id", FORM_ID, "1 to 64 printing ASCII characters without blanks"),
             version=table.number("version", 1, low=1, high=65_535),
-            title=table.text("title", limit=80),
+            title=_name(table, "title"),
             labels=tuple(labels),
         )
         table.done()
