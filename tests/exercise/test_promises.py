@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
-from plays import Desks, shown, small
 from rich.console import Console
+from tests.exercise.plays import Desks, shown, small
 
 from tieline.exercise import runner
 from tieline.exercise.__main__ import main

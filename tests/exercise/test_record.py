@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from plays import shown
+from tests.exercise.plays import shown
 
 from tieline.core.errors import LocalError
 from tieline.exercise.answer import Entry, Json

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from plays import SMALL, small
+from tests.exercise.plays import SMALL, small
 
 from tieline.core.errors import LocalError, ShellError
 from tieline.exercise import scenario as world
@@ -52,7 +52,8 @@ def test_the_border_scenario_has_all_that_was_asked_of_it() -> None:
 
 def _changed(old: str, new: str) -> str:
     assert SMALL.count(old) >= 1
-    return SMALL.replace(old, new, 1)
+    changed: str = SMALL.replace(old, new, 1)
+    return changed
 
 
 # What is done to the file, the code, and words of the sentence: the place, and the key or value.
@@ -82,6 +83,8 @@ WRONG: list[tuple[str, str, str, str, tuple[str, ...]]] = [
     ("an id with capitals", 'id = "small"', 'id = "Small"', "value", ("'id'",)),
     ("a realm in small letters", 'realm = "SMALL"', 'realm = "small"', "value", ("'realm'",)),
     ("a missing title", 'title = "A small exercise"\n', "", "missing", ("'title'",)),
+    ("a title that turns text around", "A small exercise", "A \\u202e exercise", "value",
+     ("'title'", "U+202E")),
     ("an empty title", 'title = "A small exercise"', 'title = " "', "value", ("'title'",)),
     ("a start without zone", "00:00:00Z", "00:00:00", "time", ("'start'",)),
     ("a start as text", "start = 2026-01-01T00:00:00Z", 'start = "now"', "time", ("'start'",)),

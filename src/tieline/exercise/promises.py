@@ -108,15 +108,7 @@ def summarise(
         if item in board.desks[shown.party].shown
     }
     held = {code: {shown.item for shown in holdings[code].held} for code in codes}
-    delivered, lost = 0, []
-    for item, shown in released.items():
-        for code in codes:
-            if code == shown.party:
-                continue
-            if item in board.desks[code].shown and item in held[code]:
-                delivered += 1
-            else:
-                lost.append(f"{shown.name} is not at {code}")
+    delivered, lost = _delivered(board, codes, released, held)
     duplicates = [text for desk in board.desks.values() for text in desk.duplicates]
     duplicates.extend(
         f"{code} holds a statement twice"
@@ -125,25 +117,13 @@ def summarise(
     )
     disorder = [text for desk in board.desks.values() for text in desk.disorder]
     forged = _forged(scenario, board, released, held, played)
-    verified = all(holding.verified for holding in holdings.values())
-    heads = {code: holdings[code].heads for code in codes}
     broken = [
         *played.trouble,
         *(f"lost: {text}" for text in lost),
         *(f"duplicate: {text}" for text in duplicates),
         *(f"order: {text}" for text in disorder),
         *(f"forged: {text}" for text in forged),
-        *(f"{code} does not verify: {text}" for code in codes for text in holdings[code].problems),
-        *(
-            f"{code} shows other statements than its audit counts"
-            for code in codes
-            if not holdings[code].problems and not holdings[code].verified
-        ),
-        *(
-            f"{code} and {codes[0]} hold different logs"
-            for code in codes[1:]
-            if heads[code] != heads[codes[0]]
-        ),
+        *_unequal(codes, holdings),
         *(f"{n} second stories" for n in [_second_stories(board)] if n),
     ]
     return Summary(
@@ -156,13 +136,45 @@ def summarise(
         order_violations=len(disorder),
         forged_tried=len(played.attacks),
         forged_accepted=len(forged),
-        verified=verified,
+        verified=all(holding.verified for holding in holdings.values()),
         logs_verified=sum(len(holdings[code].heads) for code in codes if holdings[code].verified),
         alarms=sum(desk.alarms for desk in board.desks.values()),
         restarts=restarts,
         seconds=round(seconds, 2),
         promises_broken=tuple(broken),
     )
+
+
+def _delivered(
+    board: Board,
+    codes: tuple[str, ...],
+    released: Mapping[str, Shown],
+    held: Mapping[str, set[str]],
+) -> tuple[int, list[str]]:
+    """How many statements are held and were shown where they should be, and which are not."""
+    delivered, lost = 0, []
+    for item, shown in released.items():
+        for code in codes:
+            if code == shown.party:
+                continue
+            if item in board.desks[code].shown and item in held[code]:
+                delivered += 1
+            else:
+                lost.append(f"{shown.name} is not at {code}")
+    return delivered, lost
+
+
+def _unequal(codes: tuple[str, ...], holdings: Mapping[str, Holding]) -> list[str]:
+    """What the audits found, and whether all stations hold the same logs."""
+    found: list[str] = []
+    for code in codes:
+        problems = holdings[code].problems
+        found.extend(f"{code} does not verify: {text}" for text in problems)
+        if not problems and not holdings[code].verified:
+            found.append(f"{code} shows other statements than its audit counts")
+        if holdings[code].heads != holdings[codes[0]].heads:
+            found.append(f"{code} and {codes[0]} hold different logs")
+    return found
 
 
 def _second_stories(board: Board) -> int:

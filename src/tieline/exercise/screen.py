@@ -91,7 +91,7 @@ class Screen:
     def begin(self) -> None:
         """The first words: what this is, who takes part, on what it is based, what signs mean."""
         self._say(Rule(Text(BANNER, style="bold red3"), style="red3"))
-        title = Text(self._scenario.title, style="bold")
+        title = Text(visible(self._scenario.title), style="bold")
         title.append(f"   realm {self._scenario.realm}", style="grey62")
         self._say(Group(title, "", opening(self._scenario, self._colours), ""))
         self._owed_s = CHAR_S * INTRODUCTION_CHARS

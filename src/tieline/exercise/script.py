@@ -75,7 +75,7 @@ def _scenario(values: Mapping[str, object], name: str) -> world.Scenario:
         raise top.wrong("format", f"write 'format = {FORMAT}' as its first line")
     ident = _matched(top, "id", _ID, "1 to 32 of a-z, 0-9 and '-'")
     realm = _matched(top, "realm", REALM, "1 to 32 of A-Z, 0-9 and '-'")
-    title = top.text("title", limit=80)
+    title = _name(top, "title")
     source = top.text("source", limit=4_000)
     start_ms = top.instant_ms("start")
     end_ms = _moment(top, "ends", start_ms)
