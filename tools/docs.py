@@ -23,10 +23,15 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 SKIPPED: Final = {".venv", ".git", "out", "build", "dist", "node_modules"}
 MACHINE: Final = re.compile(r"(?<![\w.$~])/(?:work|root|home/[a-z]\w*|Users)/[.\w]")
 LINK: Final = re.compile(r"!?\[[^\]]*\]\(([^()\s]+)(?:\s+\"[^\"]*\")?\)")
+PATH: Final = re.compile(
+    r"(?:src|tests|tools|docs|vectors|exercises|requirements|bench)/[\w./*-]*\Z"
+)
 HEADING: Final = re.compile(r"^#{1,6}\s+(.+?)\s*#*$")
 FENCE: Final = re.compile(r"^\s*(```|~~~)")
 SPAN: Final = re.compile(r"`([^`\n]+)`")
-FILES: Final = frozenset({".md", ".toml", ".py", ".sock", ".txt", ".json", ".tlk", ".db", ".id"})
+FILES: Final = re.compile(
+    r"\.(md|toml|py|sock|txt|json|tlk|db|id|tlcard|lock|charter|bundle|svg|cddl)\Z"
+)
 _WHOSE: Final = {"ours": "us", "theirs": "them", "pack": "pack", "machine": "machine"}
 
 
@@ -98,6 +103,17 @@ def check_links(texts: dict[str, str], root: Path) -> list[str]:
                 elif anchor and there.suffix == ".md" and anchor not in anchors(_of(there)):
                     out.append(f"{page}: {target}: there is no such heading")
     return out
+
+
+def check_paths(texts: dict[str, str], root: Path) -> list[str]:
+    """Files of the repository that a page names in backticks and that are not there."""
+    return [
+        f"{page}: there is no {span}"
+        for page, text in texts.items()
+        for line in outside_fences(text)
+        for span in SPAN.findall(line)
+        if PATH.match(span) and not any(root.glob(span.rstrip("/")))
+    ]
 
 
 def check_machine(texts: dict[str, str]) -> list[str]:
@@ -321,16 +337,22 @@ def check_errors(codes: errorcodes.Codes) -> list[str]:
     return out
 
 
-def check_named_codes(texts: dict[str, str], codes: errorcodes.Codes) -> list[str]:
-    """Codes in backticks, of a family that exists, which no source raises."""
+def check_named_codes(
+    texts: dict[str, str], codes: errorcodes.Codes, settings: frozenset[str] = frozenset()
+) -> list[str]:
+    """Codes in backticks, of a family that exists, which no source raises.
+
+    ``settings`` are names in ``config.toml``, which look like codes.
+    """
     families = errorcodes.families(codes.found)
     out: list[str] = []
     for page, text in texts.items():
         for line in outside_fences(text):
             for span in SPAN.findall(line):
-                looks_like_one = errorcodes.CODE.match(span) and Path(span).suffix not in FILES
+                looks_like_one = errorcodes.CODE.match(span) and not FILES.search(span)
                 family = span.partition(".")[0]
-                if looks_like_one and family in families and span not in codes.found:
+                known = span in codes.found or span in settings
+                if looks_like_one and family in families and not known:
                     out.append(f"{page}: no error has the code {span}")
     return out
 
@@ -348,6 +370,13 @@ def made(root: Path) -> tuple[dict[str, str], errorcodes.Codes, argparse.Argumen
     return texts, codes, parser
 
 
+def settings() -> frozenset[str]:
+    """The names of all settings, as ``config.unknown`` lists them."""
+    from tieline.node.config import _PLACES
+
+    return frozenset(f"{table}.{key}" for table, key in _PLACES)
+
+
 def findings(root: Path, *, write: bool) -> list[str]:
     """Everything that is wrong; with ``write`` the made pages are renewed first."""
     fresh, codes, parser = made(root)
@@ -361,10 +390,11 @@ def findings(root: Path, *, write: bool) -> list[str]:
                 out.append(f"{name}: is not what it would be now; run ./dev docs --write")
     texts = pages(root)
     out += check_links(texts, root)
+    out += check_paths(texts, root)
     out += check_machine(texts)
     out += check_commands(texts, parser, (root / "dev").read_text("utf-8"))
     out += check_errors(codes)
-    out += check_named_codes(texts, codes)
+    out += check_named_codes(texts, codes, settings())
     return out
 
 

@@ -48,6 +48,15 @@ def test_other_paths_are_not(text: str) -> None:
     assert docs.check_machine({"a.md": text}) == []
 
 
+def test_files_that_are_not_there_are_found(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    text = "`src/` `src/no.py` `tests/x` `out/y` `src/no.py --option`\n```\n`src/fenced`\n```\n"
+    assert docs.check_paths({"a.md": text}, tmp_path) == [
+        "a.md: there is no src/no.py",
+        "a.md: there is no tests/x",
+    ]
+
+
 # -------------------------------------------------------------------------------------- commands
 
 
