@@ -32,6 +32,7 @@ KINDS = {
 }
 # Codes whose last part is the name of an enumeration's member.
 BY_HAND = {
+    "store.": ("store.low", "store.critical"),
     "arrived.": ("arrived.immediate", "arrived.flash"),
     "overdue.": tuple(
         f"overdue.{rung}"
@@ -97,6 +98,7 @@ class Codes:
         self._calls: dict[str, list[tuple[str, ast.Call, _Function | None]]] = defaultdict(list)
         self._imports: dict[str, set[str]] = {}
         self._trees = {name: ast.parse(text) for name, text in sorted(sources.items())}
+        self._constants = {name: _constants(tree) for name, tree in self._trees.items()}
         for name, tree in self._trees.items():
             self._imports[name] = {
                 alias.name
@@ -232,7 +234,8 @@ class Codes:
         if isinstance(node, ast.Name) and inside is not None:
             if node.id in _all_parameters(inside):
                 return self._passed(inside, node.id, depth)
-            return None
+            constant = self._constants[inside.module].get(node.id)
+            return None if constant is None else {constant}
         if isinstance(node, ast.IfExp):
             one = self._follow(node.body, inside, depth - 1)
             other = self._follow(node.orelse, inside, depth - 1)
@@ -308,6 +311,20 @@ class Codes:
             if texts is not None and len(texts) == 1:
                 return texts.pop()
         return "…"
+
+
+def _constants(tree: ast.Module) -> dict[str, str]:
+    """The texts that a module gives names to."""
+    out: dict[str, str] = {}
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.AnnAssign):
+            targets = [node.target]
+        value = getattr(node, "value", None)
+        if not isinstance(value, ast.Constant) or not isinstance(value.value, str):
+            continue
+        out.update({each.id: value.value for each in targets if isinstance(each, ast.Name)})
+    return out
 
 
 class _Bind(ast.NodeTransformer):

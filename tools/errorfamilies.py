@@ -112,6 +112,9 @@ SENTENCES: Final[dict[str, str]] = {
     "overdue.passed_on": f"the party has not said that a unit was told {_DUE}",
     "overdue.read_back": f"the party has not read the item back {_DUE}",
     "overdue.received": f"no station of the party has signed a receipt for the item {_DUE}",
+    "store.critical": "the disk is nearly full; make room now",
+    "store.low": "the disk is filling up; make room",
+    "store.room": "there is room on the disk again; nothing needs doing",
     "store.was_full": "the disk was full; what could not be stored was refused, and sending "
     "goes on now. Give the acts that were refused again",
     "test.missed": "the party whose turn it was did not call the line test of a slot; ask by "

@@ -37,8 +37,7 @@ ACCEPTED = {
     "card/accept.json": ("card", "card"),
     "statement/accept.json": ("statement", "statement"),
     "statement/signed.json": ("statement", "statement"),
-    "charter/accept.json": ("body", "charter-body"),
-    "charter/signed.json": ("signed", "signed-charter"),
+    "charter/accept.json": ("charter", "signed-charter"),
     "envelope/accept.json": ("envelope", "envelope"),
 }
 

@@ -158,6 +158,11 @@ def again(error):
 def answer():
     return {"code": "api.long", "message": "the line is too long"}
 
+FULL = "store.full"
+
+def constant():
+    return Alarm(code=FULL, text="no room")
+
 def variable(kind):
     return kind("charter.root", "another root")
 """
@@ -173,6 +178,7 @@ def test_codes_are_followed_to_where_they_are_made() -> None:
         "charter.tests",
         "encode.bad",
         "statement_body.field",
+        "store.full",
     ]
     assert codes.found["encode.bad"].sentences == ["the bytes are bad; send others"]
     assert codes.found["encode.bad"].kinds == {"theirs"}
