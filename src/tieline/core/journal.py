@@ -10,10 +10,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 from tieline.core import encode
 from tieline.core.encode import Fields, Value
 from tieline.core.terms import Precedence, Rung
+
+MAX_CODE: Final = 64  # characters, as the next ones
+MAX_ADDRESS: Final = 300
+MAX_TEXT: Final = 2_000
 
 
 class FactKind(IntEnum):
@@ -63,14 +68,14 @@ class Origin:
     releaser: str = ""
 
     def encode(self) -> bytes:
-        return _pack({1: self.carrier, 2: self.peer, 3: self.key, 4: self.officer,
+        return _pack({1: clean(self.carrier, MAX_CODE), 2: self.peer, 3: self.key, 4: self.officer,
                       5: self.draft, 6: self.releaser})  # fmt: skip
 
     @staticmethod
     def decode(data: bytes) -> Origin:
         fields = Fields(encode.loads(data) if data else {}, "journal origin")
         return Origin(
-            carrier=fields.opt_text(1, max_len=64) or "",
+            carrier=fields.opt_text(1, MAX_CODE) or "",
             peer=fields.opt_bytes(2) or b"",
             key=fields.opt_text(3, max_len=64) or "",
             officer=fields.opt_text(4, max_len=80) or "",
@@ -95,17 +100,18 @@ class Alarm:
         return (self.code, self.item, self.party, self.rung or 0)
 
     def encode(self) -> bytes:
-        return _pack({1: self.code, 2: int(self.precedence) + 1, 3: self.text, 4: self.item,
-                      5: self.party, 6: int(self.rung or 0)})  # fmt: skip
+        return _pack({1: clean(self.code, MAX_CODE), 2: int(self.precedence) + 1,
+                      3: clean(self.text, MAX_TEXT), 4: self.item, 5: self.party,
+                      6: int(self.rung or 0)})  # fmt: skip
 
     @staticmethod
     def decode(data: bytes) -> Alarm:
         fields = Fields(encode.loads(data), "journal alarm")
         rung = fields.opt_uint(6, max=9)
         return Alarm(
-            code=fields.text(1, max_len=64),
+            code=fields.opt_text(1, MAX_CODE) or "",
             precedence=Precedence(fields.uint(2, max=4) - 1),
-            text=fields.text(3, max_len=2000),
+            text=fields.opt_text(3, MAX_TEXT) or "",
             item=fields.opt_bytes(4) or b"",
             party=fields.opt_text(5, max_len=12) or "",
             rung=Rung(rung) if rung else None,
@@ -123,18 +129,19 @@ class Attempt:
     cause: str = ""
 
     def encode(self) -> bytes:
-        return _pack({1: self.station, 2: self.carrier, 3: self.address, 4: self.outcome,
-                      5: self.cause})  # fmt: skip
+        return _pack({1: self.station, 2: clean(self.carrier, MAX_CODE),
+                      3: clean(self.address, MAX_ADDRESS), 4: self.outcome,
+                      5: clean(self.cause, MAX_TEXT)})  # fmt: skip
 
     @staticmethod
     def decode(data: bytes) -> Attempt:
         fields = Fields(encode.loads(data), "journal attempt")
         return Attempt(
             station=fields.bytes(1),
-            carrier=fields.text(2, max_len=64),
-            address=fields.opt_text(3, max_len=300) or "",
-            outcome=fields.text(4, max_len=32),
-            cause=fields.opt_text(5, max_len=2000) or "",
+            carrier=fields.opt_text(2, MAX_CODE) or "",
+            address=fields.opt_text(3, MAX_ADDRESS) or "",
+            outcome=fields.opt_text(4, max_len=32) or "",
+            cause=fields.opt_text(5, MAX_TEXT) or "",
         )
 
 
@@ -148,15 +155,16 @@ class StateChange:
     since_ms: int
 
     def encode(self) -> bytes:
-        return _pack({1: self.station, 2: self.state, 3: self.cause, 4: self.since_ms})
+        return _pack({1: self.station, 2: self.state, 3: clean(self.cause, MAX_TEXT),
+                      4: self.since_ms})  # fmt: skip
 
     @staticmethod
     def decode(data: bytes) -> StateChange:
         fields = Fields(encode.loads(data), "journal state")
         return StateChange(
             station=fields.bytes(1),
-            state=fields.text(2, max_len=32),
-            cause=fields.opt_text(3, max_len=2000) or "",
+            state=fields.opt_text(2, max_len=32) or "",
+            cause=fields.opt_text(3, MAX_TEXT) or "",
             since_ms=fields.opt_uint(4, max=2**60) or 0,
         )
 
@@ -171,15 +179,16 @@ class Refusal:
     peer: bytes = b""
 
     def encode(self) -> bytes:
-        return _pack({1: self.code, 2: self.text, 3: self.carrier, 4: self.peer})
+        return _pack({1: clean(self.code, MAX_CODE), 2: clean(self.text, MAX_TEXT),
+                      3: clean(self.carrier, MAX_CODE), 4: self.peer})  # fmt: skip
 
     @staticmethod
     def decode(data: bytes) -> Refusal:
         fields = Fields(encode.loads(data), "journal refusal")
         return Refusal(
-            code=fields.text(1, max_len=64),
-            text=fields.text(2, max_len=2000),
-            carrier=fields.opt_text(3, max_len=64) or "",
+            code=fields.opt_text(1, MAX_CODE) or "",
+            text=fields.opt_text(2, MAX_TEXT) or "",
+            carrier=fields.opt_text(3, MAX_CODE) or "",
             peer=fields.opt_bytes(4) or b"",
         )
 
@@ -193,16 +202,24 @@ class Handed:
     items: tuple[bytes, ...]
 
     def encode(self) -> bytes:
-        return encode.dumps({1: self.station, 2: self.carrier, 3: self.items})
+        return encode.dumps({1: self.station, 2: clean(self.carrier, MAX_CODE), 3: self.items})
 
     @staticmethod
     def decode(data: bytes) -> Handed:
         fields = Fields(encode.loads(data), "journal hand-over")
         return Handed(
             station=fields.bytes(1),
-            carrier=fields.text(2, max_len=64),
+            carrier=fields.text(2, MAX_CODE),
             items=tuple(item for item in fields.array(3) if isinstance(item, bytes)),
         )
+
+
+def clean(text: str, limit: int) -> str:
+    """A text of the world around us (an error, an address) as the journal can keep it.
+
+    Whatever it says, it must not be what keeps a station from starting again.
+    """
+    return text[:limit].encode("utf-8", "replace").decode("utf-8")
 
 
 def _pack(values: dict[int, Value]) -> bytes:

@@ -42,7 +42,17 @@ from tieline.core.events import (
     Wakeup,
 )
 from tieline.core.exchange import Exchange
-from tieline.core.journal import Alarm, Attempt, Fact, FactKind, Handed, Origin, Refusal
+from tieline.core.journal import (
+    MAX_TEXT,
+    Alarm,
+    Attempt,
+    Fact,
+    FactKind,
+    Handed,
+    Origin,
+    Refusal,
+    clean,
+)
 from tieline.core.line import Line, first_slot
 from tieline.core.record import Item
 from tieline.core.statement import Body, Content
@@ -103,7 +113,15 @@ class Station:
                 if parsed.place.station != self.own and not second:
                     line.relay_queue.append((now.real_ms, parsed.log, parsed.place.position + 1))
             case FactKind.RECEIPT:
-                line.apply_receipt(Receipt.decode(fact.body), past)
+                receipt = Receipt.decode(fact.body)
+                if receipt.size > line.record.size(receipt.log):
+                    raise LocalError(
+                        "record.damaged",
+                        f"a receipt in the store is for {receipt.size} statements of a log of which"
+                        f" {line.record.size(receipt.log)} are here; run 'tieline verify', then"
+                        " fetch the record back from a peer",
+                    )
+                line.apply_receipt(receipt, past)
             case FactKind.DRAFT:
                 speech.restore_draft(line, fact.body, fact.at_ms)
             case FactKind.SETTLED:
@@ -310,7 +328,7 @@ class Station:
             carrier=event.carrier,
             address=event.address if not isinstance(event, Lost) else "",
             outcome={Connected: "connected", Lost: "lost", Failed: "failed"}[type(event)],
-            cause=event.cause if not isinstance(event, Connected) else "",
+            cause="" if isinstance(event, Connected) else clean(event.cause, MAX_TEXT),
         )
         for name, line in self.lines.items():
             if event.peer not in line.peers:
