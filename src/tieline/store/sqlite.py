@@ -100,7 +100,8 @@ class SqliteStore:
             raise LocalError(
                 "store.key",
                 f"{path} does not open with this station's key: it is another station's store, or"
-                " its bytes have changed; put the store or the keys back from a backup",
+                " its bytes have changed; give it the right one, and never start an older copy in"
+                " its place (docs/operations.md, Backup)",
             ) from None
         except (apsw.FullError, apsw.IOError) as error:
             lock.release()
@@ -352,8 +353,9 @@ class SqliteStore:
     def _damaged(self, what: str) -> ShellError:
         return ShellError(
             "store.damaged",
-            f"{self._path} is damaged: {what}; put it back from a backup, the other stations of the"
-            " line give back what it lacks",
+            f"{self._path} is damaged: {what}; never start an older copy in its place: make a new"
+            " station of the party, and the others give back the record (docs/operations.md,"
+            " Backup)",
         )
 
     def damage(self) -> list[str]:
@@ -464,7 +466,8 @@ def _refuse_shorter(path: Path, seen: wal.Witness | None) -> None:
     raise ShellError(
         "store.damaged",
         f"the log of {path} held {seen.frames} frames and only {now.frames} can be read; bytes of"
-        " it have changed: put the store back from a backup",
+        " it have changed; never start an older copy in its place: make a new station of the party,"
+        " and the others give back the record (docs/operations.md, Backup)",
     )
 
 

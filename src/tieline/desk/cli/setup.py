@@ -186,10 +186,19 @@ def _qr(text: str):  # type: ignore[no-untyped-def]  # segno ships no types
     return segno.make(text, error="l", micro=False)
 
 
+def _check_usable(stations: Sequence[CardStation]) -> None:
+    """One TLS certificate that cannot be read would keep every station of a line from starting."""
+    from tieline.node.secrets import check_certificate_keys
+
+    for station in stations:
+        check_certificate_keys(station.certificate)
+
+
 def _verify_card(args: argparse.Namespace, home: Home) -> None:
     if args.file is None:
         raise LocalError("card.file", "name the card file that was received")
     theirs = read_card(args.file)
+    _check_usable(theirs.stations)
     print_ = identity.fingerprint(theirs)
     tries_file = home.cards / "tries.json"
     tries: dict[str, int] = json.loads(tries_file.read_text()) if tries_file.exists() else {}
@@ -365,6 +374,8 @@ def _as_card(made: Charter, code: str) -> str:
 
 def _check_roots(home: Home, made: Charter, codes: list[str]) -> None:
     """Signing is the moment of trust: every root in the charter must be one we have verified."""
+    for named in made.parties:
+        _check_usable(named.stations)
     own = read_card(home.card_file)
     known = {identity.fingerprint(own)}
     known |= {identity.fingerprint(read_card(path)) for path in home.cards.glob("*.tlcard")}
