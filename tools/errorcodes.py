@@ -370,7 +370,7 @@ def _passed_on(code: ast.expr, inside: _Function | None) -> bool:
         return True
     if isinstance(code, ast.Name) and code.id == "code":
         return inside is None or "code" not in _all_parameters(inside)
-    return isinstance(code, ast.Call)
+    return isinstance(code, ast.Call | ast.BoolOp)  # read back from where it was kept
 
 
 def sources(root: Path) -> dict[str, str]:
