@@ -48,6 +48,7 @@ NARROW: Final = 96  # columns below which the clock times are left to the board
 PICTURE_WIDTH: Final = 100
 PICTURE_LINES: Final = 32  # of the story; the board comes on top
 OPEN_ROWS: Final = 5
+BROKEN_ROWS: Final = 12
 # Seconds of reading for a row, and for each character of what somebody wrote.
 ROW_S: Final = 0.35
 CHAR_S: Final = 0.011
@@ -123,8 +124,10 @@ class Screen:
         self._say(kept_table(self.story, self._board, len(holdings)))
         self._say(Group("", held_table(self._board, holdings, self._colours)))
         self._say(Group("", promise_table(summary)))
-        for text in summary.promises_broken:
+        for text in summary.promises_broken[:BROKEN_ROWS]:
             self._say(Text(f"BROKEN  {visible(text)}", style="bold red3"))
+        if len(summary.promises_broken) > BROKEN_ROWS:
+            self._say(f"        and {len(summary.promises_broken) - BROKEN_ROWS} more")
         verdict = Text("Every promise was kept.", style="bold green3")
         if summary.promises_broken:
             count = len(summary.promises_broken)

@@ -2,7 +2,8 @@
 
 Each station is a real process with its own home, as a party would run it. One that ends, however it
 ends, is started again on the same home: whoever looks on may kill any of them at any moment. One
-that ends again and again without having lived is given up, with the last words of its log.
+that ends by itself again and again without having lived is given up, with the last words of its
+log.
 
 Stations do not outlive the exercise: they are stopped at its end, and the kernel ends them if the
 exercise itself is killed.
@@ -87,7 +88,9 @@ class Process:
         while self._process is not None:
             began = time.monotonic()
             code = await self._process.wait()
-            early = early + 1 if time.monotonic() - began < LIVED_S else 0
+            # Whoever kills a station does not make it unfit to live.
+            own_end = code != -signal.SIGKILL and time.monotonic() - began < LIVED_S
+            early = early + 1 if own_end else 0
             if early > MAX_EARLY_ENDS:
                 self._failed(
                     f"the station of {self.party} ended {early} times in a row; its last words:"
@@ -104,9 +107,14 @@ class Process:
 
     def kill(self) -> None:
         """End the process at once, as ``kill -9`` does."""
+        self._send(signal.SIGKILL)
+
+    def _send(self, what: signal.Signals) -> None:
+        # Not the process object's own way: that one looks whether the process has ended, and would
+        # take the news of its end away from the loop, which waits for it.
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._process.pid, signal.SIGKILL)
+                os.kill(self._process.pid, what)
 
     async def stop(self) -> None:
         """End the process for good: asked first, killed if it does not listen."""
@@ -117,8 +125,7 @@ class Process:
         process = self._process
         if process is None or process.returncode is not None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
+        self._send(signal.SIGTERM)
         try:
             await asyncio.wait_for(process.wait(), STOP_S)
         except TimeoutError:

@@ -1,0 +1,175 @@
+"""Whole exercises on real stations: kept, kept under kill -9, and broken when a station cheats."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from tests.exercise.plays import SMALL, small
+
+from tieline.exercise import chaos
+from tieline.exercise.__main__ import FOLDER
+from tieline.exercise.runner import Options, run
+from tieline.exercise.script import load, read
+
+# Real processes: twenty seconds on an idle machine, minutes on a busy one.
+pytestmark = pytest.mark.timeout(300)
+SEED = 26
+KILLS = 6
+SOURCES = str(Path(__file__).parents[2] / "src")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    code: int
+    told: str
+    errors: str
+    out: Path
+
+    def summary(self) -> dict[str, object]:
+        found: dict[str, object] = json.loads((self.out / "summary.json").read_text("utf-8"))
+        return found
+
+    def records(self) -> dict[str, object]:
+        """What each station holds at the end, without what chance decides (see ``record``)."""
+        return {
+            path.stem: json.loads(path.read_text("utf-8"))["content"]
+            for path in sorted(self.out.glob("record-*.json"))
+        }
+
+
+def _start(out: Path, *args: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tieline.exercise", "--headless", "--out", str(out), *args],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": SOURCES},
+    )
+
+
+def _end(process: subprocess.Popen[str], out: Path) -> Run:
+    told, errors = process.communicate(timeout=280)
+    return Run(process.returncode, told, errors, out)
+
+
+@pytest.fixture(scope="module", params=["przewodow-2022", "brahmos-2022"])
+def pair(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Run, Run]]:
+    """The same exercise twice, at the same time: in peace, and under a clumsy visitor."""
+    folder = tmp_path_factory.mktemp(request.param)
+    calm, haunted = folder / "calm", folder / "haunted"
+    visits = ("--kills", str(KILLS), "--seed", str(SEED))
+    processes = [
+        _start(calm, "--scenario", request.param),
+        _start(haunted, "--scenario", request.param, *visits),
+    ]
+    try:
+        yield _end(processes[0], calm), _end(processes[1], haunted)
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def test_an_exercise_ends_with_every_promise_kept(pair: tuple[Run, Run]) -> None:
+    calm, _ = pair
+    assert (calm.code, calm.errors) == (0, "")
+    summary = calm.summary()
+    stations = len(calm.records())
+    assert summary["promises_broken"] == []
+    assert summary["stations"] == stations
+    assert isinstance(summary["statements"], int)
+    assert summary["delivered"] == summary["statements"] * (stations - 1)
+    zeros = ("lost", "duplicates", "order_violations", "forged_accepted", "restarts")
+    assert {name: summary[name] for name in zeros} == dict.fromkeys(zeros, 0)
+    assert summary["forged_tried"] == 4
+    assert summary["verified"] is True
+    assert summary["logs_verified"] == stations**2
+    assert "\x1b" not in calm.told
+    assert calm.told.count("EXERCISE EXERCISE EXERCISE") == 2
+    assert "Every promise was kept." in calm.told
+
+
+def test_killed_stations_change_nothing_but_times(pair: tuple[Run, Run]) -> None:
+    calm, haunted = pair
+    assert (haunted.code, haunted.errors) == (0, "")
+    summary = haunted.summary()
+    assert isinstance(summary["restarts"], int)
+    assert summary["restarts"] >= KILLS - 1  # a visit may find that a station is not up yet
+    assert haunted.records() == calm.records()
+    same = ("statements", "delivered", "lost", "duplicates", "order_violations", "alarms")
+    assert {name: summary[name] for name in same} == {n: calm.summary()[n] for n in same}
+
+
+def test_all_stations_of_one_run_hold_the_same_words(pair: tuple[Run, Run]) -> None:
+    calm, _ = pair
+    texts = [
+        [(entry["name"], entry["kind"], entry["refs"], entry.get("text")) for entry in content]
+        for content in calm.records().values()
+        if isinstance(content, list)
+    ]
+    assert len(texts) >= 2
+    assert all(other == texts[0] for other in texts)
+
+
+def test_the_seed_of_these_tests_is_a_hard_one() -> None:
+    """It kills while stations start, in the partition, two at once, and again while one starts."""
+    scenario = load(FOLDER / "przewodow-2022.toml")
+    visits = chaos.plan(scenario, KILLS, SEED)
+    hour = 3_600_000
+    after = [visit.at_ms - scenario.start_ms for visit in visits]
+    assert any(ms < 0 for ms in after)
+    assert any(hour <= ms < 3 * hour for ms in after)
+    assert any(ms >= 20 * hour for ms in after)
+    assert any(len(visit.parties) == 2 for visit in visits)
+    assert len({(visit.at_ms, visit.parties) for visit in visits}) < KILLS
+
+
+CHEAT = """
+import sys
+if "serve" in sys.orig_argv and sys.orig_argv[-1].endswith("/alpha"):
+    import tieline.core.crypto
+    tieline.core.crypto.verify = lambda *args: True
+"""
+
+
+def test_a_station_that_takes_a_forgery_breaks_the_exercise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ALPHA's process believes every signature; everybody else is honest."""
+    (tmp_path / "sitecustomize.py").write_text(CHEAT, "utf-8")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{SOURCES}")
+    told = io.StringIO()
+    console = Console(file=told, width=100)
+    summary = asyncio.run(
+        run(small(), console, Options(out=tmp_path / "out", patience_s=2.0))
+    )  # fmt: skip
+    assert summary.forged_tried == 4
+    assert summary.forged_accepted >= 1
+    assert any(text.startswith("forged: ") for text in summary.promises_broken)
+    assert "ACCEPTED" in told.getvalue()
+    assert "BROKEN" in told.getvalue()
+    written = json.loads((tmp_path / "out" / "summary.json").read_text("utf-8"))
+    assert written["forged_accepted"] == summary.forged_accepted
+
+
+def test_a_script_that_a_station_refuses_ends_the_exercise(tmp_path: Path) -> None:
+    """A second assent is refused; the summary says where in the script, and all is stopped."""
+    twice = '\n[[event]]\nat = "H+1:20"\nact = "assent"\nfrom = "BRAVO"\ntarget = "joint"\n'
+    scenario = read((SMALL + twice).encode(), "twice.toml")
+    console = Console(file=io.StringIO(), width=100)
+    summary = asyncio.run(run(scenario, console, Options(keep=tmp_path / "homes")))
+    assert len(summary.promises_broken) == 1
+    assert summary.promises_broken[0].startswith("at H+1:20: event 8 (assent by BRAVO) was refused")
+    assert {path.name for path in (tmp_path / "homes").iterdir()} >= {"alpha", "bravo"}
