@@ -168,7 +168,7 @@ class Life:
         post.speak(message(f"say {what}"), key=f"k{what}" if what % 3 == 0 else "")
 
     def _flash(self, post: Post, what: int) -> None:
-        post.speak(message(f"flash {what}", Precedence.FLASH))
+        post.speak(message(f"flash {what}", Precedence.FLASH), key=f"f{what}")
 
     def _answer(self, post: Post, what: int) -> None:
         kind = (Kind.ACKNOWLEDGE, Kind.READ_BACK, Kind.PASS_ON)[what % 3]

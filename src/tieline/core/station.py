@@ -98,7 +98,10 @@ class Station:
 
     def _restore(self, fact: Fact, past: Now, now: Now) -> None:
         if fact.kind == FactKind.CHARTER:
-            self._found(parse_signed_charter(fact.body), fact.meta)
+            signed = parse_signed_charter(fact.body)
+            if signed.charter.realm != self.realm:
+                raise _other_realm("the store in this home", signed.charter.realm, self.realm)
+            self._found(signed, fact.meta)
             return
         line = self.lines.get(fact.line)
         if line is None:
@@ -232,11 +235,7 @@ class Station:
     def _install(self, act: Install, turn: Turn) -> None:
         charter = act.charter.charter
         if charter.realm != self.realm:
-            raise LocalError(
-                "charter.realm",
-                f"the charter is for {charter.realm or 'real traffic'} and this home for"
-                f" {self.realm or 'real traffic'}; exercise and real traffic never share a home",
-            )
+            raise _other_realm("the charter", charter.realm, self.realm)
         chain = (*act.history, act.charter)
         line = self.lines.get(charter.line)
         if line is not None:
@@ -370,3 +369,11 @@ class Station:
         alarm = Alarm(code=event.code, precedence=Precedence(event.precedence), text=event.text)
         self.troubles[event.code] = alarm
         turn.keep_alarm(b"", alarm)
+
+
+def _other_realm(what: str, found: str, here: str) -> LocalError:
+    return LocalError(
+        "charter.realm",
+        f"{what} is for {found or 'real traffic'} and this home for {here or 'real traffic'};"
+        " exercise and real traffic never share a home",
+    )
