@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import mlkem, x25519
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from tieline.core import bundle, charter, checkpoint, identity, statement, sync
+from tieline.core import bundle, charter, checkpoint, identity, linetest, statement, sync
 from tieline.core.encode import Limits
 from tieline.node import sealed, secrets
 
@@ -110,3 +110,16 @@ def test_a_sealed_file_opens_by_what_the_page_says() -> None:
     other = mlkem.MLKEM768PrivateKey.generate().public_key().public_bytes_raw() + public[-32:]
     data = secrets.seal(b"what was said", (public, other))
     assert open_by_the_page(data, seed, scalar) == b"what was said"
+
+
+# --------------------------------------------------------------------------- the corpus of tests
+
+
+def test_the_corpus_is_what_the_page_says() -> None:
+    part = PAGE.split("**Corpus.**", maxsplit=1)[1]
+    sentences, marks = re.findall(r"```\n(.*?)\n```", part, re.DOTALL)[:2]
+    lines = sentences.splitlines()
+    for slot in range(8):
+        latin, cyrillic = lines[slot % 2], lines[2 + slot // 2 % 2]
+        whole = f"{latin}. {latin.upper()}. {cyrillic}. {cyrillic.upper()}. {marks}"
+        assert linetest.corpus(slot) == whole
