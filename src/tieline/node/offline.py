@@ -12,6 +12,7 @@ from tieline.core import bundle, crypto, sync
 from tieline.core.charter import SignedCharter, dearmor_charter
 from tieline.core.errors import RemoteError, TielineError
 from tieline.core.events import Install, Reply, Transmit
+from tieline.core.identity import dearmor, parse_card
 from tieline.core.line import Line
 from tieline.core.statement import parse
 from tieline.node.audit import audit_store
@@ -89,6 +90,23 @@ def audit_home(home: Home, keys: StationKeys) -> dict[str, Json]:
         return audit_store(store, own.station, own.realm)
     finally:
         store.close()
+
+
+def check_files(home: Home) -> list[str]:
+    """What is wrong with the cards and charters in a home, one sentence each."""
+    problems: list[str] = []
+    paths = [home.card_file, *home.cards.glob("*.tlcard"), *home.charters.glob("*.charter")]
+    for path in sorted(path for path in paths if path.exists()):
+        try:
+            text = path.read_bytes().decode("ascii")
+            if path.suffix == ".charter":
+                dearmor_charter(text)
+            else:
+                parse_card(dearmor(text))
+        except (TielineError, OSError, UnicodeDecodeError) as error:
+            why = error.message if isinstance(error, TielineError) else str(error)
+            problems.append(f"{path}: {why}")
+    return problems
 
 
 def check_bundle(home: Home, keys: StationKeys, data: bytes) -> tuple[int, str]:

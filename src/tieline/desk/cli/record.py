@@ -20,7 +20,7 @@ VERIFY_FAILED = 4
 
 def verify(args: argparse.Namespace) -> int:
     """Recompute a store, or check a file, from its bytes up. 4 when anything does not fit."""
-    report = _verify_store(args) if args.file is None else _verify_file(args)
+    report = _verify_home(args) if args.file is None else _verify_file(args)
     lines: list[str] = []
     logs = report.get("logs")
     for log in logs if isinstance(logs, list) else []:
@@ -37,6 +37,16 @@ def verify(args: argparse.Namespace) -> int:
     lines.append(f"verified: {verdict}" if ok else "NOT VERIFIED: see the problems above")
     put(args, report, *lines)
     return 0 if ok else VERIFY_FAILED
+
+
+def _verify_home(args: argparse.Namespace) -> dict[str, Json]:
+    from tieline.node.offline import check_files
+
+    report = _verify_store(args)
+    files = check_files(Home.open(args.home))
+    found = report.get("problems")
+    problems: list[Json] = [*(found if isinstance(found, list) else []), *files]
+    return {**report, "ok": bool(report.get("ok")) and not files, "problems": problems}
 
 
 def _verify_store(args: argparse.Namespace) -> dict[str, Json]:
