@@ -7,7 +7,7 @@ import ssl
 
 from tests.carriers.stations import Keys
 
-from tieline.carriers import pipe
+from tieline.carriers import frames, pipe
 from tieline.carriers.dial import parse_place
 
 
@@ -46,3 +46,47 @@ async def until_closed(reader: asyncio.StreamReader, wait_s: float = 20.0) -> by
         except (ConnectionError, ssl.SSLError):
             return got
     return got
+
+
+class ByHand:
+    """One side of a TLS connection, driven by the test: it answers nothing by itself."""
+
+    def __init__(
+        self,
+        road: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        context: ssl.SSLContext,
+        *,
+        server_side: bool,
+    ) -> None:
+        self._reader, self._writer = road
+        self._pipe = pipe.Pipe(context, server_side=server_side)
+        self._frames = frames.FrameReader()
+
+    async def shake(self) -> None:
+        while not self._pipe.handshake():
+            self._writer.write(self._pipe.outgoing())
+            self._pipe.feed(await self._reader.read(65_536))
+        self._writer.write(self._pipe.outgoing())
+
+    def say(self, frame: bytes) -> None:
+        self._pipe.write(frame)
+        self._writer.write(self._pipe.outgoing())
+
+    async def hear(self, kind: frames.FrameType | None) -> None:
+        """Read until such a frame came; None waits for the farewell of TLS, and gives none."""
+        while True:
+            data = self._pipe.read()
+            if data is None:
+                assert kind is None, "the other side said farewell"
+                return
+            if kind in [got for got, _ in self._frames.feed(data)]:
+                return
+            if not data:
+                self._pipe.feed(await self._reader.read(65_536))
+
+    def farewell(self) -> None:
+        self._pipe.finish()
+        self._writer.write(self._pipe.outgoing())
+
+    def abort(self) -> None:
+        self._writer.transport.abort()

@@ -11,12 +11,26 @@ from dataclasses import dataclass
 from functools import partial
 
 import pytest
-from tests.carriers.stations import FAST, LOOPS, WAIT_S, Station, World, joined, run
+from tests.carriers.stations import (
+    FAST,
+    LOOPS,
+    STATIONS,
+    WAIT_S,
+    Station,
+    World,
+    joined,
+    keys_of,
+    run,
+)
+from tests.carriers.strangers import ByHand, call, client_context, server_context
 
+from tieline.carriers import frames
 from tieline.carriers.link import Link
 from tieline.carriers.tls import TlsTuning
 from tieline.exercise.wire import Wire
+from tieline.ports import Endpoint
 
+Road = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 A_HOST = "127.0.0.11"
 B_HOST = "127.0.0.12"
 
@@ -246,6 +260,65 @@ def test_a_session_given_up_while_it_dies_is_told_as_a_loss() -> None:
             assert alpha.events.heard_from(bravo.id) == [b"one", b"three"]
 
     run(test())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_a_session_given_up_is_a_loss_unless_its_end_is_confirmed(
+    loop: str, confirmed: bool
+) -> None:
+    """Another session stands meanwhile; the node must not take it for the same one."""
+
+    async def test() -> None:
+        async with World() as world, asyncio.timeout(WAIT_S):
+            bravo = await world.station("BRAVO")
+            alpha = keys_of("ALPHA")
+            came: asyncio.Queue[Road] = asyncio.Queue()
+
+            async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                await came.put((reader, writer))
+
+            server = await asyncio.start_server(receive, "127.0.0.1", 0)
+            port = server.sockets[0].getsockname()[1]
+            bravo.carrier.set_peers(
+                [
+                    Endpoint(
+                        station=STATIONS["ALPHA"],
+                        tls_der=(alpha.cert_der,),
+                        addresses=(f"127.0.0.1:{port}",),
+                    )
+                ]
+            )
+            pins = [bravo.keys.cert_der]
+            first = ByHand(await came.get(), server_context(alpha, pins), server_side=True)
+            await first.shake()
+            first.say(frames.ping(1))
+            await bravo.events.count("connected")
+            assert bravo.carrier.send(STATIONS["ALPHA"], b"one")
+            road = await call(bravo.address)
+            second = ByHand(road, client_context(alpha, pins), server_side=False)
+            await second.shake()
+            second.say(frames.ping(2))
+            await second.hear(frames.FrameType.PONG)
+            first.say(frames.close("the other one is kept"))
+            await first.hear(None)  # BRAVO has said all it had to say there
+            if confirmed:
+                first.farewell()
+            first.abort()
+            if confirmed:
+                second.say(frames.envelope(b"two"))
+                await bravo.events.arrived(1)
+                assert bravo.events.story("connected", "lost") == ["connected"]
+            else:
+                await bravo.events.count("connected", 2)
+                assert bravo.events.story("connected", "lost") == ["connected", "lost", "connected"]
+            assert bravo.carrier.send(STATIONS["ALPHA"], b"three")
+            await second.hear(frames.FrameType.ENVELOPE)
+            second.abort()
+            await bravo.events.count("lost", 1 if confirmed else 2)
+            server.close()
+
+    run(test(), loop)
 
 
 # --------------------------------------------------------------------------- silence and cuts

@@ -199,13 +199,10 @@ def test_a_flood_of_junk_is_counted_told_once_and_disturbs_no_session(loop: str)
             introduce(bravo, alpha)
             await joined(alpha, bravo)
             rng = random.Random(5)
-            most = 0
 
             async def throw(junk: bytes) -> None:
-                nonlocal most
                 reader, writer = await call(alpha.address, source=STRANGER)
                 writer.write(junk)
-                most = max(most, gate_of(alpha).inside)
                 writer.write_eof()
                 await until_closed(reader)
                 writer.close()
@@ -217,12 +214,31 @@ def test_a_flood_of_junk_is_counted_told_once_and_disturbs_no_session(loop: str)
                 assert bravo.carrier.send(alpha.id, b"still here")
             await alpha.events.arrived(10)
             assert gate_of(alpha).inside == 0
-            assert most <= tuning.max_per_source
             assert alpha.carrier.strangers_refused == 200
             assert len(alpha.told) == 1
             assert len(alpha.carrier._live) == 1
             for station in (alpha, bravo):
                 assert station.events.story("connected", "lost") == ["connected"]
+
+    run(test(), loop)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_one_source_lurks_in_a_few_places_only(loop: str) -> None:
+    async def test() -> None:
+        async with World() as world, AsyncExitStack() as lurking:
+            tuning = dataclasses.replace(FAST, handshake_s=60.0, max_per_source=2)
+            alpha = await world.station("ALPHA", tuning=tuning)
+            lurkers = []
+            for _ in range(6):
+                reader, writer = await call(alpha.address, source=STRANGER)
+                lurking.callback(writer.close)
+                lurkers.append(asyncio.ensure_future(until_closed(reader)))
+            await asyncio.gather(*lurkers[:4])
+            assert gate_of(alpha).inside == 2
+            assert not any(lurker.done() for lurker in lurkers[4:])
+            for lurker in lurkers[4:]:
+                lurker.cancel()
 
     run(test(), loop)
 

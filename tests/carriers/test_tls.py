@@ -239,12 +239,12 @@ def sign_child(parent: Keys) -> Keys:
     issuer = x509.load_der_x509_certificate(parent.cert_der)
     key = serialization.load_pem_private_key(parent.key_pem, None)
     child = make_keys("child")
-    public = x509.load_der_x509_certificate(child.cert_der).public_key()
+    own = x509.load_der_x509_certificate(child.cert_der)
     made = (
         x509.CertificateBuilder()
-        .subject_name(issuer.subject)
+        .subject_name(own.subject)  # not the issuer's: TLS itself would refuse it then
         .issuer_name(issuer.subject)
-        .public_key(public)
+        .public_key(own.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(issuer.not_valid_before_utc)
         .not_valid_after(issuer.not_valid_after_utc)
