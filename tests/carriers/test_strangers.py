@@ -344,7 +344,7 @@ def test_a_reset_at_once_leaves_no_socket_behind(loop: str) -> None:
             front = await wire.add("127.0.0.1:0", alpha.address)
             wire.cut()
             bravo.carrier.set_peers([alpha.endpoint(front)])
-            await bravo.events.count("failed", 20)
+            await bravo.events.count("failed", 8)
             place = parse_place(alpha.address)
             for _ in range(30):
                 with socket.create_connection((place.host, place.port)) as sock:
