@@ -187,4 +187,5 @@ def test_the_picture_says_exercise_and_is_readable(tmp_path: Path) -> None:
     svg = path.read_text("utf-8")
     assert svg.startswith("<svg")
     assert "EXERCISE" in svg
+    assert svg.count("http") == 1  # the name of the format; nothing is fetched
     assert "\x1b" not in svg

@@ -62,7 +62,8 @@ class Colours:
         return self._styles.get(code, "white")
 
     def party(self, code: str) -> Text:
-        return Text(code, style=f"bold {self.of(code)}")
+        # As a span, not as the style of the whole: what is appended has none of it.
+        return Text.assemble((code, f"bold {self.of(code)}"))
 
     def parties(self, codes: Iterable[str]) -> Text:
         return Text(", ").join([self.party(code) for code in codes])

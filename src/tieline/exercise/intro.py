@@ -45,11 +45,11 @@ def opening(scenario: Scenario, colours: Colours) -> RenderableType:
     parties.add_column(no_wrap=True)
     parties.add_column()
     for party in scenario.parties:
-        who = Text(visible(party.name), style="bold")
+        who = Text.assemble((visible(party.name), "bold"))
         who.append(f"  {visible(party.part)}", style="grey62")
         parties.add_row(colours.party(party.code), who)
-    start = Text(f"Start {dtg(scenario.start_ms)}. ", style="bold")
-    start.append(visible(scenario.source), style="not bold grey70")
+    start = Text.assemble((f"Start {dtg(scenario.start_ms)}. ", "bold"))
+    start.append(visible(scenario.source), style="grey70")
     return Group(introduction(scenario), "", parties, "", start, "", legend(scenario))
 
 

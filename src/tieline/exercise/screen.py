@@ -33,6 +33,7 @@ from tieline.exercise.board import Board
 from tieline.exercise.control import Attack
 from tieline.exercise.glyphs import ROAD, STATE, Colours, zulu
 from tieline.exercise.intro import opening
+from tieline.exercise.picture import WIDTH, picture
 from tieline.exercise.promises import Holding, Summary
 from tieline.exercise.story import Row, Story
 from tieline.exercise.times import h_plus
@@ -45,7 +46,6 @@ _REPLACED: Final = {
 }
 BANNER: Final = "EXERCISE EXERCISE EXERCISE"
 NARROW: Final = 96  # columns below which the clock times are left to the board
-PICTURE_WIDTH: Final = 100
 PICTURE_LINES: Final = 32  # of the story; the board comes on top
 OPEN_ROWS: Final = 5
 BROKEN_ROWS: Final = 12
@@ -92,7 +92,7 @@ class Screen:
     def begin(self) -> None:
         """The first words: what this is, who takes part, on what it is based, what signs mean."""
         self._say(Rule(Text(BANNER, style="bold red3"), style="red3"))
-        title = Text(visible(self._scenario.title), style="bold")
+        title = Text.assemble((visible(self._scenario.title), "bold"))
         title.append(f"   realm {self._scenario.realm}", style="grey62")
         self._say(Group(title, "", opening(self._scenario, self._colours), ""))
         self._owed_s = CHAR_S * INTRODUCTION_CHARS
@@ -128,14 +128,13 @@ class Screen:
             self._say(Text(f"BROKEN  {visible(text)}", style="bold red3"))
         if len(summary.promises_broken) > BROKEN_ROWS:
             self._say(f"        and {len(summary.promises_broken) - BROKEN_ROWS} more")
-        verdict = Text("Every promise was kept.", style="bold green3")
+        verdict = Text.assemble(("Every promise was kept.", "bold green3"))
         if summary.promises_broken:
             count = len(summary.promises_broken)
-            verdict = Text(f"Broken promises: {count}; see above.", style="bold red3")
+            verdict = Text.assemble((f"Broken promises: {count}; see above.", "bold red3"))
         if out is not None:
             verdict.append(
-                f" {out} has summary.json, and what each station holds as record-PARTY.json.",
-                style="not bold default",
+                f" {out} has summary.json, and what each station holds as record-PARTY.json."
             )
         self._say(Group("", verdict, Rule(Text("ENDEX", style="bold red3"), style="red3")))
 
@@ -279,32 +278,24 @@ class Screen:
 
     def _frame(self) -> Group:
         """The screen as it stands: the last rows of the story, and the board."""
-        console = Console(width=PICTURE_WIDTH, file=io.StringIO())
+        console = Console(width=WIDTH, file=io.StringIO())
         rows: list[RenderableType] = []
         left = PICTURE_LINES
         recent = list(self._recent)
         for index in range(len(recent) - 1, -1, -1):
             first = index == 0 or recent[index - 1].at_ms != recent[index].at_ms
-            row = self._row(recent[index], PICTURE_WIDTH, first=first)
+            row = self._row(recent[index], WIDTH, first=first)
             left -= len(console.render_lines(row))
             if left < 0:
                 break
             rows.insert(0, row)
-        return Group(*rows, self._panel(PICTURE_WIDTH))
+        return Group(*rows, self._panel(WIDTH))
 
     def export_svg(self, path: Path) -> None:
         """Write the picture that was taken at the scenario's moment."""
-        console = Console(
-            record=True,
-            width=PICTURE_WIDTH,
-            file=io.StringIO(),
-            force_terminal=True,
-            color_system="truecolor",
-        )
-        console.print(self._picture or self._frame())
         path.parent.mkdir(parents=True, exist_ok=True)
-        title = f"{BANNER} · {self._scenario.title}"
-        path.write_text(console.export_svg(title=title), encoding="utf-8")
+        title = f"{BANNER} · {visible(self._scenario.title)}"
+        path.write_text(picture(self._picture or self._frame(), title), encoding="utf-8")
 
 
 # ----------------------------------------------------------------------------------- tables
@@ -342,7 +333,9 @@ def held_table(board: Board, holdings: Iterable[Holding], colours: Colours) -> T
         answers = sum(kinds.count(kind) for kind in ("acknowledge", "read back", "pass on"))
         result = Text("verified", style="bold green3")
         if not holding.verified:
-            result = Text("; ".join(holding.problems) or "does not add up", style="bold red3")
+            result = Text(
+                visible("; ".join(holding.problems)) or "does not add up", style="bold red3"
+            )
         numbers = (
             len(holding.held), own, answers, kinds.count("silence"), desk.alarms,
             len(desk.refused), len(holding.heads),

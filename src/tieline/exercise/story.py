@@ -133,7 +133,7 @@ class Story:
         """A statement by its short name, in its author's colour, and by its title."""
         shown = self._board.statements.get(item)
         style = self._colours.of(shown.party) if shown is not None else "white"
-        text = Text(self._board.cited_name(item), style=style)
+        text = Text.assemble((self._board.cited_name(item), style))
         title = self.title(item)
         if title:
             text.append(f" “{title}”", style="grey70")
@@ -226,7 +226,8 @@ class Story:
         if target is None or target.kind == "test":
             return
         mark, verb = _ANSWERS[shown.kind]
-        body = Text(f"{shown.party:<{self._width}} ", style=f"bold {self._colours.of(shown.party)}")
+        body = self._colours.party(shown.party)
+        body.append(" " * (self._width - len(shown.party) + 1))
         if shown.kind != "assent":
             rungs = self._board.rungs.get(target.item, {}).get(shown.party, ())
             body.append_text(ladder(target.wants, rungs))
@@ -417,7 +418,7 @@ class Story:
                 body = Text(visible(text), style="grey82")
                 return Row(event.at_ms, Text("control", style="bold plum3"), body, len(text))
             case world.Cut(groups=groups):
-                sides = Text("  ✗  ", style="bold red3").join(
+                sides = Text.assemble(("  ✗  ", "bold red3")).join(
                     [self._colours.parties(group) for group in groups]
                 )
                 body = Text.assemble("the wires are cut:  ", sides)
