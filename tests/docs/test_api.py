@@ -1,0 +1,82 @@
+"""docs/api.md names every act with every argument that it takes, and no others."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "api.md").read_text("utf-8")
+SOURCE = ast.parse((ROOT / "src" / "tieline" / "node" / "acts.py").read_text("utf-8"))
+COMMON = {"line", "officer", "role", "key"}
+ASKING = {"text", "number", "flag", "texts", "choice", "digest", "refs", "fields"}
+# What an act takes through a helper of its own class.
+HELPERS = {"_line": {"line"}, "_find": {"item"}, "_refs": {"refs"}, "_wants": {"wants"}}
+
+
+def methods() -> dict[str, ast.AsyncFunctionDef | ast.FunctionDef]:
+    for node in SOURCE.body:
+        if isinstance(node, ast.ClassDef) and node.name == "NodeActs":
+            return {
+                part.name: part
+                for part in node.body
+                if isinstance(part, ast.AsyncFunctionDef | ast.FunctionDef)
+            }
+    raise AssertionError("there are no acts")
+
+
+def acts_in_the_source() -> dict[str, set[str]]:
+    """Each act with the arguments that its method asks for, itself or through others."""
+    found = methods()
+    table: dict[str, str] = {}
+    for node in ast.walk(found["__init__"]):
+        if isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if isinstance(key, ast.Constant) and isinstance(value, ast.Attribute):
+                    table[str(key.value)] = value.attr
+    return {act: asked(found, name) - COMMON for act, name in table.items()}
+
+
+def asked(found: dict[str, ast.AsyncFunctionDef | ast.FunctionDef], name: str) -> set[str]:
+    out: set[str] = set()
+    for node in ast.walk(found[name]):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        called, owner = node.func.attr, node.func.value
+        if called in ASKING and isinstance(owner, ast.Name) and owner.id == "args":
+            first = node.args[0]
+            assert isinstance(first, ast.Constant)
+            out.add(str(first.value))
+        elif isinstance(owner, ast.Name) and owner.id == "self":
+            out |= HELPERS.get(called, set())
+            if called in {"_answer", "_speak"}:
+                out |= asked(found, called)
+    return out
+
+
+def acts_on_the_page() -> dict[str, set[str]]:
+    rows = re.findall(r"^\| `([a-z_]+)` \|([^|]*)\| [^|]+ \|$", PAGE, re.MULTILINE)
+    return {act: arguments(text) for act, text in rows if text != "meaning"}
+
+
+def arguments(text: str) -> set[str]:
+    outside = re.sub(r"\([^)]*\)", "", text)
+    return set(re.findall(r"`([a-z_]+)`", outside))
+
+
+def test_the_page_and_the_source_name_the_same_acts_and_arguments() -> None:
+    assert acts_on_the_page() == acts_in_the_source()
+
+
+def test_both_were_read() -> None:
+    assert acts_in_the_source()["ack"] == {"item"}
+    assert acts_on_the_page()["pass_on"] == {"item", "unit", "at_ms"}
+    assert len(acts_in_the_source()) > 20
+
+
+def test_the_page_names_every_kind_of_event() -> None:
+    view = (ROOT / "src" / "tieline" / "node" / "view.py").read_text("utf-8")
+    kinds = set(re.findall(r'"type": "([a-z-]+)"', view)) - {"unknown"} | {"live"}
+    section = PAGE.split("## Watching", maxsplit=1)[1]
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE)) == kinds
