@@ -160,7 +160,7 @@ def _dev(words: list[str], usage: str) -> str:
     if not lines:
         return f"./dev has no verb {words[1]}"
     for word in words[2:]:
-        if re.match(r"--[a-z]", word) and word.partition("=")[0] not in lines[0]:
+        if re.match(r"--[a-z]", word) and word.partition("=")[0] not in " ".join(lines):
             return f"./dev {words[1]} has no option {word}"
     return ""
 
