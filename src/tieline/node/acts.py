@@ -27,6 +27,7 @@ from tieline.node.view import Json, draft_view, item_view, word
 
 T = TypeVar("T")
 
+MAX_FIELD_DEPTH: Final = 8
 _COMMON: Final = frozenset({"officer", "role", "key", "line"})
 _ROLES: Final = {word(role.name).replace(" ", "-"): role for role in Role if role}
 _RUNGS: Final = {word(rung.name): rung for rung in Rung if rung >= Rung.ACKNOWLEDGED}
@@ -84,6 +85,12 @@ class Arguments:
             return default
         if not isinstance(value, str):
             raise self._wrong(name, "must be a text")
+        return self._whole(name, value)
+
+    def _whole(self, name: str, value: str) -> str:
+        """A text that can be written as UTF-8: JSON can hold half a character."""
+        if any("\ud800" <= char <= "\udfff" for char in value):
+            raise self._wrong(name, "holds half a character; send it as whole UTF-8")
         return value
 
     def number(self, name: str, default: int | None = None) -> int:
@@ -110,7 +117,7 @@ class Arguments:
         out = tuple(item for item in items if isinstance(item, str))
         if len(out) != len(items):
             raise self._wrong(name, "must be a list of texts")
-        return out
+        return tuple(self._whole(name, item) for item in out)
 
     def choice(self, name: str, choices: Mapping[str, T], default: str) -> T:
         value = self.text(name, default)
@@ -119,12 +126,16 @@ class Arguments:
         return choices[value]
 
     def digest(self, name: str) -> str:
-        value = self.text(name)
-        if value.startswith("#") and value[1:].isascii() and value[1:].isdecimal():
-            return value
+        value = self.text(name).lower()
+        number = value.removeprefix("#")
+        # A shell takes '#12' for a comment, so a bare number will do: digests are shown with eight.
+        if number.isascii() and number.isdecimal() and len(number) < (20 if "#" in value else 8):
+            return f"#{number}"
         if not 4 <= len(value) <= 64 or any(c not in "0123456789abcdef" for c in value):
             raise self._wrong(
-                name, "must be the digest of a statement, its first 4 to 64 characters, or #number"
+                name,
+                "must be the number of a statement here, as 'log' shows it, or the first 4 to 64"
+                " characters of its digest",
             )
         return value
 
@@ -146,17 +157,32 @@ class Arguments:
         value = self._get(name)
         if value is None:
             return None
-        if not isinstance(value, dict) or not all(key.isdecimal() for key in value):
+        if not isinstance(value, dict):
             raise self._wrong(name, "must map field numbers to values")
-        return tuple(sorted((int(key), self._coded(name, part)) for key, part in value.items()))
+        coded = {self._field(name, key): self._coded(name, part) for key, part in value.items()}
+        return tuple(sorted(coded.items()))
 
-    def _coded(self, name: str, value: Json) -> Value:
+    def _field(self, name: str, key: str) -> int:
+        if not (key.isascii() and key.isdecimal() and len(key) <= 18):
+            raise self._wrong(name, "must map field numbers to values")
+        return int(key)
+
+    def _coded(self, name: str, value: Json, depth: int = 0) -> Value:
+        if depth > MAX_FIELD_DEPTH:
+            raise self._wrong(name, f"is nested deeper than {MAX_FIELD_DEPTH}; make it flatter")
+        if isinstance(value, str):
+            return self._whole(name, value)
+        if isinstance(value, int) and not -(2**63) <= value < 2**64:
+            raise self._wrong(name, "holds a number that does not fit 64 bits")
         if isinstance(value, float):
             raise self._wrong(name, "holds a fraction; coded fields take whole numbers and texts")
         if isinstance(value, list):
-            return tuple(self._coded(name, part) for part in value)
+            return tuple(self._coded(name, part, depth + 1) for part in value)
         if isinstance(value, dict):
-            return {int(key): self._coded(name, part) for key, part in value.items()}
+            return {
+                self._field(name, key): self._coded(name, part, depth + 1)
+                for key, part in value.items()
+            }
         return value
 
     def done(self) -> None:
@@ -204,7 +230,7 @@ class NodeActs:
         if handler is None:
             raise LocalError(
                 "act.unknown",
-                f"there is no act '{name}'; there are {', '.join(sorted(self._acts))}",
+                f"there is no act {name[:40]!a}; there are {', '.join(sorted(self._acts))}",
             )
         return await handler(Arguments(name, args))
 
@@ -475,8 +501,8 @@ class NodeActs:
             or (wanted[0] == "#" and self.host.seq_of(digest) == int(wanted[1:]))
         ]
         if len(found) != 1:
-            which = "several statements" if found else "no statement"
-            raise LocalError("item.ambiguous", f"{which} here start with {wanted}; see 'log'")
+            which = "several statements here are" if found else "no statement here is"
+            raise LocalError("item.ambiguous", f"{which} named {wanted}; take one that 'log' shows")
         return found[0]
 
     def _refs(self, line: Line, args: Arguments) -> tuple[Ref, ...]:

@@ -28,6 +28,8 @@ from tieline.node.client import MAX_LINE, short_name
 from tieline.node.view import Json
 
 MAX_CLIENTS: Final = 64
+MAX_RUNNING: Final = 64  # acts of one client under way; its further lines wait in its socket
+MAX_NUMBER: Final = 2**53  # what every JSON reader can hold
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _PEERCRED: Final = struct.Struct("3i")
 
@@ -84,7 +86,13 @@ class ApiServer:
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is None or len(self._clients) >= MAX_CLIENTS or not _same_user(writer):
+        if task is None or not _same_user(writer):
+            writer.close()
+            return
+        if len(self._clients) >= MAX_CLIENTS:
+            text = f"{MAX_CLIENTS} clients are connected already; close one and try again"
+            with contextlib.suppress(ConnectionError):
+                await _write(writer, _refusal(None, "api.full", text))
             writer.close()
             return
         self._clients.add(task)
@@ -94,6 +102,8 @@ class ApiServer:
                 job = asyncio.create_task(self._serve(line, writer))
                 running.add(job)
                 job.add_done_callback(running.discard)
+                if len(running) >= MAX_RUNNING:
+                    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         except (ConnectionError, asyncio.CancelledError):
             pass  # the client went away, or the station stops: nothing of it is left to do
         finally:
@@ -105,23 +115,23 @@ class ApiServer:
     async def _serve(self, line: bytes, writer: asyncio.StreamWriter) -> None:
         number: Json = None
         try:
-            request = parse_request(line)
-            number = request["id"]
-            args = request["args"]
-            if not isinstance(args, dict):
-                raise LocalError("api.request", "a request's args are an object")
-            if request["act"] == "watch":
+            number, act, args = parse_request(line)
+            if act == "watch":
                 await self._watch(number, args, writer)
                 return
-            result = await self._acts.act(str(request["act"]), args)
-            answer: dict[str, Json] = {"id": number, "ok": True, "result": result}
+            result = await self._acts.act(act, args)
+            answer: Json = {"id": number, "ok": True, "result": result}
         except TielineError as error:
-            answer = {
-                "id": number,
-                "ok": False,
-                "error": {"code": error.code, "message": error.message},
-            }
-        await _write(writer, answer)
+            answer = _refusal(number, error.code, error.message)
+        except ConnectionError:
+            return  # the client went away
+        except Exception:
+            # A defect, and the client is not left waiting for it; the loop reports its trace.
+            text = "the station failed at this by a defect of its own; report it with its log"
+            await _write(writer, _refusal(number, "api.defect", text))
+            raise
+        with contextlib.suppress(ConnectionError):  # an act is done, whoever hears of it
+            await _write(writer, answer)
 
     async def _watch(
         self, number: Json, args: Mapping[str, Json], writer: asyncio.StreamWriter
@@ -141,30 +151,45 @@ class ApiServer:
                 await closer()
 
 
-def parse_request(line: bytes) -> dict[str, Json]:
-    """Read one request line. Raises ``LocalError`` (``api.request``)."""
+def parse_request(line: bytes) -> tuple[int, str, dict[str, Json]]:
+    """The id, act and arguments of a request line. Raises ``LocalError`` (``api.request``)."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict) or not isinstance(value.get("act"), str):
-        raise LocalError("api.request", "a request is one line of JSON with an id and an act")
-    return {"id": value.get("id"), "act": value["act"], "args": value.get("args") or {}}
+        raise LocalError("api.request", "a request is one line of JSON, and this is none") from None
+    if not isinstance(value, dict):
+        raise LocalError("api.request", "a request is a JSON object with an id, an act and args")
+    number, act, args = value.get("id"), value.get("act"), value.get("args", {})
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < MAX_NUMBER:
+        raise LocalError("api.request", "the id of a request is a whole number below 2^53")
+    if not isinstance(act, str):
+        raise LocalError("api.request", "the act of a request is a text")
+    if not isinstance(args, dict):
+        raise LocalError("api.request", "the args of a request are a JSON object")
+    unknown = sorted(set(value) - {"id", "act", "args"})
+    if unknown:
+        raise LocalError("api.request", f"a request has no {unknown[0][:40]!a}; leave it out")
+    return number, act, args
+
+
+def _refusal(number: Json, code: str, message: str) -> Json:
+    return {"id": number, "ok": False, "error": {"code": code, "message": message}}
 
 
 async def _read_line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
     try:
         return await reader.readline()
     except ValueError:
-        error: Json = {"code": "api.too_long", "message": "the request line is too long"}
-        await _write(writer, {"id": None, "ok": False, "error": error})
+        text = f"a request line has at most {MAX_LINE} bytes; send less at once"
+        await _write(writer, _refusal(None, "api.too_long", text))
         return b""
 
 
 async def _write(writer: asyncio.StreamWriter, *values: Json) -> None:
     """Write values as lines, all in one piece: each piece costs a system call."""
     lines = [_encode(value) + "\n" for value in values]
-    writer.write("".join(lines).encode())
+    # Half a character, in what a caller sent us, goes back as the JSON escape it came as.
+    writer.write("".join(lines).encode("utf-8", "backslashreplace"))
     await writer.drain()
 
 

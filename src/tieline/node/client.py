@@ -198,9 +198,12 @@ def answer_of(path: Path, line: bytes) -> dict[str, Json]:
     """One answer of the station. Raises ``ApiDown`` when there is none, or it is not one."""
     if not line:
         raise down(path, "it stopped answering")
-    value = json.loads(line)
+    try:
+        value = json.loads(line)
+    except ValueError:  # cut short when it was killed, or not a station's words at all
+        value = None
     if not isinstance(value, dict):
-        raise down(path, "what answers there is not a station")
+        raise down(path, "it stopped in the middle of an answer")
     return value
 
 

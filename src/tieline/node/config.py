@@ -19,8 +19,10 @@ from typing import Final
 
 from tieline.core.errors import LocalError, TielineError
 from tieline.core.identity import parse_address
+from tieline.core.terms import Role
 
 MAX_CONFIG_BYTES: Final = 65_536
+ROLES: Final = tuple(role.name.lower().replace("_", "-") for role in Role if role)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,7 @@ class Home:
     def open(path: Path) -> Home:
         """Open an existing home. Raises ``LocalError`` (``home.missing``, ``config.*``)."""
         home = Home(path.absolute())
-        if not home.config_file.is_file():
+        if not home.config_file.exists():
             raise LocalError(
                 "home.missing",
                 f"there is no station in {path}; make one with 'tieline init', or name its folder"
@@ -120,13 +122,16 @@ def read_config(path: Path) -> Config:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise LocalError("config.read", f"{path} cannot be read ({error.strerror})") from error
+        why = (error.strerror or "no reason given").lower()
+        raise LocalError("config.read", f"{path} cannot be read ({why}); put that right") from error
     if len(data) > MAX_CONFIG_BYTES:
-        raise LocalError("config.size", f"{path} is larger than {MAX_CONFIG_BYTES} bytes")
+        raise LocalError(
+            "config.size", f"{path} is larger than {MAX_CONFIG_BYTES} bytes; it is no configuration"
+        )
     try:
         tables = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LocalError("config.form", f"{path} is not TOML: {error}") from error
+        raise LocalError("config.form", f"{path} is not TOML ({error}); mend that place") from error
     found: dict[str, object] = {}
     for table, entries in tables.items():
         if not isinstance(entries, dict):
@@ -185,6 +190,8 @@ def _check(path: Path, place: str, name: str, value: object) -> object:
         raise _wrong(path, place, "a number of seconds from 0.05 to 3600")
     if not isinstance(value, str):
         raise _wrong(path, place, "a text")
+    if name == "role" and value not in ROLES:
+        raise _wrong(path, place, f"one of {', '.join(ROLES)}")
     return value
 
 

@@ -1,40 +1,48 @@
 """The doctor: looks for the troubles that keep a line from working, and says what to do.
 
-It changes nothing and waits for nothing longer than a few seconds, so that it can be run while an
-incident is under way.
+It changes nothing, and is done within ten seconds however many peers do not answer, so that it can
+be run while an incident is under way: all ports are tried at once, and what has not answered in
+time is said to be so.
 """
 
 from __future__ import annotations
 
 import os
 import platform
+import queue
 import shutil
 import socket
 import stat
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 import apsw
 
-from tieline.core.charter import dearmor_charter
-from tieline.core.errors import RemoteError
-from tieline.core.identity import parse_address
+from tieline.core.charter import Charter, SignedCharter, dearmor_charter
+from tieline.core.errors import RemoteError, TielineError
+from tieline.core.identity import dearmor, parse_address, parse_card
 from tieline.node.client import ApiDown, ApiRefused, Client
 from tieline.node.config import Home
 from tieline.node.view import Json
 
-LOW_ROOM: int = 256 * 1024 * 1024
-PROBE_S = 1.5
-BUILT_MS = 1_764_000_000_000  # no honest clock stands before this software was written
+LOW_ROOM: Final = 256 * 1024 * 1024
+PROBE_S: Final = 2.0
+ALL_PROBES_S: Final = 4.0
+MAX_PROBES: Final = 256
+CLOCK_MS: Final = 60_000  # clocks that differ by less are not worth waking anyone
+BUILT_MS: Final = 1_764_000_000_000  # no honest clock stands before this software was written
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One thing looked at: what, whether it is bad, and a sentence."""
 
     what: str
-    bad: bool
+    bad: bool = False
     text: str
 
     def as_json(self) -> Json:
@@ -43,71 +51,222 @@ class Finding:
 
 def examine(home: Home, connect: Callable[[], Client]) -> list[Finding]:
     """Everything the doctor looks at, in the order in which to mend it."""
-    out = [*_machine(home), *_keys(home)]
-    running, status = _station(connect)
-    out.append(running)
+    out = [_software(), _clock(home), _disk(home), *_keys(home)]
+    charters, found = _charters(home)
+    running, status, heard = _station(connect)
+    out += [*heard, *found, running]
+    listening = _listening_of(home)
+    probes: dict[str, str] = {}
     if status is None:
-        out.extend(_listening(home))
-    out.extend(_charters(home))
+        out.extend(_free(home))
+    else:
+        probes.update({f"own port {address}": address for address in listening})
+    out.extend(_own_addresses(home, charters))
+    probes.update(_peers(home, charters))
+    out.extend(_reach(probes))
     return out
 
 
-def _machine(home: Home) -> Iterator[Finding]:
-    yield Finding(
-        "software", False, f"Python {platform.python_version()}, SQLite {apsw.sqlite_lib_version()}"
-    )
+# ---------------------------------------------------------------------------------- the machine
+
+
+def _software() -> Finding:
+    sqlite = apsw.sqlite_lib_version()
+    return Finding(what="software", text=f"Python {platform.python_version()}, SQLite {sqlite}")
+
+
+def _clock(home: Home) -> Finding:
     now_ms = time.time_ns() // 1_000_000
-    wrong = now_ms < BUILT_MS
-    yield Finding(
-        "clock",
-        wrong,
-        "the machine's clock stands before this software was made; set it"
-        if wrong
-        else time.strftime("%Y-%m-%dT%H:%M:%SZ by the machine's clock", time.gmtime()),
-    )
+    if now_ms < BUILT_MS:
+        text = "it stands before this software was made; set the machine's clock to UTC"
+        return Finding(what="clock", bad=True, text=text)
+    written = max(_written_ms(home.path / name) for name in ("store.db", "store.db-wal"))
+    if written > now_ms + CLOCK_MS:
+        behind = (written - now_ms) // 1000
+        text = (
+            f"it stands {behind} s before the last entry of this station's store, so it was set"
+            " back; set the machine's clock to UTC"
+        )
+        return Finding(what="clock", bad=True, text=text)
+    shown = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now_ms / 1000))
+    return Finding(what="clock", text=f"{shown} by the machine's clock")
+
+
+def _written_ms(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns // 1_000_000
+    except OSError:
+        return 0  # a file that is missing is another finding's business
+
+
+def _disk(home: Home) -> Finding:
     room = shutil.disk_usage(home.path).free
-    yield Finding(
-        "disk",
-        room < LOW_ROOM,
-        f"{room // 1_000_000} MB free"
-        + ("; make room before it is full" if room < LOW_ROOM else ""),
-    )
+    low = room < LOW_ROOM
+    more = "; make room before it is full, or nothing more can be accepted" if low else ""
+    return Finding(what="disk", bad=low, text=f"{room // 1_000_000} MB free{more}")
 
 
 def _keys(home: Home) -> Iterator[Finding]:
-    names = [home.keys_file, home.root_file]
+    needed = [home.keys_file, home.store_file]
     if home.config.key_file:
-        names.append(home.path / home.config.key_file)
-    for path in names:
-        if not path.exists():
-            missing = path == home.keys_file
-            text = "missing: the station cannot start" if missing else "not on this machine (good)"
-            yield Finding(path.name, missing, text)
+        needed.append(home.path / home.config.key_file)
+    for path in (*needed, home.root_file):
+        try:
+            mode = stat.S_IMODE(path.stat().st_mode)
+        except FileNotFoundError:
+            if path == home.root_file:
+                yield Finding(what=path.name, text="not on this machine (good)")
+                continue
+            text = "missing: the station cannot start; bring it back from the copy kept apart"
+            yield Finding(what=path.name, bad=True, text=text)
             continue
-        mode = stat.S_IMODE(path.stat().st_mode)
-        wide = bool(mode & 0o077)
-        text = f"mode {mode:04o}" + (f"; others can read it: chmod 600 {path}" if wide else "")
-        yield Finding(path.name, wide, text)
+        wide = bool(mode & 0o077) and path != home.store_file
+        text = f"mode {mode:04o}" + (
+            f", so others can read it; close it with: chmod 600 {path}" if wide else ""
+        )
+        yield Finding(what=path.name, bad=wide, text=text)
 
 
-def _station(connect: Callable[[], Client]) -> tuple[Finding, dict[str, Json] | None]:
+# ---------------------------------------------------------------------------------- the station
+
+
+def _station(
+    connect: Callable[[], Client],
+) -> tuple[Finding, Mapping[str, Json] | None, list[Finding]]:
+    """Whether it runs, its status, and whether the others' clocks agree with ours."""
     try:
-        status = connect().call("status")
+        client = connect()
+        status = client.call("status")
+        heard = _others_clocks(client) if status.get("lines") else []
+        client.close()
     except (ApiDown, ApiRefused) as error:
-        return Finding("station", True, str(error)), None
-    lines = status.get("lines")
+        return Finding(what="station", bad=True, text=str(error)), None, []
     quiet: list[str] = []
-    for line in lines if isinstance(lines, list) else []:
-        peers = line.get("peers") if isinstance(line, dict) else None
-        for peer in peers if isinstance(peers, list) else []:
-            if isinstance(peer, dict) and peer.get("state") not in ("up", "unstaffed"):
-                cause = f" ({peer['cause']})" if peer.get("cause") else ""
-                quiet.append(f"{peer.get('name')} is {peer.get('state')}{cause}")
+    for peer in _parts(status, "lines", "peers"):
+        if peer.get("state") not in ("up", "unstaffed"):
+            cause = f" ({peer['cause']})" if peer.get("cause") else ""
+            state = str(peer.get("state")).removesuffix(" since")
+            quiet.append(f"{peer.get('name')} is {state}{cause}")
     text = "running; " + ("; ".join(quiet) if quiet else "every peer is reached")
-    return Finding("station", bool(quiet), text), status
+    troubles = [
+        Finding(what=str(trouble.get("code")), bad=True, text=str(trouble.get("text")))
+        for trouble in _parts(status, "troubles")
+    ]
+    return Finding(what="station", bad=bool(quiet), text=text), status, [*heard, *troubles]
 
 
-def _listening(home: Home) -> Iterator[Finding]:
+def _others_clocks(client: Client) -> list[Finding]:
+    """What others wrote must not be dated after it came here: one of the two clocks is wrong."""
+    try:
+        items = _parts(client.call("log", limit=200), "items")
+    except ApiRefused:
+        return []  # several lines: which one to ask for is not the doctor's to choose
+    ahead: dict[str, int] = {}
+    for item in items:
+        claimed, came = item.get("claimed_ms"), item.get("admitted_ms")
+        if isinstance(claimed, int) and isinstance(came, int) and claimed > came + CLOCK_MS:
+            ahead[str(item.get("station"))] = (claimed - came) // 1000
+    return [
+        Finding(
+            what="clock",
+            bad=True,
+            text=f"{name} dated a message {seconds} s after it came here, so its clock or ours is"
+            " wrong; compare both with a third one and set the wrong one",
+        )
+        for name, seconds in sorted(ahead.items())
+    ]
+
+
+def _parts(view: Mapping[str, Json], *names: str) -> list[dict[str, Json]]:
+    """The objects in a list of a view, or in the lists of each of them."""
+    found = view.get(names[0])
+    parts = [part for part in found if isinstance(part, dict)] if isinstance(found, list) else []
+    if len(names) == 1:
+        return parts
+    return [each for part in parts for each in _parts(part, *names[1:])]
+
+
+# ----------------------------------------------------------------------------------- the charter
+
+
+def _charters(home: Home) -> tuple[list[Charter], list[Finding]]:
+    """The newest charter of each line, and what there is to say of them."""
+    out: list[Finding] = []
+    newest: dict[bytes, Charter] = {}
+    for path in sorted(home.charters.glob("*.charter")) if home.charters.is_dir() else []:
+        try:
+            signed: SignedCharter = dearmor_charter(path.read_text(encoding="ascii"))
+        except (RemoteError, OSError, UnicodeDecodeError) as error:
+            text = f"cannot be read ({error}); install the charter again"
+            out.append(Finding(what=path.name, bad=True, text=text))
+            continue
+        charter = signed.charter
+        before = newest.get(charter.line)
+        if before is None or before.version < charter.version:
+            newest[charter.line] = charter
+    out += [
+        Finding(what="charter", text=f"line '{charter.name}', version {charter.version}")
+        for charter in newest.values()
+    ]
+    if not out:
+        text = (
+            "none is installed, so there is no line; make one with 'tieline charter new NAME"
+            " --sign', or install one with 'tieline charter install FILE'"
+        )
+        out.append(Finding(what="charter", bad=True, text=text))
+    return list(newest.values()), out
+
+
+def _own_party(home: Home) -> tuple[str, frozenset[bytes]]:
+    """Our party's code and stations, by our own card."""
+    try:
+        card = parse_card(dearmor(home.card_file.read_text(encoding="ascii")))
+    except (TielineError, OSError, UnicodeDecodeError):
+        return "", frozenset()
+    return card.party, frozenset(entry.certificate.station for entry in card.stations)
+
+
+def _own_addresses(home: Home, charters: list[Charter]) -> Iterator[Finding]:
+    """Where the charters say that others reach us: one of our ports must listen there."""
+    party, own = _own_party(home)
+    ports = {parse_address(address)[1] for address in home.config.listen}
+    for charter in charters:
+        for code, station, address in _places(charter):
+            if code == party and station in own and len(own) == 1:
+                port = parse_address(address)[1]
+                if port not in ports:
+                    text = (
+                        f"the charter of '{charter.name}' sends others there, and this station"
+                        f" does not listen on port {port}; add it to station.listen in"
+                        f" {home.config_file}, unless a router translates it"
+                    )
+                    yield Finding(what=f"address {address}", bad=True, text=text)
+
+
+def _places(charter: Charter) -> Iterator[tuple[str, bytes, str]]:
+    for party in charter.parties:
+        for entry in party.stations:
+            for address in entry.addresses:
+                yield party.code, entry.certificate.station, address
+
+
+# ------------------------------------------------------------------------------------- the ports
+
+
+def _listening_of(home: Home) -> tuple[str, ...]:
+    """Where to find our own listening ports from this machine."""
+    every = (("0.0.0.0:", "127.0.0.1:"), ("[::]:", "[::1]:"))
+    out = []
+    for address in home.config.listen:
+        there = address
+        for wildcard, here in every:
+            if address.startswith(wildcard):
+                there = here + address[len(wildcard) :]
+        out.append(there)
+    return tuple(out)
+
+
+def _free(home: Home) -> Iterator[Finding]:
     for address in home.config.listen:
         host, port = parse_address(address)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -116,37 +275,60 @@ def _listening(home: Home) -> Iterator[Finding]:
             try:
                 probe.bind((host, port))
             except OSError as error:
-                why = error.strerror or os.strerror(error.errno or 0)
-                text = f"cannot be listened on ({why}); change station.listen in config.toml"
-                yield Finding(address, True, text)
+                why = (error.strerror or os.strerror(error.errno or 0)).lower()
+                text = (
+                    f"cannot be listened on ({why}); end what uses it, or change station.listen in"
+                    f" {home.config_file}"
+                )
+                yield Finding(what=f"own port {address}", bad=True, text=text)
             else:
-                yield Finding(address, False, "is free to listen on")
+                yield Finding(what=f"own port {address}", text="free to listen on")
 
 
-def _charters(home: Home) -> Iterator[Finding]:
-    found = sorted(home.charters.glob("*.charter")) if home.charters.is_dir() else []
-    if not found:
-        yield Finding("charter", True, "none is installed; see 'tieline charter --help'")
-    for path in found:
+def _peers(home: Home, charters: list[Charter]) -> dict[str, str]:
+    """Every address of every other party, by what to call it."""
+    party, _ = _own_party(home)
+    return {
+        f"{code} at {address}": address
+        for charter in charters
+        for code, _, address in _places(charter)
+        if code != party
+    }
+
+
+def _reach(probes: Mapping[str, str]) -> list[Finding]:
+    """Try all ports at once."""
+    answers: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+    waiting = dict(list(probes.items())[:MAX_PROBES])
+    for what, address in waiting.items():
+        # A name that does not resolve can hold its thread for long: nobody waits for that.
+        threading.Thread(target=_probe, args=(what, address, answers), daemon=True).start()
+    why: dict[str, str] = {}
+    ends = time.monotonic() + ALL_PROBES_S
+    while len(why) < len(waiting):
         try:
-            charter = dearmor_charter(path.read_text(encoding="ascii")).charter
-        except (RemoteError, OSError, UnicodeDecodeError) as error:
-            yield Finding(path.name, True, str(error))
-            continue
-        yield Finding(path.name, False, f"line '{charter.name}', version {charter.version}")
-        for party in charter.parties:
-            for entry in party.stations:
-                if not (home.path / "keys.tlk").exists() or entry.addresses == home.config.listen:
-                    continue
-                for address in entry.addresses:
-                    yield _reach(f"{party.code} at {address}", address)
+            what, answer = answers.get(timeout=max(0.0, ends - time.monotonic()))
+        except queue.Empty:
+            break
+        why[what] = answer
+    return [_port(what, why.get(what, "no answer in time")) for what in waiting]
 
 
-def _reach(what: str, address: str) -> Finding:
-    host, port = parse_address(address)
+def _port(what: str, why: str) -> Finding:
+    if not why:
+        return Finding(what=what, text="the port answers")
+    todo = (
+        "stop this station and start it again"
+        if what.startswith("own port")
+        else "check the route, the firewalls and that their station runs"
+    )
+    return Finding(what=what, bad=True, text=f"the port is closed to us ({why}); {todo}")
+
+
+def _probe(what: str, address: str, answers: queue.SimpleQueue[tuple[str, str]]) -> None:
     try:
-        socket.create_connection((host, port), timeout=PROBE_S).close()
+        socket.create_connection(parse_address(address), timeout=PROBE_S).close()
     except OSError as error:
-        why = error.strerror or str(error)
-        return Finding(what, True, f"does not answer ({why}); check the route and their station")
-    return Finding(what, False, "the port answers")
+        answers.put((what, (error.strerror or str(error)).lower() or "no reason given"))
+    else:
+        answers.put((what, ""))

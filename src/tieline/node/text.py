@@ -36,9 +36,7 @@ def visible(text: str, *, lines: bool = False) -> str:
     for index, char in enumerate(text):
         category = unicodedata.category(char)
         marks = marks + 1 if category in ("Mn", "Me") else 0
-        if lines and char in "\n\t":
-            out.append(char)
-        elif char in _JOINERS and _joins(text, index):
+        if (lines and char in "\n\t") or (char in _JOINERS and _joins(text, index)):
             out.append(char)
         elif category in _HIDDEN or marks > _MAX_MARKS or _blank(char):
             out.append(escape(char))

@@ -52,8 +52,8 @@ class Lock:
             os.close(self._fd)
             raise ShellError(
                 "store.locked",
-                f"the store beside {path} is in use by {holder}; "
-                "stop that station first, or give the order to it instead",
+                f"the store {path.with_suffix('')} is in use by {holder}; "
+                "stop that station first ('tieline stop'), or give the order to it instead",
                 transient=True,
             ) from None
         except OSError as error:

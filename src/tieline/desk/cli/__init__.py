@@ -2,13 +2,15 @@
 
 This module only parses and dispatches, and imports nothing that is slow: a verb's module is loaded
 when the verb runs. Exit codes: 0 done, 1 refused, 2 usage, 3 line down, 4 verification failed. With
-``--json`` one JSON object goes to standard output; what people read goes to standard output without
-it, and every refusal is one sentence on standard error.
+``--json`` one JSON object goes to standard output, for a refusal too (``watch`` writes one a line);
+what people read goes to standard output without it, and every refusal is one sentence on standard
+error.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from importlib import import_module
@@ -21,13 +23,21 @@ USAGE: Final = 2
 LINE_DOWN: Final = 3
 VERIFY_FAILED: Final = 4
 
+# The codes of refusals that say: what was checked does not hold.
+_FAILED: Final = ("verify.", "words.")
 _PRECEDENCES: Final = ("ROUTINE", "PRIORITY", "IMMEDIATE", "FLASH")
+
+
+_ITEM: Final = "its number here, as 'log' shows it, or the first characters of its digest"
+
+
+class _Usage(Exception):
+    """The command line is wrong."""
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        sys.stderr.write(f"tieline: {message}; see '{self.prog} --help'\n")
-        raise SystemExit(USAGE)
+        raise _Usage(f"{message}; see '{self.prog} --help'")
 
 
 class _Verb(Protocol):
@@ -76,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
         return made
 
     _setup_verbs(verb)
+    _agreement_verbs(verb)
     _talk_verbs(verb, officer)
     _record_verbs(verb)
     return parser
@@ -90,15 +101,16 @@ def _setup_verbs(verb: _Verb) -> None:
         "--address",
         action="append",
         default=[],
-        metavar="HOST:PORT",
-        help="where peers reach this station; may be repeated, tried in order",
+        metavar="HOST[:PORT]",
+        help="where peers reach this station (port 7411 unless named); may be repeated, tried in"
+        " order",
     )
     p.add_argument(
         "--listen",
         action="append",
         default=[],
         metavar="HOST:PORT",
-        help="where it listens (default: its addresses)",
+        help="where it listens (default: the ports of its addresses, on every interface)",
     )
     p.add_argument("--exercise", default="", metavar="ID", help="an exercise station, never real")
     p.add_argument(
@@ -113,18 +125,33 @@ def _setup_verbs(verb: _Verb) -> None:
         help="a further station of the party whose root is in this home",
     )
     p.add_argument("--officer", default="", metavar="NAME", help="the officer by default")
-    p = verb("card", "setup", "our public card, or verify another party's by typed words")
+
+
+def _agreement_verbs(verb: _Verb) -> None:
+    p = verb("card", "cards", "our public card, or verify another party's by typed words")
     p.add_argument("action", nargs="?", choices=("show", "verify", "words", "list"), default="show")
     p.add_argument("file", nargs="?", type=Path, help="a card file")
-    p.add_argument("--out", type=Path, help="write the card's text to this file")
+    p.add_argument("--out", type=Path, metavar="FILE", help="write the card to this file")
     p.add_argument("--qr", type=Path, metavar="FILE", help="write a QR code (.svg or .png)")
     p.add_argument("--words", help="the words as heard (default: ask)")
-    p = verb("charter", "setup", "make, sign, show, amend or install the charter of a line")
+    p = verb("charter", "charters", "make, sign, show, amend or install the charter of a line")
     p.add_argument("action", choices=("new", "sign", "show", "amend", "install", "merge"))
-    p.add_argument("files", nargs="*", type=Path, help="charter files")
-    p.add_argument("--name", help="the line's name")
-    p.add_argument("--card", action="append", default=[], type=Path, help="a party's card file")
-    p.add_argument("--remove", action="append", default=[], metavar="CODE", help="(amend)")
+    p.add_argument("files", nargs="*", type=Path, help="charter files; for new, the line's name")
+    p.add_argument("--name", help="the line's name (new, amend)")
+    p.add_argument(
+        "--card",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="a party's card file (new: by default every card that was verified here)",
+    )
+    p.add_argument(
+        "--remove", action="append", default=[], metavar="CODE", help="a party that leaves (amend)"
+    )
+    p.add_argument("--sign", action="store_true", help="sign it at once (new, amend)")
+    p.add_argument("--install", action="store_true", help="install it at once (sign, merge)")
+    p.add_argument("--yes", action="store_true", help="sign without being asked again")
     p.add_argument(
         "--four-eyes",
         metavar="LIST",
@@ -139,7 +166,7 @@ def _setup_verbs(verb: _Verb) -> None:
     )
     p.add_argument("--test-interval", metavar="TIME", help="line tests, such as 6h; 0 for none")
     p.add_argument("--unverified-cards", action="store_true", help="exercises only")
-    p.add_argument("--out", type=Path, help="where to write the charter")
+    p.add_argument("--out", type=Path, metavar="FILE", help="where to write the charter")
     verb("serve", "setup", "run the station until it is stopped")
     verb("stop", "record", "stop the running station")
     verb("doctor", "setup", "look for trouble and say what to do")  # fmt: skip
@@ -159,27 +186,27 @@ def _talk_verbs(verb: _Verb, officer: _Parser) -> None:
     for name in ("answers", "corrects", "cancels", "supersedes"):
         p.add_argument(f"--{name}", action="append", default=[], metavar="ITEM")
     p = verb("release", "talk", "release a draft as the second officer", officer)
-    p.add_argument("draft", type=int)
+    p.add_argument("draft", type=int, help="the draft's number")
     p = verb("discard", "talk", "withdraw a draft", officer)
-    p.add_argument("draft", type=int)
+    p.add_argument("draft", type=int, help="the draft's number")
     verb("drafts", "talk", "drafts that wait for release", officer)
     p = verb("ack", "talk", "acknowledge a statement: a named officer has read it", officer)
-    p.add_argument("item", help="#number from 'log', or the first characters of its digest")
+    p.add_argument("item", help=_ITEM)
     p = verb("read-back", "talk", "repeat a statement's meaning in your own words", officer)
-    p.add_argument("item")
-    p.add_argument("text")
+    p.add_argument("item", help=_ITEM)
+    p.add_argument("text", help="the text")
     p.add_argument("--lang", default="en")
     p = verb("pass-on", "talk", "attest that a unit has been told", officer)
-    p.add_argument("item")
-    p.add_argument("unit")
+    p.add_argument("item", help=_ITEM)
+    p.add_argument("unit", help="who was told")
     p = verb("joint", "talk", "propose a joint statement", officer)
-    p.add_argument("text")
+    p.add_argument("text", help="the text")
     p.add_argument("--lang", default="en")
     p.add_argument("--party", action="append", default=[], metavar="CODE")
     p = verb("assent", "talk", "sign a joint statement", officer)
-    p.add_argument("item")
+    p.add_argument("item", help=_ITEM)
     p = verb("suspend", "talk", "suspend the line, saying why", officer)
-    p.add_argument("cause")
+    p.add_argument("cause", help="why, in a few words")
     p = verb("resume", "talk", "end our suspension", officer)
     p.add_argument("cause", nargs="?", default="")
     p = verb("staff", "talk", "say that an officer is on watch, or that none is", officer)
@@ -191,7 +218,12 @@ def _talk_verbs(verb: _Verb, officer: _Parser) -> None:
     p.add_argument("item", nargs="?", help="one statement, with its ladder")
     p.add_argument("-n", "--limit", type=int, default=50)
     p = verb("watch", "talk", "follow what happens, as it happens", officer)
-    p.add_argument("--since", type=int, default=0, metavar="N", help="journal number")
+    p.add_argument(
+        "--since",
+        type=int,
+        metavar="N",
+        help="begin after this journal number; 0 for all (default: the last hundred)",
+    )
     p.add_argument("--until-live", action="store_true", help="stop when all is shown")  # fmt: skip
 
 
@@ -209,11 +241,18 @@ def _record_verbs(verb: _Verb) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    given = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without these letters
     parser = build_parser()
     try:
-        args = parser.parse_args(argv)
+        _check_text(given)
+        args = parser.parse_args(given)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else USAGE
+    except _Usage as error:
+        return _refuse("usage", str(error), USAGE, as_json="--json" in given)
     if args.version:
         from tieline import __version__
 
@@ -228,23 +267,49 @@ def main(argv: list[str] | None = None) -> int:
     return _run(args)
 
 
+def _check_text(given: list[str]) -> None:
+    """Refuse words that were not text (Python keeps such bytes as surrogates)."""
+    if any("\ud800" <= char <= "\udfff" for part in given for char in part):
+        raise _Usage("the command line holds bytes that are no text in this terminal's code")
+
+
 def _run(args: argparse.Namespace) -> int:
     from tieline.core.errors import TielineError
     from tieline.node.client import ApiDown, ApiRefused
-    from tieline.node.text import visible
 
     module = import_module(f"tieline.desk.cli.{args.module}")
     try:
         code = getattr(module, args.function)(args)
+        sys.stdout.flush()
     except (TielineError, ApiRefused) as error:
-        sys.stderr.write(f"tieline: {visible(error.message)}\n")
-        return VERIFY_FAILED if error.code.startswith("verify.") else REFUSED
+        failed = error.code.startswith(_FAILED)
+        return _refuse(
+            error.code, error.message, VERIFY_FAILED if failed else REFUSED, as_json=args.json
+        )
     except ApiDown as error:
-        sys.stderr.write(f"tieline: {visible(str(error))}\n")
-        return LINE_DOWN
-    except KeyboardInterrupt:
-        return DONE
+        return _refuse("station.down", str(error), LINE_DOWN, as_json=args.json)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        text = f"{where}{error.strerror or error}; put that right and try again"
+        return _refuse("file.system", text, REFUSED, as_json=args.json)
+    except (KeyboardInterrupt, EOFError):
+        if args.verb in ("watch", "serve"):
+            return DONE
+        return _refuse("usage.stopped", "stopped; nothing was done", REFUSED, as_json=args.json)
     return code if isinstance(code, int) else DONE
+
+
+def _refuse(code: str, message: str, status: int, *, as_json: bool) -> int:
+    """Say why not: a sentence on standard error, or an object on standard output."""
+    from tieline.node.text import visible
+
+    if as_json:
+        import json
+
+        print(json.dumps({"ok": False, "error": {"code": code, "message": message}}))
+    else:
+        sys.stderr.write(f"tieline: {visible(message)}\n")
+    return status

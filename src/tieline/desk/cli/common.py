@@ -33,7 +33,11 @@ def officer(args: argparse.Namespace) -> dict[str, Json]:
     config = Home.open(args.home).config
     name = args.officer or config.officer or os.environ.get("USER", "")
     if not name:
-        raise LocalError("act.officer", "say who speaks with --officer, or set it in config.toml")
+        raise LocalError(
+            "act.officer",
+            f"say who speaks with --officer NAME, or set 'name' under [officer] in"
+            f" {args.home / 'config.toml'}",
+        )
     out: dict[str, Json] = {"officer": name, "role": args.role or config.role}
     if args.line:
         out["line"] = args.line
@@ -43,21 +47,27 @@ def officer(args: argparse.Namespace) -> dict[str, Json]:
 
 
 def line_of(args: argparse.Namespace) -> dict[str, Json]:
+    """The line that was named, as an argument of an act."""
     return {"line": args.line} if args.line else {}
 
 
 def put(args: argparse.Namespace, result: Json, *lines: str) -> None:
-    """Print a result: as JSON, or the lines meant for people."""
+    """Print a result: as JSON, or the lines meant for people.
+
+    JSON is plain ASCII, so that no letter from outside can act on a terminal there either.
+    """
     if args.json:
-        print(json.dumps(result, ensure_ascii=False, separators=(",", ":")))
+        print(json.dumps(result, separators=(",", ":")))
     else:
         for line in lines:
             print(visible(line))
 
 
 def unlock_for(home: Home, path: Path, what: str) -> Unlock:
-    """How to open a key store: its key file, or the passphrase, asked for or from
-    ``TIELINE_PASSPHRASE``."""
+    """How to open a key store.
+
+    With its key file, or the passphrase, which is asked for or stands in ``TIELINE_PASSPHRASE``.
+    """
     from pathlib import Path as Folder
 
     from tieline.node.secrets import KeyFile, Passphrase, opens_with_passphrase
@@ -77,6 +87,7 @@ def station_keys(home: Home) -> StationKeys:
 
 
 def ask_secret(prompt: str) -> str:
+    """Ask at the terminal, without showing it. Raises ``LocalError`` (``keys.passphrase``)."""
     if not sys.stdin.isatty():
         raise LocalError(
             "keys.passphrase",

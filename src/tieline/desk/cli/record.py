@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import base64
-from pathlib import Path
 
 from tieline.core import bundle, identity
 from tieline.core.charter import dearmor_charter
 from tieline.core.errors import LocalError, RemoteError, TielineError
+from tieline.desk.cli import files
 from tieline.desk.cli.common import client, line_of, put, station_keys
-from tieline.desk.cli.show import number_of, text_of
-from tieline.node.client import ApiDown, ApiRefused
+from tieline.desk.cli.show import number_of, text_of, views
+from tieline.node.client import ApiDown
 from tieline.node.config import Home
 from tieline.node.view import Json
 
@@ -22,13 +22,11 @@ def verify(args: argparse.Namespace) -> int:
     """Recompute a store, or check a file, from its bytes up. 4 when anything does not fit."""
     report = _verify_home(args) if args.file is None else _verify_file(args)
     lines: list[str] = []
-    logs = report.get("logs")
-    for log in logs if isinstance(logs, list) else []:
-        if isinstance(log, dict):
-            lines.append(
-                f"{text_of(log, 'station'):<16} {number_of(log, 'size'):>6} statements,"
-                f" root {text_of(log, 'root')[:16]}"
-            )
+    lines.extend(
+        f"{text_of(log, 'station'):<16} {number_of(log, 'size'):>6} statements,"
+        f" root {text_of(log, 'root')[:16]}"
+        for log in views(report, "logs")
+    )
     problems = report.get("problems")
     bad = [str(problem) for problem in problems] if isinstance(problems, list) else []
     lines.extend(f"PROBLEM {problem}" for problem in bad)
@@ -43,10 +41,10 @@ def _verify_home(args: argparse.Namespace) -> dict[str, Json]:
     from tieline.node.offline import check_files
 
     report = _verify_store(args)
-    files = check_files(Home.open(args.home))
+    damaged = check_files(Home.open(args.home))
     found = report.get("problems")
-    problems: list[Json] = [*(found if isinstance(found, list) else []), *files]
-    return {**report, "ok": bool(report.get("ok")) and not files, "problems": problems}
+    problems: list[Json] = [*(found if isinstance(found, list) else []), *damaged]
+    return {**report, "ok": bool(report.get("ok")) and not damaged, "problems": problems}
 
 
 def _verify_store(args: argparse.Namespace) -> dict[str, Json]:
@@ -57,19 +55,20 @@ def _verify_store(args: argparse.Namespace) -> dict[str, Json]:
     except ApiDown:
         pass  # not running: the store is free to be opened here
     home = Home.open(args.home)
+    keys = station_keys(home)
     try:
-        return audit_home(home, station_keys(home))
+        return audit_home(home, keys)
     except TielineError as error:
-        if error.code in ("keys.passphrase", "store.locked"):
+        if error.code == "store.locked":
             raise
         return {"ok": False, "statements": 0, "logs": [], "problems": [error.message]}
 
 
 def _verify_file(args: argparse.Namespace) -> dict[str, Json]:
-    data = read_bytes(args.file)
+    data = files.read_bytes(args.file, bundle.MAX_BUNDLE_BYTES)
     try:
         verdict = _check_file(args, data)
-    except (TielineError, ApiRefused) as error:
+    except RemoteError as error:
         return {"ok": False, "problems": [f"{args.file}: {error.message}"]}
     return {"ok": True, "problems": [], "verdict": verdict}
 
@@ -108,51 +107,22 @@ def _check_bundle(args: argparse.Namespace, data: bytes) -> str:
 
 
 def export(args: argparse.Namespace) -> None:
+    """Write a sealed bundle of what the others may lack."""
     if args.file.exists():
         raise LocalError("file.exists", f"{args.file} exists; name another file")
     to: Json = [code.upper() for code in args.to]
     result = client(args).call("export", to=to, **line_of(args))
     data = base64.b64decode(str(result["bundle"]))
-    write_whole(args.file, data)
+    files.write(args.file, data)
     count = number_of(result, "statements")
     put(args, {"file": str(args.file), "statements": count, "bytes": len(data)},
-        f"{count} statements are sealed in {args.file} ({len(data)} bytes); carry it over and run"
-        " 'tieline import' there")  # fmt: skip
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole, durably, or not at all."""
-    import os
-
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        part.rename(path)
-        folder = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise LocalError("file.write", f"{path} cannot be written: {error.strerror}") from error
-
-
-def read_bytes(path: Path) -> bytes:
-    """A file, bounded. Raises ``LocalError`` (``file.read``)."""
-    try:
-        if path.stat().st_size > bundle.MAX_BUNDLE_BYTES:
-            raise LocalError("file.read", f"{path} is too large to be a bundle")
-        return path.read_bytes()
-    except OSError as error:
-        raise LocalError("file.read", f"{path} cannot be read: {error.strerror}") from error
+        f"{count} statements are sealed in {args.file} ({len(data)} bytes)",
+        f"next: carry it over and run 'tieline import {args.file.name}' there")  # fmt: skip
 
 
 def import_(args: argparse.Namespace) -> None:
-    data = read_bytes(args.file)
+    """Take a bundle in; twice does no harm."""
+    data = files.read_bytes(args.file, bundle.MAX_BUNDLE_BYTES)
     result = client(args).call("import", bundle=base64.b64encode(data).decode("ascii"))
     refused = result.get("refused")
     lines = [f"REFUSED {text}" for text in refused] if isinstance(refused, list) else []
@@ -162,5 +132,6 @@ def import_(args: argparse.Namespace) -> None:
 
 
 def stop(args: argparse.Namespace) -> None:
+    """Stop the station that runs in this home."""
     result = client(args).call("stop")
     put(args, result, "the station is stopping")

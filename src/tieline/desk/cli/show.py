@@ -17,11 +17,13 @@ _RUNGS = (("passed on", "P"), ("read back", "B"), ("acknowledged", "A"), ("recei
 
 
 def text_of(view: View, name: str) -> str:
+    """A text of a view, safe to show; empty when there is none."""
     value = view.get(name)
     return visible(str(value)) if value is not None else ""
 
 
 def number_of(view: View, name: str) -> int:
+    """A number of a view; 0 when there is none."""
     value = view.get(name)
     return value if isinstance(value, int) else 0
 
@@ -30,6 +32,12 @@ def views(view: View, name: str) -> list[dict[str, Json]]:
     """The objects in a list of a view; nothing where there is no such list."""
     value = view.get(name)
     return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
+
+
+def _codes(view: View, name: str) -> str:
+    """A list of party codes with commas between them."""
+    value = view.get(name)
+    return ",".join(visible(str(code)) for code in value) if isinstance(value, list) else ""
 
 
 def said(result: View) -> str:
@@ -47,8 +55,7 @@ def item_line(view: View) -> str:
     mark = "EXERCISE " if view.get("exercise") else ""
     flags = " !" if view.get("flags") else ""
     head = f"#{number_of(view, 'seq'):<5} {text_of(view, 'item')[:8]}  {text_of(view, 'dtg')}"
-    to = view.get("to")
-    whom = ",".join(str(code) for code in to) if isinstance(to, list) and to else "all"
+    whom = _codes(view, "to") or "all"
     return (
         f"{mark}{head}  {text_of(view, 'party'):>8} > {whom:<8} {text_of(view, 'precedence'):<9}"
         f" {summary(view)}{ladder(view)}{flags}"
@@ -72,10 +79,9 @@ def summary(view: View) -> str:
         parts.append(f"told {text_of(view, 'unit')} at {dtg(number_of(view, 'at_ms'))}")
     if kind == "watch":
         parts.append("staffed" if view.get("staffed") else "unstaffed")
-    refs = view.get("refs")
-    for ref in refs if isinstance(refs, list) else []:
-        if isinstance(ref, dict):
-            parts.append(f"({text_of(ref, 'role')} {text_of(ref, 'item')[:8]})")
+    parts.extend(
+        f"({text_of(ref, 'role')} {text_of(ref, 'item')[:8]})" for ref in views(view, "refs")
+    )
     if body:
         parts.append(body if len(body) <= 100 or kind != "test" else body[:60] + "…")
     return " ".join(parts)
@@ -101,7 +107,15 @@ def item_lines(view: View) -> list[str]:
     out.append(f"  written  {dtg(number_of(view, 'claimed_ms'))} by its own clock")
     out.append(f"  came     {dtg(number_of(view, 'admitted_ms'))} by ours")
     if view.get("text"):
-        out.append(f"  text     ({text_of(view, 'lang')}) {text_of(view, 'text')}")
+        text = str(view["text"]).split("\n")  # an author's own lines stay lines
+        out.append(f"  text     ({text_of(view, 'lang')}) {visible(text[0])}")
+        out.extend(f"           {visible(line)}" for line in text[1:])
+    if view.get("kind") == "joint":
+        signed = _codes(view, "assented") or "nobody yet"
+        out.append(
+            f"  signed   by {signed}: "
+            + ("by all, it is in effect" if view.get("effective") else "not in effect")
+        )
     rungs = view.get("ladder")
     for party, reached in rungs.items() if isinstance(rungs, dict) else ():
         got = reached if isinstance(reached, dict) else {}
@@ -109,9 +123,11 @@ def item_lines(view: View) -> list[str]:
             "nothing yet"
         ]
         out.append(f"  {party:<8} " + ", ".join(steps))
-    for name in ("corrected_by", "cancelled_by", "superseded_by"):
-        if view.get(name):
-            out.append(f"  {name.replace('_', ' ')} {text_of(view, name)[:12]}")
+    out.extend(
+        f"  {name.replace('_', ' ')} {text_of(view, name)[:12]}"
+        for name in ("corrected_by", "cancelled_by", "superseded_by")
+        if view.get(name)
+    )
     flags = view.get("flags")
     out.extend(f"  ! {visible(str(flag))}" for flag in (flags if isinstance(flags, list) else []))
     crossed = view.get("crossed")
@@ -122,6 +138,7 @@ def item_lines(view: View) -> list[str]:
 
 
 def draft_lines(drafts: Iterable[View]) -> list[str]:
+    """Drafts, one on a line."""
     return [
         f"draft {text_of(draft, 'draft')}  {text_of(draft, 'precedence'):<9} by"
         f" {text_of(draft, 'officer')}: {summary(draft)}"
@@ -139,23 +156,21 @@ def status_lines(status: View) -> list[str]:
         f"  {dtg(number_of(status, 'now_ms'))}"
     )
     if status.get("disk_full"):
-        out.append("! the disk is full: nothing new is accepted or sent")
-    lines = status.get("lines")
-    views = [view for view in lines if isinstance(view, dict)] if isinstance(lines, list) else []
-    if not views:
-        out.append("no line yet: install a charter with 'tieline charter install'")
-    for view in views:
+        out.append("! the disk is full: nothing new is accepted or sent; make room")
+    out.extend(f"! {text_of(trouble, 'text')}" for trouble in views(status, "troubles"))
+    lines = views(status, "lines")
+    if not lines:
+        out.append("no line yet: install a charter with 'tieline charter install FILE'")
+    for view in lines:
         out.append(
             f"line {text_of(view, 'name')} ({text_of(view, 'line')[:8]}), charter"
             f" {text_of(view, 'version')}, {text_of(view, 'statements')} statements"
         )
-        peers = view.get("peers")
-        for peer in peers if isinstance(peers, list) else []:
-            if isinstance(peer, dict):
-                out.append(_peer_line(peer))
-        waiting = view.get("waiting")
-        if isinstance(waiting, list):
-            out.extend("  " + x for x in draft_lines(d for d in waiting if isinstance(d, dict)))
+        out.extend(_peer_line(peer) for peer in views(view, "peers"))
+        suspended = _codes(view, "suspended_by")
+        if suspended:
+            out.append(f"  SUSPENDED by {suspended}; end your own with 'tieline resume'")
+        out.extend("  " + line for line in draft_lines(views(view, "waiting")))
     return out
 
 
@@ -183,7 +198,8 @@ def event_line(event: View) -> str:
             return f"ALARM  {when}  {text_of(event, 'precedence')}: {text_of(event, 'text')}"
         case "state":
             cause = f": {text_of(event, 'cause')}" if event.get("cause") else ""
-            return f"LINE   {when}  {who} {text_of(event, 'state')}{cause}"
+            state = text_of(event, "state").removesuffix(" since")
+            return f"LINE   {when}  {who} {state}{cause}"
         case "refused":
             return f"REFUSED {when} {who} {text_of(event, 'code')}: {text_of(event, 'text')}"
         case "live":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
+from typing import Final
 
 from tieline.core.errors import LocalError
 from tieline.desk.cli.common import client, line_of, officer, put
@@ -13,14 +15,23 @@ from tieline.desk.cli.show import (
     event_line,
     item_line,
     item_lines,
+    number_of,
     said,
     status_lines,
     views,
 )
+from tieline.node.client import ApiDown, Client
+from tieline.node.text import visible
 from tieline.node.view import Json
+
+RECENT: Final = 100  # journal entries that a watcher is shown first
+RETRY_S: Final = 1.0
+# Suspended is a party's will, not a failure: what is said still gets there.
+REACHED: Final = ("up", "degraded", "unstaffed", "suspended")
 
 
 def send(args: argparse.Namespace) -> None:
+    """Say something on a line."""
     text = sys.stdin.read() if args.text == "-" else args.text
     acts: dict[str, Json] = {**officer(args), "precedence": args.precedence}
     if text:
@@ -57,11 +68,13 @@ def _digest(entry: str) -> str:
 
 
 def release(args: argparse.Namespace) -> None:
+    """Release a draft as the second officer."""
     result = client(args).call("release", draft=args.draft, **_no_key(args))
     put(args, result, said(result))
 
 
 def discard(args: argparse.Namespace) -> None:
+    """Withdraw a draft."""
     result = client(args).call("discard", draft=args.draft, **_no_key(args))
     put(args, result, f"draft {args.draft} is withdrawn; it never becomes a statement")
 
@@ -71,44 +84,54 @@ def _no_key(args: argparse.Namespace) -> dict[str, Json]:
 
 
 def drafts(args: argparse.Namespace) -> None:
+    """List the drafts that wait."""
     result = client(args).call("drafts", **line_of(args))
     put(args, result, *(draft_lines(views(result, "drafts")) or ["no draft waits"]))
 
 
 def ack(args: argparse.Namespace) -> None:
+    """Say that an officer has read a statement."""
     _act(args, "ack", item=_digest(args.item))
 
 
 def read_back(args: argparse.Namespace) -> None:
+    """Repeat a statement in our own words."""
     _act(args, "read_back", item=_digest(args.item), text=args.text, lang=args.lang)
 
 
 def pass_on(args: argparse.Namespace) -> None:
+    """Say that a unit has been told."""
     _act(args, "pass_on", item=_digest(args.item), unit=args.unit)
 
 
 def joint(args: argparse.Namespace) -> None:
+    """Propose a joint statement."""
     parties: Json = [code.upper() for code in args.party]
     _act(args, "joint", text=args.text, lang=args.lang, parties=parties)
 
 
 def assent(args: argparse.Namespace) -> None:
+    """Sign a joint statement."""
     _act(args, "assent", item=_digest(args.item))
 
 
 def suspend(args: argparse.Namespace) -> None:
+    """Suspend the line."""
     _act(args, "suspend", cause=args.cause)
 
 
 def resume(args: argparse.Namespace) -> None:
+    """End our suspension."""
     _act(args, "resume", cause=args.cause)
 
 
 def staff(args: argparse.Namespace) -> None:
+    """Say whether an officer is on watch."""
     _act(args, "staff", staffed=args.state == "on", cause=args.cause)
 
 
 def test_line(args: argparse.Namespace) -> None:
+    """Call a line test."""
     _act(args, "test")
 
 
@@ -118,14 +141,16 @@ def _act(args: argparse.Namespace, act: str, **more: Json) -> None:
 
 
 def status(args: argparse.Namespace) -> int:
+    """The state of every line; 3 when no peer is reached."""
     result = client(args).call("status")
     put(args, result, *status_lines(result))
     peers = [peer for line in views(result, "lines") for peer in views(line, "peers")]
-    reachable = any(peer.get("state") in ("up", "degraded", "unstaffed") for peer in peers)
+    reachable = any(peer.get("state") in REACHED for peer in peers)
     return 0 if reachable or not peers else 3
 
 
 def log(args: argparse.Namespace) -> None:
+    """The record, or one statement with its ladder."""
     if args.item:
         result = client(args).call("item", item=_digest(args.item), **line_of(args))
         put(args, result, *item_lines(result))
@@ -136,12 +161,41 @@ def log(args: argparse.Namespace) -> None:
 
 
 def watch(args: argparse.Namespace) -> None:
-    for event in client(args).watch(args.since):
-        if event.get("type") == "live" and args.until_live:
-            return
-        if args.json:
-            print(json.dumps(event, ensure_ascii=False, separators=(",", ":")), flush=True)
-        else:
-            line = event_line(event)
-            if line:
-                print(line, flush=True)
+    """Follow what happens. When the station stops, wait for it and go on where it stopped."""
+    station = client(args)
+    since = args.since
+    if since is None:
+        since = max(0, number_of(station.call("status"), "journal") - RECENT)
+    try:
+        while True:
+            try:
+                for event in station.watch(since):
+                    since = max(since, number_of(event, "seq"))
+                    if event.get("type") == "live" and args.until_live:
+                        return
+                    _show_event(args, event)
+            except ApiDown as error:
+                if args.until_live:
+                    raise
+                sys.stderr.write(f"tieline: {visible(str(error))}; waiting for it\n")
+            station.close()
+            station = _again(args)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"go on from here with: tieline watch --since {since}\n")
+
+
+def _again(args: argparse.Namespace) -> Client:
+    while True:
+        try:
+            return client(args)
+        except ApiDown:
+            time.sleep(RETRY_S)
+
+
+def _show_event(args: argparse.Namespace, event: dict[str, Json]) -> None:
+    if args.json:
+        print(json.dumps(event, separators=(",", ":")), flush=True)
+        return
+    line = event_line(event)
+    if line:
+        print(visible(line), flush=True)

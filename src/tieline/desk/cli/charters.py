@@ -1,0 +1,296 @@
+"""The verb ``charter``: make, sign, merge, show, amend and install the charter of a line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from tieline.core import identity
+from tieline.core.charter import (
+    Charter,
+    Release,
+    SignedCharter,
+    Tests,
+    amend,
+    armor_charter,
+    make_charter,
+)
+from tieline.core.errors import LocalError
+from tieline.core.identity import Card
+from tieline.core.outline import diff, summary
+from tieline.core.terms import Precedence
+from tieline.desk.cli import files
+from tieline.desk.cli.common import client, put, station_keys, unlock_for
+from tieline.node.client import ApiDown
+from tieline.node.config import Home
+from tieline.node.text import visible
+from tieline.node.view import Json, texts
+
+_NOT_IN_FILE_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def charter(args: argparse.Namespace) -> None:
+    """Make, sign, show, amend, merge or install a charter."""
+    home = Home.open(args.home)
+    act = {"new": _new, "amend": _amend, "sign": _sign, "merge": _merge, "install": _install}
+    if args.action == "show":
+        _show(args)
+    else:
+        act[args.action](args, home)
+
+
+def _file(args: argparse.Namespace) -> Path:
+    if not args.files:
+        raise LocalError(
+            "charter.file", f"name the charter file: tieline charter {args.action} FILE"
+        )
+    path: Path = args.files[0]
+    return path
+
+
+def _write(
+    args: argparse.Namespace, path: Path, signed: SignedCharter, home: Home, *told: str
+) -> None:
+    """Write a charter, install it when that was asked for, and say what comes next."""
+    files.write_text(path, armor_charter(signed))
+    made = signed.charter
+    own = files.read_card(home.card_file).party
+    result: dict[str, Json] = {
+        "file": str(path),
+        "line": made.line.hex(),
+        "version": made.version,
+        "complete": signed.complete,
+        "missing": texts(signed.missing),
+        "installed": False,
+    }
+    lines = [*told, f"charter of '{made.name}', version {made.version}, is in {path}"]
+    waits = ", ".join(signed.missing)
+    if signed.complete and args.install:
+        result.update(_put_in_force(args, home, [signed]))
+        result["installed"] = True
+        lines.append("every party has signed it, and it is in force here")
+        lines.append(f"next: give {path} to the others for 'tieline charter install {path.name}';")
+        lines.append("  then run 'tieline serve', if the station is not running yet")
+    elif signed.complete:
+        lines.append("every party has signed it")
+        lines.append(f"next: every station runs 'tieline charter install {path.name}'")
+    elif own in signed.missing:
+        lines.append(f"it waits for the signature of {waits}")
+        lines.append(f"next: tieline charter sign {path}")
+    else:
+        lines.append(f"it waits for the signature of {waits}")
+        lines.append(f"next: give {path} to {signed.missing[0]}, who runs")
+        last = " --install" if len(signed.missing) == 1 else ""
+        lines.append(f"  tieline charter sign {path.name}{last}")
+    put(args, result, *lines)
+
+
+def _new(args: argparse.Namespace, home: Home) -> None:
+    name, path = args.name, args.out
+    if args.files and name is None:
+        name = str(args.files[0])
+    elif args.files and path is None:
+        path = args.files[0]
+    if not name:
+        raise LocalError("charter.name", "name the line: tieline charter new NAME")
+    identity.check_name(name, "charter")
+    path = path or Path(_NOT_IN_FILE_NAMES.sub("-", name) + ".charter")
+    if path.exists():
+        raise LocalError("file.exists", f"{path} exists; name another file with --out")
+    own = files.read_card(home.card_file)
+    cards = [files.read_card(one) for one in args.card]
+    if not args.card:
+        cards = [files.read_card(one) for one in sorted(home.cards.glob("*.tlcard"))]
+        cards = [one for one in cards if one.party != own.party]
+        if not cards:
+            raise LocalError(
+                "charter.parties",
+                "no other party's card has been verified here; run 'tieline card verify FILE' for"
+                " each party of the line first",
+            )
+    if own.party not in {one.party for one in cards}:
+        cards.append(own)
+    _trusted(home, cards, unverified=args.unverified_cards)
+    made = make_charter(
+        name=name,
+        cards=cards,
+        nonce=os.urandom(16),
+        tests=_tests(args) or Tests(),
+        release=_release(args) or Release(),
+    )
+    signed = SignedCharter(charter=made)
+    if args.sign:
+        signed = _signed(args, home, signed)
+    _write(args, path, signed, home)
+
+
+def _amend(args: argparse.Namespace, home: Home) -> None:
+    old = files.read_charter(_file(args)).charter
+    cards = [files.read_card(path) for path in args.card]
+    _trusted(home, cards, unverified=args.unverified_cards)
+    new = amend(
+        old,
+        cards=cards,
+        leave=[code.upper() for code in args.remove],
+        name=args.name,
+        tests=_tests(args),
+        release=_release(args),
+    )
+    name = _NOT_IN_FILE_NAMES.sub("-", new.name)
+    path = args.out or Path(f"{name}-{new.version}.charter")
+    if path.exists():
+        raise LocalError("file.exists", f"{path} exists; name another file with --out")
+    signed = SignedCharter(charter=new)
+    if args.sign:
+        signed = _signed(args, home, signed)
+    _write(args, path, signed, home, *diff(old, new))
+
+
+def _sign(args: argparse.Namespace, home: Home) -> None:
+    path = _file(args)
+    _write(args, args.out or path, _signed(args, home, files.read_charter(path)), home)
+
+
+def _signed(args: argparse.Namespace, home: Home, signed: SignedCharter) -> SignedCharter:
+    """Show what is signed, ask, and sign it with the party's root."""
+    from tieline.node.secrets import unlock_root
+
+    _check_roots(home, signed.charter)
+    if not args.json:
+        for line in summary(signed.charter):
+            print(f"  {visible(line)}")
+        if sys.stdin.isatty() and not args.yes:
+            print("Your party is bound by what stands above. Sign it? (yes or no) ", end="")
+            sys.stdout.flush()
+            if sys.stdin.readline().strip().lower() not in ("yes", "y"):
+                raise LocalError("charter.unsigned", "the charter was not signed")
+    root = unlock_root(home.root_file, unlock_for(home, home.root_file, "the party's root"))
+    return signed.add_signature(root.party, root.sign_charter(signed.charter))
+
+
+def _merge(args: argparse.Namespace, home: Home) -> None:
+    signed = files.read_charter(_file(args))
+    for path in args.files[1:]:
+        signed = signed.merge(files.read_charter(path))
+    _write(args, args.out or args.files[0], signed, home)
+
+
+def _trusted(home: Home, cards: list[Card], *, unverified: bool) -> None:
+    own = files.read_card(home.card_file)
+    known = _known(home, own)
+    for one in cards:
+        if identity.fingerprint(one) in known or (unverified and own.realm):
+            continue
+        raise LocalError(
+            "card.unverified",
+            f"the card of {one.party} has not been verified here; have its words read to you and"
+            " run 'tieline card verify FILE'",
+        )
+
+
+def _known(home: Home, own: Card) -> set[bytes]:
+    """The fingerprints that were verified here, and our own."""
+    known = {identity.fingerprint(files.read_card(path)) for path in home.cards.glob("*.tlcard")}
+    return known | {identity.fingerprint(own)}
+
+
+def _check_roots(home: Home, made: Charter) -> None:
+    """Signing is the moment of trust: every root in the charter must be one we have verified."""
+    for named in made.parties:
+        files.check_usable(named.stations)
+    if made.realm:
+        return
+    known = _known(home, files.read_card(home.card_file))
+    for party in made.parties:
+        if identity.root_fingerprint(party.code, made.realm, party.root_key) not in known:
+            raise LocalError(
+                "card.unverified",
+                f"the charter names {party.code} with a root key that has not been verified here;"
+                " get its card, have its words read to you and run 'tieline card verify FILE'",
+            )
+
+
+def _tests(args: argparse.Namespace) -> Tests | None:
+    text = args.test_interval
+    if text is None:
+        return None
+    number, unit = (text[:-1], _UNITS[text[-1]]) if text[-1:] in _UNITS else (text, 1)
+    if not number.isascii() or not number.isdecimal() or len(number) > 9:
+        raise LocalError("charter.tests", f"'{text}' is no interval; write such as 6h, 30m or 0")
+    return Tests(interval_s=int(number) * unit)
+
+
+def _release(args: argparse.Namespace) -> Release | None:
+    if args.four_eyes is None and not args.standing:
+        return None
+    words = [] if args.four_eyes in (None, "none") else args.four_eyes.upper().split(",")
+    unknown = sorted(set(words) - set(Precedence.__members__))
+    if unknown:
+        known = ", ".join(Precedence.__members__)
+        raise LocalError(
+            "charter.release", f"'{unknown[0]}' is no precedence; there are {known}, or none"
+        )
+    four = frozenset(Precedence[word] for word in words)
+    if args.four_eyes is None:
+        four = Release().four_eyes
+    return Release(four_eyes=four, standing=tuple(sorted(set(args.standing))))
+
+
+def _install(args: argparse.Namespace, home: Home) -> None:
+    _file(args)
+    chain = sorted(
+        (files.read_charter(path) for path in args.files), key=lambda each: each.charter.version
+    )
+    result = _put_in_force(args, home, chain)
+    made = chain[-1].charter
+    put(
+        args,
+        result,
+        f"the line '{made.name}' is in force here, charter version {made.version}",
+        "next: run 'tieline serve', if the station is not running yet",
+    )
+
+
+def _put_in_force(
+    args: argparse.Namespace, home: Home, chain: Sequence[SignedCharter]
+) -> dict[str, Json]:
+    _check_roots(home, chain[-1].charter)
+    texts_of = [armor_charter(signed) for signed in chain]
+    try:
+        station = client(args)
+    except ApiDown:
+        from tieline.node.offline import install
+
+        result = install(home, station_keys(home), chain[-1], chain[:-1])
+    else:
+        history: list[Json] = [*texts_of[:-1]]
+        result = station.call("charter_install", charter=texts_of[-1], history=history)
+    for signed, text in zip(chain, texts_of, strict=True):
+        name = f"{signed.charter.line.hex()[:8]}-{signed.charter.version}.charter"
+        files.write_text(home.charters / name, text)
+    return result
+
+
+def _show(args: argparse.Namespace) -> None:
+    if not args.files:
+        found = client(args).call("charter_show")
+        shown = found.get("summary")
+        put(args, found, *(str(line) for line in (shown if isinstance(shown, list) else [])))
+        return
+    signed = files.read_charter(_file(args))
+    lines = list(summary(signed.charter))
+    result: dict[str, Json] = {
+        "line": signed.charter.line.hex(),
+        "summary": texts(lines),
+        "missing": texts(signed.missing),
+        "complete": signed.complete,
+    }
+    missing = ", ".join(signed.missing)
+    lines.append(f"not signed yet by {missing}" if missing else "signed by every party")
+    put(args, result, *lines)
