@@ -12,6 +12,7 @@ from tieline.core.errors import TielineError
 from tieline.core.events import Done, Install, Speak
 from tieline.core.identity import armor
 from tieline.core.statement import Body, Content
+from tieline.core.sync import Pace
 from tieline.core.terms import Kind, Precedence, Role
 from tieline.node import homekeys, secrets
 from tieline.node.clock import MachineClock
@@ -22,6 +23,8 @@ from tieline.ports import Endpoint, Store
 from tieline.store.sqlite import SqliteStore
 
 CODES = ("ALPHA", "BRAVO")
+WAIT_S = 20.0
+BRISK = Pace(relay_ms=10, gossip_ms=10, retry_ms=20, retry_max_ms=40)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,7 @@ class Running:
             clock=MachineClock(),
             fatal=self.failed.append,
             on_stop=lambda: None,
+            pace=BRISK,
             room=RoomWatch(store) if watch_room and isinstance(store, SqliteStore) else None,
         )
         self.road: Road | None = None
@@ -140,6 +144,18 @@ def join(one: Running, other: Running) -> None:
         here.host.carriers.append(here.road)
     for here, there in ((one, other), (other, one)):
         here.host.connected(there.seat.keys.station, "memory", "memory")
+
+
+async def equal(one: Running, other: Running) -> None:
+    """Follow a station's events until both hold the same."""
+
+    def same() -> bool:
+        return one.host.settle()["heads"] == other.host.settle()["heads"]
+
+    async with asyncio.timeout(WAIT_S):
+        async for _ in other.host.subscribe(0):
+            if same():
+                return
 
 
 async def settle(*stations: Running) -> None:

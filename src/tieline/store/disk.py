@@ -17,7 +17,7 @@ from typing import Literal
 
 from tieline.core.errors import ShellError, StoreFull
 
-RESERVE_BYTES = 1 << 20  # room for well over a hundred receipts with their frames in the log
+RESERVE_BYTES = 2 << 20  # room for well over a hundred commits: one takes 8 to 16 kB of the log
 LOW_BYTES = 1 << 30
 CRITICAL_BYTES = 1 << 28
 FULL_ERRNOS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))

@@ -88,13 +88,7 @@ class SqliteStore:
         lock = disk.Lock(path.with_name(path.name + ".lock"))
         reserve = disk.Reserve(path.with_name(path.name + ".reserve"))
         try:
-            try:
-                return SqliteStore._connect(path, key, flags, lock, reserve)
-            except (apsw.FullError, apsw.IOError):
-                # SQLite calls a disk that is full at the start an I/O error.
-                if not (flags & _READ_WRITE and reserve.release()):
-                    raise
-                return SqliteStore._connect(path, key, flags, lock, reserve)
+            return SqliteStore._connect_full(path, key, flags, lock, reserve)
         except apsw.NotADBError:
             lock.release()
             raise LocalError(
@@ -117,12 +111,41 @@ class SqliteStore:
             raise
 
     @staticmethod
-    def _connect(
+    def _connect_full(
         path: Path, key: bytes, flags: int, lock: disk.Lock, reserve: disk.Reserve
+    ) -> SqliteStore:
+        """Open, also on a disk without room, which SQLite calls an I/O error.
+
+        First the reserve is given up; at the worst the log's index is kept in memory alone, so
+        that the record can be read.
+        """
+        try:
+            return SqliteStore._connect(path, key, flags, lock, reserve)
+        except (apsw.FullError, apsw.IOError):
+            if not flags & _READ_WRITE or not (reserve.release() or _no_room(path)):
+                raise
+        try:
+            return SqliteStore._connect(path, key, flags, lock, reserve)
+        except (apsw.FullError, apsw.IOError):
+            if not _no_room(path):
+                raise
+        return SqliteStore._connect(path, key, flags, lock, reserve, index_in_memory=True)
+
+    @staticmethod
+    def _connect(
+        path: Path,
+        key: bytes,
+        flags: int,
+        lock: disk.Lock,
+        reserve: disk.Reserve,
+        *,
+        index_in_memory: bool = False,
     ) -> SqliteStore:
         seen = wal.witness(path)
         connection = apsw.Connection(str(path), flags=flags)
         try:
+            if index_in_memory:
+                setting(connection, "locking_mode", "exclusive")
             _unlock(connection, path, key)
             schema.refuse_newer(connection, str(path))
             if not flags & _READ_WRITE:
@@ -481,12 +504,13 @@ def _settle_log(connection: apsw.Connection, path: Path) -> None:
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
 
+def _no_room(path: Path) -> bool:
+    stat = os.statvfs(path.parent)
+    return stat.f_bavail * stat.f_frsize < disk.RESERVE_BYTES
+
+
 def _unopened(path: Path, error: apsw.Error) -> ShellError:
-    try:
-        stat = os.statvfs(path.parent)
-    except OSError:
-        return ShellError("store.open", f"{path} does not open: {error}; check its disk")
-    if stat.f_bavail * stat.f_frsize < disk.RESERVE_BYTES:
+    if _no_room(path):
         return StoreFull(f"{path} does not open because its disk is full; make room on it")
     return ShellError("store.open", f"{path} does not open: {error}; check its disk")
 
