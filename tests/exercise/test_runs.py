@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -162,6 +163,26 @@ def test_a_station_that_takes_a_forgery_breaks_the_exercise(
     assert "BROKEN" in told.getvalue()
     written = json.loads((tmp_path / "out" / "summary.json").read_text("utf-8"))
     assert written["forged_accepted"] == summary.forged_accepted
+
+
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_exercise_that_is_ended_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: signal.Signals
+) -> None:
+    homes = tmp_path / "homes"
+    homes.mkdir()
+    monkeypatch.setenv("TMPDIR", str(homes))
+    process = _start(tmp_path / "out", "--scenario", "brahmos-2022")
+    assert process.stdout is not None
+    while "FLASH      ALPHA" not in process.stdout.readline():
+        assert process.poll() is None
+    assert len(list(homes.iterdir())) == 1
+    process.send_signal(told)
+    ended = _end(process, tmp_path / "out")
+    assert ended.code == 130
+    assert ended.errors == "exercise: interrupted; the stations are stopped\n"
+    assert list(homes.iterdir()) == []
+    assert not ended.out.exists()
 
 
 def test_a_script_that_a_station_refuses_ends_the_exercise(tmp_path: Path) -> None:

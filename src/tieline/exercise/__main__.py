@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeVar
+
+T = TypeVar("T")
 
 DONE: Final = 0
 BROKEN: Final = 1
@@ -75,6 +79,15 @@ def scenario_path(name: str) -> Path:
     return FOLDER / f"{name}.toml"
 
 
+async def _until_told(playing: Coroutine[object, object, T]) -> T:
+    """Let a termination, or the closing of the terminal, end the exercise as an interrupt does."""
+    task = asyncio.current_task()
+    if task is not None:
+        for told in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(told, task.cancel)
+    return await playing
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command. Returns its exit code: 0 all kept, 1 refused or broken, 2 usage."""
     args = parser().parse_args(argv)
@@ -112,14 +125,14 @@ def main(argv: list[str] | None = None) -> int:
             kills=args.kills,
             seed=args.seed,
         )
-        summary = asyncio.run(run(scenario, console, options))
+        summary = asyncio.run(_until_told(run(scenario, console, options)))
     except TielineError as error:
         sys.stderr.write(f"exercise: {error.message}\n")
         return BROKEN
     except OSError as error:
         sys.stderr.write(f"exercise: {error}; nothing was left running\n")
         return BROKEN
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         sys.stderr.write("exercise: interrupted; the stations are stopped\n")
         return INTERRUPTED
     return BROKEN if summary.promises_broken else DONE
