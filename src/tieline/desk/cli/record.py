@@ -65,9 +65,13 @@ def _verify_store(args: argparse.Namespace) -> dict[str, Json]:
 
 
 def _verify_file(args: argparse.Namespace) -> dict[str, Json]:
-    data = files.read_bytes(args.file, bundle.MAX_BUNDLE_BYTES)
     try:
+        data = files.read_bytes(args.file, bundle.MAX_BUNDLE_BYTES)
         verdict = _check_file(args, data)
+    except LocalError as error:
+        if error.code != "file.empty":
+            raise
+        return {"ok": False, "problems": [error.message]}
     except RemoteError as error:
         return {"ok": False, "problems": [f"{args.file}: {error.message}"]}
     return {"ok": True, "problems": [], "verdict": verdict}
