@@ -209,10 +209,11 @@ def test_vectors_receipts() -> None:
     assert verify_receipt(receipt, found["origin"], root, key)
     assert receipt.note_line(found["name"], key) == found["note_line"]
     assert vkey(found["name"], crypto.ALG_COSIGNATURE, key) == found["vkey"]
-    for text in found["refused"]:
-        with pytest.raises(RemoteError) as caught:
-            Receipt.decode(bytes.fromhex(text))
-        assert caught.value.code == "receipt.form"
+    for code, texts in found["refuse"].items():
+        for text in texts:
+            with pytest.raises(RemoteError) as caught:
+                Receipt.decode(bytes.fromhex(text))
+            assert caught.value.code == code
 
 
 @pytest.mark.parametrize("time_s", [-1, 2**63])

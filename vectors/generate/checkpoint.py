@@ -192,7 +192,7 @@ def receipts() -> dict[str, object]:
     ]  # fmt: skip
     return {
         "about": "A receipt as it travels, the text its cosigner signed, and its note line. "
-        "'refused' are encodings that are no receipt.",
+        "'refuse' are encodings that are no receipt, by code.",
         "log": "01" * 8,
         "size": 70_000,
         "cosigner": "02" * 8,
@@ -207,5 +207,10 @@ def receipts() -> dict[str, object]:
         "encoded": cbor2.dumps(parts, canonical=True).hex(),
         "signed_text": f"cosignature/v1\ntime {TIME_S}\n{BODY}",
         "note_line": ALPHA[:-1],
-        "refused": refused,
+        "refuse": {
+            "receipt.form": refused,
+            "encode.trailing": [cbor2.dumps(parts, canonical=True).hex() + "00"],
+            "encode.truncated": [cbor2.dumps(parts, canonical=True).hex()[:-2], ""],
+            "encode.noncanonical": ["9805" + cbor2.dumps(parts, canonical=True).hex()[2:]],
+        },
     }

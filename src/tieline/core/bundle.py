@@ -22,6 +22,7 @@ from tieline.core.terms import MAX_TIME_MS
 
 MAGIC: Final = b"TIELINE-BUNDLE-1\n"
 MAX_BUNDLE_BYTES: Final = 64 * 1024 * 1024
+MAX_RECIPIENTS: Final = 128
 _PAYLOAD_LIMITS: Final = Limits(max_bytes=MAX_BUNDLE_BYTES, max_depth=3, max_items=100_000)
 _HEADER_LIMITS: Final = Limits(max_bytes=8_192, max_depth=4, max_items=256)
 
@@ -157,6 +158,12 @@ def parse(realm: str, data: bytes) -> Bundle:
     )
     if header_payload(header) != envelope.payload:
         raise _wrong("bundle.header", "its header holds more than a header should")
+    if not 1 <= len(set(recipients)) == len(recipients) <= MAX_RECIPIENTS or any(
+        len(station) != 8 for station in recipients
+    ):
+        raise _wrong(
+            "bundle.header", f"it must name 1 to {MAX_RECIPIENTS} stations by 8 bytes, each once"
+        )
     sealed = data[start + length :]
     if crypto.sha256(sealed) != header.sealed:
         raise _wrong("bundle.damaged", "its contents are not what its header says; copy it again")

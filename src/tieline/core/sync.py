@@ -121,7 +121,11 @@ def unpack(data: bytes) -> Envelope:
     """Read an envelope. Raises ``RemoteError`` (``encode.*``, ``envelope.*``, ``receipt.*``)."""
     match encode.loads(data, ENVELOPE_LIMITS):
         case (int(kind), bytes(line), int(charter), bool(full), tuple(flat)) if (
-            kind == HAVE and len(line) == 16 and type(charter) is int and 0 <= charter <= 2**16
+            type(kind) is int  # true is 1, and would be a second way to say it
+            and kind == HAVE
+            and len(line) == 16
+            and type(charter) is int
+            and 0 <= charter <= 2**16
         ):
             return Have(line, charter, full, _read_heads(flat))
         case (int(kind), bytes(line), tuple(items)) if kind == PUSH and len(line) == 16:

@@ -1,0 +1,121 @@
+"""Vectors of sync envelopes: what stations say to each other over any carrier."""
+# ruff: noqa: INP001  # scripts, not a package
+
+from __future__ import annotations
+
+import charter
+import checkpoint
+import statement
+from people import cbor, seed
+
+Case = dict[str, object]
+
+LINE = charter.line_of(charter.FIRST)
+LOGS = sorted(seed(f"log {n}", 8) for n in range(3))
+HEADS: list[object] = [
+    LOGS[0], 1, seed("last 0"), b"",
+    LOGS[1], 70_000, seed("last 1"), seed("contested", 8),
+    LOGS[2], 2**48, seed("last 2"), b"",
+]  # fmt: skip
+SAID = statement.statement(statement.payload(statement.MESSAGE))
+RECEIPT = bytes.fromhex(str(checkpoint.receipts()["encoded"]))
+CHARTER = charter.signed(charter.FIRST)
+KINDS = {1: "have", 2: "push", 3: "receipts", 4: "charter"}
+
+ACCEPT: dict[str, list[object]] = {
+    "what a new station holds": [1, LINE, 1, True, []],
+    "three logs, one of them with two stories": [1, LINE, 7, True, HEADS],
+    "what moved since": [1, LINE, 7, False, HEADS[:4]],
+    "one statement": [2, LINE, [SAID]],
+    "two statements, which may be no statements at all": [2, LINE, [SAID, b""]],
+    "no receipt": [3, LINE, []],
+    "two receipts": [3, LINE, [RECEIPT, RECEIPT]],
+    "a charter": [4, LINE, CHARTER],
+}
+
+
+def with_head(at: int, value: object) -> list[object]:
+    """A HAVE of one head with one part changed."""
+    return [1, LINE, 1, True, [*HEADS[:at], value, *HEADS[at + 1 : 4]]]
+
+
+REFUSE: dict[str, list[object]] = {
+    "no kind": [],
+    "an unknown kind": [5, LINE, b""],
+    "kind 0": [0, LINE, 1, True, []],
+    "a kind that is true": [True, LINE, 1, True, []],
+    "a kind that is text": ["push", LINE, [SAID]],
+    "a line of 15 bytes": [2, LINE[1:], [SAID]],
+    "a line as text": [2, "x" * 16, [SAID]],
+    "a part too many": [2, LINE, [SAID], 0],
+    "a part too few": [1, LINE, 1, True],
+    "a charter version below zero": [1, LINE, -1, True, []],
+    "a charter version beyond 65536": [1, LINE, 65_537, True, []],
+    "a charter version that is true": [1, LINE, True, True, []],
+    "full as a number": [1, LINE, 1, 1, []],
+    "half a head": [1, LINE, 1, True, HEADS[:3]],
+    "one log twice": [1, LINE, 1, True, HEADS[:4] * 2],
+    "logs out of order": [1, LINE, 1, True, HEADS[4:8] + HEADS[:4]],
+    "a log of 7 bytes": with_head(0, LOGS[0][1:]),
+    "an empty log": with_head(1, 0),
+    "a size beyond 2^48": with_head(1, 2**48 + 1),
+    "a size that is true": with_head(1, value=True),
+    "a last digest of 16 bytes": with_head(2, bytes(16)),
+    "contested by 7 bytes": with_head(3, bytes(7)),
+    "contested by nothing": with_head(3, None),
+    "a push of nothing": [2, LINE, []],
+    "a push of 513 statements": [2, LINE, [b""] * 513],
+    "a statement of 32769 bytes": [2, LINE, [bytes(32_769)]],
+    "a statement as text": [2, LINE, ["x"]],
+    "2001 receipts": [3, LINE, [b""] * 2001],
+    "a receipt as an array": [3, LINE, [[1]]],
+    "a charter as an array": [4, LINE, [CHARTER]],
+}
+
+
+def build() -> dict[str, object]:
+    """The files of this script."""
+    return {
+        "envelope/accept.json": {
+            "about": "Sync envelopes to take. Statements and charters in them are judged later.",
+            "cases": [
+                {
+                    "name": name,
+                    "kind": KINDS[int(str(parts[0]))],
+                    "line": LINE.hex(),
+                    "parts": statement.text(parts[2:]),
+                    "envelope": cbor(parts).hex(),
+                }
+                for name, parts in ACCEPT.items()
+            ],
+        },
+        "envelope/refuse.json": {
+            "about": "Sync envelopes to refuse whole, and the code.",
+            "cases": [
+                {"name": name, "code": code, "envelope": data.hex()}
+                for name, code, data in refused()
+            ],
+        },
+    }
+
+
+def refused() -> list[tuple[str, str, bytes]]:
+    """Names, codes and bytes."""
+    out = [(name, "envelope.form", cbor(parts)) for name, parts in REFUSE.items()]
+    good = cbor(ACCEPT["one statement"])
+    out += [
+        ("a map", "envelope.form", cbor({1: LINE})),
+        ("a number", "envelope.form", b"\x01"),
+        ("a receipt that is none", "receipt.form", cbor([3, LINE, [b"\x00"]])),
+        ("a receipt that is no CBOR", "encode.unsupported", cbor([3, LINE, [b"\xff"]])),
+        ("an open length", "encode.unsupported", b"\x9f" + good[1:] + b"\xff"),
+        ("a length not in its shortest form", "encode.noncanonical", b"\x98\x03" + good[1:]),
+        ("a tag", "encode.unsupported", b"\xc1" + good),
+        ("seven levels deep", "encode.too_deep", cbor([2, LINE, [[[[[[0]]]]]]])),
+        ("more items than there are bytes", "encode.truncated", b"\x99\xea\x60\x00"),
+        ("more than 60000 items", "encode.too_many", b"\x99\xea\x61\x00"),
+        ("a byte too many", "encode.trailing", good + b"\x00"),
+        ("a byte too few", "encode.truncated", good[:-1]),
+        ("nothing", "encode.truncated", b""),
+    ]
+    return out
