@@ -18,6 +18,7 @@ HEADS: list[object] = [
     LOGS[2], 2**48, seed("last 2"), b"",
 ]  # fmt: skip
 SAID = statement.statement(statement.payload(statement.MESSAGE))
+DRILLED = statement.statement(statement.payload(statement.MESSAGE), statement.DRILL)
 RECEIPT = bytes.fromhex(str(checkpoint.receipts()["encoded"]))
 CHARTER = charter.signed(charter.FIRST)
 KINDS = {1: "have", 2: "push", 3: "receipts", 4: "charter"}
@@ -27,7 +28,7 @@ ACCEPT: dict[str, list[object]] = {
     "three logs, one of them with two stories": [1, LINE, 7, True, HEADS],
     "what moved since": [1, LINE, 7, False, HEADS[:4]],
     "one statement": [2, LINE, [SAID]],
-    "two statements, which may be no statements at all": [2, LINE, [SAID, b""]],
+    "two statements, one of them in no realm of ours": [2, LINE, [SAID, DRILLED]],
     "no receipt": [3, LINE, []],
     "two receipts": [3, LINE, [RECEIPT, RECEIPT]],
     "a charter": [4, LINE, CHARTER],

@@ -137,11 +137,9 @@ def certificates() -> list[Case]:
     ]
 
 
-def bad_certificates() -> list[Case]:
-    """Certificates to refuse."""
-    good = ALPHA.fields("main")
-    encoded = ALPHA.certify(good)
-    changed = {
+def bad_fields(good: dict[int, object]) -> dict[str, tuple[str, dict[int, object]]]:
+    """Changes of a good certificate, and the code of the refusal of each."""
+    return {
         "a party code in small letters": ("certificate.party", {1: "alpha"}),
         "a party code of 13 letters": ("certificate.party", {1: "ABCDEFGHIJKLM"}),
         "a party code that begins with a digit": ("certificate.party", {1: "1ALPHA"}),
@@ -178,8 +176,15 @@ def bad_certificates() -> list[Case]:
             "certificate.tls", {8: b"\x30\x82\x07\xfd" + bytes(2045)},
         ),
     }  # fmt: skip
+
+
+def bad_certificates() -> list[Case]:
+    """Certificates to refuse."""
+    good = ALPHA.fields("main")
+    encoded = ALPHA.certify(good)
     out = [
-        _refused(name, code, ALPHA.certify({**good, **c})) for name, (code, c) in changed.items()
+        _refused(name, code, ALPHA.certify({**good, **c}))
+        for name, (code, c) in bad_fields(good).items()
     ]
     for key in range(1, 11):
         rest = {field: value for field, value in good.items() if field != key}
