@@ -165,6 +165,25 @@ def test_a_station_that_takes_a_forgery_breaks_the_exercise(
     assert written["forged_accepted"] == summary.forged_accepted
 
 
+def test_a_summary_of_an_earlier_run_does_not_stay(tmp_path: Path) -> None:
+    """What cannot be played leaves no summary that somebody may take for its own."""
+    kept = tmp_path / "homes"
+    kept.mkdir()
+    (tmp_path / "summary.json").write_text("{}", "utf-8")
+    ended = _end(_start(tmp_path, "--keep", str(kept)), tmp_path)
+    assert ended.code == 1
+    assert ended.errors == f"exercise: {kept} exists already; name a folder that does not\n"
+    assert not (tmp_path / "summary.json").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_the_play(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    ended = _end(_start(tmp_path / "file" / "out"), tmp_path)
+    assert (ended.code, ended.told) == (1, "")
+    assert ended.errors.startswith("exercise: ")
+    assert "file/out" in ended.errors
+
+
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_exercise_that_is_ended_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: signal.Signals
@@ -182,7 +201,7 @@ def test_an_exercise_that_is_ended_leaves_nothing_behind(
     assert ended.code == 130
     assert ended.errors == "exercise: interrupted; the stations are stopped\n"
     assert list(homes.iterdir()) == []
-    assert not ended.out.exists()
+    assert not (ended.out / "summary.json").exists()
 
 
 def test_a_script_that_a_station_refuses_ends_the_exercise(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import signal
 import sys
 from collections.abc import Coroutine
@@ -91,6 +92,8 @@ async def _until_told(playing: Coroutine[object, object, T]) -> T:
 def main(argv: list[str] | None = None) -> int:
     """Run the command. Returns its exit code: 0 all kept, 1 refused or broken, 2 usage."""
     args = parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a sign shows "?"
     from rich.console import Console
 
     from tieline.core.errors import TielineError
@@ -106,6 +109,9 @@ def main(argv: list[str] | None = None) -> int:
         if args.check:
             print(f"{scenario.id}: {len(scenario.events)} events, {len(scenario.parties)} parties")
             return DONE
+        if args.out is not None:  # found out now, not after the play
+            args.out.mkdir(parents=True, exist_ok=True)
+            (args.out / "summary.json").unlink(missing_ok=True)
         # Without a terminal, or headless: plain text, whatever the environment says of colours.
         live = sys.stdout.isatty() and not args.headless
         console = (

@@ -284,7 +284,12 @@ def _audit(seat: homes.Seat) -> Entry:
 @contextlib.contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
     if keep is not None:
-        keep.mkdir(parents=True, mode=0o700)
+        try:
+            keep.mkdir(parents=True, mode=0o700)
+        except FileExistsError as error:
+            raise LocalError(
+                "exercise.keep", f"{keep} exists already; name a folder that does not"
+            ) from error
         yield keep
         return
     folder = Path(tempfile.mkdtemp(prefix="tieline-exercise-"))

@@ -325,7 +325,7 @@ def held_table(board: Board, holdings: Iterable[Holding], colours: Colours) -> T
     table.add_column("station", no_wrap=True)
     for name in ("holds", "own", "answers", "silences", "alarms", "refused", "logs"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("recomputed")
+    table.add_column("audit")
     for holding in holdings:
         kinds = [shown.kind for shown in holding.held]
         desk = board.desks[holding.party]
