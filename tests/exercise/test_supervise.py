@@ -82,7 +82,11 @@ def test_one_that_does_not_listen_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "deaf"
-    program.write_text("#!/bin/sh\ntrap '' TERM\necho deaf\nwhile :; do sleep 1; done\n", "ascii")
+    ready = tmp_path / "ready"
+    os.mkfifo(ready)
+    program.write_text(
+        f"#!/bin/sh\ntrap '' TERM\necho deaf > {ready}\nwhile :; do sleep 1; done\n", "ascii"
+    )
     program.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(program))
     monkeypatch.setattr(supervise, "STOP_S", 0.1)
@@ -90,8 +94,7 @@ def test_one_that_does_not_listen_is_killed(
     async def play() -> int:
         process = _process(tmp_path, asyncio.Queue(), asyncio.Queue())
         await process.start()
-        while "deaf" not in (tmp_path / "serve.log").read_text("ascii"):
-            await asyncio.sleep(0)
+        assert await asyncio.to_thread(ready.read_text, "ascii") == "deaf\n"
         pid = process.pid
         await process.stop()
         return pid
