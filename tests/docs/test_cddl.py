@@ -68,6 +68,14 @@ def accepted() -> Iterator[tuple[str, str, str, str]]:
                 yield name, str(index), rule, case[key]
     receipts = json.loads((VECTORS / "checkpoint/receipts.json").read_text("utf-8"))
     yield "checkpoint/receipts.json", "", "receipt", receipts["encoded"]
+    opened = json.loads((VECTORS / "bundle/open.json").read_text("utf-8"))
+    yield "bundle/open.json", "charter", "signed-charter", opened["charter"]
+    yield "bundle/open.json", "certificate", "certificate", opened["certificate"]
+    yield "bundle/open.json", "plain", "bundle-contents", opened["plain"]
+    file = bytes.fromhex(opened["bundle"])[len(bundle.MAGIC) :]
+    end = 4 + int.from_bytes(file[:4], "big")
+    yield "bundle/open.json", "header", "bundle-header", file[4:end].hex()
+    yield "bundle/open.json", "sealed", "sealed-file", file[end:].hex()
 
 
 def test_every_accepted_vector_fits() -> None:
