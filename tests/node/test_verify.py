@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import functools
 import shutil
 from collections.abc import Callable, Iterator
@@ -137,6 +138,45 @@ def test_a_log_cut_short_is_noticed(made: Made, tmp_path: Path) -> None:
         log.write_bytes(data[:-cut])
         shm.write_bytes(kept)
         assert verify(home) == FAILED
+
+
+def test_a_running_station_notices_what_changes_under_it(tmp_path: Path) -> None:
+    async def story() -> None:
+        seats, charter = pair.make_homes(tmp_path)
+        alpha = pair.Running(seats[0], pair.open_store(seats[0]))
+        await alpha.install(dearmor_charter(charter))
+        for number in range(5):
+            await alpha.say(f"number {number}")
+        assert alpha.host.audit()["ok"] is True
+        log = seats[0].home.path / "store.db-wal"
+        size = log.stat().st_size
+        for position in [*range(40), size // 2, size - 4_000, size - 1]:
+            with log.open("r+b") as file:
+                file.seek(position)
+                byte = file.read(1)
+                file.seek(position)
+                file.write(bytes([byte[0] ^ 2]))
+                file.flush()
+                report = alpha.host.audit()
+                file.seek(position)
+                file.write(byte)
+            assert report["ok"] is False, position
+        assert alpha.host.audit()["ok"] is True
+        alpha.host.close()
+        alpha.store.close()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("text", [b"and a longer text", b"from alpha", b"only in the bundle"])
+def test_no_file_of_a_home_shows_what_was_said(made: Made, text: bytes) -> None:
+    forms = [text, text.hex().encode(), text.decode().encode("utf-16-le"), base64.b64encode(text)]
+    homes = (made.seat.home.path, made.killed)
+    paths = [path for home in homes for path in home.rglob("*") if path.is_file()]
+    assert len(paths) > 12
+    for path in [*paths, made.bundle]:
+        data = path.read_bytes()
+        assert not any(form in data for form in forms), path
 
 
 # ---------------------------------------------------------------------------- inside the key
