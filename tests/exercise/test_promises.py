@@ -99,6 +99,10 @@ def _out_of_log_order(case: Case) -> None:
     case.play([RECORD[2], RECORD[0], RECORD[1], RECORD[3]])
 
 
+def _with_a_gap(case: Case) -> None:
+    case.play([*RECORD, shown("ALPHA-3")])
+
+
 def _before_what_it_cites(case: Case) -> None:
     case.play([RECORD[0], RECORD[1], RECORD[3], RECORD[2]])
 
@@ -163,6 +167,7 @@ BREAKS: list[tuple[Callable[[Case], None], str, dict[str, object]]] = [
     (_held_twice, "duplicate: BRAVO holds a statement twice", {"duplicates": 1}),
     (_seq_twice, "duplicate: BRAVO was shown journal entry 1 twice", {"duplicates": 1}),
     (_out_of_log_order, "order: ", {}),
+    (_with_a_gap, "order: BRAVO was shown ALPHA-3 after 2 statements", {"order_violations": 2}),
     (_before_what_it_cites, "before what it cites", {"order_violations": 2}),
     (_stranger_held, "forged: ALPHA holds item BRAVO-2", {"forged_accepted": 1}),
     (_stranger_shown, "forged: BRAVO-2 came up at a desk", {"forged_accepted": 1}),
