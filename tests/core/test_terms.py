@@ -29,10 +29,11 @@ def _month(when: datetime.datetime) -> str:
     return names.split()[when.month - 1]
 
 
-def test_every_day_of_four_hundred_years_is_there_once() -> None:
-    days = [civil(day * 86_400_000)[:3] for day in range(146_097)]
-    assert days == sorted(set(days))
-    assert civil(951_782_400_000)[:3] == (2000, 2, 29)
+def test_every_day_of_four_hundred_years_is_that_of_the_calendar() -> None:
+    first = EPOCH.toordinal()
+    for day in range(146_097):
+        date = datetime.date.fromordinal(first + day)
+        assert civil(day * 86_400_000)[:3] == (date.year, date.month, date.day)
     assert dtg(1_668_523_200_000) == "151440Z NOV 22"
 
 
