@@ -7,6 +7,7 @@ time is said to be so.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import queue
@@ -135,10 +136,9 @@ def _station(
 ) -> tuple[Finding, Mapping[str, Json] | None, list[Finding]]:
     """Whether it runs, its status, and whether the others' clocks agree with ours."""
     try:
-        client = connect()
-        status = client.call("status")
-        heard = _others_clocks(client) if status.get("lines") else []
-        client.close()
+        with contextlib.closing(connect()) as client:
+            status = client.call("status")
+            heard = _others_clocks(client) if status.get("lines") else []
     except (ApiDown, ApiRefused) as error:
         return Finding(what="station", bad=True, text=str(error)), None, []
     quiet: list[str] = []

@@ -278,6 +278,7 @@ def _run(args: argparse.Namespace) -> int:
     from tieline.node.client import ApiDown, ApiRefused
 
     module = import_module(f"tieline.desk.cli.{args.module}")
+    args.opened = []
     try:
         code = getattr(module, args.function)(args)
         sys.stdout.flush()
@@ -299,6 +300,9 @@ def _run(args: argparse.Namespace) -> int:
         if args.verb in ("watch", "serve"):
             return DONE
         return _refuse("usage.stopped", "stopped; nothing was done", REFUSED, as_json=args.json)
+    finally:
+        for client in args.opened:
+            client.close()
     return code if isinstance(code, int) else DONE
 
 

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 
 def client(args: argparse.Namespace) -> Client:
-    """A connection to the running station. Raises ``ApiDown``."""
-    return Client(args.home / "run" / "station.sock")
+    """A connection to the running station, closed when the command ends. Raises ``ApiDown``."""
+    made = Client(args.home / "run" / "station.sock")
+    args.opened.append(made)
+    return made
 
 
 def officer(args: argparse.Namespace) -> dict[str, Json]:

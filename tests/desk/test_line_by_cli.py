@@ -1,0 +1,184 @@
+"""A real line by the command line alone, as docs/quickstart.md has it: real stations and keys."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.desk import desks
+from tests.desk.desks import Desk, copy, one_object
+
+Pair = tuple[Desk, Desk]
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    yield from desks.pair(tmp_path_factory.mktemp("line"))
+
+
+def test_a_message_climbs_the_ladder(line: Pair) -> None:
+    alpha, bravo = line
+    assert "released as statement" in alpha.ok("send", "Radar contact", "-p", "priority")
+    number = bravo.said("Radar contact")
+    assert "ALPHA > all      PRIORITY  Radar contact" in bravo.ok("log")
+    bravo.ok("ack", number)
+    bravo.ok("read-back", f"#{number}", "ALPHA sees a contact")
+    bravo.ok("pass-on", number, "Air wing 4")
+    alpha.until(lambda event: event.get("unit") == "Air wing 4")
+    here = alpha.said("Radar contact")
+    assert "Radar contact  [BRAVO:P]" in alpha.ok("log")
+    ladder = alpha.ok("log", here).splitlines()[-1]
+    for rung in ("handed over", "received", "acknowledged", "read back", "passed on"):
+        assert rung in ladder
+
+
+def test_a_flash_needs_two_people(line: Pair) -> None:
+    alpha, bravo = line
+    said = one_object(alpha.ok("--json", "send", "-p", "flash", "Aircraft down"))
+    draft = str(said["draft"])
+    assert said["released"] is False
+    assert f"draft {draft}  FLASH" in alpha.ok("drafts")
+    refused = alpha.run("release", draft)
+    assert refused.code == 1
+    assert "a second officer must release it" in refused.err
+    assert "released as statement" in alpha.ok("release", draft, "--officer", "Second A")
+    bravo.said("Aircraft down")
+    draft = str(one_object(alpha.ok("--json", "send", "-p", "flash", "Not this"))["draft"])
+    assert "withdrawn" in alpha.ok("discard", draft)
+    assert alpha.ok("drafts") == "no draft waits\n"
+
+
+def test_suspension_and_watch_are_states_of_their_own(line: Pair) -> None:
+    alpha, bravo = line
+    since = alpha.call("status")["journal"]
+    assert isinstance(since, int)
+    bravo.ok("suspend", "maintenance")
+    alpha.until(lambda event: str(event.get("state")).startswith("suspended"), since)
+    assert "SUSPENDED by BRAVO" in alpha.ok("status")
+    bravo.ok("resume")
+    alpha.until(lambda event: event.get("state") == "up", since)
+    bravo.ok("staff", "off", "night")
+    alpha.until(lambda event: event.get("state") == "unstaffed", since)
+    assert "UNSTAFFED" in alpha.ok("status")
+    bravo.ok("staff", "on")
+    alpha.until(lambda event: event.get("kind") == "watch" and event.get("staffed") is True, since)
+
+
+def test_a_line_test_and_a_joint_statement(line: Pair) -> None:
+    alpha, bravo = line
+    alpha.ok("test-line")
+    bravo.until(lambda event: event.get("kind") == "test" and event.get("party") == "ALPHA")
+    alpha.ok("joint", "Both sides stand down")
+    bravo.ok("assent", bravo.said("Both sides stand down"))
+    alpha.until(lambda event: event.get("kind") == "assent")
+    shown = alpha.ok("log", alpha.said("Both sides stand down"))
+    assert "signed   by ALPHA,BRAVO: by all, it is in effect" in shown
+
+
+def test_a_charter_is_shown_amended_merged_and_installed(line: Pair) -> None:
+    alpha, bravo = line
+    assert "signed by every party" in alpha.ok("charter", "show", "hotline.charter")
+    assert "line: hotline" in alpha.ok("charter", "show")
+    changed = alpha.ok("charter", "amend", "hotline.charter", "--test-interval", "6h")
+    assert "+ line tests: every 21600 s" in changed
+    copy(alpha.folder / "hotline-2.charter", bravo.folder / "hotline-2.charter")
+    alpha.ok("charter", "sign", "hotline-2.charter")
+    refused = alpha.run("charter", "install", "hotline-2.charter")
+    assert refused.code == 1
+    assert "lacks the signature of BRAVO" in refused.err
+    bravo.ok("charter", "sign", "hotline-2.charter")  # both signed their own copy
+    copy(bravo.folder / "hotline-2.charter", alpha.folder / "theirs.charter")
+    merged = alpha.ok("charter", "merge", "hotline-2.charter", "theirs.charter", "--install")
+    assert "it is in force here" in merged
+    copy(alpha.folder / "hotline-2.charter", bravo.folder / "hotline-2.charter")
+    bravo.ok("charter", "install", "hotline-2.charter")
+    assert "charter 2" in bravo.ok("status")
+
+
+def test_doctor_verify_and_a_second_station_on_one_home(line: Pair) -> None:
+    alpha, _ = line
+    assert "TROUBLE" not in alpha.ok("doctor")
+    assert "verified: " in alpha.ok("verify")
+    assert "a card of BRAVO" in alpha.ok("verify", "bravo.tlcard")
+    (alpha.folder / "no.bundle").write_bytes(b"something else")
+    assert alpha.run("verify", "no.bundle").code == 4
+    second = alpha.run("serve")
+    assert second.code == 1
+    assert "is in use by process" in second.err
+    alpha.ok("status")  # and the first one goes on
+
+
+def test_a_watch_shows_what_was_and_can_be_told_where_to_begin(line: Pair) -> None:
+    alpha, _ = line
+    alpha.ok("send", "before the watch")
+    shown = alpha.ok("watch", "--until-live")
+    assert "before the watch" in shown
+    last = alpha.call("status")["journal"]
+    assert alpha.ok("watch", "--until-live", "--since", str(last)) == ""
+
+
+def test_nothing_is_lost_by_kill_9(line: Pair) -> None:
+    alpha, bravo = line
+    texts = [f"kill {number}" for number in range(6)]
+    for text in texts[:3]:
+        alpha.ok("send", text)
+    bravo.said("kill 2")
+    bravo.kill(signal.SIGKILL)
+    for text in texts[3:]:
+        alpha.ok("send", text)
+    alpha.kill(signal.SIGKILL)  # right after it said that it has them
+    down = alpha.run("status")
+    assert (down.code, down.out) == (3, "")
+    assert "start it with 'tieline serve'" in down.err
+    assert "verified: " in alpha.ok("verify")  # a store that was left as it stood
+    alpha.serve()
+    bravo.serve()
+    bravo.said("kill 5")
+    for desk in (alpha, bravo):
+        items = desk.call("log")["items"]
+        assert isinstance(items, list)
+        said = [item.get("text") for item in items if isinstance(item, dict)]
+        assert [text for text in said if text in texts] == texts
+        assert desk.run("verify").code == 0
+
+
+def test_a_line_whose_peer_is_gone_is_down(line: Pair) -> None:
+    alpha, bravo = line
+    since = alpha.call("status")["journal"]
+    assert isinstance(since, int)
+    assert "the station is stopping" in bravo.ok("stop")
+    alpha.until(lambda event: event.get("state") in ("silent since", "down"), since)
+    assert alpha.run("status").code == 3
+    troubled = alpha.run("doctor")
+    assert troubled.code == 1
+    assert "TROUBLE  BRAVO at 127.0.0.1:" in troubled.out
+    assert "check the route" in troubled.out
+    alpha.ok("send", "while you were away")  # an officer can always still send
+    bravo.kill(signal.SIGTERM)
+    bravo.serve()
+    bravo.said("while you were away")
+
+
+def test_bundles_carried_by_hand_where_there_is_no_connection(tmp_path: Path) -> None:
+    for alpha, bravo in desks.pair(tmp_path, apart=True, real=False):
+        alpha.ok("send", "by hand")
+        assert "statements are sealed in news.bundle" in alpha.ok("export", "news.bundle")
+        assert alpha.run("export", "news.bundle").code == 1  # never over another one
+        copy(alpha.folder / "news.bundle", bravo.folder / "news.bundle")
+        assert "a bundle of" in bravo.ok("verify", "news.bundle")
+        assert "statements were new" in bravo.ok("import", "news.bundle")
+        assert "nothing new: all of it is here already" in bravo.ok("import", "news.bundle")
+        bravo.ok("ack", bravo.said("by hand"))
+        bravo.ok("export", "back.bundle", "--to", "alpha")
+        copy(bravo.folder / "back.bundle", alpha.folder / "back.bundle")
+        alpha.ok("import", "back.bundle")
+        assert "by hand  [BRAVO:A]" in alpha.ok("log")
+        damaged = bytearray((alpha.folder / "back.bundle").read_bytes())
+        damaged[-1] ^= 1
+        (alpha.folder / "back.bundle").write_bytes(damaged)
+        refused = alpha.run("import", "back.bundle")
+        assert refused.code == 1
+        assert "nothing has changed" in refused.err
+        assert alpha.run("verify", "back.bundle").code == 4
