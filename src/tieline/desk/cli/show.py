@@ -96,7 +96,7 @@ def ladder(view: View) -> str:
     for party, reached in rungs.items():
         got = reached if isinstance(reached, dict) else {}
         step = next((sign for name, sign in _RUNGS if name in got), "-")
-        out.append(f"{party}:{step}")
+        out.append(f"{visible(party)}:{step}")
     return "  [" + " ".join(out) + "]"
 
 
@@ -119,10 +119,8 @@ def item_lines(view: View) -> list[str]:
     rungs = view.get("ladder")
     for party, reached in rungs.items() if isinstance(rungs, dict) else ():
         got = reached if isinstance(reached, dict) else {}
-        steps = [f"{name} {dtg(at)}" for name, at in got.items() if isinstance(at, int)] or [
-            "nothing yet"
-        ]
-        out.append(f"  {party:<8} " + ", ".join(steps))
+        steps = [f"{visible(name)} {dtg(at)}" for name, at in got.items() if isinstance(at, int)]
+        out.append(f"  {visible(party):<8} " + ", ".join(steps or ["nothing yet"]))
     out.extend(
         f"  {name.replace('_', ' ')} {text_of(view, name)[:12]}"
         for name in ("corrected_by", "cancelled_by", "superseded_by")
