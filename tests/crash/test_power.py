@@ -27,7 +27,7 @@ from tieline.node.audit import audit_store
 from tieline.store import disk
 from tieline.store.sqlite import SqliteStore
 
-STATES = int(os.environ.get("TIELINE_CRASH_STATES", "600"))
+STATES = int(os.environ.get("TIELINE_CRASH_STATES", "450"))
 ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.skipif(

@@ -49,7 +49,7 @@ def seat(tmp_path: Path) -> pair.Seat:
 def failing(seat: pair.Seat, inject: str, calls: str) -> Iterator[subprocess.Popen[str]]:
     """A station whose system calls fail as told."""
     strace = ["strace", "-f", "--seccomp-bpf", "-qq", "-o", str(seat.home.path / "trace")]
-    command = [sys.executable, "-m", "tieline", "serve", "--json", "--home", str(seat.home.path)]
+    command = [sys.executable, "-m", "tieline", "serve", "--home", str(seat.home.path)]
     process = subprocess.Popen(
         [*strace, "-e", f"trace={calls}", "-e", f"inject={inject}", *command],
         stdout=subprocess.PIPE,
@@ -68,7 +68,7 @@ def failing(seat: pair.Seat, inject: str, calls: str) -> Iterator[subprocess.Pop
 def ready(process: subprocess.Popen[str]) -> bool:
     assert process.stdout is not None
     line = process.stdout.readline()
-    return bool(line) and bool(json.loads(line)["ready"])
+    return "listens on" in line
 
 
 def send(home: Home, number: int) -> str:
