@@ -27,10 +27,14 @@ from tieline.core.events import (
     CallTest,
     Discard,
     Done,
+    Effect,
+    Event,
+    ForReceipt,
     Install,
     Release,
     Reply,
     Sign,
+    Signed,
     SignFailed,
     Speak,
 )
@@ -317,3 +321,76 @@ def test_a_charter_that_is_not_complete_or_not_ours_is_not_installed() -> None:
         act = Install(token=0, charter=signed, incarnation=bytes(8))
         assert code_of(alpha.act, act) == code
     assert list(alpha.station.lines) == [net.signed.charter.line]
+
+
+# ------------------------------------------------------------------- a key that takes its time
+
+
+class SlowKey(Post):
+    """A station whose key answers only when the test says so."""
+
+    def __init__(self, post: Post) -> None:
+        super().__init__(post.who, post.realm, post.net)
+        self.station, self.facts, self._token = post.station, post.facts, 100
+        self.asked: list[Sign] = []
+
+    def _take(self, effect: Effect, signed: list[Event]) -> None:
+        if isinstance(effect, Sign):
+            self.asked.append(effect)
+        else:
+            super()._take(effect, signed)
+
+    def begin(self, event: Speak | Release) -> int:
+        self._token += 1
+        self.step(replace(event, token=self._token))
+        return self._token
+
+    def sign(self) -> None:
+        asked = self.asked.pop(0)
+        signature = self.who.sign_key.sign(asked.message)
+        self.step(Signed(purpose=asked.purpose, signature=signature))
+
+
+def test_one_body_at_a_time_is_out_for_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So no two share a number, in whatever time the key answers."""
+    monkeypatch.setattr("tieline.core.speech.MAX_OUTGOING", 3)
+    net, alpha, bravo = two()
+    draft = alpha.speak(FLASH).draft
+    slow = SlowKey(alpha)
+    line = slow.line.id
+    acts: list[Speak | Release] = [
+        Speak(token=0, line=line, content=message("one"), officer="Ada", key="k"),
+        Speak(token=0, line=line, content=message("two"), officer="Ada"),
+        Release(token=0, line=line, draft=draft, officer="Bob"),
+        Speak(token=0, line=line, content=message("three"), officer="Ada"),
+    ]
+    tokens = [slow.begin(act) for act in acts]
+    assert len(slow.asked) == 1
+    assert not slow.answers
+    for act, code in ((acts[0], "act.repeated"), (acts[2], "release.twice")):
+        assert _code(slow.answers.get(slow.begin(act))) == code
+    assert _code(slow.answers.get(slow.begin(acts[3]))) == "station.busy"
+    for _ in tokens:
+        slow.sign()
+        assert len(slow.asked) <= 1
+    done = [slow.answers[token] for token in tokens]
+    assert all(isinstance(each, Done) and each.item for each in done)
+    log = slow.line.record.logs[slow.line.own_log]
+    said = [item.statement.content.body.text for item in log.items[1:]]
+    assert said == ["one", "two", "we regret", "three"]
+    alpha.out.extend(slow.out)
+    net.deliver()
+    net.pass_time(30)
+    assert messages(bravo) == said
+
+
+def _code(result: object) -> str:
+    return result.code if isinstance(result, TielineError) else ""
+
+
+def test_a_key_that_signs_no_receipts_rings_and_the_line_goes_on() -> None:
+    _, alpha, _ = two()
+    purpose = ForReceipt(alpha.line.id, alpha.line.own_log, 1, 0)
+    alpha.step(SignFailed(purpose=purpose, cause="the card was pulled"))
+    assert [a.code for a in alpha.alarms()] == ["key.failed"]
+    assert alpha.speak(message("on we go")).item
