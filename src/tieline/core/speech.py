@@ -8,10 +8,11 @@ and given out for signature, so a refused signature leaves no gap and no two bod
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Final
 
 from tieline.core import encode, statement
-from tieline.core.encode import Fields
+from tieline.core.encode import Fields, Limits
 from tieline.core.errors import LocalError
 from tieline.core.events import CallTest, Discard, Done, ForSpeech, Release, Speak
 from tieline.core.journal import FactKind, Origin
@@ -25,6 +26,12 @@ from tieline.core.turn import Turn
 
 MAX_OUTGOING: Final = 4_096
 MAX_DRAFTS: Final = 256
+# A draft in the journal: a statement's content, and beside it who wrote it, under which key.
+_DRAFT_LIMITS: Final = Limits(max_bytes=statement.MAX_STATEMENT_BYTES + 1_024, max_depth=1)
+# Letters that look alike in Latin, Cyrillic and Greek, small and capital, by what they look like.
+_ALIKE: Final = str.maketrans(
+    "абвгекмнорстухіјѕһԁԛԝαβγεηικμνορστυχωϲ", "a6brekmhopctyxijshdqwabyenikuvopotuxwc"
+)
 # Acts that only an officer's judgement backs, and that the charter may want two people for.
 _RELEASED: Final = frozenset({Kind.MESSAGE, Kind.JOINT})
 # What an officer may say; the rest is the station's own.
@@ -50,12 +57,13 @@ def speak(line: Line, act: Speak, turn: Turn) -> None:
     _check_member(line)
     content = statement.normal(act.content)
     _check(line, content, act.officer)
-    charter = line.charter
-    if content.kind in _RELEASED and charter.four_eyes(content.precedence, content.form):
+    if content.kind in _RELEASED and _needs_two(line, content):
         if len(line.drafts) >= MAX_DRAFTS:
             raise LocalError(
                 "draft.too_many", f"{MAX_DRAFTS} drafts wait already; release or discard some"
             )
+        # Whatever is wrong with it is wrong now: a draft that does not read stops the next start.
+        statement.compose(_place(line, turn), content)
         number = _next_draft(line)
         draft = Draft(
             number=number,
@@ -98,11 +106,12 @@ def release(line: Line, act: Release, turn: Turn) -> None:
 
 def discard(line: Line, act: Discard, turn: Turn) -> None:
     """An officer withdraws a draft. Raises ``LocalError`` when there is none of that number."""
+    _check_officer(act.officer)
     draft = _draft(line, act.draft)
+    if any(out.origin.draft == draft.number for out in (*line.outgoing, line.signing) if out):
+        raise LocalError("release.twice", f"draft {draft.number} is being released already")
     del line.drafts[draft.number]
-    turn.keep(
-        FactKind.SETTLED, line.id, encode.dumps({1: draft.number, 2: act.officer or "unnamed"})
-    )
+    turn.keep(FactKind.SETTLED, line.id, encode.dumps({1: draft.number, 2: act.officer}))
     turn.reply(act.token, Done(line=line.id, draft=draft.number))
 
 
@@ -201,7 +210,7 @@ def sign_failed(line: Line, cause: str, turn: Turn) -> None:
 
 def restore_draft(line: Line, body: bytes, at_ms: int) -> None:
     """Take a draft back from the journal. Raises ``RemoteError`` when its bytes are damaged."""
-    fields = Fields(encode.loads(body, statement.LIMITS), "journal draft")
+    fields = Fields(encode.loads(body, _DRAFT_LIMITS), "journal draft")
     draft = Draft(
         number=fields.uint(1, max=2**48),
         content=statement.unpack_content(fields.bytes(2)),
@@ -274,14 +283,40 @@ def _answer_repeat(line: Line, token: int, key: str, turn: Turn) -> bool:
         return False
     if isinstance(before, bytes):
         turn.reply(token, Done(line=line.id, item=before))
+    elif before not in line.drafts:
+        raise LocalError(
+            "draft.withdrawn",
+            f"draft {before}, which this act had become, was withdrawn; say it again as a new act",
+        )
     else:
         turn.reply(token, Done(line=line.id, draft=before, waits_for="a second officer"))
     return True
 
 
+def _needs_two(line: Line, content: Content) -> bool:
+    """Whether two people must release it: as free text if it has any, and as what it replaces.
+
+    Standing authority covers a form's coded fields. A text beside them, or a form without them, is
+    no form; and who may not say a thing alone may not take it back alone.
+    """
+    coded = content.body.fields is not None and content.body.text is None
+    targets = [line.item(ref.target) for ref in content.refs if ref.role in REPLACING]
+    precedences = {content.precedence} | {x.statement.content.precedence for x in targets if x}
+    form = content.form if coded else ""
+    return any(line.charter.four_eyes(precedence, form) for precedence in precedences)
+
+
 def _same_person(one: str, other: str) -> bool:
-    """Whether two names are one officer's: a space or a capital more makes nobody a second one."""
-    return "".join(one.split()).casefold() == "".join(other.split()).casefold()
+    """Whether two names are one officer's.
+
+    A space, a capital, a mark, an accent or a letter of another script makes nobody a second one.
+    """
+    return _name_key(one) == _name_key(other)
+
+
+def _name_key(name: str) -> str:
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
+    return "".join(c for c in plain if c.isalnum()).translate(_ALIKE) or name
 
 
 def _check_officer(officer: str) -> None:
@@ -345,7 +380,8 @@ def _check_rung(line: Line, content: Content) -> None:
     rung = RUNG_OF_KIND[content.kind]
     if author == line.party:
         raise LocalError("act.own", "that is our own statement; the others acknowledge it")
-    if target.statement.content.kind not in (Kind.MESSAGE, Kind.TEST, Kind.JOINT):
+    asked = target.statement.content.wants  # whatever asks for an answer can be answered
+    if not asked and target.statement.content.kind not in (Kind.MESSAGE, Kind.TEST, Kind.JOINT):
         raise LocalError(
             "act.kind", "only messages, joint statements and line tests are acknowledged"
         )
