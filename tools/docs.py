@@ -219,7 +219,8 @@ def commands_page(parser: argparse.ArgumentParser) -> str:
         "`.tieline` in the user's home folder) and `--json` (one JSON object on standard output).",
         "",
         "Exit codes: 0 done, 1 refused, 2 usage, 3 line down, 4 verification failed. Every refusal",
-        "is one sentence on standard error; its code stands in [errors](errors.md).",
+        "is one sentence on standard error, with `--json` an object on standard output; its code",
+        "stands in [errors](errors.md).",
     ]
     for name, verb in verbs(parser).items():
         positional = [a for a in verb._actions if not a.option_strings]  # noqa: SLF001
@@ -282,9 +283,11 @@ def errors_page(codes: errorcodes.Codes) -> str:
         "file or a medium break a format or a rule), `machine` (the world around the station",
         "failed: disk, network, key file), `alarm` (nothing was refused; an officer must know).",
         "",
-        "The command line ends with 4 for codes that begin with `verify.` and for whatever",
-        "`tieline verify` finds, with 3 when no station answers, and with 1 for every other",
-        "refusal.",
+        "The command line ends with 4 for codes that begin with `verify.` or `words.` and for",
+        "whatever `tieline verify` finds, with 3 when no station answers (`station.down`), with 2",
+        "for a command line that is wrong (the code is `usage`), and with 1 for every other",
+        "refusal. With `--json` a refusal is an object: `ok` false, and `error` with `code` and",
+        "`message`.",
     ]
     for family, members in errorcodes.families(codes.found).items():
         out += ["", f"## {family}", ""]

@@ -141,17 +141,27 @@ class Codes:
                 unknown = name not in KINDS and name not in self._functions
                 if where == module and unknown and len(call.args) > 1 and _is_code(call.args[0]):
                     self._constructed(name, call, inside)
-        for node in ast.walk(self._trees[module]):
-            if isinstance(node, ast.Dict):
-                pairs = {
-                    key.value: value
-                    for key, value in zip(node.keys, node.values, strict=True)
-                    if isinstance(key, ast.Constant)
-                }
-                code = pairs.get("code")
-                if code is not None and _is_code(code):
-                    sentence = self._sentence(pairs.get("message"), None)
-                    self._add(ast.literal_eval(code), "ours", sentence)
+        for functions in self._functions.values():
+            for function in functions:
+                if function.module == module:
+                    self._written_as_json(function)
+
+    def _written_as_json(self, function: _Function) -> None:
+        for node in ast.walk(function.node):
+            if not isinstance(node, ast.Dict):
+                continue
+            pairs = {
+                key.value: value
+                for key, value in zip(node.keys, node.values, strict=True)
+                if isinstance(key, ast.Constant)
+            }
+            code, text = pairs.get("code"), pairs.get("message")
+            if code is None or text is None:
+                continue
+            if _is_code(code):
+                self._add(ast.literal_eval(code), "ours", self._sentence(text, function))
+            for full, sentence in self._call_by_call(code, text, function):
+                self._add(full, "ours", sentence)
 
     def _constructed(self, name: str, call: ast.Call, inside: _Function | None) -> None:
         if name in _FIXED:
@@ -186,6 +196,12 @@ class Codes:
                 for name in _all_parameters(inside)
                 if (value := inside.argument(call, name)) is not None
             }
+            if (
+                isinstance(code, ast.Name)
+                and code.id in given
+                and _passed_on(given[code.id], caller)
+            ):
+                continue
             fixed = {
                 name: value.value
                 for name, value in given.items()
@@ -204,6 +220,8 @@ class Codes:
                 yield call, caller
 
     def _add(self, code: str, kind: str, sentence: str) -> None:
+        if code == "usage":
+            return  # of the command line as a whole; the page says what it is
         if not CODE.match(code):
             self.unclear.append(f"'{code}' is no code")
             return

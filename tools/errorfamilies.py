@@ -82,6 +82,7 @@ FAMILIES: Final[dict[str, str]] = {
     "tls": "A TLS session with a caller or a peer ended, or never came about. The sentence stands "
     "as the cause of the attempt.",
     "tree": "A defect in how the tree of a log is used; report it.",
+    "usage": "The command line was stopped.",
     "verify": "`tieline verify` could not begin. Exit code 4.",
     "words": "The words by which people compare cards.",
 }
@@ -90,6 +91,9 @@ _DUE: Final = "by the time that the charter gives; ask by another way, and look 
 
 # For codes whose sentence is put together at the moment, or is too general in the source.
 SENTENCES: Final[dict[str, str]] = {
+    "api.defect": "the station failed at the act by a defect of its own; report it with its log",
+    "api.full": "64 clients are connected already; close one and try again",
+    "api.too_long": "the request line is longer than 96 MiB; send less at once",
     "arrived.flash": "FLASH from a party: acknowledge it",
     "arrived.immediate": "IMMEDIATE from a party: acknowledge it",
     "carrier.connect": "the connection was refused, timed out or found no route, or this machine "
@@ -98,6 +102,7 @@ SENTENCES: Final[dict[str, str]] = {
     "address, which needs no look-up",
     "config.value": "a setting has the wrong type or is out of its bounds; the sentence names the "
     "file, the setting and what it must be",
+    "file.system": "the system refused a file or folder; the sentence names it and why",
     "key.failed": "the key store did not sign a receipt, so none was sent; the statements are "
     "kept. Look at the key file or its device",
     "note.duplicate": "one key signed the note twice; keep one of the two lines",
@@ -112,6 +117,7 @@ SENTENCES: Final[dict[str, str]] = {
     "overdue.passed_on": f"the party has not said that a unit was told {_DUE}",
     "overdue.read_back": f"the party has not read the item back {_DUE}",
     "overdue.received": f"no station of the party has signed a receipt for the item {_DUE}",
+    "station.down": "no station answers at the socket of this home; start it with `tieline serve`",
     "store.critical": "the disk is nearly full; make room now",
     "store.low": "the disk is filling up; make room",
     "store.room": "there is room on the disk again; nothing needs doing",

@@ -163,6 +163,13 @@ FULL = "store.full"
 def constant():
     return Alarm(code=FULL, text="no room")
 
+def refuse(code, message):
+    return {"code": code, "message": message}
+
+def refused(error):
+    refuse("station.gone", "no station answers")
+    refuse(error.code, error.message)
+
 def variable(kind):
     return kind("charter.root", "another root")
 """
@@ -178,6 +185,7 @@ def test_codes_are_followed_to_where_they_are_made() -> None:
         "charter.tests",
         "encode.bad",
         "statement_body.field",
+        "station.gone",
         "store.full",
     ]
     assert codes.found["encode.bad"].sentences == ["the bytes are bad; send others"]
