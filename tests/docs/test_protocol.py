@@ -123,3 +123,12 @@ def test_the_corpus_is_what_the_page_says() -> None:
         latin, cyrillic = lines[slot % 2], lines[2 + slot // 2 % 2]
         whole = f"{latin}. {latin.upper()}. {cyrillic}. {cyrillic.upper()}. {marks}"
         assert linetest.corpus(slot) == whole
+
+
+def test_the_page_and_the_cddl_name_the_parts_of_a_head_alike() -> None:
+    cddl = (Path(__file__).parents[2] / "docs" / "protocol.cddl").read_text("utf-8")
+    head = re.search(r"^head +=.*?, ([a-z]+):", cddl, re.MULTILINE)
+    row = re.search(r"^\| have \|.*$", PAGE, re.MULTILINE)
+    assert head is not None
+    assert row is not None
+    assert row[0].endswith(f"digest of the last statement, {head[1]} |")
