@@ -147,7 +147,13 @@ def _station(
             cause = f" ({peer['cause']})" if peer.get("cause") else ""
             state = str(peer.get("state")).removesuffix(" since")
             quiet.append(f"{peer.get('name')} is {state}{cause}")
-    text = "running; " + ("; ".join(quiet) if quiet else "every peer is reached")
+    left = [
+        f"the charter of '{line.get('name')}' does not name this station any more"
+        for line in _parts(status, "lines")
+        if line.get("member") is False
+    ]
+    peers = "every peer is reached" if _parts(status, "lines", "peers") else "it has no peer"
+    text = "running; " + "; ".join([*left, *(quiet or [peers])])
     troubles = [
         Finding(what=str(trouble.get("code")), bad=True, text=str(trouble.get("text")))
         for trouble in _parts(status, "troubles")

@@ -123,7 +123,11 @@ class RoomWatch:
 
 
 class Host:
-    """The running station. ``fatal`` is told the cause when the process must end."""
+    """The running station. ``fatal`` is told the cause when the process must end.
+
+    ``names`` are the party's code and the station's name, as its own certificate has them: it is
+    called so before its first line and after its last one too.
+    """
 
     def __init__(  # noqa: PLR0913 - the parts of a station, all by name
         self,
@@ -138,6 +142,7 @@ class Host:
         on_stop: Callable[[], None],
         pace: Pace | None = None,
         room: RoomWatch | None = None,
+        names: tuple[str, str] = ("", ""),
     ) -> None:
         self.clock = clock
         self.carriers: list[Carrier] = []
@@ -145,6 +150,7 @@ class Host:
         self._fatal = fatal
         self._on_stop = on_stop
         self._room = room
+        self._names = names
         self._queue: deque[Event] = deque()
         self._flush: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -361,14 +367,10 @@ class Host:
 
     def status(self) -> dict[str, Json]:
         lines: list[Json] = [line_view(line) for _, line in sorted(self.station.lines.items())]
-        own = self.station.own
-        name = ""
-        for line in self.station.lines.values():
-            entry = line.charter.station(own)
-            name = entry.certificate.station_name if entry is not None else ""
+        party, name = self._names
         return {
-            "party": next((line.party for line in self.station.lines.values()), ""),
-            "station": own.hex(),
+            "party": party,
+            "station": self.station.own.hex(),
             "station_name": name,
             "realm": self.station.realm,
             "now_ms": self.clock.now().wall_ms,

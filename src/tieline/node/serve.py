@@ -62,6 +62,7 @@ async def _serve(
         fatal=die,
         on_stop=stopping.set,
         room=RoomWatch(store),
+        names=(keys.certificate.party, keys.certificate.station_name),
     )
     carrier = TlsCarrier(
         self_id=keys.certificate.station,

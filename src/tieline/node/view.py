@@ -194,6 +194,7 @@ def line_view(line: Line) -> dict[str, Json]:
         "realm": line.realm,
         "version": charter.version,
         "party": line.party,
+        "member": line.member,
         "peers": peers,
         "suspended_by": texts(sorted(line.suspended)),
         "unstaffed": texts(sorted(line.unstaffed)),

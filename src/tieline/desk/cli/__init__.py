@@ -36,8 +36,27 @@ class _Usage(Exception):
 
 
 class _Parser(argparse.ArgumentParser):
+    _within = False
+
     def error(self, message: str) -> NoReturn:
         raise _Usage(f"{message}; see '{self.prog} --help'")
+
+    def parse_known_args(  # type: ignore[override]  # the base has overloads for its namespace
+        self, args: list[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Take options and arguments in any order.
+
+        By itself argparse ends a verb's optional arguments at the first option after one of them,
+        so that ``card verify --words WORDS FILE`` would be no command.
+        """
+        plain = self._within or self._subparsers is not None or "--" in (args or ())
+        if plain:
+            return super().parse_known_args(args, namespace)
+        self._within = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._within = False
 
 
 class _Verb(Protocol):

@@ -130,8 +130,15 @@ def import_(args: argparse.Namespace) -> None:
     result = client(args).call("import", bundle=base64.b64encode(data).decode("ascii"))
     refused = result.get("refused")
     lines = [f"REFUSED {text}" for text in refused] if isinstance(refused, list) else []
-    added = number_of(result, "added")
-    done = f"{added} statements were new" if added else "nothing new: all of it is here already"
+    added, held = number_of(result, "added"), number_of(result, "held")
+    if added:
+        done = f"{added} statements were new"
+    elif lines:
+        done = "nothing of it was taken in"
+    else:
+        done = "nothing new" + ("" if held else ": all of it is here already")
+    if held:
+        done += f"; {held} wait for others that they build on, which are not here yet"
     put(args, result, *lines, f"bundle of {text_of(result, 'from')}: {done}")
 
 

@@ -58,7 +58,7 @@ def item_line(view: View) -> str:
     whom = _codes(view, "to") or "all"
     return (
         f"{mark}{head}  {text_of(view, 'party'):>8} > {whom:<8} {text_of(view, 'precedence'):<9}"
-        f" {summary(view)}{ladder(view)}{flags}"
+        f" {summary(view)}{ladder(view)}{_replaced(view)}{flags}"
     )
 
 
@@ -100,6 +100,19 @@ def ladder(view: View) -> str:
     return "  [" + " ".join(out) + "]"
 
 
+_REPLACED = ("corrected_by", "cancelled_by", "superseded_by")
+
+
+def _replaced(view: View) -> str:
+    """What its own author has put in its place since: nobody may act on it unawares."""
+    said = [
+        f"{name.replace('_', ' ')} {text_of(view, name)[:8]}"
+        for name in _REPLACED
+        if view.get(name)
+    ]
+    return f"  [{', '.join(said)}]" if said else ""
+
+
 def item_lines(view: View) -> list[str]:
     """One statement in full."""
     out = [item_line(view), f"  digest   {text_of(view, 'item')}"]
@@ -123,7 +136,7 @@ def item_lines(view: View) -> list[str]:
         out.append(f"  {visible(party):<8} " + ", ".join(steps or ["nothing yet"]))
     out.extend(
         f"  {name.replace('_', ' ')} {text_of(view, name)[:12]}"
-        for name in ("corrected_by", "cancelled_by", "superseded_by")
+        for name in _REPLACED
         if view.get(name)
     )
     flags = view.get("flags")
@@ -150,7 +163,7 @@ def status_lines(status: View) -> list[str]:
     if status.get("realm"):
         out.append(f"EXERCISE EXERCISE EXERCISE {text_of(status, 'realm')}")
     out.append(
-        f"{text_of(status, 'party') or 'no party yet'}/{text_of(status, 'station_name')}"
+        f"{text_of(status, 'party')}/{text_of(status, 'station_name')}"
         f"  {dtg(number_of(status, 'now_ms'))}"
     )
     if status.get("disk_full"):
@@ -164,6 +177,8 @@ def status_lines(status: View) -> list[str]:
             f"line {text_of(view, 'name')} ({text_of(view, 'line')[:8]}), charter"
             f" {text_of(view, 'version')}, {text_of(view, 'statements')} statements"
         )
+        if view.get("member") is False:
+            out.append("  this charter does not name this station: it only reads on this line")
         out.extend(_peer_line(peer) for peer in views(view, "peers"))
         suspended = _codes(view, "suspended_by")
         if suspended:
@@ -177,6 +192,8 @@ def _peer_line(peer: View) -> str:
     when = f" since {dtg(since)}" if since else ""
     state = text_of(peer, "state").removesuffix(" since")
     cause = f": {text_of(peer, 'cause')}" if peer.get("cause") else ""
+    if state == "suspended" and not peer.get("carriers"):
+        cause += "; not connected"
     word = f"; they say: {text_of(peer, 'their_word')}" if peer.get("their_word") else ""
     return f"  {text_of(peer, 'name'):<16} {state.upper():<10}{when}{cause}{word}"
 

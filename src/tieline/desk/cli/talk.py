@@ -26,8 +26,6 @@ from tieline.node.view import Json
 
 RECENT: Final = 100  # journal entries that a watcher is shown first
 RETRY_S: Final = 1.0
-# Suspended is a party's will, not a failure: what is said still gets there.
-REACHED: Final = ("up", "degraded", "unstaffed", "suspended")
 
 
 def send(args: argparse.Namespace) -> None:
@@ -141,11 +139,20 @@ def _act(args: argparse.Namespace, act: str, **more: Json) -> None:
 
 
 def status(args: argparse.Namespace) -> int:
-    """The state of every line; 3 when no peer is reached."""
+    """The state of every line; 3 when no station of another party is reached.
+
+    A suspended line is reached while it is connected: suspension is a party's will, and what is
+    said still gets there.
+    """
     result = client(args).call("status")
     put(args, result, *status_lines(result))
-    peers = [peer for line in views(result, "lines") for peer in views(line, "peers")]
-    reachable = any(peer.get("state") in REACHED for peer in peers)
+    peers = [
+        peer
+        for line in views(result, "lines")
+        for peer in views(line, "peers")
+        if peer.get("party") != line.get("party")  # our own other station is not the line
+    ]
+    reachable = any(peer.get("carriers") for peer in peers)
     return 0 if reachable or not peers else 3
 
 
