@@ -271,7 +271,7 @@ def test_envelopes_and_bundles_fit(
     own, other = (home.station.station for home in homes)
     said = pack_sign1(statement.compose(place(), CONTENTS["text message"]), bytes(64))
     receipt = Receipt(log=LOG, size=1, cosigner=STATION, time_s=5, signature=bytes(64))
-    heads = (Head(b"a" * 8, 1, DIGEST), Head(b"b" * 8, 2**48, DIGEST, b"c" * 8))
+    heads = (Head(b"a" * 8, 1, DIGEST), Head(b"b" * 8, 2**48, DIGEST, b"c" * 16 + b"d" * 16))
     line = charter.charter.line
     for envelope in (
         Have(line, 1, full=True, heads=heads),

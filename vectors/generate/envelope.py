@@ -12,9 +12,10 @@ Case = dict[str, object]
 
 LINE = charter.line_of(charter.FIRST)
 LOGS = sorted(seed(f"log {n}", 8) for n in range(3))
+TIPS = sorted(seed(f"tip {n}", 16) for n in range(2))
 HEADS: list[object] = [
     LOGS[0], 1, seed("last 0"), b"",
-    LOGS[1], 70_000, seed("last 1"), seed("contested", 8),
+    LOGS[1], 70_000, seed("last 1"), b"".join(TIPS),
     LOGS[2], 2**48, seed("last 2"), b"",
 ]  # fmt: skip
 SAID = statement.statement(statement.payload(statement.MESSAGE))
@@ -62,8 +63,11 @@ REFUSE: dict[str, list[object]] = {
     "a size beyond 2^48": with_head(1, 2**48 + 1),
     "a size that is true": with_head(1, value=True),
     "a last digest of 16 bytes": with_head(2, bytes(16)),
-    "contested by 7 bytes": with_head(3, bytes(7)),
-    "contested by nothing": with_head(3, None),
+    "a tip of 15 bytes": with_head(3, bytes(15)),
+    "the same tip twice": with_head(3, TIPS[0] * 2),
+    "tips out of order": with_head(3, TIPS[1] + TIPS[0]),
+    "64 tips": with_head(3, b"".join(n.to_bytes(16, "big") for n in range(64))),
+    "tips that are null": with_head(3, None),
     "a push of nothing": [2, LINE, []],
     "a push of 513 statements": [2, LINE, [b""] * 513],
     "a statement of 32769 bytes": [2, LINE, [bytes(32_769)]],

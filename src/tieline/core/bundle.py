@@ -54,7 +54,7 @@ def contents(line: Line, to: tuple[bytes, ...]) -> tuple[bytes, int]:
 
     Whatever every one of them has said it holds is left out; the rest goes in, in display order.
     """
-    have = Have(line.id, line.latest(), full=True, heads=sync.heads(line.record, None))
+    have = Have(line.id, line.latest(), full=True, heads=sync.heads(line.record))
     envelopes = [sync.pack(have)]
     first = min((line.peers[station].charter for station in to), default=0)
     for version in sorted(line.charters):

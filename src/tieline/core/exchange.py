@@ -37,6 +37,7 @@ class Exchange:
         self.pace = pace
         self._refusals: dict[tuple[bytes, str], int] = {}
         self._unproven: dict[tuple[bytes, bytes], Receipt] = {}
+        self._branched = False  # a second story has come and is not yet passed on
 
     # --------------------------------------------------------------------------- sessions
 
@@ -53,9 +54,7 @@ class Exchange:
     def stalled(self, peer_id: bytes) -> None:
         """Nothing took the last envelope: what is not confirmed is sent again when it can be."""
         peer = self.line.peers[peer_id]
-        peer.sent.clear()
-        peer.announced.clear()
-        peer.told.clear()
+        peer.forget_sent()
         peer.stalled = True
 
     def ready(self, peer_id: bytes, turn: Turn) -> None:
@@ -78,7 +77,7 @@ class Exchange:
             case Push(statements=raws):
                 for raw in raws:
                     self._take(raw, carrier, peer_id, turn)
-                self._ask_receipts(turn)
+                self._taken(turn)
             case Receipts(receipts=receipts):
                 for receipt in receipts:
                     self._take_receipt(receipt, carrier, peer_id, turn)
@@ -120,7 +119,7 @@ class Exchange:
             case Admitted(item):
                 turn.keep_statement(parsed, came, second_story=False)
                 line.apply_item(item, came, turn.now)
-                self._grew(item, turn)
+                self._grew(item, peer_id, turn)
                 return line.record.released(parsed.digest)
             case Held() as need:
                 if not line.record.hold(parsed, need):
@@ -140,12 +139,8 @@ class Exchange:
                 line.apply_item(item, came, turn.now)
                 if proof is not None:
                     self._raise_fork(proof, turn)
-                for peer in self._open_peers():
-                    if proof is not None:
-                        peer.extra.append(proof[0])
-                    if peer.station != peer_id:
-                        peer.extra.append(parsed)
-                    self.feed(peer.station, turn)
+                self._offer_branch(parsed, proof, peer_id)
+                self._speak_by(turn.now.real_ms + self.pace.gossip_ms)
                 return line.record.released(parsed.digest)
             case Refused(code, text):
                 self.refuse(Refusal(code=code, text=text, carrier=carrier, peer=peer_id), turn)
@@ -170,20 +165,44 @@ class Exchange:
             line.alarms[alarm.cause] = alarm
             turn.keep_alarm(line.id, alarm)
 
-    def _grew(self, item: Item, turn: Turn) -> None:
+    def _grew(self, item: Item, peer_id: bytes, turn: Turn) -> None:
         """A log of another station grew: a receipt is owed, and a relay after the grace."""
         line = self.line
         log = line.record.logs[item.statement.log]
         line.advanced.add(log.id)
         line.relay_queue.append((turn.now.real_ms + self.pace.relay_ms, log.id, log.size))
-        self._offer_contested(item)
+        self._offer(item.statement, log, peer_id)
+        if log.forks:
+            self._speak_by(turn.now.real_ms + self.pace.gossip_ms)
 
-    def _offer_contested(self, item: Item) -> None:
+    def _offer(self, parsed: Statement, log: Log, came_from: bytes) -> None:
         """In a log with two stories a count says nothing: what is new is offered by itself."""
-        log = self.line.record.logs[item.statement.log]
         for peer in self._open_peers():
-            if log.forks or log.id in peer.diverged:
-                peer.extra.append(item.statement)
+            if log.forks:
+                sync.set_apart(peer, log)
+            if log.id not in peer.apart:
+                continue
+            if peer.station == came_from:
+                peer.offered.add(parsed.digest)
+            else:
+                peer.offer(parsed)
+
+    def _offer_branch(
+        self, parsed: Statement, proof: tuple[Statement, Statement] | None, came_from: bytes
+    ) -> None:
+        """A second story is news for everybody, together with the one it stands against."""
+        log = self.line.record.logs[parsed.log]
+        if proof is not None:
+            self._offer(proof[0], log, b"")
+        self._offer(parsed, log, came_from)
+        self._branched = True
+
+    def _taken(self, turn: Turn) -> None:
+        """Statements have been taken: give receipts for them; pass on second stories at once."""
+        self._ask_receipts(turn)
+        if self._branched:
+            self._branched = False
+            self.feed_all(turn)
 
     # --------------------------------------------------------------------------- receipts
 
@@ -215,11 +234,12 @@ class Exchange:
         for station, peer in line.peers.items():
             if line.party_of(station) == party and line.links[station].sessions:
                 self._send_receipts(peer, (receipt,), turn)
-        self._gossip_soon(receipt, turn)
+        self._gossip_later(receipt, self.pace.gossip_ms, turn)
 
     def _take_receipt(self, receipt: Receipt, carrier: str, peer_id: bytes, turn: Turn) -> None:
         line = self.line
         if receipt.size <= line.ladder.covered(receipt.log, receipt.cosigner):
+            _note_told(line.peers.get(peer_id), receipt)
             return
         log = line.record.logs.get(receipt.log)
         if log is None or receipt.size > log.size:
@@ -243,10 +263,11 @@ class Exchange:
                 turn,
             )
             return
+        _note_told(line.peers.get(peer_id), receipt)
         if line.apply_receipt(receipt, turn.now) is None:
             return
         turn.keep(FactKind.RECEIPT, line.id, receipt.encode())
-        self._gossip_soon(receipt, turn)
+        self._gossip_later(receipt, self.pace.echo_ms, turn)
 
     def retry_receipts(self, turn: Turn) -> None:
         """Try receipts again that came before the statements they cover."""
@@ -255,15 +276,22 @@ class Exchange:
         for receipt in waiting:
             self._take_receipt(receipt, "", receipt.cosigner, turn)
 
-    def _gossip_soon(self, receipt: Receipt, turn: Turn) -> None:
+    def _gossip_later(self, receipt: Receipt, wait_ms: int, turn: Turn) -> None:
+        """Tell everybody in time; of what has come by then, the newest receipt of each maker."""
         line = self.line
-        line.gossip[(receipt.log, receipt.cosigner)] = receipt
-        if line.gossip_at is None:
-            line.gossip_at = turn.now.real_ms + self.pace.gossip_ms
+        key = (receipt.log, receipt.cosigner)
+        due = turn.now.real_ms + wait_ms
+        line.gossip[key] = (min(due, line.gossip[key][0]) if key in line.gossip else due, receipt)
+        self._speak_by(due)
+
+    def _speak_by(self, due_ms: int) -> None:
+        """Have receipts, and the heads of logs that get none, told by then."""
+        line = self.line
+        line.gossip_at = due_ms if line.gossip_at is None else min(due_ms, line.gossip_at)
 
     def _send_receipts(self, peer: Peer, receipts: tuple[Receipt, ...], turn: Turn) -> None:
         for receipt in receipts:
-            peer.told[(receipt.log, receipt.cosigner)] = receipt.size
+            _note_told(peer, receipt)
         for start in range(0, len(receipts), sync.MAX_RECEIPTS):
             part = Receipts(self.line.id, receipts[start : start + sync.MAX_RECEIPTS])
             turn.transmit(self.line.id, peer.station, sync.pack(part))
@@ -313,7 +341,7 @@ class Exchange:
         turn.peers_changed()
         for parsed in line.record.released(signed.charter.version):
             self._take(parsed.raw, "", parsed.place.station, turn)
-        self._ask_receipts(turn)
+        self._taken(turn)
         for station, peer in line.peers.items():
             if line.links[station].sessions:
                 self._offer_charter(peer, turn)
@@ -345,7 +373,7 @@ class Exchange:
 
     def said(self, item: Item, turn: Turn) -> None:
         """Our own log grew: every connected peer is fed."""
-        self._offer_contested(item)
+        self._offer(item.statement, self.line.record.logs[item.statement.log], b"")
         self.feed_all(turn)
 
     def feed_all(self, turn: Turn) -> None:
@@ -356,8 +384,10 @@ class Exchange:
     def _tell_have(self, peer: Peer, turn: Turn, *, full: bool) -> None:
         line = self.line
         if full:
-            peer.announced.clear()
-        heads = sync.heads(line.record, peer)
+            heads = sync.heads(line.record)
+            sync.note_announced(peer, line.record.forked())
+        else:
+            heads = sync.moved_heads(line.record, peer)
         if heads or full:
             have = Have(line.id, line.latest(), full, heads)
             turn.transmit(line.id, peer.station, sync.pack(have))
@@ -390,11 +420,13 @@ class Exchange:
                 self.feed(peer.station, turn)
 
     def _do_gossip(self, open_peers: list[Peer], turn: Turn) -> None:
+        """Tell what is due, and what soon will be, in one envelope for each peer."""
         line = self.line
-        line.gossip_at = None
-        receipts = [line.gossip[key] for key in sorted(line.gossip)]
-        line.gossip.clear()
         self.retry_receipts(turn)
+        soon = turn.now.real_ms + self.pace.gossip_ms
+        keys = sorted(key for key, (due, _) in line.gossip.items() if due <= soon)
+        receipts = [line.gossip.pop(key)[1] for key in keys]
+        line.gossip_at = min((due for due, _ in line.gossip.values()), default=None)
         for peer in open_peers:
             news = tuple(
                 receipt
@@ -438,3 +470,10 @@ def _origin(line: Line, log: Log) -> str:
 
 def _note_body(line: Line, log: Log, size: int) -> bytes:
     return body(_origin(line, log), size, log.tree.root(size))
+
+
+def _note_told(peer: Peer | None, receipt: Receipt) -> None:
+    """A peer has this receipt, from us or because it gave it to us."""
+    if peer is not None:
+        key = (receipt.log, receipt.cosigner)
+        peer.told[key] = max(receipt.size, peer.told.get(key, 0))

@@ -115,7 +115,7 @@ class Line:
         self.relay_queue: deque[tuple[int, bytes, int]] = deque()
         self.relayable: dict[bytes, int] = {}
         self.gossip_at: int | None = None
-        self.gossip: dict[tuple[bytes, bytes], Receipt] = {}
+        self.gossip: dict[tuple[bytes, bytes], tuple[int, Receipt]] = {}  # with its time
         self.beacon_at: int | None = None
         self.advanced: set[bytes] = set()  # foreign logs that grew and are not yet signed for
         # Line tests.

@@ -29,7 +29,7 @@ from typing import Final, Protocol
 
 from tieline.core import crypto
 from tieline.core.errors import LocalError
-from tieline.core.statement import MAX_SEEN, TIP_BYTES, Statement
+from tieline.core.statement import MAX_SEEN, TIP_BYTES, Place, Statement
 from tieline.core.tree import Tree
 
 MAX_LOGS_PER_STATION: Final = 256
@@ -37,7 +37,7 @@ MAX_HELD: Final = 4096
 MAX_HELD_BYTES: Final = 8 * 1024 * 1024
 MAX_FORKS_PER_LOG: Final = 4096
 MAX_UNREAD: Final = 64
-CONTESTED_BYTES: Final = 8
+MAX_BRANCHES_PER_LOG: Final = 64
 
 SortKey = tuple[int, int, int, bytes, bytes, int, bytes]
 
@@ -123,7 +123,8 @@ class Log:
     seen: dict[bytes, tuple[list[int], list[int]]] = field(default_factory=dict)
     # Second stories of others that our author had read, and at which position here.
     read_forks: dict[bytes, int] = field(default_factory=dict)
-    _contested: tuple[tuple[int, int], bytes] = ((0, 0), b"")
+    # The last statement of every branch: one, unless the log is forked.
+    leaves: set[bytes] = field(default_factory=set)
 
     @property
     def size(self) -> int:
@@ -134,21 +135,20 @@ class Log:
         """The digest of the last statement. Raises ``IndexError`` on an empty log."""
         return self.items[-1].statement.digest
 
-    def contested(self) -> bytes:
-        """A hash over everything from the first fork on; empty when one story is known.
+    def grow(self, statement: Statement) -> None:
+        """Note that a statement is held, and so that its predecessor is no end of a branch."""
+        self.leaves.discard(statement.place.previous or b"")
+        self.leaves.add(statement.digest)
 
-        It names a set: two stations that hold the same stories have the same one, whichever of
-        them came first to each.
+    def tips(self) -> bytes:
+        """The ends of all other branches, 16 bytes of each, ascending; empty for a single chain.
+
+        With the head they name everything held of this log, whichever branch came first: whoever
+        holds a statement holds all that it follows.
         """
         if not self.forks:
             return b""
-        if self._contested[0] != (self.size, len(self.forks)):
-            first = min(item.statement.place.position for item in self.forks.values())
-            digests = [item.statement.digest for item in self.items[first:]]
-            digests.extend(self.forks)
-            print_of = crypto.sha256(b"".join(sorted(digests)))[:CONTESTED_BYTES]
-            self._contested = ((self.size, len(self.forks)), print_of)
-        return self._contested[1]
+        return b"".join(sorted(leaf[:TIP_BYTES] for leaf in self.leaves if leaf != self.head))
 
 
 class Record:
@@ -227,11 +227,17 @@ class Record:
                     f"station {place.station.hex()} has opened {lives} logs on this line;"
                     " no further one is accepted until its party explains",
                 )
-        elif len(log.forks) >= MAX_FORKS_PER_LOG:
+        elif len(log.forks) >= MAX_FORKS_PER_LOG or self._is_one_branch_too_many(log, place):
             return Refused(
                 "log.too_many_forks", "this log is forked too often; no more of it is kept"
             )
         return None
+
+    def _is_one_branch_too_many(self, log: Log, place: Place) -> bool:
+        """Whether a statement opens a new branch in a log that has as many as peers are told of."""
+        if len(log.leaves) < MAX_BRANCHES_PER_LOG or place.previous in log.leaves:
+            return False
+        return place.previous is None or place.previous in self.by_digest
 
     def _admit(self, statement: Statement, now_ms: int) -> Outcome:
         """Place a verified statement: after its predecessor and all that its author had read."""
@@ -266,6 +272,7 @@ class Record:
         item = Item(statement, key, now_ms)
         log.tree.append(statement.digest)
         log.items.append(item)
+        log.grow(statement)
         log.heirs[place.previous or b""] = item
         self._note_read(log, item, causes)
         self._show(item)
@@ -275,6 +282,7 @@ class Record:
         """Keep a second story beside the main branch, which it never moves."""
         item = Item(statement, key, now_ms, second_story=True)
         log.forks[statement.digest] = item
+        log.grow(statement)
         first = log.heirs.setdefault(statement.place.previous or b"", item)
         self._show(item)
         return Forked(item, None if first is item else (first.statement, statement))
@@ -344,6 +352,10 @@ class Record:
         return len(self._held)
 
     # -------------------------------------------------------------------------- questions
+
+    def by_tip(self, tip: bytes) -> Item | None:
+        """The statement held whose digest begins with these 16 bytes."""
+        return self._by_tip.get(tip)
 
     def size(self, log: bytes) -> int:
         found = self.logs.get(log)

@@ -12,6 +12,9 @@ Rules held here:
 
 * What a peer holds is believed only from its own HAVE and receipts; what was pushed on top is an
   optimistic guess that is dropped when the session breaks or no progress is seen for a while.
+* A log that tells two stories is no chain, and a count of it says nothing. There each side names
+  the ends of its branches, which name all that they follow; what lies between them is offered
+  statement by statement, once, and again only when a whole beacon has changed nothing.
 * A window bounds what is under way, so a slow peer slows its own feed and nobody else's.
 * Statements of third parties are relayed after a short grace, since their author most likely
   reaches the peer itself; at the start of a session they are pushed at once.
@@ -25,14 +28,15 @@ import heapq
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from tieline.core import encode
 from tieline.core.checkpoint import Receipt
 from tieline.core.encode import Limits, Value
 from tieline.core.errors import RemoteError
-from tieline.core.record import CONTESTED_BYTES, Item, Log, Record
-from tieline.core.statement import MAX_STATEMENT_BYTES, Statement
+from tieline.core.record import MAX_BRANCHES_PER_LOG, Item, Log, Record
+from tieline.core.statement import MAX_STATEMENT_BYTES, TIP_BYTES, Statement
 
 HAVE: Final = 1
 PUSH: Final = 2
@@ -52,13 +56,18 @@ _HEAD_PARTS: Final = 4
 class Head:
     """How far a log is held: its size and the digest of its last statement.
 
-    ``contested`` names the set of everything held from its first fork on; empty without a fork.
+    ``tips`` are the ends of its other branches, 16 bytes of each, ascending; none without a fork.
     """
 
     log: bytes
     size: int
     last: bytes
-    contested: bytes = b""
+    tips: bytes = b""
+
+    def leaves(self) -> tuple[bytes, ...]:
+        """The first 16 bytes of the last statement of every branch."""
+        starts = range(0, len(self.tips), TIP_BYTES)
+        return (self.last[:TIP_BYTES], *(self.tips[at : at + TIP_BYTES] for at in starts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +115,7 @@ def pack(envelope: Envelope) -> bytes:
     match envelope:
         case Have(line, charter, full, heads):
             flat = tuple(
-                part for head in heads for part in (head.log, head.size, head.last, head.contested)
+                part for head in heads for part in (head.log, head.size, head.last, head.tips)
             )
             return encode.dumps((HAVE, line, charter, full, flat))
         case Push(line, statements):
@@ -150,7 +159,7 @@ def _read_heads(flat: tuple[Value, ...]) -> tuple[Head, ...]:
         raise _wrong("its heads are not a list of four parts each")
     heads: list[Head] = []
     for index in range(0, len(flat), _HEAD_PARTS):
-        log, size, last, contested = flat[index : index + _HEAD_PARTS]
+        log, size, last, tips = flat[index : index + _HEAD_PARTS]
         if (
             not isinstance(log, bytes)
             or len(log) != 8
@@ -158,14 +167,21 @@ def _read_heads(flat: tuple[Value, ...]) -> tuple[Head, ...]:
             or not 1 <= size <= 2**48
             or not isinstance(last, bytes)
             or len(last) != 32
-            or not isinstance(contested, bytes)
-            or len(contested) not in (0, CONTESTED_BYTES)
+            or not isinstance(tips, bytes)
+            or not _are_tips(tips)
         ):
-            raise _wrong("a head is a log, a size of at least 1, a digest and what is contested")
+            raise _wrong("a head is a log, a size of at least 1, a digest and the other tips")
         if heads and heads[-1].log >= log:
             raise _wrong("its heads are not in ascending order, each log once")
-        heads.append(Head(log, size, last, contested))
+        heads.append(Head(log, size, last, tips))
     return tuple(heads)
+
+
+def _are_tips(tips: bytes) -> bool:
+    if len(tips) % TIP_BYTES or len(tips) > (MAX_BRANCHES_PER_LOG - 1) * TIP_BYTES:
+        return False
+    each = [tips[at : at + TIP_BYTES] for at in range(0, len(tips), TIP_BYTES)]
+    return all(one < other for one, other in pairwise(each))
 
 
 def _read_statements(items: tuple[Value, ...]) -> tuple[bytes, ...]:
@@ -197,6 +213,7 @@ class Pace:
     retry_ms: int = 5_000
     retry_max_ms: int = 60_000
     beacon_ms: int = 30_000
+    echo_ms: int = 5_000  # receipts of others, for those who do not wait for them
 
 
 @dataclass(slots=True)
@@ -207,10 +224,16 @@ class Peer:
     theirs: dict[bytes, int] = field(default_factory=dict)
     sent: dict[bytes, int] = field(default_factory=dict)
     fresh: bool = True  # nothing heard in this session yet: push relayed logs at once
-    diverged: set[bytes] = field(default_factory=set)
+    shared: dict[bytes, int] = field(default_factory=dict)  # of our main branch: proven, not said
+    # Logs that are not one chain for both of us, and in these: what it has or is on its way to it,
+    # what waits to be pushed, how much was pushed since it last spoke, and what it last said.
+    apart: set[bytes] = field(default_factory=set)
+    offered: set[bytes] = field(default_factory=set)
     extra: deque[Statement] = field(default_factory=deque)
+    loose: int = 0
+    leaves: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
     told: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
-    announced: dict[bytes, int] = field(default_factory=dict)
+    announced: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     charter: int = 0
     retry_at: int | None = None
     retry_ms: int = 0
@@ -219,21 +242,39 @@ class Peer:
 
     def forget_session(self) -> None:
         """The session broke: only what the peer itself said counts from here."""
-        self.sent.clear()
-        self.told.clear()
-        self.announced.clear()
-        self.extra.clear()
-        self.diverged.clear()
+        self.forget_sent()
+        self.apart.clear()
+        self.leaves.clear()
         self.retry_at = None
         self.fresh = True
         self.stalled = False
 
-    def believes(self, log: bytes, size: int) -> bool:
-        """Note that the peer holds ``size`` statements of ``log``. True when that is news."""
-        if size <= self.theirs.get(log, 0):
-            return False
-        self.theirs[log] = size
-        return True
+    def forget_sent(self) -> None:
+        """Nothing that was sent counts as under way any more."""
+        self.sent.clear()
+        self.told.clear()
+        self.announced.clear()
+        self.offered.clear()
+        self.extra.clear()
+        self.loose = 0
+
+    def believes(self, log: bytes, size: int) -> None:
+        """Note that the peer holds the first ``size`` statements of our branch of a log."""
+        self.shared[log] = max(size, self.shared.get(log, 0))
+        self.theirs[log] = max(size, self.theirs.get(log, 0))
+
+    def forget(self, log: bytes, size: int) -> None:
+        """The peer holds less of a log than it once said: a store was put back. Send again."""
+        for known in (self.theirs, self.shared):
+            if known.get(log, 0) > size:
+                known[log] = size
+        self.sent.pop(log, None)
+
+    def offer(self, statement: Statement) -> None:
+        """Let a statement of a log that is apart be pushed, unless it is under way already."""
+        if statement.digest not in self.offered:
+            self.offered.add(statement.digest)
+            self.extra.append(statement)
 
     def position(self, log: bytes) -> int:
         """Where the next push of a log starts."""
@@ -249,60 +290,110 @@ class Peer:
 
 
 def note_have(record: Record, peer: Peer, have: Have) -> None:
-    """Take a peer's HAVE: what it holds, and where its branch of a log is not ours."""
+    """Take a peer's HAVE: what it holds, and where its branches of a log are not ours."""
+    peer.charter = max(peer.charter, have.charter)
+    peer.loose = 0
+    for head in have.heads:
+        ours = record.logs.get(head.log)
+        if have.full:
+            peer.forget(head.log, head.size)
+        if ours is None or _is_one_chain(ours, head):
+            peer.apart.discard(head.log)
+            peer.theirs[head.log] = max(head.size, peer.theirs.get(head.log, 0))
+            if ours is not None and head.size <= ours.size:
+                peer.believes(head.log, head.size)
+        else:
+            _reconcile(record, peer, ours, head.leaves(), full=have.full)
     if have.full:
         named = {head.log for head in have.heads}
         for log in [log for log in peer.theirs if log not in named]:
-            del peer.theirs[log]
-            peer.sent.pop(log, None)
-    peer.charter = max(peer.charter, have.charter)
-    for head in have.heads:
-        if have.full and head.size < peer.theirs.get(head.log, 0):
-            # It holds less than it once said: a store was put back. Believe it and send again.
-            peer.theirs[head.log] = head.size
-            peer.sent.pop(head.log, None)
-        peer.believes(head.log, head.size)
-        _compare(record, peer, head, full=have.full)
-    if have.full:
+            peer.forget(log, 0)
         for ours in record.logs.values():
-            if ours.forks and ours.id not in peer.theirs:
-                _reconcile(peer, ours, None)
+            if ours.forks and ours.id not in named:
+                _reconcile(record, peer, ours, (), full=True)
 
 
-def _compare(record: Record, peer: Peer, head: Head, *, full: bool) -> None:
-    """Where a peer's stories of a log are not ours, offer it all of ours that it may lack.
+def _is_one_chain(ours: Log, head: Head) -> bool:
+    """Whether, for all we can tell, one of us holds the beginning of what the other holds."""
+    if ours.forks or head.tips:
+        return False
+    return head.size > ours.size or ours.items[head.size - 1].statement.digest == head.last
 
-    Between stations that know of a fork only sets can be compared, and only a full HAVE is answered
-    again: while a forked log grows, the sets differ for a moment with every statement.
+
+def set_apart(peer: Peer, log: Log) -> None:
+    """From now on a peer is offered a log statement by statement. What is under way stays so."""
+    if log.id in peer.apart:
+        return
+    peer.apart.add(log.id)
+    start = peer.theirs.get(log.id, 0)
+    sent = max(start, peer.sent.pop(log.id, 0))
+    peer.offered.update(item.statement.digest for item in log.items[start:sent])
+    for item in log.items[sent:]:
+        peer.offer(item.statement)
+
+
+def _reconcile(
+    record: Record, peer: Peer, ours: Log, leaves: tuple[bytes, ...], *, full: bool
+) -> None:
+    """Offer what a peer lacks of a log that is not one chain for both of us.
+
+    What was offered before is on its way, unless the peer has said the same in two full HAVEs and
+    nothing waits here: then it was lost.
     """
-    ours = record.logs.get(head.log)
-    if ours is None:
-        return
-    mine = ours.contested()
-    if mine or head.contested:
-        apart = mine != head.contested and (full or head.log not in peer.diverged)
-    else:
-        apart = head.size <= ours.size and ours.items[head.size - 1].statement.digest != head.last
-        apart = apart and (full or head.log not in peer.diverged)
-    if apart:
-        peer.diverged.add(head.log)
-        _reconcile(peer, ours, head)
+    peer.apart.add(ours.id)
+    peer.sent.pop(ours.id, None)
+    peer.theirs[ours.id] = peer.shared.get(ours.id, 0)
+    same = peer.leaves.get(ours.id) == leaves
+    if full:
+        peer.leaves[ours.id] = leaves
+    elif all(leaf[:TIP_BYTES] in leaves or leaf in peer.offered for leaf in ours.leaves):
+        return  # all that is not there yet follows from something that is on its way
+    lost = full and same and not peer.extra
+    for statement in stories_beyond(record, ours, leaves, peer.shared.get(ours.id, 0)):
+        if lost:
+            peer.offered.discard(statement.digest)
+        peer.offer(statement)
 
 
-def _reconcile(peer: Peer, log: Log, head: Head | None) -> None:
-    """Offer every statement of a log but those that the peer's last one builds on."""
-    if any(waiting.log == log.id for waiting in peer.extra):
-        return
-    stories = {item.statement.digest: item.statement for item in log.items}
-    stories.update((digest, item.statement) for digest, item in log.forks.items())
-    held: bytes | None = head.last if head is not None else None
-    while held is not None and held in stories:
-        held = stories.pop(held).place.previous
-    peer.extra.extend(sorted(stories.values(), key=_by_position))
+def stories_beyond(
+    record: Record, ours: Log, leaves: tuple[bytes, ...], shared: int
+) -> list[Statement]:
+    """What we hold of a log and somebody with these leaves does not, in order of position.
+
+    Walks down from both sides at once and stops where only common ground is left, so the work is
+    that of the difference. Leaves that we do not hold say nothing; when we hold none of them, the
+    first ``shared`` statements of our main branch count as common.
+    """
+    theirs = [item for item in map(record.by_tip, leaves) if item and item.statement.log == ours.id]
+    if not theirs and 0 < shared <= ours.size:
+        theirs = [ours.items[shared - 1]]
+    common = {item.statement.digest for item in theirs}
+    open_ = {leaf for leaf in ours.leaves if leaf not in common}
+    queue = [_from_the_top(record, digest) for digest in common | open_]
+    heapq.heapify(queue)
+    out: list[Statement] = []
+    while open_:
+        _, digest = heapq.heappop(queue)
+        statement = record.by_digest[digest].statement
+        before = statement.place.previous
+        if digest in open_:
+            open_.discard(digest)
+            out.append(statement)
+            if before is not None and before not in common and before not in open_:
+                open_.add(before)
+                heapq.heappush(queue, _from_the_top(record, before))
+        elif before is not None and before not in common:
+            common.add(before)
+            if before in open_:
+                open_.discard(before)
+            else:
+                heapq.heappush(queue, _from_the_top(record, before))
+    out.reverse()
+    return out
 
 
-def _by_position(statement: Statement) -> tuple[int, bytes]:
-    return statement.place.position, statement.digest
+def _from_the_top(record: Record, digest: bytes) -> tuple[int, bytes]:
+    return -record.by_digest[digest].statement.place.position, digest
 
 
 def lacking(record: Record, peer: Peer, own: bytes, relayable: dict[bytes, int]) -> list[Statement]:
@@ -311,15 +402,16 @@ def lacking(record: Record, peer: Peer, own: bytes, relayable: dict[bytes, int])
     ``relayable`` says how far each foreign log may be relayed by now. Returns an empty list when
     the peer lacks nothing, or its window is full.
     """
-    room = WINDOW - peer.outstanding()
+    room = WINDOW - peer.outstanding() - peer.loose
     if peer.stalled or room <= 0:
         return []
     out: list[Statement] = []
     budget = MAX_PUSH_BYTES
-    while peer.extra and budget > 0 and len(out) < MAX_PUSH_STATEMENTS:
+    while peer.extra and budget > 0 and len(out) < min(room, MAX_PUSH_STATEMENTS):
         statement = peer.extra.popleft()
         budget -= len(statement.raw)
         out.append(statement)
+    peer.loose += len(out)
     for item in heapq.merge(*_behind(record, peer, own, relayable)):
         budget -= len(item.statement.raw)
         if out and (budget < 0 or len(out) >= min(room, MAX_PUSH_STATEMENTS)):
@@ -335,7 +427,7 @@ def _behind(
     out: list[Iterable[Item]] = []
     for name, log in record.logs.items():
         start = peer.position(name)
-        if start >= log.size or log.forks or name in peer.diverged:
+        if start >= log.size or log.forks or name in peer.apart:
             continue
         stop = log.size if log.station == own or peer.fresh else relayable.get(name, 0)
         if start < stop:
@@ -343,14 +435,30 @@ def _behind(
     return out
 
 
-def heads(record: Record, peer: Peer | None) -> tuple[Head, ...]:
-    """The heads to announce: all of them, or those that moved since the peer was last told."""
-    out: list[Head] = []
-    for name in sorted(record.logs):
-        log = record.logs[name]
-        if peer is not None and peer.announced.get(name) == log.size:
-            continue
-        out.append(Head(name, log.size, log.head, log.contested()))
-        if peer is not None:
-            peer.announced[name] = log.size
-    return tuple(out)
+def heads(record: Record) -> tuple[Head, ...]:
+    """The heads of all logs."""
+    return tuple(_head(record.logs[name]) for name in sorted(record.logs))
+
+
+def moved_heads(record: Record, peer: Peer) -> tuple[Head, ...]:
+    """The heads that a peer has not been told of, of logs that no receipt speaks of.
+
+    A receipt says how far its maker holds a log; nobody gives one on a log with two stories.
+    """
+    moved = [log for log in record.forked() if peer.announced.get(log.id) != _reach(log)]
+    note_announced(peer, moved)
+    return tuple(_head(log) for log in moved)
+
+
+def note_announced(peer: Peer, logs: Iterable[Log]) -> None:
+    """A peer is being told of the present heads of these logs."""
+    for log in logs:
+        peer.announced[log.id] = _reach(log)
+
+
+def _head(log: Log) -> Head:
+    return Head(log.id, log.size, log.head, log.tips())
+
+
+def _reach(log: Log) -> tuple[int, int]:
+    return log.size, len(log.forks)

@@ -20,7 +20,7 @@ from tieline.sim.mutants import MUTANTS, in_force
 from tieline.sim.plan import draw
 from tieline.sim.world import Outcome, World
 
-HOURS = 2.0
+HOURS = 1.0
 Job = tuple[int, float, str]
 
 

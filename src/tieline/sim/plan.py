@@ -55,12 +55,13 @@ def draw(seed: int, hours: float) -> Plan:
         return value if chance.random() < probability else 0
 
     parties = chance.choice((2, 2, 3, 3, 4, 4))
+    twins = chance.choice((0, 0, 1))
     slow = chance.choice((30, 200, 2_000))
     bad = chance.random()
     return Plan(
         seed=seed,
         parties=parties,
-        twins=chance.choice((0, 0, 1)),
+        twins=twins,
         forker=parties > 2 and chance.random() < 0.35,
         loose=chance.random() < 0.5,
         weather=Weather(
@@ -72,7 +73,8 @@ def draw(seed: int, hours: float) -> Plan:
             break_mean_ms=some(0.6, chance.choice((20_000, 120_000, 900_000))),
         ),
         duration_ms=duration,
-        send_mean_ms=chance.choice((20_000, 60_000, 180_000)),
+        # Everybody answers everybody: a crowd speaks as often as a pair, and not each of its heads.
+        send_mean_ms=chance.choice((20_000, 60_000, 180_000)) * (parties + twins) // 2,
         crash_mean_ms=some(0.6, chance.choice((duration // 12, duration // 3))),
         crash_in_turn=some(0.5, chance.choice((3, 15))),
         part_mean_ms=some(0.6, duration // 4),
