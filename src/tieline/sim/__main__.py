@@ -77,7 +77,7 @@ def main(argv: Sequence[str]) -> int:
     for outcome in run_seeds(jobs, given.workers):
         outcomes.append(outcome)
         if outcome.invariant and not given.json:
-            _report(outcome, given.hours, given.mutant, verbose=single)
+            report(outcome, given.hours, given.mutant, verbose=single)
         if outcome.invariant and given.stop:
             break
     return _finish(outcomes, time.monotonic() - began, as_json=given.json)
@@ -96,7 +96,8 @@ def _replay(job: Job) -> int:
     return 1 if outcome.invariant else 0
 
 
-def _report(outcome: Outcome, hours: float, mutant: str | None, *, verbose: bool) -> None:
+def report(outcome: Outcome, hours: float, mutant: str | None, *, verbose: bool) -> None:
+    """Tell of a seed that failed, and how to see it again."""
     print(f"seed {outcome.seed} failed at step {outcome.steps}: {outcome.text}")
     if verbose:
         print("  " + draw(outcome.seed, hours).describe())
@@ -104,7 +105,7 @@ def _report(outcome: Outcome, hours: float, mutant: str | None, *, verbose: bool
             print("  " + line)
     extra = f" --mutant {mutant}" if mutant else ""
     hint = f"./dev sim --seed {outcome.seed} --hours {hours:g}{extra} --trace"
-    print(f"  see it again: {hint}")
+    print(f"  see it again: {hint}", flush=True)
 
 
 def _finish(outcomes: Sequence[Outcome], seconds: float, *, as_json: bool) -> int:

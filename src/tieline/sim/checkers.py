@@ -5,7 +5,7 @@
 2. A statement comes up at a desk once for each journal.
 3. Each display order extends cause and effect; what has been shown is never shown in another
    order; two stations with the same statements show the same order.
-4. Who holds two statements under one number has the proof in its journal, and both statements.
+4. Who was brought two statements under one number has the proof in its journal, and both.
    No honest station is ever accused.
 5. Nothing is admitted, and no receipt counted, that its signer has not signed in just these bytes.
 10. (At the end.) All records are equal.
@@ -27,7 +27,7 @@ from tieline.core.errors import TielineError
 from tieline.core.journal import Alarm, Fact, FactKind
 from tieline.core.line import Line
 from tieline.core.statement import Statement
-from tieline.core.sync import Receipts
+from tieline.core.sync import Push, Receipts
 from tieline.sim.peaks import Peaks, grown, root_of
 from tieline.sim.shown import Shown
 from tieline.sim.violation import Violation
@@ -133,6 +133,10 @@ class Checker:
     def _receipt(self, receipt: Receipt, believer: Ledger) -> None:
         """A receipt that a station counts was signed by its cosigner, in just these terms."""
         held = believer.logs.get(receipt.log, [])
+        if receipt.cosigner == believer.station and receipt.size > len(held):
+            raise Violation(
+                1, f"a receipt for {receipt.size} statements is made where {len(held)} are held"
+            )
         made: bytes | None = None
         if receipt.size <= len(held):
             message = self._cosigned_message(receipt, held)
@@ -161,6 +165,44 @@ class Checker:
                 4,
                 f"two statements stand under number {parsed.place.position} of one log and no"
                 " proof was recorded",
+            )
+
+    def brought(self, ledger: Ledger, envelopes: list[bytes], charter: int) -> None:
+        """Envelopes have been taken: a second story that they brought is kept.
+
+        Whatever it builds on must be held, since it waits for that; ``charter`` is the newest
+        version held, and it waits for a newer one likewise.
+        """
+        if all(self._honest.values()):
+            return
+        for envelope in envelopes:
+            try:
+                opened = sync.unpack(envelope)
+            except TielineError:
+                continue
+            if isinstance(opened, Push):
+                for raw in opened.statements:
+                    self._rival_kept(ledger, raw, charter)
+
+    def _rival_kept(self, ledger: Ledger, raw: bytes, charter: int) -> None:
+        try:
+            parsed = statements.parse(self._realm, raw)
+        except TielineError:
+            return
+        place = parsed.place
+        if parsed.digest in ledger.kept or place.line != self._line or place.charter > charter:
+            return
+        causes = [self._tips.get(tip, b"") for tip in place.seen]
+        if place.previous is not None:
+            causes.append(place.previous)
+        if not all(cause in ledger.kept for cause in causes):
+            return
+        genuine = self._signed.get(place.station, {}).get(parsed.signed) == parsed.signature
+        if genuine and ledger.places.get((parsed.log, place.position)):
+            raise Violation(
+                4,
+                f"a second statement for number {place.position} of station"
+                f" {place.station.hex()} was brought to {_who(ledger)} and not kept",
             )
 
     def _read(self, raw: bytes) -> Statement:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from tieline.core.errors import StoreFailed, TielineError
 from tieline.core.events import (
+    Arrived,
     Connected,
     Done,
     Event,
@@ -39,6 +40,7 @@ from tieline.store.memory import MemoryStore
 
 SPIN_MS = 1_000
 SPIN_MAX = 50  # ticks asked for within that time before the machine counts as spinning
+TURNS_MAX = 1_000  # turns taken within that time, for whatever reason
 SERVICE_MS = 4
 
 
@@ -139,6 +141,7 @@ class Machine:
     _timer: int = 0
     _told: int = 0
     _spins: tuple[int, int] = (0, 0)
+    _turns: tuple[int, int] = (0, 0)
 
     # ------------------------------------------------------------------------------ life
 
@@ -179,6 +182,12 @@ class Machine:
             self.network.stop(self.number)
         self.died(cause)
 
+    def spare(self) -> None:
+        """From now on neither power nor disk fails; a cut that was to come does not."""
+        self.fail_per_thousand = self.cut_per_thousand = 0
+        self.disk.full = False
+        self._fuse = -1
+
     def line_now(self) -> Line | None:
         """The line as the running process knows it."""
         return None if self.runtime is None else self.runtime.station.lines.get(self.line)
@@ -204,6 +213,8 @@ class Machine:
         if self.runtime is None:
             return
         events, self._inbox = self._inbox, []
+        self._count_turn()
+        was_full = self.runtime.full
         if self.chance.randrange(1000) < self.cut_per_thousand:
             self._fuse = self.chance.randrange(8)
         try:
@@ -217,7 +228,19 @@ class Machine:
         line = self.line_now()
         if line is not None:
             self.checker.displayed(self.ledger, line)
+            if not was_full and not self.runtime.full:
+                arrived = [event.envelope for event in events if isinstance(event, Arrived)]
+                self.checker.brought(self.ledger, arrived, line.latest())
         self._arm()
+
+    def _count_turn(self) -> None:
+        """A station that keeps itself busy without end is caught, not waited for."""
+        since, count = self._turns
+        if self.schedule.now_ms - since > SPIN_MS:
+            since, count = self.schedule.now_ms, 0
+        self._turns = (since, count + 1)
+        if count > TURNS_MAX:
+            raise Violation(10, f"station {self.station.hex()} takes turns without end")
 
     def _arm(self) -> None:
         """Set the timer for the next tick, or go on at once when the runtime owes a turn."""

@@ -38,6 +38,7 @@ class Plan:
     jump_mean_ms: int
     bundle_mean_ms: int
     forge_mean_ms: int
+    amended: bool  # half way, one party brings the second version of the charter
     four_eyes: bool
     test_interval_s: int
 
@@ -88,4 +89,5 @@ def draw(seed: int, hours: float) -> Plan:
         forge_mean_ms=some(0.5, duration // 40),
         four_eyes=chance.random() < 0.3,
         test_interval_s=some(0.4, 900),
+        amended=chance.random() < 0.4,
     )

@@ -215,6 +215,8 @@ class World:
         self._repeat(plan.forge_mean_ms, self._forge)
         if self.forker is not None:
             self._repeat(plan.duration_ms // 12, self._fork)
+        if plan.amended:
+            self.schedule.at(self.chance.randint(1, plan.duration_ms), self._amend)
 
     def _roads(self) -> tuple[str, ...]:
         if not self.plan.loose:
@@ -252,8 +254,7 @@ class World:
         self.network.weather = FAIR
         self.network.part([0] * len(self.machines))
         for machine in self.machines:
-            machine.fail_per_thousand = machine.cut_per_thousand = 0
-            machine.disk.full = False
+            machine.spare()
             machine.clock.mend()
             if not machine.alive:
                 self._boot(machine.number)
@@ -306,6 +307,17 @@ class World:
         self.machines[number].take(
             Install(token=self._token, charter=self.cast.charter, incarnation=incarnation)
         )
+
+    def _amend(self) -> None:
+        """One party's officer brings the second version; the others have it from each other."""
+        up = [m for m in self.machines if m.line_now() is not None and m.ledger.honest]
+        if not up:
+            self.schedule.after(60_000, self._amend)
+            return
+        self._token += 1
+        machine = self.chance.choice(up)
+        self.schedule.note("amends", machine.number)
+        machine.take(Install(token=self._token, charter=self.cast.amended, incarnation=bytes(8)))
 
     def _say(self, number: int) -> None:
         officer = self.officers[number]
