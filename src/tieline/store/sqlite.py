@@ -80,6 +80,14 @@ class SqliteStore:
             raise LocalError(
                 "store.missing", f"there is no store at {path}; 'tieline init' makes it"
             )
+        if path.stat().st_size == 0:
+            # SQLite would take it for a new one, throw its log away, and the record with it.
+            raise ShellError(
+                "store.damaged",
+                f"{path} is empty: what was in it is gone; never start an older copy in its place:"
+                " make a new station of the party, and the others give back the record"
+                " (docs/operations.md, Backup)",
+            )
         return SqliteStore._open(path, key, apsw.SQLITE_OPEN_READONLY if read_only else _READ_WRITE)
 
     @staticmethod

@@ -11,7 +11,7 @@ from tieline.core.errors import LocalError, RemoteError, TielineError
 from tieline.desk.cli import files
 from tieline.desk.cli.common import client, line_of, put, station_keys
 from tieline.desk.cli.show import number_of, text_of, views
-from tieline.node.client import ApiDown
+from tieline.node.client import ApiDown, ApiRefused
 from tieline.node.config import Home
 from tieline.node.view import Json
 
@@ -127,7 +127,11 @@ def export(args: argparse.Namespace) -> None:
 def import_(args: argparse.Namespace) -> None:
     """Take a bundle in; twice does no harm."""
     data = files.read_bytes(args.file, bundle.MAX_BUNDLE_BYTES)
-    result = client(args).call("import", bundle=base64.b64encode(data).decode("ascii"))
+    station = client(args)
+    try:
+        result = station.call("import", bundle=base64.b64encode(data).decode("ascii"))
+    except ApiRefused as error:
+        raise ApiRefused(error.code, f"{args.file}: {error.message}") from error
     refused = result.get("refused")
     lines = [f"REFUSED {text}" for text in refused] if isinstance(refused, list) else []
     added, held = number_of(result, "added"), number_of(result, "held")
