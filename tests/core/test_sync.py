@@ -271,6 +271,33 @@ def test_refusals_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatc
     assert len(alpha.station.exchanges[alpha.line.id]._refusals) <= 4
 
 
+def test_claims_about_logs_that_nobody_wrote_take_bounded_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(exchange, "MAX_UNPROVEN", 50)
+    monkeypatch.setattr(sync, "MAX_HAVE", 50)
+    net, alpha, bravo = pair()
+    known = alpha.line.peers[bravo.who.id]
+    for turn in range(10):
+        logs_ = sorted(chaff(f"{turn}/{number}", 8) for number in range(40))
+        heads = tuple(Head(log, 1, chaff("last", 32)) for log in logs_)
+        arrive(alpha, bravo.who.id, pack(Have(alpha.line.id, 1, full=False, heads=heads)))
+        claims = tuple(
+            Receipt(log=log, size=1, cosigner=bravo.who.id, time_s=0, signature=bytes(64))
+            for log in logs_
+        )
+        arrive(alpha, bravo.who.id, pack(Receipts(alpha.line.id, claims)))
+        assert len(alpha.station.exchanges[alpha.line.id]._unproven) <= 50
+        assert len(known.theirs) <= 50
+    digest = alpha.speak(message("and on")).item
+    bravo.speak(message("we too"))
+    net.deliver()
+    net.pass_time(120)
+    assert digest in bravo.order()
+    assert alpha.order() == bravo.order()
+    assert Rung.RECEIVED in alpha.rungs(digest, "BRAVO")
+
+
 # -------------------------------------------------------------------------- convergence
 
 

@@ -27,6 +27,7 @@ from tieline.core.turn import Turn
 
 REFUSAL_REPEAT_MS: Final = 60_000
 MAX_REFUSALS_NOTED: Final = 1_024
+MAX_UNPROVEN: Final = 4_096
 
 
 class Exchange:
@@ -245,6 +246,8 @@ class Exchange:
         if log is None or receipt.size > log.size:
             # Not provable yet. Keep the newest per pair; it is tried again when the log has grown.
             if line.party_of(receipt.cosigner):
+                if len(self._unproven) >= MAX_UNPROVEN:
+                    self._unproven.clear()  # they are told again with the next session
                 self._unproven[(receipt.log, receipt.cosigner)] = receipt
             return
         key = line.cosign_key(receipt.cosigner)

@@ -295,6 +295,8 @@ def note_have(record: Record, peer: Peer, have: Have) -> None:
     peer.loose = 0
     for head in have.heads:
         ours = record.logs.get(head.log)
+        if ours is None and head.log not in peer.theirs and len(peer.theirs) >= MAX_HAVE:
+            continue  # of logs that may not exist at all only so many are noted
         if have.full:
             peer.forget(head.log, head.size)
         if ours is None or _is_one_chain(ours, head):
@@ -308,6 +310,8 @@ def note_have(record: Record, peer: Peer, have: Have) -> None:
         named = {head.log for head in have.heads}
         for log in [log for log in peer.theirs if log not in named]:
             peer.forget(log, 0)
+            if log not in record.logs:
+                del peer.theirs[log]
         for ours in record.logs.values():
             if ours.forks and ours.id not in named:
                 _reconcile(record, peer, ours, (), full=True)
