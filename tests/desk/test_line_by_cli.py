@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.desk import desks
 from tests.desk.desks import Desk, copy, one_object
+
+from tieline.node.view import Json
 
 Pair = tuple[Desk, Desk]
 
@@ -119,6 +124,41 @@ def test_a_watch_shows_what_was_and_can_be_told_where_to_begin(line: Pair) -> No
     assert alpha.ok("watch", "--until-live", "--since", str(last)) == ""
 
 
+def test_a_watch_outlives_its_station(line: Pair) -> None:
+    alpha, bravo = line
+    last = bravo.call("status")["journal"]
+    watch = subprocess.Popen(
+        [sys.executable, "-m", "tieline", "watch", "--since", str(last), "--json"],
+        env=desks.environment(bravo.home, None),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    assert watch.stdout is not None
+    assert watch.stderr is not None
+    seen: list[dict[str, Json]] = []
+
+    def until(text: str) -> None:
+        assert watch.stdout is not None
+        while not seen or seen[-1].get("text") != text:
+            seen.append(json.loads(watch.stdout.readline()))
+
+    alpha.ok("send", "while it watches")
+    until("while it watches")
+    bravo.kill(signal.SIGKILL)
+    assert "waiting for it" in watch.stderr.readline()
+    alpha.ok("send", "while it waits")
+    bravo.serve()
+    until("while it waits")
+    watch.send_signal(signal.SIGINT)
+    assert watch.wait(30) == 0
+    assert "go on from here with: tieline watch --since" in watch.stderr.read()
+    watch.stdout.close()
+    watch.stderr.close()
+    numbers = [event["seq"] for event in seen if event.get("type") != "live"]
+    assert len(set(map(str, numbers))) == len(numbers)
+
+
 def test_nothing_is_lost_by_kill_9(line: Pair) -> None:
     alpha, bravo = line
     texts = [f"kill {number}" for number in range(6)]
@@ -182,3 +222,61 @@ def test_bundles_carried_by_hand_where_there_is_no_connection(tmp_path: Path) ->
         assert refused.code == 1
         assert "nothing has changed" in refused.err
         assert alpha.run("verify", "back.bundle").code == 4
+
+
+def test_a_party_with_two_stations_and_a_third_party_that_joins(tmp_path: Path) -> None:
+    alpha, bravo, second, charlie = (
+        Desk(tmp_path / name, passphrase=desks.PASSPHRASE if name in ("alpha", "two") else None)
+        for name in ("alpha", "bravo", "two", "charlie")
+    )
+    every = (alpha, bravo, second, charlie)
+    for desk in every:
+        desk.real = False
+    try:
+        desks.found(alpha, bravo)
+        for desk in (alpha, bravo):
+            desk.serve()
+        alpha.up()
+        first = f"127.0.0.1:{desks.free_port()}"
+        second.ok(
+            "init", "--party", "ALPHA", "--name", "Party Alpha", "--station", "relay",
+            "--root-from", str(alpha.home), "--address", first, "--officer", "Relay",
+        )  # fmt: skip
+        charlie.ok(
+            "init", "--party", "CHARLIE", "--name", "C", "--key-file", "--officer", "Watch C",
+            "--address", f"127.0.0.1:{desks.free_port()}",
+        )  # fmt: skip
+        for desk, others in (
+            (alpha, (charlie,)),
+            (bravo, (charlie,)),
+            (second, (bravo, charlie)),
+            (charlie, (alpha, bravo)),
+        ):
+            for other in others:
+                name = f"{other.home.name}.tlcard"
+                copy(other.home / "card.tlcard", desk.folder / name)
+                desk.ok("card", "verify", name, stdin=desks.words(other) + "\n")
+        copy(second.home / "card.tlcard", alpha.folder / "both.tlcard")
+        changed = alpha.ok(
+            "charter", "amend", "hotline.charter", "--card", "both.tlcard", "--card",
+            "charlie.tlcard", "--sign",
+        )  # fmt: skip
+        assert f"+ party ALPHA: station relay at {first}" in changed
+        path = "hotline-2.charter"
+        copy(alpha.folder / path, bravo.folder / path)
+        bravo.ok("charter", "sign", path)
+        copy(bravo.folder / path, charlie.folder / path)
+        charlie.ok("charter", "sign", path)
+        for desk in every:
+            if desk is not charlie:
+                copy(charlie.folder / path, desk.folder / path)
+            copy(alpha.folder / "hotline.charter", desk.folder / "hotline.charter")
+            desk.ok("charter", "install", "hotline.charter", path)
+        for desk in (second, charlie):
+            desk.serve()
+        alpha.ok("send", "all of us")
+        for desk in (bravo, second, charlie):
+            desk.said("all of us")
+    finally:
+        for desk in every:
+            desk.kill()

@@ -317,7 +317,11 @@ def _reach(probes: Mapping[str, str]) -> list[Finding]:
         except queue.Empty:
             break
         why[what] = answer
-    return [_port(what, why.get(what, "no answer in time")) for what in waiting]
+    out = [_port(what, why.get(what, "no answer in time")) for what in waiting]
+    more = len(probes) - len(waiting)
+    if more:
+        out.append(Finding(what="ports", text=f"{more} further addresses were not tried"))
+    return out
 
 
 def _port(what: str, why: str) -> Finding:
