@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from tieline.desk.cli import build_parser, main, record, talk
-from tieline.desk.cli.show import item_line, status_lines
+from tieline.desk.cli.show import draft_lines, event_line, item_line, status_lines
 from tieline.node import doctor
 from tieline.node.view import Json
 
@@ -110,3 +110,24 @@ def test_an_import_says_what_became_of_it(
     with mock.patch.object(record, "client", return_value=_answers({"from": "BRAVO", **result})):
         assert main(["import", str(tmp_path / "a.bundle")]) == 0
     assert f"bundle of BRAVO: {said}" in capsys.readouterr().out
+
+
+EVENTS: list[View] = [
+    {"type": "statement", "kind": "message", "text": "drill"},
+    {"type": "receipt", "items": ["aa"], "station": "BRAVO/ops"},
+    {"type": "alarm", "precedence": "FLASH", "text": "acknowledge it"},
+    {"type": "state", "state": "down", "station": "BRAVO/ops"},
+    {"type": "refused", "code": "statement.forged", "text": "forged"},
+]
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: str(event["type"]))
+def test_every_line_of_an_exercise_bears_its_mark(event: View) -> None:
+    assert event_line({**event, "exercise": "EX1"}).startswith("EXERCISE ")
+    assert "EXERCISE" not in event_line({**event, "exercise": ""})
+
+
+def test_a_draft_of_an_exercise_bears_its_mark() -> None:
+    draft: View = {"draft": 1, "officer": "Abel", "kind": "message", "text": "drill"}
+    assert draft_lines([{**draft, "exercise": "EX1"}])[0].startswith("EXERCISE ")
+    assert "EXERCISE" not in draft_lines([draft])[0]

@@ -144,6 +144,7 @@ def draft_view(line: Line, draft: Draft) -> dict[str, Json]:
     return {
         "draft": draft.number,
         "line": line.id.hex(),
+        "exercise": line.realm,
         "officer": draft.officer,
         "at_ms": draft.at_ms,
         **content_view(draft.content),
@@ -209,7 +210,12 @@ def line_view(line: Line) -> dict[str, Json]:
 def event_view(station: Station, seq: int, fact: Fact) -> dict[str, Json]:
     """One fact of the journal as a watcher sees it."""
     line = station.lines.get(fact.line)
-    out: dict[str, Json] = {"seq": seq, "at_ms": fact.at_ms, "line": fact.line.hex()}
+    out: dict[str, Json] = {
+        "seq": seq,
+        "at_ms": fact.at_ms,
+        "line": fact.line.hex(),
+        "exercise": station.realm,
+    }
     match fact.kind:
         case FactKind.ALARM:
             return {**out, "type": "alarm", **alarm_view(Alarm.decode(fact.body))}

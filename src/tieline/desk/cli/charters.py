@@ -202,11 +202,18 @@ def _known(home: Home, own: Card) -> set[bytes]:
 
 def _check_roots(home: Home, made: Charter) -> None:
     """Signing is the moment of trust: every root in the charter must be one we have verified."""
+    own = files.read_card(home.card_file)
+    if made.realm != own.realm:
+        raise LocalError(
+            "charter.realm",
+            f"the charter is for {made.realm or 'real traffic'} and this home for"
+            f" {own.realm or 'real traffic'}; exercise and real traffic never share a home",
+        )
     for named in made.parties:
         files.check_usable(named.stations)
     if made.realm:
         return
-    known = _known(home, files.read_card(home.card_file))
+    known = _known(home, own)
     for party in made.parties:
         if identity.root_fingerprint(party.code, made.realm, party.root_key) not in known:
             raise LocalError(

@@ -50,14 +50,19 @@ def said(result: View) -> str:
     )
 
 
+def _mark(view: View) -> str:
+    """What stands before each line of an exercise, an alarm above all."""
+    return "EXERCISE " if view.get("exercise") else ""
+
+
 def item_line(view: View) -> str:
     """One statement on one line: number, time, who, precedence, what, and its ladder."""
-    mark = "EXERCISE " if view.get("exercise") else ""
     flags = " !" if view.get("flags") else ""
     head = f"#{number_of(view, 'seq'):<5} {text_of(view, 'item')[:8]}  {text_of(view, 'dtg')}"
     whom = _codes(view, "to") or "all"
+    head = f"{_mark(view)}{head}"
     return (
-        f"{mark}{head}  {text_of(view, 'party'):>8} > {whom:<8} {text_of(view, 'precedence'):<9}"
+        f"{head}  {text_of(view, 'party'):>8} > {whom:<8} {text_of(view, 'precedence'):<9}"
         f" {summary(view)}{ladder(view)}{_replaced(view)}{flags}"
     )
 
@@ -151,7 +156,7 @@ def item_lines(view: View) -> list[str]:
 def draft_lines(drafts: Iterable[View]) -> list[str]:
     """Drafts, one on a line."""
     return [
-        f"draft {text_of(draft, 'draft')}  {text_of(draft, 'precedence'):<9} by"
+        f"{_mark(draft)}draft {text_of(draft, 'draft')}  {text_of(draft, 'precedence'):<9} by"
         f" {text_of(draft, 'officer')}: {summary(draft)}"
         for draft in drafts
     ]
@@ -201,22 +206,22 @@ def _peer_line(peer: View) -> str:
 def event_line(event: View) -> str:
     """One event of the journal on one line; empty for what people need not see."""
     when = dtg(number_of(event, "at_ms")) if event.get("at_ms") else ""
-    who = text_of(event, "station")
+    who, mark = text_of(event, "station"), _mark(event)
     match event.get("type"):
         case "statement":
             return item_line(event)
         case "receipt":
             items = event.get("items")
             count = len(items) if isinstance(items, list) else 0
-            return f"       {when}  {who} has received {count} of ours" if count else ""
+            return f"{mark}       {when}  {who} has received {count} of ours" if count else ""
         case "alarm":
-            return f"ALARM  {when}  {text_of(event, 'precedence')}: {text_of(event, 'text')}"
+            return f"{mark}ALARM  {when}  {text_of(event, 'precedence')}: {text_of(event, 'text')}"
         case "state":
             cause = f": {text_of(event, 'cause')}" if event.get("cause") else ""
             state = text_of(event, "state").removesuffix(" since")
-            return f"LINE   {when}  {who} {state}{cause}"
+            return f"{mark}LINE   {when}  {who} {state}{cause}"
         case "refused":
-            return f"REFUSED {when} {who} {text_of(event, 'code')}: {text_of(event, 'text')}"
+            return f"{mark}REFUSED {when} {who} {text_of(event, 'code')}: {text_of(event, 'text')}"
         case "live":
             return "------ live"
         case _:
