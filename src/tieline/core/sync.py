@@ -270,6 +270,12 @@ class Peer:
                 known[log] = size
         self.sent.pop(log, None)
 
+    def rejoin(self, log: bytes) -> None:
+        """A log is one chain for both of us after all: it is counted, and not offered."""
+        if log in self.apart:
+            self.apart.discard(log)
+            self.extra = deque(waiting for waiting in self.extra if waiting.log != log)
+
     def offer(self, statement: Statement) -> None:
         """Let a statement of a log that is apart be pushed, unless it is under way already."""
         if statement.digest not in self.offered:
@@ -300,7 +306,7 @@ def note_have(record: Record, peer: Peer, have: Have) -> None:
         if have.full:
             peer.forget(head.log, head.size)
         if ours is None or _is_one_chain(ours, head):
-            peer.apart.discard(head.log)
+            peer.rejoin(head.log)
             peer.theirs[head.log] = max(head.size, peer.theirs.get(head.log, 0))
             if ours is not None and head.size <= ours.size:
                 peer.believes(head.log, head.size)
