@@ -15,7 +15,7 @@ from tieline.core.terms import Kind, LineState, Precedence, Role
 
 def to(post: Post, peer: Post) -> tuple[LineState, str]:
     link = post.line.links[peer.who.id]
-    assert post.line.link_state(link) == (link.state, link.stated)
+    assert post.line.link_state(link, post.net.now().real_ms) == (link.state, link.stated)
     return link.state, link.stated
 
 
@@ -53,6 +53,23 @@ def test_silent_since_the_last_sign_with_what_ended_it() -> None:
     assert link.since_ms == heard
     net.connect(alpha, bravo)
     assert to(alpha, bravo) == (LineState.UP, "")
+
+
+def test_silent_though_connected_when_no_sign_comes_for_as_long_as_the_charter_says() -> None:
+    net, alpha, bravo, _ = three()
+    net.connect(alpha, bravo)
+    net.pass_time(600)
+    assert to(alpha, bravo) == (LineState.UP, "")  # a sign comes often enough by itself
+    net.lossy = True
+    net.pass_time(net.signed.charter.silence_s // 2 - 1)
+    assert to(alpha, bravo) == (LineState.UP, "")  # a sign comes twice in that time
+    net.pass_time(net.signed.charter.silence_s)
+    assert to(alpha, bravo) == (LineState.SILENT, "it is connected, and gives no sign")
+    link = alpha.line.links[bravo.who.id]
+    assert link.since_ms == link.last_heard_ms
+    net.lossy = False
+    net.pass_time(net.signed.charter.silence_s)
+    assert to(alpha, bravo) == to(bravo, alpha) == (LineState.UP, "")
 
 
 def test_down_when_every_attempt_fails_and_each_is_on_record() -> None:
@@ -137,14 +154,14 @@ def test_unstaffed_when_the_station_answers_and_no_officer_does() -> None:
 def test_degraded_when_a_station_takes_and_does_not_sign() -> None:
     net, alpha, bravo, _ = three()
     net.connect(alpha, bravo)
-    net.lossy = True
+    net.deaf = bravo.who.id  # its own signs still come
     digest = alpha.speak(message(precedence=Precedence.FLASH)).item
     net.pass_time(601)
     assert to(alpha, bravo) == (
         LineState.DEGRADED,
         "it has not signed for everything that it was sent",
     )
-    net.lossy = False
+    net.deaf = None
     net.pass_time(120)
     assert digest in bravo.order()
     assert to(alpha, bravo)[0] is not LineState.DEGRADED

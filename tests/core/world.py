@@ -301,6 +301,7 @@ class Net:
         }
         self.open: set[frozenset[bytes]] = set()
         self.lossy = False
+        self.deaf: bytes | None = None  # what is carried to this station is lost
         for post in self.posts.values():
             post.install(self.signed)
 
@@ -345,7 +346,9 @@ class Net:
                     self._carry(post, post.out.popleft())
 
     def _carry(self, post: Post, sent: Transmit) -> None:
-        if frozenset((post.who.id, sent.peer)) not in self.open or self.lossy:
+        if frozenset((post.who.id, sent.peer)) not in self.open:
+            return
+        if self.lossy or sent.peer == self.deaf:
             return
         there = self.posts[sent.peer]
         there.step(Arrived(carrier="wire", peer=post.who.id, envelope=sent.envelope))

@@ -22,7 +22,7 @@ from tieline.core.record import Admitted, Duplicate, Forked, Held, Item, Log, Re
 from tieline.core.statement import Statement
 from tieline.core.succession import check_amendment
 from tieline.core.sync import CharterOffer, Have, Pace, Peer, Push, Receipts
-from tieline.core.terms import Precedence
+from tieline.core.terms import LineState, Precedence
 from tieline.core.turn import Turn
 
 REFUSAL_REPEAT_MS: Final = 60_000
@@ -413,7 +413,8 @@ class Exchange:
         if line.gossip_at is not None and line.gossip_at <= now:
             self._do_gossip(open_peers, turn)
         if line.beacon_at is None or line.beacon_at <= now:
-            line.beacon_at = now + self.pace.beacon_ms
+            # Often enough that one lost sign is no silence.
+            line.beacon_at = now + min(self.pace.beacon_ms, line.silence_ms // 2)
             for peer in open_peers:
                 self._tell_have(peer, turn, full=True)
         for peer in open_peers:
@@ -463,6 +464,11 @@ class Exchange:
             peer.retry_at
             for peer in line.peers.values()
             if peer.retry_at is not None and line.links[peer.station].sessions
+        )
+        times.extend(
+            link.heard_at + line.silence_ms
+            for link in line.links.values()
+            if link.sessions and link.heard_at is not None and link.state is not LineState.SILENT
         )
         return min(times, default=None)
 

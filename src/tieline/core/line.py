@@ -40,6 +40,7 @@ class Link:
     station: bytes
     sessions: dict[str, str] = field(default_factory=dict)
     last_heard_ms: int | None = None
+    heard_at: int | None = None  # the same moment on the transport's clock, ``Now.real_ms``
     cause: str = ""
     failed: bool = False
     attempts: int = 0
@@ -355,7 +356,12 @@ class Line:
             return False
         return set(item.statement.content.body.parties) <= self.assents.get(digest, {}).keys()
 
-    def link_state(self, link: Link) -> tuple[LineState, str]:
+    @property
+    def silence_ms(self) -> int:
+        """After how long without a sign a peer is silent, though it be connected."""
+        return self.charter.silence_s * 1000
+
+    def link_state(self, link: Link, real_ms: int) -> tuple[LineState, str]:
         """The state of the line to one peer station, with its cause in words."""
         party = self.charter.party_of(link.station)
         for code in sorted({party, self.party}):
@@ -368,6 +374,8 @@ class Line:
             if link.last_heard_ms is None:
                 return LineState.UNKNOWN, "nothing heard since this station started"
             return LineState.SILENT, link.cause
+        if link.heard_at is not None and real_ms - link.heard_at >= self.silence_ms:
+            return LineState.SILENT, "it is connected, and gives no sign"
         if party in self.unstaffed:
             cause = self.unstaffed[party].cause
             return LineState.UNSTAFFED, f"{party} says it is unstaffed" + (

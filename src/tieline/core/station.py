@@ -58,7 +58,7 @@ from tieline.core.record import Item
 from tieline.core.statement import Body, Content
 from tieline.core.succession import check_chain
 from tieline.core.sync import Pace
-from tieline.core.terms import Kind, Now, Precedence
+from tieline.core.terms import Kind, LineState, Now, Precedence
 from tieline.core.turn import Turn
 
 
@@ -289,19 +289,19 @@ class Station:
             return
         line = self.lines[envelope.line]
         link = line.links[event.peer]
-        link.last_heard_ms = turn.now.wall_ms
+        link.last_heard_ms, link.heard_at = turn.now.wall_ms, turn.now.real_ms
         before = len(turn.effects)
         self.exchanges[line.id].arrived(event.peer, event.carrier, envelope, turn)
-        self._after_arrivals(line, before, turn)
+        self._after_arrivals(line, before, turn, woken=link.state is LineState.SILENT)
 
-    def _after_arrivals(self, line: Line, start: int, turn: Turn) -> None:
+    def _after_arrivals(self, line: Line, start: int, turn: Turn, *, woken: bool) -> None:
         """What new statements mean for officers and for the state of the links."""
         fresh = False
         for item in self._kept_items(line, start, turn):
             fresh = True
             if line.party_of(item.statement.place.station) != line.party:
                 watch.admitted(line, item, turn)
-        if fresh:
+        if fresh or woken:
             watch.judge_links(line, turn)
 
     def _kept_items(self, line: Line, start: int, turn: Turn) -> list[Item]:

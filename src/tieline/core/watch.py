@@ -67,7 +67,7 @@ def carrier_news(line: Line, link: Link, attempt: Attempt, turn: Turn) -> None:
     match attempt.outcome:
         case "connected":
             link.sessions[attempt.carrier] = attempt.address
-            link.last_heard_ms = turn.now.wall_ms
+            link.last_heard_ms, link.heard_at = turn.now.wall_ms, turn.now.real_ms
             link.failed, link.attempts, link.cause = False, 0, ""
         case "lost":
             link.sessions.pop(attempt.carrier, None)
@@ -84,7 +84,7 @@ def judge_links(line: Line, turn: Turn) -> None:
     """Choose the state of every link anew and keep those that changed."""
     for station in sorted(line.links):
         link = line.links[station]
-        state, cause = line.link_state(link)
+        state, cause = line.link_state(link, turn.now.real_ms)
         if (state, cause) == (link.state, link.stated):
             continue
         if state is not link.state or not link.since_ms:

@@ -173,7 +173,6 @@ def line_view(line: Line) -> dict[str, Json]:
     peers: list[Json] = []
     for station in sorted(line.links, key=lambda s: (line.party_of(s), s)):
         link = line.links[station]
-        state, cause = line.link_state(link)
         party = charter.party_of(station)
         carriers: list[Json] = [f"{name} {where}" for name, where in sorted(link.sessions.items())]
         peers.append(
@@ -181,8 +180,8 @@ def line_view(line: Line) -> dict[str, Json]:
                 "party": party,
                 "station": station.hex(),
                 "name": station_name(line, station),
-                "state": str(state),
-                "cause": cause,
+                "state": str(link.state),
+                "cause": link.stated,
                 "since_ms": link.since_ms,
                 "their_word": line.stated.get(party, ""),
                 "carriers": carriers,

@@ -117,9 +117,9 @@ class Cast:
             clocks=_clocks(chance),
             tests=Tests(interval_s=plan.test_interval_s, window_s=300),
             release=_release(plan),
-            silence_s=30,
+            silence_s=60,
         )
-        second = amend(first, silence_s=45, clocks=Clocks())
+        second = amend(first, silence_s=90, clocks=Clocks())
         return Cast(
             members=tuple(members),
             charter=_signed(first, roots),
