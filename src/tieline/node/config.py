@@ -33,7 +33,6 @@ class Config:
       from, empty for whatever the machine chooses;
     * ``key_file``: a file beside the keys that unlocks them without a passphrase, empty for none;
     * ``officer`` and ``role``: who speaks when the command line does not say;
-    * ``zones``: time zones in which local times are shown beside UTC;
     * ``controlled_clock_ms``: where exercise control's clock starts (UTC ms); None on real time;
     * ``ping_s``, ``lost_s``, ``backoff_max_s``: the direct carrier's rhythm in seconds.
     """
@@ -43,7 +42,6 @@ class Config:
     key_file: str = ""
     officer: str = ""
     role: str = "watch-officer"
-    zones: tuple[str, ...] = ()
     controlled_clock_ms: int | None = None
     ping_s: float = 2.0
     lost_s: float = 6.0
@@ -57,7 +55,6 @@ _PLACES: Final = {
     ("station", "key_file"): "key_file",
     ("officer", "name"): "officer",
     ("officer", "role"): "role",
-    ("officer", "zones"): "zones",
     ("exercise", "controlled_clock"): "controlled_clock_ms",
     ("carrier", "ping_s"): "ping_s",
     ("carrier", "lost_s"): "lost_s",
@@ -175,10 +172,9 @@ def _unknown(path: Path, place: str) -> LocalError:
 
 
 def _check(path: Path, place: str, name: str, value: object) -> object:
-    if name in ("listen", "zones"):
+    if name == "listen":
         if isinstance(value, list) and all(isinstance(part, str) for part in value):
-            if name == "listen":
-                _addresses(path, place, value)
+            _addresses(path, place, value)
             return tuple(value)
         raise _wrong(path, place, "a list of texts")
     if name == "controlled_clock_ms":
