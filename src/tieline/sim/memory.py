@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Final
 
-from tieline.core import crypto, statement
+from tieline.core import crypto, statement, sync
 from tieline.core.checkpoint import Receipt
 from tieline.core.journal import Alarm, Origin
 
@@ -23,7 +23,9 @@ PURE: Final[tuple[tuple[object, str], ...]] = (
     (Receipt, "decode"),
     (Origin, "decode"),
     (Alarm, "decode"),
+    (sync, "unpack"),
 )
+REMEMBERED: Final = 32_768  # answers of each
 
 
 @contextmanager
@@ -32,7 +34,7 @@ def remembered() -> Iterator[None]:
     kept = [(owner, name, getattr(owner, name)) for owner, name in PURE]
     try:
         for owner, name, original in kept:
-            memo = lru_cache(maxsize=None)(original)
+            memo = lru_cache(REMEMBERED)(original)
             setattr(owner, name, staticmethod(memo) if isinstance(owner, type) else memo)
         yield
     finally:
