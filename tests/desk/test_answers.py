@@ -197,7 +197,16 @@ def test_a_wrong_passphrase_opens_nothing(tmp_path: Path) -> None:
     assert "set TIELINE_PASSPHRASE" in said.err
 
 
-@pytest.mark.parametrize("bad", [("--party", "9X"), ("--name", ""), ("--address", "a b")])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        ("--party", "9X"),
+        ("--name", ""),
+        ("--address", "a b"),
+        ("--station", "two\u202ewords"),
+        ("--root-from", "nowhere"),
+    ],
+)
 def test_an_init_that_is_refused_leaves_nothing(tmp_path: Path, bad: tuple[str, str]) -> None:
     desk = Desk(tmp_path / "new")
     desk.real = False

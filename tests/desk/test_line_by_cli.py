@@ -195,7 +195,8 @@ def test_a_line_whose_peer_is_gone_is_down(line: Pair) -> None:
     assert troubled.code == 1
     assert "TROUBLE  BRAVO at 127.0.0.1:" in troubled.out
     assert "check the route" in troubled.out
-    alpha.ok("send", "while you were away")  # an officer can always still send
+    sent = alpha.ok("send", "while you were away")  # an officer can always still send
+    assert "now: it goes there as soon as it can" in sent
     bravo.kill(signal.SIGTERM)
     bravo.serve()
     bravo.said("while you were away")

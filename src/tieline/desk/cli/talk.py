@@ -18,6 +18,7 @@ from tieline.desk.cli.show import (
     number_of,
     said,
     status_lines,
+    text_of,
     views,
 )
 from tieline.node.client import ApiDown, Client
@@ -51,7 +52,21 @@ def send(args: argparse.Namespace) -> None:
     if refs:
         acts["refs"] = refs
     result = with_client.call("send", **acts)
-    put(args, result, said(result))
+    put(args, result, said(result), *_kept_back(args, with_client, result))
+
+
+def _kept_back(args: argparse.Namespace, station: Client, result: dict[str, Json]) -> list[str]:
+    """Whom what was just said cannot reach now; who reads JSON asks for the status."""
+    if args.json or not result.get("released"):
+        return []
+    return [
+        f"{text_of(peer, 'name')} is {text_of(peer, 'state').removesuffix(' since')} now: it goes"
+        " there as soon as it can"
+        for line in views(station.call("status"), "lines")
+        if line.get("line") == result.get("line")
+        for peer in views(line, "peers")
+        if not peer.get("carriers")
+    ]
 
 
 def _field(entry: str) -> tuple[str, Json]:
@@ -67,8 +82,9 @@ def _digest(entry: str) -> str:
 
 def release(args: argparse.Namespace) -> None:
     """Release a draft as the second officer."""
-    result = client(args).call("release", draft=args.draft, **_no_key(args))
-    put(args, result, said(result))
+    station = client(args)
+    result = station.call("release", draft=args.draft, **_no_key(args))
+    put(args, result, said(result), *_kept_back(args, station, result))
 
 
 def discard(args: argparse.Namespace) -> None:
