@@ -28,6 +28,8 @@ from tieline.core.turn import Turn
 REFUSAL_REPEAT_MS: Final = 60_000
 MAX_REFUSALS_NOTED: Final = 1_024
 MAX_UNPROVEN: Final = 4_096
+# States of an open link that silence does not change: to wait for it there is to wait for nothing.
+_NOT_FOR_SILENCE: Final = frozenset({LineState.SILENT, LineState.SUSPENDED})
 
 
 class Exchange:
@@ -468,7 +470,7 @@ class Exchange:
         times.extend(
             link.heard_at + line.silence_ms
             for link in line.links.values()
-            if link.sessions and link.heard_at is not None and link.state is not LineState.SILENT
+            if link.sessions and link.heard_at is not None and link.state not in _NOT_FOR_SILENCE
         )
         return min(times, default=None)
 

@@ -1,0 +1,30 @@
+"""No station asks to be woken for what waking cannot change."""
+
+from __future__ import annotations
+
+import pytest
+from tests.core.world import START_MS, Net, kits, message
+
+from tieline.core.statement import Body, Content
+from tieline.core.terms import Kind, LineState, Role
+
+SUSPENSION = Content(kind=Kind.SUSPEND, body=Body(cause="by order"), role=Role.TREATY_OFFICER)
+
+
+@pytest.mark.parametrize("suspended", [True, False])
+def test_a_silent_peer_wakes_a_station_once(*, suspended: bool) -> None:
+    net = Net(kits(2))
+    net.connect_all()
+    alpha, bravo = net
+    alpha.speak(SUSPENSION if suspended else message())
+    net.deliver()
+    net.deaf = alpha.who.id  # the session stands, and nothing comes from it
+    silence = alpha.line.silence_ms // 1000
+    for _ in range(4):
+        net.pass_time(silence)
+        wanted = alpha.station.wakeup(net.now())
+        assert wanted.real_ms is not None
+        assert wanted.real_ms > net.now().real_ms
+    state = alpha.line.links[bravo.who.id].state
+    assert state is (LineState.SUSPENDED if suspended else LineState.SILENT)
+    assert net.now().wall_ms > START_MS
