@@ -165,6 +165,17 @@ def test_a_log_found_to_be_one_chain_again_is_counted_again() -> None:
     assert pushed(mine, peer) == digests(trunk[3:])
 
 
+def test_a_beacon_does_not_send_again_what_is_under_way() -> None:
+    trunk = chain(6)
+    mine, theirs, peer = holding(trunk), holding(trunk[:2]), Peer(station=bytes(8))
+    sync.note_have(mine, peer, have(theirs))
+    assert pushed(mine, peer) == digests(trunk[2:])
+    sync.note_have(mine, peer, have(theirs))
+    assert pushed(mine, peer) == []
+    sync.note_have(mine, peer, have(holding(trunk[:1])))  # a store was put back
+    assert pushed(mine, peer) == digests(trunk[1:])
+
+
 def test_branches_go_out_within_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
     trunk = chain(40)
     forks = chain_from(trunk[3], 30)

@@ -303,7 +303,7 @@ def note_have(record: Record, peer: Peer, have: Have) -> None:
         ours = record.logs.get(head.log)
         if ours is None and head.log not in peer.theirs and len(peer.theirs) >= MAX_HAVE:
             continue  # of logs that may not exist at all only so many are noted
-        if have.full:
+        if have.full and head.size < peer.theirs.get(head.log, 0):
             peer.forget(head.log, head.size)
         if ours is None or _is_one_chain(ours, head):
             peer.rejoin(head.log)
