@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from tieline.core.events import Reply, Tick, Transmit, Trouble
-from tieline.core.journal import Fact
+from tieline.core.journal import Alarm, Fact
 from tieline.core.station import Station
 from tieline.core.sync import Pace
-from tieline.core.terms import Now
+from tieline.core.terms import Now, Precedence
+from tieline.node.host import RoomWatch
 from tieline.node.runtime import FULL, PROBE_MS, Runtime
 from tieline.node.secrets import SeedKey
+from tieline.store.disk import Level, Room
 from tieline.store.memory import MemoryStore
 
 
@@ -83,3 +85,30 @@ def test_probes_do_not_read_the_journal_again() -> None:
     assert list(runtime.station.troubles) == ["store.was_full"]
     assert outside.seen == [1, 2]
     assert readings == 2
+
+
+class Disk:
+    """A disk whose room the test decides."""
+
+    def __init__(self) -> None:
+        self.level: Level = "critical"
+
+    def room(self) -> Room:
+        return Room(free=0, total=1, reserve=1, level=self.level)
+
+    def restore_reserve(self) -> bool:
+        return True
+
+
+def test_a_full_disk_is_no_trouble_any_more_when_there_is_room() -> None:
+    disk = Disk()
+    watch = RoomWatch(disk)
+    alarm = Alarm(code="store.was_full", precedence=Precedence.IMMEDIATE, text="it was full")
+    troubles = {"store.was_full": alarm, "key.failed": alarm}
+    assert watch.look(0)
+    watch.forget(troubles)
+    assert set(troubles) == {"store.was_full", "key.failed"}
+    disk.level = "ok"
+    assert watch.look(10_000)
+    watch.forget(troubles)
+    assert set(troubles) == {"key.failed"}

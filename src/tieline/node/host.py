@@ -120,6 +120,8 @@ class RoomWatch:
         for code in ("store.low", "store.critical", "store.room"):
             if code != f"store.{self._level}":
                 troubles.pop(code, None)
+        if self._level == "ok":
+            troubles.pop("store.was_full", None)  # it rang; while there is little room it stays
 
 
 class Host:
