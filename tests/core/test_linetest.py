@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.world import START_MS, Net, answer, found, kit, kits, message
+from tests.core.world import START_MS, Net, answer, found, kit, kits, message, sign_all
 
 from tieline.core import charter as charters
 from tieline.core.events import CallTest
@@ -193,3 +193,51 @@ def test_an_officer_calls_a_test_at_any_time() -> None:
     assert digest == again
     assert [t.digest for t in bravo.statements(Kind.TEST)] == [digest]
     assert bravo.item(digest).statement.content.role is Role.WATCH_OFFICER
+
+
+@pytest.mark.parametrize(("before_s", "after_s"), [(0, HOUR), (30, HOUR), (HOUR, 1800)])
+def test_an_amended_interval_begins_with_its_next_slot(before_s: int, after_s: int) -> None:
+    """Neither a late call nor a false silence in the slot we are in, and calls in all that come."""
+    everyone = kits(2)
+    before = charters.Tests(interval_s=before_s, window_s=20)
+    net = Net(everyone, found(everyone, tests=before))
+    net.connect_all()
+    wall = net.now().wall_ms
+    net.pass_time((HOUR * 1000 - wall % (HOUR * 1000)) / 1000 + 1000)  # past the window of a slot
+    tests = charters.Tests(interval_s=after_s, window_s=300)
+    amended = sign_all(charters.amend(net.signed.charter, tests=tests), everyone)
+    alpha, bravo = net
+    called = len(alpha.statements(Kind.TEST))
+    alpha.install(amended)
+    net.deliver()
+    assert bravo.line.charter.version == 2  # by sync, in the same moment
+    net.pass_time(10)
+    assert len(alpha.statements(Kind.TEST)) == called
+    assert not [a for post in net for a in post.alarms() if a.code == "test.missed"]
+    net.restart(bravo)
+    slot = slot_at(net.now().wall_ms, amended.charter)
+    assert slot is not None
+    net.pass_time(2 * after_s)
+    slots = {t.content.body.slot for post in net for t in post.statements(Kind.TEST)}
+    assert {slot + 1, slot + 2} <= slots
+    assert slot not in slots
+
+
+def test_a_silence_under_an_older_interval_hides_none_of_a_new_one() -> None:
+    everyone = kits(2)
+    net = Net(everyone, found(everyone, tests=charters.Tests(interval_s=30, window_s=20)))
+    net.connect_all()
+    alpha, bravo = net
+    net.cut(alpha, bravo)
+    net.pass_time(120)
+    assert alpha.line.slot_noted > 0
+    amended = sign_all(
+        charters.amend(net.signed.charter, tests=charters.Tests(interval_s=HOUR, window_s=300)),
+        everyone,
+    )
+    for post in net:
+        post.install(amended)
+    for reloaded in (alpha.reload(), bravo.reload()):
+        line = reloaded.lines[alpha.line.id]
+        slot = slot_at(net.now().wall_ms, amended.charter)
+        assert (line.slot_done, line.slot_checked, line.slot_noted) == (slot, slot, -1)

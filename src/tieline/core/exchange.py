@@ -17,7 +17,7 @@ from tieline.core.checkpoint import Receipt, body, cosign_message, origin, verif
 from tieline.core.errors import RemoteError
 from tieline.core.events import ForReceipt
 from tieline.core.journal import Alarm, FactKind, Origin, Refusal
-from tieline.core.line import Line
+from tieline.core.line import Line, count_slots_anew
 from tieline.core.record import Admitted, Duplicate, Forked, Held, Item, Log, Refused
 from tieline.core.statement import Statement
 from tieline.core.succession import check_amendment
@@ -343,6 +343,7 @@ class Exchange:
         check_amendment(line.charter, signed)
         turn.keep(FactKind.CHARTER, line.id, signed.encode())
         line.use_charter(signed)
+        count_slots_anew(line, turn.now.wall_ms)
         turn.peers_changed()
         for parsed in line.record.released(signed.charter.version):
             self._take(parsed.raw, "", parsed.place.station, turn)

@@ -53,7 +53,7 @@ from tieline.core.journal import (
     Refusal,
     clean,
 )
-from tieline.core.line import Line, first_slot
+from tieline.core.line import Line, count_slots_anew, first_slot
 from tieline.core.record import Item
 from tieline.core.statement import Body, Content
 from tieline.core.succession import check_chain
@@ -101,7 +101,7 @@ class Station:
             signed = parse_signed_charter(fact.body)
             if signed.charter.realm != self.realm:
                 raise _other_realm("the store in this home", signed.charter.realm, self.realm)
-            self._found(signed, fact.meta)
+            self._found(signed, fact.meta, fact.at_ms)
             return
         line = self.lines.get(fact.line)
         if line is None:
@@ -141,7 +141,7 @@ class Station:
             case _:
                 pass  # attempts, states and refusals are history: nothing is derived from them
 
-    def _found(self, signed: SignedCharter, incarnation: bytes) -> Line:
+    def _found(self, signed: SignedCharter, incarnation: bytes, at_ms: int) -> Line:
         line = self.lines.get(signed.charter.line)
         if line is None:
             line = Line(self.own, signed)
@@ -151,6 +151,7 @@ class Station:
             self.exchanges[line.id] = Exchange(line, self.pace)
         else:
             line.use_charter(signed)
+            count_slots_anew(line, at_ms)
         return line
 
     # ------------------------------------------------------------------------------- step
@@ -259,7 +260,7 @@ class Station:
                 "charter.stranger", "the charter does not name this station; check the card"
             )
         for signed in chain:
-            self._found(signed, incarnation)
+            self._found(signed, incarnation, turn.now.wall_ms)
             turn.keep(FactKind.CHARTER, newest.line, signed.encode(), incarnation)
         line = self.lines[newest.line]
         line.slot_done = -1

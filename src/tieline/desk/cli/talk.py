@@ -31,7 +31,7 @@ RETRY_S: Final = 1.0
 
 def send(args: argparse.Namespace) -> None:
     """Say something on a line."""
-    text = sys.stdin.read() if args.text == "-" else args.text
+    text = sys.stdin.read().removesuffix("\n") if args.text == "-" else args.text
     acts: dict[str, Json] = {**officer(args), "precedence": args.precedence}
     if text:
         acts.update(text=text, lang=args.lang)
