@@ -72,6 +72,21 @@ def test_silent_though_connected_when_no_sign_comes_for_as_long_as_the_charter_s
     assert to(alpha, bravo) == to(bravo, alpha) == (LineState.UP, "")
 
 
+def test_a_suspended_peer_that_gives_no_sign_asks_for_no_ticks_and_is_silent_when_it_ends() -> None:
+    net, alpha, bravo, _ = three()
+    net.connect(alpha, bravo)
+    alpha.speak(declare(Kind.SUSPEND, "protest"))
+    net.deliver()
+    net.lossy = True
+    silence_s = net.signed.charter.silence_s
+    net.pass_time(2 * silence_s)
+    assert to(alpha, bravo)[0] is LineState.SUSPENDED
+    wakes = alpha.station.exchanges[alpha.line.id].wakeup()
+    assert wakes is None or wakes > net.now().real_ms  # else the station turns without end
+    alpha.speak(declare(Kind.RESUME, None))
+    assert to(alpha, bravo) == (LineState.SILENT, "it is connected, and gives no sign")
+
+
 def test_down_when_every_attempt_fails_and_each_is_on_record() -> None:
     net, alpha, bravo, _ = three()
     for cause in ("connection refused", "no route to host", "no route to host"):
