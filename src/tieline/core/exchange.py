@@ -27,7 +27,7 @@ from tieline.core.turn import Turn
 
 REFUSAL_REPEAT_MS: Final = 60_000
 MAX_REFUSALS_NOTED: Final = 1_024
-MAX_UNPROVEN: Final = 4_096
+MAX_UNPROVEN: Final = 4_096  # receipts of one peer that wait for what they cover
 # States of an open link that silence does not change: to wait for it there is to wait for nothing.
 _NOT_FOR_SILENCE: Final = frozenset({LineState.SILENT, LineState.SUSPENDED})
 
@@ -39,7 +39,8 @@ class Exchange:
         self.line = line
         self.pace = pace
         self._refusals: dict[tuple[bytes, str], int] = {}
-        self._unproven: dict[tuple[bytes, bytes], Receipt] = {}
+        # By the peer that brought them: who invents receipts uses up its own room only.
+        self._unproven: dict[bytes, dict[tuple[bytes, bytes], Receipt]] = {}
         self._branched = False  # a second story has come and is not yet passed on
 
     # --------------------------------------------------------------------------- sessions
@@ -247,14 +248,14 @@ class Exchange:
         log = line.record.logs.get(receipt.log)
         if log is None or receipt.size > log.size:
             # Not provable yet. Keep the newest per pair; it is tried again when the log has grown.
-            if line.party_of(receipt.cosigner):
-                if len(self._unproven) >= MAX_UNPROVEN:
-                    self._unproven.clear()  # they are told again with the next session
-                self._unproven[(receipt.log, receipt.cosigner)] = receipt
+            key = (receipt.log, receipt.cosigner)
+            waiting = self._unproven.setdefault(peer_id, {})
+            if line.party_of(receipt.cosigner) and (key in waiting or len(waiting) < MAX_UNPROVEN):
+                waiting[key] = receipt
             return
-        key = line.cosign_key(receipt.cosigner)
+        cosign_key = line.cosign_key(receipt.cosigner)
         root = log.tree.root(receipt.size)
-        if key is None or not verify_receipt(receipt, _origin(line, log), root, key):
+        if cosign_key is None or not verify_receipt(receipt, _origin(line, log), root, cosign_key):
             if log.forks:
                 return  # a receipt for the other story: it proves nothing about ours
             self.refuse(
@@ -276,10 +277,10 @@ class Exchange:
 
     def retry_receipts(self, turn: Turn) -> None:
         """Try receipts again that came before the statements they cover."""
-        waiting = list(self._unproven.values())
-        self._unproven.clear()
-        for receipt in waiting:
-            self._take_receipt(receipt, "", receipt.cosigner, turn)
+        waiting, self._unproven = self._unproven, {}
+        for peer_id, receipts in waiting.items():
+            for receipt in receipts.values():
+                self._take_receipt(receipt, "", peer_id, turn)
 
     def _gossip_later(self, receipt: Receipt, wait_ms: int, turn: Turn) -> None:
         """Tell everybody in time; of what has come by then, the newest receipt of each maker."""
@@ -315,12 +316,13 @@ class Exchange:
 
     def _offer_charter(self, peer: Peer, turn: Turn) -> None:
         line = self.line
-        for version in range(peer.charter + 1, line.latest() + 1):
+        known = max(peer.charter, peer.offered_charter)
+        for version in range(known + 1, line.latest() + 1):
             signed = line.charters.get(version)
             if signed is not None:
                 offer = CharterOffer(line.id, signed.encode())
                 turn.transmit(line.id, peer.station, sync.pack(offer))
-        peer.charter = max(peer.charter, line.latest())
+        peer.offered_charter = line.latest()
 
     def _take_charter(self, data: bytes, carrier: str, peer_id: bytes, turn: Turn) -> None:
         try:

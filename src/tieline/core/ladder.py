@@ -119,7 +119,9 @@ class Ladder:
         taken = [handed[station] for station in stations if station in handed]
         if taken:
             out[Rung.HANDED_OVER] = Mark(min(taken), b"")
-        receipts = [self.receipt_for(item.statement, station) for station in stations]
+        # A receipt is for the branch whose head it signs; a second story is on none of ours.
+        first = not item.second_story
+        receipts = [self.receipt_for(item.statement, station) for station in stations if first]
         times = [receipt.time_s * 1000 for receipt in receipts if receipt is not None]
         if times:
             out[Rung.RECEIVED] = Mark(min(times), b"")

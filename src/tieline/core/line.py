@@ -20,9 +20,9 @@ from tieline.core.charter import Charter, SignedCharter
 from tieline.core.checkpoint import Receipt
 from tieline.core.journal import Alarm, Origin
 from tieline.core.ladder import RUNG_OF_KIND, Ladder, Mark
-from tieline.core.linetest import slot_at
+from tieline.core.linetest import initiator, slot_at
 from tieline.core.record import Item, Record
-from tieline.core.statement import Content
+from tieline.core.statement import Content, wanted_rungs
 from tieline.core.sync import Peer
 from tieline.core.terms import Kind, LineState, Now, RefRole, Rung
 
@@ -203,8 +203,8 @@ class Line:
         party = self.party_of(statement.place.station)
         mine = statement.place.station == self.own
         if mine:
-            self.incarnation = statement.place.incarnation
-            self.own_log = statement.log
+            # A log of an earlier life of this station, back from a peer, is not the one we write:
+            # the peer may hold back its end.
             if origin.key:
                 self.keys[origin.key] = statement.digest
             if self.drafts.pop(origin.draft, None) is not None:
@@ -245,7 +245,7 @@ class Line:
             if body.staffed:
                 self.neglected.pop(party, None)
         elif kind is Kind.TEST and body.slot is not None:
-            self.tests.setdefault(body.slot, statement.digest)
+            self._apply_test(item, body.slot, party)
         elif kind is Kind.SILENCE and body.party is not None and body.rung is not None:
             self._apply_silence(item, party)
         elif kind is Kind.JOINT:
@@ -255,6 +255,16 @@ class Line:
             self.assents.setdefault(target, {}).setdefault(party, statement.digest)
         if kind not in (Kind.OPEN, Kind.SILENCE, Kind.TEST):
             self.neglected.pop(party, None)  # a person of that party is plainly there
+
+    def _apply_test(self, item: Item, slot: int, party: str) -> None:
+        """A slot's test counts when it is called by whose turn it is, and not long before it.
+
+        Else anybody could call those of a year in advance, and silence would be no alarm.
+        """
+        charter = self.charter_of(item)
+        now = slot_at(item.admitted_ms, charter)
+        if now is None or (slot <= now + 1 and initiator(slot, charter) == party):
+            self.tests.setdefault(slot, item.statement.digest)
 
     def _apply_rung(self, item: Item, party: str, rung: Rung, base: Now) -> None:
         statement = item.statement
@@ -267,6 +277,8 @@ class Line:
         on = self.record.by_digest.get(target)
         if not news or rung is not Rung.ACKNOWLEDGED or on is None:
             return
+        if party not in self.addressed(on):
+            return  # nothing was asked of it
         if on.statement.place.station == self.own or party == self.party:
             self.ladder.start_after_acknowledgement(on, party, self.charter_of(on), base)
 
@@ -278,10 +290,22 @@ class Line:
             self.ladder.note_overdue(item.statement.content.refs[0].target, body.party, body.rung)
         if item.statement.place.station == self.own and body.slot is not None:
             self.slot_noted = max(self.slot_noted, body.slot)
-        if body.rung >= Rung.ACKNOWLEDGED:
+        if body.rung >= Rung.ACKNOWLEDGED and self._owes(item, party, body.party, body.rung):
             self.neglected[body.party] = self.neglected.get(body.party, 0) + 1
         if body.party == self.party and body.cause:
             self.stated[party] = body.cause
+
+    def _owes(self, item: Item, accuser: str, party: str, rung: Rung) -> bool:
+        """Whether the record bears out a silence: its maker asked for it, and it is not there."""
+        refs = item.statement.content.refs
+        on = self.record.by_digest.get(refs[0].target) if refs else None
+        return (
+            on is not None
+            and self.party_of(on.statement.place.station) == accuser
+            and party in self.addressed(on)
+            and rung in wanted_rungs(on.statement.content.wants)
+            and not self.ladder.reached(on, party, rung)
+        )
 
     def _declare(
         self, what: str, party: str, item: Item, into: dict[str, Word], *, holds: bool
@@ -415,7 +439,7 @@ def first_slot(line: Line, now: Now) -> None:
     born = line.record.order[0].admitted_ms if line.record.order else now.wall_ms
     young = slot_at(max(born, line.amended_ms), line.charter) == slot
     line.slot_done = slot if slot in line.tests or young else slot - 1
-    line.slot_checked = max(line.slot_done, line.slot_noted)
+    line.slot_checked = max(line.slot_done, min(line.slot_noted, slot))
 
 
 def count_slots_anew(line: Line, wall_ms: int) -> None:

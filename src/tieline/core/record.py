@@ -227,6 +227,8 @@ class Record:
                     f"station {place.station.hex()} has opened {lives} logs on this line;"
                     " no further one is accepted until its party explains",
                 )
+        elif (log.station, log.incarnation) != (place.station, place.incarnation):
+            return Refused("log.collision", "two logs cannot bear one name; the first to come does")
         elif len(log.forks) >= MAX_FORKS_PER_LOG or self._is_one_branch_too_many(log, place):
             return Refused(
                 "log.too_many_forks", "this log is forked too often; no more of it is kept"
@@ -263,6 +265,13 @@ class Record:
             if cause.statement.log == statement.log:
                 return Refused("statement.seen", "a statement claims to have read its own log")
             causes.append(cause)
+        if any(cause.statement.place.charter > place.charter for cause in causes):
+            return Refused(
+                "statement.charter",
+                f"a statement of station {place.station.hex()} goes by version {place.charter} of"
+                " the charter after its author had read one that goes by a later version; it is"
+                " not accepted",
+            )
         log = self.logs.get(statement.log)
         if log is None:
             log = self.logs[statement.log] = Log(statement.log, place.station, place.incarnation)

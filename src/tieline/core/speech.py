@@ -26,6 +26,7 @@ from tieline.core.turn import Turn
 
 MAX_OUTGOING: Final = 4_096
 MAX_DRAFTS: Final = 256
+MAX_HOLDS: Final = 256
 # A draft in the journal: a statement's content, and beside it who wrote it, under which key.
 _DRAFT_LIMITS: Final = Limits(max_bytes=statement.MAX_STATEMENT_BYTES + 1_024, max_depth=1)
 # Letters that look alike in Latin, Cyrillic and Greek, small and capital, by what they look like.
@@ -127,12 +128,14 @@ def call_test(line: Line, act: CallTest, turn: Turn) -> None:
 
 def test_content(line: Line, slot: int, role: Role) -> Content:
     """The words of a line test: the corpus text of the slot, and the last item held of each log."""
+    others = [log for log in line.record.logs.values() if log.station != line.own]
+    # Of very many logs, which only a rogue opens, those that last moved: a test must fit its frame.
+    others.sort(key=lambda log: (-log.items[-1].admitted_ms, log.id))
     holds = tuple(
         Hold(log.id, log.size, log.head)
-        for log in (line.record.logs[name] for name in sorted(line.record.logs))
-        if log.station != line.own
+        for log in sorted(others[:MAX_HOLDS], key=lambda log: log.id)
     )
-    body = Body(text=corpus(slot), slot=slot, holds=holds[: statement.MAX_SEEN])
+    body = Body(text=corpus(slot), slot=slot, holds=holds)
     return Content(kind=Kind.TEST, body=body, role=role)
 
 

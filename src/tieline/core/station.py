@@ -31,6 +31,7 @@ from tieline.core.events import (
     HandedOver,
     Install,
     Lost,
+    PeersChanged,
     Ready,
     Release,
     Signed,
@@ -238,11 +239,13 @@ class Station:
         if charter.realm != self.realm:
             raise _other_realm("the charter", charter.realm, self.realm)
         chain = (*act.history, act.charter)
+        before = len(turn.effects)
         line = self.lines.get(charter.line)
         if line is not None:
             self._amend(line, chain, turn)
         else:
             self._join(chain, act.incarnation, turn)
+        self._after_arrivals(self.lines[charter.line], before, turn)
         turn.reply(act.token, Done(line=charter.line))
 
     def _amend(self, line: Line, chain: tuple[SignedCharter, ...], turn: Turn) -> None:
@@ -295,15 +298,31 @@ class Station:
         self.exchanges[line.id].arrived(event.peer, event.carrier, envelope, turn)
         self._after_arrivals(line, before, turn, woken=link.state is LineState.SILENT)
 
-    def _after_arrivals(self, line: Line, start: int, turn: Turn, *, woken: bool) -> None:
-        """What new statements mean for officers and for the state of the links."""
+    def _after_arrivals(self, line: Line, start: int, turn: Turn, *, woken: bool = False) -> None:
+        """What new statements and charters mean for officers and for the state of the links."""
         fresh = False
+        if any(isinstance(effect, PeersChanged) for effect in turn.effects[start:]):
+            self._share_sessions(line, turn)
         for item in self._kept_items(line, start, turn):
             fresh = True
             if line.party_of(item.statement.place.station) != line.party:
                 watch.admitted(line, item, turn)
         if fresh or woken:
             watch.judge_links(line, turn)
+
+    def _share_sessions(self, line: Line, turn: Turn) -> None:
+        """A session is between stations: one that stands already serves a new line or peer too."""
+        for station, link in line.links.items():
+            for other in self.lines.values():
+                standing = other.links.get(station)
+                if link.sessions or standing is None or not standing.sessions:
+                    continue
+                for carrier, address in sorted(standing.sessions.items()):
+                    news = Attempt(
+                        station=station, carrier=carrier, address=address, outcome="connected"
+                    )
+                    watch.carrier_news(line, link, news, turn)
+                self.exchanges[line.id].connected(station, turn)
 
     def _kept_items(self, line: Line, start: int, turn: Turn) -> list[Item]:
         out: list[Item] = []

@@ -235,6 +235,7 @@ class Peer:
     told: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
     announced: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     charter: int = 0
+    offered_charter: int = 0  # the newest version on its way to it in this session
     retry_at: int | None = None
     retry_ms: int = 0
     retry_mark: int = 0  # what was confirmed when the retry clock was set
@@ -257,6 +258,7 @@ class Peer:
         self.offered.clear()
         self.extra.clear()
         self.loose = 0
+        self.offered_charter = 0
 
     def believes(self, log: bytes, size: int) -> None:
         """Note that the peer holds the first ``size`` statements of our branch of a log."""

@@ -13,7 +13,7 @@ from tieline.core import speech
 from tieline.core.errors import LocalError
 from tieline.core.journal import Alarm, Attempt, Origin, StateChange
 from tieline.core.ladder import Due
-from tieline.core.line import Line, Link
+from tieline.core.line import Line, Link, first_slot
 from tieline.core.linetest import initiator, slot_at, slot_start_ms
 from tieline.core.record import Item
 from tieline.core.statement import Content
@@ -163,6 +163,8 @@ def _line_tests(line: Line, turn: Turn) -> None:
     if slot is None or line.own != line.lead(line.party):
         return
     caller = initiator(slot, charter)
+    if slot < max(line.slot_done, line.slot_checked):
+        first_slot(line, turn.now)  # the clock was ahead and went back: slots count again from here
     if slot > line.slot_done:
         line.slot_done = slot
         if caller == line.party and slot not in line.tests:
@@ -176,6 +178,8 @@ def _line_tests(line: Line, turn: Turn) -> None:
                 code="test.missed", precedence=Precedence.PRIORITY, text=text, party=caller,
                 item=slot.to_bytes(8, "big"),
             )  # fmt: skip
+            if alarm.cause in line.alarms:
+                return  # said before the clock went back
             raise_alarm(line, alarm, turn)
             content = speech.content_of_silence(None, caller, Rung.RECEIVED, due_ms, 0, "", slot)
             _say(line, content, turn)
