@@ -198,12 +198,16 @@ def _talk_verbs(verb: _Verb, officer: _Parser) -> None:
     p.add_argument("-p", "--precedence", choices=_PRECEDENCES, type=str.upper, default="ROUTINE")
     p.add_argument("--to", action="append", default=[], metavar="CODE", help="default: everyone")
     p.add_argument("--form", default="", help="a coded form instead of, or with, a text")
-    p.add_argument("--field", action="append", default=[], metavar="N=VALUE")
+    p.add_argument(
+        "--field", action="append", default=[], metavar="N=VALUE", help="a field of the form"
+    )
     p.add_argument(
         "--wants", action="append", default=[], choices=("read back", "passed on", "nothing")
     )
     for name in ("answers", "corrects", "cancels", "supersedes"):
-        p.add_argument(f"--{name}", action="append", default=[], metavar="ITEM")
+        p.add_argument(
+            f"--{name}", action="append", default=[], metavar="ITEM", help=f"the item it {name}"
+        )
     p = verb("release", "talk", "release a draft as the second officer", officer)
     p.add_argument("draft", type=int, help="the draft's number")
     p = verb("discard", "talk", "withdraw a draft", officer)
@@ -214,14 +218,16 @@ def _talk_verbs(verb: _Verb, officer: _Parser) -> None:
     p = verb("read-back", "talk", "repeat a statement's meaning in your own words", officer)
     p.add_argument("item", help=_ITEM)
     p.add_argument("text", help="the text")
-    p.add_argument("--lang", default="en")
+    p.add_argument("--lang", default="en", help="the text's language (default: en)")
     p = verb("pass-on", "talk", "attest that a unit has been told", officer)
     p.add_argument("item", help=_ITEM)
     p.add_argument("unit", help="who was told")
     p = verb("joint", "talk", "propose a joint statement", officer)
     p.add_argument("text", help="the text")
-    p.add_argument("--lang", default="en")
-    p.add_argument("--party", action="append", default=[], metavar="CODE")
+    p.add_argument("--lang", default="en", help="the text's language (default: en)")
+    p.add_argument(
+        "--party", action="append", default=[], metavar="CODE", help="who signs (default: everyone)"
+    )
     p = verb("assent", "talk", "sign a joint statement", officer)
     p.add_argument("item", help=_ITEM)
     p = verb("suspend", "talk", "suspend the line, saying why", officer)
@@ -235,7 +241,7 @@ def _talk_verbs(verb: _Verb, officer: _Parser) -> None:
     verb("status", "talk", "the state of every line", officer)
     p = verb("log", "talk", "the record in its order of cause and effect", officer)
     p.add_argument("item", nargs="?", help="one statement, with its ladder")
-    p.add_argument("-n", "--limit", type=int, default=50)
+    p.add_argument("-n", "--limit", type=int, default=50, help="how many, the newest (default: 50)")
     p = verb("watch", "talk", "follow what happens, as it happens", officer)
     p.add_argument(
         "--since",
@@ -250,11 +256,13 @@ def _record_verbs(verb: _Verb) -> None:
     p = verb("verify", "record", "check a store, bundle, card or charter from its bytes up")
     p.add_argument("file", nargs="?", type=Path, help="default: this home's store")
     p = verb("export", "record", "write a bundle to be carried by hand")
-    p.add_argument("file", type=Path)
-    p.add_argument("--to", action="append", default=[], metavar="CODE")
-    p.add_argument("--line", default="")
+    p.add_argument("file", type=Path, help="where to write it")
+    p.add_argument(
+        "--to", action="append", default=[], metavar="CODE", help="for whom (default: everyone)"
+    )
+    p.add_argument("--line", default="", metavar="LINE", help="a line's name or id")
     p = verb("import", "record", "take in a bundle")
-    p.add_argument("file", type=Path)
+    p.add_argument("file", type=Path, help="the bundle")
     p.set_defaults(function="import_")
 
 
