@@ -176,6 +176,13 @@ def test_a_beacon_does_not_send_again_what_is_under_way() -> None:
     assert pushed(mine, peer) == digests(trunk[1:])
 
 
+def test_a_charter_that_was_offered_and_lost_is_lacking_still() -> None:
+    mine, peer = holding(chain(1)), Peer(station=bytes(8))
+    peer.charter = 2  # offered, and not yet confirmed
+    sync.note_have(mine, peer, Have(LINE, 1, True, sync.heads(mine)))
+    assert peer.charter == 1
+
+
 def test_branches_go_out_within_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
     trunk = chain(40)
     forks = chain_from(trunk[3], 30)
