@@ -14,6 +14,7 @@ import pytest
 from tests.desk import desks
 from tests.desk.desks import Desk, environment, one_object
 
+from tieline.desk import cli
 from tieline.desk.cli import build_parser
 
 Pair = tuple[Desk, Desk]
@@ -253,3 +254,10 @@ def test_help_is_quick(tmp_path: Path, command: str) -> None:
     # 60 ms; 300 would be felt at a quick machine too.
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert spent < 0.3
+
+
+def test_the_version_and_a_missing_verb_are_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--json", "--version"]) == 0
+    assert json.loads(capsys.readouterr().out)["protocol"] == 1
+    assert cli.main(["--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "usage"

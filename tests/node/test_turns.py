@@ -197,6 +197,7 @@ def test_a_full_disk_loses_nothing_and_sending_resumes_by_itself(
         assert isinstance(troubles, list)
         assert [t["code"] for t in troubles if isinstance(t, dict)] == [FULL]
         assert bravo.host.audit()["ok"] is True  # reading goes on
+        assert states(bravo) == ["up"]  # and the links are shown as they are
         store.held.full = False
         later(bravo, monkeypatch)
         await pair.settle(alpha, bravo)
@@ -210,6 +211,12 @@ def test_a_full_disk_loses_nothing_and_sending_resumes_by_itself(
         assert bravo.host.audit()["ok"] is True
 
     play(tmp_path, story)
+
+
+def states(running: Running) -> list[str]:
+    """The state of each link, as an officer is told it."""
+    line = next(iter(running.host.station.lines.values()))
+    return [str(link.state) for link in line.links.values()]
 
 
 def later(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ from tieline.core.events import (
     Discard,
     Effect,
     Event,
+    Failed,
     ForReceipt,
     HandedOver,
     Install,
@@ -240,9 +241,25 @@ class Runtime:
         self.station.troubles[FULL] = Alarm(
             code=FULL, precedence=Precedence.FLASH, text=error.message
         )
+        for event in self._sessions():
+            self._only_look(event, plan.now)
         for effect in plan.outward:
             if isinstance(effect, Reply):
                 self.world.reply(Reply(token=effect.token, result=error))
+
+    def _sessions(self) -> list[Event]:
+        """The sessions that stand, as the events by which they came."""
+        return [
+            Connected(carrier=carrier, peer=peer, address=address)
+            for (peer, carrier), address in sorted(self._live.items())
+        ]
+
+    def _only_look(self, event: Event, now: Now) -> None:
+        """Let the links be shown as they are although nothing of it can be kept or sent.
+
+        It is said again, and kept, when there is room.
+        """
+        self.station.step(event, now)
 
     def _probe(self, trouble: Trouble, now: Now) -> bool:
         """Try to keep one alarm. It changes nothing else, so a failure has nothing to undo."""
@@ -263,11 +280,7 @@ class Runtime:
             text = "the disk was full; what could not be stored was refused, and sending goes on"
             if self._probe(Trouble(code="store.was_full", text=text), now):
                 self.full = False
-                again = [
-                    Connected(carrier=carrier, peer=peer, address=address)
-                    for (peer, carrier), address in sorted(self._live.items())
-                ]
-                self._after.extend([*again, Tick(), *queue])
+                self._after.extend([*self._sessions(), Tick(), *queue])
                 return False
         refused = StoreFull(
             "the disk is full: nothing new can be stored, so nothing is accepted or sent;"
@@ -275,6 +288,8 @@ class Runtime:
         )
         for event in queue:
             self._note_session(event)
-            if isinstance(event, _ACTS):
+            if isinstance(event, Connected | Lost | Failed):
+                self._only_look(event, now)
+            elif isinstance(event, _ACTS):
                 self.world.reply(Reply(token=event.token, result=refused))
         return False

@@ -283,9 +283,14 @@ def main(argv: list[str] | None = None) -> int:
     if args.version:
         from tieline import __version__
 
-        print(f"tieline {__version__}, protocol 1")
+        if getattr(args, "json", False):
+            print(f'{{"version": "{__version__}", "protocol": 1}}')
+        else:
+            print(f"tieline {__version__}, protocol 1")
         return DONE
     if args.verb is None:
+        if getattr(args, "json", False):
+            return _refuse("usage", "name a verb; see 'tieline --help'", USAGE, as_json=True)
         parser.print_help()
         return USAGE
     home = Path(os.environ.get("TIELINE_HOME") or Path.home() / ".tieline")

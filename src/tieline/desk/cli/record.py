@@ -120,7 +120,9 @@ def export(args: argparse.Namespace) -> None:
     files.write(args.file, data)
     count = number_of(result, "statements")
     put(args, {"file": str(args.file), "statements": count, "bytes": len(data)},
-        f"{count} statements are sealed in {args.file} ({len(data)} bytes)",
+        f"{count} statements are sealed in {args.file} ({len(data)} bytes)"
+        if count
+        else f"nothing said is new to them; {args.file} holds receipts and charters only",
         f"next: carry it over and run 'tieline import {args.file.name}' there")  # fmt: skip
 
 
