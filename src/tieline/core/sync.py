@@ -300,6 +300,8 @@ class Peer:
 def note_have(record: Record, peer: Peer, have: Have) -> None:
     """Take a peer's HAVE: what it holds, and where its branches of a log are not ours."""
     peer.charter = have.charter  # an offer that was lost is made again
+    if have.full:
+        peer.offered_charter = 0
     peer.loose = 0
     for head in have.heads:
         ours = record.logs.get(head.log)
