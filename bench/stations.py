@@ -13,7 +13,11 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import TypeVar
+
+import uvloop
 
 import floor
 import wire
@@ -25,6 +29,7 @@ from tieline.node.client import ApiDown, AsyncClient
 from tieline.node.config import Config, Home, write_config
 from tieline.store.sqlite import SqliteStore
 
+T = TypeVar("T")
 LOOP = "uvloop"  # the event loop that the station runs on; the floor runs on the same
 LABELS = {
     "wire_bytes_per_statement": "bytes on the wire per statement",
@@ -197,16 +202,22 @@ def run(folder: Path, *, sends: int, sustained: int) -> Json:
     try:
         begun = time.perf_counter()
         processes.append(start(homes[0]))
-        asyncio.run(_ready(homes[0]))
+        _run(_ready(homes[0]))
         cold_ms = (time.perf_counter() - begun) * 1000
         processes.append(start(homes[1]))
-        figures = asyncio.run(_drive(homes, [p.pid for p in processes], sends, sustained))
+        figures = _run(_drive(homes, [p.pid for p in processes], sends, sustained))
     finally:
         for process in processes:
             process.terminate()
         for process in processes:
             process.wait(timeout=10)
     return {**figures, "cold_start_ms": round(cold_ms, 1)}
+
+
+def _run(story: Coroutine[object, object, T]) -> T:
+    """Run the officers' side on the same loop as the stations and the floor."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(story)
 
 
 async def _ready(home: Home) -> None:

@@ -156,6 +156,7 @@ class Host:
         self._queue: deque[Event] = deque()
         self._flush: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._arming = False
         self._replies: dict[int, asyncio.Future[Done]] = {}
         self._token = 0
         self._watchers: set[Watcher] = set()
@@ -208,7 +209,7 @@ class Host:
             self._flush = self._loop.call_soon(self._turn)
         if self._flush is None:
             self._drained.set()
-        self._set_timer()
+        self._arm()
 
     def _die(self, error: TielineError) -> None:
         self._dead = True
@@ -218,7 +219,16 @@ class Host:
                 future.set_exception(error)
         self._fatal(error)
 
+    def _arm(self) -> None:
+        """Set the timer soon: after what the turn has given to the carriers and the watchers."""
+        if not self._arming and not self._dead:
+            self._arming = True
+            self._loop.call_soon(self._set_timer)
+
     def _set_timer(self) -> None:
+        self._arming = False
+        if self._dead:
+            return
         now = self.clock.now()
         wake = self.station.wakeup(now)
         waits = [MAX_SLEEP_S]
