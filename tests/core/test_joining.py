@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.core.world import Net, PartyKit, Post, answer, kits, message, sign_all
+from tests.core.world import CODES, Net, PartyKit, Post, answer, kits, message, sign_all
 
 from tieline.core.charter import SignedCharter, amend
 from tieline.core.errors import TielineError
@@ -114,3 +114,15 @@ def test_a_party_that_leaves_reads_on_and_says_nothing_and_the_others_go_on() ->
     owed = net.post("CHARLIE").line.ladder.overdue.get(after, set())
     assert {party for party, _ in owed} == {"ALPHA"}
     assert net.post("ALPHA").order() == net.post("CHARLIE").order()
+
+
+def test_a_receipt_finds_its_author_through_a_chain_of_stations_within_seconds() -> None:
+    net = Net(kits(4))
+    alpha, bravo, charlie, delta = (net.post(code) for code in CODES)
+    for one, other in ((alpha, delta), (delta, charlie), (charlie, bravo)):
+        net.connect(one, other)
+    net.pass_time(60)
+    item = alpha.speak(message()).item
+    net.deliver()
+    net.pass_time(3.2)  # two graces of a second each for the statement, and two tellings back
+    assert Rung.RECEIVED in alpha.rungs(item, "BRAVO")

@@ -41,6 +41,8 @@ class Exchange:
         self._refusals: dict[tuple[bytes, str], int] = {}
         # By the peer that brought them: who invents receipts uses up its own room only.
         self._unproven: dict[bytes, dict[tuple[bytes, bytes], Receipt]] = {}
+        # Receipts that a connected author waits for, until the next telling.
+        self._owed: dict[bytes, dict[tuple[bytes, bytes], Receipt]] = {}
         self._branched = False  # a second story has come and is not yet passed on
 
     # --------------------------------------------------------------------------- sessions
@@ -54,6 +56,7 @@ class Exchange:
 
     def disconnected(self, peer_id: bytes) -> None:
         self.line.peers[peer_id].forget_session()
+        self._owed.pop(peer_id, None)  # a new session tells all receipts
 
     def stalled(self, peer_id: bytes) -> None:
         """Nothing took the last envelope: what is not confirmed is sent again when it can be."""
@@ -273,6 +276,19 @@ class Exchange:
         if line.apply_receipt(receipt, turn.now) is None:
             return
         turn.keep(FactKind.RECEIPT, line.id, receipt.encode())
+        self._pass_on(receipt, log.station, turn)
+
+    def _pass_on(self, receipt: Receipt, author: bytes, turn: Turn) -> None:
+        """Bring another's receipt to its author soon, who waits for it; to all others in time.
+
+        An author whom we do not reach may be reached through anybody.
+        """
+        link = self.line.links.get(author)
+        if link is None or not link.sessions:
+            self._gossip_later(receipt, self.pace.gossip_ms, turn)
+            return
+        self._owed.setdefault(author, {})[(receipt.log, receipt.cosigner)] = receipt
+        self._speak_by(turn.now.real_ms + self.pace.gossip_ms)
         self._gossip_later(receipt, self.pace.echo_ms, turn)
 
     def retry_receipts(self, turn: Turn) -> None:
@@ -434,12 +450,13 @@ class Exchange:
         self.retry_receipts(turn)
         soon = turn.now.real_ms + self.pace.gossip_ms
         keys = sorted(key for key, (due, _) in line.gossip.items() if due <= soon)
-        receipts = [line.gossip.pop(key)[1] for key in keys]
+        due_now = {key: line.gossip.pop(key)[1] for key in keys}
         line.gossip_at = min((due for due, _ in line.gossip.values()), default=None)
         for peer in open_peers:
+            wanted = {**due_now, **self._owed.pop(peer.station, {})}
             news = tuple(
                 receipt
-                for receipt in receipts
+                for receipt in wanted.values()
                 if peer.told.get((receipt.log, receipt.cosigner), 0) < receipt.size
                 and receipt.cosigner != peer.station
             )
