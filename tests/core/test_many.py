@@ -48,12 +48,12 @@ def test_a_line_of_64_is_founded_and_carries_words_from_end_to_end() -> None:
         net.connect(one, other)
     digest = row[0].speak(message("from the first", Precedence.FLASH)).item
     net.deliver()
-    net.pass_time(60)
+    net.pass_time(15)
     assert all(digest in post.order() for post in row)
     last = row[-1].line.party
     assert Rung.RECEIVED in row[0].rungs(digest, last)
     row[-1].speak(answer(Kind.ACKNOWLEDGE, digest))
-    net.pass_time(60)
+    net.pass_time(15)
     assert Rung.ACKNOWLEDGED in row[0].rungs(digest, last)
     with pytest.raises(LocalError):
         found(kits(65))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from tests.core.world import Net, Post, answer, found, kits, message
+from tests.core.test_speech import code_of, release, two
+from tests.core.world import Post, answer, message
 
 from tieline.core.charter import Release as Rules
-from tieline.core.errors import TielineError
-from tieline.core.events import Discard, Done, Release
+from tieline.core.events import Discard, Done
 from tieline.core.statement import MAX_TEXT_CHARS, Body, Content, Ref
 from tieline.core.terms import Kind, Precedence, RefRole, Role, Rung
 
@@ -22,24 +21,6 @@ FORM = Content(
     role=Role.WATCH_OFFICER,
     form="crisis/misfire",
 )
-
-
-def two(rules: Rules) -> tuple[Net, Post, Post]:
-    net = Net(kits(2), found(kits(2), release=rules))
-    net.connect_all()
-    return net, net.post("ALPHA"), net.post("BRAVO")
-
-
-def code_of(ask: Callable[..., object], *args: object) -> str:
-    try:
-        ask(*args)
-    except TielineError as error:
-        return error.code
-    return ""
-
-
-def release(post: Post, draft: int, officer: str) -> Done:
-    return post.act(Release(token=0, line=post.line.id, draft=draft, officer=officer))
 
 
 def discard(post: Post, draft: int, officer: str) -> Done:
