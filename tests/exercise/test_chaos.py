@@ -54,5 +54,8 @@ def test_visits_are_made_when_their_time_has_come() -> None:
         Visit(9, 0.0, ("ALPHA", "BRAVO")),
         Visit(9, 0.001, ("BRAVO",)),
     )
-    asyncio.run(haunt(visits, reached, lambda code: made.append((code, now))))
+    async def kill(code: str) -> None:
+        made.append((code, now))
+
+    asyncio.run(haunt(visits, reached, kill))
     assert made == [("ALPHA", 5), ("ALPHA", 9), ("BRAVO", 9), ("BRAVO", 9)]

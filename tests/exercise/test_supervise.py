@@ -41,7 +41,7 @@ def test_killing_never_makes_it_give_up(sleeper: Path) -> None:
         process = _process(sleeper, restarts, failures)
         await process.start()
         for _ in range(supervise.MAX_EARLY_ENDS + 3):
-            process.kill()
+            await process.kill()
             assert await restarts.get() == -signal.SIGKILL
         assert failures.empty()
         assert process.restarts == supervise.MAX_EARLY_ENDS + 3

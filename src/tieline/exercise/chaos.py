@@ -60,7 +60,7 @@ def _visit(chance: random.Random, scenario: Scenario, script: list[int]) -> Visi
 async def haunt(
     visits: tuple[Visit, ...],
     reached: Callable[[int], Awaitable[None]],
-    kill: Callable[[str], None],
+    kill: Callable[[str], Awaitable[None]],
 ) -> None:
     """Make all visits. ``reached`` waits until the exercise's clock has come to a time."""
     at_ms, waited_s = 0, 0.0
@@ -70,5 +70,4 @@ async def haunt(
             at_ms, waited_s = visit.at_ms, 0.0
         await asyncio.sleep(visit.delay_s - waited_s)
         waited_s = visit.delay_s
-        for party in visit.parties:
-            kill(party)
+        await asyncio.gather(*(kill(party) for party in visit.parties))

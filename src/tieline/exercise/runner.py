@@ -109,6 +109,7 @@ class Troupe:
         }
         self._wire = wire
         self._watchers: list[asyncio.Task[None]] = []
+        self.visits: asyncio.Task[None] | None = None
 
     def _wind(self, seat: homes.Seat) -> None:
         """Before a station starts: its clock begins at the exercise's present, not at its start."""
@@ -139,9 +140,9 @@ class Troupe:
         )
 
     def haunt(self, visits: tuple[chaos.Visit, ...], control: Control) -> None:
-        """Let a clumsy visitor in, from now until the stations are stopped."""
+        """Let a clumsy visitor in, from now until the last visit or until the stations stop."""
         coming = chaos.haunt(visits, control.reached, lambda code: self.processes[code].kill())
-        self._watchers.append(asyncio.create_task(coming))
+        self.visits = asyncio.create_task(coming)
 
     def _watcher_ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
@@ -150,9 +151,10 @@ class Troupe:
 
     async def stop(self) -> None:
         """Stop every process and let go of everything. May be called twice."""
-        for watcher in self._watchers:
-            watcher.cancel()
-        await asyncio.gather(*self._watchers, return_exceptions=True)
+        ending = [*self._watchers, *([self.visits] if self.visits is not None else [])]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
         self._watchers.clear()
         await asyncio.gather(*(process.stop() for process in self.processes.values()))
         for link in self.links.values():
@@ -244,10 +246,15 @@ class Clockwork:
 
 
 async def _play(control: Control, troupe: Troupe) -> Played:
-    """Play until the end, or until the stations cannot be kept alive any more."""
+    """Play until the end, or until the stations cannot be kept alive any more.
+
+    The exercise's clock does not wait for a visitor: whoever is late comes after the last event.
+    """
     play = asyncio.create_task(control.play())
     try:
         await asyncio.wait((play, troupe.failure), return_when=asyncio.FIRST_COMPLETED)
+        if play.done() and not control.played.trouble and troupe.visits is not None:
+            await asyncio.wait((troupe.visits, troupe.failure), return_when=asyncio.FIRST_COMPLETED)
     finally:
         if not play.done():
             play.cancel()

@@ -53,6 +53,7 @@ class Process:
         self._restarted = restarted
         self._failed = failed
         self._process: asyncio.subprocess.Process | None = None
+        self._alive, self._ended = asyncio.Event(), asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
     @property
@@ -82,12 +83,16 @@ class Process:
                 start_new_session=True,
                 preexec_fn=_end_with_parent,
             )
+        self._ended.clear()
+        self._alive.set()
 
     async def _keep(self) -> None:
         early = 0
         while self._process is not None:
             began = time.monotonic()
             code = await self._process.wait()
+            self._alive.clear()
+            self._ended.set()
             # Whoever kills a station does not make it unfit to live.
             own_end = code != -signal.SIGKILL and time.monotonic() - began < LIVED_S
             early = early + 1 if own_end else 0
@@ -105,9 +110,14 @@ class Process:
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1] if lines else "none"
 
-    def kill(self) -> None:
-        """End the process at once, as ``kill -9`` does."""
+    async def kill(self) -> None:
+        """End the process at once, as ``kill -9`` does, and come back when it is dead.
+
+        One that is dead already is killed in its next life, so that every kill costs a life.
+        """
+        await self._alive.wait()
         self._send(signal.SIGKILL)
+        await self._ended.wait()
 
     def _send(self, what: signal.Signals) -> None:
         # Not the process object's own way: that one looks whether the process has ended, and would
@@ -129,5 +139,5 @@ class Process:
         try:
             await asyncio.wait_for(process.wait(), STOP_S)
         except TimeoutError:
-            self.kill()
+            self._send(signal.SIGKILL)
             await process.wait()
