@@ -105,7 +105,6 @@ SENTENCES: Final[dict[str, str]] = {
     "file.system": "the system refused a file or folder; the sentence names it and why",
     "key.failed": "the key store did not sign a receipt, so none was sent; the statements are "
     "kept. Look at the key file or its device",
-    "note.duplicate": "one key signed the note twice; keep one of the two lines",
     "note.signature": "a signature line is not dash, name and base64 with a key id; copy the note "
     "whole",
     "note.signatures": "a note must have 1 to 256 signatures, and its last line must be whole",

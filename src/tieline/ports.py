@@ -45,11 +45,19 @@ class Store(Protocol):
 
 
 class Signer(Protocol):
-    """The station's two signing keys, wherever they live. Each returns 64 bytes (Ed25519)."""
+    """The station's signing keys, wherever they live."""
 
-    def sign(self, message: bytes) -> bytes: ...
+    def sign(self, message: bytes) -> bytes:
+        """Sign with the statement key: 64 bytes (Ed25519)."""
 
-    def cosign(self, message: bytes) -> bytes: ...
+    def cosign(self, message: bytes) -> bytes:
+        """Sign with the receipt key: 64 bytes (Ed25519)."""
+
+    def cosign_mldsa(self, message: bytes) -> bytes:
+        """Sign with the ML-DSA-44 key: its public key (1312 bytes), then the signature (2420).
+
+        Raises ``LocalError`` (``keys.no_mldsa``) when the station has none.
+        """
 
 
 class Clock(Protocol):

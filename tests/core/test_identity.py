@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.core.world import Key, PartyKit, kit
 
 from tieline.core import identity
+from tieline.core.address import parse_address
 from tieline.core.crypto import pack_sign1
 from tieline.core.errors import LocalError, RemoteError, TielineError
 from tieline.core.identity import (
@@ -22,7 +23,6 @@ from tieline.core.identity import (
     check_words,
     dearmor,
     fingerprint,
-    parse_address,
     parse_card,
     parse_certificate,
     root_fingerprint,

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from tieline.core import charter, encode, identity
-from tieline.core.crypto import sha256, verify
+from tieline.core.crypto import sha256, verify, verify_mldsa
 from tieline.core.errors import LocalError, RemoteError, ShellError, TielineError
 from tieline.core.identity import CardStation
 from tieline.core.terms import MAX_TIME_MS
@@ -488,12 +488,46 @@ def test_the_station_signs_with_the_keys_of_its_certificate(world: World) -> Non
         assert len(keys.sign(message)) == 64
 
 
+def test_the_mldsa_key_is_the_one_whose_hash_the_certificate_has(world: World) -> None:
+    keys = world.keys("ALPHA")
+    made = keys.cosign_mldsa(b"message")
+    key, signature = made[:1312], made[1312:]
+    assert sha256(key) == keys.certificate.mldsa_hash
+    assert verify_mldsa(key, b"message", signature)
+    assert not verify_mldsa(key, b"massage", signature)
+    assert key != world.keys("BRAVO").cosign_mldsa(b"")[:1312]
+
+
+def test_a_key_store_from_before_mldsa_opens_and_signs_all_else(
+    world: World, tmp_path: Path
+) -> None:
+    root = world.homes["ALPHA"].root
+    plain = encode.loads(secrets._new_station(root, "old", 0, MAX_TIME_MS))
+    assert isinstance(plain, dict)
+    del plain[8]
+    path = tmp_path / "old.tlk"
+    unlock_with = Passphrase("correct horse")
+    path.write_bytes(secrets._lock(path, "station", encode.dumps(plain), unlock_with))
+    path.chmod(0o600)
+    keys = secrets.unlock(path, unlock_with)
+    assert verify(keys.certificate.sign_key, b"message", keys.sign(b"message"))
+    refused("keys.no_mldsa", lambda: keys.cosign_mldsa(b"message"))
+
+
 def test_the_root_signs_only_for_its_party_and_realm(world: World, tmp_path: Path) -> None:
     alpha, bravo = world.homes["ALPHA"], world.homes["BRAVO"]
     certificate = alpha.station.certificate
     fields: dict[str, Any] = {
         name: getattr(certificate, name)
-        for name in ("party", "realm", "station_name", "sign_key", "cosign_key", "seal_key")
+        for name in (
+            "party",
+            "realm",
+            "station_name",
+            "sign_key",
+            "cosign_key",
+            "seal_key",
+            "mldsa_hash",
+        )
     }
     fields |= {"tls_der": certificate.tls_der, "not_before_ms": 0, "not_after_ms": MAX_TIME_MS}
     fields["root_key"] = alpha.root.public

@@ -118,8 +118,9 @@ def certificates() -> list[Case]:
         "valid for one instant": (ALPHA, ALPHA.station("main", {9: LAST_MS, 10: LAST_MS})),
         "keys of a newer version": (
             ALPHA,
-            ALPHA.station("main", {11: "later", 200: [1, {7: b""}]}),
+            ALPHA.station("main", {12: "later", 200: [1, {7: b""}]}),
         ),
+        "no ML-DSA-44 key": (ALPHA, ALPHA.bare("main")),
     }
     return [
         {
@@ -131,6 +132,7 @@ def certificates() -> list[Case]:
             "realm": station.fields[4],
             "not_before_ms": station.fields[9],
             "not_after_ms": station.fields[10],
+            "mldsa_hash": bytes(station.fields.get(11, b"")).hex(),
             "certificate": station.certificate.hex(),
         }
         for name, (who, station) in cases.items()
@@ -160,6 +162,7 @@ def bad_fields(good: dict[int, object]) -> dict[str, tuple[str, dict[int, object
         "a seal key of 1215 bytes": ("certificate.field", {7: bytes(1215)}),
         "a signing key of 33 bytes": ("certificate.field", {5: bytes(33)}),
         "a signing key as text": ("certificate.field", {5: "x" * 32}),
+        "an ML-DSA-44 key where its hash belongs": ("certificate.field", {11: bytes(1312)}),
         "a signing key of small order": ("key.small_order", {5: SMALL_ORDER}),
         "a receipt key of small order": ("key.small_order", {6: SMALL_ORDER}),
         "a signing key that is not canonical": ("key.noncanonical", {5: NOT_CANONICAL}),
@@ -211,7 +214,7 @@ def bad_certificates() -> list[Case]:
         _refused("keys out of order in the payload", "encode.unsorted",
                  sign1(ALPHA.root, b"tieline-cert-v1", bytes.fromhex("a2026141016142"))),
         _refused("more than 8192 bytes", "encode.too_large",
-                 ALPHA.certify({**good, 11: bytes(8192)})),
+                 ALPHA.certify({**good, 12: bytes(8192)})),
         _refused("a byte too many", "encode.trailing", encoded + b"\x00"),
         _refused("a byte too few", "encode.truncated", encoded[:-1]),
         _refused("nothing", "encode.truncated", b""),

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import cbor2
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ed25519, mlkem, x25519
+from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa, mlkem, x25519
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from nacl.signing import SigningKey
@@ -89,7 +89,13 @@ class Party:
             8: tls_certificate(label, self.station_id(name)),
             9: 0,
             10: LAST_MS,
+            11: hashlib.sha256(self.mldsa_key(name)).digest(),
         }
+
+    def mldsa_key(self, name: str) -> bytes:
+        """The ML-DSA-44 public key of the station of this name."""
+        label = seed(f"{self.code} {self.realm} {name} mldsa")
+        return mldsa.MLDSA44PrivateKey.from_seed_bytes(label).public_key().public_bytes_raw()
 
     def certify(self, fields: dict[int, object]) -> bytes:
         """The certificate of any map."""
@@ -98,6 +104,12 @@ class Party:
     def station(self, name: str, changes: dict[int, object] | None = None) -> Station:
         """A station with a certificate, of which some fields may be changed."""
         fields = {**self.fields(name), **(changes or {})}
+        return Station(self.station_id(name), fields, self.certify(fields))
+
+    def bare(self, name: str) -> Station:
+        """A station from before there were ML-DSA-44 keys."""
+        fields = self.fields(name)
+        del fields[11]
         return Station(self.station_id(name), fields, self.certify(fields))
 
     def card_fields(self, stations: list[Station], addresses: list[str]) -> dict[int, object]:

@@ -2,17 +2,19 @@
 
 A checkpoint says how far a log has come: its origin, its size and its root (C2SP tlog-checkpoint).
 Signatures of any number of keys stand under it in a signed note (C2SP signed-note). A cosignature
-(C2SP tlog-cosignature, version 1 for Ed25519) says that its maker checked, at a time it claims,
-that this head extends every head of the log it saw before. Between stations a cosignature travels
-as a ``Receipt``, without the checkpoint text, which both ends can write for themselves.
+(C2SP tlog-cosignature, with Ed25519 or ML-DSA-44) says that its maker checked, at a time it claims,
+that this head extends every head of the log it saw before. Between stations an Ed25519 cosignature
+travels as a ``Receipt``, without the checkpoint text, which both ends can write for themselves.
 
 Rules held here:
 
 * A parser accepts only what the formatter writes: decimals have no sign and no leading zeros,
   base64 is the standard alphabet with its padding and no spare bits, every line ends in a newline.
-* A note keeps every signature in the order it came, known or not, so that a note passes through
-  unchanged. One key signs once.
+* A note keeps every signature in the order it came, known or not, also of types that are not known
+  here, so that a note passes through unchanged.
 * A line that claims a known key and does not verify spoils its whole note.
+* Our own checkpoints have no extension lines (``parse_body``). In those of others such lines are
+  read past and stay under the signatures (``read_checkpoint``).
 
 This module does not know which keys count, how many are enough, nor whether a root is true.
 """
@@ -22,7 +24,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tieline.core import crypto, encode
@@ -108,6 +110,25 @@ def parse_body(data: bytes) -> Checkpoint:
     return Checkpoint(origin=name, size=size, root=root)
 
 
+def read_checkpoint(data: bytes) -> Checkpoint:
+    """Read the note text of anybody's checkpoint: any origin, and extension lines are passed over.
+
+    C2SP tlog-checkpoint, "Note text": an origin may be any text that is not empty, and further
+    lines that are not empty are opaque. Raises ``RemoteError`` with the codes of ``parse_body``.
+    """
+    lines = data.split(b"\n")
+    if len(lines) < 4 or lines.pop() or not all(lines[3:]):
+        raise _bad_checkpoint("lines", "is not three or more whole lines, none of them empty")
+    try:
+        name = lines[0].decode("utf-8")
+    except UnicodeDecodeError:
+        name = ""
+    if not name or _CONTROL.search(lines[0]):
+        raise _bad_checkpoint("origin", "has an origin that is empty or no text")
+    head = parse_body(b"-\n%b\n%b\n" % (lines[1], lines[2]))
+    return replace(head, origin=name)
+
+
 def _bad_checkpoint(part: str, what: str) -> RemoteError:
     return RemoteError(f"checkpoint.{part}", f"the checkpoint {what}; ask for it again")
 
@@ -123,6 +144,28 @@ def cosign_message(time_s: int, body: bytes) -> bytes:
     """
     _check_time(time_s)
     return b"cosignature/v1\ntime %d\n%b" % (time_s, body)
+
+
+def mldsa_message(name: str, time_s: int, head: Checkpoint) -> bytes:
+    """The bytes that an ML-DSA-44 cosignature on a whole tree signs.
+
+    C2SP tlog-cosignature, "ML-DSA-44 signed message", with ``start`` zero; ``name`` is the key name
+    of the cosigner. ``time_s`` is in seconds since 1970; 0 says that no claim is made that this is
+    the largest tree its maker has seen. Raises ``LocalError``: ``cosignature.time``;
+    ``cosignature.name`` when name or origin have not 1 to 255 bytes.
+    """
+    _check_time(time_s)
+    texts = [name.encode("utf-8"), head.origin.encode("utf-8")]
+    if not all(1 <= len(text) <= MAX_NAME_BYTES for text in texts):
+        raise LocalError(
+            "cosignature.name",
+            f"a cosigner's name and an origin have 1 to {MAX_NAME_BYTES} bytes under an ML-DSA-44 "
+            "signature; choose others",
+        )
+    cosigner, log = (bytes((len(text),)) + text for text in texts)
+    stamp = time_s.to_bytes(_STAMP_BYTES, "big")
+    sizes = bytes(_STAMP_BYTES) + head.size.to_bytes(_STAMP_BYTES, "big")
+    return b"subtree/v1\n\0" + cosigner + stamp + log + sizes + head.root
 
 
 def _check_time(time_s: int) -> None:
@@ -229,6 +272,19 @@ def cosignature(name: str, cosign_key: bytes, time_s: int, signature: bytes) -> 
     )
 
 
+def mldsa_cosignature(name: str, key: bytes, time_s: int, signature: bytes) -> NoteSignature:
+    """The line of a timestamped ML-DSA-44 cosignature (signature type 0x06).
+
+    Raises ``LocalError`` (``cosignature.time``) as ``mldsa_message`` does.
+    """
+    _check_time(time_s)
+    return NoteSignature(
+        name=name,
+        key_id=crypto.key_id(name, crypto.ALG_MLDSA, key),
+        signature=time_s.to_bytes(_STAMP_BYTES, "big") + signature,
+    )
+
+
 def vkey(name: str, alg: int, public_key: bytes) -> str:
     """A key in the text form that C2SP verifiers and witnesses are configured with."""
     key_id = crypto.key_id(name, alg, public_key).hex()
@@ -265,7 +321,7 @@ class SignedNote:
 
         Raises ``RemoteError``: ``note.too_large``; ``note.text`` when the text is not UTF-8, has
         control characters or no blank line after it; ``note.signature`` for a malformed line;
-        ``note.signatures`` for none or more than 256; ``note.duplicate`` when a key signs twice.
+        ``note.signatures`` for none or more than 256.
         """
         if len(data) > MAX_NOTE_BYTES:
             raise _bad_note("too_large", f"it has more than {MAX_NOTE_BYTES} bytes; shorten it")
@@ -289,34 +345,48 @@ class SignedNote:
         ``False`` when it has no line here. Raises ``RemoteError`` (``note.forged``) when its line
         does not verify.
         """
-        found = self._find(name, crypto.key_id(name, crypto.ALG_ED25519, log_key))
-        if found is None:
-            return False
-        if not crypto.verify(log_key, self.body, found.signature):
+        found = self._found(name, crypto.key_id(name, crypto.ALG_ED25519, log_key))
+        if not all(crypto.verify(log_key, self.body, signature) for signature in found):
             raise _forged(name)
-        return True
+        return bool(found)
 
     def cosigned_by(self, name: str, cosign_key: bytes) -> int | None:
         """The time in seconds at which this key cosigned the text (signature type 0x04).
 
-        ``None`` when it has no line here. Raises ``RemoteError`` (``note.forged``) when its line
-        does not verify.
+        ``None`` when it has no line here, the latest time when it has several. Raises
+        ``RemoteError`` (``note.forged``) when a line of it does not verify.
         """
-        found = self._find(name, crypto.key_id(name, crypto.ALG_COSIGNATURE, cosign_key))
-        if found is None:
-            return None
-        time_s = int.from_bytes(found.signature[:_STAMP_BYTES], "big")
-        if time_s > MAX_COSIGN_TIME_S or not crypto.verify(
-            cosign_key, cosign_message(time_s, self.body), found.signature[_STAMP_BYTES:]
-        ):
-            raise _forged(name)
-        return time_s
+        return self._latest(name, crypto.ALG_COSIGNATURE, cosign_key)
 
-    def _find(self, name: str, key_id: bytes) -> NoteSignature | None:
-        for signature in self.signatures:
-            if signature.name == name and signature.key_id == key_id:
-                return signature
-        return None
+    def mldsa_cosigned_by(self, name: str, key: bytes) -> int | None:
+        """As ``cosigned_by``, for an ML-DSA-44 key (signature type 0x06).
+
+        The signature covers origin, size and root, and no extension lines. Raises ``RemoteError``
+        (``note.forged``), and the codes of ``read_checkpoint`` when the text is no checkpoint.
+        """
+        return self._latest(name, crypto.ALG_MLDSA, key)
+
+    def _latest(self, name: str, alg: int, key: bytes) -> int | None:
+        latest: int | None = None
+        for signature in self._found(name, crypto.key_id(name, alg, key)):
+            time_s = int.from_bytes(signature[:_STAMP_BYTES], "big")
+            if time_s > MAX_COSIGN_TIME_S or not self._fits(name, alg, key, time_s, signature):
+                raise _forged(name)
+            latest = time_s if latest is None else max(latest, time_s)
+        return latest
+
+    def _fits(self, name: str, alg: int, key: bytes, time_s: int, signature: bytes) -> bool:
+        made = signature[_STAMP_BYTES:]
+        if alg == crypto.ALG_COSIGNATURE:
+            return crypto.verify(key, cosign_message(time_s, self.body), made)
+        try:
+            message = mldsa_message(name, time_s, read_checkpoint(self.body))
+        except LocalError:
+            return False  # an origin or a name that no such signature can hold
+        return crypto.verify_mldsa(key, message, made)
+
+    def _found(self, name: str, key_id: bytes) -> list[bytes]:
+        return [s.signature for s in self.signatures if (s.name, s.key_id) == (name, key_id)]
 
     def _problem(self) -> tuple[str, str] | None:
         """What keeps this note from being written and read back, as a code and a sentence."""
@@ -338,9 +408,6 @@ class SignedNote:
                 and len(signature.signature) > 0
             ):
                 return ("note.signature", "a signature has no proper name, id or bytes; repair it")
-        keys = {(signature.name, signature.key_id) for signature in self.signatures}
-        if len(keys) != len(self.signatures):
-            return ("note.duplicate", "one key signed it twice; keep one of the two lines")
         return None
 
 

@@ -1,4 +1,4 @@
-"""Hashes, Ed25519 verification and COSE_Sign1: the public side of cryptography.
+"""Hashes, verification of Ed25519 and ML-DSA-44, and COSE_Sign1: the public side of cryptography.
 
 One rule for Ed25519 holds everywhere, because libraries disagree on edge cases and a signature
 that one reader accepts and another refuses would split the record. The rule is libsodium's: a
@@ -19,6 +19,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import mldsa
 from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
@@ -27,10 +29,13 @@ from tieline.core.errors import RemoteError
 
 PUBLIC_KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
+MLDSA_KEY_BYTES: Final = 1312  # FIPS 204, table 2: ML-DSA-44
+MLDSA_SIGNATURE_BYTES: Final = 2420
 
-# C2SP signed-note, "Signature types".
+# C2SP signed-note, "Signature types", and tlog-cosignature, "Format".
 ALG_ED25519: Final = 0x01
 ALG_COSIGNATURE: Final = 0x04
+ALG_MLDSA: Final = 0x06
 
 # {1: -8}: the protected header "algorithm EdDSA" (RFC 9052 section 3.1, RFC 9053 section 2.2).
 PROTECTED: Final = b"\xa1\x01\x27"
@@ -57,6 +62,21 @@ def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
     try:
         crypto_sign_open(signature + message, public_key)
     except BadSignatureError:
+        return False
+    return True
+
+
+def verify_mldsa(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether ``signature`` is one of ``message`` under this ML-DSA-44 key (FIPS 204 section 5.3).
+
+    The pure form, with an empty context. Never raises: a key or a signature of the wrong length
+    verifies nothing.
+    """
+    if len(public_key) != MLDSA_KEY_BYTES or len(signature) != MLDSA_SIGNATURE_BYTES:
+        return False
+    try:
+        mldsa.MLDSA44PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except (InvalidSignature, ValueError):
         return False
     return True
 
@@ -97,7 +117,7 @@ def check_public_key(key: bytes) -> None:
 def key_id(name: str, alg: int, public_key: bytes) -> bytes:
     """The 4-byte key id of a note signature (C2SP signed-note, "Signatures").
 
-    ``alg`` is the signature type byte: ``ALG_ED25519`` or ``ALG_COSIGNATURE``.
+    ``alg`` is the signature type byte: one of ``ALG_ED25519``, ``ALG_COSIGNATURE``, ``ALG_MLDSA``.
     """
     return sha256(name.encode("utf-8") + b"\n" + bytes((alg,)) + public_key)[:4]
 

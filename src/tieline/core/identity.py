@@ -1,7 +1,7 @@
 """Who is who: station certificates, party cards, and the words by which people compare them.
 
 A party has one root key, kept off the network. The root signs a *certificate* for each station of
-the party (its four public keys) and a *card* that gathers the party's code, its name, its root key
+the party (its public keys) and a *card* that gathers the party's code, its name, its root key
 and its stations with their addresses. A card is what two parties exchange; the signature on it
 proves possession of the root key for exactly this code, name and realm. People compare cards by
 eight words, read aloud by one and typed in by the other.
@@ -28,13 +28,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from tieline.core import encode
+from tieline.core.address import parse_address
 from tieline.core.crypto import (
     PROTECTED,
     check_public_key,
@@ -59,7 +59,7 @@ WORDS: Final = 8
 _CERTIFICATE_LIMITS: Final = Limits(max_bytes=8192, max_depth=4, max_items=256)
 _CARD_LIMITS: Final = Limits(max_bytes=32_768, max_depth=6, max_items=512)
 _MAX_TLS: Final = 2048
-_CERTIFICATE_KEYS: Final = frozenset(range(1, 11))
+_CERTIFICATE_KEYS: Final = frozenset(range(1, 12))
 _CARD_KEYS: Final = frozenset(range(1, 6))
 _STATION_KEYS: Final = frozenset({1, 2})
 
@@ -73,8 +73,6 @@ _NEVER_IN_NAMES: Final = re.compile(
     "\uffa0\ufff0-\uffff\U0001fffe\U0001ffff\U0002fffe\U0002ffff\U000e0000-\U0010ffff]"
 )
 _JOINERS: Final = "\u200c\u200d"
-_LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
-_PORT: Final = re.compile(r"[1-9][0-9]{0,4}\Z")
 _ARMOR_LINE: Final = 64
 
 _CONSONANTS: Final = "bdfghjklmnprstvz"
@@ -90,6 +88,8 @@ class Certificate:
 
     ``station`` is 8 bytes, ``sign_key`` and ``cosign_key`` are Ed25519, ``seal_key`` is ML-KEM-768
     with X25519 for HPKE, ``tls_der`` the self-signed X.509 certificate that its carriers show.
+    ``mldsa_hash`` is the SHA-256 of its ML-DSA-44 key, which is too large for a card on paper and
+    travels beside what it signed; ``None`` for a station without one.
     """
 
     party: str
@@ -103,6 +103,7 @@ class Certificate:
     not_before_ms: int
     not_after_ms: int
     encoded: bytes
+    mldsa_hash: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +142,7 @@ def station_id(root_key: bytes, realm: str, name: str) -> bytes:
     return sha256(b"tieline-station-v1\x00" + encode.dumps((root_key, realm, name)))[:8]
 
 
-def certificate_payload(  # noqa: PLR0913  # it has ten fields, each named by its caller
+def certificate_payload(  # noqa: PLR0913  # it has many fields, each named by its caller
     *,
     root_key: bytes,
     party: str,
@@ -153,25 +154,27 @@ def certificate_payload(  # noqa: PLR0913  # it has ten fields, each named by it
     tls_der: bytes,
     not_before_ms: int,
     not_after_ms: int,
+    mldsa_hash: bytes | None = None,
 ) -> bytes:
     """The payload of a certificate, for the root to sign (``certificate_message``).
 
     Raises ``LocalError`` with the codes of ``parse_certificate`` when a value is not allowed.
     """
-    payload = encode.dumps(
-        {
-            1: party,
-            2: station_name,
-            3: station_id(root_key, realm, station_name),
-            4: realm,
-            5: sign_key,
-            6: cosign_key,
-            7: seal_key,
-            8: tls_der,
-            9: not_before_ms,
-            10: not_after_ms,
-        }
-    )
+    fields: dict[int, Value] = {
+        1: party,
+        2: station_name,
+        3: station_id(root_key, realm, station_name),
+        4: realm,
+        5: sign_key,
+        6: cosign_key,
+        7: seal_key,
+        8: tls_der,
+        9: not_before_ms,
+        10: not_after_ms,
+    }
+    if mldsa_hash is not None:
+        fields[11] = mldsa_hash
+    payload = encode.dumps(fields)
     try:
         _read_certificate(payload, root_key, b"")
     except RemoteError as error:
@@ -215,6 +218,7 @@ def _read_certificate(payload: bytes, root_key: bytes, encoded: bytes) -> Certif
         not_before_ms=fields.uint(9, MAX_TIME_MS),
         not_after_ms=fields.uint(10, MAX_TIME_MS),
         encoded=encoded,
+        mldsa_hash=fields.opt_bytes(11, 32),
     )
     if not STATION_NAME.match(certificate.station_name):
         raise RemoteError(
@@ -457,60 +461,6 @@ def check_name(name: str, what: str) -> str:
             "take it out",
         )
     return name
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """The host and port of ``host:port`` or ``[v6]:port``; each address has one spelling.
-
-    A host is an IPv4 address, an IPv6 address in its RFC 5952 form, or a name of lower-case
-    letters, digits and hyphens. IPv6 zones and IPv4-mapped addresses are refused: they mean
-    something else on another machine. Raises ``RemoteError`` (``address.form``, ``address.port``).
-    """
-    host, colon, port = text.rpartition(":")
-    if not colon or not _PORT.match(port) or int(port) > 65_535:
-        raise RemoteError(
-            "address.port",
-            f"the address {_quote(text)} must end in a colon and a port from 1 to 65535; write it "
-            "as host:port",
-        )
-    if host.startswith("[") and host.endswith("]"):
-        good = _is_v6(host[1:-1])
-        host = host[1:-1]
-    else:
-        good = _is_v4(host) or _is_host_name(host)
-    if not good:
-        raise RemoteError(
-            "address.form",
-            f"the host of the address {_quote(text)} is neither an IPv4 address, nor an IPv6 "
-            "address in brackets, nor a lower-case name; write it in one of these forms",
-        )
-    return host, int(port)
-
-
-def _quote(text: str) -> str:
-    return ascii(text if len(text) <= 60 else text[:60] + "...")
-
-
-def _is_v4(host: str) -> bool:
-    try:
-        return str(ipaddress.IPv4Address(host)) == host
-    except ValueError:
-        return False
-
-
-def _is_v6(host: str) -> bool:
-    try:
-        address = ipaddress.IPv6Address(host)
-    except ValueError:
-        return False
-    return address.ipv4_mapped is None and address.scope_id is None and str(address) == host
-
-
-def _is_host_name(host: str) -> bool:
-    labels = host.split(".")
-    # A last label that looks like a number would be read as an IPv4 address by some resolvers.
-    numeric = labels[-1].isdigit() or labels[-1].startswith("0x")
-    return len(host) <= 253 and not numeric and all(_LABEL.match(label) for label in labels)
 
 
 # ----------------------------------------------------------------------------------------- armor

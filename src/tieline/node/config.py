@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from tieline.core.address import parse_address
 from tieline.core.errors import LocalError, TielineError
-from tieline.core.identity import parse_address
 from tieline.core.terms import Role
 
 MAX_CONFIG_BYTES: Final = 65_536

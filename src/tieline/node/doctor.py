@@ -23,9 +23,10 @@ from typing import Final
 
 import apsw
 
+from tieline.core.address import parse_address
 from tieline.core.charter import Charter, SignedCharter, dearmor_charter
 from tieline.core.errors import RemoteError, TielineError
-from tieline.core.identity import dearmor, parse_address, parse_card
+from tieline.core.identity import dearmor, parse_card
 from tieline.node.client import ApiDown, ApiRefused, Client
 from tieline.node.config import Home
 from tieline.node.view import Json

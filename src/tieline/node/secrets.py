@@ -4,8 +4,8 @@ This is the only module that holds private keys. There are two kinds of key stor
 
 * A party's root signs the certificates of the party's stations, its card and charters, and nothing
   else. It may be kept off the machine. All stations of a party share it.
-* A station's keys are for statements, for receipts, for TLS, for opening what is sealed to the
-  station, and for its database; the certificate that names them lies with them.
+* A station's keys are for statements, for receipts, for ML-DSA-44 signatures, for TLS, for opening
+  what is sealed to it, and for its database; the certificate that names them lies with them.
 
 Rules held here:
 
@@ -31,14 +31,14 @@ import os
 import ssl
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, hpke, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mlkem, x25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, mlkem, x25519
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -52,9 +52,9 @@ from tieline.core.encode import Fields
 from tieline.core.errors import LocalError, RemoteError
 from tieline.core.identity import Card, CardStation, Certificate
 from tieline.core.terms import MAX_TIME_MS
-from tieline.node import keystore, privatefile, sealed
+from tieline.node import keystore, privatefile, sealed, unlocking
 
-KEY_FILE_BYTES: Final = 32
+KEY_FILE_BYTES: Final = unlocking.KEY_FILE_BYTES
 MIN_PASSPHRASE: Final = 8  # characters
 
 _COMMIT_DOMAIN: Final = b"tieline-seal-commit-v1\x00"
@@ -69,27 +69,11 @@ _NONCE: Final = bytes(12)  # for content keys, each of which encrypts once
 # -------------------------------------------------------------------------------------- unlocking
 
 
-@dataclass(frozen=True, slots=True)
-class Passphrase:
-    """A passphrase as it was typed. Composed and decomposed letters count as the same."""
-
-    text: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFile:
-    """The path of a key file of 32 random bytes, mode 0600: for a station that starts alone."""
-
-    path: Path
-
-
-Unlock = Passphrase | KeyFile
-
-
-def create_key_file(path: Path) -> KeyFile:
-    """Make a new key file. Raises ``LocalError`` (``keys.exists``), ``ShellError``."""
-    privatefile.write_new(path, os.urandom(KEY_FILE_BYTES))
-    return KeyFile(path)
+# How a key store opens; here under the names that callers use.
+Passphrase = unlocking.Passphrase
+KeyFile = unlocking.KeyFile
+Unlock = unlocking.Unlock
+create_key_file = unlocking.create_key_file
 
 
 def opens_with_passphrase(path: Path) -> bool:
@@ -109,7 +93,16 @@ class StationKeys:
     ``certificate`` is the station's own, ``root_key`` the public root of its party.
     """
 
-    __slots__ = ("_cosign", "_database", "_seal", "_sign", "_tls", "certificate", "root_key")
+    __slots__ = (
+        "_cosign",
+        "_database",
+        "_mldsa",
+        "_seal",
+        "_sign",
+        "_tls",
+        "certificate",
+        "root_key",
+    )
 
     def __init__(self, plain: bytes) -> None:
         """Read the content of a key store. Raises ``RemoteError``."""
@@ -119,6 +112,7 @@ class StationKeys:
         self._tls = fields.bytes(3, 32)
         self._seal = fields.bytes(4, _MLKEM_SEED + 32)
         self._database = fields.bytes(5, 32)
+        self._mldsa = fields.opt_bytes(8, 32)  # a store made before there was one has none
         self.root_key = fields.bytes(6, 32)
         self.certificate: Certificate = identity.parse_certificate(fields.bytes(7), self.root_key)
 
@@ -156,6 +150,20 @@ class StationKeys:
     def cosign(self, message: bytes) -> bytes:
         """Sign with the receipt key: 64 bytes (Ed25519)."""
         return crypto_sign(message, self._cosign)[:64]
+
+    def cosign_mldsa(self, message: bytes) -> bytes:
+        """Sign with the ML-DSA-44 key: its public key (1312 bytes), then the signature (2420).
+
+        Raises ``LocalError`` (``keys.no_mldsa``) when the key store was made before there was one.
+        """
+        if self._mldsa is None:
+            raise LocalError(
+                "keys.no_mldsa",
+                "the keys of this station were made before there was an ML-DSA-44 key among them; "
+                "make fresh station keys to sign with it",
+            )
+        key = mldsa.MLDSA44PrivateKey.from_seed_bytes(self._mldsa)
+        return key.public_key().public_bytes_raw() + key.sign(message)
 
     def seal(self, plaintext: bytes, recipients: Sequence[bytes]) -> bytes:
         """As ``seal``; no key of this station goes into it."""
@@ -313,7 +321,8 @@ def make_station(
 
 def _new_station(root: RootKey, name: str, not_before_ms: int, not_after_ms: int) -> bytes:
     """Fresh keys and their certificate, as the content of a key store."""
-    sign, cosign, tls = os.urandom(32), os.urandom(32), os.urandom(32)
+    sign, cosign, tls, late = (os.urandom(32) for _ in range(4))
+    late_key = mldsa.MLDSA44PrivateKey.from_seed_bytes(late).public_key().public_bytes_raw()
     kem, dh = mlkem.MLKEM768PrivateKey.generate(), x25519.X25519PrivateKey.generate()
     payload = identity.certificate_payload(
         root_key=root.public,
@@ -326,6 +335,7 @@ def _new_station(root: RootKey, name: str, not_before_ms: int, not_after_ms: int
         tls_der=_tls_certificate(tls, identity.station_id(root.public, root.realm, name)),
         not_before_ms=not_before_ms,
         not_after_ms=not_after_ms,
+        mldsa_hash=sha256(late_key),
     )
     return encode.dumps(
         {
@@ -336,6 +346,7 @@ def _new_station(root: RootKey, name: str, not_before_ms: int, not_after_ms: int
             5: os.urandom(32),
             6: root.public,
             7: root.sign_certificate(payload),
+            8: late,
         }
     )
 
@@ -367,17 +378,8 @@ def _tls_certificate(seed: bytes, station: bytes) -> bytes:
     return certificate.public_bytes(serialization.Encoding.DER)
 
 
-_DIGITAL_SIGNATURE: Final = x509.KeyUsage(
-    digital_signature=True,
-    content_commitment=False,
-    key_encipherment=False,
-    data_encipherment=False,
-    key_agreement=False,
-    key_cert_sign=False,
-    crl_sign=False,
-    encipher_only=False,
-    decipher_only=False,
-)
+# Of the nine uses in their order (RFC 5280 section 4.2.1.3) only the first.
+_DIGITAL_SIGNATURE: Final = x509.KeyUsage(*(use == 0 for use in range(9)))
 
 
 def check_certificate_keys(certificate: Certificate) -> None:

@@ -107,6 +107,10 @@ class SimSigner:
         self._checker.note_cosignature(self._station, message, signature)
         return signature
 
+    def cosign_mldsa(self, message: bytes) -> bytes:
+        """See ``ports.Signer``."""
+        return self._keys.cosign_mldsa(message)
+
 
 @dataclass(slots=True, kw_only=True)
 class Machine:

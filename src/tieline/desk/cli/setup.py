@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from tieline.core import identity
+from tieline.core.address import parse_address
 from tieline.core.errors import LocalError, RemoteError
 from tieline.core.identity import Card, CardStation
 from tieline.desk.cli import files
@@ -114,11 +115,11 @@ def _make(
 def _address(text: str) -> str:
     """An address; one without a port gets the usual one. Raises ``RemoteError``."""
     try:
-        identity.parse_address(text)
+        parse_address(text)
     except RemoteError:
         with_port = f"{text}:{PORT}"
         try:
-            identity.parse_address(with_port)
+            parse_address(with_port)
         except RemoteError:
             pass  # the text itself is what was wrong, and is named below
         else:
@@ -135,7 +136,7 @@ def _listen_for(addresses: tuple[str, ...]) -> tuple[str, ...]:
     """
     out: dict[str, None] = {}
     for address in addresses:
-        host, port = identity.parse_address(address)
+        host, port = parse_address(address)
         if host.startswith("127.") or host == "::1":
             out[address] = None
         else:
