@@ -5,11 +5,13 @@ The validator and the description are other people's eyes on the formats: neithe
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import cbor2
 import pytest
 from cddl_verifier import Validator  # type: ignore[import-untyped]  # ships no types
 
@@ -76,6 +78,21 @@ def accepted() -> Iterator[tuple[str, str, str, str]]:
     end = 4 + int.from_bytes(file[:4], "big")
     yield "bundle/open.json", "header", "bundle-header", file[4:end].hex()
     yield "bundle/open.json", "sealed", "sealed-file", file[end:].hex()
+
+    for path in sorted((VECTORS / "evidence").glob("*.tle")):
+        if not json.loads(path.with_suffix(".json").read_text("utf-8"))["broken"]:
+            stream = io.BytesIO(path.read_bytes())
+            stream.readline()
+            for index, item in enumerate(items(stream)):
+                yield f"evidence/{path.name}", str(index), "evidence-item", item.hex()
+
+
+def items(stream: io.BytesIO) -> Iterator[bytes]:
+    """A CBOR sequence, item by item."""
+    while stream.tell() < len(stream.getbuffer()):
+        start = stream.tell()
+        cbor2.load(stream)
+        yield stream.getvalue()[start : stream.tell()]
 
 
 def test_every_accepted_vector_fits() -> None:

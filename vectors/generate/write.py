@@ -1,8 +1,8 @@
 """Write every vector file, or with ``--check`` say which one is not what it would be.
 
 Each script beside this one that has a ``build`` gives a map from a file below ``vectors/`` to its
-content. No script imports Tieline: a vector that our own code wrote would prove only that the code
-has not changed.
+content: bytes as they are, anything else as JSON. No script imports Tieline: a vector that our own
+code wrote would prove only that the code has not changed.
 """
 # ruff: noqa: INP001  # scripts, not a package
 
@@ -25,16 +25,19 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\u{ord(found.group()):04x}"
 
 
-def rendered() -> dict[Path, str]:
-    """Every vector file with the text it must have."""
-    out: dict[Path, str] = {}
+def rendered() -> dict[Path, bytes]:
+    """Every vector file with the bytes it must have."""
+    out: dict[Path, bytes] = {}
     for script in sorted(HERE.glob("*.py")):
         build = getattr(importlib.import_module(script.stem), "build", None)
         if build is None:
             continue
         for name, content in build().items():
+            if isinstance(content, bytes):
+                out[HERE.parent / name] = content
+                continue
             text = json.dumps(content, indent=1, ensure_ascii=False)
-            out[HERE.parent / name] = UNSEEN.sub(_escape, text) + "\n"
+            out[HERE.parent / name] = (UNSEEN.sub(_escape, text) + "\n").encode()
     return out
 
 
@@ -42,14 +45,14 @@ def main() -> int:
     """Write or check all files; 1 when a check finds a difference."""
     check = sys.argv[1:] == ["--check"]
     stale = 0
-    for path, text in rendered().items():
+    for path, data in rendered().items():
         if check:
-            if not path.is_file() or path.read_text("utf-8") != text:
+            if not path.is_file() or path.read_bytes() != data:
                 sys.stderr.write(f"{path.relative_to(HERE.parent)} is not what its script makes\n")
                 stale = 1
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, "utf-8")
+            path.write_bytes(data)
     return stale
 
 
