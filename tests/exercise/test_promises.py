@@ -68,6 +68,14 @@ def test_a_kept_exercise() -> None:
     assert (summary.forged_accepted, summary.verified, summary.logs_verified) == (0, True, 4)
 
 
+def test_a_scripted_second_story_that_all_show_breaks_nothing() -> None:
+    case = Case()
+    _told_twice(case)
+    summary = case.count()
+    assert summary.promises_broken == ()
+    assert (summary.stories_told, summary.stories_proved, summary.verified) == (1, 2, True)
+
+
 def _not_held(case: Case) -> None:
     case.play()
     short: dict[str, tuple[int, str]] = {"log ALPHA": (1, "a0"), "log BRAVO": (2, "bb")}
@@ -151,8 +159,37 @@ def _second_story(case: Case) -> None:
     case.play()
     other = {**shown("ALPHA-1"), "item": "item other", "second_story": True}
     case.desks.show_all(other)
-    heads: dict[str, tuple[int, str]] = {"log ALPHA": (3, "aa"), "log BRAVO": (2, "bb")}
-    case.holdings = {code: holding(code, [*RECORD, other], heads) for code in SCENARIO.codes}
+    case.holdings = {code: holding(code, [*RECORD, other]) for code in SCENARIO.codes}
+
+
+def _ring(case: Case, code: str, party: str) -> None:
+    case.desks.board.take(
+        code, {"type": "alarm", "seq": 99, "code": "record.two_stories", "party": party}
+    )
+
+
+def _told_twice(case: Case) -> None:
+    """The script has ALPHA tell two stories, and all hold and show both."""
+    _second_story(case)
+    case.played.stories.append(("item ALPHA-1", "item other"))
+    for code in SCENARIO.codes:
+        _ring(case, code, "ALPHA")
+
+
+def _story_not_held(case: Case) -> None:
+    _told_twice(case)
+    case.holdings["BRAVO"] = holding("BRAVO")
+
+
+def _story_not_rung(case: Case) -> None:
+    _second_story(case)
+    case.played.stories.append(("item ALPHA-1", "item other"))
+    _ring(case, "BRAVO", "ALPHA")
+
+
+def _accused(case: Case) -> None:
+    case.play()
+    _ring(case, "BRAVO", "ALPHA")
 
 
 def _trouble(case: Case) -> None:
@@ -176,7 +213,10 @@ BREAKS: list[tuple[Callable[[Case], None], str, dict[str, object]]] = [
     (_audit_found, "ALPHA does not verify: statement 1", {"verified": False, "logs_verified": 2}),
     (_audit_counts_less, "shows other statements than its audit counts", {"verified": False}),
     (_two_records, "BRAVO and ALPHA hold different logs", {}),
-    (_second_story, "second stories", {}),
+    (_second_story, "BRAVO shows a second story of ALPHA, which it did not tell", {}),
+    (_story_not_held, "BRAVO does not hold both stories of ALPHA", {"stories_told": 1}),
+    (_story_not_rung, "ALPHA holds both stories of ALPHA, and no alarm", {"stories_proved": 1}),
+    (_accused, "BRAVO says that ALPHA told two stories, which it did not", {}),
     (_trouble, "did not come to rest", {}),
 ]
 

@@ -142,6 +142,24 @@ def _lives(scenario: str) -> int:
     return sum(len(visit.parties) for visit in visits)
 
 
+def test_two_stories_by_two_carriers_are_proved_at_every_station(tmp_path: Path) -> None:
+    """DELTA's true keys sign twice under one number; one story by wire, the other on a stick."""
+    ended = _end(_start(tmp_path, "--scenario", "two-stories"), tmp_path)
+    assert (ended.code, ended.errors) == (0, ""), ended.told
+    summary = ended.summary()
+    assert (summary["stories_told"], summary["stories_proved"]) == (1, 4)
+    assert (summary["lost"], summary["verified"], summary["promises_broken"]) == (0, True, [])
+    stories = ("ONE track into ALPHA", "NO track into ALPHA")
+    for path in ended.out.glob("record-*.json"):
+        items = json.loads(path.read_text("utf-8"))["items"]
+        twice = [item for item in items if any(words in item.get("text", "") for words in stories)]
+        assert len(twice) == 2, path
+        assert len({item["position"] for item in twice}) == 1
+        assert sorted(item["second_story"] for item in twice) == [False, True]
+        # The line goes on: what was said after the two stories met is held everywhere.
+        assert any("The line goes on" in item.get("text", "") for item in items)
+
+
 CHEAT = """
 import sys
 if "serve" in sys.orig_argv and sys.orig_argv[-1].endswith("/alpha"):

@@ -186,6 +186,11 @@ def log_id(line: bytes, station: bytes, incarnation: bytes) -> bytes:
     return crypto.sha256(b"tieline-log-v1\0" + line + station + incarnation)[:8]
 
 
+def statement_digest(raw: bytes) -> bytes:
+    """The digest of a statement from its signed bytes: its leaf hash (RFC 6962 section 2.1)."""
+    return crypto.sha256(b"\0" + raw)
+
+
 def domain(realm: str) -> bytes:
     """The external data under every statement signature of a realm."""
     return b"tieline-statement-v1\0" + realm.encode("ascii")
@@ -314,7 +319,7 @@ def parse(realm: str, raw: bytes) -> Statement:
         content=content,
         unknown=unknown,
         log=log_id(place.line, place.station, place.incarnation),
-        digest=crypto.sha256(b"\0" + raw),
+        digest=statement_digest(raw),
         raw=raw,
         signed=crypto.sig_structure(envelope.protected, domain(realm), envelope.payload),
         signature=envelope.signature,

@@ -63,6 +63,7 @@ class ActReader:
             "cut": self._cut,
             "heal": self._heal,
             "forge": self._forge,
+            "equivocate": self._equivocate,
         }
 
     def read(self, table: Table, label: str) -> world.Act:
@@ -284,6 +285,18 @@ class ActReader:
             claims=claims,
             text=table.text("text", limit=600),
             ways=self._some(table, "ways", _WAYS, _WAYS),
+        )
+
+    def _equivocate(self, table: Table) -> world.Equivocate:
+        party, to = self._party(table, "from"), self._party(table, "to")
+        target, old = self._target(table)
+        if not isinstance(old, world.Say) or old.party != party or old.form or party == to:
+            raise table.wrong(
+                "target",
+                f"{target!r} must be a text of {party}, which another party, 'to', has not read",
+            )
+        return world.Equivocate(
+            party=party, target=target, to=to, text=table.text("text", limit=600)
         )
 
     # ------------------------------------------------------------------------------ parts

@@ -83,6 +83,8 @@ class Desk:
     refused: list[str] = field(default_factory=list)
     states: dict[str, tuple[str, str]] = field(default_factory=dict)
     second_stories: list[str] = field(default_factory=list)
+    forked: set[str] = field(default_factory=set)  # logs that tell two stories here
+    proved: set[str] = field(default_factory=set)  # parties whose two stories rang here
 
 
 class Board:
@@ -123,6 +125,8 @@ class Board:
                     self.note_rung(item, entry.text("party"), "handed over")
             case "alarm":
                 desk.alarms += 1
+                if entry.text("code") == "record.two_stories":
+                    desk.proved.add(entry.text("party", ""))
             case "refused":
                 desk.refused.append(entry.text("code"))
             case "state":
@@ -139,6 +143,7 @@ class Board:
             return
         if shown.second_story:
             desk.second_stories.append(shown.name)
+            desk.forked.add(shown.log)
         else:
             before = desk.sizes.get(shown.log, 0)
             if shown.position != before:

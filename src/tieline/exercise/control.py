@@ -65,6 +65,10 @@ class Field(Protocol):
 
     async def forge(self, forge: world.Forge, links: Mapping[str, Link]) -> tuple[Attack, ...]: ...
 
+    async def equivocate(
+        self, act: world.Equivocate, first: str, links: Mapping[str, Link]
+    ) -> str: ...
+
 
 class Audience(Protocol):
     """Whoever looks on. ``read`` may take its time; nothing else may."""
@@ -88,6 +92,7 @@ class Played:
 
     items: dict[str, str] = field(default_factory=dict)
     attacks: list[Attack] = field(default_factory=list)
+    stories: list[tuple[str, str]] = field(default_factory=list)  # a statement, and its other story
     trouble: list[str] = field(default_factory=list)
     acts: int = 0
     steps: int = 0
@@ -218,6 +223,10 @@ class Control:
                 attacks = await self._place.forge(forge, self._links)
                 self.played.attacks.extend(attacks)
                 self._audience.attacked(forge, attacks)
+            case world.Equivocate() as two:
+                first = self._item(two.target)
+                other = await self._place.equivocate(two, first, self._links)
+                self.played.stories.append((first, other))
             case world.Inject() | world.Note():
                 pass
 
@@ -400,12 +409,13 @@ class Control:
     def _unequal(self, half: tuple[str, ...], *, complete: bool) -> str:
         desks = [self.board.desks[code] for code in half]
         for desk in desks:
-            if desk.sizes != desks[0].sizes:
+            if desk.shown.keys() != desks[0].shown.keys():
                 return f"{desks[0].party} and {desk.party} hold different records"
+        forked = {log for desk in desks for log in desk.forked}
         for log, size in sorted(desks[0].sizes.items()):
             author = self.board.authors.get(log, "")
-            if author not in half:
-                continue
+            if author not in half or log in forked:
+                continue  # nobody signs for a log that tells two stories
             for knower in half if complete else (author,):
                 for signer in half:
                     signed = self.board.desks[knower].covered.get((log, signer), 0)

@@ -33,7 +33,13 @@ class Holding:
 
     @property
     def verified(self) -> bool:
-        return not self.problems and sum(size for size, _ in self.heads.values()) == len(self.held)
+        main = sum(1 for shown in self.held if not shown.second_story)
+        return not self.problems and sum(size for size, _ in self.heads.values()) == main
+
+    @property
+    def forked(self) -> set[str]:
+        """The logs of which this station holds two stories."""
+        return {shown.log for shown in self.held if shown.second_story}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +55,8 @@ class Summary:
     order_violations: int
     forged_tried: int
     forged_accepted: int
+    stories_told: int
+    stories_proved: int
     verified: bool
     logs_verified: int
     alarms: int
@@ -124,7 +132,8 @@ def summarise(
         *(f"order: {text}" for text in disorder),
         *(f"forged: {text}" for text in forged),
         *_unequal(codes, holdings),
-        *(f"{n} second stories" for n in [_second_stories(board)] if n),
+        *_unproved(board, released, held, played),
+        *_unscripted(board, played),
     ]
     return Summary(
         scenario=scenario.id,
@@ -136,6 +145,8 @@ def summarise(
         order_violations=len(disorder),
         forged_tried=len(played.attacks),
         forged_accepted=len(forged),
+        stories_told=len(played.stories),
+        stories_proved=sum(len(desk.proved) for desk in board.desks.values()),
         verified=all(holding.verified for holding in holdings.values()),
         logs_verified=sum(len(holdings[code].heads) for code in codes if holdings[code].verified),
         alarms=sum(desk.alarms for desk in board.desks.values()),
@@ -167,18 +178,52 @@ def _delivered(
 def _unequal(codes: tuple[str, ...], holdings: Mapping[str, Holding]) -> list[str]:
     """What the audits found, and whether all stations hold the same logs."""
     found: list[str] = []
+    forked: set[str] = set().union(*(holding.forked for holding in holdings.values()))
     for code in codes:
         problems = holdings[code].problems
         found.extend(f"{code} does not verify: {text}" for text in problems)
         if not problems and not holdings[code].verified:
             found.append(f"{code} shows other statements than its audit counts")
-        if holdings[code].heads != holdings[codes[0]].heads:
+        if _whole_logs(holdings[code], forked) != _whole_logs(holdings[codes[0]], forked):
             found.append(f"{code} and {codes[0]} hold different logs")
     return found
 
 
-def _second_stories(board: Board) -> int:
-    return sum(len(desk.second_stories) for desk in board.desks.values())
+def _whole_logs(holding: Holding, forked: set[str]) -> dict[str, tuple[int, str]]:
+    """The heads of all logs but those that tell two stories: there each has its first one."""
+    return {log: head for log, head in holding.heads.items() if log not in forked}
+
+
+def _unproved(
+    board: Board, released: Mapping[str, Shown], held: Mapping[str, set[str]], played: Played
+) -> list[str]:
+    """Two stories that a station does not hold, or that never rang at its desk."""
+    found: list[str] = []
+    for first, other in played.stories:
+        teller = released[first].party if first in released else ""
+        for code, items in held.items():
+            if not {first, other} <= items:
+                found.append(f"{code} does not hold both stories of {teller}")
+            elif teller not in board.desks[code].proved:
+                found.append(f"{code} holds both stories of {teller}, and no alarm said so")
+    return found
+
+
+def _unscripted(board: Board, played: Played) -> list[str]:
+    """Second stories that the script did not tell, and parties called liars that told one only."""
+    told = [board.statements[first] for first, _ in played.stories if first in board.statements]
+    logs, liars = {shown.log for shown in told}, {shown.party for shown in told}
+    found: list[str] = []
+    for code, desk in board.desks.items():
+        found.extend(
+            f"{code} shows a second story of {board.authors.get(log, '?')}, which it did not tell"
+            for log in sorted(desk.forked - logs)
+        )
+        found.extend(
+            f"{code} says that {party} told two stories, which it did not"
+            for party in sorted(desk.proved - liars)
+        )
+    return found
 
 
 def _forged(

@@ -30,7 +30,9 @@ def content(entries: Iterable[Entry]) -> list[Json]:
     """
     shown = sorted((read_shown(entry) for entry in entries), key=_place)
     for before, after in pairwise(shown):
-        if after.log == before.log and after.position != before.position + 1:
+        # A log that tells two stories has two statements under one number, and goes on twice.
+        forked = after.second_story or before.second_story
+        if after.log == before.log and not forked and after.position != before.position + 1:
             raise LocalError("exercise.answer", f"{after.name} does not follow on {before.name}")
     ordered = _without_chance_order(shown)
     names = {statement.item: _name(statement, n) for n, statement in _numbered(ordered)}

@@ -28,10 +28,11 @@ from tieline.exercise.board import Board
 from tieline.exercise.control import Attack, Control, Link, Played
 from tieline.exercise.forge import Forger
 from tieline.exercise.promises import Holding, Summary, read_holding, summarise
-from tieline.exercise.scenario import Event, Forge, Scenario
+from tieline.exercise.scenario import Equivocate, Event, Forge, Scenario
 from tieline.exercise.screen import Screen
 from tieline.exercise.steady import SteadyLink
 from tieline.exercise.supervise import Process
+from tieline.exercise.twostories import TwoStories
 from tieline.exercise.wire import Wire
 from tieline.node.config import read_config, write_config
 from tieline.node.offline import audit_home
@@ -65,6 +66,7 @@ class Place:
     table: homes.Table
     wire: Wire
     forger: Forger
+    stories: TwoStories
 
     async def cut(self, pairs: tuple[tuple[str, str], ...]) -> None:
         for caller, front in self._roads(pairs):
@@ -76,6 +78,9 @@ class Place:
 
     async def forge(self, forge: Forge, links: Mapping[str, Link]) -> tuple[Attack, ...]:
         return await self.forger.forge(forge, links)
+
+    async def equivocate(self, act: Equivocate, first: str, links: Mapping[str, Link]) -> str:
+        return await self.stories.tell(act, first, links)
 
     def _roads(self, pairs: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
         seats = self.table.seats
@@ -92,7 +97,12 @@ class Troupe:
         self.board = Board(scenario.codes)
         self.now_ms = scenario.start_ms
         self.screen: Screen | None = None
-        self.place = Place(table, wire, Forger(scenario, table, folder, lambda: self.now_ms))
+        self.place = Place(
+            table,
+            wire,
+            Forger(scenario, table, folder, lambda: self.now_ms),
+            TwoStories(scenario.realm, table, lambda: self.now_ms),
+        )
         self.links = {
             code: SteadyLink(code, seat.home.socket, time_ms=lambda: self.now_ms)
             for code, seat in table.seats.items()

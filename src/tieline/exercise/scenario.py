@@ -223,7 +223,20 @@ class Forge:
     ways: tuple[str, ...]
 
 
-Act = Say | Answer | Joint | Assent | Suspend | Resume | Staff | Inject | Note | Cut | Heal | Forge
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equivocate:
+    """A party signs another story under the number of ``target``; a bundle brings it to ``to``."""
+
+    party: str
+    target: str
+    to: str
+    text: str
+
+
+Act = (
+    Say | Answer | Joint | Assent | Suspend | Resume | Staff
+    | Inject | Note | Cut | Heal | Forge | Equivocate
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -351,6 +351,15 @@ def _table(title: str) -> Table:
     )  # fmt: skip
 
 
+def _stories_row(summary: Summary) -> tuple[tuple[str, str, int], ...]:
+    """Only where a party tells two stories: each must ring at every station, the teller's too."""
+    if not summary.stories_told:
+        return ()
+    counted = f"{summary.stories_told} told twice, shown at {summary.stories_proved} stations"
+    missing = summary.stories_told * summary.stations - summary.stories_proved
+    return (("no second story unseen", counted, missing),)
+
+
 def promise_table(summary: Summary) -> Table:
     """The promises, what was counted, and whether each was kept."""
     table = _table("Promises")
@@ -366,6 +375,7 @@ def promise_table(summary: Summary) -> Table:
             f"{summary.forged_tried} tried, {summary.forged_accepted} accepted",
             summary.forged_accepted,
         ),
+        *_stories_row(summary),
         (
             "one record",
             f"{summary.statements} statements, {summary.logs_verified} logs recomputed",

@@ -429,6 +429,13 @@ class Story:
                     Text(" and ").join([self._colours.parties(group) for group in groups])
                 )
                 return Row(event.at_ms, Text("healed", style="bold green3"), body, 30)
+            case world.Equivocate() as two:
+                body = self._colours.party(two.party)
+                body.append(" signs another story under a number that it has used, and has it")
+                body.append(" carried to ")
+                body.append_text(self._colours.party(two.to))
+                body.append(f": “{visible(two.text)}”", style="italic red3")
+                return Row(event.at_ms, Text("two stories", style="bold red3"), body, 60)
             case _:
                 return None
 

@@ -370,8 +370,7 @@ class Host:
         for line in self.station.lines.values():
             item = line.item(digest)
             if item is not None:
-                place = item.statement.place
-                return self.runtime.seq_of(line.id, item.statement.log, place.position)
+                return self.runtime.seq_of(line.id, item)
         return 0
 
     def fresh(self, count: int) -> bytes:

@@ -44,7 +44,9 @@ from tieline.core.events import (
     Transmit,
     Trouble,
 )
-from tieline.core.journal import Alarm
+from tieline.core.journal import Alarm, FactKind
+from tieline.core.record import Item
+from tieline.core.statement import statement_digest
 from tieline.core.station import Station
 from tieline.core.sync import Pace
 from tieline.core.terms import Now, Precedence
@@ -104,6 +106,7 @@ class Runtime:
         self._live: dict[tuple[bytes, str], str] = {}
         self._after: deque[Event] = deque()
         self._seqs: dict[tuple[bytes, bytes, int], int] = {}
+        self._second_seqs: dict[bytes, int] = {}
         self.station = self._rebuild(now)
 
     def _rebuild(self, now: Now) -> Station:
@@ -117,10 +120,15 @@ class Runtime:
     def _number(self, seq: int, fact: Fact) -> None:
         if fact.log is not None and fact.position is not None:
             self._seqs[(fact.line, fact.log, fact.position)] = seq
+        elif fact.kind == FactKind.SECOND_STORY:
+            self._second_seqs[statement_digest(fact.body)] = seq
 
-    def seq_of(self, line: bytes, log: bytes, position: int) -> int:
-        """The journal number of an admitted statement, 0 for a second story."""
-        return self._seqs.get((line, log, position), 0)
+    def seq_of(self, line: bytes, item: Item) -> int:
+        """The journal number of an admitted statement, also of a second story; 0: none."""
+        statement = item.statement
+        if item.second_story:
+            return self._second_seqs.get(statement.digest, 0)
+        return self._seqs.get((line, statement.log, statement.place.position), 0)
 
     # ------------------------------------------------------------------------------- turn
 
