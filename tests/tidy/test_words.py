@@ -19,7 +19,7 @@ def tracked() -> list[Path]:
         ["git", "ls-files", "-z"], cwd=trees.ROOT, capture_output=True, check=True
     ).stdout
     paths = [trees.ROOT / name for name in out.decode().split("\0") if name]
-    return [path for path in paths if path.suffix not in {".png", ".bin"} and path.is_file()]
+    return [path for path in paths if path.suffix not in {".png", ".bin", ".tle"} and path.is_file()]
 
 
 def test_no_file_holds_the_path_of_a_machine_or_a_raw_control() -> None:
