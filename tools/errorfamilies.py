@@ -84,6 +84,9 @@ FAMILIES: Final[dict[str, str]] = {
     "tree": "A defect in how the tree of a log is used; report it.",
     "usage": "The command line was stopped.",
     "verify": "`tieline verify` could not begin. Exit code 4.",
+    "vkey": "A public key in the text form of C2SP signed-note.",
+    "witness": "A witness: its folder, what it refuses, and what a station hears when it asks one. "
+    "A witness that does not cosign never delays traffic.",
     "words": "The words by which people compare cards.",
 }
 

@@ -507,7 +507,7 @@ def test_a_key_store_from_before_mldsa_opens_and_signs_all_else(
     del plain[8]
     path = tmp_path / "old.tlk"
     unlock_with = Passphrase("correct horse")
-    path.write_bytes(secrets._lock(path, "station", encode.dumps(plain), unlock_with))
+    path.write_bytes(secrets.lock_store(path, "station", encode.dumps(plain), unlock_with))
     path.chmod(0o600)
     keys = secrets.unlock(path, unlock_with)
     assert verify(keys.certificate.sign_key, b"message", keys.sign(b"message"))

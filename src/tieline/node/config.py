@@ -12,7 +12,7 @@ type or out of bounds is named with its file and place, and nothing starts half.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from typing import Final
 from tieline.core.address import parse_address
 from tieline.core.errors import LocalError, TielineError
 from tieline.core.terms import Role
+from tieline.node.witnessurl import parse_url
 
 MAX_CONFIG_BYTES: Final = 65_536
 ROLES: Final = tuple(role.name.lower().replace("_", "-") for role in Role if role)
@@ -34,7 +35,8 @@ class Config:
     * ``key_file``: a file beside the keys that unlocks them without a passphrase, empty for none;
     * ``officer`` and ``role``: who speaks when the command line does not say;
     * ``controlled_clock_ms``: where exercise control's clock starts (UTC ms); None on real time;
-    * ``ping_s``, ``lost_s``, ``backoff_max_s``: the direct carrier's rhythm in seconds.
+    * ``ping_s``, ``lost_s``, ``backoff_max_s``: the direct carrier's rhythm in seconds;
+    * ``witnesses``: pairs of a witness's name in the charter and the URL where it is asked.
     """
 
     listen: tuple[str, ...] = ("127.0.0.1:7411",)
@@ -46,6 +48,7 @@ class Config:
     ping_s: float = 2.0
     lost_s: float = 6.0
     backoff_max_s: float = 30.0
+    witnesses: tuple[tuple[str, str], ...] = ()
 
 
 # Where each setting stands in the file: table, then key.
@@ -133,6 +136,9 @@ def read_config(path: Path) -> Config:
     for table, entries in tables.items():
         if not isinstance(entries, dict):
             raise _unknown(path, table)
+        if table == "witnesses":
+            found[table] = tuple((name, _url(path, name, url)) for name, url in entries.items())
+            continue
         for key, value in entries.items():
             name = _PLACES.get((table, key))
             if name is None:
@@ -149,10 +155,33 @@ def write_config(path: Path, config: Config) -> None:
         value = getattr(config, name)
         if value != getattr(standard, name) or name == "listen":
             tables.setdefault(table, []).append(f"{key} = {_toml(name, value)}")
+    if config.witnesses:
+        tables["witnesses"] = [f"{_toml('', n)} = {_toml('', url)}" for n, url in config.witnesses]
     text = ["# A Tieline station. Every key is explained in docs/operations.md."]
     for table, lines in tables.items():
         text += ["", f"[{table}]", *lines]
     path.write_text("\n".join(text) + "\n", encoding="utf-8")
+
+
+def with_witness(config: Config, name: str, url: str) -> Config:
+    """The configuration with one witness's URL set, or taken away when it is empty.
+
+    Raises ``LocalError`` (``witness.url``, ``witness.name``).
+    """
+    if url:
+        parse_url(url)
+    elif name not in dict(config.witnesses):
+        raise LocalError("witness.name", f"no witness '{name}' is set here; look into config.toml")
+    kept = {**dict(config.witnesses), name: url}
+    return replace(config, witnesses=tuple((n, each) for n, each in sorted(kept.items()) if each))
+
+
+def _url(path: Path, name: str, value: object) -> str:
+    try:
+        parse_url(str(value))
+    except LocalError as error:
+        raise LocalError("config.value", f"{path}: witnesses.{name}: {error.message}") from error
+    return str(value)
 
 
 def _toml(name: str, value: object) -> str:
@@ -213,5 +242,5 @@ def _wrong(path: Path, place: str, what: str) -> LocalError:
     return LocalError("config.value", f"{path}: '{place}' must be {what}")
 
 
-if {entry.name for entry in fields(Config)} != set(_PLACES.values()):
+if {entry.name for entry in fields(Config)} != {*_PLACES.values(), "witnesses"}:
     raise TypeError("every setting needs a place in the file")

@@ -19,6 +19,7 @@ from tieline.core.errors import RemoteError
 
 ROOT: Final = "root"
 STATION: Final = "station"
+WITNESS: Final = "witness"
 BY_PASSPHRASE: Final = 1  # Argon2id, 64 MiB, 3 passes, 4 lanes
 BY_KEY_FILE: Final = 2  # HKDF-SHA256
 SALT_BYTES: Final = 16
@@ -58,7 +59,7 @@ def parse(data: bytes) -> Envelope:
         if (
             form == _FORMAT
             and isinstance(kind, str)
-            and kind in {ROOT, STATION}
+            and kind in {ROOT, STATION, WITNESS}
             and type(way) is int
             and way in {BY_PASSPHRASE, BY_KEY_FILE}
             and isinstance(salt, bytes)

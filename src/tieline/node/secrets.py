@@ -179,7 +179,7 @@ class StationKeys:
 
 
 class SeedKey:
-    """A bare signing key that follows from 32 bytes: for simulated worlds, never for a station."""
+    """A bare signing key that follows from 32 bytes: for simulated worlds and for witnesses."""
 
     __slots__ = ("_secret", "public")
 
@@ -296,7 +296,7 @@ def make_root(
         root = RootKey(plain)
     except RemoteError as error:
         raise _ours(error) from None
-    privatefile.write_new(path, _lock(path, keystore.ROOT, plain, unlock_with))
+    privatefile.write_new(path, lock_store(path, keystore.ROOT, plain, unlock_with))
     return root
 
 
@@ -315,7 +315,7 @@ def make_station(
     (``keys.write``).
     """
     plain = _new_station(root, name, not_before_ms, not_after_ms)
-    privatefile.write_new(path, _lock(path, keystore.STATION, plain, unlock_with))
+    privatefile.write_new(path, lock_store(path, keystore.STATION, plain, unlock_with))
     return StationKeys(plain)
 
 
@@ -422,7 +422,7 @@ def unlock(path: Path, unlock_with: Unlock) -> StationKeys:
     ``keys.kind`` for the store of a root; ``keys.mode``, ``keys.owner``, ``keys.file`` for a file
     that is not private. Raises ``ShellError``: ``keys.missing``, ``keys.read``.
     """
-    plain = _read_store(path, keystore.STATION, unlock_with)
+    plain = open_store(path, keystore.STATION, unlock_with)
     try:
         return StationKeys(plain)
     except RemoteError:
@@ -431,7 +431,7 @@ def unlock(path: Path, unlock_with: Unlock) -> StationKeys:
 
 def unlock_root(path: Path, unlock_with: Unlock) -> RootKey:
     """The party's root from its key store. Raises as ``unlock``."""
-    plain = _read_store(path, keystore.ROOT, unlock_with)
+    plain = open_store(path, keystore.ROOT, unlock_with)
     try:
         return RootKey(plain)
     except RemoteError:
@@ -445,17 +445,15 @@ def change_unlock(path: Path, old: Unlock, new: Unlock) -> None:
     (``keys.passphrase``), ``ShellError`` (``keys.write``).
     """
     kind = _parse_store(path).kind
-    plain = _read_store(path, kind, old)
-    privatefile.replace(path, _lock(path, kind, plain, new))
+    plain = open_store(path, kind, old)
+    privatefile.replace(path, lock_store(path, kind, plain, new))
 
 
-def _lock(path: Path, kind: str, plain: bytes, unlock_with: Unlock) -> bytes:
+def lock_store(path: Path, kind: str, plain: bytes, unlock_with: Unlock) -> bytes:
+    """The bytes of a key store of this kind. Raises ``LocalError`` (``keys.passphrase``)."""
     if isinstance(unlock_with, Passphrase) and len(unlock_with.text) < MIN_PASSPHRASE:
-        raise LocalError(
-            "keys.passphrase",
-            f"the passphrase for {path.name} has fewer than {MIN_PASSPHRASE} characters; "
-            "choose a longer one",
-        )
+        text = f"the passphrase for {path.name} has fewer than {MIN_PASSPHRASE} characters"
+        raise LocalError("keys.passphrase", f"{text}; choose a longer one")
     salt, nonce = os.urandom(keystore.SALT_BYTES), os.urandom(keystore.NONCE_BYTES)
     store = keystore.Envelope(kind=kind, way=_way(unlock_with), salt=salt, nonce=nonce)
     box = ChaCha20Poly1305(_derive(unlock_with, salt)).encrypt(nonce, plain, store.head())
@@ -469,7 +467,8 @@ def _parse_store(path: Path) -> keystore.Envelope:
         raise _locked(path) from None
 
 
-def _read_store(path: Path, wanted: str, unlock_with: Unlock) -> bytes:
+def open_store(path: Path, wanted: str, unlock_with: Unlock) -> bytes:
+    """The content of a key store of the kind ``wanted``. Raises as ``unlock``."""
     store = _parse_store(path)
     if store.kind != wanted:
         raise LocalError(

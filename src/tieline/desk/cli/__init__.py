@@ -108,6 +108,7 @@ def build_parser() -> argparse.ArgumentParser:
     _agreement_verbs(verb)
     _talk_verbs(verb, officer)
     _record_verbs(verb)
+    _witness_verbs(verb)
     return parser
 
 
@@ -183,6 +184,21 @@ def _agreement_verbs(verb: _Verb) -> None:
         metavar="FORM",
         help="a form that one officer may release alone",
     )
+    p.add_argument(
+        "--witness",
+        action="append",
+        default=[],
+        metavar="VKEY",
+        help="a witness that cosigns the line's logs, by its key (amend: one more, or its new key)",
+    )
+    p.add_argument(
+        "--no-witness",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a witness that is no more (amend)",
+    )
+    p.add_argument("--quorum", type=int, metavar="N", help="how many of the witnesses are needed")
     p.add_argument("--test-interval", metavar="TIME", help="line tests, such as 6h; 0 for none")
     p.add_argument("--unverified-cards", action="store_true", help="exercises only")
     p.add_argument("--out", type=Path, metavar="FILE", help="where to write the charter")
@@ -266,6 +282,34 @@ def _record_verbs(verb: _Verb) -> None:
     p.set_defaults(function="import_")
 
 
+def _witness_verbs(verb: _Verb) -> None:
+    p = verb("witness", "witnesses", "run a neutral witness, or say where this line's are")
+    p.add_argument("action", choices=("init", "serve", "add-log", "show", "adopt", "url"))
+    p.add_argument(
+        "words", nargs="*", help="init: its NAME; add-log: a VKEY; url: a witness's NAME and URL"
+    )
+    p.add_argument(
+        "--dir", type=Path, metavar="DIR", help="the witness's folder (default: witness in --home)"
+    )
+    p.add_argument(
+        "--listen",
+        action="append",
+        default=[],
+        metavar="HOST:PORT",
+        help="init: where it answers (default: 127.0.0.1:7412); may be repeated",
+    )
+    p.add_argument(
+        "--key-file", action="store_true", help="init: unlock with a key file, for unattended start"
+    )
+    p.add_argument("--origin", default="", help="add-log: the log's origin (default: its name)")
+    p.add_argument(
+        "--charter",
+        type=Path,
+        metavar="FILE",
+        help="add-log: every log of this line, by the keys in its charter",
+    )
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = sys.argv[1:] if argv is None else argv
@@ -329,7 +373,7 @@ def _run(args: argparse.Namespace) -> int:
         text = f"{where}{error.strerror or error}; put that right and try again"
         return _refuse("file.system", text, REFUSED, as_json=args.json)
     except (KeyboardInterrupt, EOFError):
-        if args.verb in ("watch", "serve"):
+        if args.verb in ("watch", "serve", "witness"):
             return DONE
         return _refuse("usage.stopped", "stopped; nothing was done", REFUSED, as_json=args.json)
     finally:

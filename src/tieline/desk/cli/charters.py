@@ -16,14 +16,17 @@ from tieline.core.charter import (
     Release,
     SignedCharter,
     Tests,
+    Witness,
     amend,
     armor_charter,
     make_charter,
 )
+from tieline.core.crypto import ALG_COSIGNATURE
 from tieline.core.errors import LocalError
 from tieline.core.identity import Card
 from tieline.core.outline import diff, summary
 from tieline.core.terms import Precedence
+from tieline.core.tlogwitness import read_vkey
 from tieline.desk.cli import files
 from tieline.desk.cli.common import client, put, station_keys, unlock_for
 from tieline.node.client import ApiDown
@@ -123,6 +126,8 @@ def _new(args: argparse.Namespace, home: Home) -> None:
         nonce=os.urandom(16),
         tests=_tests(args) or Tests(),
         release=_release(args) or Release(),
+        witnesses=_witnesses(args, ()),
+        quorum=args.quorum or 0,
     )
     signed = SignedCharter(charter=made)
     if args.sign:
@@ -141,6 +146,8 @@ def _amend(args: argparse.Namespace, home: Home) -> None:
         name=args.name,
         tests=_tests(args),
         release=_release(args),
+        witnesses=_witnesses(args, old.witnesses),
+        quorum=args.quorum,
     )
     name = _NOT_IN_FILE_NAMES.sub("-", new.name)
     path = args.out or Path(f"{name}-{new.version}.charter")
@@ -231,6 +238,26 @@ def _tests(args: argparse.Namespace) -> Tests | None:
     if not number.isascii() or not number.isdecimal() or len(number) > 9:
         raise LocalError("charter.tests", f"'{text}' is no interval; write such as 6h, 30m or 0")
     return Tests(interval_s=int(number) * unit)
+
+
+def _witnesses(args: argparse.Namespace, old: Sequence[Witness]) -> list[Witness]:
+    """The witnesses of a new version: the old ones, but for what the options say."""
+    kept = {each.name: each for each in old}
+    for name in args.no_witness:
+        if kept.pop(name, None) is None:
+            raise LocalError(
+                "charter.witnesses", f"the charter names no witness '{name}'; look at it again"
+            )
+    for text in args.witness:
+        name, alg, key = read_vkey(text)
+        if alg != ALG_COSIGNATURE:
+            raise LocalError(
+                "vkey.type",
+                f"the key of {name} has the signature type {alg} and a witness's must be of type 4"
+                " (Ed25519 cosignatures); ask its operator for that one",
+            )
+        kept[name] = Witness(name=name, key=key)
+    return list(kept.values())
 
 
 def _release(args: argparse.Namespace) -> Release | None:

@@ -1,0 +1,237 @@
+"""A witness's store: nothing cosigned is forgotten, and nothing forgotten is cosigned over."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import apsw
+import pytest
+
+from tieline.core.checkpoint import Checkpoint
+from tieline.core.errors import LocalError, ShellError, StoreFailed, StoreFull, TielineError
+from tieline.store import heads
+from tieline.store.heads import Conflict, HeadStore
+
+TAG = b"t" * 32
+LOG = "log.example/a"
+
+
+def head(size: int, root: int = 0, origin: str = LOG) -> Checkpoint:
+    return Checkpoint(origin=origin, size=size, root=bytes((size % 256, root)) * 16)
+
+
+def note(size: int) -> bytes:
+    return b"note %d\n" % size
+
+
+def step(store: HeadStore, old: Checkpoint | None, new: Checkpoint) -> bool:
+    return store.advance(old, new, note(new.size), new.size, TAG)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    HeadStore.create(tmp_path / "heads.db", TAG)
+    return tmp_path / "heads.db"
+
+
+def test_a_head_is_there_after_a_new_start(path: Path) -> None:
+    store = HeadStore.open(path, TAG)
+    assert store.latest(LOG) is None
+    assert step(store, None, head(3))
+    assert step(store, head(3), head(7))
+    store.close()
+    store = HeadStore.open(path, TAG)
+    assert store.latest(LOG) == head(7)
+    assert store.earlier(LOG, 3) == (head(3).root, note(3))
+    assert store.earlier(LOG, 4) is None
+    assert [(held.head.size, held.count) for held in store.heads()] == [(7, 2)]
+    store.close()
+
+
+@pytest.mark.parametrize("expected", [None, head(2), head(3, 1), head(7)])
+def test_a_head_is_set_only_from_the_one_that_is_there(
+    path: Path, expected: Checkpoint | None
+) -> None:
+    store = HeadStore.open(path, TAG)
+    step(store, None, head(3))
+    assert not step(store, expected, head(9))
+    assert store.latest(LOG) == head(3)
+    assert not step(store, None, head(3))
+    store.close()
+
+
+def test_the_race_of_the_document_is_lost_by_one(path: Path) -> None:
+    """C2SP tlog-witness: two requests from one size; only one of them may be recorded."""
+    store = HeadStore.open(path, TAG)
+    step(store, None, head(3))
+    done = [step(store, head(3), head(9)), step(store, head(3), head(5))]
+    assert done == [True, False]
+    assert store.latest(LOG) == head(9)
+    store.close()
+
+
+def test_logs_do_not_touch_each_other(path: Path) -> None:
+    store = HeadStore.open(path, TAG)
+    step(store, None, head(3))
+    step(store, None, head(9, 1, "log.example/b"))
+    assert store.latest(LOG) == head(3)
+    assert [held.head.origin for held in store.heads()] == [LOG, "log.example/b"]
+    store.close()
+
+
+def test_the_history_of_a_log_is_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "HISTORY", 4)
+    store = HeadStore.open(path, TAG)
+    last: Checkpoint | None = None
+    for size in range(1, 11):
+        assert step(store, last, head(size))
+        last = head(size)
+    assert [size for size in range(1, 11) if store.earlier(LOG, size)] == [7, 8, 9, 10]
+    store.close()
+
+
+def test_conflicts_are_kept_once_and_not_without_end(path: Path) -> None:
+    store = HeadStore.open(path, TAG)
+
+    def conflict(number: int) -> Conflict:
+        return Conflict(origin=LOG, size=3, time_s=1, ours=note(3), theirs=b"%d" % number)
+
+    assert store.keep(conflict(1))
+    assert not store.keep(conflict(1))
+    for number in range(2, 40):
+        store.keep(conflict(number))
+    store.close()
+    found = HeadStore.read(path).conflicts()
+    assert len(found) == heads.MAX_EVIDENCE
+    assert found[0] == conflict(1)
+
+
+def test_there_is_an_end_to_the_logs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "MAX_LOGS", 1)
+    store = HeadStore.open(path, TAG)
+    step(store, None, head(3))
+    with pytest.raises(LocalError) as caught:
+        step(store, None, head(3, 0, "log.example/b"))
+    assert caught.value.code == "witness.logs"
+    assert step(store, head(3), head(4))
+    store.close()
+
+
+# ---------------------------------------------------------------------------------------- the mark
+
+
+def refused(path: Path, tag: bytes = TAG) -> str:
+    with pytest.raises(TielineError) as caught:
+        HeadStore.open(path, tag)
+    return caught.value.code
+
+
+def test_a_store_that_was_put_back_does_not_open(path: Path) -> None:
+    store = HeadStore.open(path, TAG)
+    step(store, None, head(3))
+    store.close()
+    shutil.copy(path, path.with_name("yesterday"))
+    store = HeadStore.open(path, TAG)
+    step(store, head(3), head(7))
+    store.close()
+    shutil.copy(path.with_name("yesterday"), path)
+    assert refused(path) == "witness.put_back"
+    assert refused(path) == "witness.put_back"  # nothing was repaired by looking
+
+
+def test_a_store_on_another_machine_opens_only_when_it_was_adopted(path: Path) -> None:
+    store = HeadStore.open(path, TAG)
+    step(store, None, head(3))
+    store.close()
+    assert refused(path, b"u" * 32) == "witness.moved"
+    assert HeadStore.adopt(path, b"u" * 32) == 1
+    store = HeadStore.open(path, b"u" * 32)
+    assert store.latest(LOG) == head(3)
+    store.close()
+    assert refused(path) == "witness.moved"
+
+
+@pytest.mark.parametrize("mark", [b"", b"x", (b"t" * 32).hex().encode() + b"\n12\n"])
+def test_a_store_without_its_whole_mark_does_not_open(path: Path, mark: bytes) -> None:
+    path.with_name("mark").write_bytes(mark)
+    assert refused(path) == "witness.moved"
+    path.with_name("mark").unlink()
+    assert refused(path) == "witness.moved"
+
+
+def test_a_mark_that_lags_behind_its_store_catches_up(path: Path) -> None:
+    store = HeadStore.open(path, TAG)
+    step(store, None, head(3))
+    old = path.with_name("mark").read_bytes()
+    step(store, head(3), head(7))
+    store.close()
+    new = path.with_name("mark").read_bytes()
+    assert new != old
+    path.with_name("mark").write_bytes(old)
+    HeadStore.open(path, TAG).close()
+    assert path.with_name("mark").read_bytes() == new
+
+
+# ---------------------------------------------------------------------------------------- failures
+
+
+def test_two_witnesses_never_share_a_store(path: Path) -> None:
+    store = HeadStore.open(path, TAG)
+    assert refused(path) == "store.locked"
+    assert HeadStore.read(path).heads() == []
+    store.close()
+
+
+def test_a_reader_in_the_way_refuses_and_spoils_nothing(path: Path) -> None:
+    store = HeadStore.open(path, TAG)
+    step(store, None, head(3))
+    reader = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM head").fetchall()
+    with pytest.raises(ShellError) as caught:
+        step(store, head(3), head(7))
+    assert caught.value.code == "store.locked"
+    reader.execute("COMMIT")
+    reader.close()
+    assert step(store, head(3), head(7))
+    store.close()
+
+
+def test_a_failed_write_is_the_end(path: Path) -> None:
+    store = HeadStore.open(path, TAG)
+    step(store, None, head(3))
+    vfs = store._connection
+    vfs.execute("DROP TABLE history")
+    with pytest.raises(StoreFailed):
+        step(store, head(3), head(7))
+    with pytest.raises(StoreFailed):
+        store.latest(LOG)
+    store.close()
+    again = apsw.Connection(str(path))
+    assert again.execute("SELECT size FROM head").fetchall() == [(3,)]
+    again.close()
+
+
+def test_a_full_disk_refuses_and_spoils_nothing(path: Path) -> None:
+    store = HeadStore.open(path, TAG)
+    step(store, None, head(3))
+    pages = store._connection.pragma("page_count")
+    store._connection.pragma("max_page_count", pages)
+    big = b"n" * 200_000
+    with pytest.raises(StoreFull):
+        store.advance(head(3), head(7), big, 7, TAG)
+    assert store.latest(LOG) == head(3)
+    store._connection.pragma("max_page_count", 1_000_000)
+    assert store.advance(head(3), head(7), big, 7, TAG)
+    store.close()
+
+
+def test_a_store_is_private_and_never_made_over_another(path: Path) -> None:
+    assert path.stat().st_mode & 0o077 == 0
+    assert path.with_name("mark").stat().st_mode & 0o077 == 0
+    with pytest.raises(LocalError):
+        HeadStore.create(path, TAG)
+    assert refused(path.with_name("nothing.db")) == "store.missing"
+    path.write_bytes(b"no database" * 1000)
+    assert refused(path) == "store.damaged"
