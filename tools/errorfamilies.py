@@ -64,6 +64,7 @@ FAMILIES: Final[dict[str, str]] = {
     "overdue": "Alarms: a rung of the receipt ladder was not reached in time. Where our own "
     "statement waits, a silence goes on record as well.",
     "proof": "An inclusion or consistency proof.",
+    "proof_file": "A file that should prove that a station told two stories.",
     "receipt": "A receipt of a peer. It is not counted.",
     "record": "The record as a whole.",
     "release": "The release of a draft by a second officer.",

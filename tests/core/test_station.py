@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.core.world import START_MS, Key, Net, Post, StationKit, answer, kits, message
 
-from tieline.core import sync
+from tieline.core import proof, sync
 from tieline.core.errors import LocalError
 from tieline.core.events import Arrived, HandedOver, Ready, Stalled, Tick, Transmit, Trouble
 from tieline.core.statement import Statement
@@ -196,10 +196,22 @@ def test_two_stories_told_to_two_peers_come_out_when_the_peers_talk() -> None:
         assert rang[0].precedence is Precedence.FLASH
         flags = [post.line.flags(post.item(s.digest)) for s in (one, other)]
         assert sum(any("second story" in flag for flag in each) for each in flags) == 1
+        found = proven(post, alpha)
+        assert {half.digest for half in found.statements} == {one.digest, other.digest}
         # It is kept: after a restart it is still there, and rings no second time.
         net.restart(post)
         assert {one.digest, other.digest} <= set(post.order())
         assert len([a for a in post.alarms() if a.code == "record.two_stories"]) == 1
+        assert proven(post, alpha).party == "ALPHA"
+
+
+def proven(post: Post, author: Post) -> proof.Proven:
+    """The one proof that a station holds, checked from its bytes as a stranger would."""
+    ((held,),) = post.line.proofs.values()
+    found = proof.check(proof.dearmor_proof(proof.armor_proof(held.encoded)))
+    assert (found.station, found.line) == (author.who.id, post.line.id)
+    assert len(found.encoded) < 8_000
+    return found
 
 
 def test_the_line_goes_on_after_a_second_story() -> None:

@@ -41,6 +41,7 @@ ACCEPTED = {
     "statement/signed.json": ("statement", "statement"),
     "charter/accept.json": ("charter", "signed-charter"),
     "envelope/accept.json": ("envelope", "envelope"),
+    "proof/accept.json": ("proof", "proof"),
 }
 
 

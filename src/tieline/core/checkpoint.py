@@ -44,6 +44,9 @@ MAX_RECEIPT_TIME_S: Final = MAX_TIME_MS // 1000
 _ROOT_BYTES: Final = 32
 _STAMP_BYTES: Final = 8
 _DECIMAL: Final = re.compile(rb"0|[1-9][0-9]{0,18}")
+_ORIGIN: Final = re.compile(
+    r"tieline\.invalid/([0-9a-f]{32})/([0-9a-f]{16})/([0-9a-f]{16})", re.ASCII
+)
 _NOT_IN_NAMES: Final = re.compile(r"[\s+\x00-\x1f]")  # every space of Unicode is in \s
 _CONTROL: Final = re.compile(rb"[\x00-\x09\x0b-\x1f]")
 _RECEIPT_LIMITS: Final = encode.Limits(max_bytes=128, max_depth=1, max_items=5)
@@ -67,6 +70,18 @@ def origin(line: bytes, station: bytes, incarnation: bytes) -> str:
     The name can reach nobody: ``invalid`` is reserved for that (RFC 2606 section 2).
     """
     return f"tieline.invalid/{line.hex()}/{station.hex()}/{incarnation.hex()}"
+
+
+def parse_origin(text: str) -> tuple[bytes, bytes, bytes]:
+    """Line, station and incarnation of an origin that ``origin`` made.
+
+    Raises ``RemoteError`` (``checkpoint.origin``) for any other.
+    """
+    found = _ORIGIN.fullmatch(text)
+    if found is None:
+        raise _bad_checkpoint("origin", "is of no log of a line")
+    line, station, incarnation = (bytes.fromhex(part) for part in found.groups())
+    return line, station, incarnation
 
 
 def body(origin: str, size: int, root: bytes) -> bytes:

@@ -11,18 +11,18 @@ from __future__ import annotations
 from typing import Final
 
 from tieline.core import statement as statements
-from tieline.core import sync
+from tieline.core import stories, sync
 from tieline.core.charter import SignedCharter, parse_signed_charter
 from tieline.core.checkpoint import Receipt, body, cosign_message, origin, verify_receipt
 from tieline.core.errors import RemoteError
 from tieline.core.events import ForReceipt
-from tieline.core.journal import Alarm, FactKind, Origin, Refusal
+from tieline.core.journal import FactKind, Origin, Refusal
 from tieline.core.line import Line, count_slots_anew
 from tieline.core.record import Admitted, Duplicate, Forked, Held, Item, Log, Refused
 from tieline.core.statement import Statement
 from tieline.core.succession import check_amendment
 from tieline.core.sync import CharterOffer, Have, Pace, Peer, Push, Receipts
-from tieline.core.terms import LineState, Precedence
+from tieline.core.terms import LineState
 from tieline.core.turn import Turn
 
 REFUSAL_REPEAT_MS: Final = 60_000
@@ -145,7 +145,7 @@ class Exchange:
                 turn.keep_statement(parsed, came, second_story=True)
                 line.apply_item(item, came, turn.now)
                 if proof is not None:
-                    self._raise_fork(proof, turn)
+                    stories.found_statements(line, proof, turn)
                 self._offer_branch(parsed, proof, peer_id)
                 self._speak_by(turn.now.real_ms + self.pace.gossip_ms)
                 return line.record.released(parsed.digest)
@@ -154,23 +154,6 @@ class Exchange:
             case Duplicate():
                 pass
         return []
-
-    def _raise_fork(self, proof: tuple[Statement, Statement], turn: Turn) -> None:
-        line = self.line
-        place = proof[0].place
-        party = line.party_of(place.station)
-        alarm = Alarm(
-            code="record.two_stories",
-            precedence=Precedence.FLASH,
-            text=f"{party} has signed two different statements under number {place.position} of"
-            f" one log ({proof[0].digest.hex()[:12]} and {proof[1].digest.hex()[:12]});"
-            " both are kept, and together they prove it",
-            item=proof[0].digest,
-            party=party,
-        )
-        if alarm.cause not in line.alarms:
-            line.alarms[alarm.cause] = alarm
-            turn.keep_alarm(line.id, alarm)
 
     def _grew(self, item: Item, peer_id: bytes, turn: Turn) -> None:
         """A log of another station grew: a receipt is owed, and a relay after the grace."""

@@ -35,6 +35,9 @@ class FactKind(IntEnum):
     ALARM = 9
     STATE = 10
     REFUSED = 11
+    LIFE = 12
+    NOTE = 13
+    PROOF = 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

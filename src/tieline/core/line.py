@@ -21,6 +21,7 @@ from tieline.core.checkpoint import Receipt
 from tieline.core.journal import Alarm, Origin
 from tieline.core.ladder import RUNG_OF_KIND, Ladder, Mark
 from tieline.core.linetest import initiator, slot_at
+from tieline.core.proof import Proven
 from tieline.core.record import Item, Record
 from tieline.core.statement import Content, wanted_rungs
 from tieline.core.sync import Peer
@@ -112,6 +113,7 @@ class Line:
         self.tests: dict[int, bytes] = {}
         self.assents: dict[bytes, dict[str, bytes]] = {}
         self.alarms: dict[tuple[str, bytes, str, int], Alarm] = {}
+        self.proofs: dict[bytes, list[Proven]] = {}  # by log
         # Transport rhythm (real_ms).
         self.relay_queue: deque[tuple[int, bytes, int]] = deque()
         self.relayable: dict[bytes, int] = {}

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tieline.core import speech, statement, sync, watch
+from tieline.core import speech, statement, stories, sync, watch
 from tieline.core.charter import SignedCharter, parse_signed_charter
 from tieline.core.checkpoint import Receipt
 from tieline.core.errors import LocalError, RemoteError, TielineError
@@ -139,6 +139,14 @@ class Station:
                 line.alarms[alarm.cause] = alarm
                 if alarm.rung is not None:
                     line.ladder.note_overdue(alarm.item, alarm.party, alarm.rung)
+            case _:
+                self._restore_kept(line, fact)
+
+    def _restore_kept(self, line: Line, fact: Fact) -> None:
+        """Facts that the ladder and the record do not build on."""
+        match fact.kind:
+            case FactKind.PROOF:
+                stories.restore_proof(line, fact.body)
             case _:
                 pass  # attempts, states and refusals are history: nothing is derived from them
 

@@ -23,7 +23,7 @@ from tieline.core.record import Item
 from tieline.core.statement import Body, Content, Ref, wants_mask
 from tieline.core.station import Station
 from tieline.core.terms import Kind, Precedence, RefRole, Role, Rung
-from tieline.node.view import Json, draft_view, item_view, word
+from tieline.node.view import Json, draft_view, item_view, proof_view, word
 
 T = TypeVar("T")
 
@@ -214,6 +214,7 @@ class NodeActs:
             "log": self._log,
             "item": self._item,
             "audit": self._audit,
+            "proofs": self._proofs,
             "export": self._export,
             "import": self._import,
             "charter_install": self._charter_install,
@@ -415,6 +416,13 @@ class NodeActs:
             )
         data, count = self.host.export_bundle(line, tuple(stations))
         return {"bundle": base64.b64encode(data).decode("ascii"), "statements": count}
+
+    async def _proofs(self, args: Arguments) -> Json:
+        lines = [self._line(args)] if args.text("line", "") else self._lines()
+        args.done()
+        return {
+            "proofs": [proof_view(p) for x in lines for held in x.proofs.values() for p in held]
+        }
 
     async def _import(self, args: Arguments) -> Json:
         text = args.text("bundle")

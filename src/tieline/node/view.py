@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tieline.core import proof
 from tieline.core.checkpoint import Receipt
 from tieline.core.encode import Value
 from tieline.core.journal import Alarm, Attempt, Fact, FactKind, Handed, Refusal, StateChange
@@ -246,7 +247,21 @@ def event_view(station: Station, seq: int, fact: Fact) -> dict[str, Json]:
             return {**out, "type": "refused", "code": refusal.code, "text": refusal.text,
                     "carrier": refusal.carrier, **_who(line, refusal.peer)}  # fmt: skip
         case _:
-            return {**out, "type": "draft"}
+            return {**out, **_kept_view(fact)}
+
+
+def _kept_view(fact: Fact) -> dict[str, Json]:
+    """What else is kept: proofs and drafts."""
+    if fact.kind == FactKind.PROOF:
+        return {"type": "proof", **proof_view(proof.check(fact.body))}
+    return {"type": "draft"}
+
+
+def proof_view(proven: proof.Proven) -> dict[str, Json]:
+    """What a proof shows, and the proof itself as text for a file."""
+    told: list[Json] = list(proven.told)
+    return {"party": proven.party, "log": proven.log.hex(), "at": proven.at, "told": told,
+            "exercise": proven.realm, "armor": proof.armor_proof(proven.encoded)}  # fmt: skip
 
 
 def _item_of(line: Line, fact: Fact) -> Item | None:

@@ -269,8 +269,12 @@ def _talk_verbs(verb: _Verb, officer: _Parser) -> None:
 
 
 def _record_verbs(verb: _Verb) -> None:
-    p = verb("verify", "record", "check a store, bundle, card or charter from its bytes up")
+    p = verb("verify", "record", "check a store, bundle, card, charter or proof from its bytes up")
     p.add_argument("file", nargs="?", type=Path, help="default: this home's store")
+    p = verb("proof", "proofs", "what proves that a station told two stories; write it to a file")
+    p.add_argument("file", nargs="?", type=Path, help="where to write it (default: list them)")
+    p.add_argument("--number", type=int, metavar="N", help="which, as the list has them")
+    p.add_argument("--line", default="", metavar="LINE", help="a line's name or id")
     p = verb("export", "record", "write a bundle to be carried by hand")
     p.add_argument("file", type=Path, help="where to write it")
     p.add_argument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import base64
 
-from tieline.core import bundle, identity
+from tieline.core import bundle, identity, proof
 from tieline.core.charter import dearmor_charter
 from tieline.core.errors import LocalError, RemoteError, TielineError
 from tieline.desk.cli import files
@@ -94,11 +94,14 @@ def _check_file(args: argparse.Namespace, data: bytes) -> str:
         return f"charter of '{signed.charter.name}'" + (
             f", not signed yet by {missing}" if missing else ", signed by every party"
         )
+    if text.startswith("TIELINE-PROOF"):
+        proven = proof.check(proof.dearmor_proof(text))
+        return "\n  ".join(("a proof of two stories:", *proven.told))
     raise _unknown()
 
 
 def _unknown() -> RemoteError:
-    return RemoteError("verify.unknown", "it is no bundle, card or charter of Tieline")
+    return RemoteError("verify.unknown", "it is no bundle, card, charter or proof of Tieline")
 
 
 def _check_bundle(args: argparse.Namespace, data: bytes) -> str:

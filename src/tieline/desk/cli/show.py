@@ -222,6 +222,10 @@ def event_line(event: View) -> str:
             return f"{mark}LINE   {when}  {who} {state}{cause}"
         case "refused":
             return f"{mark}REFUSED {when} {who} {text_of(event, 'code')}: {text_of(event, 'text')}"
+        case "proof":
+            return (
+                f"{mark}PROOF  {when}  a proof against {text_of(event, 'party')}: 'tieline proof'"
+            )
         case "live":
             return "------ live"
         case _:
