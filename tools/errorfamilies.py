@@ -16,6 +16,8 @@ FAMILIES: Final[dict[str, str]] = {
     "armor": "The text form of a card or charter. It is read only exactly as it was written: send "
     "it as a file, and not as pasted text.",
     "arrived": "Alarms: a statement that must be acknowledged has come with IMMEDIATE or FLASH.",
+    "backup": "Making a backup, and what one is refused for when it is restored. A refused backup "
+    "leaves nothing behind; a station that runs goes on.",
     "bundle": "A bundle file was refused, and nothing of it was taken in.",
     "bundle_header": "A field of the header of a bundle.",
     "card": "A card file. A bad card is refused whole; ask its party for it again, by another way "
@@ -68,6 +70,7 @@ FAMILIES: Final[dict[str, str]] = {
     "receipt": "A receipt of a peer. It is not counted.",
     "record": "The record as a whole.",
     "release": "The release of a draft by a second officer.",
+    "restore": "Restoring a backup into a new home. Nothing is kept of a restore that is refused.",
     "root": "What a root key refuses to sign.",
     "scenario": "A scenario file of an exercise. Nothing starts until it is right.",
     "seal": "Sealing a file to stations, and opening it.",

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from tests.crash import driver, trace
@@ -44,16 +45,16 @@ class Run:
     account: trace.Account
 
 
-def record(folder: Path, sabotage: str) -> Run:
+def record(folder: Path, sabotage: str, play: ModuleType = driver) -> Run:
     homes = folder / "homes"
-    driver.prepare(homes)
+    play.prepare(homes)
     (homes / "marks").write_bytes(b"")
     before = {
         str(path.relative_to(homes)): path.read_bytes()
         for path in homes.rglob("*")
         if path.is_file()
     }
-    command = [sys.executable, driver.__file__, str(homes), sabotage]
+    command = [sys.executable, str(play.__file__), str(homes), sabotage]
     trace.record(command, folder / "account", env={**os.environ, "PYTHONPATH": str(ROOT)})
     # The files are now as the run left them; the numbers in the account are those of before.
     for path in list(homes.rglob("*")):

@@ -17,7 +17,7 @@ from typing import Final
 _CALLS: Final = (
     "openat,open,creat,pwrite64,pwritev,pwritev2,write,writev,ftruncate,truncate,fallocate,fsync,"
     "fdatasync,sync_file_range,sync,syncfs,msync,unlink,unlinkat,rename,renameat,renameat2,close,"
-    "dup,dup2,dup3,link,linkat,symlink,copy_file_range,sendfile,splice"
+    "dup,dup2,dup3,link,linkat,symlink,copy_file_range,sendfile,splice,lseek"
 )
 _LINE: Final = re.compile(r"(\w+)\((.*)\)\s+= (-?\d+)")
 _TEXT: Final = re.compile(r'"((?:\\x[0-9a-f]{2})*)"(\.\.\.)?')
@@ -100,18 +100,26 @@ class _Reader:
         self._names = dict(self.before)
         self._next = len(self.before)
         self._open: dict[int, int | str] = {}  # a file's number, or a folder's path
+        self._at: dict[int, int] = {}  # where the next write without a place goes
 
     def call(self, name: str, args: str, answer: int) -> Iterator[Op]:
         if name in ("openat", "open", "creat"):
             yield from self._opened(args, answer)
         elif name == "close":
             self._open.pop(int(args), None)
+        elif name == "link":
+            old, new = [self._path(text) for text in _texts(args)]
+            if old is not None and new is not None:
+                self._names[new] = self._names[old]
+                yield Name(new, self._names[new])
         elif name in ("unlink", "rename"):
             yield from self._renamed([self._path(text) for text in _texts(args)])
         elif self._about(args) is None or name in _HARMLESS:
             return
         elif isinstance(self._about(args), str):
             yield SyncFolder(str(self._about(args)))
+        elif name == "lseek":
+            self._at[int(args.split(",", 1)[0])] = answer
         else:
             yield self._changed(name, args)
 
@@ -136,6 +144,7 @@ class _Reader:
             self._next += 1
             yield Name(path, self._names[path])
         self._open[fd] = self._names[path]
+        self._at[fd] = 0
         if "O_TRUNC" in args:
             yield Cut(self._names[path], 0)
 
@@ -157,10 +166,12 @@ class _Reader:
         if name == "pwrite64":
             return Write(file, int(args.rsplit(",", 1)[1]), _texts(args)[0])
         if name == "write":
-            text = _texts(args)[0].decode().strip()
-            if not text.startswith(("item ", "size ", "seq ")):
-                raise ValueError("a file of a store was written without a place")
-            return Mark(text)
+            data = _texts(args)[0]
+            if file == self._names.get("marks"):
+                return Mark(data.decode().strip())
+            fd = int(args.split(",", 1)[0])
+            self._at[fd] += len(data)
+            return Write(file, self._at[fd] - len(data), data)
         if name == "ftruncate":
             return Cut(file, int(args.rsplit(",", 1)[1]))
         if name in ("fsync", "fdatasync"):

@@ -82,7 +82,15 @@ def test_every_verb_answers_with_one_json_object(line: Pair) -> None:
     one_object(bravo.ok("import", "y.bundle", "--json"))
     lines = bravo.ok("watch", "--until-live", "--json").splitlines()
     assert all(isinstance(json.loads(each), dict) for each in lines)
-    asked |= {"import", "watch", "init", "serve", "stop"}  # the last three: below
+    asked |= {
+        "import",
+        "backup",
+        "restore",
+        "watch",
+        "init",
+        "serve",
+        "stop",
+    }  # the last three: below
     assert asked == verbs()
 
 

@@ -22,11 +22,12 @@ from tieline.core.crypto import pack_sign1
 from tieline.core.encode import Value
 from tieline.core.errors import RemoteError
 from tieline.core.identity import Card
+from tieline.core.journal import Fact
 from tieline.core.line import Line
 from tieline.core.statement import Body, Content, Hold, Place, Ref
 from tieline.core.sync import CharterOffer, Have, Head, Push, Receipts
 from tieline.core.terms import Kind, Precedence, RefRole, Role, Rung
-from tieline.node import homekeys, sealed, secrets
+from tieline.node import backupfile, chunkbox, homekeys, keystore, sealed, secrets
 
 ROOT = Path(__file__).parents[2]
 CDDL = (ROOT / "docs" / "protocol.cddl").read_text("utf-8")
@@ -310,6 +311,31 @@ def test_envelopes_and_bundles_fit(
         )
     )
     assert why("bundle-header", pack_sign1(header, bytes(64))) == ""
+
+
+def test_backups_fit(homes: tuple[homekeys.NewHome, ...]) -> None:
+    envelope = keystore.Envelope(kind="station", way=2, salt=bytes(16), nonce=bytes(12), box=b"x")
+    facts = [
+        Fact(kind=2, at_ms=5, line=LINE, body=b"said", log=LOG, position=0),
+        *(Fact(kind=8, at_ms=-1, line=b"", body=b"tried", meta=b"m") for _ in range(200)),
+    ]
+    manifest = backupfile.Manifest(
+        made_ms=5, station=STATION, party="ALPHA", name="ops", realm="EX-1", entries=len(facts)
+    )
+    salt, secret = bytes(32), bytes(32)
+    pieces = backupfile.write(
+        envelope.encode(), salt, secret, manifest, [("config.toml", b"")], enumerate(facts, 1)
+    )
+    head, *boxes = (piece.removeprefix(backupfile.MAGIC)[4:] for piece in pieces)
+    assert why("backup-head", head) == ""
+    chunks = chunkbox.Chunks(secret, salt, backupfile.DOMAIN, head)
+    records = [chunks.open(box, last=box == boxes[-1]) for box in boxes]
+    kinds = ("manifest", "file", "entries", "entries", "end")
+    for record, kind in zip(records, kinds, strict=True):
+        assert record is not None
+        assert why("backup-record", record) == ""
+        assert why(f"backup-{kind}", record) == ""
+    assert not fits("backup-record", encode.dumps((4, 1, 1, bytes(31))))
 
 
 def test_the_validator_sees_what_does_not_fit() -> None:

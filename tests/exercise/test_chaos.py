@@ -54,6 +54,7 @@ def test_visits_are_made_when_their_time_has_come() -> None:
         Visit(9, 0.0, ("ALPHA", "BRAVO")),
         Visit(9, 0.001, ("BRAVO",)),
     )
+
     async def kill(code: str) -> None:
         made.append((code, now))
 

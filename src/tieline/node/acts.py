@@ -11,6 +11,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from tieline.core.charter import dearmor_charter
@@ -56,6 +57,8 @@ class Host(Protocol):
     def audit(self) -> dict[str, Json]: ...
 
     def doctor(self) -> dict[str, Json]: ...
+
+    async def backup(self, out: Path, *, root: bool) -> dict[str, Json]: ...
 
     def set_clock(self, wall_ms: int) -> None: ...
 
@@ -222,6 +225,7 @@ class NodeActs:
             "clock": self._clock,
             "settle": self._settle,
             "doctor": self._doctor,
+            "backup": self._backup,
             "stop": self._stop,
         }
 
@@ -278,6 +282,13 @@ class NodeActs:
     async def _doctor(self, args: Arguments) -> Json:
         args.done()
         return self.host.doctor()
+
+    async def _backup(self, args: Arguments) -> Json:
+        out, root = Path(args.text("out")), args.flag("root", default=False)
+        args.done()
+        if not out.is_absolute() or "\0" in str(out):
+            raise LocalError("act.argument", "act 'backup': argument 'out' is a whole path")
+        return await self.host.backup(out, root=root)
 
     async def _settle(self, args: Arguments) -> Json:
         args.done()

@@ -27,6 +27,7 @@ from tieline.core.address import parse_address
 from tieline.core.charter import Charter, SignedCharter, dearmor_charter
 from tieline.core.errors import RemoteError, TielineError
 from tieline.core.identity import dearmor, parse_card
+from tieline.node.backup import last_backup
 from tieline.node.client import ApiDown, ApiRefused, Client
 from tieline.node.config import Home
 from tieline.node.view import Json
@@ -53,7 +54,7 @@ class Finding:
 
 def examine(home: Home, connect: Callable[[], Client]) -> list[Finding]:
     """Everything the doctor looks at, in the order in which to mend it."""
-    out = [_software(), _clock(home), _disk(home), *_keys(home)]
+    out = [_software(), _clock(home), _disk(home), *_keys(home), _backup(home)]
     charters, found = _charters(home)
     running, status, heard = _station(connect)
     out += [*heard, *found, running]
@@ -127,6 +128,16 @@ def _keys(home: Home) -> Iterator[Finding]:
             f", so others can read it; close it with: chmod 600 {path}" if wide else ""
         )
         yield Finding(what=path.name, bad=wide, text=text)
+
+
+def _backup(home: Home) -> Finding:
+    last = last_backup(home)
+    if last is None:
+        text = "none is known; make one with 'tieline backup --out FILE' and keep it elsewhere"
+        return Finding(what="backup", text=text)
+    days = max(0, time.time_ns() // 1_000_000 - last.made_ms) // 86_400_000
+    age = f"{days} days old" if days else "less than a day old"
+    return Finding(what="backup", text=f"{last.file}, {age}, up to journal entry {last.entries}")
 
 
 # ---------------------------------------------------------------------------------- the station

@@ -13,6 +13,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Final, Protocol
 
 from tieline.core import bundle, crypto
@@ -37,6 +38,7 @@ from tieline.core.station import Station
 from tieline.core.sync import Pace
 from tieline.core.terms import Precedence
 from tieline.node.audit import audit_store
+from tieline.node.backup import Keeper
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.runtime import Runtime
 from tieline.node.view import Json, event_view, line_view
@@ -145,6 +147,7 @@ class Host:
         pace: Pace | None = None,
         room: RoomWatch | None = None,
         names: tuple[str, str] = ("", ""),
+        keeper: Keeper | None = None,
     ) -> None:
         self.clock = clock
         self.carriers: list[Carrier] = []
@@ -153,6 +156,7 @@ class Host:
         self._on_stop = on_stop
         self._room = room
         self._names = names
+        self._keeper = keeper
         self._queue: deque[Event] = deque()
         self._flush: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -387,6 +391,7 @@ class Host:
             "now_ms": self.clock.now().wall_ms,
             "journal": self.runtime.store.last(),
             "disk_full": self.runtime.full,
+            "backup": self._keeper.last() if self._keeper is not None else None,
             "troubles": [
                 {"code": alarm.code, "text": alarm.text}
                 for _, alarm in sorted(self.station.troubles.items())
@@ -421,6 +426,12 @@ class Host:
 
     def audit(self) -> dict[str, Json]:
         return audit_store(self.runtime.store, self.station.own, self.station.realm)
+
+    async def backup(self, out: Path, *, root: bool) -> dict[str, Json]:
+        """Make a backup while everything goes on. Raises ``TielineError``."""
+        if self._keeper is None:
+            raise LocalError("backup.none", "this station has no home of which to make a backup")
+        return await self._keeper.make(self.runtime.store, out, root=root)
 
     def doctor(self) -> dict[str, Json]:
         return {"status": self.status(), "audit": self.audit()}

@@ -19,6 +19,7 @@ from tieline.carriers.tuning import TlsTuning
 from tieline.core.errors import LocalError, TielineError
 from tieline.node.acts import NodeActs
 from tieline.node.api import ApiServer
+from tieline.node.backup import Keeper
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.config import Home
 from tieline.node.host import Host, RoomWatch
@@ -64,6 +65,7 @@ async def _serve(
         on_stop=stopping.set,
         room=RoomWatch(store),
         names=(keys.certificate.party, keys.certificate.station_name),
+        keeper=Keeper(home, keys),
     )
     carrier = TlsCarrier(
         self_id=keys.certificate.station,

@@ -24,7 +24,7 @@ LINE_DOWN: Final = 3
 VERIFY_FAILED: Final = 4
 
 # The codes of refusals that say: what was checked does not hold.
-_FAILED: Final = ("verify.", "words.")
+_FAILED: Final = ("verify.", "words.", "backup.damaged", "backup.audit")
 _PRECEDENCES: Final = ("ROUTINE", "PRIORITY", "IMMEDIATE", "FLASH")
 
 
@@ -284,6 +284,17 @@ def _record_verbs(verb: _Verb) -> None:
     p = verb("import", "record", "take in a bundle")
     p.add_argument("file", type=Path, help="the bundle")
     p.set_defaults(function="import_")
+    p = verb("backup", "keep", "write this station into one file, also while it runs")
+    p.add_argument("--out", type=Path, required=True, metavar="FILE", help="a file not there yet")
+    p.add_argument(
+        "--with-root", action="store_true", help="the party's root key too: a copy for the safe"
+    )
+    p = verb("restore", "keep", "unpack a backup into a home that is not there yet")
+    p.add_argument("file", type=Path, help="the backup")
+    p.add_argument(
+        "--key-file", type=Path, metavar="FILE", help="the key file that opens the station's keys"
+    )
+    p.add_argument("--check", action="store_true", help="only see whether it opens; keep nothing")
 
 
 def _witness_verbs(verb: _Verb) -> None:

@@ -72,11 +72,18 @@ def unlock_for(home: Home, path: Path, what: str) -> Unlock:
     """
     from pathlib import Path as Folder
 
-    from tieline.node.secrets import KeyFile, Passphrase, opens_with_passphrase
+    from tieline.node.secrets import KeyFile, opens_with_passphrase
 
     if not opens_with_passphrase(path):
         name = home.config.key_file or "key"
         return KeyFile(home.path / Folder(name))
+    return ask_passphrase(what)
+
+
+def ask_passphrase(what: str) -> Unlock:
+    """The passphrase of a key store: from ``TIELINE_PASSPHRASE``, or asked for."""
+    from tieline.node.secrets import Passphrase
+
     given = os.environ.get("TIELINE_PASSPHRASE")
     return Passphrase(given if given is not None else ask_secret(f"Passphrase of {what}: "))
 

@@ -174,6 +174,7 @@ def status_lines(status: View) -> list[str]:
     if status.get("disk_full"):
         out.append("! the disk is full: nothing new is accepted or sent; make room")
     out.extend(f"! {text_of(trouble, 'text')}" for trouble in views(status, "troubles"))
+    out.extend(_backup_line(status))
     lines = views(status, "lines")
     if not lines:
         out.append("no line yet: install a charter with 'tieline charter install FILE'")
@@ -190,6 +191,14 @@ def status_lines(status: View) -> list[str]:
             out.append(f"  SUSPENDED by {suspended}; end your own with 'tieline resume'")
         out.extend("  " + line for line in draft_lines(views(view, "waiting")))
     return out
+
+
+def _backup_line(status: View) -> list[str]:
+    last = status.get("backup")
+    if not isinstance(last, dict):
+        return []
+    since = number_of(status, "journal") - number_of(last, "entries")
+    return [f"backup of {dtg(number_of(last, 'made_ms'))}, {since} journal entries ago"]
 
 
 def _peer_line(peer: View) -> str:
