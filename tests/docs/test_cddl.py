@@ -81,12 +81,12 @@ def accepted() -> Iterator[tuple[str, str, str, str]]:
     yield "bundle/open.json", "header", "bundle-header", file[4:end].hex()
     yield "bundle/open.json", "sealed", "sealed-file", file[end:].hex()
 
-    for path in sorted((VECTORS / "evidence").glob("*.tle")):
-        if not json.loads(path.with_suffix(".json").read_text("utf-8"))["broken"]:
-            stream = io.BytesIO(path.read_bytes())
-            stream.readline()
-            for index, item in enumerate(items(stream)):
-                yield f"evidence/{path.name}", str(index), "evidence-item", item.hex()
+    for name in ("four-parties-thread", "two-stories", "broken-order-keys"):
+        path = VECTORS / "evidence" / f"{name}.tle"
+        stream = io.BytesIO(path.read_bytes())
+        stream.readline()
+        for index, item in enumerate(items(stream)):
+            yield f"evidence/{path.name}", str(index), "evidence-item", item.hex()
 
 
 def items(stream: io.BytesIO) -> Iterator[bytes]:

@@ -168,10 +168,10 @@ class Story:
         self.clock_ms += 60_000
         second = after is not None
         before = after or (log.main[-1] if log.main else None)
+        position = before.position + 1 if second and before else len(log.main)
         fields: Map = {
-            1: self.line, 2: log.station, 3: log.life,
-            4: before.position + 1 if before else 0, 7: self.clock_ms, 8: 0, 9: kind,
-            10: len(self.versions),
+            1: self.line, 2: log.station, 3: log.life, 4: position,
+            7: self.clock_ms, 8: 0, 9: kind, 10: len(self.versions),
         }  # fmt: skip
         if before:
             fields[5] = before.digest
@@ -248,7 +248,12 @@ class Story:
 
     def signed_versions(self) -> list[bytes]:
         """All versions with the signatures of all parties."""
-        return [charters.signed(body, *self.parties.values()) for body in self.versions]
+        out = []
+        for body in self.versions:
+            entries = body[7]
+            assert isinstance(entries, list)
+            out.append(charters.signed(body, *(self.parties[entry[1]] for entry in entries)))
+        return out
 
 
 def line(name: str, alg: int, key: SigningKey, blob: bytes) -> str:
@@ -412,7 +417,7 @@ class Reader:
             "kind": said.fields[9],
             "time_ms": said.fields[7],
             "admitted_ms": said.admitted_ms,
-            "text": body.get(1),
+            "text": body.get(1) if int(str(said.fields[9])) < 12 else None,
             "held_by": self.held_by(said),
             "read_by": self.read_by(said),
             "cited_by": [[s.digest.hex(), role] for s, role in citing],

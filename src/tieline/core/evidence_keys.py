@@ -1,0 +1,160 @@
+"""Whose keys an evidence file knows, and which lines of a note are theirs.
+
+They are those of every station in every version of the charter, and of the witnesses
+(docs/evidence.md section 4, "Known keys").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tieline.core import checkpoint, crypto
+from tieline.core.charter import Charter, CharterStation
+from tieline.core.checkpoint import Checkpoint, NoteSignature, SignedNote
+
+_STAMPED = 8 + crypto.SIGNATURE_BYTES
+
+
+@dataclass(slots=True)
+class Lines:
+    """What the lines of one note are worth. ``forged`` names the first known key that is not."""
+
+    forged: str = ""
+    own: bool = False
+    unknown: bool = False
+    unchecked: bool = False  # a known ML-DSA-44 line, and nobody here who can check it
+    sealed: bool = False  # a verified ML-DSA-44 line
+    stations: list[tuple[bytes, int]] = field(default_factory=list)
+    witnesses: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def covers(self) -> bool:
+        """Whether an Ed25519 line of a known key verified."""
+        return self.own or bool(self.stations) or bool(self.witnesses)
+
+    @property
+    def verified(self) -> bool:
+        """Whether any line of a known key verified."""
+        return self.covers or self.sealed
+
+
+class Keys:
+    """All versions of the charter, as far as keys go."""
+
+    def __init__(self) -> None:
+        self._charters: list[Charter] = []
+        self._newest: dict[bytes, tuple[str, CharterStation]] = {}
+        self._sign: dict[bytes, list[bytes]] = {}
+        self._cosign: dict[bytes, list[bytes]] = {}
+        self._witnesses: dict[tuple[str, bytes], bytes] = {}
+
+    def add(self, charter: Charter) -> None:
+        """The next version."""
+        self._charters.append(charter)
+        for station in charter.stations():
+            entry = charter.station(station)
+            if entry is None:
+                continue
+            self._newest[station] = (charter.party_of(station), entry)
+            for known, key in (
+                (self._sign, entry.certificate.sign_key),
+                (self._cosign, entry.certificate.cosign_key),
+            ):
+                keys = known.setdefault(station, [])
+                if key not in keys:
+                    keys.append(key)
+        for witness in charter.witnesses:
+            key_id = crypto.key_id(witness.name, crypto.ALG_COSIGNATURE, witness.key)
+            self._witnesses[witness.name, key_id] = witness.key
+
+    def add_mldsa(self, key: bytes) -> bool:
+        """Take an ML-DSA-44 key that a certificate names by its hash; False when none does."""
+        return False
+
+    def station(self, station: bytes) -> CharterStation | None:
+        """The newest entry of a station."""
+        found = self._newest.get(station)
+        return found[1] if found else None
+
+    def party_of(self, station: bytes) -> str | None:
+        """The party of a station, by the newest version that names it."""
+        found = self._newest.get(station)
+        return found[0] if found else None
+
+    def name_of(self, station: bytes) -> str:
+        """A station as people name it: party and station, or its id when no charter names it."""
+        found = self._newest.get(station)
+        if found is None:
+            return f"an unknown station {station.hex()}"
+        return f"{found[0]}/{found[1].certificate.station_name}"
+
+    def sign_key(self, version: int, station: bytes) -> bytes | None:
+        """The statement key of a station under one version."""
+        if not 1 <= version <= len(self._charters):
+            return None
+        entry = self._charters[version - 1].station(station)
+        return entry.certificate.sign_key if entry else None
+
+    def party_in(self, version: int, station: bytes) -> str:
+        """The party of a station under a version that names it."""
+        return self._charters[version - 1].party_of(station)
+
+    def cosign_keys(self, station: bytes) -> list[bytes]:
+        """The receipt keys that a station has or had."""
+        return self._cosign.get(station, [])
+
+    def lines(
+        self,
+        note: SignedNote,
+        head: Checkpoint,
+        station: bytes,
+        check_mldsa: Callable[[bytes, bytes, bytes], bool] | None,
+    ) -> Lines:
+        """Judge every line under a head of a station's log."""
+        out = Lines()
+        for line in note.signatures:
+            if not self._line(out, line, note.body, head, station):
+                out.unknown = True
+            if out.forged:
+                break
+        return out
+
+    def _line(
+        self, out: Lines, line: NoteSignature, body: bytes, head: Checkpoint, station: bytes
+    ) -> bool:
+        """Judge one line; False when it is of no known key."""
+        name, made = line.name, line.signature
+        if name == head.origin and len(made) == crypto.SIGNATURE_BYTES:
+            for key in self._sign.get(station, []):
+                if crypto.key_id(name, crypto.ALG_ED25519, key) == line.key_id:
+                    out.own = crypto.verify(key, body, made)
+                    out.forged = "" if out.own else "the log's own station"
+                    return True
+        if len(made) != _STAMPED:
+            return False
+        witness = self._witnesses.get((name, line.key_id))
+        if witness is not None:
+            if (time_s := _stamp(witness, body, made)) is None:
+                out.forged = f"the witness {name}"
+            else:
+                out.witnesses.append((name, time_s))
+            return True
+        for cosigner, keys in self._cosign.items():
+            for key in keys:
+                if crypto.key_id(name, crypto.ALG_COSIGNATURE, key) == line.key_id:
+                    if (time_s := _stamp(key, body, made)) is None:
+                        out.forged = self.name_of(cosigner)
+                    else:
+                        out.stations.append((cosigner, time_s))
+                    return True
+        return False
+
+
+def _stamp(key: bytes, body: bytes, made: bytes) -> int | None:
+    """The time of a cosignature that verifies."""
+    time_s = int.from_bytes(made[:8], "big")
+    if time_s > checkpoint.MAX_COSIGN_TIME_S:
+        return None
+    message = checkpoint.cosign_message(time_s, body)
+    return time_s if crypto.verify(key, message, made[8:]) else None

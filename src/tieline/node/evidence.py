@@ -1,0 +1,110 @@
+"""Evidence as a file and as JSON: the HTML around the bytes, and what a reading found.
+
+The format is docs/evidence.md; section 7 there names the fields of the JSON, which is also that of
+the vectors, so that every reader of evidence can be held against the same data.
+"""
+
+from __future__ import annotations
+
+from tieline.core.evidence_facts import Entry, LogFacts, Report
+from tieline.core.evidence_links import Readings, rungs
+from tieline.core.identity import root_fingerprint, words
+from tieline.node.view import Json
+
+
+def as_json(report: Report) -> dict[str, Json]:
+    """All that a reading found, as docs/evidence.md section 7 has it, and a sentence for each."""
+    out: dict[str, Json] = {
+        "verdict": report.verdict,
+        "broken": report.broken,
+        "faults": [[each.code, each.number] for each in report.faults],
+        "says": [each.text for each in (*report.faults, *report.gaps)],
+    }
+    if report.broken or report.header is None:
+        return out
+    header, counts = report.header, report.counts
+    readings = Readings(report)
+    index = {id(entry): at for at, entry in enumerate(report.entries)}
+    scope = {"1": header.scope.from_ms, "2": header.scope.to_ms}
+    known: dict[str, Json] = {key: value for key, value in scope.items() if value is not None}
+    if header.scope.item is not None:
+        known["3"] = header.scope.item.hex()
+    out["gaps"] = [[each.code, each.number] for each in report.gaps]
+    out["header"] = {
+        "line": header.line.hex(),
+        "realm": header.realm,
+        "made_ms": header.made_ms,
+        "maker": header.maker.hex(),
+        "scope": known,
+    }
+    out["counts"] = {
+        "charters": len(report.charters),
+        "keys": counts.keys,
+        "logs": len(report.logs),
+        "statements": counts.statements,
+        "left_out": counts.left_out,
+        "second_stories": counts.second_stories,
+        "second_left_out": counts.second_left_out,
+        "receipts": counts.receipts,
+        "notes": counts.notes,
+    }
+    out["words"] = _words(report)
+    out["logs"] = [_log(facts) for facts in report.logs]
+    out["statements"] = [_statement(entry, readings) for entry in report.entries]
+    out["conflicts"] = [[one.digest.hex(), two.digest.hex()] for one, two in report.conflicts]
+    out["shown"] = [index[id(entry)] for entry in report.shown]
+    return out
+
+
+def root_words(report: Report) -> dict[str, str]:
+    """The words of every party's root key, of all versions, by party."""
+    out: dict[str, str] = {}
+    for charter in report.charters:
+        for party in charter.parties:
+            print_ = root_fingerprint(party.code, charter.realm, party.root_key)
+            out.setdefault(party.code, " ".join(words(print_)))
+    return dict(sorted(out.items()))
+
+
+def _words(report: Report) -> Json:
+    return [[code, said] for code, said in root_words(report).items()]
+
+
+def _log(facts: LogFacts) -> Json:
+    witnesses: list[Json] = [[name, size, time_s] for name, size, time_s in facts.witnesses]
+    return {
+        "log": facts.id.hex(),
+        "station": facts.station.hex(),
+        "party": facts.party,
+        "size": facts.size,
+        "root": facts.root.hex(),
+        "covered": facts.covered,
+        "witnesses": witnesses,
+    }
+
+
+def _statement(entry: Entry, readings: Readings) -> Json:
+    held: list[Json] = [
+        [station.hex(), size, time_s] for station, size, time_s in readings.held_by(entry)
+    ]
+    read: list[Json] = [
+        [by.log.id.hex(), by.position, by.digest.hex()] for by in readings.read_by(entry)
+    ]
+    cited: list[Json] = [[by.digest.hex(), role] for by, role in entry.cited_by]
+    steps: list[Json] = [[by.party, int(rung), by.digest.hex()] for by, rung in rungs(entry)]
+    return {
+        "digest": entry.digest.hex(),
+        "log": entry.log.id.hex(),
+        "position": entry.position,
+        "second_story": entry.second,
+        "party": entry.party,
+        "kind": entry.kind,
+        "time_ms": entry.time_ms,
+        "admitted_ms": entry.admitted_ms,
+        "text": entry.content.body.text,
+        "held_by": held,
+        "read_by": read,
+        "cited_by": cited,
+        "rungs": steps,
+        "left_out": entry.left_out,
+    }
