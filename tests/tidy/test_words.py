@@ -19,7 +19,8 @@ def tracked() -> list[Path]:
         ["git", "ls-files", "-z"], cwd=trees.ROOT, capture_output=True, check=True
     ).stdout
     paths = [trees.ROOT / name for name in out.decode().split("\0") if name]
-    return [path for path in paths if path.suffix not in {".png", ".bin", ".tle"} and path.is_file()]
+    binary = {".png", ".bin", ".tle"}
+    return [path for path in paths if path.suffix not in binary and path.is_file()]
 
 
 def test_no_file_holds_the_path_of_a_machine_or_a_raw_control() -> None:
