@@ -186,7 +186,8 @@ async def _sustain(a: AsyncClient, at_a: Watch, text: str, count: int) -> float:
     return count / (time.perf_counter() - begun)
 
 
-def _free_ports() -> tuple[int, int]:
+def free_ports() -> tuple[int, int]:
+    """Two ports on loopback that nobody listens on."""
     import socket
 
     with socket.socket() as one, socket.socket() as two:
@@ -197,12 +198,12 @@ def _free_ports() -> tuple[int, int]:
 
 def run(folder: Path, *, sends: int, sustained: int) -> Json:
     """One round between two stations."""
-    homes = make_homes(folder, _free_ports())
+    homes = make_homes(folder, free_ports())
     processes = []
     try:
         begun = time.perf_counter()
         processes.append(start(homes[0]))
-        _run(_ready(homes[0]))
+        _run(ready(homes[0]))
         cold_ms = (time.perf_counter() - begun) * 1000
         processes.append(start(homes[1]))
         figures = _run(_drive(homes, [p.pid for p in processes], sends, sustained))
@@ -220,7 +221,8 @@ def _run(story: Coroutine[object, object, T]) -> T:
         return runner.run(story)
 
 
-async def _ready(home: Home) -> None:
+async def ready(home: Home) -> None:
+    """Wait until a station that is starting answers."""
     client = await connect(home)
     await client.call("status")
     await client.close()

@@ -80,3 +80,10 @@ def resident_bytes(pid: int) -> int:
     """The resident set of one process, in bytes, from the kernel's own table."""
     table = Path(f"/proc/{pid}/statm").read_text(encoding="ascii")
     return int(table.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak_bytes(pid: int) -> int:
+    """The most physical memory that a process has held since it began."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    line = next(text for text in status.splitlines() if text.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024

@@ -120,7 +120,7 @@ class Rogue:
         return {15: tuple(flat)} if flat else {}
 
     def _digest(self) -> bytes:
-        known = [*self.victim.line.record.by_digest]
+        known: list[bytes] = [*self.victim.line.record.by_digest]
         own = [made.digest for made in self.made[-8:]]
         return self.chance.choice([*known[-12:], *own, self.chance.randbytes(32)])
 
@@ -294,7 +294,7 @@ def test_the_rogue_is_worth_its_name() -> None:
     kinds: set[Kind] = set()
     refused: set[str] = set()
     forked = 0
-    for seed in range(8):
+    for seed in range(12):
         _, alpha, rogue = world(seed)
         for _ in range(60):
             arrived = Arrived(carrier="wire", peer=rogue.who.id, envelope=rogue.envelope())

@@ -422,6 +422,6 @@ def test_the_part_of_the_order_after_an_item() -> None:
     held = Record(LINE, "")
     for statement in dialogue():
         take(held, statement)
-    assert list(held.since(None)) == held.order
+    assert list(held.since(None)) == list(held.order)
     for at, item in enumerate(held.order):
         assert list(held.since(item)) == held.order[at + 1 :]

@@ -22,15 +22,19 @@ This module does not know of receipts, peers or deadlines, and keeps nothing dur
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, overload
 
 from tieline.core import crypto
 from tieline.core.errors import LocalError
+from tieline.core.log import Item, Log, Shelf, SortKey
+from tieline.core.shelf import Archive, Nothing
 from tieline.core.statement import MAX_SEEN, TIP_BYTES, Place, Statement
-from tieline.core.tree import Tree
+
+__all__ = ["Item", "Log", "Record", "SortKey"]
 
 MAX_LOGS_PER_STATION: Final = 256
 MAX_HELD: Final = 4096
@@ -39,7 +43,11 @@ MAX_FORKS_PER_LOG: Final = 4096
 MAX_UNREAD: Final = 64
 MAX_BRANCHES_PER_LOG: Final = 64
 
-SortKey = tuple[int, int, int, bytes, bytes, int, bytes]
+# A reference to a statement held: the number of its log and its position, or, with this bit, the
+# number of a second story.
+STORY: Final = 1 << 63
+_POSITION_BITS: Final = 40
+_POSITION: Final = (1 << _POSITION_BITS) - 1
 
 
 class Keys(Protocol):
@@ -50,19 +58,6 @@ class Keys(Protocol):
 
     def latest(self) -> int:
         """The number of the newest charter version held."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Item:
-    """An admitted statement with its place in the display order."""
-
-    statement: Statement
-    key: SortKey
-    admitted_ms: int
-    second_story: bool = False
-
-    def __lt__(self, other: Item) -> bool:
-        return self.key < other.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,61 +101,22 @@ class Refused:
 Outcome = Admitted | Duplicate | Held | Forked | Refused
 
 
-@dataclass(slots=True)
-class Log:
-    """One incarnation of one station's log, as far as held."""
-
-    id: bytes
-    station: bytes
-    incarnation: bytes
-    tree: Tree = field(default_factory=Tree)
-    items: list[Item] = field(default_factory=list)
-    # Second stories, by digest; a fork goes on under its own predecessor hashes.
-    forks: dict[bytes, Item] = field(default_factory=dict)
-    # The first statement held after each predecessor; a further one is a second story.
-    heirs: dict[bytes, Item] = field(default_factory=dict)
-    # For every other log: positions here at which our author had read further, and how far.
-    seen: dict[bytes, tuple[list[int], list[int]]] = field(default_factory=dict)
-    # Second stories of others that our author had read, and at which position here.
-    read_forks: dict[bytes, int] = field(default_factory=dict)
-    # The last statement of every branch: one, unless the log is forked.
-    leaves: set[bytes] = field(default_factory=set)
-
-    @property
-    def size(self) -> int:
-        return len(self.items)
-
-    @property
-    def head(self) -> bytes:
-        """The digest of the last statement. Raises ``IndexError`` on an empty log."""
-        return self.items[-1].statement.digest
-
-    def grow(self, statement: Statement) -> None:
-        """Note that a statement is held, and so that its predecessor is no end of a branch."""
-        self.leaves.discard(statement.place.previous or b"")
-        self.leaves.add(statement.digest)
-
-    def tips(self) -> bytes:
-        """The ends of all other branches, 16 bytes of each, ascending; empty for a single chain.
-
-        With the head they name everything held of this log, whichever branch came first: whoever
-        holds a statement holds all that it follows.
-        """
-        if not self.forks:
-            return b""
-        return b"".join(sorted(leaf[:TIP_BYTES] for leaf in self.leaves if leaf != self.head))
-
-
 class Record:
     """All logs of one line."""
 
-    def __init__(self, line: bytes, realm: str) -> None:
+    def __init__(self, line: bytes, realm: str, archive: Archive | None = None) -> None:
         self.line = line
         self.realm = realm
+        self.shelf = Shelf(line, realm, archive or Nothing())
         self.logs: dict[bytes, Log] = {}
-        self.order: list[Item] = []
-        self.by_digest: dict[bytes, Item] = {}
-        self._by_tip: dict[bytes, Item] = {}
+        self.numbered: list[Log] = []
+        self.numbers: dict[bytes, int] = {}
+        self.stories: list[Item] = []
+        # References by the beginnings of digests: of all that a log's finder does not find.
+        self._tips: dict[bytes, int] = {}
+        # References in display order, and the first place in it that moved since last asked.
+        self.refs: array[int] = array("Q")
+        self.moved = 0
         self._held: dict[bytes, Statement] = {}
         self._held_bytes = 0
         self._waiting: dict[bytes | int, list[bytes]] = {}
@@ -173,7 +129,7 @@ class Record:
         The cheap checks come first, so that a stranger's bytes cost one hash and no signature
         check unless everything else about them is right.
         """
-        if statement.digest in self.by_digest:
+        if self.find(statement.digest) is not None:
             return Duplicate(statement.digest)
         refusal = self._check_place(statement)
         if refusal is not None:
@@ -239,16 +195,17 @@ class Record:
         """Whether a statement opens a new branch in a log that has as many as peers are told of."""
         if len(log.leaves) < MAX_BRANCHES_PER_LOG or place.previous in log.leaves:
             return False
-        return place.previous is None or place.previous in self.by_digest
+        return place.previous is None or self.find(place.previous) is not None
 
     def _admit(self, statement: Statement, now_ms: int) -> Outcome:
         """Place a verified statement: after its predecessor and all that its author had read."""
         place = statement.place
         causes: list[Item] = []
         if place.previous is not None:
-            before = self.by_digest.get(place.previous)
-            if before is None:
+            found = self.find(place.previous)
+            if found is None:
                 return Held(place.previous[:TIP_BYTES])
+            before = self.item(found)
             if before.statement.log != statement.log or (
                 before.statement.place.position + 1 != place.position
             ):
@@ -259,9 +216,10 @@ class Record:
                 )
             causes.append(before)
         for tip in place.seen:
-            cause = self._by_tip.get(tip)
-            if cause is None:
+            found = self.find(tip)
+            if found is None:
                 return Held(tip)
+            cause = self.item(found)
             if cause.statement.log == statement.log:
                 return Refused("statement.seen", "a statement claims to have read its own log")
             causes.append(cause)
@@ -274,17 +232,17 @@ class Record:
             )
         log = self.logs.get(statement.log)
         if log is None:
-            log = self.logs[statement.log] = Log(statement.log, place.station, place.incarnation)
+            log = self.open(statement.log, place.station, place.incarnation)
         key = _key_after(statement, tuple(cause.key for cause in causes))
-        if place.position != log.size or (log.items and place.previous != log.head):
+        if place.position != log.size or (log.size and place.previous != log.head):
             return self._fork(log, statement, key, now_ms)
         item = Item(statement, key, now_ms)
-        log.tree.append(statement.digest)
-        log.items.append(item)
-        log.grow(statement)
-        log.heirs[place.previous or b""] = item
+        log.add(item)
         self._note_read(log, item, causes)
-        self._show(item)
+        ref = self.numbers[log.id] << _POSITION_BITS | place.position
+        self._tips[statement.digest[:TIP_BYTES]] = ref
+        self.index(log)
+        self._show(item, ref)
         return Admitted(item)
 
     def _fork(self, log: Log, statement: Statement, key: SortKey, now_ms: int) -> Forked:
@@ -292,8 +250,9 @@ class Record:
         item = Item(statement, key, now_ms, second_story=True)
         log.forks[statement.digest] = item
         log.grow(statement)
-        first = log.heirs.setdefault(statement.place.previous or b"", item)
-        self._show(item)
+        previous = statement.place.previous or b""
+        first = self._heir(log, previous) or log.heirs.setdefault(previous, item)
+        self._show(item, self.tell(item))
         return Forked(item, None if first is item else (first.statement, statement))
 
     def _note_read(self, log: Log, item: Item, causes: list[Item]) -> None:
@@ -309,18 +268,111 @@ class Record:
                 digest = other.forks[digest].statement.place.previous
             if digest is None or digest in other.forks:
                 continue
-            read = self.by_digest[digest].statement.place.position + 1
-            positions, sizes = log.seen.setdefault(other.id, ([], []))
+            read = 1 + (self._position(other, digest) or 0)
+            positions, sizes = log.seen.setdefault(other.id, (array("I"), array("I")))
             positions.append(position)
             sizes.append(max(read, sizes[-1] if sizes else 0))
 
-    def _show(self, item: Item) -> None:
-        self.by_digest[item.statement.digest] = item
-        self._by_tip[item.statement.digest[:TIP_BYTES]] = item
-        if self.order and item < self.order[-1]:
-            insort(self.order, item)
-        else:
-            self.order.append(item)
+    def open(self, name: bytes, station: bytes, incarnation: bytes) -> Log:
+        """Make room for a log of which nothing is held yet."""
+        log = self.logs[name] = Log(name, station, incarnation, self.shelf)
+        self.numbers[name] = len(self.numbered)
+        self.numbered.append(log)
+        return log
+
+    def tell(self, item: Item) -> int:
+        """Keep a second story; its reference."""
+        ref = STORY | len(self.stories)
+        self._tips[item.statement.digest[:TIP_BYTES]] = ref
+        self.stories.append(item)
+        return ref
+
+    def index(self, log: Log) -> None:
+        """Let the log's finder take over what it can."""
+        first = log.finder.done
+        if log.finder.grow():
+            for position in range(first, log.finder.done):
+                self._tips.pop(log.digest(position)[:TIP_BYTES], None)
+
+    def restore_index(self, log: Log, parts: list[bytes]) -> None:
+        """Find again what a restored log holds; ``parts`` are those of its finder."""
+        log.finder.restore(parts)
+        for position in range(log.finder.done, log.size):
+            ref = self.numbers[log.id] << _POSITION_BITS | position
+            self._tips[log.digest(position)[:TIP_BYTES]] = ref
+
+    def _show(self, item: Item, ref: int) -> None:
+        """Give a statement its place in the display order."""
+        rank, refs = item.key[:2], self.refs
+        place = len(refs)
+        if place and rank <= self._rank(refs[-1]):
+            low = bisect_left(refs, rank, key=self._rank)
+            high = bisect_right(refs, rank, lo=low, key=self._rank)
+            place = bisect_left(refs, item.key, lo=low, hi=high, key=self._key)
+        refs.insert(place, ref)
+        self.moved = min(self.moved, place)
+
+    def _rank(self, ref: int) -> tuple[int, int]:
+        """The first two parts of a sort key, which are always at hand."""
+        if ref & STORY:
+            return self.stories[ref ^ STORY].key[:2]
+        log, position = self.numbered[ref >> _POSITION_BITS], ref & _POSITION
+        return log.times[position], log.depths[position]
+
+    def _key(self, ref: int) -> SortKey:
+        return self.item(ref).key
+
+    def item(self, ref: int) -> Item:
+        """The statement of a reference."""
+        if ref & STORY:
+            return self.stories[ref ^ STORY]
+        return self.numbered[ref >> _POSITION_BITS].items[ref & _POSITION]
+
+    def digest(self, ref: int) -> bytes:
+        """The digest of a reference."""
+        if ref & STORY:
+            return self.stories[ref ^ STORY].statement.digest
+        return self.numbered[ref >> _POSITION_BITS].digest(ref & _POSITION)
+
+    def find(self, name: bytes) -> int | None:
+        """The reference of the statement held whose digest begins so: 16 bytes of it or all."""
+        ref = self._tips.get(name[:TIP_BYTES])
+        if ref is not None:
+            return ref if self.digest(ref).startswith(name) else None
+        for log in reversed(self.numbered):
+            position = log.finder.find(name) if log.finder.done else None
+            if position is not None:
+                return self.numbers[log.id] << _POSITION_BITS | position
+        return None
+
+    def _position(self, log: Log, digest: bytes) -> int | None:
+        """Where a statement stands on the main branch of a log."""
+        ref = self.find(digest)
+        if ref is None or ref & STORY or ref >> _POSITION_BITS != self.numbers[log.id]:
+            return None
+        return ref & _POSITION
+
+    def _heir(self, log: Log, previous: bytes) -> Item | None:
+        """The first statement held after a predecessor (empty: none); others are second stories."""
+        position = self._position(log, previous) if previous else -1
+        if position is None or position + 1 >= log.size:
+            return log.heirs.get(previous)
+        return log.items[position + 1]
+
+    @property
+    def order(self) -> Order:
+        """Everything held, in display order."""
+        return Order(self)
+
+    @property
+    def by_digest(self) -> ByDigest:
+        """Everything held, by digest."""
+        return ByDigest(self)
+
+    def settle(self) -> None:
+        """All that is held is in the archive: let go of the objects."""
+        for log in self.numbered:
+            log.settle()
 
     # --------------------------------------------------------------------- held statements
 
@@ -364,7 +416,8 @@ class Record:
 
     def by_tip(self, tip: bytes) -> Item | None:
         """The statement held whose digest begins with these 16 bytes."""
-        return self._by_tip.get(tip)
+        found = self.find(tip)
+        return None if found is None else self.item(found)
 
     def size(self, log: bytes) -> int:
         found = self.logs.get(log)
@@ -401,7 +454,9 @@ class Record:
             if log.id == statement.log:
                 continue
             start = self.known_at(statement.log, statement.place.position, log.id)
-            stop = bisect_left(log.items, item, lo=min(start, log.size))
+            low = bisect_left(log.times, item.key[0], lo=min(start, log.size))
+            high = bisect_right(log.times, item.key[0], lo=low)
+            stop = bisect_left(log.items, item, lo=low, hi=high)
             yield from log.items[max(start, stop - MAX_UNREAD) : stop]
             for fork in log.forks.values():
                 if fork < item and not self.saw(statement, fork.statement):
@@ -427,12 +482,58 @@ class Record:
 
     def since(self, position: Item | None) -> Iterator[Item]:
         """Items in display order after one of them, or all."""
-        start = 0 if position is None else bisect_left(self.order, position) + 1
+        start = 0
+        if position is not None:
+            low = bisect_left(self.refs, position.key[:2], key=self._rank)
+            start = bisect_left(self.refs, position.key, lo=low, key=self._key) + 1
         return iter(self.order[start:])
 
     def forked(self) -> Iterator[Log]:
         """The logs in which a second story is known."""
         return (self.logs[name] for name in sorted(self.logs) if self.logs[name].forks)
+
+
+class Order(Sequence[Item]):
+    """The display order of a record."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    def __len__(self) -> int:
+        return len(self._record.refs)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Item]: ...
+
+    def __getitem__(self, index: int | slice) -> Item | list[Item]:
+        if isinstance(index, slice):
+            return [self._record.item(ref) for ref in self._record.refs[index]]
+        return self._record.item(self._record.refs[index])
+
+
+class ByDigest(Mapping[bytes, Item]):
+    """The statements of a record, by digest."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    def __len__(self) -> int:
+        return len(self._record.refs)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(self._record.digest, list(self._record.refs))
+
+    def __contains__(self, digest: object) -> bool:
+        return isinstance(digest, bytes) and self._record.find(digest) is not None
+
+    def __getitem__(self, digest: bytes) -> Item:
+        found = self._record.find(digest)
+        if found is None:
+            raise KeyError(digest)
+        return self._record.item(found)
 
 
 def _key_after(statement: Statement, parents: tuple[SortKey, ...]) -> SortKey:

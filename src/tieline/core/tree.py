@@ -1,9 +1,10 @@
 """The Merkle tree of a log (RFC 6962 section 2.1, the same tree as in RFC 9162 section 2.1).
 
 The tree is over leaf hashes: a log keeps its statements elsewhere and appends the hash of each one.
-``Tree`` keeps, for each level, the hashes of all complete subtrees of that height. From these the
-root of any past size and any proof cost a number of hashes that grows with the logarithm of the
-size. The memory is 64 bytes a leaf.
+``Tree`` keeps the leaves, and the hashes of all complete subtrees of ``LOWEST`` levels and more;
+the few nodes between are made again when they are wanted. So the root of any past size and any
+proof cost a number of hashes that grows with the logarithm of the size, and the memory is 48 bytes
+a leaf.
 
 Rules held here:
 
@@ -26,6 +27,7 @@ from tieline.core.errors import LocalError, RemoteError
 
 HASH_BYTES: Final = 32
 EMPTY_ROOT: Final = crypto.sha256(b"")
+LOWEST: Final = 2  # above the leaves, the lowest level whose nodes are kept
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -41,11 +43,12 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 class Tree:
     """An append-only tree over leaf hashes, with the proofs of every size it ever had."""
 
-    __slots__ = ("_levels", "_size")
+    __slots__ = ("_leaves", "_levels", "_size")
 
     def __init__(self) -> None:
         self._size = 0
-        # _levels[k] holds the hashes of the complete subtrees of 2^k leaves, from the left.
+        self._leaves = bytearray()
+        # _levels[k] holds the hashes of the complete subtrees of 2^(LOWEST+k) leaves.
         self._levels: list[bytearray] = [bytearray()]
 
     @property
@@ -53,21 +56,40 @@ class Tree:
         """The number of leaves."""
         return self._size
 
+    @property
+    def leaves(self) -> bytearray:
+        """All leaf hashes, one after the other; to be read only."""
+        return self._leaves
+
+    @property
+    def levels(self) -> list[bytearray]:
+        """The kept hashes of complete subtrees, from ``LOWEST`` upwards; to be read only."""
+        return self._levels
+
+    @staticmethod
+    def of(leaves: bytearray, levels: list[bytearray]) -> Tree:
+        """The tree whose ``leaves`` and ``levels`` these were; they are taken over, not copied.
+
+        Raises ``LocalError`` (``tree.leaf``) when they cannot be those of one tree.
+        """
+        tree = Tree()
+        tree._leaves, tree._levels = leaves, levels
+        tree._size = size = len(leaves) // HASH_BYTES
+        wanted = [size >> level for level in range(LOWEST, max(LOWEST + 1, size.bit_length()))]
+        if [len(level) for level in levels] != [count * HASH_BYTES for count in wanted] or (
+            len(leaves) % HASH_BYTES
+        ):
+            raise LocalError("tree.leaf", "the parts of a tree do not fit each other; hash anew")
+        return tree
+
     def append(self, leaf: bytes) -> None:
         """Add one leaf by its hash of 32 bytes, or raise ``LocalError`` (``tree.leaf``)."""
         if len(leaf) != HASH_BYTES:
             raise LocalError("tree.leaf", f"a leaf hash has 32 bytes, not {len(leaf)}; hash it")
         self._size += 1
-        level, rest, hashed = 0, self._size, leaf
-        self._levels[0] += leaf
-        while not rest & 1:  # this leaf completed a subtree of the next height
-            below = self._levels[level]
-            hashed = node_hash(bytes(below[-2 * HASH_BYTES : -HASH_BYTES]), hashed)
-            rest >>= 1
-            level += 1
-            if level == len(self._levels):
-                self._levels.append(bytearray())
-            self._levels[level] += hashed
+        self._leaves += leaf
+        if not self._size % (1 << LOWEST):
+            self._grow()
 
     def extend(self, leaf_hashes: bytes) -> None:
         """Add many leaves by their hashes, one after the other in ``leaf_hashes``.
@@ -80,16 +102,36 @@ class Tree:
                 "tree.leaf", f"leaf hashes have 32 bytes each, but {len(leaf_hashes)} came; check"
             )
         self._size += len(leaf_hashes) // HASH_BYTES
-        self._levels[0] += leaf_hashes
+        self._leaves += leaf_hashes
+        self._grow()
+
+    def _grow(self) -> None:
+        """Bring the levels up to the size: hash what has been completed."""
+        lowest = self._levels[0]
+        for index in range(len(lowest) // HASH_BYTES, self._size >> LOWEST):
+            lowest += self._low(LOWEST, index)
         level = 0
         while len(self._levels[level]) >= 2 * HASH_BYTES:
             if level + 1 == len(self._levels):
                 self._levels.append(bytearray())
             below, above = self._levels[level], self._levels[level + 1]
             whole = len(below) // (2 * HASH_BYTES) * (2 * HASH_BYTES)
+            if 2 * len(above) == whole:
+                break
             for at in range(2 * len(above), whole, 2 * HASH_BYTES):
                 above += crypto.sha256(b"\x01" + below[at : at + 2 * HASH_BYTES])
             level += 1
+
+    def _low(self, level: int, index: int) -> bytes:
+        """The node of a complete subtree of at most ``LOWEST`` levels, from its leaves."""
+        start = (index << level) * HASH_BYTES
+        row = bytes(self._leaves[start : start + (HASH_BYTES << level)])
+        if level == 0:
+            return row
+        left = crypto.sha256(b"\x01" + row[: 2 * HASH_BYTES])
+        if level == 1:
+            return left
+        return node_hash(left, crypto.sha256(b"\x01" + row[2 * HASH_BYTES :]))
 
     def leaf(self, index: int) -> bytes:
         """The hash of one leaf. Raises ``LocalError`` (``tree.range``) beyond the last one."""
@@ -135,8 +177,10 @@ class Tree:
         return size
 
     def _node(self, level: int, index: int) -> bytes:
+        if level < LOWEST:
+            return self._low(level, index)
         at = index * HASH_BYTES
-        return bytes(self._levels[level][at : at + HASH_BYTES])
+        return bytes(self._levels[level - LOWEST][at : at + HASH_BYTES])
 
     def _path(self, level: int, index: int, size: int) -> tuple[bytes, ...]:
         """The siblings on the way from a complete subtree up to the root of ``size``."""

@@ -91,10 +91,9 @@ def _key_by_clock(found: Statement, _parents: tuple[SortKey, ...]) -> SortKey:
     )  # fmt: skip
 
 
-def _show_as_it_came(self: Record, item: Item) -> None:
+def _show_as_it_came(self: Record, _item: Item, ref: int) -> None:
     """Display order by arrival."""
-    self.by_digest[item.statement.digest] = item
-    self.order.append(item)
+    self.refs.append(ref)
 
 
 def _say_nothing(_self: Exchange, _proof: tuple[Statement, Statement], _turn: Turn) -> None:
