@@ -87,6 +87,7 @@ FAMILIES: Final[dict[str, str]] = {
     "as the cause of the attempt.",
     "tree": "A defect in how the tree of a log is used; report it.",
     "usage": "The command line was stopped.",
+    "tiles": "A log as a folder of C2SP tiles.",
     "verify": "`tieline verify` could not begin. Exit code 4.",
     "vkey": "A public key in the text form of C2SP signed-note.",
     "witness": "A witness: its folder, what it refuses, and what a station hears when it asks one. "

@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 
 from tieline.core import tree
 from tieline.core.errors import LocalError, RemoteError
-from tieline.core.tree import EMPTY_ROOT, Tree, verify_consistency, verify_inclusion
+from tieline.core.tree import (
+    EMPTY_ROOT,
+    Tree,
+    claimed_roots,
+    leaf_hash,
+    verify_consistency,
+    verify_inclusion,
+)
 
 MOST = 66
 
@@ -344,3 +351,22 @@ def test_vectors_consistency(case: dict[str, Any]) -> None:
         refused(case["code"], *args)
     else:
         verify_consistency(*args)
+
+
+def test_the_roots_that_a_consistency_proof_claims() -> None:
+    tree = Tree()
+    for number in range(20):
+        tree.append(leaf_hash(b"%d" % number))
+    for new in range(2, 21):
+        for old in range(1, new):
+            proof = tree.consistency(old, new)
+            claimed = claimed_roots(old, new, proof)
+            if old & (old - 1):
+                assert claimed == (tree.root(old), tree.root(new))
+                assert claimed_roots(old, new, proof[:-1]) is None
+                wrong = claimed_roots(old, new, (*proof[:-1], bytes(32)))
+                assert wrong is not None
+                assert wrong[1] != tree.root(new)
+            else:
+                assert claimed is None
+    assert claimed_roots(3, 3, ()) is None

@@ -16,6 +16,7 @@ from tieline.core import checkpoint
 from tieline.core.charter import SignedCharter, amend, dearmor_charter
 from tieline.core.errors import LocalError, RemoteError, StoreFailed, TielineError
 from tieline.core.tlogwitness import read_answer
+from tieline.core.tree import Tree, leaf_hash
 from tieline.node import secrets
 from tieline.node.askwitness import Ahead, Cosigned, Target, ask
 from tieline.node.httpd import Bounds, HttpServer
@@ -61,11 +62,12 @@ def test_a_log_that_tells_two_stories_is_caught(bench: Bench) -> None:
     assert bench.grow(7, 7, b"x")[0] == 409
     assert bench.grow(0, 3, b"y")[0] == 409  # an earlier size
     assert bench.grow(7, 9, b"x")[0] == 422
-    assert len(bench.told) == 2
+    assert len(bench.told) == 3
     found = report(bench.home)["conflicts"]
     assert isinstance(found, list)
-    assert [c["size"] for c in found if isinstance(c, dict)] == [7, 3]
-    for conflict in found:
+    assert [c["size"] for c in found if isinstance(c, dict)] == [7, 3, 7]
+    assert [bool(c["consistency"]) for c in found if isinstance(c, dict)] == [False, False, True]
+    for conflict in found[:2]:
         assert isinstance(conflict, dict)
         ours, theirs = (str(conflict[name]).encode() for name in ("cosigned", "also_signed"))
         notes = [checkpoint.SignedNote.parse(text) for text in (ours, theirs)]
@@ -386,3 +388,57 @@ def test_a_witness_that_is_not_there_is_no_more_than_late() -> None:
     with pytest.raises(TielineError) as caught:
         asyncio.run(cosign(where, 3, known=0))
     assert caught.value.code == "witness.unreachable"
+
+
+# -------------------------------------------------------------------------------- logs of a line
+
+
+def test_a_station_that_tells_two_stories_is_proved_by_a_file(tmp_path: Path) -> None:
+    from tests.interop import logs
+
+    from tieline.core import proof
+
+    bench = Bench(tmp_path / "w")
+    bench.home.add_charter(logs.line())
+    bench.now += 5
+
+    def other(size: int, story: bytes) -> tuple[checkpoint.SignedNote, Tree]:
+        grown = Tree()
+        for number in range(size):
+            grown.append(leaf_hash(b"%d" % number + story))
+        text = checkpoint.body(logs.origin(), size, grown.root())
+        key = logs.AUTHOR.sign_key
+        line = checkpoint.log_signature(logs.origin(), key.public, key.sign(text))
+        return checkpoint.SignedNote(body=text, signatures=(line,)), grown
+
+    assert bench.add(0, logs.note(5), ())[0] == 200
+    made, _ = other(5, b"x")
+    assert bench.add(5, made, ())[0] == 409  # the same size
+    made, grown = other(9, b"y")
+    assert bench.add(5, made, grown.consistency(5, 9))[0] == 422  # no beginning of it
+    conflicts = report(bench.home)["conflicts"]
+    assert isinstance(conflicts, list)
+    kinds = []
+    for conflict in conflicts:
+        assert isinstance(conflict, dict)
+        proven = proof.check(proof.dearmor_proof(str(conflict["proof"])))
+        assert proven.party == "ALPHA"
+        kinds.append(proven.kind)
+    assert kinds == [proof.SAME_SIZE, proof.NO_BEGINNING]
+    bench.close()
+
+
+def test_a_wrong_proof_for_a_true_checkpoint_accuses_nobody(tmp_path: Path) -> None:
+    from tests.interop import logs
+
+    bench = Bench(tmp_path / "w")
+    bench.home.add_charter(logs.line())
+    bench.now += 5
+    assert bench.add(0, logs.note(5), ())[0] == 200
+    right = logs.tree(9).consistency(5, 9)
+    for index in range(len(right)):
+        wrong = (*right[:index], bytes(32), *right[index + 1 :])
+        assert bench.add(5, logs.note(9), wrong)[0] == 422
+    assert report(bench.home)["conflicts"] == []
+    assert bench.add(5, logs.note(9), right)[0] == 200
+    bench.close()

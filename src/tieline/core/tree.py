@@ -257,6 +257,23 @@ def verify_consistency(
         raise _refusal("root", f"does not lead to the root of {new} leaves")
 
 
+def claimed_roots(old: int, new: int, proof: tuple[bytes, ...]) -> tuple[bytes, bytes] | None:
+    """The two roots to which a consistency proof leads by itself, whatever is claimed.
+
+    ``None`` when its length is wrong, or when the old tree is one complete subtree: then its root
+    is no part of the proof (RFC 6962 section 2.1.2).
+    """
+    if not 0 < old < new:
+        return None
+    level = _trailing_zeros(old)
+    index = (old >> level) - 1
+    inner, border = _path_shape(index, ((new - 1) >> level) + 1)
+    if index == 0 or len(proof) != inner + border + 1:
+        return None
+    seed, path = proof[0], proof[1:]
+    return _climb_left(index, inner, seed, path), _climb(index, inner, seed, path)
+
+
 def _path_shape(index: int, size: int) -> tuple[int, int]:
     """How many siblings a path has: inside the last fork with the right edge, and above it.
 

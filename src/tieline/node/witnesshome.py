@@ -22,7 +22,14 @@ from pathlib import Path
 from typing import Final
 
 from tieline.core import checkpoint, crypto, encode
-from tieline.core.charter import Charter, SignedCharter, armor_charter, dearmor_charter
+from tieline.core.charter import (
+    Charter,
+    CharterParty,
+    CharterStation,
+    SignedCharter,
+    armor_charter,
+    dearmor_charter,
+)
 from tieline.core.encode import Fields
 from tieline.core.errors import LocalError, RemoteError, TielineError
 from tieline.core.tlogwitness import LogKey, read_vkey
@@ -223,14 +230,23 @@ class Directory:
     def keys(self, origin: str) -> tuple[LogKey, ...]:
         """The keys that may sign checkpoints of this origin; none when the log is not known."""
         known = self.logs.get(origin, ())
+        found = self.station(origin)
+        if found is None:
+            return known
+        return (*known, LogKey(name=origin, key=found[2].certificate.sign_key))
+
+    def station(self, origin: str) -> tuple[Charter, CharterParty, CharterStation] | None:
+        """Whose log this is, when it is one of a line that this witness knows."""
         found = _ORIGIN.fullmatch(origin)
         charter = self.lines.get(bytes.fromhex(found[1])) if found is not None else None
         if found is None or charter is None:
-            return known
-        entry = charter.station(bytes.fromhex(found[2]))
-        if entry is None:
-            return known
-        return (*known, LogKey(name=origin, key=entry.certificate.sign_key))
+            return None
+        name = bytes.fromhex(found[2])
+        for party in charter.parties:
+            for entry in party.stations:
+                if entry.station == name:
+                    return charter, party, entry
+        return None
 
 
 def _log_key(vkey: str) -> LogKey:

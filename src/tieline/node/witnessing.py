@@ -18,8 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tieline.core.checkpoint import SignedNote
-from tieline.core.errors import RemoteError, StoreFailed, TielineError
+from tieline.core import proof
+from tieline.core.checkpoint import SignedNote, read_checkpoint
+from tieline.core.errors import LocalError, RemoteError, StoreFailed, TielineError
 from tieline.core.tlogwitness import (
     MAX_REQUEST_BYTES,
     SIZE_TYPE,
@@ -31,6 +32,7 @@ from tieline.core.tlogwitness import (
     parse_request,
     signed_by_any,
 )
+from tieline.core.tree import claimed_roots
 from tieline.node.httpd import Answer, Bounds, HttpServer
 from tieline.node.view import Json
 from tieline.node.witnesshome import Directory, WitnessHome, WitnessKey
@@ -103,22 +105,31 @@ class Witness:
         return Answer(status=200, body=format_answer([self._key.cosign(now_s, request.note.body)]))
 
     def _catch(self, request: Request) -> None:
-        """Keep a checkpoint that the log signed, when it signed another root for that size."""
+        """Keep a checkpoint that the log signed, when it contradicts one that it signed before."""
         head = request.head
         earlier = self._store.earlier(head.origin, head.size)
-        if earlier is None or earlier[0] == head.root:
+        size, path = head.size, b""
+        root = head.root
+        if earlier is None:
+            earlier = self._store.earlier(head.origin, request.old)
+            claimed = claimed_roots(request.old, head.size, request.proof)
+            if claimed is None or claimed[1] != head.root:
+                return
+            root, size, path = claimed[0], request.old, b"".join(request.proof)
+        if earlier is None or earlier[0] == root:
             return
         conflict = Conflict(
             origin=head.origin,
-            size=head.size,
+            size=size,
             time_s=int(self._clock_s()),
             ours=earlier[1],
             theirs=_own_lines(request, self._keys(head.origin)),
+            path=path,
         )
         if self._store.keep(conflict):
             self._tell(
-                f"{head.origin} has signed two different roots of {head.size} leaves; both"
-                " checkpoints are kept: 'tieline witness show'"
+                f"{head.origin} has signed two different roots of {size} leaves; both checkpoints"
+                " are kept: 'tieline witness show'"
             )
 
     def _keys(self, origin: str) -> tuple[LogKey, ...]:
@@ -218,6 +229,10 @@ def report(home: WitnessHome) -> dict[str, Json]:
                 "time_s": conflict.time_s,
                 "cosigned": conflict.ours.decode("utf-8"),
                 "also_signed": conflict.theirs.decode("utf-8"),
+                "consistency": [
+                    conflict.path[at : at + 32].hex() for at in range(0, len(conflict.path), 32)
+                ],
+                "proof": _proof(home, conflict),
             }
             for conflict in store.conflicts()
         ]
@@ -228,6 +243,28 @@ def report(home: WitnessHome) -> dict[str, Json]:
         for _, charter in sorted(home.lines().items())
     ]
     return {"name": home.name, "logs": logs, "lines": lines, "conflicts": caught}
+
+
+def _proof(home: WitnessHome, conflict: Conflict) -> str:
+    """The conflict as a proof file, when it is of a line's log; empty otherwise."""
+    found = home.directory().station(conflict.origin)
+    if found is None:
+        return ""
+    charter, party, entry = found
+    notes = (SignedNote.parse(conflict.ours), SignedNote.parse(conflict.theirs))
+    path = tuple(conflict.path[at : at + 32] for at in range(0, len(conflict.path), 32))
+    root = b""
+    if path:
+        old, new = (read_checkpoint(note.body).size for note in notes)
+        root = (claimed_roots(old, new, path) or (b"", b""))[0]
+    certificates = (entry.certificate.encoded, entry.certificate.encoded)
+    try:
+        made = proof.from_checkpoints(
+            party.root_key, certificates, notes, charter.realm, root=root, path=path
+        )
+    except LocalError:
+        return ""  # an older key of the station signed one of them
+    return proof.armor_proof(made)
 
 
 def adopt(home: WitnessHome) -> int:

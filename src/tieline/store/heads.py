@@ -48,7 +48,7 @@ CREATE TABLE history (
     PRIMARY KEY (origin, size)) STRICT, WITHOUT ROWID;
 CREATE TABLE evidence (
     id INTEGER PRIMARY KEY, origin TEXT NOT NULL, time_s INTEGER NOT NULL, size INTEGER NOT NULL,
-    ours BLOB NOT NULL, theirs BLOB NOT NULL) STRICT;
+    ours BLOB NOT NULL, theirs BLOB NOT NULL, path BLOB NOT NULL) STRICT;
 CREATE TABLE total (advances INTEGER NOT NULL) STRICT;
 INSERT INTO total VALUES (0);
 PRAGMA user_version = 1;
@@ -66,13 +66,18 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
-    """Two checkpoints of one log with other roots for one size: what was cosigned, what came."""
+    """Two checkpoints of one log that cannot both be true: what was cosigned, and what came.
+
+    Both have ``size`` leaves; or ``ours`` has, and ``path`` is a consistency proof (hashes of 32
+    bytes one after the other) from another root of that size to the root of ``theirs``.
+    """
 
     origin: str
     size: int
     time_s: int
     ours: bytes
     theirs: bytes
+    path: bytes = b""
 
 
 class HeadStore:
@@ -202,12 +207,12 @@ class HeadStore:
         """What logs were caught with, the oldest first."""
         out: list[Conflict] = []
         for row in self._rows(
-            "SELECT origin, size, time_s, ours, theirs FROM evidence ORDER BY id", ()
+            "SELECT origin, size, time_s, ours, theirs, path FROM evidence ORDER BY id", ()
         ):
             match row:
-                case (str(origin), int(size), int(time_s), bytes(ours), bytes(theirs)):
+                case (str(name), int(size), int(at), bytes(ours), bytes(theirs), bytes(path)):
                     found = Conflict(
-                        origin=origin, size=size, time_s=time_s, ours=ours, theirs=theirs
+                        origin=name, size=size, time_s=at, ours=ours, theirs=theirs, path=path
                     )
                     out.append(found)
         return out
@@ -277,9 +282,11 @@ class HeadStore:
             ).fetchone()
             if found is None or found[0] >= MAX_EVIDENCE or found[1]:
                 return None
+            c = conflict
             execute(
-                "INSERT INTO evidence (origin, time_s, size, ours, theirs) VALUES (?, ?, ?, ?, ?)",
-                (conflict.origin, conflict.time_s, conflict.size, conflict.ours, conflict.theirs),
+                "INSERT INTO evidence (origin, time_s, size, ours, theirs, path)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (c.origin, c.time_s, c.size, c.ours, c.theirs, c.path),
             )
             return 1
 

@@ -269,8 +269,22 @@ def _talk_verbs(verb: _Verb, officer: _Parser) -> None:
 
 
 def _record_verbs(verb: _Verb) -> None:
-    p = verb("verify", "record", "check a store, bundle, card, charter or proof from its bytes up")
-    p.add_argument("file", nargs="?", type=Path, help="default: this home's store")
+    p = verb("verify", "record", "check a record, or a file of it, from its bytes up")
+    p.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        help="a bundle, card, charter, proof, checkpoint, or folder of tiles (default: this home's"
+        " store)",
+    )
+    p.add_argument(
+        "--charter",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="for tiles and checkpoints: the charter by whose keys to check; may be repeated",
+    )
     p = verb("proof", "proofs", "what proves that a station told two stories; write it to a file")
     p.add_argument("file", nargs="?", type=Path, help="where to write it (default: list them)")
     p.add_argument("--number", type=int, metavar="N", help="which, as the list has them")
@@ -322,6 +336,12 @@ def _witness_verbs(verb: _Verb) -> None:
         type=Path,
         metavar="FILE",
         help="add-log: every log of this line, by the keys in its charter",
+    )
+    p.add_argument(
+        "--proofs",
+        type=Path,
+        metavar="DIR",
+        help="show: write a proof file for each log of a line that was caught",
     )
 
 

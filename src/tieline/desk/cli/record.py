@@ -65,8 +65,15 @@ def _verify_store(args: argparse.Namespace) -> dict[str, Json]:
 
 
 def _verify_file(args: argparse.Namespace) -> dict[str, Json]:
+    from tieline.desk.cli import tiles
+
+    if (args.file / "checkpoint").is_file():
+        return tiles.verify_folder(args)
     try:
         data = files.read_bytes(args.file, bundle.MAX_BUNDLE_BYTES)
+        found = tiles.verify_note(args, data)
+        if found is not None:
+            return found
         verdict = _check_file(args, data)
     except LocalError as error:
         if error.code != "file.empty":
@@ -101,7 +108,10 @@ def _check_file(args: argparse.Namespace, data: bytes) -> str:
 
 
 def _unknown() -> RemoteError:
-    return RemoteError("verify.unknown", "it is no bundle, card, charter or proof of Tieline")
+    return RemoteError(
+        "verify.unknown",
+        "it is no bundle, card, charter, proof or checkpoint, and no log in tiles",
+    )
 
 
 def _check_bundle(args: argparse.Namespace, data: bytes) -> str:

@@ -172,8 +172,24 @@ def _show(args: argparse.Namespace) -> int:
             "  and",
             *(f"  | {line}" for line in text_of(conflict, "also_signed").splitlines()),
         ]
+    lines += _write_proofs(args.proofs, views(found, "conflicts"))
     put(args, found, *lines)
     return 4 if views(found, "conflicts") else 0
+
+
+def _write_proofs(folder: Path | None, conflicts: list[dict[str, Json]]) -> list[str]:
+    """Write the proof file of each conflict of a line's log, and say where."""
+    if folder is None:
+        return []
+    folder.mkdir(exist_ok=True)
+    out: list[str] = []
+    for number, conflict in enumerate(conflicts, 1):
+        text = text_of(conflict, "proof")
+        if text:
+            path = folder / f"proof-{number}.tlproof"
+            files.write_text(path, text)
+            out.append(f"{path}: anybody checks it with 'tieline verify {path.name}'")
+    return out
 
 
 def _adopt(args: argparse.Namespace) -> None:
