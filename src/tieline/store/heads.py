@@ -15,7 +15,8 @@ checkpoints, both signed by the log.
 The mark. A witness whose folder was put back from an older copy would cosign a second story without
 knowing. So each advance is counted, and the count is also written to a small file, ``mark``, beside
 the store. It is in no backup, like ``machine.id``, and bears the tag of the machine: a store that
-counts less than its mark, or a mark of another machine, does not open.
+counts less than its mark, or a mark of another machine, does not open. It is written in two places
+by turns, a sector apart, so that a loss of power in the middle spoils only one of them.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ MAX_LOGS: Final = 65_536
 MAX_EVIDENCE: Final = 16  # conflicts of each log; one is proof enough
 MARK: Final = "mark"
 BUSY_MS: Final = 2_000
+_SLOT: Final = 512  # a sector
 
 _SCHEMA: Final = """
 CREATE TABLE head (
@@ -111,7 +113,7 @@ class HeadStore:
             finally:
                 connection.close()
             disk.sync_file(path)
-            disk.write_synced(path.with_name(MARK), _mark(tag, 0))
+            disk.write_synced(path.with_name(MARK), _mark(tag, 0) * 2)
             disk.sync_folder(path.parent)
         except (apsw.Error, OSError) as error:
             raise ShellError(
@@ -134,6 +136,10 @@ class HeadStore:
             store = HeadStore(path, connection, lock, descriptor)
             if marked < advances:  # the power went between the store and its mark
                 store._note(tag, advances)
+        except apsw.Error as error:
+            connection.close()
+            lock.release()
+            raise _damaged(path, error) from error
         except BaseException:
             connection.close()
             lock.release()
@@ -158,7 +164,7 @@ class HeadStore:
         lock, connection = _open(path, apsw.SQLITE_OPEN_READWRITE)
         try:
             advances = _advances(connection)
-            disk.write_synced(path.with_name(MARK), _mark(tag, advances))
+            disk.write_synced(path.with_name(MARK), _mark(tag, advances) * 2)
             disk.sync_folder(path.parent)
         except OSError as error:
             raise ShellError("store.open", f"the mark beside {path} cannot be written") from error
@@ -332,7 +338,7 @@ class HeadStore:
         if self._mark is None:
             return
         try:
-            os.pwrite(self._mark, _mark(tag, advances), 0)
+            os.pwrite(self._mark, _mark(tag, advances), advances % 2 * _SLOT)
             os.fdatasync(self._mark)
         except OSError as error:
             raise self._fail(f"its mark: {error.strerror}") from error
@@ -393,7 +399,7 @@ def _advances(connection: apsw.Connection) -> int:
 
 
 def _mark(tag: bytes, advances: int) -> bytes:
-    return f"{tag.hex()}\n{advances:020d}\n".encode("ascii")
+    return f"{tag.hex()}\n{advances:020d}\n".encode("ascii").ljust(_SLOT, b" ")
 
 
 def _check_mark(path: Path, tag: bytes, advances: int) -> int:
@@ -402,23 +408,26 @@ def _check_mark(path: Path, tag: bytes, advances: int) -> int:
         text = path.read_bytes()
     except OSError:
         text = b""
-    head, _, rest = text.partition(b"\n")
-    digits = rest.strip()
-    if head != tag.hex().encode("ascii") or len(digits) != 20 or not digits.isdigit():
+    counts = [
+        int(slot[65:85])
+        for slot in (text[:_SLOT], text[_SLOT:])
+        if slot[:65] == tag.hex().encode("ascii") + b"\n" and slot[65:85].isdigit()
+    ]
+    if not counts:
         raise LocalError(
             "witness.moved",
             f"the witness in {path.parent} is not where it was: its mark is missing or another"
             " machine's; if the folder was moved here whole after it was stopped there, run"
             " 'tieline witness adopt', else make a new witness with a new key",
         )
-    if int(digits) > advances:
+    if max(counts) > advances:
         raise LocalError(
             "witness.put_back",
             f"the witness in {path.parent} was put back from an older copy: it has cosigned"
-            f" {int(digits)} times and remembers {advances}; never let it cosign again, make a new"
+            f" {max(counts)} times and remembers {advances}; never let it cosign again, make a new"
             " one with a new key and have the charters name that",
         )
-    return int(digits)
+    return max(counts)
 
 
 def _head(origin: str, row: tuple[object, ...]) -> Checkpoint:
