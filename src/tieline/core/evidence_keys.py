@@ -6,7 +6,6 @@ They are those of every station in every version of the charter, and of the witn
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tieline.core import checkpoint, crypto
@@ -14,6 +13,7 @@ from tieline.core.charter import Charter, CharterStation
 from tieline.core.checkpoint import Checkpoint, NoteSignature, SignedNote
 
 _STAMPED = 8 + crypto.SIGNATURE_BYTES
+_STAMPED_MLDSA = 8 + crypto.MLDSA_SIGNATURE_BYTES
 
 
 @dataclass(slots=True)
@@ -23,7 +23,6 @@ class Lines:
     forged: str = ""
     own: bool = False
     unknown: bool = False
-    unchecked: bool = False  # a known ML-DSA-44 line, and nobody here who can check it
     sealed: bool = False  # a verified ML-DSA-44 line
     stations: list[tuple[bytes, int]] = field(default_factory=list)
     witnesses: list[tuple[str, int]] = field(default_factory=list)
@@ -48,6 +47,8 @@ class Keys:
         self._sign: dict[bytes, list[bytes]] = {}
         self._cosign: dict[bytes, list[bytes]] = {}
         self._witnesses: dict[tuple[str, bytes], bytes] = {}
+        self._late: dict[bytes, bytes] = {}  # hash of an ML-DSA-44 key, and whose it is
+        self._mldsa: list[tuple[bytes, bytes]] = []
 
     def add(self, charter: Charter) -> None:
         """The next version."""
@@ -57,6 +58,8 @@ class Keys:
             if entry is None:
                 continue
             self._newest[station] = (charter.party_of(station), entry)
+            if entry.certificate.mldsa_hash is not None:
+                self._late.setdefault(entry.certificate.mldsa_hash, station)
             for known, key in (
                 (self._sign, entry.certificate.sign_key),
                 (self._cosign, entry.certificate.cosign_key),
@@ -70,7 +73,10 @@ class Keys:
 
     def add_mldsa(self, key: bytes) -> bool:
         """Take an ML-DSA-44 key that a certificate names by its hash; False when none does."""
-        return False
+        owner = self._late.get(crypto.sha256(key))
+        if owner is not None:
+            self._mldsa.append((owner, key))
+        return owner is not None
 
     def station(self, station: bytes) -> CharterStation | None:
         """The newest entry of a station."""
@@ -109,7 +115,6 @@ class Keys:
         note: SignedNote,
         head: Checkpoint,
         station: bytes,
-        check_mldsa: Callable[[bytes, bytes, bytes], bool] | None,
     ) -> Lines:
         """Judge every line under a head of a station's log."""
         out = Lines()
@@ -131,6 +136,8 @@ class Keys:
                     out.own = crypto.verify(key, body, made)
                     out.forged = "" if out.own else "the log's own station"
                     return True
+        if len(made) == _STAMPED_MLDSA:
+            return self._late_line(out, line, head)
         if len(made) != _STAMPED:
             return False
         witness = self._witnesses.get((name, line.key_id))
@@ -148,6 +155,19 @@ class Keys:
                     else:
                         out.stations.append((cosigner, time_s))
                     return True
+        return False
+
+    def _late_line(self, out: Lines, line: NoteSignature, head: Checkpoint) -> bool:
+        """Judge a line of the length of an ML-DSA-44 cosignature; False when of no known key."""
+        for station, key in self._mldsa:
+            if crypto.key_id(line.name, crypto.ALG_MLDSA, key) == line.key_id:
+                time_s = int.from_bytes(line.signature[:8], "big")
+                good = time_s <= checkpoint.MAX_COSIGN_TIME_S and crypto.verify_mldsa(
+                    key, checkpoint.mldsa_message(line.name, time_s, head), line.signature[8:]
+                )
+                out.sealed = out.sealed or good
+                out.forged = "" if good else self.name_of(station)
+                return True
         return False
 
 

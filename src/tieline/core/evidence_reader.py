@@ -17,7 +17,7 @@ come from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tieline.core import checkpoint, crypto, evidence
@@ -36,14 +36,12 @@ from tieline.core.evidence import (
     StatementItem,
     refusal,
 )
-from tieline.core.evidence_facts import Covering, Entry, LogFacts, Place, Report
+from tieline.core.evidence_facts import Covering, Entry, Finding, LogFacts, Place, Report
 from tieline.core.evidence_keys import Keys
 from tieline.core.evidence_links import after_the_end
 from tieline.core.spread import Spread
 from tieline.core.statement import Statement, log_id, parse
 from tieline.core.succession import check_amendment, check_chain
-
-CheckMldsa = Callable[[bytes, bytes, bytes], bool]
 
 # What may follow what: the stage of the file in which an item of a type stands.
 _HEADER, _CHARTERS, _KEYS, _CONTENT, _SECOND, _RECEIPTS, _NOTES, _END = range(8)
@@ -74,9 +72,8 @@ class _LogState:
 class Reader:
     """One reading. Hand it every item in order, then ``finish``."""
 
-    def __init__(self, check_mldsa: CheckMldsa | None = None) -> None:
+    def __init__(self) -> None:
         self.report = Report()
-        self._check_mldsa = check_mldsa
         self._stage = _HEADER
         self._number = 0
         self._keys = Keys()
@@ -120,7 +117,7 @@ class Reader:
     def stop(self, error: RemoteError) -> Report:
         """End at a break: it is the last fault."""
         self.report.broken = True
-        self._fault(error.code, error.message)
+        self.report.faults.append(Finding(error.code, self._number, error.message))
         return self.report
 
     def finish(self) -> Report:
@@ -417,26 +414,19 @@ class Reader:
     def _lines(self, log: _LogState, note: SignedNote, head: checkpoint.Checkpoint) -> None:
         """Check every line of a note under the keys that are known."""
         what = f"the head of {log.facts.name} at {head.size} statements"
-        found = self._keys.lines(note, head, log.item.station, self._check_mldsa)
+        found = self._keys.lines(note, head, log.item.station)
         if found.forged:
             self._fault("evidence.note", f"{what}: the line of {found.forged} does not verify")
             return
-        if not found.verified:
-            if found.unknown:
-                self._gap("gap.signer", f"{what} has a line of a signer that nobody here names")
-            if found.unchecked:
-                self._gap("gap.mldsa", f"{what} has an ML-DSA-44 line that is not checked here")
-            return
         root = log.root(head.size)
-        if root is not None and root != head.root:
+        if found.verified and root is not None and root != head.root:
             self._fault("evidence.root", f"{what} was signed, and is not what the file holds")
             return
         if found.unknown:
             self._gap("gap.signer", f"{what} has a line of a signer that nobody here names")
-        if found.unchecked:
-            self._gap("gap.mldsa", f"{what} has an ML-DSA-44 line that is not checked here")
-        if root is None:
+        if found.verified and root is None:
             self._gap("gap.note", f"{what} ends among left-out statements, so it is not checked")
+        if not found.verified or root is None:
             return
         if found.covers:
             self._cover(log, head.size)
@@ -461,9 +451,9 @@ class Reader:
             self._fault("evidence.count", text)
 
 
-def read(chunks: Iterable[bytes], check_mldsa: CheckMldsa | None = None) -> Report:
+def read(chunks: Iterable[bytes]) -> Report:
     """Read evidence bytes, from the first line on, and say all that was found."""
-    reader = Reader(check_mldsa)
+    reader = Reader()
     try:
         for data in evidence.Splitter(chunks).items():
             reader.take(data)

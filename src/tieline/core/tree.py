@@ -139,6 +139,15 @@ class Tree:
             raise _out_of_range(f"there is no leaf {index} in a tree of {self._size} leaves")
         return self._node(0, index)
 
+    def subtree(self, level: int, index: int) -> bytes:
+        """The hash over the 2^level leaves from index * 2^level on, all of which are here.
+
+        Raises ``LocalError`` (``tree.range``) when they are not.
+        """
+        if level < 0 or index < 0 or (index + 1) << level > self._size:
+            raise _out_of_range(f"there is no subtree {index} of height {level} here")
+        return self._node(level, index)
+
     def root(self, size: int | None = None) -> bytes:
         """The root at ``size`` leaves, or at the present size.
 

@@ -234,8 +234,19 @@ class Equivocate:
 
 
 Act = (
-    Say | Answer | Joint | Assent | Suspend | Resume | Staff
-    | Inject | Note | Cut | Heal | Forge | Equivocate
+    Say
+    | Answer
+    | Joint
+    | Assent
+    | Suspend
+    | Resume
+    | Staff
+    | Inject
+    | Note
+    | Cut
+    | Heal
+    | Forge
+    | Equivocate
 )
 
 
