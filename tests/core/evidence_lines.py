@@ -12,7 +12,8 @@ from tieline.core.checkpoint import SignedNote, body, log_signature, origin
 from tieline.core.errors import TielineError
 from tieline.core.events import Arrived
 from tieline.core.evidence import Header, Scope
-from tieline.core.evidence_reader import Report, read
+from tieline.core.evidence_facts import Report
+from tieline.core.evidence_reader import read
 from tieline.core.evidence_writer import Source, Writer
 from tieline.core.line import Line
 from tieline.core.record import Item

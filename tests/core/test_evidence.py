@@ -20,8 +20,8 @@ from tests.core.world import Net, message
 
 from tieline.core.errors import LocalError
 from tieline.core.evidence import Header, Scope
+from tieline.core.evidence_facts import Report
 from tieline.core.evidence_links import Readings
-from tieline.core.evidence_reader import Report
 from tieline.core.evidence_writer import Writer
 from tieline.core.record import Item, Record
 from tieline.core.statement import Statement
