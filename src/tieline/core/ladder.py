@@ -21,12 +21,17 @@ import heapq
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from tieline.core.charter import Charter
 from tieline.core.checkpoint import Receipt
-from tieline.core.record import Item
+from tieline.core.record import Item, Record
+from tieline.core.shelf import Cache
 from tieline.core.statement import Statement, wanted_rungs
+from tieline.core.tally import Facet, Mark, Tallies, Tally
 from tieline.core.terms import Kind, Now, Rung
+
+__all__ = ["RUNG_OF_KIND", "Due", "Ladder", "Mark"]
 
 # Which human rung a statement of a kind puts its author's party on.
 RUNG_OF_KIND = {
@@ -36,13 +41,7 @@ RUNG_OF_KIND = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """When a party reached a rung, by its own account, and through which statement."""
-
-    at_ms: int
-    by: bytes
-    unit: str = ""
+NOTHING: Final = Tally()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +55,11 @@ class Due:
 
 
 @dataclass(slots=True)
-class _Cover:
-    """The receipts of one station for one log, ascending in size."""
+class Cover:
+    """The receipts of one station for one log, ascending in size; the first ones may be settled."""
 
+    settled: int = 0  # what the receipts in the archive cover
+    last: Receipt | None = None
     sizes: list[int] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
 
@@ -66,48 +67,85 @@ class _Cover:
 class Ladder:
     """Rungs and deadlines of everything on one line."""
 
-    def __init__(self) -> None:
-        self.marks: dict[bytes, dict[str, dict[Rung, Mark]]] = {}
-        self.handed: dict[bytes, dict[bytes, int]] = {}
-        self.overdue: dict[bytes, set[tuple[str, Rung]]] = {}
+    def __init__(self, record: Record) -> None:
+        self.tallies = Tallies(record)
         # Every station that a party has or had on this line: what an earlier one did still counts.
         self.stations: dict[str, tuple[bytes, ...]] = {}
         # What a party's stations had not signed for when they should have, by party.
         self.unsigned: dict[str, set[bytes]] = {}
-        self._covers: dict[tuple[bytes, bytes], _Cover] = {}
-        self._heap: list[tuple[int, int, bytes, str, Rung, int]] = []
+        self.covers: dict[tuple[bytes, bytes], Cover] = {}
+        self._shelf = record.shelf
+        self._old: Cache[tuple[bytes, bytes, int], Receipt] = Cache()
+        self._heap: list[tuple[int, int, bytes, str, Rung, int, int]] = []
         self._serial = 0
+
+    @property
+    def marks(self) -> Facet[dict[str, dict[Rung, Mark]]]:
+        """The human rungs that each party has reached, by statement."""
+        return Facet(self.tallies, lambda tally: tally.marks)
+
+    @property
+    def handed(self) -> Facet[dict[bytes, int]]:
+        """When a carrier first took a statement for a station, by statement."""
+        return Facet(self.tallies, lambda tally: tally.handed)
+
+    @property
+    def overdue(self) -> Facet[set[tuple[str, Rung]]]:
+        """Which missed deadlines have been reported, by statement."""
+        return Facet(self.tallies, lambda tally: tally.overdue)
 
     # -------------------------------------------------------------------------- receipts
 
     def covered(self, log: bytes, station: bytes) -> int:
         """How many statements of a log a station has signed for."""
-        cover = self._covers.get((log, station))
-        return cover.sizes[-1] if cover else 0
+        cover = self.covers.get((log, station))
+        return cover.last.size if cover and cover.last else 0
 
     def note_receipt(self, receipt: Receipt) -> int:
         """Keep a receipt; returns the size its maker had covered before, -1 when it is no news."""
-        cover = self._covers.setdefault((receipt.log, receipt.cosigner), _Cover())
-        before = cover.sizes[-1] if cover.sizes else 0
+        cover = self.covers.setdefault((receipt.log, receipt.cosigner), Cover())
+        before = cover.last.size if cover.last else 0
         if receipt.size <= before:
             return -1
         cover.sizes.append(receipt.size)
         cover.receipts.append(receipt)
+        cover.last = receipt
         return before
 
     def receipt_for(self, statement: Statement, station: bytes) -> Receipt | None:
         """The earliest receipt of a station that covers a statement."""
-        cover = self._covers.get((statement.log, station))
+        cover = self.covers.get((statement.log, station))
         if cover is None:
             return None
-        index = bisect_right(cover.sizes, statement.place.position)
+        position = statement.place.position
+        if position < cover.settled:
+            return self._old_receipt(statement.log, station, position)
+        index = bisect_right(cover.sizes, position)
         return cover.receipts[index] if index < len(cover.receipts) else None
+
+    def _old_receipt(self, log: bytes, station: bytes, position: int) -> Receipt | None:
+        key = (log, station, position)
+        if key not in self._old:
+            raw = self._shelf.archive.receipt(self._shelf.line, *key)
+            if raw is None:
+                return None
+            self._old.put(key, Receipt.decode(raw))
+        return self._old[key]
 
     def latest_receipts(self) -> Iterator[Receipt]:
         """The newest receipt of every station for every log."""
-        for key in sorted(self._covers):
-            if self._covers[key].receipts:
-                yield self._covers[key].receipts[-1]
+        for key in sorted(self.covers):
+            last = self.covers[key].last
+            if last is not None:
+                yield last
+
+    def settle(self) -> None:
+        """All that is known is in the archive: let go of it, and of clocks that mean no more."""
+        self.tallies.settle()
+        for cover in self.covers.values():
+            cover.settled = cover.last.size if cover.last else 0
+            cover.sizes.clear()
+            cover.receipts.clear()
 
     # ----------------------------------------------------------------------------- rungs
 
@@ -115,7 +153,8 @@ class Ladder:
         """Everything a party has reached on an item, low to high."""
         out: dict[Rung, Mark] = {}
         stations = self.stations.get(party, ())
-        handed = self.handed.get(item.statement.digest, {})
+        tally = self.tallies.get(item.statement.digest) or NOTHING
+        handed = tally.handed
         taken = [handed[station] for station in stations if station in handed]
         if taken:
             out[Rung.HANDED_OVER] = Mark(min(taken), b"")
@@ -125,7 +164,7 @@ class Ladder:
         times = [receipt.time_s * 1000 for receipt in receipts if receipt is not None]
         if times:
             out[Rung.RECEIVED] = Mark(min(times), b"")
-        out.update(self.marks.get(item.statement.digest, {}).get(party, {}))
+        out.update(tally.marks.get(party, {}))
         return out
 
     def reached(self, item: Item, party: str, rung: Rung) -> bool:
@@ -139,11 +178,12 @@ class Ladder:
             # An officer who has read it has it, even when the station's receipt is still under way.
             got = self.rungs(item, party)
             return Rung.RECEIVED in got or Rung.ACKNOWLEDGED in got
-        return rung in self.marks.get(item.statement.digest, {}).get(party, {})
+        tally = self.tallies.get(item.statement.digest)
+        return tally is not None and rung in tally.marks.get(party, {})
 
     def note_mark(self, target: bytes, party: str, rung: Rung, mark: Mark) -> bool:
         """Put a party on a human rung of an item. The first mark stands; True when it is news."""
-        rungs = self.marks.setdefault(target, {}).setdefault(party, {})
+        rungs = self.tallies.of(target).marks.setdefault(party, {})
         if rung in rungs:
             return False
         rungs[rung] = mark
@@ -151,7 +191,7 @@ class Ladder:
 
     def note_handed(self, digest: bytes, station: bytes, at_ms: int) -> None:
         """A carrier took an item for a station; the first time stands."""
-        self.handed.setdefault(digest, {}).setdefault(station, at_ms)
+        self.tallies.of(digest).handed.setdefault(station, at_ms)
 
     # ---------------------------------------------------------------------------- clocks
 
@@ -178,6 +218,7 @@ class Ladder:
             party,
             rung,
             now.wall_ms + wait_ms,
+            wait_ms,
         )
         heapq.heappush(self._heap, entry)
 
@@ -207,7 +248,7 @@ class Ladder:
         """
         out: list[Due] = []
         while self._heap and self._heap[0][0] <= now.mono_ms:
-            _, _, digest, party, rung, due_ms = heapq.heappop(self._heap)
+            _, _, digest, party, rung, due_ms, _ = heapq.heappop(self._heap)
             item = item_of(digest)
             if item is None or charter.party(party) is None or self.reached(item, party, rung):
                 continue
@@ -217,7 +258,7 @@ class Ladder:
 
     def note_overdue(self, digest: bytes, party: str, rung: Rung) -> bool:
         """Remember that a missed deadline has been reported. True the first time."""
-        missed = self.overdue.setdefault(digest, set())
+        missed = self.tallies.of(digest).overdue
         if (party, rung) in missed:
             return False
         missed.add((party, rung))
@@ -234,6 +275,35 @@ class Ladder:
                 return True
             unsigned.discard(digest)
         return False
+
+    def prune(self, item_of: Callable[[bytes], Item | None]) -> None:
+        """Drop the clocks of what has been reached, or was missed and reported."""
+        kept = []
+        for entry in self._heap:
+            _, _, digest, party, rung, _, _ = entry
+            item, tally = item_of(digest), self.tallies.get(digest) or NOTHING
+            done = (party, rung) in tally.overdue
+            if item is not None and (done or self.reached(item, party, rung)):
+                continue
+            kept.append(entry)
+        heapq.heapify(kept)
+        self._heap = kept
+
+    def clocks(self) -> list[tuple[bytes, str, int, int, int]]:
+        """The clocks that run: statement, party, rung, wall time at their end, length (ms)."""
+        return [
+            (digest, party, int(rung), due_ms, wait_ms)
+            for _, _, digest, party, rung, due_ms, wait_ms in sorted(self._heap)
+        ]
+
+    def resume(self, clocks: list[tuple[bytes, str, int, int, int]], now: Now) -> None:
+        """Let clocks go on that ran in an earlier life."""
+        for digest, party, rung, due_ms, wait_ms in clocks:
+            # How long we were away the wall clock says; one that went back counts as no time.
+            base_ms = now.mono_ms - max(0, now.wall_ms - (due_ms - wait_ms))
+            self._serial += 1
+            entry = (base_ms + wait_ms, self._serial, digest, party, Rung(rung), due_ms, wait_ms)
+            heapq.heappush(self._heap, entry)
 
     def wakeup(self) -> int | None:
         """The monotonic time of the earliest clock, in ms."""

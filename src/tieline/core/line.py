@@ -18,13 +18,15 @@ from typing import Final
 
 from tieline.core.charter import Charter, SignedCharter
 from tieline.core.checkpoint import Receipt
-from tieline.core.journal import Alarm, Origin
+from tieline.core.journal import Origin
 from tieline.core.ladder import RUNG_OF_KIND, Ladder, Mark
 from tieline.core.linetest import initiator, slot_at
 from tieline.core.proof import Proven
 from tieline.core.record import Item, Record
+from tieline.core.shelf import Archive
 from tieline.core.statement import Content, wanted_rungs
 from tieline.core.sync import Peer
+from tieline.core.tally import Acts, Alarms, Facet
 from tieline.core.terms import Kind, LineState, Now, RefRole, Rung
 
 CROSSED_MS: Final = 86_400_000  # what is older than this did not cross; it was not read
@@ -81,7 +83,7 @@ class Word:
 class Line:
     """Everything of one line. ``own`` is this station, ``party`` the party it speaks for."""
 
-    def __init__(self, own: bytes, signed: SignedCharter) -> None:
+    def __init__(self, own: bytes, signed: SignedCharter, archive: Archive | None = None) -> None:
         charter = signed.charter
         self.own = own
         self.id = charter.line
@@ -89,8 +91,8 @@ class Line:
         self.charters: dict[int, SignedCharter] = {charter.version: signed}
         self.pending: SignedCharter | None = None
         self.party = ""
-        self.record = Record(charter.line, charter.realm)
-        self.ladder = Ladder()
+        self.record = Record(charter.line, charter.realm, archive)
+        self.ladder = Ladder(self.record)
         self.incarnation = b""
         self.own_log = b""
         self.peers: dict[bytes, Peer] = {}
@@ -99,20 +101,18 @@ class Line:
         self.outgoing: deque[Outgoing] = deque()
         self.signing: Outgoing | None = None
         self.signing_payload = b""
-        self.keys: dict[str, bytes | int] = {}
+        self.keys: Acts[str, bytes | int] = Acts(self.record, "act ")
         self.drafts: dict[int, Draft] = {}
         self.last_draft = 0
-        self.released: dict[int, bytes] = {}
+        self.released: Acts[int, bytes] = Acts(self.record, "draft ")
         # Folds over the record.
         self.suspended: dict[str, Word] = {}
         self.unstaffed: dict[str, Word] = {}
         self._declared: dict[tuple[str, str], Item] = {}
         self.neglected: dict[str, int] = {}
         self.stated: dict[str, str] = {}
-        self.replaced: dict[bytes, list[tuple[RefRole, bytes]]] = {}
         self.tests: dict[int, bytes] = {}
-        self.assents: dict[bytes, dict[str, bytes]] = {}
-        self.alarms: dict[tuple[str, bytes, str, int], Alarm] = {}
+        self.alarms = Alarms(self.ladder.tallies)
         self.proofs: dict[bytes, list[Proven]] = {}  # by log
         # Transport rhythm (real_ms).
         self.relay_queue: deque[tuple[int, bytes, int]] = deque()
@@ -127,6 +127,16 @@ class Line:
         self.slot_noted = -1  # the last slot whose silence we have put on the record
         self.amended_ms = 0  # when the version in force came, unless it founded the line
         self.use_charter(signed)
+
+    @property
+    def replaced(self) -> Facet[list[tuple[RefRole, bytes]]]:
+        """What corrects, cancels or supersedes a statement of the same party, by statement."""
+        return Facet(self.ladder.tallies, lambda tally: tally.replaced)
+
+    @property
+    def assents(self) -> Facet[dict[str, bytes]]:
+        """By which statement each party has made a joint statement its own, by statement."""
+        return Facet(self.ladder.tallies, lambda tally: tally.assents)
 
     # -------------------------------------------------------------------------- charter
 
@@ -221,8 +231,7 @@ class Line:
             if ref.role not in REPLACING or target is None:
                 continue
             if self.party_of(target.statement.place.station) == party:
-                entries = self.replaced.setdefault(ref.target, [])
-                entries.append((ref.role, statement.digest))
+                self.ladder.tallies.of(ref.target).replaced.append((ref.role, statement.digest))
 
     def _start_clocks(self, item: Item, party: str, base: Now, *, mine: bool) -> None:
         if not item.statement.content.wants:
@@ -251,10 +260,10 @@ class Line:
         elif kind is Kind.SILENCE and body.party is not None and body.rung is not None:
             self._apply_silence(item, party)
         elif kind is Kind.JOINT:
-            self.assents.setdefault(statement.digest, {})[party] = statement.digest
+            self.ladder.tallies.of(statement.digest).assents[party] = statement.digest
         elif kind is Kind.ASSENT:
             target = statement.content.refs[0].target
-            self.assents.setdefault(target, {}).setdefault(party, statement.digest)
+            self.ladder.tallies.of(target).assents.setdefault(party, statement.digest)
         if kind not in (Kind.OPEN, Kind.SILENCE, Kind.TEST):
             self.neglected.pop(party, None)  # a person of that party is plainly there
 

@@ -37,6 +37,12 @@ class Item:
     def __lt__(self, other: Item) -> bool:
         return self.key < other.key
 
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Item) and self.statement == other.statement)
+
+    def __hash__(self) -> int:
+        return hash(self.statement)
+
 
 class Shelf:
     """Where the logs of one line find what is settled."""
@@ -62,6 +68,7 @@ class Log:
         self.times: array[int] = array("Q")
         self.depths: array[int] = array("I")
         self.items = Items(self)
+        self.settled = 0  # below this position all is in the archive
         # Second stories, by digest; a fork goes on under its own predecessor hashes.
         self.forks: dict[bytes, Item] = {}
         # The first second story held after each predecessor that the main branch does not continue.
@@ -126,6 +133,7 @@ class Log:
 
     def settle(self) -> None:
         """All of the main branch is in the archive: let go of all but the last few."""
+        self.settled = self.size
         recent = self.items.recent
         if len(recent) > KEPT:
             self.items.first += len(recent) - KEPT

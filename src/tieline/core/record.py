@@ -326,7 +326,14 @@ class Record:
         """The statement of a reference."""
         if ref & STORY:
             return self.stories[ref ^ STORY]
-        return self.numbered[ref >> _POSITION_BITS].items[ref & _POSITION]
+        items, position = self.numbered[ref >> _POSITION_BITS].items, ref & _POSITION
+        if position >= items.first:
+            return items.recent[position - items.first]
+        return items[position]
+
+    def place(self, ref: int) -> tuple[bytes, int]:
+        """The log and position of a reference that is no second story's."""
+        return self.numbered[ref >> _POSITION_BITS].id, ref & _POSITION
 
     def digest(self, ref: int) -> bytes:
         """The digest of a reference."""
@@ -501,6 +508,9 @@ class Order(Sequence[Item]):
 
     def __len__(self) -> int:
         return len(self._record.refs)
+
+    def __iter__(self) -> Iterator[Item]:
+        return map(self._record.item, list(self._record.refs))
 
     @overload
     def __getitem__(self, index: int) -> Item: ...

@@ -24,11 +24,12 @@ class Shown:
     _items: list[Item] = field(default_factory=list)
     _digests: list[bytes] = field(default_factory=list)
 
-    def look(self, order: Sequence[Item]) -> list[Item]:
+    def look(self, shown: Sequence[Item]) -> list[Item]:
         """Take the order that is shown now; returns what has come up since the last look.
 
         Raises ``Violation`` when what was shown is not shown any more, or in another order.
         """
+        order = list(shown)
         if order == self._items:
             return []
         start = len(self._items)
@@ -43,7 +44,7 @@ class Shown:
         for item in fresh:
             self.union ^= int.from_bytes(item.statement.digest, "big")
         self._digests[start:] = digests
-        self._items = list(order)
+        self._items = order
         return fresh
 
     def print_of(self) -> bytes:

@@ -1,0 +1,247 @@
+"""What has come to a statement since it was made: its tally.
+
+Acknowledgements, hand-overs, missed deadlines, corrections, assents and alarms all speak of one
+statement. They are kept together under its digest, so that they can be settled together: the tally
+of a settled statement leaves the memory and comes back when somebody asks, or when more comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Final, Generic, TypeVar, cast
+
+from tieline.core import encode
+from tieline.core.encode import Fields, Limits, Value
+from tieline.core.journal import Alarm
+from tieline.core.record import STORY, Record
+from tieline.core.shelf import Cache
+from tieline.core.terms import RefRole, Rung
+
+K = TypeVar("K", str, int)
+V = TypeVar("V", bound=bytes | int)
+T = TypeVar("T")
+
+# A tally is as long as what parties have said of one statement, and no stranger's.
+LIMITS: Final = Limits(max_bytes=2**31, max_depth=8, max_items=2**31)
+
+Cause = tuple[str, bytes, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """When a party reached a rung, by its own account, and through which statement."""
+
+    at_ms: int
+    by: bytes
+    unit: str = ""
+
+
+@dataclass(slots=True)
+class Tally:
+    """All that came to one statement."""
+
+    marks: dict[str, dict[Rung, Mark]] = field(default_factory=dict)
+    handed: dict[bytes, int] = field(default_factory=dict)
+    overdue: set[tuple[str, Rung]] = field(default_factory=set)
+    replaced: list[tuple[RefRole, bytes]] = field(default_factory=list)
+    assents: dict[str, bytes] = field(default_factory=dict)
+    alarms: dict[Cause, Alarm] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """The tally for the store; empty when nothing has come."""
+        parts: dict[int, Value] = {
+            1: tuple(
+                (party, int(rung), mark.at_ms, mark.by, mark.unit)
+                for party, rungs in self.marks.items()
+                for rung, mark in rungs.items()
+            ),
+            2: tuple(self.handed.items()),
+            3: tuple((party, int(rung)) for party, rung in sorted(self.overdue)),
+            4: tuple((int(role), by) for role, by in self.replaced),
+            5: tuple(self.assents.items()),
+            6: tuple(alarm.encode() for alarm in self.alarms.values()),
+        }
+        found: dict[int, Value] = {key: value for key, value in parts.items() if value}
+        return encode.dumps(found) if found else b""
+
+    @staticmethod
+    def decode(data: bytes) -> Tally:
+        """Read what ``encode`` writes. Raises ``RemoteError`` when it does not read."""
+        fields = Fields(encode.loads(data, LIMITS), "tally")
+        out = Tally()
+        for row in fields.opt_array(1) or ():
+            party, rung, at_ms, by, unit = cast("tuple[str, int, int, bytes, str]", row)
+            out.marks.setdefault(party, {})[Rung(rung)] = Mark(at_ms, by, unit)
+        out.handed = dict(cast("tuple[tuple[bytes, int], ...]", fields.opt_array(2) or ()))
+        for row in fields.opt_array(3) or ():
+            party, rung = cast("tuple[str, int]", row)
+            out.overdue.add((party, Rung(rung)))
+        for row in fields.opt_array(4) or ():
+            role, by = cast("tuple[int, bytes]", row)
+            out.replaced.append((RefRole(role), by))
+        out.assents = dict(cast("tuple[tuple[str, bytes], ...]", fields.opt_array(5) or ()))
+        for row in fields.opt_array(6) or ():
+            alarm = Alarm.decode(cast("bytes", row))
+            out.alarms[alarm.cause] = alarm
+        return out
+
+
+class Tallies:
+    """The tallies of one line."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self._fresh: dict[bytes, Tally] = {}  # not settled as they are now
+        self._cache: Cache[bytes, Tally | None] = Cache()
+
+    def get(self, digest: bytes) -> Tally | None:
+        """What has come to a statement, to be read only."""
+        found = self._fresh.get(digest)
+        if found is not None:
+            return found
+        if digest in self._cache:
+            return self._cache[digest]
+        place = self._place(digest)
+        if place is None or place[1] >= self.record.logs[place[0]].settled:
+            return None
+        shelf = self.record.shelf
+        raw = shelf.archive.tally(shelf.line, *place)
+        self._cache.put(digest, Tally.decode(raw) if raw else None)
+        return self._cache[digest]
+
+    def of(self, digest: bytes) -> Tally:
+        """What has come to a statement, to be added to."""
+        found = self._fresh.get(digest)
+        if found is None:
+            found = self._fresh[digest] = self.get(digest) or Tally()
+            self._cache.pop(digest, None)
+        return found
+
+    def _place(self, digest: bytes) -> tuple[bytes, int] | None:
+        """The log and position of a statement of a main branch."""
+        ref = self.record.find(digest)
+        return None if ref is None or ref & STORY else self.record.place(ref)
+
+    def settled(self) -> list[tuple[bytes, int, bytes]]:
+        """What is to be settled: log, position and bytes of each changed tally."""
+        out: list[tuple[bytes, int, bytes]] = []
+        for digest, tally in self._fresh.items():
+            place, raw = self._place(digest), tally.encode()
+            if place is not None and raw:
+                out.append((*place, raw))
+        return out
+
+    def loose(self) -> list[tuple[bytes, bytes]]:
+        """The tallies that cannot be settled: of second stories, and of what is not here."""
+        found = [(d, tally.encode()) for d, tally in self._fresh.items() if not self._place(d)]
+        return [(digest, raw) for digest, raw in found if raw]
+
+    def settle(self) -> None:
+        """What ``settled`` gave is in the archive now."""
+        kept = {digest: tally for digest, tally in self._fresh.items() if not self._place(digest)}
+        for digest, tally in self._fresh.items():
+            if digest not in kept:
+                self._cache.put(digest, tally)
+        self._fresh = kept
+
+    def digests(self) -> Iterator[bytes]:
+        """Every statement that may have a tally, also those not held."""
+        yield from self.record.by_digest
+        yield from [digest for digest in self._fresh if self.record.find(digest) is None]
+
+
+class Facet(Mapping[bytes, T], Generic[T]):
+    """One part of all tallies of a line, to be read, by the digest of the statement."""
+
+    def __init__(self, tallies: Tallies, part: Callable[[Tally], T]) -> None:
+        self._tallies, self._part = tallies, part
+
+    def __getitem__(self, digest: bytes) -> T:
+        tally = self._tallies.get(digest)
+        found = None if tally is None else self._part(tally)
+        if not found:
+            raise KeyError(digest)
+        return found
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (digest for digest in self._tallies.digests() if digest in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Alarms(MutableMapping[Cause, Alarm]):
+    """The alarms of one line, each cause once for ever; those of a statement are in its tally."""
+
+    def __init__(self, tallies: Tallies) -> None:
+        self._tallies = tallies
+        self.other: dict[Cause, Alarm] = {}
+        self.count = 0
+
+    def __getitem__(self, cause: Cause) -> Alarm:
+        if cause in self.other:
+            return self.other[cause]
+        tally = self._tallies.get(cause[1])
+        if tally is None:
+            raise KeyError(cause)
+        return tally.alarms[cause]
+
+    def __setitem__(self, cause: Cause, alarm: Alarm) -> None:
+        self.count += cause not in self
+        known = self._tallies.record.find(cause[1]) is not None if len(cause[1]) == 32 else False
+        into = self._tallies.of(cause[1]).alarms if known else self.other
+        into[cause] = alarm
+
+    def __delitem__(self, cause: Cause) -> None:
+        raise KeyError("an alarm is for ever")
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Cause]:
+        yield from self.other
+        for digest in self._tallies.digests():
+            tally = self._tallies.get(digest)
+            if tally is not None:
+                yield from tally.alarms
+
+
+class Acts(MutableMapping[K, V], Generic[K, V]):
+    """What officers' acts became, by their keys or by the numbers of drafts.
+
+    Going through them shows those that are not settled.
+    """
+
+    def __init__(self, record: Record, prefix: str) -> None:
+        self._shelf, self._prefix = record.shelf, prefix
+        self.fresh: dict[K, V] = {}
+
+    def __getitem__(self, key: K) -> V:
+        if key in self.fresh:
+            return self.fresh[key]
+        found = self._shelf.archive.act(self._shelf.line, f"{self._prefix}{key}")
+        if found is None:
+            raise KeyError(key)
+        return cast("V", found)
+
+    def __setitem__(self, key: K, became: V) -> None:
+        self.fresh[key] = became
+
+    def __delitem__(self, key: K) -> None:
+        raise KeyError("an act is for ever")
+
+    def __len__(self) -> int:
+        return len(self.fresh)
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self.fresh)
+
+    def settled(self) -> list[tuple[str, bytes]]:
+        """What is to be settled: acts that became a statement."""
+        found = self.fresh.items()
+        return [(f"{self._prefix}{key}", it) for key, it in found if isinstance(it, bytes)]
+
+    def settle(self) -> None:
+        """What ``settled`` gave is in the archive now."""
+        self.fresh = {key: it for key, it in self.fresh.items() if not isinstance(it, bytes)}
