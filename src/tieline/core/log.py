@@ -41,7 +41,7 @@ class Item:
         return self is other or (isinstance(other, Item) and self.statement == other.statement)
 
     def __hash__(self) -> int:
-        return hash(self.statement)
+        return int.from_bytes(self.statement.digest[:8], "big")
 
 
 class Shelf:
