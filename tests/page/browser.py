@@ -1,0 +1,229 @@
+"""A real Chromium for the tests of the evidence page, driven over its DevTools pipe.
+
+The pipe (``--remote-debugging-pipe``) is two file descriptors, 3 and 4, and JSON messages that end
+in a zero byte: no port, no websocket, nothing to install but the browser itself. The browser runs
+with a profile of its own in a temporary folder, and with name resolution switched off, so that a
+page that tried to reach anything would get nowhere; what it asks for is counted all the same.
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import json
+import os
+import selectors
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+MISSING = (
+    "no Chromium on this machine; install the package chromium (apt-get install chromium) to run"
+    " the tests of the evidence page"
+)
+PATIENCE_S = 60.0
+# Gives the browser its descriptors 3 and 4, and becomes it.
+STARTER = (
+    "import os, sys; reads, writes = map(int, sys.argv[1:3]);"
+    " os.dup2(reads, 3); os.dup2(writes, 4); os.execv(sys.argv[3], sys.argv[3:])"
+)
+
+
+def found() -> str | None:
+    """The browser of this machine, if there is one."""
+    named = os.environ.get("TIELINE_CHROMIUM")
+    return named or next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+class BrowserError(Exception):
+    """The browser ended, said nothing in time, or refused a command."""
+
+
+class Browser:
+    """One browser process, and the events it has sent."""
+
+    def __init__(self, process: subprocess.Popen[bytes], to: int, back: int) -> None:
+        self._process, self._to, self._back = process, to, back
+        self._rest = b""
+        self._number = 0
+        self.events: list[dict[str, Any]] = []
+
+    def call(
+        self, method: str, session: str | None = None, patience_s: float = PATIENCE_S, **params: Any
+    ) -> dict[str, Any]:
+        """Give one command and wait for its answer; events that come meanwhile are kept."""
+        self._number += 1
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": params}
+        if session is not None:
+            message["sessionId"] = session
+        data = json.dumps(message).encode() + b"\0"
+        while data:
+            data = data[os.write(self._to, data) :]
+        deadline = time.monotonic() + patience_s
+        while True:
+            answer = self._next(deadline, method)
+            if answer.get("id") == self._number:
+                if "error" in answer:
+                    raise BrowserError(f"{method}: {answer['error']}")
+                result: dict[str, Any] = answer["result"]
+                return result
+            if "method" in answer:
+                self.events.append(answer)
+
+    def _next(self, deadline: float, method: str) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._back, selectors.EVENT_READ)
+                if not selector.select(max(0.0, deadline - time.monotonic())):
+                    raise BrowserError(f"{method}: no answer in time")
+            more = os.read(self._back, 1 << 20)
+            if not more:
+                raise BrowserError(f"{method}: the browser has ended ({self._process.poll()})")
+            self._rest += more
+        first, _, self._rest = self._rest.partition(b"\0")
+        message: dict[str, Any] = json.loads(first)
+        return message
+
+    @contextmanager
+    def page(self) -> Iterator[Page]:
+        """A fresh page."""
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        try:
+            page = Page(self, session)
+            for domain in ("Page", "Runtime", "Network", "Log"):
+                page.call(f"{domain}.enable")
+            yield page
+        finally:
+            self.call("Target.closeTarget", targetId=target)
+
+
+class Page:
+    """One page of the browser."""
+
+    def __init__(self, browser: Browser, session: str) -> None:
+        self._browser, self._session = browser, session
+
+    def call(self, method: str, **params: Any) -> dict[str, Any]:
+        """A command to this page."""
+        return self._browser.call(method, self._session, **params)
+
+    def open(self, path: Path) -> None:
+        """Open a file from disk, and wait until the page says that it is done."""
+        self.call("Page.navigate", url=path.resolve().as_uri())
+        self.wait("document.documentElement?.dataset.done === 'yes'")
+
+    def wait(self, condition: str) -> None:
+        """Wait until an expression is true. A promise in the page asks again every 20 ms."""
+        deadline = time.monotonic() + PATIENCE_S
+        script = (
+            "new Promise((tell) => { const ask = () => (" + condition + ") ? tell(true) :"
+            " setTimeout(ask, 20); ask(); })"
+        )
+        while True:
+            try:
+                if self.value(script) is True:
+                    return
+            except BrowserError as error:
+                # The document that was asked has given way to the one that is being opened.
+                if "navigated" not in str(error) and "destroyed" not in str(error):
+                    raise
+            if time.monotonic() > deadline:
+                raise BrowserError(f"never true: {condition}")
+
+    def value(self, expression: str) -> Any:
+        """The value of an expression, after its promise if it is one."""
+        done = self.call(
+            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
+        )
+        if "exceptionDetails" in done:
+            details = done["exceptionDetails"]
+            raise BrowserError(details.get("exception", {}).get("description", str(details)))
+        return done["result"].get("value")
+
+    def events(self, method: str) -> list[dict[str, Any]]:
+        """What this page has reported so far under one name."""
+        return [
+            event["params"]
+            for event in self._browser.events
+            if event["method"] == method and event.get("sessionId") == self._session
+        ]
+
+    def requests(self) -> list[str]:
+        """Every address that the page has asked for, itself included."""
+        return [each["request"]["url"] for each in self.events("Network.requestWillBeSent")]
+
+    def complaints(self) -> list[str]:
+        """Errors on the console: exceptions, and what the content policy refused."""
+        thrown = [
+            each["exceptionDetails"].get("text", "")
+            + each["exceptionDetails"].get("exception", {}).get("description", "")
+            for each in self.events("Runtime.exceptionThrown")
+        ]
+        logged = [each["entry"]["text"] for each in self.events("Log.entryAdded")]
+        return thrown + logged
+
+    def picture(self, path: Path, *, width: int = 1000, dark: bool = False, tall: int = 0) -> None:
+        """A picture of the page, ``tall`` pixels high or as high as it is."""
+        scheme = "dark" if dark else "light"
+        self.call(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": scheme}],
+        )
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=tall or 900, deviceScaleFactor=1, mobile=False,
+        )  # fmt: skip
+        shot = self.call("Page.captureScreenshot", captureBeyondViewport=not tall)
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Browser]:
+    """A browser with its profile in a folder; it is ended at the end."""
+    program = found()
+    if program is None:
+        raise BrowserError(MISSING)
+    to_read, to_write = os.pipe()
+    back_read, back_write = os.pipe()
+    options = [
+        "--headless", "--remote-debugging-pipe", f"--user-data-dir={folder}", "--no-first-run",
+        "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
+        "--disable-component-update", "--disable-extensions", "--disable-sync", "--mute-audio",
+        "--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND", "--lang=en",
+    ]  # fmt: skip
+    if os.geteuid() == 0:
+        options.append("--no-sandbox")  # Chromium's own sandbox does not run as root
+    # Above 9, so that neither is in the place of the other when it takes its own.
+    ends = [fcntl.fcntl(each, fcntl.F_DUPFD, 10) for each in (to_read, back_write)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", STARTER, *map(str, ends), program, *options, "about:blank"],
+        pass_fds=ends,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    for each in (to_read, back_write, *ends):
+        os.close(each)
+    browser = Browser(process, to_write, back_read)
+    try:
+        browser.call("Target.setDiscoverTargets", discover=False)
+        yield browser
+    finally:
+        try:
+            browser.call("Browser.close", patience_s=5)
+        except (BrowserError, OSError):
+            process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+        os.close(to_write)
+        os.close(back_read)

@@ -1,0 +1,74 @@
+"""Evidence files for the tests of the page: the vectors, a long one, and hostile ones.
+
+They are made with the means of ``vectors/generate``, which knows nothing of our own code.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+VECTORS = ROOT / "vectors"
+PLACE = "@@EVIDENCE@@"
+
+for _folder in (ROOT / "tools", VECTORS / "generate"):
+    if str(_folder) not in sys.path:
+        sys.path.append(str(_folder))
+
+evidence: Any = importlib.import_module("evidence")
+page: Any = importlib.import_module("page")
+
+
+def document(data: bytes | str) -> str:
+    """The page around evidence bytes, or around any text in their place."""
+    text = data if isinstance(data, str) else base64.encodebytes(data).decode()
+    template: str = page.page()
+    assert template.count(PLACE) == 1
+    return template.replace(PLACE, text)
+
+
+def laboratory() -> str:
+    """A page with what checks, without what shows, and with the judge of the vectors."""
+    script = page.script(page.CHECKS) + (ROOT / "tests" / "page" / "vectors.js").read_text("utf-8")
+    return f'<!doctype html><meta charset="utf-8"><script type="module">{script}</script>'
+
+
+def vectors() -> list[str]:
+    """The names of the vectors of evidence."""
+    return sorted(path.stem for path in (VECTORS / "evidence").glob("*.tle"))
+
+
+def vector(name: str) -> bytes:
+    """The bytes of a vector."""
+    return (VECTORS / "evidence" / f"{name}.tle").read_bytes()
+
+
+def long_line(statements: int) -> bytes:
+    """Four parties who talk for days: messages, answers and receipts."""
+    story = evidence.Story(["ALPHA", "BRAVO", "CHARLIE", "DELTA"])
+    logs = [story.log(code) for code in story.parties]
+    words = "The drone was last seen at the river, 12 km east of the bridge, heading north. "
+    made = len(logs)
+    while made < statements:
+        for at, log in enumerate(logs):
+            other = logs[at - 1]
+            if made % 3:
+                refs: list[Any] = [other.main[-1], 6]
+                said = f"Message {made}. {words * (1 + made % 3)}"
+                story.text(log, said, seen=[other.main[-1]], refs=refs)
+            else:
+                refs = [other.main[-1], 1]
+                story.say(log, 2, seen=[other.main[-1]], refs=refs)
+            made += 1
+        if made % 400 == 0:
+            for log in logs:
+                for code in story.parties:
+                    if code != log.who.code:
+                        story.receipt(log, len(log.main), code)
+    packed = evidence.pack(story, lambda _: True, {})
+    data: bytes = packed.data()
+    return data

@@ -1,0 +1,221 @@
+"""The page as it opens from disk: what a reader sees, and what hostile files cannot do."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+WORDS = {
+    "checked": "Everything checked",
+    "partly": "Some things could not be checked here",
+    "failed": "FAILED",
+}
+SHOWN = [
+    "two-parties", "exercise", "four-parties-thread", "two-stories", "joined", "window",
+    "markup", "newer", "stranger-line", "bad-statement-key", "bad-note-root", "bad-left-out",
+    "bad-receipt-signature", "broken-cut", "broken-claim", "broken-deep",
+    "broken-charter-signature",
+]  # fmt: skip
+Open = Callable[[bytes | str], Any]
+
+
+def text(page: Any, selector: str) -> str:
+    found = page.value(f"document.querySelector({json.dumps(selector)})?.textContent ?? ''")
+    return str(found)
+
+
+def quiet(page: Any) -> None:
+    """Nothing was asked for but the file itself, and nothing went wrong."""
+    assert page.complaints() == []
+    assert [url.split(":")[0] for url in page.requests()] == ["file"]
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_verdict_stands_at_the_top_and_all_that_is_wrong_is_named(
+    opened: Open, files: Any, name: str
+) -> None:
+    page = opened(files.vector(name))
+    quiet(page)
+    wanted = json.loads((files.VECTORS / "evidence" / f"{name}.json").read_text("utf-8"))
+    verdict = page.value("document.documentElement.dataset.verdict")
+    assert verdict in ({"checked", "partly"} if wanted.get("mldsa") else {wanted["verdict"]})
+    assert WORDS[verdict] in text(page, "#verdict .word")
+    first = page.value("document.querySelector('main h1').nextElementSibling.id")
+    assert first == "verdict"
+    for code, item in wanted["faults"]:
+        assert f"{code}, item {item}" in text(page, "#faults")
+    for code, item in wanted.get("gaps", []):
+        assert f"{code}, item {item}" in text(page, "#gaps")
+    shown = page.value("[...document.querySelectorAll('article')].map((each) => each.id.slice(1))")
+    assert len(shown) == len(wanted.get("statements", []))
+
+
+def test_a_good_file_shows_words_statements_and_who_had_seen_them(opened: Open, files: Any) -> None:
+    page = opened(files.vector("two-parties"))
+    wanted = json.loads((files.VECTORS / "evidence" / "two-parties.json").read_text("utf-8"))
+    for code, words in wanted["words"]:
+        row = f"[...document.querySelectorAll('#parties tr')].find((row) => /^{code}/"
+        shown = page.value(f"{row}.test(row.textContent)).querySelector('.words').textContent")
+        assert shown.strip() == words
+    articles = page.value(
+        "[...document.querySelectorAll('article')].map((each) => each.textContent)"
+    )
+    for article, index in zip(articles, wanted["shown"], strict=True):
+        said = wanted["statements"][index]
+        assert article.startswith(said["party"])
+        assert (said["text"] or "") in article
+        for station, _, _ in said["held_by"]:
+            party = next(log["party"] for log in wanted["logs"] if log["station"] == station)
+            assert f"{party}: held by main at 2022-11-15" in article
+        assert article.count("read before writing") == len(said["read_by"])
+        assert article.count("acknowledged (") == len(said["rungs"])
+
+
+def test_an_exercise_is_marked_wherever_something_of_it_is_shown(opened: Open, files: Any) -> None:
+    page = opened(files.vector("exercise"))
+    assert "EXERCISE SPRING-TIDE" in text(page, "#exercise")
+    assert page.value("document.title").startswith("EXERCISE SPRING-TIDE")
+    marked = "[...document.querySelectorAll('article')].every((each) => /^EXERCISE SPRING-TIDE/"
+    assert page.value(f"{marked}.test(each.textContent))") is True
+    assert "EXERCISE SPRING-TIDE" in text(page, "#about")
+
+
+def test_two_stories_are_shown_at_the_top_with_both(opened: Open, files: Any) -> None:
+    page = opened(files.vector("two-stories"))
+    assert "DELTA/main signed two different statements" in text(page, "#conflicts")
+    assert "proves that a station told two stories" in text(page, "#verdict")
+    seconds = page.value("document.querySelectorAll('article.second').length")
+    assert seconds == 2
+    assert "SECOND STORY" in text(page, "article.second")
+
+
+def test_markup_in_every_text_field_stays_text(opened: Open, files: Any) -> None:
+    """Texts of scripts, and characters that turn a line around, in the line's traffic."""
+    page = opened(files.vector("markup"))
+    quiet(page)
+    assert page.value("document.querySelectorAll('img, iframe, object, embed, form').length") == 0
+    assert page.value("document.querySelectorAll('script').length") == 2
+    assert "<script>alert(1)</script>" in text(page, "#statements")
+    raw = r"/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/"
+    assert page.value(f"{raw}.test(document.querySelector('main').textContent)") is False
+    assert "U+202E" in text(page, "#statements")
+
+
+UNSEEN = "\u202e\u0007\x1b[31m"
+SCRIPT = f"\"'><script>globalThis.ran = 1</script><img src=x onerror=globalThis.ran=1>{UNSEEN}"
+
+
+def hostile_texts(files: Any) -> bytes:
+    """A line whose every text that a party may choose is an attack."""
+    name = SCRIPT.translate({0x202E: None, 7: None, 27: None})[:80]
+    story = files.evidence.Story(["ALPHA", "BRAVO"], changes={1: name})
+    for version in story.versions:
+        for entry in version[7]:
+            entry[2] = name
+    story.line = files.evidence.charters.line_of(story.versions[0])
+    alpha, bravo = story.log("ALPHA"), story.log("BRAVO")
+    short = SCRIPT[:200]
+    story.text(alpha, SCRIPT * 20)
+    story.say(
+        alpha,
+        1,
+        {3: {1: SCRIPT, 2: [SCRIPT, {1: SCRIPT}]}},
+        changes={14: [name.replace(" ", "")[:64], 1]},
+    )
+    story.say(bravo, 3, {1: SCRIPT, 2: "x"}, refs=[alpha.main[1], 1], seen=[alpha.main[1]])
+    story.say(bravo, 4, {4: short, 5: 0}, refs=[alpha.main[1], 1])
+    story.say(bravo, 6, {6: short})
+    story.say(bravo, 9, {6: short, 7: False})
+    story.say(bravo, 10, {1: SCRIPT, 2: "x", 10: ["ALPHA"]})
+    story.say(bravo, 60, {1: SCRIPT, 99: SCRIPT})
+    packed = files.evidence.pack(story, lambda _: True, {})
+    data: bytes = packed.data()
+    return data
+
+
+def test_a_hostile_line_runs_nothing_and_hides_nothing(opened: Open, files: Any) -> None:
+    page = opened(hostile_texts(files))
+    quiet(page)
+    page.value("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    assert page.value("globalThis.ran ?? 0") == 0
+    assert page.value("document.documentElement.dataset.verdict") == "checked"
+    assert page.value("document.querySelectorAll('article').length") == 10
+    assert page.value("document.querySelectorAll('img').length") == 0
+    raw = r"/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/"
+    assert page.value(f"{raw}.test(document.querySelector('main').textContent)") is False
+    assert "U+0007" in text(page, "#statements")
+    assert "U+001B" in text(page, "#statements")
+
+
+def encoded(rest: bytes) -> str:
+    return base64.b64encode(b"TIELINE-EVIDENCE-1\n" + rest).decode()
+
+
+GARBAGE = {
+    "nothing": ("", "evidence.magic"),
+    "no base64": ("@@ no base64 @@", "evidence.magic"),
+    "odd base64": ("A" * 1_000_003, "evidence.magic"),
+    "no line": ("VElFTElORS1FVklERU5DRS0x", "evidence.magic"),
+    "no item": ("VElFTElORS1FVklERU5DRS0xCg==", "evidence.truncated"),
+    "spare bits": ("VElFTElORS1FVklERU5DRS0xCh==", "evidence.magic"),
+    "deep": (encoded(b"\x81" * 3_000_000), "evidence.encoding"),
+    "a million entries": (encoded(b"\x9a\x00\x0f\x42\x40"), "evidence.encoding"),
+    "huge bytes": (encoded(b"\x5b" + b"\xff" * 8), "evidence.too_large"),
+    "huge map": (encoded(b"\xbb" + b"\xff" * 8), "evidence.encoding"),
+    "huge file": (encoded(bytes(20_000_000)), "evidence.form"),
+}
+
+
+@pytest.mark.parametrize(("content", "code"), GARBAGE.values(), ids=list(GARBAGE))
+def test_garbage_is_an_error_and_never_a_verdict(opened: Open, content: str, code: str) -> None:
+    page = opened(content)
+    quiet(page)
+    assert page.value("document.documentElement.dataset.verdict") == "failed"
+    assert code in text(page, "#faults")
+    assert page.value("document.getElementById('statements').hidden") is True
+
+
+def test_a_claim_of_many_statements_costs_nothing(opened: Open, files: Any) -> None:
+    """A log of 2^48 statements, all but two of them left out."""
+    page = opened(files.vector("giant"))
+    quiet(page)
+    assert page.value("Number(document.documentElement.dataset.milliseconds)") < 5000
+
+
+def test_nothing_is_checked_where_the_browser_cannot(
+    browser: Any, files: Any, tmp_path: Any
+) -> None:
+    path = tmp_path / "evidence.html"
+    path.write_text(files.document(files.vector("two-parties")), "utf-8")
+    with browser.page() as page:
+        page.call(
+            "Page.addScriptToEvaluateOnNewDocument",
+            source="SubtleCrypto.prototype.verify = async () => true;",
+        )
+        page.call("Page.navigate", url=path.as_uri())
+        page.wait("document.documentElement?.dataset.verdict === 'unable'")
+        assert "NOT CHECKED" in text(page, "#verdict")
+        assert page.value("document.querySelectorAll('article').length") == 0
+
+
+def test_ten_thousand_statements_are_checked_and_shown_in_five_seconds(
+    opened: Open, files: Any
+) -> None:
+    """In the time of the page's main thread, so that other work on this machine does not count."""
+    data = files.long_line(10_000)
+    page = opened(data)
+    quiet(page)
+    assert page.value("document.documentElement.dataset.verdict") == "checked"
+    assert page.value("document.querySelectorAll('article').length") == 10_000
+    page.call("Performance.enable", timeDomain="threadTicks")
+    metrics = {
+        each["name"]: each["value"] for each in page.call("Performance.getMetrics")["metrics"]
+    }
+    assert metrics["ThreadTime"] < 5.0
+    last = "[...document.querySelectorAll('article')].at(-2)"
+    page.value(f"{last}.scrollIntoView()")
+    page.wait(f"{last}.querySelector('.seen') !== null")

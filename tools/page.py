@@ -1,0 +1,69 @@
+"""Put the evidence page together: one HTML template from the files in ``page/``.
+
+    python tools/page.py            write src/tieline/node/page/evidence.html
+    python tools/page.py --check    say whether it is what the files make; 1 when it is not
+
+The scripts become one module, in the order below, and the content security policy of the page
+allows that module and the style by their hashes and nothing else (docs/evidence.md section 1).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ROOT / "page"
+TEMPLATE = ROOT / "src" / "tieline" / "node" / "page" / "evidence.html"
+# What checks, each after what it uses; then what shows, and last what starts.
+CHECKS = (
+    "bytes", "cbor", "ed25519", "tree", "identity", "charter", "statement", "note", "items",
+    "reading", "heads", "findings",
+)  # fmt: skip
+SHOWS = ("text", "parts", "statements", "main")
+
+
+def script(names: tuple[str, ...]) -> str:
+    """One module of these files."""
+    return "\n" + "\n".join((SOURCES / f"{name}.js").read_text("utf-8") for name in names)
+
+
+def hashed(text: str) -> str:
+    """The hash by which a content security policy (level 3) names an inline script or style."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def page(names: tuple[str, ...] = CHECKS + SHOWS) -> str:
+    """The template, with the line ``@@EVIDENCE@@`` where the evidence goes."""
+    code, style = script(names), "\n" + (SOURCES / "style.css").read_text("utf-8")
+    if "</script" in code or "</style" in style or "@@EVIDENCE@@" in code:
+        raise ValueError("a source of the page would end its own element; write it in two parts")
+    parts = {
+        "@@SCRIPT-HASH@@": hashed(code),
+        "@@STYLE-HASH@@": hashed(style),
+        "@@SCRIPT@@": code,
+        "@@STYLE@@": style,
+    }
+    out = (SOURCES / "frame.html").read_text("utf-8")
+    for mark, text in parts.items():
+        out = out.replace(mark, text)
+    return out
+
+
+def main() -> int:
+    """Write or check the template."""
+    text = page()
+    if sys.argv[1:] == ["--check"]:
+        if TEMPLATE.is_file() and TEMPLATE.read_text("utf-8") == text:
+            return 0
+        print("src/tieline/node/page/evidence.html is not what page/ makes; run tools/page.py")
+        return 1
+    TEMPLATE.parent.mkdir(parents=True, exist_ok=True)
+    TEMPLATE.write_text(text, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
