@@ -51,6 +51,7 @@ FAMILIES: Final[dict[str, str]] = {
     "journal_attempt": "As `journal_alarm`, for an attempt.",
     "journal_draft": "As `journal_alarm`, for a draft.",
     "journal_hand_over": "As `journal_alarm`, for a hand-over.",
+    "journal_life": "As `journal_alarm`, for a log that was opened or closed.",
     "journal_origin": "As `journal_alarm`, for how a statement came.",
     "journal_refusal": "As `journal_alarm`, for a refusal.",
     "journal_settlement": "As `journal_alarm`, for a draft that was withdrawn.",
@@ -60,8 +61,10 @@ FAMILIES: Final[dict[str, str]] = {
     "key_store": "The content of a key store, once opened.",
     "keys": "Key files: `keys.tlk`, `root.tlk`, the key file, `machine.id`.",
     "keystore": "The form of a key store on disk.",
+    "life": "On which machine, and in which run, a station may go on writing a log.",
     "line": "Which line is meant, and lines that are not shared.",
     "log": "Bounds of what one station may open or fork. Its party must explain.",
+    "machine": "The mark of how far this machine has written, `machine.mark` in the home.",
     "note": "A signed note, such as a checkpoint with its signatures.",
     "overdue": "Alarms: a rung of the receipt ladder was not reached in time. Where our own "
     "statement waits, a silence goes on record as well.",

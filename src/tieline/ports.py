@@ -6,14 +6,25 @@ store commits facts and gives them back, a carrier moves bytes, a signer signs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from tieline.core.journal import Fact
+from tieline.core.life import Mark
 from tieline.core.terms import Now
 
-__all__ = ["Carrier", "CarrierEvents", "Clock", "Endpoint", "Fact", "Signer", "Store"]
+__all__ = [
+    "Carrier",
+    "CarrierEvents",
+    "Clock",
+    "Endpoint",
+    "Fact",
+    "Machine",
+    "Mark",
+    "Signer",
+    "Store",
+]
 
 
 class Store(Protocol):
@@ -57,6 +68,28 @@ class Signer(Protocol):
         """Sign with the ML-DSA-44 key: its public key (1312 bytes), then the signature (2420).
 
         Raises ``LocalError`` (``keys.no_mldsa``) when the station has none.
+        """
+
+
+class Machine(Protocol):
+    """What a machine knows of itself and of the logs it writes, outside the store and any backup.
+
+    By it a station finds out that its store was put back, or that its home is a copy.
+    """
+
+    tag: bytes
+    """16 bytes that name this machine and this home on it, the same at every start."""
+
+    def entropy(self) -> bytes:
+        """32 new random bytes."""
+
+    def marks(self) -> Mapping[bytes, Mark] | None:
+        """What was remembered last, by line; None when there is nothing, or it does not read."""
+
+    def remember(self, marks: Mapping[bytes, Mark]) -> None:
+        """Remember this instead: it must outlive the process, and need not outlive the power.
+
+        What cannot be remembered is to be forgotten whole; an older memory must not stay.
         """
 
 

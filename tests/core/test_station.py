@@ -165,10 +165,12 @@ def test_a_hand_over_is_kept_once_and_a_receipt_makes_none() -> None:
 
 
 def split(net: Net, post: Post) -> tuple[Statement, Statement]:
-    """A copy of a station's keys and journal speaks where the station speaks, too."""
+    """A clone of the whole running machine, which nothing inside it can tell from the first."""
     copy = Post(post.who, post.realm, net)
     copy.facts = list(post.facts)
-    copy.station = copy.reload()
+    run = copy.run()
+    run.confirmed.add(post.line.own_log)
+    copy.station = copy.reload(run)
     one = post.item(post.speak(message("we advance")).item).statement
     other = copy.item(copy.speak(message("we withdraw")).item).statement
     post.out.clear()

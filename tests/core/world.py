@@ -54,6 +54,7 @@ from tieline.core.identity import (
     parse_certificate,
 )
 from tieline.core.journal import Alarm, Fact, FactKind, Refusal
+from tieline.core.life import Mark, Run, Standing
 from tieline.core.line import Line
 from tieline.core.record import Item
 from tieline.core.statement import Body, Content, Place, Ref, Statement
@@ -206,14 +207,25 @@ def answer(kind: Kind, target: bytes) -> Content:
 class Post:
     """One station with its journal and its keys; everything it wants of the world is kept."""
 
+    runs = 0
+
     def __init__(self, who: StationKit, realm: str, net: Net) -> None:
         self.who, self.realm, self.net = who, realm, net
         self.facts: list[Fact] = []
         self.answers: dict[int, Done | TielineError] = {}
         self.out: deque[Transmit] = deque()
-        self.station = Station(who.id, realm)
         self._token = 0
         self.lives = 0
+        # What the machine knows outside the journal. A test that puts a store back keeps it.
+        self.tag = chaff(f"machine {who.party}/{who.id.hex()}", 16)
+        self.marks: dict[bytes, Mark] = {}
+        self.station = Station(who.id, realm, run=self.run())
+
+    def run(self, tag: bytes | None = None) -> Run:
+        """A new run on this machine, or on another one."""
+        self.runs += 1
+        entropy = chaff(f"run {self.who.id.hex()} {self.runs}", 32)
+        return Run(tag=tag or self.tag, entropy=entropy, marks=dict(self.marks))
 
     def step(self, event: Event) -> None:
         """Take one event, sign what it wants signed, and gather the rest."""
@@ -223,6 +235,13 @@ class Post:
             for effect in self.station.step(queue.popleft(), self.net.now()):
                 self._take(effect, signed)
             queue.extendleft(reversed(signed))
+        self._remember()
+
+    def _remember(self) -> None:
+        for name, line in self.station.lines.items():
+            log = line.record.logs.get(line.own_log)
+            if log is not None and line.life.standing is Standing.WRITING:
+                self.marks[name] = Mark(log.id, log.size, log.head)
 
     def _take(self, effect: Effect, signed: list[Event]) -> None:
         match effect:
@@ -256,9 +275,11 @@ class Post:
             Speak(token=0, line=self.line.id, content=content, officer=officer, key=key)
         )
 
-    def reload(self) -> Station:
+    def reload(self, run: Run | None = None) -> Station:
         """The station that the journal alone gives."""
-        return Station.load(self.who.id, self.realm, self.facts, self.net.now())
+        return Station.load(
+            self.who.id, self.realm, self.facts, self.net.now(), run=run or self.run()
+        )
 
     @property
     def line(self) -> Line:
@@ -351,7 +372,7 @@ class Net:
         if self.lossy or sent.peer == self.deaf:
             return
         there = self.posts[sent.peer]
-        there.step(Arrived(carrier="wire", peer=post.who.id, envelope=sent.envelope))
+        there.step(Arrived(carrier="wire", peer=post.who.id, envelope=sent.envelope, live=True))
         if sent.items:
             post.step(HandedOver(line=sent.line, carrier="wire", peer=sent.peer, items=sent.items))
 

@@ -27,6 +27,7 @@ from tieline.ports import Fact
 from tieline.sim.cast import Cast, Member
 from tieline.sim.plan import draw
 from tieline.store import sqlite
+from tieline.store.memory import MemoryMachine
 from tieline.store.sqlite import SqliteStore
 
 NAMES: Final = ("alpha", "bravo")
@@ -63,7 +64,13 @@ class Station:
         self.clock = 0
         self._mark = mark
         self.runtime = make(
-            self.own, cast().realm, self.store, member(name).keys, self, self._now()
+            self.own,
+            cast().realm,
+            self.store,
+            member(name).keys,
+            self,
+            self._now(),
+            machine=MemoryMachine(name),
         )
 
     def _now(self) -> Now:

@@ -20,6 +20,7 @@ from tieline.node.config import Config, Home, write_config
 from tieline.node.host import Host, RoomWatch
 from tieline.node.secrets import StationKeys
 from tieline.ports import Endpoint, Store
+from tieline.store.memory import MemoryMachine
 from tieline.store.sqlite import SqliteStore
 
 CODES = ("ALPHA", "BRAVO")
@@ -101,6 +102,7 @@ class Running:
             signer=seat.keys,
             sealer=seat.keys,
             clock=MachineClock(),
+            machine=MemoryMachine(seat.keys.certificate.party),
             fatal=self.failed.append,
             on_stop=lambda: None,
             pace=BRISK,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from tieline.core.events import Reply, Tick, Transmit, Trouble
 from tieline.core.journal import Alarm, Fact
+from tieline.core.life import Run
 from tieline.core.station import Station
 from tieline.core.sync import Pace
 from tieline.core.terms import Now, Precedence
@@ -13,7 +14,7 @@ from tieline.node.host import RoomWatch
 from tieline.node.runtime import FULL, PROBE_MS, Runtime
 from tieline.node.secrets import SeedKey
 from tieline.store.disk import Level, Room
-from tieline.store.memory import MemoryStore
+from tieline.store.memory import MemoryMachine, MemoryStore
 
 
 class Keys:
@@ -63,14 +64,20 @@ def test_probes_do_not_read_the_journal_again() -> None:
     readings = 0
 
     def load(
-        own: bytes, realm: str, facts: Iterable[Fact], now: Now, pace: Pace | None = None
+        own: bytes,
+        realm: str,
+        facts: Iterable[Fact],
+        now: Now,
+        pace: Pace | None = None,
+        run: Run | None = None,
     ) -> Station:
         nonlocal readings
         readings += 1
-        return Station.load(own, realm, facts, now, pace)
+        return Station.load(own, realm, facts, now, pace, run)
 
     store, outside = MemoryStore(), Outside()
-    runtime = Runtime(bytes(8), "EX", store, Keys(), outside, now_at(0), load=load)
+    machine = MemoryMachine("A")
+    runtime = Runtime(bytes(8), "EX", store, Keys(), outside, now_at(0), machine=machine, load=load)
     runtime.turn([Trouble(code="clock.wrong", text="the clock is wrong")], now_at(1))
     store.full = True
     runtime.turn([Trouble(code="clock.gone", text="the clock is gone")], now_at(2))

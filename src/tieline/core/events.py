@@ -79,11 +79,16 @@ class CallTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrived:
-    """A carrier brought an envelope. ``peer`` is who the carrier knows it came from."""
+    """A carrier brought an envelope. ``peer`` is who the carrier knows it came from.
+
+    ``live``: the carrier vouches that the peer has sent it in the session that stands, so that it
+    says how things are, and not how they were when somebody kept a copy.
+    """
 
     carrier: str
     peer: bytes
     envelope: bytes
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from tieline.core import renewal, stories, sync
 from tieline.core import statement as statements
-from tieline.core import stories, sync
 from tieline.core.charter import SignedCharter, parse_signed_charter
 from tieline.core.checkpoint import Receipt, body, cosign_message, origin, verify_receipt
 from tieline.core.errors import RemoteError
@@ -72,12 +72,15 @@ class Exchange:
 
     # --------------------------------------------------------------------------- arrivals
 
-    def arrived(self, peer_id: bytes, carrier: str, envelope: sync.Envelope, turn: Turn) -> None:
-        """Take one envelope from a peer station of this line."""
+    def arrived(
+        self, peer_id: bytes, carrier: str, envelope: sync.Envelope, turn: Turn, *, live: bool
+    ) -> None:
+        """Take one envelope from a peer station of this line; ``live``: as ``Arrived`` says."""
         peer = self.line.peers[peer_id]
         match envelope:
             case Have():
                 sync.note_have(self.line.record, peer, envelope)
+                renewal.heard(self.line, peer_id, envelope, turn, live=live)
                 self._offer_charter(peer, turn)
                 self.feed(peer_id, turn)
                 peer.fresh = False
@@ -88,6 +91,7 @@ class Exchange:
             case Receipts(receipts=receipts):
                 for receipt in receipts:
                     self._take_receipt(receipt, carrier, peer_id, turn)
+                    self._note_confirmed(receipt, peer_id, live=live)
                 self.feed(peer_id, turn)
             case CharterOffer(charter=data):
                 self._take_charter(data, carrier, peer_id, turn)
@@ -126,6 +130,7 @@ class Exchange:
             case Admitted(item):
                 turn.keep_statement(parsed, came, second_story=False)
                 line.apply_item(item, came, turn.now)
+                renewal.came(line, item, turn)
                 self._grew(item, peer_id, turn)
                 return line.record.released(parsed.digest)
             case Held() as need:
@@ -144,6 +149,7 @@ class Exchange:
             case Forked(item, proof):
                 turn.keep_statement(parsed, came, second_story=True)
                 line.apply_item(item, came, turn.now)
+                renewal.came(line, item, turn)
                 if proof is not None:
                     stories.found_statements(line, proof, turn)
                 self._offer_branch(parsed, proof, peer_id)
@@ -156,10 +162,16 @@ class Exchange:
         return []
 
     def _grew(self, item: Item, peer_id: bytes, turn: Turn) -> None:
-        """A log of another station grew: a receipt is owed, and a relay after the grace."""
+        """A log grew from outside: a receipt is owed, and a relay after the grace.
+
+        What comes back of our own logs needs no receipt of ours; those of others have come ahead.
+        """
         line = self.line
         log = line.record.logs[item.statement.log]
-        line.advanced.add(log.id)
+        if log.station != line.own:
+            line.advanced.add(log.id)
+        else:
+            self._speak_by(turn.now.real_ms + self.pace.gossip_ms)
         line.relay_queue.append((turn.now.real_ms + self.pace.relay_ms, log.id, log.size))
         self._offer(item.statement, log, peer_id)
         if log.forks:
@@ -260,6 +272,14 @@ class Exchange:
             return
         turn.keep(FactKind.RECEIPT, line.id, receipt.encode())
         self._pass_on(receipt, log.station, turn)
+
+    def _note_confirmed(self, receipt: Receipt, peer_id: bytes, *, live: bool) -> None:
+        """A receipt that its own maker brings says how far it holds our log, as its have does."""
+        line = self.line
+        if receipt.log == line.own_log and receipt.cosigner == peer_id:
+            counted = line.ladder.covered(receipt.log, peer_id) >= receipt.size
+            if counted:
+                renewal.receipted(line, peer_id, receipt.size, live=live)
 
     def _pass_on(self, receipt: Receipt, author: bytes, turn: Turn) -> None:
         """Bring another's receipt to its author soon, who waits for it; to all others in time.

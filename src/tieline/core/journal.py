@@ -217,6 +217,33 @@ class Handed:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lived:
+    """This station has opened a log on the machine that ``tag`` names, or has closed one for ever.
+
+    ``cause`` says why.
+    """
+
+    incarnation: bytes
+    tag: bytes = b""
+    cause: str = ""
+    closed: bool = False
+
+    def encode(self) -> bytes:
+        return _pack({1: self.incarnation, 2: self.tag, 3: clean(self.cause, MAX_TEXT),
+                      4: self.closed})  # fmt: skip
+
+    @staticmethod
+    def decode(data: bytes) -> Lived:
+        fields = Fields(encode.loads(data), "journal life")
+        return Lived(
+            incarnation=fields.bytes(1),
+            tag=fields.opt_bytes(2) or b"",
+            cause=fields.opt_text(3, MAX_TEXT) or "",
+            closed=fields.opt_boolean(4) or False,
+        )
+
+
 def clean(text: str, limit: int) -> str:
     """A text of the world around us (an error, an address) as the journal can keep it.
 

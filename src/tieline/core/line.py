@@ -20,6 +20,7 @@ from tieline.core.charter import Charter, SignedCharter
 from tieline.core.checkpoint import Receipt
 from tieline.core.journal import Origin
 from tieline.core.ladder import RUNG_OF_KIND, Ladder, Mark
+from tieline.core.life import Life, Run
 from tieline.core.linetest import initiator, slot_at
 from tieline.core.proof import Proven
 from tieline.core.record import Item, Record
@@ -83,7 +84,13 @@ class Word:
 class Line:
     """Everything of one line. ``own`` is this station, ``party`` the party it speaks for."""
 
-    def __init__(self, own: bytes, signed: SignedCharter, archive: Archive | None = None) -> None:
+    def __init__(
+        self,
+        own: bytes,
+        signed: SignedCharter,
+        archive: Archive | None = None,
+        run: Run | None = None,
+    ) -> None:
         charter = signed.charter
         self.own = own
         self.id = charter.line
@@ -93,8 +100,7 @@ class Line:
         self.party = ""
         self.record = Record(charter.line, charter.realm, archive)
         self.ladder = Ladder(self.record)
-        self.incarnation = b""
-        self.own_log = b""
+        self.life = Life(charter.line, own, run or Run())
         self.peers: dict[bytes, Peer] = {}
         self.links: dict[bytes, Link] = {}
         # Speaking: one body is out for signature at a time, so positions have no gaps.
@@ -137,6 +143,16 @@ class Line:
     def assents(self) -> Facet[dict[str, bytes]]:
         """By which statement each party has made a joint statement its own, by statement."""
         return Facet(self.ladder.tallies, lambda tally: tally.assents)
+
+    @property
+    def incarnation(self) -> bytes:
+        """The life of this station that its present log is."""
+        return self.life.incarnation
+
+    @property
+    def own_log(self) -> bytes:
+        """The present log of this station: the one that it writes, or wrote last."""
+        return self.life.log
 
     # -------------------------------------------------------------------------- charter
 
@@ -338,7 +354,7 @@ class Line:
         peer = self.peers.get(receipt.cosigner)
         if peer is not None:
             peer.believes(receipt.log, receipt.size)
-        if receipt.log != self.own_log:
+        if self.record.logs[receipt.log].station != self.own:
             return []
         party = self.party_of(receipt.cosigner)
         others = [s for s in self.ladder.stations.get(party, ()) if s != receipt.cosigner]

@@ -36,7 +36,7 @@ from tieline.core.statement import MAX_SEEN, TIP_BYTES, Place, Statement
 
 __all__ = ["Item", "Log", "Record", "SortKey"]
 
-MAX_LOGS_PER_STATION: Final = 256
+MAX_LOGS_PER_STATION: Final = 1024
 MAX_HELD: Final = 4096
 MAX_HELD_BYTES: Final = 8 * 1024 * 1024
 MAX_FORKS_PER_LOG: Final = 4096

@@ -11,7 +11,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
-from tieline.core import encode, statement
+from tieline.core import encode, renewal, statement
 from tieline.core.encode import Fields, Limits
 from tieline.core.errors import LocalError
 from tieline.core.events import CallTest, Discard, Done, ForSpeech, Release, Speak
@@ -166,6 +166,15 @@ def _check_member(line: Line) -> None:
 def pump(line: Line, turn: Turn) -> None:
     """Give the next body out for signature, on the present end of our own log."""
     while line.signing is None and line.outgoing:
+        officer = any(out.origin.officer for out in line.outgoing)
+        try:
+            if not renewal.may_say(line, turn, officer=officer):
+                return
+            if line.own_log not in line.record.logs and not _opens(line.outgoing[0]):
+                line.outgoing.appendleft(Outgoing(content=renewal.opening(line), origin=Origin()))
+        except LocalError as error:
+            turn.reply(line.outgoing.popleft().token, error)
+            continue
         out = line.outgoing.popleft()
         try:
             payload = statement.compose(_place(line, turn), out.content)
@@ -174,6 +183,16 @@ def pump(line: Line, turn: Turn) -> None:
             continue
         line.signing, line.signing_payload = out, payload
         turn.sign(ForSpeech(line.id), statement.to_sign(line.realm, payload))
+
+
+def _opens(out: Outgoing) -> bool:
+    return out.content.kind is Kind.OPEN
+
+
+def wakeup(line: Line) -> int | None:
+    """When what waits for a confirmation waits no longer, in ``real_ms``."""
+    waits = line.outgoing and line.signing is None
+    return line.life.waits_until if waits else None
 
 
 def signed(line: Line, signature: bytes, turn: Turn) -> Item | None:
@@ -196,19 +215,26 @@ def signed(line: Line, signature: bytes, turn: Turn) -> Item | None:
         return None
     turn.keep_statement(sealed, out.origin, second_story=False)
     line.apply_item(outcome.item, out.origin, turn.now)
+    renewal.judge(line, outcome.item, turn)
     turn.reply(out.token, Done(line=line.id, item=sealed.digest, draft=out.origin.draft))
     return outcome.item
 
 
 def sign_failed(line: Line, cause: str, turn: Turn) -> None:
-    """The key refused: the act fails, its number is used by the next one."""
+    """The key refused: the act fails, its number is used by the next one.
+
+    What was to follow the first statement of a log fails with it, since nothing else may stand
+    first there.
+    """
     out = line.signing
     line.signing, line.signing_payload = None, b""
-    if out is not None:
-        turn.reply(
-            out.token,
-            LocalError("station.unsigned", f"the key did not sign: {cause}; nothing was said"),
-        )
+    failed = [] if out is None else [out]
+    if out is not None and _opens(out):
+        failed.extend(line.outgoing)
+        line.outgoing.clear()
+    error = LocalError("station.unsigned", f"the key did not sign: {cause}; nothing was said")
+    for each in failed:
+        turn.reply(each.token, error)
 
 
 def restore_draft(line: Line, body: bytes, at_ms: int) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tieline.core import speech, statement, stories, sync, watch
+from tieline.core import renewal, speech, statement, stories, sync, watch
 from tieline.core.charter import SignedCharter, parse_signed_charter
 from tieline.core.checkpoint import Receipt
 from tieline.core.errors import LocalError, RemoteError, TielineError
@@ -50,24 +50,28 @@ from tieline.core.journal import (
     Fact,
     FactKind,
     Handed,
+    Lived,
     Origin,
     Refusal,
     clean,
 )
+from tieline.core.life import Run
 from tieline.core.line import Line, count_slots_anew, first_slot
 from tieline.core.record import Item
-from tieline.core.statement import Body, Content
 from tieline.core.succession import check_chain
 from tieline.core.sync import Pace
-from tieline.core.terms import Kind, LineState, Now, Precedence
+from tieline.core.terms import LineState, Now, Precedence
 from tieline.core.turn import Turn
 
 
 class Station:
     """One station of one party, on any number of lines of one realm."""
 
-    def __init__(self, own: bytes, realm: str, pace: Pace | None = None) -> None:
+    def __init__(
+        self, own: bytes, realm: str, pace: Pace | None = None, run: Run | None = None
+    ) -> None:
         self.own = own
+        self.run = run or Run()
         self.realm = realm
         self.pace = pace or Pace()
         self.lines: dict[bytes, Line] = {}
@@ -83,21 +87,26 @@ class Station:
         facts: Iterable[Fact],
         now: Now,
         pace: Pace | None = None,
+        run: Run | None = None,
     ) -> Station:
         """Rebuild a station from its journal.
 
+        ``run`` is the run of the process that it lives in, with its machine and its randomness;
+        without one a station can be read and opens nothing.
+
         Raises ``LocalError`` (``record.damaged``) or ``RemoteError`` when a fact no longer reads.
         """
-        station = Station(own, realm, pace)
+        station = Station(own, realm, pace, run)
         for fact in facts:
             # When it was, on the deadline clock: a wall clock that went back counts as no time.
             past = Now(fact.at_ms, now.mono_ms - max(0, now.wall_ms - fact.at_ms), now.real_ms)
             station._restore(fact, past, now)
         for line in station.lines.values():
+            line.life.begin(line.record.logs.get(line.own_log))
             first_slot(line, now)
         return station
 
-    def _restore(self, fact: Fact, past: Now, now: Now) -> None:
+    def _restore(self, fact: Fact, past: Now, now: Now) -> None:  # noqa: C901, PLR0912 - as step
         if fact.kind == FactKind.CHARTER:
             signed = parse_signed_charter(fact.body)
             if signed.charter.realm != self.realm:
@@ -134,6 +143,8 @@ class Station:
                 handed = Handed.decode(fact.body)
                 for digest in handed.items:
                     line.ladder.note_handed(digest, handed.station, fact.at_ms)
+            case FactKind.LIFE:
+                line.life.take(Lived.decode(fact.body), fact.at_ms)
             case FactKind.ALARM:
                 alarm = Alarm.decode(fact.body)
                 line.alarms[alarm.cause] = alarm
@@ -153,9 +164,8 @@ class Station:
     def _found(self, signed: SignedCharter, incarnation: bytes, at_ms: int) -> Line:
         line = self.lines.get(signed.charter.line)
         if line is None:
-            line = Line(self.own, signed)
-            line.incarnation = incarnation
-            line.own_log = statement.log_id(line.id, self.own, incarnation)
+            line = Line(self.own, signed, run=self.run)
+            line.life.found(incarnation)
             self.lines[line.id] = line
             self.exchanges[line.id] = Exchange(line, self.pace)
         else:
@@ -196,6 +206,7 @@ class Station:
             case Tick():
                 for name, line in self.lines.items():
                     watch.tick(line, turn)
+                    speech.pump(line, turn)
                     self.exchanges[name].tick(turn)
                     watch.judge_links(line, turn)
         return turn.effects
@@ -204,6 +215,7 @@ class Station:
         """When the next ``Tick`` is wanted, on each of the two clocks."""
         monos = [watch.wakeup(line, now.wall_ms, now.mono_ms) for line in self.lines.values()]
         reals = [exchange.wakeup() for exchange in self.exchanges.values()]
+        reals.extend(speech.wakeup(line) for line in self.lines.values())
         return Wakeup(
             min((t for t in monos if t is not None), default=None),
             min((t for t in reals if t is not None), default=None),
@@ -277,8 +289,8 @@ class Station:
         line.slot_done = -1
         first_slot(line, turn.now)
         turn.peers_changed()
-        cause = "founded" if newest.version == 1 else "joined"
-        speech.say(line, Content(kind=Kind.OPEN, body=Body(cause=cause)), Origin(), 0, turn)
+        renewal.begin(line, incarnation, turn, founded=newest.version == 1)
+        speech.say(line, renewal.opening(line), Origin(), 0, turn)
 
     # ----------------------------------------------------------------------------- outside
 
@@ -303,7 +315,9 @@ class Station:
         link = line.links[event.peer]
         link.last_heard_ms, link.heard_at = turn.now.wall_ms, turn.now.real_ms
         before = len(turn.effects)
-        self.exchanges[line.id].arrived(event.peer, event.carrier, envelope, turn)
+        live = event.live and event.carrier in link.sessions
+        self.exchanges[line.id].arrived(event.peer, event.carrier, envelope, turn, live=live)
+        speech.pump(line, turn)  # what has waited for a confirmation
         self._after_arrivals(line, before, turn, woken=link.state is LineState.SILENT)
 
     def _after_arrivals(self, line: Line, start: int, turn: Turn, *, woken: bool = False) -> None:

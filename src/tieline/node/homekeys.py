@@ -6,7 +6,7 @@ A home is the folder of one station. It holds
 * ``root.tlk``: the party's root, which may be taken off the machine once the station has its
   certificate, and which a second station of the party needs once;
 * ``machine.id``: 32 random bytes that belong to this machine and to no backup, by which a station
-  will know that its home was copied or restored elsewhere. Nothing is built on it yet.
+  knows that its home was copied or restored elsewhere (``tieline.node.machine``).
 
 No file is ever written over: a home that has one of them is refused before anything is made.
 """

@@ -42,7 +42,7 @@ from tieline.node.backup import Keeper
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.runtime import Runtime
 from tieline.node.view import Json, event_view, line_view
-from tieline.ports import Carrier, Endpoint, Fact, Signer, Store
+from tieline.ports import Carrier, Endpoint, Fact, Machine, Signer, Store
 from tieline.store.disk import Room
 
 MAX_QUEUE: Final = 20_000
@@ -142,6 +142,7 @@ class Host:
         signer: Signer,
         sealer: Sealer,
         clock: MachineClock | ControlledClock,
+        machine: Machine,
         fatal: Callable[[TielineError], None],
         on_stop: Callable[[], None],
         pace: Pace | None = None,
@@ -167,7 +168,9 @@ class Host:
         self._dead = False
         self._drained = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self.runtime = Runtime(own, realm, store, signer, self, clock.now(), pace=pace)
+        self.runtime = Runtime(
+            own, realm, store, signer, self, clock.now(), machine=machine, pace=pace
+        )
 
     @property
     def station(self) -> Station:
@@ -301,7 +304,7 @@ class Host:
         self.submit(Connected(carrier=carrier, peer=peer, address=address))
 
     def heard(self, peer: bytes, carrier: str, envelope: bytes) -> None:
-        self.submit(Arrived(carrier=carrier, peer=peer, envelope=envelope))
+        self.submit(Arrived(carrier=carrier, peer=peer, envelope=envelope, live=True))
 
     def lost(self, peer: bytes, carrier: str, cause: str) -> None:
         self.submit(Lost(carrier=carrier, peer=peer, cause=cause))

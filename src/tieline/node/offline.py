@@ -18,6 +18,7 @@ from tieline.core.statement import parse
 from tieline.node.audit import audit_store
 from tieline.node.clock import MachineClock
 from tieline.node.config import Home
+from tieline.node.machine import HomeMachine
 from tieline.node.runtime import Runtime
 from tieline.node.secrets import StationKeys
 from tieline.node.view import Json
@@ -57,20 +58,24 @@ def install(
     Raises its refusal as ``TielineError``.
     """
     store = SqliteStore.open(home.store_file, keys.db_key)
+    machine: HomeMachine | None = None
     try:
+        machine = HomeMachine.open(home.path)
         clock = MachineClock()
         now = clock.now()
         if home.config.controlled_clock_ms is not None:
             now = type(now)(home.config.controlled_clock_ms, now.mono_ms, now.real_ms)
         world = _Nowhere()
         own = keys.certificate
-        runtime = Runtime(own.station, own.realm, store, keys, world, now)
+        runtime = Runtime(own.station, own.realm, store, keys, world, now, machine=machine)
         act = Install(token=1, charter=signed, incarnation=os.urandom(8), history=tuple(history))
         runtime.turn([act], now)
         if world.answer is not None and isinstance(world.answer.result, TielineError):
             raise world.answer.result
     finally:
         store.close()
+        if machine is not None:
+            machine.close()
     return {
         "line": signed.charter.line.hex(),
         "version": signed.charter.version,

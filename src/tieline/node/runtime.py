@@ -45,12 +45,13 @@ from tieline.core.events import (
     Trouble,
 )
 from tieline.core.journal import Alarm, FactKind
+from tieline.core.life import Run, Standing
 from tieline.core.record import Item
 from tieline.core.statement import statement_digest
 from tieline.core.station import Station
 from tieline.core.sync import Pace
 from tieline.core.terms import Now, Precedence
-from tieline.ports import Fact, Signer, Store
+from tieline.ports import Fact, Machine, Mark, Signer, Store
 
 PROBE_MS: Final = 1_000
 FULL: Final = "store.full"
@@ -85,7 +86,7 @@ class Plan:
 class Runtime:
     """One station's core, store and signer, joined."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a station
         self,
         own: bytes,
         realm: str,
@@ -94,6 +95,7 @@ class Runtime:
         world: World,
         now: Now,
         *,
+        machine: Machine,
         pace: Pace | None = None,
         load: Callable[..., Station] = Station.load,
     ) -> None:
@@ -107,10 +109,14 @@ class Runtime:
         self._after: deque[Event] = deque()
         self._seqs: dict[tuple[bytes, bytes, int], int] = {}
         self._second_seqs: dict[bytes, int] = {}
+        self._machine = machine
+        # What this run of the process finds out of its logs outlives a rebuilding of the station.
+        self._run = Run(tag=machine.tag, entropy=machine.entropy(), marks=machine.marks())
+        self._marks = dict(self._run.marks or {})
         self.station = self._rebuild(now)
 
     def _rebuild(self, now: Now) -> Station:
-        return self._load(self._own, self._realm, self._numbered(), now, self._pace)
+        return self._load(self._own, self._realm, self._numbered(), now, self._pace, self._run)
 
     def _numbered(self) -> Iterator[Fact]:
         for seq, fact in self.store.facts():
@@ -199,7 +205,26 @@ class Runtime:
         plan.first = last - len(plan.facts) + 1
         for offset, fact in enumerate(plan.facts):
             self._number(plan.first + offset, fact)
+        self._remember(plan.facts)
         return True
+
+    def _remember(self, facts: Sequence[Fact]) -> None:
+        """Have the machine remember the ends of the logs that this run writes.
+
+        After the commit, so that it never knows more than the store unless that was put back; and
+        before anything leaves, so that it knows all that others can know.
+        """
+        marks = dict(self._marks)
+        for name in {f.line for f in facts if f.kind in (FactKind.STATEMENT, FactKind.LIFE)}:
+            line = self.station.lines[name]
+            log = line.record.logs.get(line.own_log)
+            if line.life.standing is Standing.CLOSED:
+                marks.pop(name, None)
+            elif log is not None and line.life.standing is Standing.WRITING:
+                marks[name] = Mark(log.id, log.size, log.head)
+        if marks != self._marks:
+            self._marks = marks
+            self._machine.remember(marks)
 
     def perform(self, plan: Plan) -> None:
         """Do what a committed plan wants of the world: first what leaves for peers."""

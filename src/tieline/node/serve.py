@@ -23,6 +23,7 @@ from tieline.node.backup import Keeper
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.config import Home
 from tieline.node.host import Host, RoomWatch
+from tieline.node.machine import HomeMachine
 from tieline.node.secrets import StationKeys
 from tieline.store.sqlite import SqliteStore
 
@@ -35,14 +36,22 @@ async def serve(
     Raises ``TielineError`` when it cannot start, or when its store fails.
     """
     store = SqliteStore.open(home.store_file, keys.db_key)
+    machine: HomeMachine | None = None
     try:
-        await _serve(home, keys, store, ready)
+        machine = HomeMachine.open(home.path)
+        await _serve(home, keys, store, machine, ready)
     finally:
         store.close()
+        if machine is not None:
+            machine.close()
 
 
 async def _serve(
-    home: Home, keys: StationKeys, store: SqliteStore, ready: Callable[[str], None] | None
+    home: Home,
+    keys: StationKeys,
+    store: SqliteStore,
+    machine: HomeMachine,
+    ready: Callable[[str], None] | None,
 ) -> None:
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
@@ -52,7 +61,6 @@ async def _serve(
         fatal.append(error)
         stopping.set()
 
-    config = home.config
     clock = _clock(home, keys, store)
     host = Host(
         own=keys.certificate.station,
@@ -61,24 +69,14 @@ async def _serve(
         signer=keys,
         sealer=keys,
         clock=clock,
+        machine=machine,
         fatal=die,
         on_stop=stopping.set,
         room=RoomWatch(store),
         names=(keys.certificate.party, keys.certificate.station_name),
         keeper=Keeper(home, keys),
     )
-    carrier = TlsCarrier(
-        self_id=keys.certificate.station,
-        cert_der=keys.tls_cert_der,
-        key_pem=keys.tls_key_pem(),
-        events=host,
-        rng=random.SystemRandom(),
-        listen=config.listen,
-        dial_from=config.dial_from or None,
-        tuning=TlsTuning(
-            ping_s=config.ping_s, lost_s=config.lost_s, backoff_max_s=config.backoff_max_s
-        ),
-    )
+    carrier = _carrier(home, keys, host)
     host.carriers.append(carrier)
     _calm_collector()
     api = ApiServer(home.socket, NodeActs(host))
@@ -98,6 +96,22 @@ async def _serve(
         host.close()
     if fatal:
         raise fatal[0]
+
+
+def _carrier(home: Home, keys: StationKeys, host: Host) -> TlsCarrier:
+    config = home.config
+    return TlsCarrier(
+        self_id=keys.certificate.station,
+        cert_der=keys.tls_cert_der,
+        key_pem=keys.tls_key_pem(),
+        events=host,
+        rng=random.SystemRandom(),
+        listen=config.listen,
+        dial_from=config.dial_from or None,
+        tuning=TlsTuning(
+            ping_s=config.ping_s, lost_s=config.lost_s, backoff_max_s=config.backoff_max_s
+        ),
+    )
 
 
 def _calm_collector() -> None:

@@ -36,7 +36,7 @@ from tieline.sim.clocks import SimClock
 from tieline.sim.network import Network
 from tieline.sim.schedule import Schedule
 from tieline.sim.violation import Violation
-from tieline.store.memory import MemoryStore
+from tieline.store.memory import MemoryMachine, MemoryStore
 
 SPIN_MS = 1_000
 SPIN_MAX = 50  # ticks asked for within that time before the machine counts as spinning
@@ -135,6 +135,7 @@ class Machine:
     died: Callable[[str], None]
     network: Network | None = None
     runtime: Runtime | None = None
+    memory: MemoryMachine
     disk: MemoryStore = field(default_factory=MemoryStore)
     fail_per_thousand: int = 0
     cut_per_thousand: int = 0
@@ -162,7 +163,13 @@ class Machine:
         now = self.clock.now()
         held = self.disk = self.disk.crash()
         self.runtime = self.make(
-            self.station, self.realm, SimDisk(self, held), self.signer, self, now
+            self.station,
+            self.realm,
+            SimDisk(self, held),
+            self.signer,
+            self,
+            now,
+            machine=self.memory,
         )
         self.schedule.note("boot", self.number, self.lives, held.last())
         line = self.line_now()

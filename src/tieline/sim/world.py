@@ -33,6 +33,7 @@ from tieline.sim.people import Officer, Shown
 from tieline.sim.plan import Plan
 from tieline.sim.schedule import Schedule
 from tieline.sim.violation import Violation
+from tieline.store.memory import MemoryMachine
 
 HEAL_MS_MAX = 20 * 60_000
 LOOK_MS = 500
@@ -118,6 +119,7 @@ class World:
             realm=self.cast.realm,
             line=self.cast.line,
             signer=SimSigner(member.station, member.keys, self.checker),
+            memory=MemoryMachine(f"{plan.seed}/{number}"),
             clock=SimClock(self.schedule, skew_ms=skew, drift_ppm=drift),
             schedule=self.schedule,
             checker=self.checker,
@@ -289,7 +291,10 @@ class World:
     def heard(self, me: int, peer: int, carrier: str, envelope: bytes) -> None:
         """See ``network.Ear``."""
         machine = self.machines[me]
-        machine.take(Arrived(carrier=carrier, peer=machine.names[peer], envelope=envelope))
+        live = carrier == DIRECT
+        machine.take(
+            Arrived(carrier=carrier, peer=machine.names[peer], envelope=envelope, live=live)
+        )
 
     def lost(self, me: int, peer: int, carrier: str, cause: str) -> None:
         """See ``network.Ear``."""

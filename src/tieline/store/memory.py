@@ -7,13 +7,38 @@ survives the process.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from tieline.core.crypto import sha256
 from tieline.core.errors import StoreFailed, StoreFull
 from tieline.core.journal import Fact
+from tieline.core.life import Mark
 from tieline.store.rules import check_facts, closed, taken
 
-__all__ = ["MemoryStore"]
+__all__ = ["MemoryMachine", "MemoryStore"]
+
+
+class MemoryMachine:
+    """A ``ports.Machine`` of the given name, whose randomness follows from the name and a count."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._starts = 0
+        self.tag = sha256(b"machine " + name.encode())[:16]
+        self.kept: dict[bytes, Mark] | None = None
+
+    def entropy(self) -> bytes:
+        """See ``ports.Machine``."""
+        self._starts += 1
+        return sha256(b"start %d of " % self._starts + self._name.encode())
+
+    def marks(self) -> Mapping[bytes, Mark] | None:
+        """See ``ports.Machine``."""
+        return self.kept
+
+    def remember(self, marks: Mapping[bytes, Mark]) -> None:
+        """See ``ports.Machine``."""
+        self.kept = dict(marks)
 
 
 class MemoryStore:
