@@ -22,6 +22,14 @@ function utf8(text) {
   return ASCII.encode(text);
 }
 
+function strictText(bytes) {
+  try {
+    return STRICT_UTF8.decode(bytes);
+  } catch {
+    return refuse("encode.bad_utf8", "A text is not UTF-8.");
+  }
+}
+
 // Below zero, zero or above zero, as the first bytes stand before, with or after the second ones.
 function compareBytes(a, b) {
   const shorter = Math.min(a.length, b.length);
@@ -68,7 +76,7 @@ function characters(text) {
   return count;
 }
 
-// --- base64 ------------------------------------------------------------------------------------
+// --- base64 --------------------------------------------------------------------------------------
 
 const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const BASE64_VALUE = new Int16Array(128).fill(-1);
@@ -119,7 +127,7 @@ function toBase64(bytes) {
   return out;
 }
 
-// --- SHA-256 -----------------------------------------------------------------------------------
+// --- SHA-256 -------------------------------------------------------------------------------------
 
 // The first 32 bits of the fractional parts of roots of the first primes: cube roots for the
 // rounds, square roots for the start. In integers, so that no rounding of this machine counts.

@@ -99,12 +99,7 @@ class CborReader {
   }
 
   text(length) {
-    const bytes = this.string(length);
-    try {
-      return STRICT_UTF8.decode(bytes);
-    } catch {
-      return refuse("encode.bad_utf8", "A text is not UTF-8.");
-    }
+    return strictText(this.string(length));
   }
 
   simple(info) {
@@ -130,7 +125,7 @@ function decodeNext(data, at, limits) {
   return { value: reader.value(0), end: reader.at };
 }
 
-// --- writing: only what hashes and signatures are made over ---------------------------------------
+// --- writing: only what hashes and signatures are made over --------------------------------------
 
 function cborHead(major, count) {
   if (count < 24) return Uint8Array.of((major << 5) | count);
@@ -155,7 +150,7 @@ function cborArray(...encoded) {
   return joinBytes(cborHead(4, encoded.length), ...encoded);
 }
 
-// --- small questions about decoded values ----------------------------------------------------------
+// --- small questions about decoded values --------------------------------------------------------
 
 function isBytes(value, size = null) {
   return value instanceof Uint8Array && (size === null || value.length === size);

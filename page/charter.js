@@ -32,7 +32,7 @@ function compareTexts(a, b) {
   return compareBytes(utf8(a), utf8(b));
 }
 
-// --- the parts of a body -------------------------------------------------------------------------------
+// --- the parts of a body -------------------------------------------------------------------------
 
 function readStation(entry, party) {
   if (!(entry instanceof Map) || !isBytes(entry.get(1)) || !Array.isArray(entry.get(2))) {
@@ -141,7 +141,7 @@ function readLeaving(value) {
   return value.map(([code, root]) => ({ code, root }));
 }
 
-// --- rules for the whole -------------------------------------------------------------------------------
+// --- rules for the whole -------------------------------------------------------------------------
 
 // What is left of a code when letters that look alike are read as one.
 function shapeOf(code) {

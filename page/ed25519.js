@@ -147,7 +147,7 @@ async function verifyEd25519(key, signature, message) {
   return crypto.subtle.verify("Ed25519", imported, signature, message);
 }
 
-// --- what this browser can do ----------------------------------------------------------------------
+// --- what this browser can do --------------------------------------------------------------------
 
 // A signature that is right, the same over another message, and one that is right only with the
 // factor 8, which the rule refuses. From vectors/ed25519/signatures.json.

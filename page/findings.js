@@ -32,7 +32,7 @@ function countLeftOut(reading, { said }) {
   return away + [...targets].filter((target) => !isHere(reading.places.get(target))).length;
 }
 
-// --- held by -----------------------------------------------------------------------------------------------------
+// --- held by -------------------------------------------------------------------------------------
 
 // For each cosigner the signed heads of a log by size, of equal sizes the earliest alone.
 function findHolders(log, stations) {
@@ -58,7 +58,7 @@ function findHolders(log, stations) {
   }
 }
 
-// --- read by -----------------------------------------------------------------------------------------------------
+// --- read by -------------------------------------------------------------------------------------
 
 // Goes through the logs in the order of their ids and each log in its order. What an author has
 // read of another log is a length of its main branch, and single second stories.
@@ -105,7 +105,7 @@ function markRead(reading, tip, reader, reached, branches) {
   reached.set(place.log, at);
 }
 
-// --- cited by, rungs, two stories ------------------------------------------------------------------------------
+// --- cited by, rungs, two stories ----------------------------------------------------------------
 
 function findCitations(reading, good) {
   for (const record of good) {
@@ -142,7 +142,7 @@ function findConflicts(reading) {
   return pairs;
 }
 
-// --- display order (docs/protocol.md section 7) -----------------------------------------------------------------
+// --- display order (docs/protocol.md section 7) --------------------------------------------------
 
 function inDisplayOrder(reading, good) {
   const causes = new Map();
@@ -206,7 +206,7 @@ function weigh(record, causes, keys) {
   }
 }
 
-// --- facts for other programs --------------------------------------------------------------------------------------
+// --- facts for other programs --------------------------------------------------------------------
 
 // What docs/evidence.md section 7 says that a reader must find.
 function factsOf(reading, findings) {

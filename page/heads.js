@@ -20,7 +20,7 @@ function closeLog(reading, log) {
     reading.fault(log.item, "evidence.left_out", sentence);
   }
   if (log.secondLeftOut > 0) {
-    const sentence = `${log.secondLeftOut} second stories are left out; only the maker says how many.`;
+    const sentence = `${log.secondLeftOut} second stories are left out, as the maker says.`;
     reading.gap(log.item, "gap.second_stories", sentence);
   }
   for (const receipt of log.receipts) judgeReceipt(reading, log, receipt, roots);
@@ -44,7 +44,7 @@ function covered(log, size, time, by, kind) {
   if (kind !== "mldsa") log.covered = Math.max(log.covered, size);
 }
 
-// --- receipts ------------------------------------------------------------------------------------------------
+// --- receipts ------------------------------------------------------------------------------------
 
 function judgeReceipt(reading, log, receipt, roots) {
   const { item, size, time, signature } = receipt;
@@ -71,7 +71,7 @@ function judgeReceipt(reading, log, receipt, roots) {
   );
 }
 
-// --- notes -----------------------------------------------------------------------------------------------------
+// --- notes ---------------------------------------------------------------------------------------
 
 function keyIdOnce(reading, name, type, key) {
   const known = `${type} ${name} ${hex(key)}`;
@@ -148,7 +148,7 @@ async function judgeNote(reading, log, { item, note, checkpoint }, roots) {
   }
 }
 
-// --- after the end ---------------------------------------------------------------------------------------------
+// --- after the end -------------------------------------------------------------------------------
 
 function afterTheEnd(reading) {
   const good = reading.statements.filter((record) => record.fault === null);
@@ -215,7 +215,9 @@ function noteUncovered(reading, log) {
     if (record.fault === null) end = Math.max(end, record.position + 1);
   }
   if (log.runs.some(([, to]) => to > end)) {
-    const sentence = `What stands in this log after ${end} statements is left out, and nobody signed how much it is.`;
+    const sentence =
+      `What stands in this log after the first ${end} is left out, ` +
+      "and nobody signed how much it is.";
     reading.gap(log.item, "gap.uncovered", sentence);
   }
 }

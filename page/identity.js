@@ -7,7 +7,7 @@ const PARTY_CODE = /^[A-Z][A-Z0-9-]{0,11}$/;
 const REALM = /^([A-Z0-9][A-Z0-9-]{0,31})?$/;
 const STATION_NAME = /^[a-z0-9-]{1,12}$/;
 
-// --- COSE_Sign1 (section 3.2) ----------------------------------------------------------------------
+// --- COSE_Sign1 (section 3.2) --------------------------------------------------------------------
 
 // The payload and signature of a message, and its bytes.
 function readSign1(bytes, limits) {
@@ -37,14 +37,14 @@ function toBeSigned(external, payload) {
   return joinBytes(signedHead(external), cborHead(2, payload.length), payload);
 }
 
-// --- names and addresses (sections 4.3 and 4.4) ----------------------------------------------------
+// --- names and addresses (sections 4.3 and 4.4) --------------------------------------------------
 
 const NOT_IN_NAMES = new RegExp(
   `[${[
-    "\\u0000-\\u001f\\u007f-\\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f",
-    "\\u2000-\\u200b\\u200e\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164",
-    "\\u{d800}-\\u{f8ff}\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\uffff\\u{1fffe}\\u{1ffff}\\u{2fffe}\\u{2ffff}",
-    "\\u{e0000}-\\u{10ffff}",
+    "\\u0000-\\u001f\\u007f-\\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5",
+    "\\u180b-\\u180f\\u2000-\\u200b\\u200e\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000",
+    "\\u3164\\u{d800}-\\u{f8ff}\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\uffff\\u{1fffe}",
+    "\\u{1ffff}\\u{2fffe}\\u{2ffff}\\u{e0000}-\\u{10ffff}",
   ].join("")}]`,
   "u",
 );
@@ -111,7 +111,7 @@ function addressFault(value) {
   return good ? "" : "address.form";
 }
 
-// --- certificates (section 4.2) ----------------------------------------------------------------------
+// --- certificates (section 4.2) ------------------------------------------------------------------
 
 const CERTIFICATE_LIMITS = { bytes: 8192, depth: 4, items: 256 };
 
@@ -185,7 +185,7 @@ async function verifyCertificate(certificate, root) {
   return verifyEd25519(root, signature, toBeSigned(utf8("tieline-cert-v1"), payload));
 }
 
-// --- words (section 4.6) -------------------------------------------------------------------------------
+// --- words (section 4.6) -------------------------------------------------------------------------
 
 function fingerprint(code, realm, root) {
   const made = cborArray(cborText(code), cborText(realm), cborBytes(root));

@@ -78,7 +78,7 @@ function linkTo(record, names) {
   return make("a", { href: `#s${record.item}` }, names.record(record));
 }
 
-// --- the verdict -----------------------------------------------------------------------------------------
+// --- the verdict ---------------------------------------------------------------------------------
 
 function showVerdict(reading, findings, names) {
   const verdict = verdictOf(reading);
@@ -103,19 +103,28 @@ function showVerdict(reading, findings, names) {
   box.replaceChildren();
   fill(box, lines);
   document.documentElement.dataset.verdict = verdict;
-  const failures = listed(reading.faults, names, "What failed", "faults");
-  const gaps = listed(reading.gaps, names, "What could not be checked", "gaps");
-  box.after(...[failures, gaps, conflictsPart(findings, names)].filter((part) => part !== null));
+  box.after(
+    ...[
+      listed(reading.faults, names, "What failed", "faults"),
+      listed(reading.gaps, names, "What could not be checked", "gaps"),
+      conflictsPart(findings, names),
+    ].filter((part) => part !== null),
+  );
 }
 
 function summary(reading, verdict) {
   const { signatures, statements, second_stories: seconds } = reading.counts;
-  const done = `${plural(signatures, "signature")} checked under ${plural(statements + seconds, "statement")}, receipts, checkpoints, certificates and the charter. `;
+  const under = plural(statements + seconds, "statement");
+  const done =
+    `${plural(signatures, "signature")} checked, under ${under} and the receipts, ` +
+    "checkpoints, certificates and charter that belong to them. ";
   const meaning = {
     checked:
-      "Each statement was signed by the station that it names, nothing in it was changed since, and each log is as those who signed it say.",
+      "Each statement was signed by the station that it names and was not changed since, " +
+      "and each log is as those who signed it say.",
     partly:
-      "Nothing that was checked failed. What could not be checked is listed below; do not rely on it.",
+      "Nothing that was checked failed. What could not be checked is listed below; " +
+      "do not rely on it.",
     failed: "Something in this file is not what it says it is. What failed is listed below.",
   };
   return (reading.broken ? "" : done) + meaning[verdict];
@@ -136,9 +145,8 @@ function listed(list, names, title, name) {
       make("small", {}, ` ${code}, item ${item}`),
     );
   });
-  if (list.length > MOST_LISTED_AT_ONCE) {
-    items.push(make("li", {}, `… and ${list.length - MOST_LISTED_AT_ONCE} more.`));
-  }
+  const more = list.length - MOST_LISTED_AT_ONCE;
+  if (more > 0) items.push(make("li", {}, `… and ${more.toLocaleString("en")} more.`));
   const heading = `${title} (${list.length.toLocaleString("en")})`;
   return make("section", { id: name, class: name }, make("h2", {}, heading), make("ul", {}, items));
 }
@@ -167,77 +175,70 @@ function conflictsPart(findings, names) {
   );
 }
 
-// --- what the file is ------------------------------------------------------------------------------------
+// --- what the file is ----------------------------------------------------------------------------
 
+// A table that scrolls sideways by itself where the window is narrow.
 function table(heads, rows, caption) {
+  const head = heads.map((each) => make("th", { scope: "col" }, each));
+  const body = rows.slice(0, MOST_LISTED_AT_ONCE).map((row) =>
+    make(
+      "tr",
+      {},
+      row.map((cell) => make("td", {}, cell)),
+    ),
+  );
+  const more = rows.length - MOST_LISTED_AT_ONCE;
   return make(
     "div",
     { class: "wide", tabindex: "0", role: "region", "aria-label": caption },
-    make(
-      "table",
-      {},
-      make(
-        "thead",
-        {},
-        make(
-          "tr",
-          {},
-          heads.map((head) => make("th", { scope: "col" }, head)),
-        ),
-      ),
-      make(
-        "tbody",
-        {},
-        rows.map((row) =>
-          make(
-            "tr",
-            {},
-            row.map((cell) => make("td", {}, cell)),
-          ),
-        ),
-      ),
-    ),
+    make("table", {}, make("thead", {}, make("tr", {}, head)), make("tbody", {}, body)),
+    more > 0 ? make("p", {}, `… and ${more.toLocaleString("en")} more.`) : null,
   );
+}
+
+function section(id, title, sentence, ...rest) {
+  const said = sentence === "" ? null : make("p", {}, sentence);
+  return make("section", { id }, make("h2", {}, title), said, rest);
+}
+
+function scopeOf({ header, places }, names) {
+  const { from, to, thread } = header;
+  const out = [];
+  if (thread !== null) {
+    const record = places.get(thread)?.record ?? null;
+    const here = record !== null && record.fault === null;
+    out.push("one thread: ", here ? linkTo(record, names) : "a statement that is not here");
+    out.push(", with all that it cites and all that cite it");
+  }
+  const comma = out.length > 0 ? "; " : "";
+  if (from !== null && to !== null) out.push(`${comma}from ${timeText(from)} to ${timeText(to)}`);
+  else if (from !== null) out.push(`${comma}from ${timeText(from)} on`);
+  else if (to !== null) out.push(`${comma}up to ${timeText(to)}`);
+  return out.length > 0 ? out : "the whole line";
 }
 
 function aboutPart(reading, names) {
   const { header, counts } = reading;
-  const scope = [];
-  if (header.thread !== null)
-    scope.push("one thread: a statement and all that cites it or is cited");
-  if (header.from !== null) scope.push("from ", timeText(header.from));
-  if (header.to !== null) scope.push(header.from === null ? "up to " : " to ", timeText(header.to));
-  if (scope.length === 0) scope.push("the whole line");
-  const thread = reading.places.get(header.thread)?.record ?? null;
-  if (thread !== null && thread.fault === null) scope.push(" (", linkTo(thread, names), ")");
-  const left = `${plural(counts.left_out, "statement")} and ${plural(counts.second_left_out, "second story", "second stories")}`;
+  const shown = reading.statements.filter((record) => record.fault === null).length;
+  const seconds = plural(counts.second_left_out, "second story", "second stories");
+  const maker = names.station(hex(header.maker));
   const facts = [
-    ["Line", [isolated(reading.charters.at(-1).name)]],
+    ["Line", isolated(reading.charters.at(-1).name)],
     ["Traffic", header.realm === "" ? "live" : `EXERCISE ${header.realm}`],
-    ["Scope", scope],
-    ["Shown", plural(findingsCount(reading), "statement")],
-    ["Left out", left],
-    [
-      "Made by",
-      [names.station(hex(header.maker)), ", at ", timeText(header.made), " (its own word)"],
-    ],
+    ["Scope", scopeOf(reading, names)],
+    ["Shown", plural(shown, "statement")],
+    ["Left out", `${plural(counts.left_out, "statement")} and ${seconds}`],
+    ["Made by", `${maker}, at ${timeText(header.made)} (its own word)`],
     ["Line id", make("code", {}, grouped(hex(header.line)))],
   ];
-  return make(
-    "section",
-    { id: "about" },
-    make("h2", {}, "This file"),
-    make(
-      "dl",
-      { class: "facts" },
-      facts.map(([term, value]) => [make("dt", {}, term), make("dd", {}, value)]),
-    ),
-  );
+  const rows = facts.map(([term, value]) => [make("dt", {}, term), make("dd", {}, value)]);
+  return section("about", "This file", "", make("dl", { class: "facts" }, rows));
 }
 
-function findingsCount(reading) {
-  return reading.statements.filter((record) => record.fault === null).length;
-}
+const WORDS_HELP =
+  "The whole file hangs on these keys. Ask each party, by a way that you trust, for its eight " +
+  "words. All eight must be the same; if they are not, this file is not from that party, " +
+  "whatever the verdict says.";
 
 function partiesPart(reading) {
   const newest = reading.charters.length;
@@ -252,54 +253,30 @@ function partiesPart(reading) {
     stations.join(", "),
     until === newest ? `since version ${since}` : `versions ${since} to ${until}`,
   ]);
-  return make(
-    "section",
-    { id: "parties" },
-    make("h2", {}, "Parties and their keys"),
-    make(
-      "p",
-      {},
-      "The whole file hangs on these keys. Ask each party, by a way that you trust, for its eight words. All eight must be the same; if they are not, this file is not from that party, whatever the verdict says.",
-    ),
-    table(
-      ["Party", "Name it chose", "Words of its root key", "Stations", "On the line"],
-      rows,
-      "Parties",
-    ),
-  );
+  const heads = ["Party", "Name it chose", "Words of its root key", "Stations", "On the line"];
+  return section("parties", "Parties and their keys", WORDS_HELP, table(heads, rows, "Parties"));
 }
 
 function charterPart(reading) {
+  const witnessesOf = ({ witnesses, quorum }) => {
+    if (witnesses.length === 0) return "none";
+    const list = witnesses.map(({ name }, at) => [at === 0 ? "" : ", ", isolated(name)]);
+    return [list, ` (${quorum} needed)`];
+  };
+  const packsOf = ({ packs }) =>
+    packs.length === 0 ? "none" : packs.map((pack) => make("code", {}, grouped(hex(pack))));
   const rows = reading.charters.map((charter) => [
     String(charter.version),
     charter.signatures.map(([code]) => code).join(", "),
     charter.leaving.map(({ code }) => code).join(", ") || "nobody",
-    charter.witnesses.length === 0
-      ? "none"
-      : [
-          charter.witnesses.map(({ name }, at) => [at === 0 ? "" : ", ", isolated(name)]),
-          ` (${charter.quorum} needed)`,
-        ],
-    charter.packs.length === 0
-      ? "none"
-      : charter.packs.map((pack) => make("code", {}, grouped(hex(pack)))),
+    witnessesOf(charter),
+    packsOf(charter),
     make("code", {}, grouped(hex(charter.hash))),
   ]);
-  return make(
-    "section",
-    { id: "charter" },
-    make("h2", {}, "Charter"),
-    make(
-      "p",
-      {},
-      "Every version is here, each signed by all its parties and following the one before.",
-    ),
-    table(
-      ["Version", "Signed by", "Leaving", "Witnesses", "Packs in force", "Hash"],
-      rows,
-      "Versions of the charter",
-    ),
-  );
+  const heads = ["Version", "Signed by", "Leaving", "Witnesses", "Packs in force", "Hash"];
+  const help =
+    "Every version is here, each signed by all its parties and following the one before.";
+  return section("charter", "Charter", help, table(heads, rows, "Versions of the charter"));
 }
 
 // The newest head that each signer of a log signed.
@@ -317,36 +294,33 @@ function signersOfLog(log, names) {
       mldsa: [names.station(by), " with ML-DSA-44"],
       witness: ["witness ", isolated(by)],
     }[kind] ?? [names.station(by)];
-    const when = time === null || time === 0 ? "" : [", ", timeText(Number(time) * 1000)];
-    return make("div", {}, who, `: first ${plural(size, "statement")}`, when);
+    const when = time === null || time === 0 ? "" : `, ${timeText(Number(time) * 1000)}`;
+    return make("div", {}, who, `: the first ${size.toLocaleString("en")}${when}`);
   });
 }
+
+const LOGS_HELP =
+  "Each station writes one log, in which nothing can be changed or taken out without changing " +
+  "its root. Here is who signed how much of each.";
 
 function logsPart(reading, names) {
   const rows = reading.logs
     .slice(0, MOST_LISTED_AT_ONCE)
     .map((log) => [
-      make("strong", {}, names.logs.get(log)),
+      [make("strong", {}, names.logs.get(log)), make("code", {}, grouped(hex(log.root)))],
       log.size.toLocaleString("en"),
       log.records.length.toLocaleString("en"),
       (log.size - log.records.length).toLocaleString("en"),
-      String(log.seconds.length) +
-        (log.secondLeftOut > 0 ? ` (${log.secondLeftOut} more left out)` : ""),
+      log.seconds.length + (log.secondLeftOut > 0 ? ` (${log.secondLeftOut} more left out)` : ""),
       signersOfLog(log, names),
-      make("code", {}, grouped(hex(log.root))),
     ]);
-  const more = reading.logs.length - MOST_LISTED_AT_ONCE;
-  return make(
-    "section",
-    { id: "logs" },
-    make("h2", {}, "Logs"),
-    make(
-      "p",
-      {},
-      "Each station writes one log, in which nothing can be changed or taken out without changing its root. Here is who signed how much of each.",
-    ),
+  const more = reading.logs.length - rows.length;
+  return section(
+    "logs",
+    "Logs",
+    LOGS_HELP,
     table(
-      ["Log of", "Statements", "Here", "Left out", "Second stories", "Signed by", "Root (SHA-256)"],
+      ["Log of, and its root", "Size", "Here", "Left out", "Second stories", "Signed by"],
       rows,
       "Logs",
     ),

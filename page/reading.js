@@ -109,7 +109,7 @@ async function walk(reading, bytes, progress) {
   order.finish(count);
 }
 
-// --- header, charters, keys ------------------------------------------------------------------------------
+// --- header, charters, keys ----------------------------------------------------------------------
 
 function takeHeader(reading, item) {
   const [line, realm, made, maker, scope] = item.parts;
@@ -188,11 +188,7 @@ function nameKeys(reading) {
   for (const each of reading.keys) {
     each.owner = named.get(hex(sha256(each.key))) ?? null;
     if (each.owner === null) {
-      reading.gap(
-        each.item,
-        "gap.key",
-        "An ML-DSA-44 key is of no station of the charter. It is not used.",
-      );
+      reading.gap(each.item, "gap.key", "An ML-DSA-44 key is of no station. It is not used.");
     }
   }
   if (!reading.stations.has(hex(reading.header.maker))) {
@@ -201,7 +197,7 @@ function nameKeys(reading) {
   }
 }
 
-// --- logs --------------------------------------------------------------------------------------------------
+// --- logs ----------------------------------------------------------------------------------------
 
 function openLog(reading, item, order) {
   const [station, incarnation, size, last, secondLeftOut] = item.parts;
@@ -223,6 +219,7 @@ function openLog(reading, item, order) {
     pieces: [], // [width, hash] in order: leaves and subtrees
     ends: null, // digest of the leaf before `position`, when it is known
     runs: [], // [from, to]
+    leftBefore: 0, // left out since the last statement that is here
     records: [],
     seconds: [],
     receipts: [],
@@ -257,6 +254,7 @@ function takeRun(reading, log, item, order) {
   hashes.forEach((hash, at) => log.pieces.push([widths[at], hash]));
   log.position += count;
   log.runs.push([from, log.position]);
+  log.leftBefore += count;
   log.ends = count === 1 ? hex(hashes[0]) : null;
   if (count === 1) reading.place(log.ends, { log, position: from, second: false, record: null });
   reading.counts.left_out += count;
@@ -265,6 +263,7 @@ function takeRun(reading, log, item, order) {
 function newRecord(reading, log, item, second) {
   const [bytes, admitted] = item.parts;
   const record = { item: item.number, log, second, admitted, said: null, fault: null };
+  record.leftBefore = 0;
   record.digestBytes = leafHash(bytes);
   record.digest = hex(record.digestBytes);
   try {
@@ -280,6 +279,8 @@ function takeStatement(reading, log, item, order) {
   order.take(1, item.number);
   const record = newRecord(reading, log, item, false);
   record.position = log.position;
+  record.leftBefore = log.leftBefore;
+  log.leftBefore = 0;
   const before = log.ends;
   const chained =
     record.said?.previous == null || before === null || hex(record.said.previous) === before;
@@ -377,13 +378,11 @@ function takeNote(reading, log, item, order) {
   let note;
   let checkpoint;
   try {
-    note = readNote(STRICT_UTF8.decode(bytes));
+    note = readNote(strictText(bytes));
     checkpoint = readCheckpoint(note.text);
   } catch (error) {
-    if (!(error instanceof Refused || error instanceof TypeError)) throw error;
-    bad(
-      `It is no signed checkpoint. ${error instanceof Refused ? error.message : "It is not UTF-8."}`,
-    );
+    if (!(error instanceof Refused)) throw error;
+    bad(`It is no signed checkpoint. ${error.message}`);
     return;
   }
   order.ascend("note", [checkpoint.size, bytes], item.number);

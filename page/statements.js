@@ -29,7 +29,7 @@ class Show {
         make("span", { class: "party" }, record.party),
         make("span", { class: "station" }, `/${record.stationName}`),
         make("span", { class: "precedence" }, precedence),
-        make("span", { class: "kind" }, said.kind.name),
+        make("span", { class: "kind" }, kindName(said)),
         make("span", { class: "dtg" }, dateTimeGroup(said.claimed)),
       ),
       make("p", { class: "line" }, heading(record, this.names)),
@@ -57,175 +57,202 @@ class Show {
   }
 }
 
-function heading({ said, admitted, ...record }, names) {
+function heading(record, names) {
+  const { said, admitted } = record;
   const wants = ["acknowledgement", "read-back", "passing on"].filter(
     (_, bit) => (said.wants >> bit) & 1,
   );
   return [
-    names.record({ said, ...record }),
+    names.record(record),
     ", ",
     ROLES[said.role],
     said.to === null ? ", to all parties" : `, to ${said.to.join(", ")}`,
     wants.length === 0 ? "" : `, wants ${wants.join(", ")}`,
-    ". Written ",
-    timeText(said.claimed),
-    " by its author’s clock; the maker of this file had it at ",
-    timeText(admitted),
-    ".",
+    said.body.lang === undefined ? "" : `, text in “${said.body.lang}”`,
+    `. Written ${timeText(said.claimed)} by its author’s clock;`,
+    ` the maker of this file had it at ${timeText(admitted)}.`,
   ];
 }
 
-// --- what it says --------------------------------------------------------------------------------------
+// --- what it says --------------------------------------------------------------------------------
+
+const CALLED = new Map([
+  [0, "log opened"],
+  [2, "acknowledgement"],
+  [3, "read-back"],
+  [4, "passed on"],
+  [5, "line test"],
+  [6, "suspension"],
+  [7, "resumption"],
+  [10, "joint statement"],
+]);
+
+function kindName({ number, kind }) {
+  return CALLED.get(number) ?? kind.name;
+}
 
 function contentOf({ said }) {
-  const { body, form, number } = said;
+  const { body, form } = said;
   const parts = [];
-  if (form !== null)
+  if (form !== null) {
     parts.push(make("p", {}, "Form ", isolated(form.id), `, version ${form.version}`));
+  }
   if (body.text !== undefined) {
-    parts.push(
-      make("blockquote", { lang: body.lang ?? null, dir: "auto" }, safe(body.text)),
-      body.lang === undefined ? null : make("p", { class: "line" }, `Language: ${body.lang}`),
-    );
+    const attributes = { lang: body.lang ?? null, dir: "auto" };
+    parts.push(make("blockquote", attributes, safe(body.text)));
   }
-  for (const [name, show] of Object.entries(SHOWN_FIELDS)) {
-    if (body[name] !== undefined) parts.push(make("p", {}, show(body[name], number)));
-  }
+  const sentences = sentencesOf(body);
+  if (sentences.length > 0) parts.push(make("p", {}, sentences));
   if (body.fields !== undefined) {
     const rows = [...body.fields].map(([key, value]) => [
-      make("dt", {}, String(key)),
+      make("dt", {}, `Field ${key}`),
       make("dd", {}, diagnostic(value)),
     ]);
-    parts.push(make("dl", { class: "facts coded" }, rows));
+    parts.push(make("dl", { class: "facts" }, rows));
   }
   return parts;
 }
 
-const SHOWN_FIELDS = {
-  unit: (value) => ["Passed on to: ", isolated(value)],
-  time: (value) => ["Told at ", timeText(value)],
-  staffed: (value) => (value ? "An officer is on watch." : "No officer is on watch."),
-  party: (value) => `Party that owes it: ${value}`,
-  rung: (value) => `What is owed: ${RUNGS[value]}`,
-  due: (value) => ["Due since ", timeText(value)],
-  attempts: (value) => `Attempts: ${value}`,
-  slot: (value) => `Slot of the line test: ${value}`,
-  holds: (value) => `Its author held ${plural(value.length, "log")} of others.`,
-  parties: (value) => `Joint statement of ${value.join(", ")}`,
-  cause: (value) => ["Cause given: ", isolated(value)],
-};
+// The fields of a body that are no text, as sentences.
+function sentencesOf(body) {
+  const out = [];
+  if (body.unit !== undefined) {
+    out.push("Told to ", isolated(body.unit), ` at ${timeText(body.time)}. `);
+  }
+  if (body.staffed !== undefined) {
+    out.push(body.staffed ? "An officer is on watch. " : "No officer is on watch. ");
+  }
+  if (body.party !== undefined) {
+    const tries = plural(body.attempts, "attempt");
+    out.push(`${body.party} owes “${RUNGS[body.rung]}” since ${timeText(body.due)} (${tries}). `);
+  }
+  if (body.slot !== undefined) out.push(`Slot of the line test: ${body.slot}. `);
+  if (body.holds !== undefined) {
+    out.push(`Its author held ${plural(body.holds.length, "log")} of others. `);
+  }
+  if (body.parties !== undefined) out.push(`Proposed for ${body.parties.join(", ")}. `);
+  if (body.cause !== undefined) out.push("Cause given: ", isolated(body.cause));
+  return out;
+}
 
 function referencesOf(record, reading, names) {
   const { references } = record.said;
   if (references.length === 0) return null;
+  const effects = ["corrects", "cancels", "supersedes"];
   const items = references.map(({ target, role }) => {
     const cited = reading.places.get(target);
-    const here = isHere(cited) && cited.record.fault === null;
-    const idle =
-      here &&
-      ["corrects", "cancels", "supersedes"].includes(role) &&
-      cited.record.party !== record.party;
-    return make(
-      "li",
-      {},
-      `${role} `,
-      here
-        ? linkTo(cited.record, names)
-        : ["a statement that is left out ", make("code", {}, target.slice(0, 16))],
-      idle ? " (of another party: without effect)" : "",
-    );
+    if (!isHere(cited) || cited.record.fault !== null) {
+      const name = make("code", {}, target.slice(0, 16));
+      return make("li", {}, `${role} a statement that is left out (digest `, name, " …)");
+    }
+    const idle = effects.includes(role) && cited.record.party !== record.party;
+    const note = idle ? " (of another party: without effect)" : "";
+    return make("li", {}, `${role} `, linkTo(cited.record, names), note);
   });
   return make("ul", { class: "refs" }, items);
 }
 
-// --- who had seen it -----------------------------------------------------------------------------------
+// --- who had seen it -----------------------------------------------------------------------------
 
-// One line for each party: what it had and did, in the order of the rungs.
-function seenBy(record, reading, names) {
-  const lines = new Map();
-  const line = (party) => {
-    if (!lines.has(party)) lines.set(party, []);
-    return lines.get(party);
+const MOST_SEEN = 60;
+
+// What each party had of a statement and did with it: by party a list of each column of COLUMNS.
+const COLUMNS = ["Held", "Read", "Acknowledged", "Read back", "Passed on"];
+
+function seenByParty(record, reading, names) {
+  const parties = new Map();
+  const add = (party, column, ...what) => {
+    if (!parties.has(party))
+      parties.set(
+        party,
+        COLUMNS.map(() => []),
+      );
+    parties.get(party)[column].push(what);
   };
-  const partyOf = (station) => reading.stations.get(station).at(-1).party;
-  for (const { station, time } of record.heldBy) {
-    line(partyOf(station)).push([
-      "held by ",
-      names.station(station).split("/")[1],
-      " at ",
-      timeText(Number(time) * 1000),
-    ]);
+  for (const { station, time } of record.heldBy.slice(0, MOST_SEEN)) {
+    const { party, name } = reading.stations.get(station).at(-1);
+    add(party, 0, `${name}, ${timeText(Number(time) * 1000)}`);
   }
-  for (const reader of record.readBy) {
-    line(reader.party).push(["read before writing ", linkTo(reader, names)]);
+  for (const reader of record.readBy.slice(0, MOST_SEEN)) {
+    add(reader.party, 1, "before ", linkTo(reader, names));
   }
-  for (const { party, rung, record: by } of record.rungs) {
-    line(party).push([
-      make("strong", {}, RUNGS[rung]),
-      ` (${ROLES[by.said.role]}, `,
-      linkTo(by, names),
-      ", ",
-      timeText(by.said.claimed),
-      ")",
-    ]);
+  for (const { party, rung, record: by } of record.rungs.slice(0, MOST_SEEN)) {
+    const { claimed, role } = by.said;
+    add(party, rung - 1, linkTo(by, names), `, ${ROLES[role]}, ${timeText(claimed)}`);
   }
-  for (const { record: by, role } of record.citedBy) {
-    if (role === "answers" && CITING_RUNGS.has(by.said.number)) continue;
-    line(by.party).push([`${role} it in `, linkTo(by, names)]);
-  }
-  const items = [...lines]
-    .sort(([a], [b]) => compareTexts(a, b))
-    .map(([party, parts]) =>
-      make(
-        "li",
-        {},
-        make("b", {}, party),
-        ": ",
-        parts.map((part, at) => [at === 0 ? "" : "; ", part]),
-      ),
-    );
-  if (items.length === 0)
-    items.push(make("li", {}, "Nothing in this file shows that anyone else had it."));
-  return make("ul", { class: "seen", "aria-label": "Who had seen it" }, items);
+  return [...parties].sort(([a], [b]) => compareTexts(a, b));
 }
 
-// --- flags and proof -----------------------------------------------------------------------------------
+// Where something is asked for, or was done, the ladder as a table; else one line for each party.
+function seenBy(record, reading, names) {
+  const parties = seenByParty(record, reading, names);
+  const parts = [];
+  if (parties.length > 0 && (record.said.wants > 0 || record.rungs.length > 0)) {
+    const cell = (list) => (list.length === 0 ? "–" : list.map((what) => make("div", {}, what)));
+    const rows = parties.map(([party, columns]) => [make("b", {}, party), ...columns.map(cell)]);
+    parts.push(table(["Party", ...COLUMNS], rows, "Who had seen it"));
+  } else if (parties.length > 0) {
+    const lines = parties.map(([party, [held, read]]) => {
+      const had = held.map((what, at) => [at === 0 ? "held by " : "; held by ", what]);
+      const knew = read.map((what, at) => [at + held.length === 0 ? "read " : "; read ", what]);
+      return make("li", {}, make("b", {}, party), ": ", had, knew);
+    });
+    parts.push(make("ul", { class: "refs" }, lines));
+  }
+  const silent = silentParties(record, reading, parties);
+  if (silent.length > 0) {
+    const sentence = `Nothing in this file shows that ${silent.join(", ")} had it.`;
+    parts.push(make("p", { class: "line" }, sentence));
+  }
+  return make("div", { class: "seen" }, parts, citedBy(record, names));
+}
 
+// The parties to which a statement went, without its author's, of which nothing is known.
+function silentParties(record, reading, parties) {
+  const charter = reading.charters[record.said.charter - 1];
+  const known = new Set([record.party, ...parties.map(([party]) => party)]);
+  const codes = record.said.to ?? charter.parties.map((party) => party.code);
+  return codes.filter((code) => !known.has(code));
+}
+
+// Who cites it otherwise than by a rung of the ladder.
+function citedBy(record, names) {
+  const rungs = new Set(record.rungs.map((rung) => rung.record));
+  const others = record.citedBy.filter(
+    (cite) => !(cite.role === "answers" && rungs.has(cite.record)),
+  );
+  if (others.length === 0) return null;
+  const cites = others
+    .slice(0, MOST_SEEN)
+    .map(({ record: by, role }, at) => [at === 0 ? "" : ", ", linkTo(by, names), ` (${role} it)`]);
+  const more = others.length > MOST_SEEN ? ` and ${others.length - MOST_SEEN} more` : "";
+  return make("p", { class: "line" }, "Cited by ", cites, more, ".");
+}
+
+// --- flags and proof -----------------------------------------------------------------------------
+
+// What is unusual about a statement, or about what of it is in this file.
 function flagsOf(record, reading) {
-  const { said, log, admitted } = record;
+  const { said, admitted, leftBefore, leftOut } = record;
+  const is = (count) => `${plural(count, "statement")} ${count === 1 ? "is" : "are"}`;
   const flags = [];
-  if (!record.second) {
-    const run = log.runs.find(([, to]) => to === record.position);
-    if (run !== undefined) {
-      flags.push(
-        `Before it ${plural(run[1] - run[0], "statement")} of this log ${run[1] - run[0] === 1 ? "is" : "are"} left out of this file.`,
-      );
-    }
-  }
-  if (record.leftOut > 0) {
-    flags.push(
-      `${plural(record.leftOut, "statement")} that it cites or had read ${record.leftOut === 1 ? "is" : "are"} left out of this file.`,
-    );
-  }
+  if (leftBefore > 0) flags.push(`${is(leftBefore)} left out of its log right before it.`);
+  if (leftOut > 0) flags.push(`${is(leftOut)} left out that it cites or had read.`);
   if (said.claimed > admitted + MOST_AHEAD_MS) flags.push("Its clock was ahead of the maker’s.");
   const before = said.previous === null ? undefined : reading.places.get(hex(said.previous));
-  if (
-    isHere(before) &&
-    before.record.said !== null &&
-    before.record.said.claimed > said.claimed + MOST_AHEAD_MS
-  ) {
+  const earlier = isHere(before) ? before.record.said : null;
+  if (earlier !== null && earlier.claimed > said.claimed + MOST_AHEAD_MS) {
     flags.push("Its author’s clock went back: the statement before it has a later time.");
   }
-  if (said.newer.length + said.body.newer.length > 0)
+  if (said.newer.length + said.body.newer.length > 0) {
     flags.push("It has fields of newer software, which are not shown.");
-  if (said.kind === NO_KIND)
+  }
+  if (said.kind === NO_KIND) {
     flags.push(`It is of kind ${said.number}, which this page does not know.`);
+  }
   if (flags.length === 0) return null;
-  return make(
-    "ul",
-    { class: "flags" },
-    flags.map((flag) => make("li", {}, flag)),
-  );
+  const items = flags.map((flag) => make("li", {}, flag));
+  return make("ul", { class: "flags" }, items);
 }
 
 function proofOf(record, reading, names) {
@@ -241,13 +268,10 @@ function proofOf(record, reading, names) {
     make("dt", {}, term),
     make("dd", {}, make("code", {}, grouped(value))),
   ];
-  return [
-    facts.map(code),
-    make("dt", {}, "Place"),
-    make(
-      "dd",
-      {},
-      `position ${record.position} of the log of ${names.logs.get(log)}, charter version ${said.charter}, item ${record.item} of the file`,
-    ),
+  const place = [
+    `position ${record.position} of the log of ${names.logs.get(log)}`,
+    `charter version ${said.charter}`,
+    `item ${record.item} of the file`,
   ];
+  return [facts.map(code), make("dt", {}, "Place"), make("dd", {}, place.join(", "))];
 }

@@ -1,13 +1,22 @@
 // Text of others, made safe to look at: what does not show, or turns the line around, is shown as
 // its code point; words that mix alphabets are marked. Nothing here becomes HTML.
 
-const HIDDEN =
-  /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Cn}\p{Zl}\p{Zp}\u00a0\u034f\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200a\u202f\u205f\u2800\u3000\u3164\ufe00-\ufe0f\uffa0\u{e0100}-\u{e01ef}]/u;
+const HIDDEN = new RegExp(
+  `[${[
+    "\\p{Cc}\\p{Cf}\\p{Co}\\p{Cs}\\p{Cn}\\p{Zl}\\p{Zp}\\u00a0\\u034f\\u115f\\u1160\\u1680",
+    "\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200a\\u202f\\u205f\\u2800\\u3000\\u3164",
+    "\\ufe00-\\ufe0f\\uffa0\\u{e0100}-\\u{e01ef}",
+  ].join("")}]`,
+  "u",
+);
 const JOINER_IN_WORD = /(?<=[\p{L}\p{M}])[\u200c\u200d](?=[\p{L}\p{M}])/u;
 const STACKED = /\p{M}{5,}/u;
 const PLAIN = /^[\x20-\x7e\n]*$/;
 const PARTS = new RegExp(
-  `(?<line>\\n)|(?<joiner>${JOINER_IN_WORD.source})|(?<hidden>${HIDDEN.source})|(?<stack>${STACKED.source})|(?<word>[\\p{L}\\p{N}]+)`,
+  [
+    `(?<line>\\n)|(?<joiner>${JOINER_IN_WORD.source})|(?<hidden>${HIDDEN.source})`,
+    `(?<stack>${STACKED.source})|(?<word>[\\p{L}\\p{N}]+)`,
+  ].join("|"),
   "gu",
 );
 const ALPHABETS = ["Latin", "Cyrillic", "Greek", "Armenian", "Cherokee"].map(
@@ -89,7 +98,7 @@ function isolated(text) {
   return make("bdi", {}, safe(text));
 }
 
-// --- times -------------------------------------------------------------------------------------------
+// --- times ---------------------------------------------------------------------------------------
 
 const MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 
@@ -107,7 +116,7 @@ function timeText(ms) {
   return `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
 }
 
-// --- numbers and lists -------------------------------------------------------------------------------
+// --- numbers and lists ---------------------------------------------------------------------------
 
 function plural(count, one, many = `${one}s`) {
   return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
