@@ -54,8 +54,9 @@ def read_row(values: Sequence[object]) -> Row:
             )
     raise ShellError(
         "store.damaged",
-        f"journal entry {values[0]!r} does not have the form of an entry; make a new station of the"
-        " party, and the others give back the record (docs/operations.md, Backup)",
+        f"journal entry {values[0]!r} does not have the form of an entry; restore the last backup"
+        " into a new home, or make a new station of the party; the others give back the record"
+        " (docs/operations.md, Backup)",
     )
 
 

@@ -84,8 +84,8 @@ class SqliteStore:
             # SQLite would take it for a new one, throw its log away, and the record with it.
             raise ShellError(
                 "store.damaged",
-                f"{path} is empty: what was in it is gone; never start an older copy in its place:"
-                " make a new station of the party, and the others give back the record"
+                f"{path} is empty: what was in it is gone; restore the last backup into a new home,"
+                " or make a new station of the party; the others give back the record"
                 " (docs/operations.md, Backup)",
             )
         return SqliteStore._open(path, key, apsw.SQLITE_OPEN_READONLY if read_only else _READ_WRITE)
@@ -102,8 +102,8 @@ class SqliteStore:
             raise LocalError(
                 "store.key",
                 f"{path} does not open with this station's key: it is another station's store, or"
-                " its bytes have changed; give it the right one, and never start an older copy in"
-                " its place (docs/operations.md, Backup)",
+                " its bytes have changed; give it the right one, and put no other file in its place"
+                " by hand (docs/operations.md, Backup)",
             ) from None
         except (apsw.FullError, apsw.IOError) as error:
             lock.release()
@@ -384,8 +384,8 @@ class SqliteStore:
     def _damaged(self, what: str) -> ShellError:
         return ShellError(
             "store.damaged",
-            f"{self._path} is damaged: {what}; never start an older copy in its place: make a new"
-            " station of the party, and the others give back the record (docs/operations.md,"
+            f"{self._path} is damaged: {what}; restore the last backup into a new home, or make a"
+            " new station of the party; the others give back the record (docs/operations.md,"
             " Backup)",
         )
 
@@ -497,8 +497,8 @@ def _refuse_shorter(path: Path, seen: wal.Witness | None) -> None:
     raise ShellError(
         "store.damaged",
         f"the log of {path} held {seen.frames} frames and only {now.frames} can be read; bytes of"
-        " it have changed; never start an older copy in its place: make a new station of the party,"
-        " and the others give back the record (docs/operations.md, Backup)",
+        " it have changed; restore the last backup into a new home, or make a new station of the"
+        " party; the others give back the record (docs/operations.md, Backup)",
     )
 
 

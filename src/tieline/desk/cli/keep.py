@@ -100,8 +100,14 @@ def _next(home: str, *, root: bool) -> list[str]:
             "WARNING: the party's root key is on this machine now; take root.tlk off it as soon as"
             " it is not needed"
         )
-    never = (
-        "do not start it: this version would go on with the old logs, and sign a second story where"
-        " others hold more of them than this backup has; it is for reading and for evidence"
+    fresh = (
+        "at its next start this station does not go on with its old logs: the next thing that it"
+        " says opens a fresh log, whose first statement tells the others why, and what it had said"
+        " since this backup comes back from them"
     )
-    return [*lines, never, f"next: tieline verify --home {home}"]
+    return [
+        *lines,
+        fresh,
+        "make sure that the home which this backup is of never runs again",
+        f"next: tieline serve --home {home}",
+    ]
