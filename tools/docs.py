@@ -373,6 +373,13 @@ def made(root: Path) -> tuple[dict[str, str], errorcodes.Codes, argparse.Argumen
     return texts, codes, parser
 
 
+def evidence_codes(root: Path) -> frozenset[str]:
+    """What a reader may find wrong in an evidence file and read on: the vectors name them all."""
+    vectors = sorted((root / "vectors" / "evidence").glob("*.json"))
+    texts = (path.read_text("utf-8") for path in vectors)
+    return frozenset(code for text in texts for code in re.findall(r'"(evidence\.\w+)"', text))
+
+
 def settings() -> frozenset[str]:
     """The names of all settings, as ``config.unknown`` lists them."""
     from tieline.node.config import _PLACES
@@ -397,7 +404,7 @@ def findings(root: Path, *, write: bool) -> list[str]:
     out += check_machine(texts)
     out += check_commands(texts, parser, (root / "dev").read_text("utf-8"))
     out += check_errors(codes)
-    out += check_named_codes(texts, codes, settings())
+    out += check_named_codes(texts, codes, settings() | evidence_codes(root))
     return out
 
 

@@ -39,6 +39,8 @@ FAMILIES: Final[dict[str, str]] = {
     "encode": "Bytes that are not the one deterministic encoding, or pass a limit.",
     "envelope": "An envelope of the sync. It was dropped; the sender's software is older, newer or "
     "broken.",
+    "evidence": "Evidence files: making one, and what ends the reading of one. What a reader finds "
+    "wrong and reads on is in [evidence](evidence.md), section 4.",
     "exercise": "The runner of exercises: a station of the exercise did not do what it should.",
     "export": "Export of a bundle.",
     "file": "A file that the command line was to read or write.",
@@ -113,6 +115,8 @@ SENTENCES: Final[dict[str, str]] = {
     "address, which needs no look-up",
     "config.value": "a setting has the wrong type or is out of its bounds; the sentence names the "
     "file, the setting and what it must be",
+    "evidence.write": "the file of evidence cannot be written; the sentence says why. Nothing was "
+    "kept; name another place",
     "file.system": "the system refused a file or folder; the sentence names it and why",
     "key.failed": "the key store did not sign a receipt, so none was sent; the statements are "
     "kept. Look at the key file or its device",

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import mlkem, x25519
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from tieline.core import bundle, charter, checkpoint, identity, linetest, statement, sync
+from tieline.core import bundle, charter, checkpoint, evidence, identity, linetest, statement, sync
 from tieline.core.encode import Limits
 from tieline.node import sealed, secrets
 
@@ -51,6 +51,7 @@ def test_the_table_of_limits_was_read() -> None:
         ("header of a bundle and its payload", bundle._HEADER_LIMITS),
         ("contents of a bundle", bundle._PAYLOAD_LIMITS),
         ("sealed file and its head", sealed._LIMITS),
+        ("item of evidence", evidence.LIMITS),
     ],
 )
 def test_limits_of_the_encoding_are_what_the_source_says(name: str, limits: Limits) -> None:

@@ -138,7 +138,7 @@ class End:
 Item = Header | CharterItem | KeyItem | LogItem | StatementItem | Run | ReceiptItem | NoteItem | End
 
 
-def refusal(code: str, what: str) -> RemoteError:
+def broken(code: str, what: str) -> RemoteError:
     """A refusal of the whole file, in one sentence."""
     return RemoteError(f"evidence.{code}", f"the evidence file {what}; ask for a fresh one")
 
@@ -202,13 +202,13 @@ class Splitter:
         while len(self._buffer) < len(MAGIC) and self._more():
             pass
         if not self._buffer.startswith(MAGIC):
-            raise refusal("magic", f"does not begin with the line {MAGIC.decode().strip()}")
+            raise broken("magic", f"does not begin with the line {MAGIC.decode().strip()}")
         self._at = len(MAGIC)
         while self._at < len(self._buffer) or self._more():
             end = span(self._buffer, self._at)
             while end is None:
                 if not self._more():
-                    raise refusal("truncated", "ends within an item")
+                    raise broken("truncated", "ends within an item")
                 end = span(self._buffer, self._at)
             yield bytes(self._buffer[self._at : end])
             self._at = end
@@ -219,7 +219,7 @@ class Splitter:
                 continue
             self._total += len(chunk)
             if self._total > MAX_FILE_BYTES:
-                raise refusal("too_large", f"has more than {MAX_FILE_BYTES} bytes")
+                raise broken("too_large", f"has more than {MAX_FILE_BYTES} bytes")
             if self._at:
                 del self._buffer[: self._at]
                 self._at = 0
@@ -250,14 +250,14 @@ def span(data: bytes | bytearray, start: int) -> int | None:
         if major in (2, 3):
             at += value
             if at - start > MAX_ITEM_BYTES:
-                raise refusal("too_large", f"has an item of more than {MAX_ITEM_BYTES} bytes")
+                raise broken("too_large", f"has an item of more than {MAX_ITEM_BYTES} bytes")
             if at > len(data):
                 return None
         elif major in (4, 5):
             count = value * (major - 3)
             items += count
             if items > LIMITS.max_items or len(open_counts) > LIMITS.max_depth:
-                raise refusal("encoding", "has an item of more parts than any may have")
+                raise broken("encoding", "has an item of more parts than any may have")
             open_counts.append(count)
     return at
 
@@ -270,7 +270,7 @@ def _head(data: bytes | bytearray, at: int) -> tuple[int, int, int] | None:
     major, info = first >> 5, first & 31
     at += 1
     if major == 6 or (major == 7 and first not in (0xF4, 0xF5, 0xF6)) or info > 27:
-        raise refusal("encoding", "has a tag, a float or an endless item")
+        raise broken("encoding", "has a tag, a float or an endless item")
     if info < 24:
         return major, info, at
     end = at + _EXTRA[info - 24]
@@ -278,7 +278,7 @@ def _head(data: bytes | bytearray, at: int) -> tuple[int, int, int] | None:
         return None
     value = int.from_bytes(data[at:end], "big")
     if value < _LEAST[info - 24]:
-        raise refusal("encoding", "has a number that is not written in its shortest form")
+        raise broken("encoding", "has a number that is not written in its shortest form")
     return major, value, end
 
 
@@ -291,12 +291,12 @@ def parse(data: bytes) -> Item:
     try:
         value = encode.loads(data, LIMITS)
     except RemoteError as error:
-        raise refusal("encoding", f"has an item that does not read ({error.message})") from error
+        raise broken("encoding", f"has an item that does not read ({error.message})") from error
     if not isinstance(value, tuple) or not value or type(value[0]) is not int:
-        raise refusal("form", "has an item that is no array with a type in front")
+        raise broken("form", "has an item that is no array with a type in front")
     item = _READ[value[0]](value[1:]) if value[0] in _READ else None
     if item is None:
-        raise refusal("form", f"has an item of type {value[0]} that is not of that type's form")
+        raise broken("form", f"has an item of type {value[0]} that is not of that type's form")
     return item
 
 

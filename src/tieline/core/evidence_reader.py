@@ -34,7 +34,7 @@ from tieline.core.evidence import (
     ReceiptItem,
     Run,
     StatementItem,
-    refusal,
+    broken,
 )
 from tieline.core.evidence_facts import Covering, Entry, Finding, LogFacts, Place, Report
 from tieline.core.evidence_keys import Keys
@@ -123,14 +123,14 @@ class Reader:
     def finish(self) -> Report:
         """The result, when all items were taken."""
         if self._stage != _END:
-            return self.stop(refusal("truncated", "stops before its end item"))
+            return self.stop(broken("truncated", "stops before its end item"))
         after_the_end(self.report)
         return self.report
 
     def _enter(self, first: int, stage: int) -> None:
         """Go on to a stage of the file, or of the log that is being read."""
         if not first <= self._stage <= stage or (first == _CONTENT and self._is_open()):
-            raise refusal("order", "has an item where it may not stand")
+            raise broken("order", "has an item where it may not stand")
         self._stage = stage
 
     def _is_open(self) -> bool:
@@ -149,7 +149,7 @@ class Reader:
     def _header(self) -> Header:
         header = self.report.header
         if header is None:
-            raise refusal("order", "has no header in front")
+            raise broken("order", "has no header in front")
         return header
 
     def _charter(self, item: CharterItem) -> None:
@@ -161,17 +161,17 @@ class Reader:
             else:
                 check_amendment(self._last.charter, signed)
         except RemoteError as error:
-            raise refusal("charter", f"has a charter that is not good: {error.message}") from error
+            raise broken("charter", f"has a charter that is not good: {error.message}") from error
         charter = signed.charter
         if (charter.line, charter.realm) != (header.line, header.realm):
-            raise refusal("charter", "has a charter of another line or another realm")
+            raise broken("charter", "has a charter of another line or another realm")
         self._last = signed
         self._keys.add(charter)
         self.report.charters.append(charter)
 
     def _key(self, item: KeyItem) -> None:
         if self._last is None or item.key <= self._last_key:
-            raise refusal("order", "has a key where it may not stand")
+            raise broken("order", "has a key where it may not stand")
         self._enter(_CHARTERS, _KEYS)
         self._last_key = item.key
         self.report.counts.keys += 1
@@ -183,7 +183,7 @@ class Reader:
     def _begin(self, item: LogItem) -> None:
         name = log_id(self._header.line, item.station, item.incarnation)
         if self._last is None or self._is_open() or self._stage >= _END or name <= self._last_log:
-            raise refusal("order", "has a log where it may not stand")
+            raise broken("order", "has a log where it may not stand")
         self._close_log()
         self._check_maker()
         self._last_log = name
@@ -211,16 +211,16 @@ class Reader:
     def _content(self) -> _LogState:
         """The log that still lacks statements."""
         if self._log is None or not self._is_open():
-            raise refusal("order", "has a statement or a run outside a log, or beyond its size")
+            raise broken("order", "has a statement or a run outside a log, or beyond its size")
         return self._log
 
     def _run(self, item: Run) -> None:
         log = self._content()
         if log.tree.size + item.count > log.item.size:
-            raise refusal("order", "leaves out more statements than the log has")
+            raise broken("order", "leaves out more statements than the log has")
         at = log.tree.size
         if not log.tree.run(item.count, item.hashes):
-            raise refusal("run", "has a run whose hashes do not cover it")
+            raise broken("run", "has a run whose hashes do not cover it")
         log.before = item.hashes[0] if item.count == 1 else None
         if log.before is not None:
             self.report.put(log.before, Place(log.facts, at))
@@ -266,7 +266,7 @@ class Reader:
         if item.second:
             self._enter(_CONTENT, _SECOND)
             if self._log is None:
-                raise refusal("order", "has a second story outside a log")
+                raise broken("order", "has a second story outside a log")
             log = self._log
             counts.second_stories += 1
         else:
@@ -277,7 +277,7 @@ class Reader:
         if item.second and statement is not None:
             place = (statement.place.position, digest)
             if place <= log.last_second:
-                raise refusal("order", "has second stories in another order than that of positions")
+                raise broken("order", "has second stories in another order than that of positions")
             log.last_second = place
             position = statement.place.position
         problem = self._judge(log, item, statement, position)
@@ -353,7 +353,7 @@ class Reader:
     def _receipt(self, item: ReceiptItem) -> None:
         log = self._log
         if log is None:
-            raise refusal("order", "has a receipt outside a log")
+            raise broken("order", "has a receipt outside a log")
         self.report.counts.receipts += 1
         try:
             receipt = Receipt.decode(item.data)
@@ -364,7 +364,7 @@ class Reader:
             return
         place = (receipt.size, receipt.cosigner)
         if place <= log.last_receipt:
-            raise refusal("order", "has receipts in another order than that of sizes")
+            raise broken("order", "has receipts in another order than that of sizes")
         log.last_receipt = place
         name = self._keys.name_of(receipt.cosigner)
         what = f"the receipt of {name} for {receipt.size} statements of {log.facts.name}"
@@ -394,7 +394,7 @@ class Reader:
     def _note(self, item: NoteItem) -> None:
         log = self._log
         if log is None:
-            raise refusal("order", "has a note outside a log")
+            raise broken("order", "has a note outside a log")
         self.report.counts.notes += 1
         what = f"a signed head of {log.facts.name}"
         try:
@@ -404,7 +404,7 @@ class Reader:
             self._fault("evidence.note", f"{what} does not read ({error.message})")
             return
         if (head.size, item.data) <= log.last_note:
-            raise refusal("order", "has notes in another order than that of sizes")
+            raise broken("order", "has notes in another order than that of sizes")
         log.last_note = (head.size, item.data)
         if head.origin != self._origin(log) or not 1 <= head.size <= log.item.size:
             self._fault("evidence.note", f"{what} is of another log or another size")
@@ -439,7 +439,7 @@ class Reader:
 
     def _end(self, item: End) -> None:
         if self._last is None or self._is_open() or self._stage >= _END:
-            raise refusal("order", "ends where it may not")
+            raise broken("order", "ends where it may not")
         self._close_log()
         self._check_maker()
         self._stage = _END

@@ -128,6 +128,11 @@ class Writer:
                     todo.append(digest)
         return reached
 
+    @property
+    def left_out(self) -> int:
+        """How many statements the file leaves out, second stories included."""
+        return sum(part.size + len(part.forks) for part in self._parts) - self.statements
+
     def _takes(self, digest: bytes) -> bool:
         return self._chosen is None or digest in self._chosen
 

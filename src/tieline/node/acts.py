@@ -18,12 +18,14 @@ from tieline.core.charter import dearmor_charter
 from tieline.core.encode import Value
 from tieline.core.errors import LocalError
 from tieline.core.events import Act, CallTest, Discard, Done, Install, Release, Speak
+from tieline.core.evidence import Scope
 from tieline.core.line import Line
 from tieline.core.outline import summary
 from tieline.core.record import Item
 from tieline.core.statement import Body, Content, Ref, wants_mask
 from tieline.core.station import Station
-from tieline.core.terms import Kind, Precedence, RefRole, Role, Rung
+from tieline.core.terms import MAX_TIME_MS, Kind, Precedence, RefRole, Role, Rung
+from tieline.node.evidencefile import scope_of
 from tieline.node.view import Json, draft_view, item_view, proof_view, word
 
 T = TypeVar("T")
@@ -65,6 +67,8 @@ class Host(Protocol):
     def export_bundle(self, line: Line, to: tuple[bytes, ...]) -> tuple[bytes, int]: ...
 
     async def import_bundle(self, data: bytes) -> dict[str, Json]: ...
+
+    async def evidence(self, line: Line, out: Path, scope: Scope) -> dict[str, Json]: ...
 
     def stop(self) -> None: ...
 
@@ -219,6 +223,7 @@ class NodeActs:
             "audit": self._audit,
             "proofs": self._proofs,
             "export": self._export,
+            "evidence": self._evidence,
             "import": self._import,
             "charter_install": self._charter_install,
             "charter_show": self._charter_show,
@@ -434,6 +439,15 @@ class NodeActs:
         return {
             "proofs": [proof_view(p) for x in lines for held in x.proofs.values() for p in held]
         }
+
+    async def _evidence(self, args: Arguments) -> Json:
+        line, item = self._find(args) if args.text("item", "") else (self._line(args), None)
+        out = Path(args.text("out"))
+        start, end = args.number("from_ms", 0), args.number("to_ms", MAX_TIME_MS)
+        args.done()
+        if not out.is_absolute() or "\0" in str(out):
+            raise LocalError("act.argument", "act 'evidence': argument 'out' is a whole path")
+        return await self.host.evidence(line, out, scope_of(start, end, item))
 
     async def _import(self, args: Arguments) -> Json:
         text = args.text("bundle")

@@ -32,11 +32,13 @@ from tieline.core.events import (
     Transmit,
     Trouble,
 )
+from tieline.core.evidence import Scope
 from tieline.core.journal import Alarm
 from tieline.core.line import Line
 from tieline.core.station import Station
 from tieline.core.sync import Pace
 from tieline.core.terms import Precedence
+from tieline.node import evidencefile
 from tieline.node.audit import audit_store
 from tieline.node.backup import Keeper
 from tieline.node.clock import ControlledClock, MachineClock
@@ -467,6 +469,10 @@ class Host:
         payload = bundle.header_payload(header)
         signature = self.runtime.signer.sign(bundle.to_sign(line.realm, payload))
         return bundle.assemble(payload, signature, sealed), count
+
+    async def evidence(self, line: Line, out: Path, scope: Scope) -> dict[str, Json]:
+        """Write evidence of a line into a new file. Raises ``TielineError``."""
+        return await evidencefile.make(line, out, scope, self.clock.now().wall_ms)
 
     async def import_bundle(self, data: bytes) -> dict[str, Json]:
         """Take a bundle in. Raises ``RemoteError`` when it is refused as a whole."""

@@ -5,8 +5,9 @@ They open the store themselves, so a running station keeps them out by its lock.
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tieline.core import bundle, crypto, sync
 from tieline.core.charter import SignedCharter, dearmor_charter
@@ -15,10 +16,15 @@ from tieline.core.events import Install, Reply, Transmit
 from tieline.core.identity import dearmor, parse_card
 from tieline.core.line import Line
 from tieline.core.statement import parse
+from tieline.node.acts import NodeActs
 from tieline.node.audit import audit_store
 from tieline.node.clock import MachineClock
 from tieline.node.config import Home
+<<<<<<< HEAD
 from tieline.node.machine import HomeMachine
+=======
+from tieline.node.host import Host
+>>>>>>> c1e790f (Make and check evidence at the command line: 'tieline evidence', 'tieline verify')
 from tieline.node.runtime import Runtime
 from tieline.node.secrets import StationKeys
 from tieline.node.view import Json
@@ -150,3 +156,30 @@ def check_bundle(home: Home, keys: StationKeys, data: bytes) -> tuple[int, str]:
                 )
             count += 1
     return count, line.party_of(parsed.header.exporter)
+
+
+def act(home: Home, keys: StationKeys, name: str, args: Mapping[str, Json]) -> Json:
+    """Perform an act that only reads, on a store that nobody has open.
+
+    Raises ``TielineError``.
+    """
+    return asyncio.run(_act(home, keys, name, args))
+
+
+async def _act(home: Home, keys: StationKeys, name: str, args: Mapping[str, Json]) -> Json:
+    own = keys.certificate
+    store = SqliteStore.open(home.store_file, keys.db_key, read_only=True)
+    try:
+        host = Host(
+            own=own.station,
+            realm=own.realm,
+            store=store,
+            signer=keys,
+            sealer=keys,
+            clock=MachineClock(),
+            fatal=lambda _: None,
+            on_stop=lambda: None,
+        )
+        return await NodeActs(host).act(name, args)
+    finally:
+        store.close()

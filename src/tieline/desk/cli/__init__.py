@@ -295,6 +295,14 @@ def _record_verbs(verb: _Verb) -> None:
         "--to", action="append", default=[], metavar="CODE", help="for whom (default: everyone)"
     )
     p.add_argument("--line", default="", metavar="LINE", help="a line's name or id")
+    p = verb("evidence", "evidence", "write a part of the record for an outsider, with its reader")
+    p.add_argument("--line", default="", metavar="LINE", help="a line's name or id")
+    p.add_argument(
+        "--incident", metavar="ITEM", help="only this statement and all that references join to it"
+    )
+    for name, what in (("from", "claimed or admitted then or later"), ("to", "or earlier")):
+        p.add_argument(f"--{name}", metavar="DTG", dest=f"{name}_", help=what)
+    p.add_argument("--out", type=Path, required=True, metavar="FILE", help="such as F.html")
     p = verb("import", "record", "take in a bundle")
     p.add_argument("file", type=Path, help="the bundle")
     p.set_defaults(function="import_")

@@ -21,7 +21,8 @@ VERIFY_FAILED = 4
 def verify(args: argparse.Namespace) -> int:
     """Recompute a store, or check a file, from its bytes up. 4 when anything does not fit."""
     report = _verify_home(args) if args.file is None else _verify_file(args)
-    lines: list[str] = []
+    told = report.get("told")
+    lines = [str(step) for step in told] if isinstance(told, list) else []
     lines.extend(
         f"{text_of(log, 'station'):<16} {number_of(log, 'size'):>6} statements,"
         f" root {text_of(log, 'root')[:16]}"
@@ -65,10 +66,12 @@ def _verify_store(args: argparse.Namespace) -> dict[str, Json]:
 
 
 def _verify_file(args: argparse.Namespace) -> dict[str, Json]:
-    from tieline.desk.cli import tiles
+    from tieline.desk.cli import evidence, tiles
 
     if (args.file / "checkpoint").is_file():
         return tiles.verify_folder(args)
+    if evidence.is_evidence(args.file):
+        return evidence.verify(args.file)
     try:
         data = files.read_bytes(args.file, bundle.MAX_BUNDLE_BYTES)
         found = tiles.verify_note(args, data)
@@ -110,7 +113,7 @@ def _check_file(args: argparse.Namespace, data: bytes) -> str:
 def _unknown() -> RemoteError:
     return RemoteError(
         "verify.unknown",
-        "it is no bundle, card, charter, proof or checkpoint, and no log in tiles",
+        "it is no evidence, bundle, card, charter, proof or checkpoint, and no log in tiles",
     )
 
 

@@ -1,0 +1,125 @@
+"""The verb of evidence: write a part of the record for an outsider; and checking such a file."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import re
+from pathlib import Path
+from typing import Final
+
+from tieline.core.errors import LocalError
+from tieline.desk.cli.common import line_of, put, station_keys
+from tieline.desk.cli.show import number_of
+from tieline.node.client import ApiDown, Client
+from tieline.node.config import Home
+from tieline.node.view import Json
+
+_MONTHS: Final = (
+    "JAN",
+    "FEB",
+    "MAR",
+    "APR",
+    "MAY",
+    "JUN",
+    "JUL",
+    "AUG",
+    "SEP",
+    "OCT",
+    "NOV",
+    "DEC",
+)
+_DTG: Final = re.compile(r"(\d\d)(\d\d)(\d\d)Z ?([A-Z]{3}) ?(\d\d)")
+_ISO: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)Z")
+MINUTE_MS: Final = 60_000
+
+
+def evidence(args: argparse.Namespace) -> None:
+    """Write evidence: the running station does it itself, else it is done here under its lock."""
+    wanted: dict[str, Json] = {"out": str(args.out.absolute()), **line_of(args)}
+    if args.incident:
+        wanted["item"] = args.incident
+    if args.from_:
+        wanted["from_ms"] = read_time(args.from_)
+    if args.to_:
+        wanted["to_ms"] = read_time(args.to_) + MINUTE_MS - 1
+    result = _make(args, wanted)
+    count, left_out = number_of(result, "statements"), number_of(result, "left_out")
+    rest = f"; {left_out} are left out, as counts and hashes" if left_out else ", the whole line"
+    put(args, result,
+        f"{count} statements are in {args.out} ({number_of(result, 'bytes')} bytes){rest}",
+        "next: open it in a browser, which needs no network, or check it with 'tieline verify"
+        f" {args.out.name}'")  # fmt: skip
+
+
+def _make(args: argparse.Namespace, wanted: dict[str, Json]) -> dict[str, Json]:
+    try:
+        station = Client(args.home / "run" / "station.sock", timeout_s=None)
+    except ApiDown:
+        from tieline.node import offline
+
+        home = Home.open(args.home)
+        made = offline.act(home, station_keys(home), "evidence", wanted)
+        return made if isinstance(made, dict) else {}
+    args.opened.append(station)
+    return station.call("evidence", **wanted)
+
+
+def read_time(text: str) -> int:
+    """The beginning of the minute that a DTG or an ISO time names, in ms.
+
+    Raises ``LocalError`` (``time.form``).
+    """
+    import datetime
+
+    known = text.strip().upper()
+    dtg, iso = _DTG.fullmatch(known), _ISO.fullmatch(known)
+    parts: list[int] = []
+    if dtg and dtg[4] in _MONTHS:
+        month = _MONTHS.index(dtg[4]) + 1
+        parts = [2000 + int(dtg[5]), month, int(dtg[1]), int(dtg[2]), int(dtg[3])]
+    elif iso:
+        parts = [int(part) for part in iso.groups()]
+    with contextlib.suppress(ValueError):
+        if parts:
+            year, month, day, hour, minute = parts
+            moment = datetime.datetime(year, month, day, hour, minute, tzinfo=datetime.UTC)
+            return int(moment.timestamp()) * 1000
+    raise LocalError(
+        "time.form",
+        f"'{text}' is no time; write it as 151440Z NOV 22 or 2022-11-15T14:40Z, in UTC",
+    )
+
+
+def verify(path: Path) -> dict[str, Json]:
+    """Check an evidence file and say what it holds; the report of ``tieline verify``."""
+    from tieline.node.evidence import as_json
+    from tieline.node.evidencefile import read_file
+    from tieline.node.evidencewords import VERDICTS, explain
+
+    report, known_page = read_file(path)
+    steps = explain(report, known_page=known_page)
+    problems: list[Json] = [
+        f"item {fault.number} ({fault.code}): {fault.text}" for fault in report.faults
+    ]
+    told: list[Json] = [*steps]
+    return {
+        "ok": report.verdict != "failed",
+        "statements": len(report.entries),
+        "problems": problems,
+        "told": told,
+        "verdict": VERDICTS[report.verdict],
+        "page": known_page,
+        "evidence": as_json(report),
+    }
+
+
+def is_evidence(path: Path) -> bool:
+    """Whether a file looks like evidence: its first bytes say so."""
+    from tieline.node.evidencefile import is_evidence as begins_so
+
+    try:
+        with path.open("rb") as file:
+            return begins_so(file.read(4_096))
+    except OSError:
+        return False
