@@ -20,11 +20,8 @@ from tieline.node.acts import NodeActs
 from tieline.node.audit import audit_store
 from tieline.node.clock import MachineClock
 from tieline.node.config import Home
-<<<<<<< HEAD
-from tieline.node.machine import HomeMachine
-=======
 from tieline.node.host import Host
->>>>>>> c1e790f (Make and check evidence at the command line: 'tieline evidence', 'tieline verify')
+from tieline.node.machine import HomeMachine
 from tieline.node.runtime import Runtime
 from tieline.node.secrets import StationKeys
 from tieline.node.view import Json
@@ -169,7 +166,9 @@ def act(home: Home, keys: StationKeys, name: str, args: Mapping[str, Json]) -> J
 async def _act(home: Home, keys: StationKeys, name: str, args: Mapping[str, Json]) -> Json:
     own = keys.certificate
     store = SqliteStore.open(home.store_file, keys.db_key, read_only=True)
+    machine: HomeMachine | None = None
     try:
+        machine = HomeMachine.open(home.path)
         host = Host(
             own=own.station,
             realm=own.realm,
@@ -177,9 +176,12 @@ async def _act(home: Home, keys: StationKeys, name: str, args: Mapping[str, Json
             signer=keys,
             sealer=keys,
             clock=MachineClock(),
+            machine=machine,
             fatal=lambda _: None,
             on_stop=lambda: None,
         )
         return await NodeActs(host).act(name, args)
     finally:
         store.close()
+        if machine is not None:
+            machine.close()
