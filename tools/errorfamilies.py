@@ -86,6 +86,7 @@ FAMILIES: Final[dict[str, str]] = {
     "station": "A running station that cannot do what was asked now.",
     "store": "The store. After `store.failed` the process has stopped, because after a failed "
     "write or sync nobody knows what is on the disk.",
+    "tally": "As `journal_alarm`, for what has come to a statement: receipts and answers.",
     "test": "Alarms of line tests.",
     "time": "A time that no date-time group can name.",
     "tls": "A TLS session with a caller or a peer ended, or never came about. The sentence stands "
