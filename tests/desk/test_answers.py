@@ -62,6 +62,8 @@ DONE: list[tuple[str, ...]] = [
     ("joint", "we agree"), ("assent", "J"), ("suspend", "why"), ("resume",),
     ("staff", "off", "night"), ("staff", "on"), ("test-line",), ("status",), ("log",), ("log", "N"),
     ("verify",), ("verify", "hotline.charter"), ("export", "x.bundle"), ("doctor",),
+    ("proof",), ("evidence", "--out", "line.html"), ("witness", "init", "w.example", "--key-file"),
+    ("witness", "show"),
 ]  # fmt: skip
 
 
