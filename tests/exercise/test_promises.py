@@ -14,6 +14,7 @@ from tieline.exercise.__main__ import main
 from tieline.exercise.answer import Entry, Json
 from tieline.exercise.board import read_shown
 from tieline.exercise.control import Attack, Played
+from tieline.exercise.evidence import Evidence
 from tieline.exercise.promises import Holding, Summary, read_holding, summarise
 from tieline.exercise.runner import Options
 from tieline.exercise.scenario import Scenario
@@ -46,6 +47,7 @@ class Case:
     def __init__(self) -> None:
         self.desks = Desks(SCENARIO)
         self.played = Played()
+        self.evidence = Evidence(statements=4)
         self.holdings = {code: holding(code) for code in SCENARIO.codes}
 
     def play(self, record: Iterable[dict[str, Json]] = RECORD) -> None:
@@ -54,7 +56,13 @@ class Case:
 
     def count(self) -> Summary:
         return summarise(
-            SCENARIO, self.desks.board, self.played, self.holdings, restarts=0, seconds=1.0
+            SCENARIO,
+            self.desks.board,
+            self.played,
+            self.holdings,
+            restarts=0,
+            seconds=1.0,
+            evidence=self.evidence,
         )
 
 
@@ -66,6 +74,7 @@ def test_a_kept_exercise() -> None:
     assert (summary.stations, summary.statements, summary.delivered) == (2, 4, 4)
     assert (summary.lost, summary.duplicates, summary.order_violations) == (0, 0, 0)
     assert (summary.forged_accepted, summary.verified, summary.logs_verified) == (0, True, 4)
+    assert (summary.evidence_statements, summary.evidence_verified) == (4, True)
 
 
 def test_a_scripted_second_story_that_all_show_breaks_nothing() -> None:
@@ -80,6 +89,11 @@ def _not_held(case: Case) -> None:
     case.play()
     short: dict[str, tuple[int, str]] = {"log ALPHA": (1, "a0"), "log BRAVO": (2, "bb")}
     case.holdings["BRAVO"] = holding("BRAVO", [RECORD[0], RECORD[1], RECORD[3]], short)
+
+
+def _bad_evidence(case: Case) -> None:
+    case.play()
+    case.evidence = Evidence(statements=3, problems=("it does not hold what ALPHA holds",))
 
 
 def _not_shown(case: Case) -> None:
@@ -198,6 +212,7 @@ def _trouble(case: Case) -> None:
 
 
 BREAKS: list[tuple[Callable[[Case], None], str, dict[str, object]]] = [
+    (_bad_evidence, "evidence: it does not hold", {"evidence_verified": False}),
     (_not_held, "lost: ALPHA-1 is not at BRAVO", {"lost": 1, "delivered": 3}),
     (_not_shown, "lost: BRAVO-1 is not at ALPHA", {"lost": 1, "delivered": 3}),
     (_shown_twice, "duplicate: BRAVO was shown ALPHA-1 twice", {"duplicates": 1}),

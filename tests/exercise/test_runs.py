@@ -21,6 +21,7 @@ from tieline.exercise import chaos
 from tieline.exercise.__main__ import FOLDER
 from tieline.exercise.runner import Options, run
 from tieline.exercise.script import load, read
+from tieline.node.evidencefile import read_file
 
 # Real processes: twenty seconds on an idle machine, minutes on a busy one.
 pytestmark = pytest.mark.timeout(300)
@@ -158,6 +159,11 @@ def test_two_stories_by_two_carriers_are_proved_at_every_station(tmp_path: Path)
         assert sorted(item["second_story"] for item in twice) == [False, True]
         # The line goes on: what was said after the two stories met is held everywhere.
         assert any("The line goes on" in item.get("text", "") for item in items)
+    evidence, known_page = read_file(ended.out / "evidence.html")
+    assert (evidence.verdict, known_page, evidence.header is not None) == ("checked", True, True)
+    assert [one.party for one, _ in evidence.conflicts] == ["DELTA"]
+    assert {entry.party for entry in evidence.entries} == {"ALPHA", "BRAVO", "CHARLIE", "DELTA"}
+    assert summary["evidence_statements"] == len(evidence.entries)
 
 
 CHEAT = """

@@ -11,13 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from tieline.core.errors import LocalError
 from tieline.exercise.answer import Entry, Json
 from tieline.exercise.board import Board, Shown, read_shown
 from tieline.exercise.control import Played
+from tieline.exercise.evidence import Evidence
 from tieline.exercise.record import content
 from tieline.exercise.scenario import Forge, Scenario
+
+NOTHING_WRONG: Final = Evidence()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,8 @@ class Summary:
     verified: bool
     logs_verified: int
     alarms: int
+    evidence_statements: int
+    evidence_verified: bool
     restarts: int
     seconds: float
     promises_broken: tuple[str, ...]
@@ -107,6 +113,7 @@ def summarise(
     *,
     restarts: int,
     seconds: float,
+    evidence: Evidence = NOTHING_WRONG,
 ) -> Summary:
     """Count, and say of each promise that was broken how."""
     codes = scenario.codes
@@ -134,6 +141,7 @@ def summarise(
         *_unequal(codes, holdings),
         *_unproved(board, released, held, played),
         *_unscripted(board, played),
+        *(f"evidence: {text}" for text in evidence.problems),
     ]
     return Summary(
         scenario=scenario.id,
@@ -150,6 +158,8 @@ def summarise(
         verified=all(holding.verified for holding in holdings.values()),
         logs_verified=sum(len(holdings[code].heads) for code in codes if holdings[code].verified),
         alarms=sum(desk.alarms for desk in board.desks.values()),
+        evidence_statements=evidence.statements,
+        evidence_verified=not evidence.problems,
         restarts=restarts,
         seconds=round(seconds, 2),
         promises_broken=tuple(broken),

@@ -22,7 +22,7 @@ from typing import Final
 from rich.console import Console
 
 from tieline.core.errors import LocalError, TielineError
-from tieline.exercise import chaos, homes
+from tieline.exercise import chaos, evidence, homes
 from tieline.exercise.answer import Entry, Json
 from tieline.exercise.board import Board
 from tieline.exercise.control import Attack, Control, Link, Played
@@ -212,6 +212,9 @@ async def run(scenario: Scenario, console: Console, options: Options) -> Summary
         holdings = {
             code: read_holding(code, logs[code], _audit(seat)) for code, seat in table.seats.items()
         }
+        first = scenario.codes[0]
+        place = folder if options.out is None else options.out
+        made = await evidence.make(table.seats[first], holdings[first], scenario.realm, place)
     summary = summarise(
         scenario,
         troupe.board,
@@ -219,6 +222,7 @@ async def run(scenario: Scenario, console: Console, options: Options) -> Summary
         holdings,
         restarts=sum(process.restarts for process in troupe.processes.values()),
         seconds=time.monotonic() - began,
+        evidence=made,
     )
     if options.out is not None:
         _write(options.out, summary, holdings)

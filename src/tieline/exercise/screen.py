@@ -134,7 +134,8 @@ class Screen:
             verdict = Text.assemble((f"Broken promises: {count}; see above.", "bold red3"))
         if out is not None:
             verdict.append(
-                f" {out} has summary.json, and what each station holds as record-PARTY.json."
+                f" {out} has summary.json, what each station holds as record-PARTY.json, and"
+                f" evidence.html, which any browser opens and checks."
             )
         self._say(Group("", verdict, Rule(Text("ENDEX", style="bold red3"), style="red3")))
 
@@ -380,6 +381,11 @@ def promise_table(summary: Summary) -> Table:
             "one record",
             f"{summary.statements} statements, {summary.logs_verified} logs recomputed",
             int(not summary.verified),
+        ),
+        (
+            "evidence",
+            f"{summary.evidence_statements} statements in a file, read by a stranger",
+            int(not summary.evidence_verified),
         ),
         (
             "the whole script",

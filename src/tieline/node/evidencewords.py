@@ -69,8 +69,10 @@ def _steps(report: Report) -> Iterator[str]:
     yield f"3. logs: {len(report.logs)}"
     yield from (f"   {_log(facts)}" for facts in report.logs)
     good = sum(len(facts.covers) for facts in report.logs)
-    yield f"4. cosignatures: {counts.receipts} receipts and {counts.notes} signed heads; {good} say"
-    yield "   that a station held a log so far"
+    yield (
+        f"4. receipts: {counts.receipts}, and {counts.notes} signed heads of logs; {good}"
+        " cosignatures verify, each of a station that held a log so far at a time"
+    )
     for facts in report.logs:
         for name in sorted({name for name, _, _ in facts.witnesses}):
             size = max(size for who, size, _ in facts.witnesses if who == name)

@@ -5,7 +5,6 @@ They open the store themselves, so a running station keeps them out by its lock.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +17,7 @@ from tieline.core.line import Line
 from tieline.core.statement import parse
 from tieline.node.acts import NodeActs
 from tieline.node.audit import audit_store
-from tieline.node.clock import MachineClock
+from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.config import Home
 from tieline.node.host import Host
 from tieline.node.machine import HomeMachine
@@ -155,16 +154,14 @@ def check_bundle(home: Home, keys: StationKeys, data: bytes) -> tuple[int, str]:
     return count, line.party_of(parsed.header.exporter)
 
 
-def act(home: Home, keys: StationKeys, name: str, args: Mapping[str, Json]) -> Json:
+async def perform(
+    home: Home, keys: StationKeys, name: str, args: Mapping[str, Json]
+) -> dict[str, Json]:
     """Perform an act that only reads, on a store that nobody has open.
 
     Raises ``TielineError``.
     """
-    return asyncio.run(_act(home, keys, name, args))
-
-
-async def _act(home: Home, keys: StationKeys, name: str, args: Mapping[str, Json]) -> Json:
-    own = keys.certificate
+    own, controlled = keys.certificate, home.config.controlled_clock_ms
     store = SqliteStore.open(home.store_file, keys.db_key, read_only=True)
     machine: HomeMachine | None = None
     try:
@@ -175,12 +172,13 @@ async def _act(home: Home, keys: StationKeys, name: str, args: Mapping[str, Json
             store=store,
             signer=keys,
             sealer=keys,
-            clock=MachineClock(),
+            clock=MachineClock() if controlled is None else ControlledClock(controlled),
             machine=machine,
             fatal=lambda _: None,
             on_stop=lambda: None,
         )
-        return await NodeActs(host).act(name, args)
+        result = await NodeActs(host).act(name, args)
+        return result if isinstance(result, dict) else {}
     finally:
         store.close()
         if machine is not None:

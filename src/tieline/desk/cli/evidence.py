@@ -56,11 +56,12 @@ def _make(args: argparse.Namespace, wanted: dict[str, Json]) -> dict[str, Json]:
     try:
         station = Client(args.home / "run" / "station.sock", timeout_s=None)
     except ApiDown:
+        import asyncio
+
         from tieline.node import offline
 
         home = Home.open(args.home)
-        made = offline.act(home, station_keys(home), "evidence", wanted)
-        return made if isinstance(made, dict) else {}
+        return asyncio.run(offline.perform(home, station_keys(home), "evidence", wanted))
     args.opened.append(station)
     return station.call("evidence", **wanted)
 
