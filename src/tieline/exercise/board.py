@@ -124,7 +124,8 @@ class Board:
                 for item in entry.texts("items"):
                     self.note_rung(item, entry.text("party"), "handed over")
             case "alarm":
-                desk.alarms += 1
+                # That a log was opened after a restart is counted by its opening statement.
+                desk.alarms += entry.text("code") != "station.new_life"
                 if entry.text("code") == "record.two_stories":
                     desk.proved.add(entry.text("party", ""))
             case "refused":

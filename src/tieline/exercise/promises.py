@@ -67,6 +67,7 @@ class Summary:
     evidence_statements: int
     evidence_verified: bool
     restarts: int
+    fresh_logs: int
     seconds: float
     promises_broken: tuple[str, ...]
 
@@ -161,6 +162,8 @@ def summarise(
         evidence_statements=evidence.statements,
         evidence_verified=not evidence.problems,
         restarts=restarts,
+        fresh_logs=len({shown.log for shown in released.values()})
+        - len({shown.station for shown in released.values()}),
         seconds=round(seconds, 2),
         promises_broken=tuple(broken),
     )

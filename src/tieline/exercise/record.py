@@ -6,6 +6,8 @@ statements by author and number. Two runs, or two stations, tell the same story 
 contents are equal.
 
 Left out on purpose: how often a carrier was tried and what it said (that is the network's story),
+that a station opened a fresh log when it was started again (chance says whether a peer answered it
+before it had to speak: what it says then is the same),
 and the order among silences that a station noted in one and the same moment (they have none).
 """
 
@@ -21,6 +23,7 @@ from tieline.exercise.board import Shown, read_shown
 
 _WORDS: Final = ("text", "lang", "unit", "cause", "staffed", "slot", "about_party", "rung", "form")
 _SILENCE: Final = "silence"
+_OPEN: Final = "open"
 
 
 def content(entries: Iterable[Entry]) -> list[Json]:
@@ -28,20 +31,31 @@ def content(entries: Iterable[Entry]) -> list[Json]:
 
     Raises ``LocalError`` (``exercise.answer``) when a log has a gap.
     """
-    shown = sorted((read_shown(entry) for entry in entries), key=_place)
+    displayed = [read_shown(entry) for entry in entries]
+    logs: dict[str, int] = {}
+    for statement in displayed:
+        logs.setdefault(statement.log, len(logs))
+    shown = sorted(displayed, key=lambda one: (one.party, logs[one.log], one.position))
     for before, after in pairwise(shown):
         # A log that tells two stories has two statements under one number, and goes on twice.
         forked = after.second_story or before.second_story
         if after.log == before.log and not forked and after.position != before.position + 1:
             raise LocalError("exercise.answer", f"{after.name} does not follow on {before.name}")
-    ordered = _without_chance_order(shown)
+    ordered = _without_chance_order(_one_log_each(shown))
     names = {statement.item: _name(statement, n) for n, statement in _numbered(ordered)}
     return [_one(statement, names) for statement in ordered]
 
 
-def _place(shown: Shown) -> tuple[str, int, str, int]:
-    # A station that opened a second log did so later: its opening statement says when.
-    return shown.party, 0, shown.log, shown.position
+def _one_log_each(shown: list[Shown]) -> list[Shown]:
+    """A station that is started again may open a fresh log. What it says goes on all the same."""
+    begun: set[str] = set()
+    out: list[Shown] = []
+    for statement in shown:
+        again = statement.kind == _OPEN and statement.station in begun
+        begun.add(statement.station)
+        if not again:
+            out.append(statement)
+    return out
 
 
 def _numbered(ordered: list[Shown]) -> list[tuple[int, Shown]]:
