@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from tieline.core import crypto, encode, sync
+from tieline.core import crypto, encode, notes, sync
 from tieline.core.encode import Fields, Limits
 from tieline.core.errors import RemoteError
 from tieline.core.line import Line
@@ -79,6 +79,7 @@ def contents(line: Line, to: tuple[bytes, ...]) -> tuple[bytes, int]:
     for start in range(0, len(receipts), sync.MAX_RECEIPTS):
         part = Receipts(line.id, receipts[start : start + sync.MAX_RECEIPTS])
         envelopes.append(sync.pack(part))
+    envelopes.extend(sync.pack(part) for part in notes.envelopes(line, set()))
     return encode.dumps(tuple(envelopes)), len(lacking)
 
 

@@ -47,14 +47,17 @@ from tieline.core.identity import (
 )
 from tieline.core.provisions import (
     DEFAULT_CLOCKS,
+    DEFAULT_INTERVALS,
     DEFAULT_RELEASE,
     DEFAULT_TESTS,
     MAX_LISTED,
     Clocks,
+    Intervals,
     Release,
     Tests,
     Witness,
     read_clocks,
+    read_intervals,
     read_packs,
     read_pairs,
     read_release,
@@ -65,25 +68,11 @@ from tieline.core.provisions import (
 from tieline.core.terms import Precedence, Rung
 
 __all__ = [
-    "CHARTER_ARMOR",
-    "Charter",
-    "CharterParty",
-    "CharterStation",
-    "Clocks",
-    "Release",
-    "SignedCharter",
-    "Tests",
-    "Witness",
-    "amend",
-    "armor_charter",
-    "charter_message",
-    "check_successor",
-    "dearmor_charter",
-    "make_charter",
-    "parse_charter",
-    "parse_signed_charter",
+    "CHARTER_ARMOR", "Charter", "CharterParty", "CharterStation", "Clocks", "Intervals",
+    "Release", "SignedCharter", "Tests", "Witness", "amend", "armor_charter", "charter_message",
+    "check_successor", "dearmor_charter", "make_charter", "parse_charter", "parse_signed_charter",
     "skeleton",
-]
+]  # fmt: skip
 
 SIGNATURE_DOMAIN: Final = b"tieline-charter-v1\x00"
 LINE_DOMAIN: Final = b"tieline-line-v1\x00"
@@ -93,7 +82,7 @@ MAX_CHARTER_BYTES: Final = 1 << 20
 
 _LIMITS: Final = Limits(max_bytes=MAX_CHARTER_BYTES, max_depth=8, max_items=8192)
 _SIGNED_LIMITS: Final = Limits(max_bytes=MAX_CHARTER_BYTES + 32_768, max_depth=4, max_items=1024)
-_KEYS: Final = frozenset(range(1, 16))
+_KEYS: Final = frozenset(range(1, 17))
 _PARTY_KEYS: Final = frozenset(range(1, 5))
 _MAX_VERSION: Final = 2**32 - 1
 _ALIKE: Final = str.maketrans("OILSBZ", "011582", "-")
@@ -139,6 +128,7 @@ class Charter:
     quorum: int
     silence_s: int
     leaving: tuple[tuple[str, bytes], ...]
+    intervals: Intervals
     unknown: bytes
     body: bytes
     hash: bytes
@@ -207,6 +197,7 @@ def make_charter(  # noqa: PLR0913  # it has as many fields, each named by its c
     witnesses: Iterable[Witness] = (),
     quorum: int = 0,
     silence_s: int = 30,
+    intervals: Intervals = DEFAULT_INTERVALS,
 ) -> Charter:
     """Version 1 of a new line between the parties of these cards, in whatever order they come.
 
@@ -231,6 +222,7 @@ def make_charter(  # noqa: PLR0913  # it has as many fields, each named by its c
         quorum=quorum,
         silence_s=silence_s,
         leaving=(),
+        intervals=intervals,
         unknown=b"",
         body=b"",
         hash=b"",
@@ -251,6 +243,7 @@ def amend(  # noqa: PLR0913  # as ``make_charter``
     witnesses: Iterable[Witness] | None = None,
     quorum: int | None = None,
     silence_s: int | None = None,
+    intervals: Intervals | None = None,
 ) -> Charter:
     """The version after ``old``; what is not given stays as it was.
 
@@ -289,6 +282,7 @@ def amend(  # noqa: PLR0913  # as ``make_charter``
         witnesses=old.witnesses if witnesses is None else tuple(witnesses),
         quorum=old.quorum if quorum is None else quorum,
         silence_s=old.silence_s if silence_s is None else silence_s,
+        intervals=intervals or old.intervals,
     )
     if _body(replace(draft, version=1, leaving=())) == _body(replace(old, version=1, leaving=())):
         raise LocalError(
@@ -338,6 +332,8 @@ def _body(charter: Charter) -> bytes:
     body[12] = tuple(sorted((witness.name, witness.key) for witness in charter.witnesses))
     body[13] = charter.quorum
     body[14] = charter.silence_s
+    if charter.intervals != DEFAULT_INTERVALS:
+        body[16] = (charter.intervals.checkpoint_s, charter.intervals.seal_s)
     if charter.version > 1:
         body |= {4: charter.previous, 5: charter.line}
         body[15] = tuple(sorted(charter.leaving))
@@ -352,8 +348,8 @@ def parse_charter(body: bytes) -> Charter:
 
     Raises ``RemoteError``: ``encode.*``; ``charter.field`` and ``.noncanonical`` for its form;
     ``.party``, ``.name``, ``.realm``, ``.parties``, ``.stations``, ``.alike``, ``.duplicate``,
-    ``.clocks``, ``.tests``, ``.release``, ``.packs``, ``.witnesses``, ``.silence``, ``.leaving``
-    for what it says; ``certificate.*``, ``address.*`` and ``key.*`` for its stations.
+    ``.clocks``, ``.tests``, ``.release``, ``.packs``, ``.witnesses``, ``.silence``, ``.leaving``,
+    ``.intervals`` for what it says; ``certificate.*``, ``address.*``, ``key.*`` for its stations.
     """
     fields = Fields(encode.loads(body, _LIMITS), "charter")
     realm = check_realm(fields.text(2), "charter")
@@ -379,6 +375,7 @@ def parse_charter(body: bytes) -> Charter:
         quorum=fields.uint(13, MAX_LISTED),
         silence_s=fields.uint(14, 86_400),
         leaving=() if version == 1 else _read_leaving(fields.array(15)),
+        intervals=read_intervals(fields.opt_array(16)),
         unknown=encode.dumps(unknown) if unknown else b"",
         body=body,
         hash=sha256(message),

@@ -72,6 +72,11 @@ def origin(line: bytes, station: bytes, incarnation: bytes) -> str:
     return f"tieline.invalid/{line.hex()}/{station.hex()}/{incarnation.hex()}"
 
 
+def cosigner(station: bytes) -> str:
+    """The key name under which a station cosigns, in receipts and with ML-DSA-44."""
+    return f"tieline.invalid/{station.hex()}"
+
+
 def parse_origin(text: str) -> tuple[bytes, bytes, bytes]:
     """Line, station and incarnation of an origin that ``origin`` made.
 

@@ -78,6 +78,28 @@ class CallTest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignCheckpoint:
+    """Sign a checkpoint of our own log now; ``seal``: with ML-DSA-44 too."""
+
+    token: int
+    line: bytes
+    seal: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witnessed:
+    """A witness has cosigned a checkpoint: the signed note with its line (C2SP tlog-witness).
+
+    ``note`` has the log's own signature and any number of further lines; those of witnesses that
+    the charter names are verified, kept, and told to the peers. A note that does not verify becomes
+    a kept refusal.
+    """
+
+    line: bytes
+    note: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Arrived:
     """A carrier brought an envelope. ``peer`` is who the carrier knows it came from.
 
@@ -161,7 +183,33 @@ class ForReceipt:
     time_s: int
 
 
-SignFor = ForSpeech | ForReceipt
+@dataclass(frozen=True, slots=True)
+class ForNote:
+    """The signature wanted is that of our own log under a checkpoint of it.
+
+    ``seal``: a signature with ML-DSA-44 is to follow. ``token`` is whose act it answers.
+    """
+
+    line: bytes
+    size: int
+    seal: bool
+    token: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ForSeal:
+    """The signature wanted is one with ML-DSA-44 on the checkpoint in ``note``.
+
+    It comes as the public key (1312 bytes), then the signature (2420).
+    """
+
+    line: bytes
+    note: bytes
+    time_s: int
+    token: int = 0
+
+
+SignFor = ForSpeech | ForReceipt | ForNote | ForSeal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,9 +242,10 @@ class Tick:
     """Time has passed; whatever is due is done."""
 
 
-Act = Install | Speak | Release | Discard | CallTest
+Act = Install | Speak | Release | Discard | CallTest | SignCheckpoint
 Event = (
     Act
+    | Witnessed
     | Arrived
     | Connected
     | Lost

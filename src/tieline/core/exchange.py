@@ -18,10 +18,11 @@ from tieline.core.errors import RemoteError
 from tieline.core.events import ForReceipt
 from tieline.core.journal import FactKind, Origin, Refusal
 from tieline.core.line import Line, count_slots_anew
+from tieline.core.notetalk import NoteExchange
 from tieline.core.record import Admitted, Duplicate, Forked, Held, Item, Log, Refused
 from tieline.core.statement import Statement
 from tieline.core.succession import check_amendment
-from tieline.core.sync import CharterOffer, Have, Pace, Peer, Push, Receipts
+from tieline.core.sync import CharterOffer, Have, Notes, Pace, Peer, Push, Receipts
 from tieline.core.terms import LineState
 from tieline.core.turn import Turn
 
@@ -44,6 +45,7 @@ class Exchange:
         # Receipts that a connected author waits for, until the next telling.
         self._owed: dict[bytes, dict[tuple[bytes, bytes], Receipt]] = {}
         self._branched = False  # a second story has come and is not yet passed on
+        self.notes = NoteExchange(line, self.refuse, self._open_peers)
 
     # --------------------------------------------------------------------------- sessions
 
@@ -53,6 +55,7 @@ class Exchange:
         peer.forget_session()
         self._tell_have(peer, turn, full=True)
         self._tell_receipts(peer, turn)
+        self.notes.tell([peer], turn)
 
     def disconnected(self, peer_id: bytes) -> None:
         self.line.peers[peer_id].forget_session()
@@ -95,6 +98,8 @@ class Exchange:
                 self.feed(peer_id, turn)
             case CharterOffer(charter=data):
                 self._take_charter(data, carrier, peer_id, turn)
+            case Notes():
+                self.notes.arrived(envelope, carrier, peer_id, turn)
 
     def refuse(self, refusal: Refusal, turn: Turn) -> None:
         """Put a refusal on the journal; the same one from the same peer once a minute at most."""
@@ -172,6 +177,7 @@ class Exchange:
             line.advanced.add(log.id)
         else:
             self._speak_by(turn.now.real_ms + self.pace.gossip_ms)
+        self.notes.grew(log, turn)
         line.relay_queue.append((turn.now.real_ms + self.pace.relay_ms, log.id, log.size))
         self._offer(item.statement, log, peer_id)
         if log.forks:
@@ -400,7 +406,9 @@ class Exchange:
 
     def said(self, item: Item, turn: Turn) -> None:
         """Our own log grew: every connected peer is fed."""
-        self._offer(item.statement, self.line.record.logs[item.statement.log], b"")
+        log = self.line.record.logs[item.statement.log]
+        self._offer(item.statement, log, b"")
+        self.notes.grew(log, turn)
         self.feed_all(turn)
 
     def feed_all(self, turn: Turn) -> None:
@@ -441,6 +449,7 @@ class Exchange:
             line.beacon_at = now + min(self.pace.beacon_ms, line.silence_ms // 2)
             for peer in open_peers:
                 self._tell_have(peer, turn, full=True)
+            self.notes.tell(open_peers, turn)
         for peer in open_peers:
             if peer.retry_at is not None and peer.retry_at <= now:
                 self._retry(peer, turn)

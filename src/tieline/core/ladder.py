@@ -132,6 +132,19 @@ class Ladder:
             self._old.put(key, Receipt.decode(raw))
         return self._old[key]
 
+    def receipts_at(self, log: bytes, size: int) -> Iterator[Receipt]:
+        """The receipts for exactly this size of a log, of those that are not settled."""
+        for key in sorted(self.covers):
+            cover = self.covers[key]
+            if key[0] != log:
+                continue
+            if cover.last is not None and cover.last.size == size:
+                yield cover.last
+                continue
+            index = bisect_right(cover.sizes, size - 1)
+            if index < len(cover.sizes) and cover.sizes[index] == size:
+                yield cover.receipts[index]
+
     def latest_receipts(self) -> Iterator[Receipt]:
         """The newest receipt of every station for every log."""
         for key in sorted(self.covers):

@@ -22,6 +22,7 @@ from tieline.core.journal import Origin
 from tieline.core.ladder import RUNG_OF_KIND, Ladder, Mark
 from tieline.core.life import Life, Run
 from tieline.core.linetest import initiator, slot_at
+from tieline.core.noted import LogNotes
 from tieline.core.proof import Proven
 from tieline.core.record import Item, Record
 from tieline.core.shelf import Archive
@@ -120,6 +121,14 @@ class Line:
         self.tests: dict[int, bytes] = {}
         self.alarms = Alarms(self.ladder.tallies)
         self.proofs: dict[bytes, list[Proven]] = {}  # by log
+        # Signed checkpoints by log, and whose logs these are. On the deadline clock: since when our
+        # own log has grown beyond its last note and beyond the last one sealed with ML-DSA-44, and
+        # which size has waited for a quorum of witnesses since when.
+        self.notes: dict[bytes, LogNotes] = {}
+        self.note_stations: dict[bytes, bytes] = {}
+        self.unnoted_at: int | None = None
+        self.unsealed_at: int | None = None
+        self.unwitnessed: tuple[int, int] | None = None
         # Transport rhythm (real_ms).
         self.relay_queue: deque[tuple[int, bytes, int]] = deque()
         self.relayable: dict[bytes, int] = {}
@@ -231,6 +240,9 @@ class Line:
         party = self.party_of(statement.place.station)
         mine = statement.place.station == self.own
         if mine:
+            if statement.log == self.own_log and not item.second_story:
+                self.unnoted_at = base.mono_ms if self.unnoted_at is None else self.unnoted_at
+                self.unsealed_at = base.mono_ms if self.unsealed_at is None else self.unsealed_at
             # A log of an earlier life of this station, back from a peer, is not the one we write:
             # the peer may hold back its end.
             if origin.key:

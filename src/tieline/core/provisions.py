@@ -67,6 +67,18 @@ class Witness:
     key: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intervals:
+    """How often a station signs a checkpoint of its own log that has grown, in seconds.
+
+    ``seal_s`` is for the signature with ML-DSA-44, which is forty times as large.
+    """
+
+    checkpoint_s: int = 300
+    seal_s: int = 86_400
+
+
+DEFAULT_INTERVALS: Final = Intervals()
 DEFAULT_CLOCKS: Final = Clocks()
 DEFAULT_TESTS: Final = Tests()
 DEFAULT_RELEASE: Final = Release()
@@ -119,6 +131,18 @@ def read_release(items: tuple[Value, ...]) -> Release:
         "release",
         f"must list precedences for four eyes, and at most {MAX_LISTED} form ids of 1 to 64 "
         "printing ASCII characters with standing authority",
+    )
+
+
+def read_intervals(items: tuple[Value, ...] | None) -> Intervals:
+    """How often checkpoints are signed (``charter.intervals``); absent for the defaults."""
+    if items is None:
+        return DEFAULT_INTERVALS
+    checkpoint_s, seal_s = items if len(items) == 2 else (None, None)
+    if _is_uint(checkpoint_s, 1, MAX_CLOCK_S) and _is_uint(seal_s, 1, MAX_CLOCK_S):
+        return Intervals(checkpoint_s=checkpoint_s, seal_s=seal_s)
+    raise refusal(
+        "intervals", f"must give two intervals of checkpoints, each 1 to {MAX_CLOCK_S} seconds"
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tieline.core import renewal, speech, statement, stories, sync, watch
+from tieline.core import notes, renewal, speech, statement, stories, sync, watch
 from tieline.core.charter import SignedCharter, parse_signed_charter
 from tieline.core.checkpoint import Receipt
 from tieline.core.errors import LocalError, RemoteError, TielineError
@@ -26,7 +26,9 @@ from tieline.core.events import (
     Effect,
     Event,
     Failed,
+    ForNote,
     ForReceipt,
+    ForSeal,
     ForSpeech,
     HandedOver,
     Install,
@@ -34,13 +36,16 @@ from tieline.core.events import (
     PeersChanged,
     Ready,
     Release,
+    SignCheckpoint,
     Signed,
     SignFailed,
+    SignFor,
     Speak,
     Stalled,
     Tick,
     Trouble,
     Wakeup,
+    Witnessed,
 )
 from tieline.core.exchange import Exchange
 from tieline.core.journal import (
@@ -104,6 +109,7 @@ class Station:
         for line in station.lines.values():
             line.life.begin(line.record.logs.get(line.own_log))
             first_slot(line, now)
+            notes.settle(line)
         return station
 
     def _restore(self, fact: Fact, past: Now, now: Now) -> None:  # noqa: C901, PLR0912 - as step
@@ -151,13 +157,15 @@ class Station:
                 if alarm.rung is not None:
                     line.ladder.note_overdue(alarm.item, alarm.party, alarm.rung)
             case _:
-                self._restore_kept(line, fact)
+                self._restore_kept(line, fact, past)
 
-    def _restore_kept(self, line: Line, fact: Fact) -> None:
+    def _restore_kept(self, line: Line, fact: Fact, past: Now) -> None:
         """Facts that the ladder and the record do not build on."""
         match fact.kind:
             case FactKind.PROOF:
                 stories.restore_proof(line, fact.body)
+            case FactKind.NOTE:
+                notes.restore(line, fact, past)
             case _:
                 pass  # attempts, states and refusals are history: nothing is derived from them
 
@@ -179,7 +187,7 @@ class Station:
         """Take one event; return its effects in the order in which they are to be performed."""
         turn = Turn(now)
         match event:
-            case Install() | Speak() | Release() | Discard() | CallTest():
+            case Install() | Speak() | Release() | Discard() | CallTest() | SignCheckpoint():
                 self._act(event, turn)
             case Arrived():
                 self._arrived(event, turn)
@@ -199,8 +207,12 @@ class Station:
             case SignFailed(purpose=ForSpeech(name), cause=cause):
                 speech.sign_failed(self.lines[name], cause, turn)
                 speech.pump(self.lines[name], turn)
-            case SignFailed(cause=cause):
+            case SignFailed(purpose=purpose, cause=cause):
+                self._unsigned(purpose, cause, turn)
                 self._trouble(Trouble(code="key.failed", text=cause), turn)
+            case Witnessed(line=name, note=note):
+                if name in self.lines:
+                    self.exchanges[name].notes.witnessed(note, turn)
             case Trouble():
                 self._trouble(event, turn)
             case Tick():
@@ -251,6 +263,8 @@ class Station:
                     speech.discard(self.line(act.line), act, turn)
                 case CallTest():
                     speech.call_test(self.line(act.line), act, turn)
+                case SignCheckpoint():
+                    notes.ask(self.line(act.line), act, turn, seal=act.seal)
         except TielineError as error:
             turn.reply(act.token, error)
 
@@ -400,11 +414,25 @@ class Station:
         if isinstance(purpose, ForReceipt):
             exchange.cosigned(purpose, event.signature, turn)
             return
+        if isinstance(purpose, ForNote):
+            exchange.notes.signed(purpose, event.signature, turn)
+            return
+        if isinstance(purpose, ForSeal):
+            exchange.notes.sealed(purpose, event.signature, turn)
+            return
         item = speech.signed(line, event.signature, turn)
         speech.pump(line, turn)
         if item is not None:
             exchange.said(item, turn)
             watch.judge_links(line, turn)
+
+    def _unsigned(self, purpose: SignFor, cause: str, turn: Turn) -> None:
+        """No key for a checkpoint: it waits, or goes without the signature with ML-DSA-44."""
+        exchange = self.exchanges[purpose.line]
+        if isinstance(purpose, ForNote):
+            exchange.notes.failed(purpose, cause, turn)
+        elif isinstance(purpose, ForSeal):
+            exchange.notes.sealed(purpose, b"", turn)
 
     def _trouble(self, event: Trouble, turn: Turn) -> None:
         """A trouble of the station itself rings once until it is over and comes again."""

@@ -1,12 +1,13 @@
 """Sync: decide what one peer lacks, and say what we hold.
 
 Theory. Stations tell each other how far they hold each log of the line (*have*), then push what the
-other lacks, whoever wrote it. The same four envelopes go over a session and into a bundle:
+other lacks, whoever wrote it. The same five envelopes go over a session and into a bundle:
 
 * HAVE: the charter version and, for each log, how many statements are held and the last digest;
 * PUSH: statements, in display order, so that nothing arrives before what it builds on;
 * RECEIPTS: cosignatures on log heads; a receipt is also proof that its maker holds the log so far;
-* CHARTER: a complete signed charter that the other does not know yet.
+* CHARTER: a complete signed charter that the other does not know yet;
+* NOTES: signed checkpoints of logs.
 
 Rules held here:
 
@@ -33,6 +34,7 @@ from typing import Final
 
 from tieline.core import encode
 from tieline.core.checkpoint import Receipt
+from tieline.core.crypto import MLDSA_KEY_BYTES
 from tieline.core.encode import Limits, Value
 from tieline.core.errors import RemoteError
 from tieline.core.record import MAX_BRANCHES_PER_LOG, Item, Log, Record
@@ -42,11 +44,15 @@ HAVE: Final = 1
 PUSH: Final = 2
 RECEIPTS: Final = 3
 CHARTER: Final = 4
+NOTES: Final = 5
 
 ENVELOPE_LIMITS: Final = Limits(max_bytes=1_000_000, max_depth=6, max_items=60_000)
 MAX_PUSH_BYTES: Final = 192 * 1024
 MAX_PUSH_STATEMENTS: Final = 512
 MAX_RECEIPTS: Final = 2_000
+MAX_NOTES: Final = 64
+MAX_NOTE: Final = 16_384
+MAX_TOLD: Final = 4_096  # notes of which is remembered that a peer has them
 MAX_HAVE: Final = 64 * 256
 WINDOW: Final = 2_048
 _HEAD_PARTS: Final = 4
@@ -104,7 +110,16 @@ class CharterOffer:
     charter: bytes
 
 
-Envelope = Have | Push | Receipts | CharterOffer
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Signed checkpoints, and the ML-DSA-44 keys that signatures under them need."""
+
+    line: bytes
+    notes: tuple[bytes, ...]
+    keys: tuple[bytes, ...]
+
+
+Envelope = Have | Push | Receipts | CharterOffer | Notes
 
 
 # ------------------------------------------------------------------------------ envelopes
@@ -124,6 +139,8 @@ def pack(envelope: Envelope) -> bytes:
             return encode.dumps((RECEIPTS, line, tuple(receipt.encode() for receipt in receipts)))
         case CharterOffer(line, charter_bytes):
             return encode.dumps((CHARTER, line, charter_bytes))
+        case Notes(line, notes, keys):
+            return encode.dumps((NOTES, line, notes, keys))
 
 
 def unpack(data: bytes) -> Envelope:
@@ -145,7 +162,9 @@ def unpack(data: bytes) -> Envelope:
             return Receipts(line, tuple(_read_receipt(item) for item in items))
         case (int(kind), bytes(line), bytes(charter_bytes)) if kind == CHARTER and len(line) == 16:
             return CharterOffer(line, charter_bytes)
-    raise _wrong("it is none of have, push, receipts and charter")
+        case (int(kind), bytes(line), tuple(notes), tuple(keys)) if kind == NOTES:
+            return _read_notes(line, notes, keys)
+    raise _wrong("it is none of have, push, receipts, charter and notes")
 
 
 def _wrong(what: str) -> RemoteError:
@@ -195,6 +214,16 @@ def _read_statements(items: tuple[Value, ...]) -> tuple[bytes, ...]:
     return tuple(out)
 
 
+def _read_notes(line: bytes, notes: tuple[Value, ...], keys: tuple[Value, ...]) -> Notes:
+    texts = tuple(item for item in notes if isinstance(item, bytes) and len(item) <= MAX_NOTE)
+    publics = tuple(key for key in keys if isinstance(key, bytes) and len(key) == MLDSA_KEY_BYTES)
+    if len(line) != 16 or len(texts) != len(notes) or not 1 <= len(notes) <= MAX_NOTES:
+        raise _wrong(f"notes are 1 to {MAX_NOTES} byte strings of at most {MAX_NOTE} bytes")
+    if len(publics) != len(keys) or not all(one < two for one, two in pairwise(publics)):
+        raise _wrong(f"keys of notes have {MLDSA_KEY_BYTES} bytes, ascending, each once")
+    return Notes(line, texts, publics)
+
+
 def _read_receipt(item: Value) -> Receipt:
     if not isinstance(item, bytes):
         raise _wrong("a receipt is a byte string")
@@ -234,6 +263,7 @@ class Peer:
     leaves: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
     told: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
     announced: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    noted: set[bytes] = field(default_factory=set)  # the notes that it has, as far as told
     charter: int = 0
     offered_charter: int = 0  # the newest version on its way to it in this session
     retry_at: int | None = None
@@ -255,6 +285,7 @@ class Peer:
         self.sent.clear()
         self.told.clear()
         self.announced.clear()
+        self.noted.clear()
         self.offered.clear()
         self.extra.clear()
         self.loose = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tieline.core import speech
+from tieline.core import notes, speech
 from tieline.core.errors import LocalError
 from tieline.core.journal import Alarm, Attempt, Origin, StateChange
 from tieline.core.ladder import Due
@@ -37,14 +37,13 @@ def tick(line: Line, turn: Turn) -> None:
     for due in run_down:
         _missed(line, due, turn)
     _line_tests(line, turn)
+    notes.due(line, turn)
 
 
 def wakeup(line: Line, wall_ms: int, mono_ms: int) -> int | None:
     """When the deadline clock next makes something due, in ``mono_ms``."""
-    times: list[int] = []
-    first = line.ladder.wakeup()
-    if first is not None:
-        times.append(first)
+    marks = (line.ladder.wakeup(), notes.wakeup(line))
+    times = [mark for mark in marks if mark is not None]
     slot = slot_at(wall_ms, line.charter)
     if slot is not None and line.own == line.lead(line.party):
         window_ms = line.charter.tests.window_s * 1000

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from tieline.core.errors import ShellError, StoreFull
+from tieline.core.errors import LocalError, ShellError, StoreFull
 from tieline.core.events import (
     CallTest,
     Connected,
@@ -28,6 +28,7 @@ from tieline.core.events import (
     Event,
     Failed,
     ForReceipt,
+    ForSeal,
     HandedOver,
     Install,
     Keep,
@@ -184,11 +185,14 @@ class Runtime:
             case Keep(fact=fact):
                 plan.facts.append(fact)
             case Sign(purpose=purpose, message=message):
+                key = self.signer.sign
+                if isinstance(purpose, ForReceipt):
+                    key = self.signer.cosign
+                elif isinstance(purpose, ForSeal):
+                    key = self.signer.cosign_mldsa
                 try:
-                    cosign = isinstance(purpose, ForReceipt)
-                    key = self.signer.cosign if cosign else self.signer.sign
                     signed.append(Signed(purpose=purpose, signature=key(message)))
-                except ShellError as error:
+                except (ShellError, LocalError) as error:
                     signed.append(SignFailed(purpose=purpose, cause=error.message))
             case _:
                 plan.outward.append(effect)

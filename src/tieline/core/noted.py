@@ -1,0 +1,77 @@
+"""Signed checkpoints as a station holds them: what each says, and who signed it.
+
+Containers without judgement: ``tieline.core.notes`` reads, compares and tells them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from tieline.core.checkpoint import Checkpoint, NoteSignature, SignedNote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """A checkpoint of a log of this line, with those lines under it that were verified.
+
+    ``root_key`` and ``certificate`` are of the station whose log it is, as it signed; ``keys`` the
+    ML-DSA-44 keys that lines under it need; ``at_ms`` when it came first.
+    """
+
+    head: Checkpoint
+    note: SignedNote
+    root_key: bytes
+    certificate: bytes
+    keys: tuple[bytes, ...] = ()
+    at_ms: int = 0
+
+    @property
+    def sealed(self) -> bool:
+        """Whether an ML-DSA-44 signature stands under it."""
+        return bool(self.keys)
+
+    def with_lines_of(self, other: Noted) -> Noted:
+        """This one with what the other has more; of one key the line with the later time stays."""
+        lines: dict[tuple[str, bytes], NoteSignature] = {}
+        for line in (*self.note.signatures, *other.note.signatures):
+            key = (line.name, line.key_id)
+            if key not in lines or lines[key].signature[:8] < line.signature[:8]:
+                lines[key] = line
+        note = replace(self.note, signatures=tuple(lines.values()))
+        keys = tuple(sorted({*self.keys, *other.keys}))
+        return replace(self, note=note, keys=keys)
+
+
+@dataclass(slots=True)
+class LogNotes:
+    """The checkpoints of one log.
+
+    ``heads`` by size: those that agree with what is held, and those that run ahead of it
+    (``open``). ``against``: those that contradict what is held or another checkpoint. ``shown``:
+    the sizes of heads that, with one of those, make a proof.
+    """
+
+    heads: dict[int, Noted] = field(default_factory=dict)
+    open: set[int] = field(default_factory=set)
+    against: list[Noted] = field(default_factory=list)
+    shown: set[int] = field(default_factory=set)
+    proved: set[bytes] = field(default_factory=set)
+    taken: set[bytes] = field(default_factory=set)
+
+    def latest(self) -> Noted | None:
+        """The largest head that nothing contradicts."""
+        return self.heads[max(self.heads)] if self.heads else None
+
+    def latest_sealed(self) -> Noted | None:
+        """The largest head with an ML-DSA-44 signature."""
+        sealed = [size for size, noted in self.heads.items() if noted.sealed]
+        return self.heads[max(sealed)] if sealed else None
+
+    def to_tell(self) -> list[Noted]:
+        """What somebody who knows nothing of this log must hear of."""
+        sizes = sorted({*self.shown, *self._newest()} & self.heads.keys())
+        return [*(self.heads[size] for size in sizes), *self.against]
+
+    def _newest(self) -> list[int]:
+        newest = (self.latest(), self.latest_sealed())
+        return [noted.head.size for noted in newest if noted is not None]
