@@ -18,7 +18,7 @@ from tieline.core.checkpoint import Receipt, body, cosign_message, origin
 from tieline.core.errors import RemoteError
 from tieline.core.events import Arrived
 from tieline.core.statement import Place, Statement
-from tieline.core.sync import CharterOffer, Have, Head, Push, Receipts, pack, unpack
+from tieline.core.sync import CharterOffer, Have, Head, Notes, Push, Receipts, pack, unpack
 from tieline.core.terms import Rung
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "envelope"
@@ -41,7 +41,8 @@ def test_envelopes_that_are_taken(case: dict[str, Any]) -> None:
     data = bytes.fromhex(case["envelope"])
     read = unpack(data)
     assert pack(read) == data
-    kinds = {Have: "have", Push: "push", Receipts: "receipts", CharterOffer: "charter"}
+    kinds = {Have: "have", Push: "push", Receipts: "receipts", CharterOffer: "charter",
+             Notes: "notes"}  # fmt: skip
     assert (kinds[type(read)], read.line.hex()) == (case["kind"], case["line"])
 
 
@@ -76,6 +77,14 @@ envelopes = st.one_of(
     st.builds(Push, lines, st.lists(st.binary(max_size=50), min_size=1, max_size=4).map(tuple)),
     st.builds(Receipts, lines, st.lists(receipts, max_size=3).map(tuple)),
     st.builds(CharterOffer, lines, st.binary(max_size=50)),
+    st.builds(
+        Notes,
+        lines,
+        st.lists(st.binary(max_size=50), min_size=1, max_size=3).map(tuple),
+        st.sets(st.integers(0, 255)).map(
+            lambda each: tuple(bytes((number,)) * 1312 for number in sorted(each))
+        ),
+    ),
 )
 parts: st.SearchStrategy[encode.Value] = st.recursive(
     st.one_of(st.integers(-2, 5), st.binary(max_size=33), st.booleans(), st.none(), lines),

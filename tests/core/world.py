@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeVar
 
+from cryptography.hazmat.primitives.asymmetric import mldsa
 from nacl.signing import SigningKey
 
 from tieline.core import statement as statements
 from tieline.core.charter import Charter, SignedCharter, charter_message, make_charter
-from tieline.core.crypto import pack_sign1
+from tieline.core.crypto import pack_sign1, sha256
 from tieline.core.errors import TielineError
 from tieline.core.events import (
     Arrived,
@@ -29,6 +30,7 @@ from tieline.core.events import (
     Event,
     Failed,
     ForReceipt,
+    ForSeal,
     HandedOver,
     Install,
     Keep,
@@ -36,6 +38,7 @@ from tieline.core.events import (
     Release,
     Reply,
     Sign,
+    SignCheckpoint,
     Signed,
     Speak,
     Tick,
@@ -91,6 +94,13 @@ class StationKit:
     certificate: Certificate
     sign_key: Key
     cosign_key: Key
+    mldsa: mldsa.MLDSA44PrivateKey | None = None
+
+    def seal(self, message: bytes) -> bytes:
+        """The ML-DSA-44 key and its signature, as a key store gives them."""
+        if self.mldsa is None:
+            raise AssertionError
+        return self.mldsa.public_key().public_bytes_raw() + self.mldsa.sign(message)
 
     @property
     def id(self) -> bytes:
@@ -101,15 +111,22 @@ class PartyKit:
     """A party's root and its stations."""
 
     def __init__(
-        self, code: str, names: tuple[str, ...] = ("main",), realm: str = "", life: str = ""
+        self,
+        code: str,
+        names: tuple[str, ...] = ("main",),
+        realm: str = "",
+        life: str = "",
+        *,
+        sealing: bool = False,
     ) -> None:
-        self.code, self.realm, self.life = code, realm, life
+        self.code, self.realm, self.life, self.sealing = code, realm, life, sealing
         self.root = Key(f"{code}/{realm}/{life}/root")
         self.stations = tuple(self._station(name) for name in names)
 
     def _station(self, name: str) -> StationKit:
         label = f"{self.code}/{self.realm}/{self.life}/{name}"
         sign_key, cosign_key = Key(f"{label}/sign"), Key(f"{label}/cosign")
+        late = mldsa.MLDSA44PrivateKey.from_seed_bytes(chaff(label, 32)) if self.sealing else None
         payload = certificate_payload(
             root_key=self.root.public,
             party=self.code,
@@ -121,10 +138,11 @@ class PartyKit:
             tls_der=b"\x30\x20" + chaff(f"{label}/tls", 32),
             not_before_ms=0,
             not_after_ms=MAX_TIME_MS,
+            mldsa_hash=sha256(late.public_key().public_bytes_raw()) if late else None,
         )
         encoded = pack_sign1(payload, self.root.sign(certificate_message(payload)))
         certificate = parse_certificate(encoded, self.root.public)
-        return StationKit(self.code, certificate, sign_key, cosign_key)
+        return StationKit(self.code, certificate, sign_key, cosign_key, late)
 
     def card(self, *, name: str = "", addresses: tuple[str, ...] = ()) -> Card:
         payload = card_payload(
@@ -248,6 +266,9 @@ class Post:
             case Keep(fact=fact):
                 self.facts.append(fact)
             case Sign(purpose=purpose, message=text):
+                if isinstance(purpose, ForSeal):
+                    signed.append(Signed(purpose=purpose, signature=self.who.seal(text)))
+                    return
                 cosign = isinstance(purpose, ForReceipt)
                 key = self.who.cosign_key if cosign else self.who.sign_key
                 signed.append(Signed(purpose=purpose, signature=key.sign(text)))
@@ -256,7 +277,7 @@ class Post:
             case Reply(token=token, result=result):
                 self.answers[token] = result
 
-    def act(self, event: Install | Speak | Release | Discard | CallTest) -> Done:
+    def act(self, event: Install | Speak | Release | Discard | CallTest | SignCheckpoint) -> Done:
         """An officer's act; its refusal is raised."""
         self._token += 1
         self.step(replace(event, token=self._token))

@@ -80,6 +80,7 @@ FULL = body(
         12: [["witness.example/a", WITNESS]],
         13: 1,
         14: 3_600,
+        16: [60, 3_600],
     }
 )
 EXERCISE = body({2: DRILL, 7: [entry(party(c, c.title(), DRILL)) for c in ("ALPHA", "BRAVO")]})
@@ -195,6 +196,11 @@ def bad_bodies() -> dict[str, tuple[str, Map]]:
         "a witness with a party's key": ("charter.duplicate", {12: [["w", ALPHA.key]]}),
         "a witness of small order": ("key.small_order", {12: [["w", SMALL_ORDER]]}),
         "more witnesses wanted than there are": ("charter.witnesses", {13: 1}),
+        "checkpoints after 0 seconds": ("charter.intervals", {16: [0, 60]}),
+        "one interval": ("charter.intervals", {16: [60]}),
+        "a seal that is true": ("charter.intervals", {16: [60, True]}),
+        "intervals as a number": ("charter.field", {16: 60}),
+        "the intervals that are meant anyway": ("charter.noncanonical", {16: [300, 86_400]}),
         "silence after 0 seconds": ("charter.silence", {14: 0}),
         "silence after more than a day": ("charter.field", {14: 86_401}),
         "leaving in a first version": ("charter.noncanonical", {15: []}),

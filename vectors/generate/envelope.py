@@ -22,7 +22,10 @@ SAID = statement.statement(statement.payload(statement.MESSAGE))
 DRILLED = statement.statement(statement.payload(statement.MESSAGE), statement.DRILL)
 RECEIPT = bytes.fromhex(str(checkpoint.receipts()["encoded"]))
 CHARTER = charter.signed(charter.FIRST)
-KINDS = {1: "have", 2: "push", 3: "receipts", 4: "charter"}
+KINDS = {1: "have", 2: "push", 3: "receipts", 4: "charter", 5: "notes"}
+NOTE = f"{checkpoint.BODY}\n{checkpoint.LOG}".encode()
+SEALED = f"{checkpoint.BODY}\n{checkpoint.LOG}{checkpoint.ALPHA_ML}".encode()
+MLDSA = checkpoint.ALPHA_ML_KEY
 
 ACCEPT: dict[str, list[object]] = {
     "what a new station holds": [1, LINE, 1, True, []],
@@ -33,6 +36,9 @@ ACCEPT: dict[str, list[object]] = {
     "no receipt": [3, LINE, []],
     "two receipts": [3, LINE, [RECEIPT, RECEIPT]],
     "a charter": [4, LINE, CHARTER],
+    "a note": [5, LINE, [NOTE], []],
+    "two notes and a key": [5, LINE, [NOTE, SEALED], [MLDSA]],
+    "two keys": [5, LINE, [SEALED], sorted([MLDSA, checkpoint.BRAVO_ML_KEY])],
 }
 
 
@@ -43,7 +49,21 @@ def with_head(at: int, value: object) -> list[object]:
 
 REFUSE: dict[str, list[object]] = {
     "no kind": [],
-    "an unknown kind": [5, LINE, b""],
+    "an unknown kind": [6, LINE, b""],
+    "no notes": [5, LINE, [], []],
+    "65 notes": [5, LINE, [NOTE] * 65, []],
+    "a note of 16385 bytes": [5, LINE, [bytes(16_385)], []],
+    "a note as text": [5, LINE, ["x"], []],
+    "notes without keys": [5, LINE, [NOTE]],
+    "a key of 1311 bytes": [5, LINE, [NOTE], [MLDSA[1:]]],
+    "a key twice": [5, LINE, [NOTE], [MLDSA, MLDSA]],
+    "keys out of order": [
+        5,
+        LINE,
+        [NOTE],
+        sorted([MLDSA, checkpoint.BRAVO_ML_KEY], reverse=True),
+    ],
+    "notes on a line of 15 bytes": [5, LINE[1:], [NOTE], []],
     "kind 0": [0, LINE, 1, True, []],
     "a kind that is true": [True, LINE, 1, True, []],
     "a kind that is text": ["push", LINE, [SAID]],

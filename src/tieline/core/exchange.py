@@ -266,7 +266,8 @@ class Exchange:
                 Refusal(
                     code="receipt.forged",
                     text=f"a receipt in the name of station {receipt.cosigner.hex()} does not"
-                    " verify; it is not counted",
+                    " fit what is held here: it is forged, or that station was told another story"
+                    " of this log; it is not counted",
                     carrier=carrier,
                     peer=peer_id,
                 ),

@@ -17,7 +17,9 @@ from typing import Final, Protocol, TypeVar
 from tieline.core.charter import dearmor_charter
 from tieline.core.encode import Value
 from tieline.core.errors import LocalError
-from tieline.core.events import Act, CallTest, Discard, Done, Install, Release, Speak
+from tieline.core.events import (
+    Act, CallTest, Discard, Done, Install, Release, SignCheckpoint, Speak,
+)  # fmt: skip
 from tieline.core.evidence import Scope
 from tieline.core.line import Line
 from tieline.core.outline import summary
@@ -26,6 +28,7 @@ from tieline.core.statement import Body, Content, Ref, wants_mask
 from tieline.core.station import Station
 from tieline.core.terms import MAX_TIME_MS, Kind, Precedence, RefRole, Role, Rung
 from tieline.node.evidencefile import scope_of
+from tieline.node.notesview import note_view, notes_view, own_book
 from tieline.node.view import Json, draft_view, item_view, proof_view, word
 
 T = TypeVar("T")
@@ -222,6 +225,8 @@ class NodeActs:
             "item": self._item,
             "audit": self._audit,
             "proofs": self._proofs,
+            "notes": self._notes,
+            "checkpoint": self._checkpoint,
             "export": self._export,
             "evidence": self._evidence,
             "import": self._import,
@@ -448,6 +453,18 @@ class NodeActs:
         if not out.is_absolute() or "\0" in str(out):
             raise LocalError("act.argument", "act 'evidence': argument 'out' is a whole path")
         return await self.host.evidence(line, out, scope_of(start, end, item))
+
+    async def _notes(self, args: Arguments) -> Json:
+        lines = [self._line(args)] if args.text("line", "") else self._lines()
+        args.done()
+        return {"notes": [view for line in lines for view in notes_view(line)]}
+
+    async def _checkpoint(self, args: Arguments) -> Json:
+        line, seal = self._line(args), args.flag("seal", default=False)
+        args.done()
+        await self.host.perform(lambda token: SignCheckpoint(token=token, line=line.id, seal=seal))
+        latest = own_book(line).latest()
+        return note_view(line, latest) if latest is not None else {}
 
     async def _import(self, args: Arguments) -> Json:
         text = args.text("bundle")

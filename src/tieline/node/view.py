@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tieline.core import proof
+from tieline.core import notes, proof
 from tieline.core.checkpoint import Receipt
 from tieline.core.encode import Value
 from tieline.core.journal import Alarm, Attempt, Fact, FactKind, Handed, Refusal, StateChange
 from tieline.core.line import Draft, Line
+from tieline.core.noted import LogNotes
 from tieline.core.record import Item
 from tieline.core.statement import Content, wanted_rungs
 from tieline.core.station import Station
@@ -204,6 +205,23 @@ def line_view(line: Line) -> dict[str, Json]:
         "waiting": [draft_view(line, draft) for _, draft in sorted(line.drafts.items())],
         "alarms": len(line.alarms),
         "forked": [station_name(line, log.station) for log in line.record.forked()],
+        "witnessed": _witnessed(line),
+    }
+
+
+def _witnessed(line: Line) -> dict[str, Json]:
+    """How far our own log is signed, sealed with ML-DSA-44, and cosigned by witnesses."""
+    book = line.notes.get(line.own_log, LogNotes())
+    latest, sealed = book.latest(), book.latest_sealed()
+    sizes = notes.witnessed(line, book)
+    return {
+        "statements": line.record.size(line.own_log),
+        "signed": latest.head.size if latest else 0,
+        "sealed": sealed.head.size if sealed else 0,
+        "size": notes.quorum_size(line, book),
+        "witnesses": sum(1 for size in sizes if latest and size >= latest.head.size),
+        "of": len(sizes),
+        "quorum": line.charter.quorum,
     }
 
 
@@ -251,7 +269,9 @@ def event_view(station: Station, seq: int, fact: Fact) -> dict[str, Json]:
 
 
 def _kept_view(fact: Fact) -> dict[str, Json]:
-    """What else is kept: proofs and drafts."""
+    """What else is kept: proofs, checkpoints and drafts."""
+    if fact.kind == FactKind.NOTE:
+        return {"type": "note", "note": fact.body.decode("utf-8")}
     if fact.kind == FactKind.PROOF:
         return {"type": "proof", **proof_view(proof.check(fact.body))}
     return {"type": "draft"}

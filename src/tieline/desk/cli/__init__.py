@@ -256,7 +256,9 @@ def _talk_verbs(verb: _Verb, officer: _Parser) -> None:
     verb("test-line", "talk", "call a line test now", officer)
     verb("status", "talk", "the state of every line", officer)
     p = verb("log", "talk", "the record in its order of cause and effect", officer)
-    p.add_argument("item", nargs="?", help="one statement, with its ladder")
+    p.add_argument("item", nargs="?", help="one statement, with its ladder; or: checkpoint")
+    p.add_argument("--seal", action="store_true", help="checkpoint: sign with ML-DSA-44 too")
+    p.add_argument("--out", type=Path, metavar="FILE", help="checkpoint: write the note here")
     p.add_argument("-n", "--limit", type=int, default=50, help="how many, the newest (default: 50)")
     p = verb("watch", "talk", "follow what happens, as it happens", officer)
     p.add_argument(

@@ -186,11 +186,26 @@ def status_lines(status: View) -> list[str]:
         if view.get("member") is False:
             out.append("  this charter does not name this station: it only reads on this line")
         out.extend(_peer_line(peer) for peer in views(view, "peers"))
+        out.extend(_witnessed_line(view))
         suspended = _codes(view, "suspended_by")
         if suspended:
             out.append(f"  SUSPENDED by {suspended}; end your own with 'tieline resume'")
         out.extend("  " + line for line in draft_lines(views(view, "waiting")))
     return out
+
+
+def _witnessed_line(view: View) -> list[str]:
+    """How far witnesses have cosigned our own log, when the charter names any."""
+    found = view.get("witnessed")
+    if not isinstance(found, dict) or not number_of(found, "of"):
+        return []
+    text = (
+        f"  our log: {number_of(found, 'statements')} statements, a checkpoint at"
+        f" {number_of(found, 'signed')}, cosigned by {number_of(found, 'witnesses')} of"
+        f" {number_of(found, 'of')} witnesses; the quorum of {number_of(found, 'quorum')} has"
+        f" cosigned up to {number_of(found, 'size')}"
+    )
+    return [text]
 
 
 def _backup_line(status: View) -> list[str]:

@@ -9,6 +9,7 @@ import time
 from typing import Final
 
 from tieline.core.errors import LocalError
+from tieline.desk.cli import files
 from tieline.desk.cli.common import client, line_of, officer, put
 from tieline.desk.cli.show import (
     draft_lines,
@@ -173,7 +174,10 @@ def status(args: argparse.Namespace) -> int:
 
 
 def log(args: argparse.Namespace) -> None:
-    """The record, or one statement with its ladder."""
+    """The record, one statement with its ladder, or our log under a signed checkpoint."""
+    if args.item == "checkpoint":
+        checkpoint(args)
+        return
     if args.item:
         result = client(args).call("item", item=_digest(args.item), **line_of(args))
         put(args, result, *item_lines(result))
@@ -181,6 +185,19 @@ def log(args: argparse.Namespace) -> None:
     result = client(args).call("log", limit=args.limit, **line_of(args))
     banner = [f"EXERCISE EXERCISE EXERCISE {result['realm']}"] if result.get("realm") else []
     put(args, result, *banner, *(item_line(view) for view in views(result, "items")))
+
+
+def checkpoint(args: argparse.Namespace) -> None:
+    """Have the head of our own log signed now; print the note, or write it to a file."""
+    result = client(args).call("checkpoint", seal=args.seal, **line_of(args))
+    note = str(result["note"])
+    if args.out is None:
+        put(args, result, visible(note.rstrip("\n"), lines=True))
+        return
+    files.write(args.out, note.encode("utf-8"))
+    put(args, {**result, "file": str(args.out)},
+        f"a checkpoint of {number_of(result, 'size')} statements with"
+        f" {number_of(result, 'lines')} signatures is in {args.out}")  # fmt: skip
 
 
 def watch(args: argparse.Namespace) -> None:
