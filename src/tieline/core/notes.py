@@ -459,14 +459,19 @@ def wakeup(line: Line) -> int | None:
     return min((t for t in times if t is not None), default=None)
 
 
+def _can_sign(line: Line) -> bool:
+    """Whether there is a head to sign: a fresh incarnation has none until it has spoken."""
+    return line.member and line.record.size(line.own_log) > 0
+
+
 def _note_at(line: Line) -> int | None:
-    if line.unnoted_at is None or not line.member:
+    if line.unnoted_at is None or not _can_sign(line):
         return None
     return line.unnoted_at + line.charter.intervals.checkpoint_s * 1000
 
 
 def _seal_at(line: Line) -> int | None:
-    if line.unsealed_at is None or not line.member or own_seal(line) is None:
+    if line.unsealed_at is None or not _can_sign(line) or own_seal(line) is None:
         return None
     return line.unsealed_at + line.charter.intervals.seal_s * 1000
 

@@ -7,7 +7,7 @@ others in the same turn, so that two stories meet within one exchange.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Final
 
 from tieline.core import notes, sync
@@ -22,6 +22,14 @@ from tieline.core.turn import Turn
 
 MAX_LINES_READ: Final = 2_000  # of notes, from one peer, in a minute
 READ_WINDOW_MS: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Who brought a note, and how."""
+
+    carrier: str
+    peer: bytes
 
 
 class NoteExchange:
@@ -70,17 +78,19 @@ class NoteExchange:
 
     def witnessed(self, data: bytes, turn: Turn) -> None:
         """A witness has cosigned one of the logs: keep its line and pass it on."""
-        self._take(data, (), Refusal(code="", text="", carrier="witness", peer=b""), turn)
+        self._take(data, (), _Source("witness", b""), turn)
 
     # -------------------------------------------------------------------------------- others'
 
     def arrived(self, envelope: Notes, carrier: str, peer_id: bytes, turn: Turn) -> None:
         """Take the notes that a peer has sent."""
-        source = Refusal(code="", text="", carrier=carrier, peer=peer_id)
+        source = _Source(carrier, peer_id)
         for data in envelope.notes:
             if not self._may_read(data, peer_id, turn.now.real_ms):
                 text = "more notes came within a minute than are read; the rest is dropped"
-                self._refuse(replace(source, code="note.too_many", text=text), turn)
+                self._refuse(
+                    Refusal(code="note.too_many", text=text, carrier=carrier, peer=peer_id), turn
+                )
                 return
             self._take(data, envelope.keys, source, turn)
 
@@ -93,12 +103,15 @@ class NoteExchange:
         self._read[peer_id] = (since, count)
         return count <= MAX_LINES_READ
 
-    def _take(self, data: bytes, keys: tuple[bytes, ...], source: Refusal, turn: Turn) -> None:
+    def _take(self, data: bytes, keys: tuple[bytes, ...], source: _Source, turn: Turn) -> None:
         line = self.line
         try:
             noted = notes.read(line, data, keys, turn.now)
         except RemoteError as error:
-            self._refuse(replace(source, code=error.code, text=error.message), turn)
+            refusal = Refusal(
+                code=error.code, text=error.message, carrier=source.carrier, peer=source.peer
+            )
+            self._refuse(refusal, turn)
             return
         peer = line.peers.get(source.peer)
         if peer is not None:
