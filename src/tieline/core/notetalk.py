@@ -87,9 +87,14 @@ class NoteExchange:
         source = _Source(carrier, peer_id)
         for data in envelope.notes:
             if not self._may_read(data, peer_id, turn.now.real_ms):
-                text = "more notes came within a minute than are read; the rest is dropped"
                 self._refuse(
-                    Refusal(code="note.too_many", text=text, carrier=carrier, peer=peer_id), turn
+                    Refusal(
+                        code="note.too_many",
+                        text="more notes came within a minute than are read; the rest is dropped",
+                        carrier=carrier,
+                        peer=peer_id,
+                    ),
+                    turn,
                 )
                 return
             self._take(data, envelope.keys, source, turn)
