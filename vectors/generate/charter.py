@@ -88,6 +88,15 @@ NEWER = body({7: [entry(ALPHA) | {8: [1]}, entry(BRAVO)], 40: {1: "later"}})
 SECOND = after(FULL, {7: [entry(ALPHA), entry(BRAVO)], 15: [["DELTA", DELTA.key]]})
 
 
+INTERVALS: dict[str, tuple[str, Map]] = {
+    "checkpoints after 0 seconds": ("charter.intervals", {16: [0, 60]}),
+    "one interval": ("charter.intervals", {16: [60]}),
+    "a seal that is true": ("charter.intervals", {16: [60, True]}),
+    "intervals as a number": ("charter.field", {16: 60}),
+    "the intervals that are meant anyway": ("charter.noncanonical", {16: [300, 86_400]}),
+}
+
+
 def build() -> dict[str, object]:
     """The files of this script."""
     drill = [party(c, c.title(), DRILL) for c in ("ALPHA", "BRAVO")]
@@ -196,11 +205,7 @@ def bad_bodies() -> dict[str, tuple[str, Map]]:
         "a witness with a party's key": ("charter.duplicate", {12: [["w", ALPHA.key]]}),
         "a witness of small order": ("key.small_order", {12: [["w", SMALL_ORDER]]}),
         "more witnesses wanted than there are": ("charter.witnesses", {13: 1}),
-        "checkpoints after 0 seconds": ("charter.intervals", {16: [0, 60]}),
-        "one interval": ("charter.intervals", {16: [60]}),
-        "a seal that is true": ("charter.intervals", {16: [60, True]}),
-        "intervals as a number": ("charter.field", {16: 60}),
-        "the intervals that are meant anyway": ("charter.noncanonical", {16: [300, 86_400]}),
+        **INTERVALS,
         "silence after 0 seconds": ("charter.silence", {14: 0}),
         "silence after more than a day": ("charter.field", {14: 86_401}),
         "leaving in a first version": ("charter.noncanonical", {15: []}),

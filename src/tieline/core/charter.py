@@ -250,8 +250,7 @@ def amend(  # noqa: PLR0913  # as ``make_charter``
     A card brings its party in, or replaces its name and stations; ``leave`` takes parties out.
 
     Raises ``LocalError``: ``charter.unchanged``, ``charter.stranger`` for a code in ``leave`` that
-    is no party, ``charter.root_changed`` for a card with another root key, and the codes of
-    ``parse_charter``.
+    is no party, ``charter.root_changed`` for a card with another root; as ``parse_charter``.
     """
     going = frozenset(leave)
     parties = {party.code: party for party in old.parties}

@@ -265,8 +265,7 @@ def _talk_verbs(verb: _Verb, officer: _Parser) -> None:
         "--since",
         type=int,
         metavar="N",
-        help="begin after this journal number; 0 for all (default: the last hundred)",
-    )
+        help="begin after this journal number; 0 for all (default: the last hundred)")
     p.add_argument("--until-live", action="store_true", help="stop when all is shown")  # fmt: skip
 
 
