@@ -18,7 +18,14 @@ from tieline.core.charter import dearmor_charter
 from tieline.core.encode import Value
 from tieline.core.errors import LocalError
 from tieline.core.events import (
-    Act, CallTest, Discard, Done, Install, Release, SignCheckpoint, Speak,
+    Act,
+    CallTest,
+    Discard,
+    Done,
+    Install,
+    Release,
+    SignCheckpoint,
+    Speak,
 )  # fmt: skip
 from tieline.core.evidence import Scope
 from tieline.core.line import Line
