@@ -277,3 +277,21 @@ def test_a_changed_hash_of_what_is_left_out_does_not_pass() -> None:
             assert read([new]).verdict == "failed"
             tried += 1
     assert tried > 3
+
+
+def test_a_changed_ml_dsa_signature_does_not_pass() -> None:
+    data = (VECTORS / "sealed.tle").read_bytes()
+    parts = [data[start:end] for start, end in items_of(data)]
+    at = next(n for n, part in enumerate(parts) if isinstance(parse(part), evidence.NoteItem))
+    note = parse(parts[at])
+    assert isinstance(note, evidence.NoteItem)
+    lines = note.data.split(b"\n")
+    late = next(n for n, line in enumerate(lines) if len(line) > 3_000)
+    letters = lines[late]
+    for place in range(100, len(letters) - 4, 97):
+        other = b"A" if letters[place : place + 1] != b"A" else b"B"
+        lines[late] = letters[:place] + other + letters[place + 1 :]
+        new = evidence.pack(evidence.NoteItem(b"\n".join(lines)))
+        report = read([MAGIC + b"".join([*parts[:at], new, *parts[at + 1 :]])])
+        assert report.faults[-1].code in {"evidence.note", "evidence.order"} or report.gaps
+        assert report.verdict != "checked"

@@ -110,6 +110,7 @@ class Signed:
     witnesses: list[tuple[str, int]] = field(default_factory=list)
     own: bool = False
     gaps: list[str] = field(default_factory=list)
+    mldsa: bool = False  # a line that only a reader with ML-DSA-44 can check
     fault: str = ""
 
 
@@ -150,6 +151,7 @@ class Story:
         ]
         self.line = charters.line_of(self.versions[0])
         self.logs: list[Log] = []
+        self.keys: list[bytes] = []  # ML-DSA-44 keys
         self.clock_ms = START_MS
 
     def log(self, code: str, name: str = "main", life: str = "one") -> Log:
@@ -258,7 +260,12 @@ class Story:
 
 def line(name: str, alg: int, key: SigningKey, blob: bytes) -> str:
     """A signature line of a note."""
-    key_id = sha(name.encode() + b"\n" + bytes((alg,)) + bytes(key.verify_key))[:4]
+    return line_of(name, alg, bytes(key.verify_key), blob)
+
+
+def line_of(name: str, alg: int, key: bytes, blob: bytes) -> str:
+    """A signature line under a public key."""
+    key_id = sha(name.encode() + b"\n" + bytes((alg,)) + key)[:4]
     return f"— {name} {base64.b64encode(key_id + blob).decode()}\n"
 
 
@@ -285,6 +292,7 @@ def pack(story: Story, take: Callable[[Said], bool], scope: Map) -> Packed:
     maker = next(iter(story.parties.values())).station_id("main")
     out = Packed([[1, story.line, story.realm, MADE_MS, maker, scope]], {}, {}, 0, [])
     out.items += [[2, version] for version in story.signed_versions()]
+    out.items += [[3, key] for key in sorted(story.keys)]
     all_of = [said for log in story.logs for said in [*log.main, *log.second] if take(said)]
     needed = {said.fields.get(5) for said in all_of}
     needed |= {digest for said in all_of for digest, _ in said.cites()}
@@ -463,7 +471,9 @@ def found(story: Story, packed: Packed, about: str) -> Found:
         "broken": False,
         "faults": sorted(faults, key=lambda pair: (pair[1], pair[0])),
         "gaps": sorted(gaps, key=lambda pair: (pair[1], pair[0])),
-        "mldsa": [],
+        "mldsa": sorted(
+            numbers[id(each)] for log in story.logs for each in log.notes if each.mldsa
+        ),
         **_header(story, packed),
         "words": [
             [code, " ".join(words(fingerprint(code, story.realm, who.key)))]
