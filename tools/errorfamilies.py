@@ -140,5 +140,8 @@ SENTENCES: Final[dict[str, str]] = {
     "goes on now. Give the acts that were refused again",
     "test.missed": "the party whose turn it was did not call the line test of a slot; ask by "
     "another way whether its station and its clock are in order",
+    "witness.ahead": "a witness has cosigned more of our log than we hold, or another one; the "
+    "store was put back, or another machine writes with our key; look at once",
+    "witness.forgot": "a witness knows less of our log than it has signed for; ask who runs it",
     "tls.pin": "the far end did not show the pinned certificate; compare its card with the charter",
 }

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tieline.core.charter import Release, SignedCharter, armor_charter, make_charter
 from tieline.core.errors import TielineError
@@ -34,7 +35,9 @@ class Seat:
     keys: StationKeys
 
 
-def make_homes(folder: Path, ports: tuple[int, int] = (7411, 7412)) -> tuple[list[Seat], str]:
+def make_homes(
+    folder: Path, ports: tuple[int, int] = (7411, 7412), **provisions: Any
+) -> tuple[list[Seat], str]:
     """The homes of two parties, and the armored charter that both have signed."""
     made: list[tuple[Home, homekeys.NewHome]] = []
     for code, port in zip(CODES, ports, strict=True):
@@ -60,6 +63,7 @@ def make_homes(folder: Path, ports: tuple[int, int] = (7411, 7412)) -> tuple[lis
         cards=[new.card for _, new in made],
         nonce=bytes(16),
         release=Release(four_eyes=frozenset()),
+        **provisions,
     )
     signed = SignedCharter(charter=charter)
     for _, new in made:
@@ -91,7 +95,14 @@ class Road:
 class Running:
     """A station that runs in this loop on a store of the test's choice."""
 
-    def __init__(self, seat: Seat, store: Store, *, watch_room: bool = False) -> None:
+    def __init__(
+        self,
+        seat: Seat,
+        store: Store,
+        *,
+        watch_room: bool = False,
+        machine: MemoryMachine | None = None,
+    ) -> None:
         self.seat = seat
         self.store = store
         self.failed: list[TielineError] = []
@@ -102,7 +113,7 @@ class Running:
             signer=seat.keys,
             sealer=seat.keys,
             clock=MachineClock(),
-            machine=MemoryMachine(seat.keys.certificate.party),
+            machine=machine or MemoryMachine(seat.keys.certificate.party),
             fatal=self.failed.append,
             on_stop=lambda: None,
             pace=BRISK,

@@ -87,6 +87,18 @@ class SignCheckpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outrun:
+    """A witness says that it has cosigned more of our log than we hold, or another root of it.
+
+    Its word is not signed. It closes the log if this run did not open it, which costs no more than
+    a fresh one; the shell raises the alarm.
+    """
+
+    line: bytes
+    log: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Witnessed:
     """A witness has cosigned a checkpoint: the signed note with its line (C2SP tlog-witness).
 
@@ -246,6 +258,7 @@ Act = Install | Speak | Release | Discard | CallTest | SignCheckpoint
 Event = (
     Act
     | Witnessed
+    | Outrun
     | Arrived
     | Connected
     | Lost

@@ -40,7 +40,7 @@ SPARE_LOGS: Final = 64
 
 _WHY: Final = {
     UNCONFIRMED: "since the start no other station had confirmed the end of the log in use",
-    RESTORED: "the store is an older one than this station had, or a peer holds more of its log:"
+    RESTORED: "the store is an older one than this station had, or others hold more of its log:"
     " it was put back from a backup",
     OTHER_MACHINE: "this home was made on another machine, or is a copy of one",
     NO_MARK: "this machine's mark is gone or does not read, so nobody can say that the store is"
@@ -167,6 +167,12 @@ def receipted(line: Line, peer: bytes, size: int, *, live: bool) -> None:
     log = line.record.logs.get(line.own_log)
     if live and line.life.listened(peer) and log is not None and size == log.size:
         line.life.trust()
+
+
+def outrun(line: Line, log: bytes, turn: Turn) -> None:
+    """A witness claims to know more of a log of ours than we hold, or another one."""
+    if log == line.own_log and log not in line.life.run.born:
+        close(line, RESTORED, turn)
 
 
 def close(line: Line, cause: str, turn: Turn) -> None:

@@ -33,6 +33,7 @@ from tieline.core.events import (
     HandedOver,
     Install,
     Lost,
+    Outrun,
     PeersChanged,
     Ready,
     Release,
@@ -213,6 +214,9 @@ class Station:
             case Witnessed(line=name, note=note):
                 if name in self.lines:
                     self.exchanges[name].notes.witnessed(note, turn)
+            case Outrun(line=name, log=log):
+                if name in self.lines:
+                    renewal.outrun(self.lines[name], log, turn)
             case Trouble():
                 self._trouble(event, turn)
             case Tick():

@@ -12,10 +12,9 @@ import base64
 import binascii
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 from tieline.core.charter import dearmor_charter
-from tieline.core.encode import Value
 from tieline.core.errors import LocalError
 from tieline.core.events import (
     Act,
@@ -34,17 +33,14 @@ from tieline.core.record import Item
 from tieline.core.statement import Body, Content, Ref, wants_mask
 from tieline.core.station import Station
 from tieline.core.terms import MAX_TIME_MS, Kind, Precedence, RefRole, Role, Rung
+from tieline.node import logs
+from tieline.node.arguments import Arguments
 from tieline.node.evidencefile import scope_of
 from tieline.node.notesview import note_view, notes_view, own_book
 from tieline.node.view import Json, draft_view, item_view, proof_view, word
 
-T = TypeVar("T")
-
-MAX_FIELD_DEPTH: Final = 8
-_COMMON: Final = frozenset({"officer", "role", "key", "line"})
 _ROLES: Final = {word(role.name).replace(" ", "-"): role for role in Role if role}
 _RUNGS: Final = {word(rung.name): rung for rung in Rung if rung >= Rung.ACKNOWLEDGED}
-_REF_ROLES: Final = {word(role.name): role for role in RefRole}
 
 
 class Host(Protocol):
@@ -68,6 +64,8 @@ class Host(Protocol):
 
     def audit(self) -> dict[str, Json]: ...
 
+    def statements(self, line: bytes, log: bytes, start: int, stop: int) -> list[bytes]: ...
+
     def doctor(self) -> dict[str, Json]: ...
 
     async def backup(self, out: Path, *, root: bool) -> dict[str, Json]: ...
@@ -81,131 +79,6 @@ class Host(Protocol):
     async def evidence(self, line: Line, out: Path, scope: Scope) -> dict[str, Json]: ...
 
     def stop(self) -> None: ...
-
-
-class Arguments:
-    """The arguments of one act; whatever was not asked for is refused at the end."""
-
-    def __init__(self, act: str, args: Mapping[str, Json]) -> None:
-        self._act, self._args, self._asked = act, args, set(_COMMON)
-
-    def _get(self, name: str) -> Json:
-        self._asked.add(name)
-        return self._args.get(name)
-
-    def _wrong(self, name: str, what: str) -> LocalError:
-        return LocalError("act.argument", f"act '{self._act}': argument '{name}' {what}")
-
-    def text(self, name: str, default: str | None = None) -> str:
-        value = self._get(name)
-        if value is None and default is not None:
-            return default
-        if not isinstance(value, str):
-            raise self._wrong(name, "must be a text")
-        return self._whole(name, value)
-
-    def _whole(self, name: str, value: str) -> str:
-        """A text that can be written as UTF-8: JSON can hold half a character."""
-        if any("\ud800" <= char <= "\udfff" for char in value):
-            raise self._wrong(name, "holds half a character; send it as whole UTF-8")
-        return value
-
-    def number(self, name: str, default: int | None = None) -> int:
-        value = self._get(name)
-        if value is None and default is not None:
-            return default
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**60:
-            raise self._wrong(name, "must be a whole number")
-        return value
-
-    def flag(self, name: str, *, default: bool | None = None) -> bool:
-        value = self._get(name)
-        if value is None and default is not None:
-            return default
-        if not isinstance(value, bool):
-            raise self._wrong(name, "must be true or false")
-        return value
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        value = self._get(name)
-        if value is None:
-            return ()
-        items = value if isinstance(value, list) else [value]
-        out = tuple(item for item in items if isinstance(item, str))
-        if len(out) != len(items):
-            raise self._wrong(name, "must be a list of texts")
-        return tuple(self._whole(name, item) for item in out)
-
-    def choice(self, name: str, choices: Mapping[str, T], default: str) -> T:
-        value = self.text(name, default)
-        if value not in choices:
-            raise self._wrong(name, f"must be one of {', '.join(choices)}")
-        return choices[value]
-
-    def digest(self, name: str) -> str:
-        value = self.text(name).lower()
-        number = value.removeprefix("#")
-        # A shell takes '#12' for a comment, so a bare number will do: digests are shown with eight.
-        if number.isascii() and number.isdecimal() and len(number) < (20 if "#" in value else 8):
-            return f"#{number}"
-        if not 4 <= len(value) <= 64 or any(c not in "0123456789abcdef" for c in value):
-            raise self._wrong(
-                name,
-                "must be the number of a statement here, as 'log' shows it, or the first 4 to 64"
-                " characters of its digest",
-            )
-        return value
-
-    def refs(self, name: str) -> tuple[tuple[str, RefRole], ...]:
-        value = self._get(name)
-        out: list[tuple[str, RefRole]] = []
-        for entry in value if isinstance(value, list) else []:
-            if not isinstance(entry, dict) or not isinstance(entry.get("item"), str):
-                raise self._wrong(name, "must be a list of {item, role}")
-            role = _REF_ROLES.get(str(entry.get("role", "answers")))
-            if role is None:
-                raise self._wrong(name, f"has a role that is none of {', '.join(_REF_ROLES)}")
-            out.append((str(entry["item"]), role))
-        if value is not None and not isinstance(value, list):
-            raise self._wrong(name, "must be a list of {item, role}")
-        return tuple(out)
-
-    def fields(self, name: str) -> tuple[tuple[int, Value], ...] | None:
-        value = self._get(name)
-        if value is None:
-            return None
-        if not isinstance(value, dict):
-            raise self._wrong(name, "must map field numbers to values")
-        coded = {self._field(name, key): self._coded(name, part) for key, part in value.items()}
-        return tuple(sorted(coded.items()))
-
-    def _field(self, name: str, key: str) -> int:
-        if not (key.isascii() and key.isdecimal() and len(key) <= 18):
-            raise self._wrong(name, "must map field numbers to values")
-        return int(key)
-
-    def _coded(self, name: str, value: Json, depth: int = 0) -> Value:
-        if depth > MAX_FIELD_DEPTH:
-            raise self._wrong(name, f"is nested deeper than {MAX_FIELD_DEPTH}; make it flatter")
-        if isinstance(value, str):
-            return self._whole(name, value)
-        if isinstance(value, int) and not -(2**63) <= value < 2**64:
-            raise self._wrong(name, "holds a number that does not fit 64 bits")
-        if isinstance(value, float):
-            raise self._wrong(name, "holds a fraction; coded fields take whole numbers and texts")
-        if isinstance(value, list):
-            return tuple(self._coded(name, part, depth + 1) for part in value)
-        if isinstance(value, dict):
-            return {
-                self._field(name, key): self._coded(name, part, depth + 1)
-                for key, part in value.items()
-            }
-        return value
-
-    def done(self) -> None:
-        unknown = sorted(set(self._args) - self._asked)
-        if unknown:
-            raise self._wrong(unknown[0], "is not one that this act takes")
 
 
 class NodeActs:
@@ -230,6 +103,8 @@ class NodeActs:
             "assent": self._assent,
             "log": self._log,
             "item": self._item,
+            "log_head": self._log_head,
+            "log_entries": self._log_entries,
             "audit": self._audit,
             "proofs": self._proofs,
             "notes": self._notes,
@@ -291,6 +166,16 @@ class NodeActs:
         line, item = self._find(args)
         args.done()
         return item_view(line, item, self.host.seq_of(item.statement.digest))
+
+    async def _log_head(self, args: Arguments) -> Json:
+        line, wanted = self._line(args), args.text("log", "")
+        args.done()
+        return logs.head(line, wanted)
+
+    async def _log_entries(self, args: Arguments) -> Json:
+        line, log, start = self._line(args), args.text("log"), args.number("start")
+        args.done()
+        return logs.entries(self.host.statements, line, log, start)
 
     async def _audit(self, args: Arguments) -> Json:
         args.done()

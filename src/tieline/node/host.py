@@ -39,6 +39,7 @@ from tieline.core.station import Station
 from tieline.core.sync import Pace
 from tieline.core.terms import Precedence
 from tieline.node import evidencefile
+from tieline.node.asking import Witnesses
 from tieline.node.audit import audit_store
 from tieline.node.backup import Keeper
 from tieline.node.clock import ControlledClock, MachineClock
@@ -154,6 +155,7 @@ class Host:
     ) -> None:
         self.clock = clock
         self.carriers: list[Carrier] = []
+        self.witnesses: Witnesses | None = None
         self._sealer = sealer
         self._fatal = fatal
         self._on_stop = on_stop
@@ -284,6 +286,8 @@ class Host:
             carrier.set_peers(endpoints)
 
     def published(self, first: int, facts: Sequence[Fact]) -> None:
+        if self.witnesses is not None:
+            self.witnesses.published(facts)
         for watcher in self._watchers:
             for offset, fact in enumerate(facts):
                 watcher.offer(first + offset, fact)
@@ -386,7 +390,7 @@ class Host:
         return os.urandom(count)
 
     def status(self) -> dict[str, Json]:
-        lines: list[Json] = [line_view(line) for _, line in sorted(self.station.lines.items())]
+        lines: list[Json] = [self._line_view(x) for _, x in sorted(self.station.lines.items())]
         party, name = self._names
         return {
             "party": party,
@@ -403,6 +407,12 @@ class Host:
             ],
             "lines": lines,
         }
+
+    def _line_view(self, line: Line) -> dict[str, Json]:
+        view = line_view(line)
+        if self.witnesses is not None and line.charter.witnesses:
+            view["witnesses"] = self.witnesses.view(line)
+        return view
 
     def settle(self) -> dict[str, Json]:
         """Whether anything is still under way, and when time alone will make something due."""
@@ -428,6 +438,9 @@ class Host:
             "next_wakeup_ms": wake.mono_ms,
             "now_ms": self.clock.now().wall_ms,
         }
+
+    def statements(self, line: bytes, log: bytes, start: int, stop: int) -> list[bytes]:
+        return self.runtime.store.statements(line, log, start, stop)
 
     def audit(self) -> dict[str, Json]:
         return audit_store(self.runtime.store, self.station.own, self.station.realm)

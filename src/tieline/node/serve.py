@@ -19,6 +19,7 @@ from tieline.carriers.tuning import TlsTuning
 from tieline.core.errors import LocalError, TielineError
 from tieline.node.acts import NodeActs
 from tieline.node.api import ApiServer
+from tieline.node.asking import Witnesses
 from tieline.node.backup import Keeper
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.config import Home
@@ -78,18 +79,28 @@ async def _serve(
     )
     carrier = _carrier(home, keys, host)
     host.carriers.append(carrier)
+    host.witnesses = Witnesses(
+        lambda: list(host.station.lines.values()),
+        host.submit,
+        dict(home.config.witnesses),
+        chance=random.SystemRandom(),
+    )
     _calm_collector()
     api = ApiServer(home.socket, NodeActs(host))
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopping.set)
     await carrier.start()
+    asking: asyncio.Task[None] | None = None
     try:
         await api.start()
         host.start()
+        asking = loop.create_task(host.witnesses.run())
         if ready is not None:
             ready(", ".join(carrier.bound))
         await stopping.wait()
     finally:
+        if asking is not None:
+            asking.cancel()
         await api.stop()
         with contextlib.suppress(TielineError):
             await carrier.stop()

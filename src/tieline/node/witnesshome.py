@@ -107,11 +107,11 @@ class WitnessHome:
 
     @staticmethod
     def open(path: Path) -> WitnessHome:
-        """Open a witness's folder. Raises ``LocalError`` (``witness.missing``, ``config.*``)."""
+        """Open a witness's folder. Raises ``LocalError`` (``witness.folder``, ``config.*``)."""
         file = path / "witness.toml"
         if not file.exists():
             raise LocalError(
-                "witness.missing",
+                "witness.folder",
                 f"there is no witness in {path}; make one with 'tieline witness init NAME', or name"
                 " its folder with --dir",
             )

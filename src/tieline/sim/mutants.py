@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tieline.core import crypto, exchange, record, speech, statement, stories
+from tieline.core import crypto, exchange, record, speech, statement
 from tieline.core.checkpoint import Receipt
 from tieline.core.events import Event, ForReceipt
 from tieline.core.exchange import Exchange
@@ -96,7 +96,7 @@ def _show_as_it_came(self: Record, _item: Item, ref: int) -> None:
     self.refs.append(ref)
 
 
-def _say_nothing(_line: Line, _proof: tuple[Statement, Statement], _turn: Turn) -> None:
+def _say_nothing(_self: Exchange, _proof: tuple[Statement, Statement], _turn: Turn) -> None:
     """A second story is kept, and nobody is told."""
 
 
@@ -183,7 +183,7 @@ MUTANTS: dict[str, Mutant] = {
             name="silent-fork",
             invariants=frozenset({4}),
             what="two stories are kept and no proof is recorded",
-            patches=((stories, "found_statements", _say_nothing),),
+            patches=((Exchange, "_raise_fork", _say_nothing),),
         ),
         Mutant(
             name="first-story-wins",

@@ -107,6 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
     _setup_verbs(verb)
     _agreement_verbs(verb)
     _talk_verbs(verb, officer)
+    _look_verbs(verb, officer)
     _record_verbs(verb)
     _witness_verbs(verb)
     return parser
@@ -254,11 +255,26 @@ def _talk_verbs(verb: _Verb, officer: _Parser) -> None:
     p.add_argument("state", choices=("on", "off"))
     p.add_argument("cause", nargs="?", default="")
     verb("test-line", "talk", "call a line test now", officer)
+
+
+def _look_verbs(verb: _Verb, officer: _Parser) -> None:
     verb("status", "talk", "the state of every line", officer)
     p = verb("log", "talk", "the record in its order of cause and effect", officer)
-    p.add_argument("item", nargs="?", help="one statement, with its ladder; or: checkpoint")
+    p.add_argument(
+        "item", nargs="?", help="one statement, with its ladder; or: checkpoint; or: tiles"
+    )
+    p.add_argument("folder", nargs="?", type=Path, help="tiles: the folder to write a log to")
     p.add_argument("--seal", action="store_true", help="checkpoint: sign with ML-DSA-44 too")
     p.add_argument("--out", type=Path, metavar="FILE", help="checkpoint: write the note here")
+    p.add_argument(
+        "--log", default="", metavar="LOG", help="tiles: which, by its id or PARTY/station"
+    )
+    p.add_argument(
+        "--entries",
+        choices=("open", "none", "sealed"),
+        default="open",
+        help="tiles: with the statements (default), without, or sealed to the line's stations",
+    )
     p.add_argument("-n", "--limit", type=int, default=50, help="how many, the newest (default: 50)")
     p = verb("watch", "talk", "follow what happens, as it happens", officer)
     p.add_argument(

@@ -187,6 +187,7 @@ def status_lines(status: View) -> list[str]:
             out.append("  this charter does not name this station: it only reads on this line")
         out.extend(_peer_line(peer) for peer in views(view, "peers"))
         out.extend(_witnessed_line(view))
+        out.extend(_witness_lines(view))
         suspended = _codes(view, "suspended_by")
         if suspended:
             out.append(f"  SUSPENDED by {suspended}; end your own with 'tieline resume'")
@@ -214,6 +215,21 @@ def _backup_line(status: View) -> list[str]:
         return []
     since = number_of(status, "journal") - number_of(last, "entries")
     return [f"backup of {dtg(number_of(last, 'made_ms'))}, {since} journal entries ago"]
+
+
+def _witness_lines(line: View) -> list[str]:
+    """What each witness has cosigned of our log, and why not all of it."""
+    view = line.get("witnesses")
+    if not isinstance(view, dict):
+        return []
+    rows, size = views(view, "witnesses"), number_of(view, "size")
+    out: list[str] = []
+    for row in rows:
+        behind = number_of(row, "size") < size
+        state = f"has cosigned {number_of(row, 'size')}"
+        problem = f": {text_of(row, 'problem')}" if behind and row.get("problem") else ""
+        out.append(f"    witness {text_of(row, 'name')} {state}{problem}")
+    return out
 
 
 def _peer_line(peer: View) -> str:

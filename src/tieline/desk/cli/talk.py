@@ -174,9 +174,14 @@ def status(args: argparse.Namespace) -> int:
 
 
 def log(args: argparse.Namespace) -> None:
-    """The record, one statement with its ladder, or our log under a signed checkpoint."""
+    """The record, one statement with its ladder, or a log under its signed checkpoint."""
     if args.item == "checkpoint":
         checkpoint(args)
+        return
+    if args.item == "tiles":
+        from tieline.desk.cli.tiles import export
+
+        export(args)
         return
     if args.item:
         result = client(args).call("item", item=_digest(args.item), **line_of(args))
