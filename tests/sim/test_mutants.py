@@ -18,6 +18,8 @@ SHOWS = {
     "first-story-wins": (13, 6),
     "never-again": (39, 35),
     "no-signatures": (8, 7),
+    "note-not-compared": (13,),
+    "proof-not-passed-on": (34,),
     "silent-fork": (13, 6),
 }
 PROMISES = frozenset({1, 2, 3, 4, 5, 10})

@@ -28,6 +28,7 @@ from tieline.core.journal import Alarm, Fact, FactKind
 from tieline.core.line import Line
 from tieline.core.statement import Statement
 from tieline.core.sync import Push, Receipts
+from tieline.sim.notecheck import NoteChecker
 from tieline.sim.peaks import Peaks, grown, root_of
 from tieline.sim.shown import Shown
 from tieline.sim.violation import Violation
@@ -64,6 +65,7 @@ class Checker:
         # For each statement of a main branch: the complete subtrees of its log up to it. A digest
         # names all that comes before it, so the branches of a forked log do not get mixed up.
         self._peaks: dict[bytes, Peaks] = {}
+        self.notes = NoteChecker(self._honest, self._signed)
         self.statements = 0
         self.second_stories = 0
 
@@ -86,6 +88,7 @@ class Checker:
 
     def committed(self, ledger: Ledger, facts: tuple[Fact, ...]) -> None:
         """Facts became durable."""
+        self.notes.committed(ledger.honest, facts)
         shown: list[Statement] = []
         for fact in facts:
             if fact.kind in (FactKind.STATEMENT, FactKind.SECOND_STORY):

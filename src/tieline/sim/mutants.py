@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tieline.core import crypto, exchange, record, speech, statement
+from tieline.core import crypto, exchange, notes, record, speech, statement, stories
 from tieline.core.checkpoint import Receipt
 from tieline.core.events import Event, ForReceipt
 from tieline.core.exchange import Exchange
 from tieline.core.line import Line
+from tieline.core.noted import Noted
+from tieline.core.notetalk import NoteExchange
 from tieline.core.record import Duplicate, Forked, Item, Keys, Log, Outcome, Record, SortKey
 from tieline.core.statement import Statement
 from tieline.core.sync import Peer
@@ -96,7 +98,7 @@ def _show_as_it_came(self: Record, _item: Item, ref: int) -> None:
     self.refs.append(ref)
 
 
-def _say_nothing(_self: Exchange, _proof: tuple[Statement, Statement], _turn: Turn) -> None:
+def _say_nothing(_line: Line, _proof: tuple[Statement, Statement], _turn: Turn) -> None:
     """A second story is kept, and nobody is told."""
 
 
@@ -138,6 +140,24 @@ def _keep_believing(_self: Peer) -> None:
 def _give_up(_self: Exchange, peer: Peer, _turn: Turn) -> None:
     """What was pushed is not pushed again."""
     peer.retry_at = None
+
+
+def _hold_any(line: Line, noted: Noted, _now: Now) -> Noted | None:
+    """Checkpoints are kept, and compared with nothing."""
+    book = notes.book_of(line, noted.head)
+    if book is None or noted.head.size in book.heads:
+        return None
+    book.heads[noted.head.size] = noted
+    return noted
+
+
+def _agrees(_line: Line, _log: Log, _turn: Turn | None) -> bool:
+    """Whatever was said of a log in advance has come true."""
+    return False
+
+
+def _tell_nobody(_self: NoteExchange, _peers: list[Peer], _turn: Turn) -> None:
+    """Checkpoints are kept, and nobody hears of them."""
 
 
 MUTANTS: dict[str, Mutant] = {
@@ -183,7 +203,19 @@ MUTANTS: dict[str, Mutant] = {
             name="silent-fork",
             invariants=frozenset({4}),
             what="two stories are kept and no proof is recorded",
-            patches=((Exchange, "_raise_fork", _say_nothing),),
+            patches=((stories, "found_statements", _say_nothing),),
+        ),
+        Mutant(
+            name="note-not-compared",
+            invariants=frozenset({10}),
+            what="checkpoints are kept and compared with nothing",
+            patches=((notes, "place", _hold_any), (notes, "grew", _agrees)),
+        ),
+        Mutant(
+            name="proof-not-passed-on",
+            invariants=frozenset({10}),
+            what="checkpoints that contradict each other stay with who was told them",
+            patches=((NoteExchange, "tell", _tell_nobody),),
         ),
         Mutant(
             name="first-story-wins",

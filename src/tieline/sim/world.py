@@ -29,6 +29,7 @@ from tieline.sim.machine import Machine, SimSigner
 from tieline.sim.memory import remembered
 from tieline.sim.mirror import Picture, compare, match, taken
 from tieline.sim.network import DIRECT, FAIR, LOOSE, Network
+from tieline.sim.notefork import NoteForker
 from tieline.sim.people import Officer, Shown
 from tieline.sim.plan import Plan
 from tieline.sim.schedule import Schedule
@@ -95,6 +96,7 @@ class World:
         self.machines = [self._machine(number, make) for number in range(len(self.cast.members))]
         self.officers = [self._officer(number) for number in range(len(self.cast.members))]
         self.forker = self._forker()
+        self.notes = self._note_forker()
         self.forger = Forger(self.schedule.stream("forger"), self._loot())
         self.network.wiretap = lambda _me, _peer, envelope: self.forger.overhear(envelope)
         self._pending: dict[int, Pending] = {}
@@ -151,6 +153,11 @@ class World:
         return Forker(
             self.schedule.stream("forker"), self.machines[self.cast.forker], self.cast.realm
         )
+
+    def _note_forker(self) -> NoteForker | None:
+        if self.cast.forker is None:
+            return None
+        return NoteForker(self.schedule.stream("notes"), self.machines[self.cast.forker])
 
     def _loot(self) -> Loot:
         members = self.cast.members
@@ -217,6 +224,9 @@ class World:
         self._repeat(plan.forge_mean_ms, self._forge)
         if self.forker is not None:
             self._repeat(plan.duration_ms // 12, self._fork)
+            chance = self.schedule.stream("times of notes")
+            for _ in range(4):
+                self.schedule.at(chance.randint(1, plan.duration_ms), self._fork_notes)
         if plan.amended:
             self.schedule.at(self.chance.randint(1, plan.duration_ms), self._amend)
 
@@ -271,7 +281,7 @@ class World:
             self._until(self.schedule.now_ms + LOOK_MS)
             lines = [line for line in (m.line_now() for m in honest) if line is not None]
             if len(lines) == len(honest):
-                why = difference(ledgers, lines)
+                why = difference(ledgers, lines) or self.checker.notes.unaware(lines)
                 if not why:
                     return self.schedule.now_ms - began
         minutes = HEAL_MS_MAX // 60_000
@@ -490,6 +500,16 @@ class World:
             self.schedule.note("forked", machine.number, victim)
             if self.network.joined(machine.number, victim):
                 self.heard(victim, machine.number, DIRECT, told)
+
+    def _fork_notes(self) -> None:
+        """False heads, another one for each group of those who hear one."""
+        if self.notes is None or self._healing:
+            return
+        machine = self.notes.machine
+        for victim, envelope in self.notes.tell(sorted(machine.names)):
+            self.schedule.note("false head", machine.number, victim)
+            if self.network.joined(machine.number, victim):
+                self.heard(victim, machine.number, DIRECT, envelope)
 
     def _bundle(self, number: int) -> None:
         """A file with all that somebody lacks, carried by hand, maybe twice, maybe late."""

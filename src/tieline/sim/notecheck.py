@@ -1,0 +1,84 @@
+"""What must come of checkpoints, whoever signs which and tells it to whom.
+
+Every note that counts was signed by its station, no honest station is accused or signs two heads,
+every proof verifies alone, and who can know of a contradiction knows of it when all have met.
+"""
+
+from __future__ import annotations
+
+from tieline.core import proof
+from tieline.core.checkpoint import SignedNote, parse_origin, read_checkpoint
+from tieline.core.errors import TielineError
+from tieline.core.journal import Alarm, Fact, FactKind
+from tieline.core.line import Line
+from tieline.core.statement import log_id
+from tieline.sim.violation import Violation
+
+Head = tuple[str, int, bytes]  # origin, size, root
+
+
+class NoteChecker:
+    """What stations keep of checkpoints and proofs, held against who signed what."""
+
+    def __init__(self, honest: dict[bytes, bool], signed: dict[bytes, dict[bytes, bytes]]) -> None:
+        self._honest = honest
+        self._signed = signed
+        self._roots: dict[tuple[str, int], bytes] = {}
+        self._owners: dict[bytes, bytes] = {}
+        # Every head that an honest station keeps, in the order in which they came.
+        self.heads: dict[Head, None] = {}
+        self.proofs = 0
+
+    def committed(self, believer_honest: bool, facts: tuple[Fact, ...]) -> None:  # noqa: FBT001
+        """Facts became durable at a station."""
+        for fact in facts:
+            if fact.kind == FactKind.NOTE:
+                self._note(SignedNote.parse(fact.body), kept=believer_honest)
+            elif fact.kind == FactKind.PROOF:
+                self._proof(fact.body)
+            elif fact.kind == FactKind.ALARM:
+                self._alarm(Alarm.decode(fact.body))
+
+    def _note(self, note: SignedNote, *, kept: bool) -> None:
+        head = read_checkpoint(note.body)
+        line, station, incarnation = parse_origin(head.origin)
+        self._owners[log_id(line, station, incarnation)] = station
+        made = self._signed.get(station, {}).get(note.body)
+        if made is None or made not in [signature.signature for signature in note.signatures]:
+            raise Violation(5, f"a checkpoint of {station.hex()} counts that it never signed")
+        if kept:
+            self.heads[head.origin, head.size, head.root] = None
+        before = self._roots.setdefault((head.origin, head.size), head.root)
+        if before != head.root and self._honest[station]:
+            raise Violation(4, f"honest station {station.hex()} signed two heads of one size")
+
+    def _proof(self, data: bytes) -> None:
+        try:
+            proven = proof.check(data)
+        except TielineError as error:
+            raise Violation(4, f"a proof was kept that proves nothing: {error}") from error
+        self.proofs += 1
+        if self._honest[proven.station]:
+            raise Violation(4, f"a proof against honest station {proven.station.hex()} was kept")
+
+    def _alarm(self, alarm: Alarm) -> None:
+        if alarm.code != "record.two_heads":
+            return
+        owner = self._owners.get(alarm.item)
+        if owner is None or self._honest[owner]:
+            raise Violation(4, f"{alarm.party} is accused of two heads and signed only one")
+
+    def unaware(self, lines: list[Line]) -> str:
+        """Which honest station does not know of a false head that contradicts what it holds."""
+        for name, size, root in self.heads:
+            log_name = log_id(*parse_origin(name))
+            for line in lines:
+                log = line.record.logs.get(log_name)
+                if log is None or log.forks or size > log.size or log.tree.root(size) == root:
+                    continue
+                if not any(
+                    alarm.code == "record.two_heads" and alarm.item == log_name
+                    for alarm in line.alarms.values()
+                ):
+                    return f"station {line.own.hex()} does not know of a false head of {size}"
+        return ""
