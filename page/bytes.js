@@ -192,22 +192,25 @@ function shaBlock(state, data, from) {
   state[7] += h;
 }
 
+const SHA_STATE = new Int32Array(8);
+const SHA_TAIL = new Uint8Array(128);
+const SHA_TAIL_VIEW = new DataView(SHA_TAIL.buffer);
+
 // SHA-256 of the parts, one after another.
 function sha256(...parts) {
   const data = parts.length === 1 ? parts[0] : joinBytes(...parts);
-  const state = Int32Array.from(SHA_START);
+  SHA_STATE.set(SHA_START);
   const whole = data.length - (data.length % 64);
-  for (let at = 0; at < whole; at += 64) shaBlock(state, data, at);
-  const rest = data.subarray(whole);
-  const tail = new Uint8Array(rest.length < 56 ? 64 : 128);
-  tail.set(rest);
-  tail[rest.length] = 0x80;
-  const view = new DataView(tail.buffer);
-  view.setUint32(tail.length - 8, Math.floor(data.length / 0x20000000));
-  view.setUint32(tail.length - 4, (data.length * 8) >>> 0);
-  for (let at = 0; at < tail.length; at += 64) shaBlock(state, tail, at);
+  for (let at = 0; at < whole; at += 64) shaBlock(SHA_STATE, data, at);
+  const rest = data.length - whole;
+  const end = rest < 56 ? 64 : 128;
+  SHA_TAIL.fill(0);
+  for (let at = 0; at < rest; at += 1) SHA_TAIL[at] = data[whole + at];
+  SHA_TAIL[rest] = 0x80;
+  SHA_TAIL_VIEW.setUint32(end - 8, Math.floor(data.length / 0x20000000));
+  SHA_TAIL_VIEW.setUint32(end - 4, (data.length * 8) >>> 0);
+  for (let at = 0; at < end; at += 64) shaBlock(SHA_STATE, SHA_TAIL, at);
   const out = new Uint8Array(32);
-  const words = new DataView(out.buffer);
-  state.forEach((word, i) => words.setInt32(4 * i, word));
+  for (let at = 0; at < 32; at += 1) out[at] = SHA_STATE[at >> 2] >>> (24 - 8 * (at & 3));
   return out;
 }

@@ -30,13 +30,6 @@ async function read(progress) {
   }
 }
 
-// Lets the browser draw, then goes on.
-function breathe() {
-  return new Promise((resolve) => {
-    setTimeout(resolve);
-  });
-}
-
 function showExercise(realm) {
   if (realm === "") return;
   const banner = document.getElementById("exercise");

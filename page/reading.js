@@ -2,6 +2,14 @@
 // and every break, fault and gap with its item. What it means is found in findings.js.
 
 const MOST_PENDING = 2048;
+const LONGEST_BREATH_MS = 200;
+
+// Lets the browser draw and hear its user, then goes on.
+function breathe() {
+  return new Promise((resolve) => {
+    setTimeout(resolve);
+  });
+}
 
 class Reading {
   constructor() {
@@ -87,6 +95,7 @@ async function walk(reading, bytes, progress) {
   const order = new Order();
   let log = null;
   let count = 0;
+  let rest = performance.now() + LONGEST_BREATH_MS;
   for (const item of itemsOf(bytes)) {
     count = item.number + 1;
     order.step(item);
@@ -101,9 +110,11 @@ async function walk(reading, bytes, progress) {
     else if (item.type === TYPE.log) log = openLog(reading, item, order);
     else if (item.type === TYPE.end) takeEnd(reading, item);
     else takeContent(reading, log, item, order);
-    if (reading.pending.length >= MOST_PENDING) {
+    if (reading.pending.length >= MOST_PENDING) await reading.drain();
+    if (count % 256 === 0 && performance.now() > rest) {
       progress(item.end / bytes.length);
-      await reading.drain();
+      await breathe();
+      rest = performance.now() + LONGEST_BREATH_MS;
     }
   }
   order.finish(count);

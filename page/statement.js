@@ -232,6 +232,8 @@ function statementMessage(statement, realm) {
   return joinBytes(STATEMENT_HEADS.get(realm), cborHead(2, payload.length), payload);
 }
 
+const LOG_DOMAIN = utf8("tieline-log-v1\0");
+
 function logId(line, station, incarnation) {
-  return sha256(utf8("tieline-log-v1\0"), line, station, incarnation).slice(0, 8);
+  return sha256(LOG_DOMAIN, line, station, incarnation).slice(0, 8);
 }
