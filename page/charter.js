@@ -141,6 +141,18 @@ function readLeaving(value) {
   return value.map(([code, root]) => ({ code, root }));
 }
 
+// How often logs are signed and sealed, in seconds; absent for the usual intervals, and only then.
+function readIntervals(value) {
+  const interval = (each) => isWhole(each, 1, LONGEST_CLOCK_S);
+  if (value.length !== 2 || !value.every(interval)) {
+    refuse("charter.intervals", "The intervals of a charter are not as they must be.");
+  }
+  if (value[0] === 300 && value[1] === 86400) {
+    refuse("charter.noncanonical", "A charter writes the intervals that are meant anyway.");
+  }
+  return value;
+}
+
 // --- rules for the whole -------------------------------------------------------------------------
 
 // What is left of a code when letters that look alike are read as one.
@@ -207,6 +219,7 @@ function readCharterBody(body) {
   if (parties.length < 2 || parties.length > 64) {
     refuse("charter.parties", "A charter has not 2 to 64 parties.");
   }
+  if (fields.has(16)) readIntervals(charterField(fields, 16, Array.isArray));
   const charter = {
     body,
     name: charterField(fields, 1, isText),

@@ -3,7 +3,7 @@
 
 const EVIDENCE_MAGIC = utf8("TIELINE-EVIDENCE-1\n");
 const MOST_EVIDENCE_BYTES = 268435456;
-const ITEM_LIMITS = { bytes: 1048576, depth: 3, items: 512 };
+const ITEM_LIMITS = { bytes: 1114112, depth: 3, items: 512 };
 const TYPE = {
   header: 1,
   charter: 2,
@@ -95,7 +95,7 @@ function nextItem(bytes, at, number) {
   } catch (error) {
     const codes = {
       "encode.truncated": ["evidence.truncated", "The file ends in the middle of an item."],
-      "encode.too_large": ["evidence.too_large", "An item is larger than 1 MiB."],
+      "encode.too_large": ["evidence.too_large", "An item is larger than it may be."],
     };
     const [code, sentence] = codes[error.code] ?? [
       "evidence.encoding",
