@@ -9,14 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.world import Key, Net, PartyKit, Post, found, kits, message
 
-from tieline.core import bundle, checkpoint, notes, proof, sync
+from tieline.core import bundle, checkpoint, evidence_reader, notes, proof, sync
 from tieline.core.checkpoint import NoteSignature, SignedNote
 from tieline.core.events import Arrived, SignCheckpoint, Tick, Witnessed
+from tieline.core.evidence import Header, Scope
+from tieline.core.evidence_writer import Writer
 from tieline.core.journal import FactKind
 from tieline.core.noted import LogNotes
 from tieline.core.provisions import Intervals, Witness
 from tieline.core.sync import Notes
 from tieline.core.tree import leaf_hash
+from tieline.node.evidencefile import source_of
 
 WITNESS = Key("a witness")
 NAME = "w1.example"
@@ -406,3 +409,27 @@ def test_a_line_that_a_witness_did_not_sign_is_not_counted() -> None:
     alpha.step(Witnessed(line=alpha.line.id, note=cosigned(alpha, Key("another"))))
     assert alpha.refusals() == ["note.forged"]
     assert notes.quorum_size(alpha.line, book(alpha, alpha)) == 0
+
+
+def test_evidence_brings_the_checkpoints_that_agree_with_their_keys() -> None:
+    net, alpha, bravo, _ = sealing()
+    net.pass_time(60)
+    hand(alpha, bravo, signed(bravo, 1, other_root()))
+    header = Header(alpha.line.id, "", 0, alpha.who.id, Scope())
+    report = evidence_reader.read([b"".join(Writer(source_of(alpha.line), header).items())])
+    assert report.faults == []
+    assert report.counts.keys == 3
+    assert report.counts.notes >= 3
+    assert two_heads(alpha) == ["BRAVO"]
+
+
+def test_a_witness_alone_cannot_make_a_checkpoint() -> None:
+    """It may cosign what it likes: without the log's own signature it counts for nothing."""
+    _, alpha, bravo, _ = three(witnesses=(Witness(name=NAME, key=WITNESS.public),), quorum=1)
+    body = checkpoint.body(origin_of(alpha), 1, other_root())
+    made = WITNESS.sign(checkpoint.cosign_message(9, body))
+    lie = SignedNote(body=body, signatures=(checkpoint.cosignature(NAME, WITNESS.public, 9, made),))
+    alpha.step(Witnessed(line=alpha.line.id, note=lie.format()))
+    hand(bravo, alpha, lie)
+    assert alpha.refusals() == bravo.refusals() == ["note.unsigned"]
+    assert not two_heads(alpha) + two_heads(bravo)

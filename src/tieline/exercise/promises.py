@@ -125,12 +125,7 @@ def summarise(
     }
     held = {code: {shown.item for shown in holdings[code].held} for code in codes}
     delivered, lost = _delivered(board, codes, released, held)
-    duplicates = [text for desk in board.desks.values() for text in desk.duplicates]
-    duplicates.extend(
-        f"{code} holds a statement twice"
-        for code in codes
-        if len(held[code]) != len(holdings[code].held)
-    )
+    duplicates = _duplicates(board, held, holdings)
     disorder = [text for desk in board.desks.values() for text in desk.disorder]
     forged = _forged(scenario, board, released, held, played)
     broken = [
@@ -162,11 +157,25 @@ def summarise(
         evidence_statements=evidence.statements,
         evidence_verified=not evidence.problems,
         restarts=restarts,
-        fresh_logs=len({shown.log for shown in released.values()})
-        - len({shown.station for shown in released.values()}),
+        fresh_logs=_fresh_logs(released),
         seconds=round(seconds, 2),
         promises_broken=tuple(broken),
     )
+
+
+def _fresh_logs(released: Mapping[str, Shown]) -> int:
+    """How many logs were opened beside the first one of each station."""
+    logs = {(shown.station, shown.log) for shown in released.values()}
+    return len(logs) - len({station for station, _ in logs})
+
+
+def _duplicates(
+    board: Board, held: Mapping[str, set[str]], holdings: Mapping[str, Holding]
+) -> list[str]:
+    """What was shown twice, or is held twice."""
+    shown = [text for desk in board.desks.values() for text in desk.duplicates]
+    twice = [code for code, items in held.items() if len(items) != len(holdings[code].held)]
+    return [*shown, *(f"{code} holds a statement twice" for code in twice)]
 
 
 def _delivered(

@@ -77,11 +77,20 @@ def scope_of(start_ms: int, end_ms: int, item: Item | None) -> Scope:
 
 
 def source_of(line: Line) -> Source:
-    """What the evidence of a line is made of."""
+    """What the evidence of a line is made of.
+
+    Checkpoints that contradict the record are no part of it: they are in proof files.
+    """
+    heads = {log: list(book.heads.values()) for log, book in line.notes.items()}
     return Source(
         charters=[line.charters[version] for version in sorted(line.charters)],
         record=line.record,
         ladder=line.ladder,
+        notes={
+            log: [noted.note.format() for noted in held if noted.note.body.count(b"\n") == 3]
+            for log, held in heads.items()
+        },
+        keys={key for held in heads.values() for noted in held for key in noted.keys},
     )
 
 
