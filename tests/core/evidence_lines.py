@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from tests.core.world import START_MS, Net, Post, answer, kit, message, write
+from tests.core.world import START_MS, Net, PartyKit, Post, answer, found, kit, message, write
 
 from tieline.core import sync
 from tieline.core.checkpoint import SignedNote, body, log_signature, origin
@@ -16,6 +16,7 @@ from tieline.core.evidence_facts import Report
 from tieline.core.evidence_reader import read
 from tieline.core.evidence_writer import Source, Writer
 from tieline.core.line import Line
+from tieline.core.provisions import Intervals
 from tieline.core.record import Item
 from tieline.core.statement import Content, Place, Ref
 from tieline.core.terms import Kind, RefRole
@@ -25,10 +26,16 @@ ANSWERS = (Kind.ACKNOWLEDGE, Kind.READ_BACK, Kind.PASS_ON)
 MADE_MS = START_MS + 86_400_000
 
 
-def play(seed: int, acts: int = 30, realm: str = "", *, fork: bool = False) -> Net:
+def play(
+    seed: int, acts: int = 30, realm: str = "", *, fork: bool = False, sealing: bool = False
+) -> Net:
     """A line of four on which officers talk, cite, answer, and are cut off at times."""
     chance = random.Random(seed)
-    net = Net([kit(code, ("main",), realm) for code in CODES])
+    if sealing:
+        parties = [PartyKit(code, realm=realm, sealing=True) for code in CODES]
+        net = Net(parties, found(parties, intervals=Intervals(checkpoint_s=20, seal_s=50)))
+    else:
+        net = Net([kit(code, ("main",), realm) for code in CODES])
     net.connect_all()
     posts = list(net)
     for number in range(acts):

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from tieline.core import evidence
 from tieline.core.charter import SignedCharter
 from tieline.core.checkpoint import Receipt, SignedNote, parse_body
-from tieline.core.errors import LocalError
+from tieline.core.errors import LocalError, RemoteError
 from tieline.core.evidence import (
     CharterItem,
     End,
@@ -226,7 +226,10 @@ class Writer:
         """The signed checkpoints of this log that are of the branch that is written."""
         out = []
         for data in self._source.notes.get(part.log.id, ()):
-            head = parse_body(SignedNote.parse(data).body)
+            try:
+                head = parse_body(SignedNote.parse(data).body)
+            except RemoteError:
+                continue  # extension lines, which evidence of version 1 has no place for
             if 1 <= head.size <= part.size and part.log.tree.root(head.size) == head.root:
                 out.append((head.size, data))
         return sorted(set(out))

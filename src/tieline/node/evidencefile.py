@@ -26,6 +26,7 @@ from tieline.core.evidence_facts import Report
 from tieline.core.evidence_reader import read
 from tieline.core.evidence_writer import Source, Writer
 from tieline.core.line import Line
+from tieline.core.noted import LogNotes, Noted
 from tieline.core.record import Item
 from tieline.core.terms import MAX_TIME_MS
 from tieline.node.view import Json
@@ -77,21 +78,32 @@ def scope_of(start_ms: int, end_ms: int, item: Item | None) -> Scope:
 
 
 def source_of(line: Line) -> Source:
-    """What the evidence of a line is made of.
+    """What the evidence of a line is made of; of each log the checkpoints that say most.
 
     Checkpoints that contradict the record are no part of it: they are in proof files.
     """
-    heads = {log: list(book.heads.values()) for log, book in line.notes.items()}
+    heads = {name: list(_heads(book)) for name, book in line.notes.items()}
     return Source(
         charters=[line.charters[version] for version in sorted(line.charters)],
         record=line.record,
         ladder=line.ladder,
-        notes={
-            log: [noted.note.format() for noted in held if noted.note.body.count(b"\n") == 3]
-            for log, held in heads.items()
-        },
-        keys={key for held in heads.values() for noted in held for key in noted.keys},
+        notes={name: [noted.note.format() for noted in found] for name, found in heads.items()},
+        keys={key for found in heads.values() for noted in found for key in noted.keys},
     )
+
+
+def _heads(book: LogNotes) -> Iterator[Noted]:
+    """The newest checkpoint, the newest with ML-DSA-44, the newest that somebody cosigned."""
+    agreed = {size: noted for size, noted in book.heads.items() if size not in book.open}
+    chosen = {
+        max((size for size, noted in agreed.items() if wanted(noted)), default=-1)
+        for wanted in (
+            lambda _: True,
+            lambda noted: noted.sealed,
+            lambda noted: len(noted.note.signatures) > 1 + noted.sealed,
+        )
+    }
+    return (agreed[size] for size in sorted(chosen - {-1}))
 
 
 # ------------------------------------------------------------------------------------- making
