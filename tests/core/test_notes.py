@@ -14,11 +14,12 @@ from tieline.core.checkpoint import NoteSignature, SignedNote
 from tieline.core.events import Arrived, SignCheckpoint, Tick, Witnessed
 from tieline.core.evidence import Header, Scope
 from tieline.core.evidence_writer import Writer
-from tieline.core.journal import FactKind
+from tieline.core.journal import Fact, FactKind
 from tieline.core.noted import LogNotes
 from tieline.core.provisions import Intervals, Witness
 from tieline.core.sync import Notes
 from tieline.core.tree import leaf_hash
+from tieline.node.audit import Audit
 from tieline.node.evidencefile import source_of
 
 WITNESS = Key("a witness")
@@ -433,3 +434,30 @@ def test_a_witness_alone_cannot_make_a_checkpoint() -> None:
     hand(bravo, alpha, lie)
     assert alpha.refusals() == bravo.refusals() == ["note.unsigned"]
     assert not two_heads(alpha) + two_heads(bravo)
+
+
+def test_the_audit_reads_notes_and_proofs_again_from_their_bytes() -> None:
+    net, alpha, bravo, _ = sealing()
+    net.pass_time(60)
+    hand(alpha, bravo, signed(bravo, 1, other_root()))
+    assert proofs(alpha)
+    assert not audited(alpha, alpha.facts)
+    for kind in (FactKind.NOTE, FactKind.PROOF):
+        for at in (5, 150, -20):
+            assert audited(alpha, [changed(fact, kind, at) for fact in alpha.facts])
+
+
+def audited(post: Post, facts: list[Fact]) -> list[str]:
+    audit = Audit(post.who.id, post.realm)
+    for number, fact in enumerate(facts, 1):
+        audit.fact(number, fact)
+    return audit.problems
+
+
+def changed(fact: Fact, kind: FactKind, at: int) -> Fact:
+    """A fact of this kind with one bit of its body changed; any other as it is."""
+    if fact.kind != kind:
+        return fact
+    body = bytearray(fact.body)
+    body[at] ^= 1
+    return replace(fact, body=bytes(body))

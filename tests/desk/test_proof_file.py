@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from tieline.desk.cli import main
+from tieline.core import proof
+from tieline.core.checkpoint import SignedNote
+from tieline.desk.cli import main, proofs, talk
+from tieline.node.view import Json, proof_view
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "proof"
 CASES = json.loads((VECTORS / "accept.json").read_text("utf-8"))["cases"]
@@ -24,6 +27,8 @@ def test_a_proof_is_told_in_sentences(
     out = capsys.readouterr().out
     for words in ("proof of two stories", case["party"], case["line"], "stolen key"):
         assert words in out
+    assert len(out.splitlines()) >= 5  # a sentence on each line
+    assert "U+000A" not in out
     assert ("EXERCISE" in out) == bool(case["realm"])
     assert main(["verify", str(file), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["ok"] is True
@@ -40,3 +45,60 @@ def test_a_proof_that_proves_nothing_ends_with_4(
         file.write_text(bad, "ascii")
         assert main(["verify", str(file)]) == 4
         assert "NOT VERIFIED" in capsys.readouterr().out
+
+
+class Station:
+    """Answers the acts that are asked of a running station here."""
+
+    def __init__(self, **answers: Json) -> None:
+        self._answers = answers
+
+    def __call__(self, _args: object) -> Station:
+        return self
+
+    def call(self, act: str, **_args: Json) -> Json:
+        return self._answers[act]
+
+
+def test_proofs_are_listed_and_written_and_the_file_verifies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held: list[Json] = [proof_view(proof.check(bytes.fromhex(case["proof"]))) for case in CASES[:2]]
+    monkeypatch.setattr(proofs, "client", Station(proofs={"proofs": held}))
+    assert main(["proof"]) == 0
+    out = capsys.readouterr().out
+    assert "proof 1 against ALPHA" in out
+    assert "proof 2 against ALPHA" in out
+    file = tmp_path / "against-alpha.tlproof"
+    assert main(["proof", str(file)]) == 1  # there are two: which?
+    assert "--number" in capsys.readouterr().err
+    assert main(["proof", str(file), "--number", "3"]) == 1
+    assert main(["proof", str(file), "--number", "2"]) == 0
+    assert main(["proof", str(file), "--number", "1"]) == 1  # nothing is written over
+    assert main(["verify", str(file)]) == 0
+    assert "EXERCISE" in capsys.readouterr().out
+
+
+def test_without_two_stories_there_is_nothing_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(proofs, "client", Station(proofs={"proofs": []}))
+    assert main(["proof"]) == 0
+    assert "no two stories" in capsys.readouterr().out
+    assert main(["proof", str(tmp_path / "none")]) == 1
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_checkpoint_is_printed_or_written_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vectors = json.loads((VECTORS.parent / "checkpoint" / "notes.json").read_text("utf-8"))
+    text: str = vectors["cases"][1]["text"]
+    answer: Json = {"note": text, "size": 70_000, "lines": 3}
+    monkeypatch.setattr(talk, "client", Station(checkpoint=answer))
+    assert main(["log", "checkpoint"]) == 0
+    assert capsys.readouterr().out == text
+    file = tmp_path / "head.note"
+    assert main(["log", "checkpoint", "--seal", "--out", str(file)]) == 0
+    assert file.read_bytes() == text.encode()
+    assert len(SignedNote.parse(file.read_bytes()).signatures) == 3

@@ -7,13 +7,16 @@ and tree is rebuilt, and the result is compared with what is there. Each problem
 
 from __future__ import annotations
 
+from tieline.core import notes, proof
 from tieline.core.charter import parse_signed_charter
 from tieline.core.checkpoint import Receipt, body, origin, verify_receipt
+from tieline.core.crypto import MLDSA_KEY_BYTES
 from tieline.core.errors import ShellError, TielineError
 from tieline.core.journal import Fact, FactKind
 from tieline.core.line import Line
 from tieline.core.record import Admitted, Duplicate, Forked, Held, Refused
 from tieline.core.statement import parse
+from tieline.core.terms import Now
 from tieline.node.view import Json, station_name
 from tieline.ports import Store
 
@@ -58,6 +61,12 @@ class Audit:
             self._statement(seq, fact, line)
         elif fact.kind == FactKind.RECEIPT and line is not None:
             self._receipt(seq, fact, line)
+        elif fact.kind == FactKind.NOTE and line is not None:
+            step = MLDSA_KEY_BYTES
+            keys = tuple(fact.meta[at : at + step] for at in range(0, len(fact.meta), step))
+            notes.read(line, fact.body, keys, Now(fact.at_ms, 0, 0))
+        elif fact.kind == FactKind.PROOF:
+            proof.check(fact.body)
 
     def _statement(self, seq: int, fact: Fact, line: Line | None) -> None:
         self.statements += 1

@@ -77,6 +77,8 @@ def _verify_file(args: argparse.Namespace) -> dict[str, Json]:
         found = tiles.verify_note(args, data)
         if found is not None:
             return found
+        if data.startswith(b"TIELINE-PROOF"):
+            return _check_proof(data)
         verdict = _check_file(args, data)
     except LocalError as error:
         if error.code != "file.empty":
@@ -104,10 +106,16 @@ def _check_file(args: argparse.Namespace, data: bytes) -> str:
         return f"charter of '{signed.charter.name}'" + (
             f", not signed yet by {missing}" if missing else ", signed by every party"
         )
-    if text.startswith("TIELINE-PROOF"):
-        proven = proof.check(proof.dearmor_proof(text))
-        return "\n  ".join(("a proof of two stories:", *proven.told))
     raise _unknown()
+
+
+def _check_proof(data: bytes) -> dict[str, Json]:
+    """A proof stands alone: nothing is needed but its bytes."""
+    proven = proof.check(proof.dearmor_proof(data.decode("ascii", "replace")))
+    told: list[Json] = list(proven.told)
+    verdict = f"a proof of two stories against {proven.party}, as told above"
+    return {"ok": True, "problems": [], "told": told, "verdict": verdict,
+            "party": proven.party, "exercise": proven.realm}  # fmt: skip
 
 
 def _unknown() -> RemoteError:

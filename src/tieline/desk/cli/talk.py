@@ -197,7 +197,7 @@ def checkpoint(args: argparse.Namespace) -> None:
     result = client(args).call("checkpoint", seal=args.seal, **line_of(args))
     note = str(result["note"])
     if args.out is None:
-        put(args, result, visible(note.rstrip("\n"), lines=True))
+        put(args, result, *note.rstrip("\n").split("\n"))
         return
     files.write(args.out, note.encode("utf-8"))
     put(args, {**result, "file": str(args.out)},
