@@ -344,6 +344,10 @@ def test_a_client_whose_store_was_put_back_hears_it(bench: Bench) -> None:
             b"HTTP/1.1 409 C\r\ncontent-type: text/x.tlog.size\r\ncontent-length: 4\r\n\r\nmany",
             "witness.answer",
         ),
+        (
+            b"HTTP/1.1 409 C\r\ncontent-type: text/x.tlog.size\r\ncontent-length: 2\r\n\r\n0\n",
+            "witness.answer",
+        ),
         (b"HTTP/1.1 403 F\r\ncontent-length: 0\r\n\r\n", "witness.refused"),
         (b"HTTP/1.1 500 F\r\ncontent-length: 2\r\n\r\n\x1b[", "witness.refused"),
         (b"HTTP/1.1 302 F\r\nlocation: http://x\r\ncontent-length: 0\r\n\r\n", "witness.refused"),

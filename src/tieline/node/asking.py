@@ -224,9 +224,10 @@ class Witnesses:
 
 
 def newest_own(line: Line) -> Noted | None:
-    """The newest signed checkpoint of our own present log."""
+    """The newest signed checkpoint of our own present log that what we hold reaches."""
     book: LogNotes | None = line.notes.get(line.own_log)
-    return book.latest() if book is not None else None
+    sizes = [size for size in book.heads if size not in book.open] if book is not None else []
+    return book.heads[max(sizes)] if book is not None and sizes else None
 
 
 def cosigned_size(line: Line, witness: Witness) -> int:

@@ -110,11 +110,14 @@ async def ask(
                 f"{target.name} answered a conflict without its size; ask who runs the witness",
             )
         size = read_size(reply.body)
-        if size > head.size or size == old:
-            return Ahead(size=size, same_size=size <= head.size)
+        if size > head.size or size == old == head.size:
+            return Ahead(size=size, same_size=size == head.size)
+        if size == old:
+            break  # it contradicts itself
         old = size
     raise RemoteError(
-        "witness.answer", f"{target.name} names another size each time; ask who runs the witness"
+        "witness.answer",
+        f"{target.name} names a conflict of sizes and there is none; ask who runs the witness",
     )
 
 
