@@ -313,6 +313,8 @@ def test_everything_a_signature_binds_to_is_shown() -> None:
     changed = [
         amend(base, name="OTHER"),
         amend(base, silence_s=77),
+        amend(base, intervals=charters.Intervals(checkpoint_s=60)),
+        amend(base, intervals=charters.Intervals(seal_s=60)),
         amend(base, clocks=Clocks(flash=(600, 600, 600, 600, 599))),
         amend(base, clocks=Clocks(routine=(1, 21_600, 21_600, 21_600, 21_600))),
         amend(base, tests=charters.Tests(interval_s=3600)),

@@ -150,6 +150,8 @@ def test_a_station_without_a_charter_serves_and_says_what_is_missing(tmp_path: P
         (("charter", "new", "bad\u202ename"), 1),
         (("charter", "new", "x", "--four-eyes", "URGENT"), 1),
         (("charter", "new", "x", "--test-interval", "soon"), 1),
+        (("charter", "new", "x", "--checkpoints", "soon"), 1),
+        (("charter", "new", "x", "--checkpoints", "5m,0"), 1),
         (("card", "verify"), 1),
         (("card", "--qr", "card.gif"), 1),
         (("export", "hotline.charter"), 1),

@@ -48,6 +48,10 @@ def summary(charter: Charter) -> tuple[str, ...]:
     out.extend(f"one officer may release: form {form}" for form in charter.release.standing)
     out.extend(f"pack: {pack.hex()}" for pack in charter.packs)
     out.append(f"a peer is silent: after {charter.silence_s} s without a sign")
+    every = charter.intervals
+    out.append(
+        f"signed checkpoints: every {every.checkpoint_s} s, with ML-DSA-44 every {every.seal_s} s"
+    )
     out.extend(f"witness: {w.name}, key {w.key.hex()}" for w in charter.witnesses)
     if charter.witnesses:
         out.append(f"witnesses needed: {charter.quorum}")

@@ -201,6 +201,7 @@ def _agreement_verbs(verb: _Verb) -> None:
     )
     p.add_argument("--quorum", type=int, metavar="N", help="how many of the witnesses are needed")
     p.add_argument("--test-interval", metavar="TIME", help="line tests, such as 6h; 0 for none")
+    p.add_argument("--checkpoints", metavar="T,T", help="sign heads, with ML-DSA-44: 5m,24h")
     p.add_argument("--unverified-cards", action="store_true", help="exercises only")
     p.add_argument("--out", type=Path, metavar="FILE", help="where to write the charter")
     verb("serve", "setup", "run the station until it is stopped")

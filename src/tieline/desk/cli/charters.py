@@ -13,6 +13,7 @@ from typing import Final
 from tieline.core import identity
 from tieline.core.charter import (
     Charter,
+    Intervals,
     Release,
     SignedCharter,
     Tests,
@@ -125,6 +126,7 @@ def _new(args: argparse.Namespace, home: Home) -> None:
         cards=cards,
         nonce=os.urandom(16),
         tests=_tests(args) or Tests(),
+        intervals=_intervals(args) or Intervals(),
         release=_release(args) or Release(),
         witnesses=_witnesses(args, ()),
         quorum=args.quorum or 0,
@@ -145,6 +147,7 @@ def _amend(args: argparse.Namespace, home: Home) -> None:
         leave=[code.upper() for code in args.remove],
         name=args.name,
         tests=_tests(args),
+        intervals=_intervals(args),
         release=_release(args),
         witnesses=_witnesses(args, old.witnesses),
         quorum=args.quorum,
@@ -234,10 +237,29 @@ def _tests(args: argparse.Namespace) -> Tests | None:
     text = args.test_interval
     if text is None:
         return None
+    seconds = _seconds(text)
+    if seconds is None:
+        raise LocalError("charter.tests", f"'{text}' is no interval; write such as 6h, 30m or 0")
+    return Tests(interval_s=seconds)
+
+
+def _intervals(args: argparse.Namespace) -> Intervals | None:
+    text = args.checkpoints
+    if text is None:
+        return None
+    every = [_seconds(part) for part in text.split(",")]
+    if len(every) != 2 or every[0] is None or every[1] is None:
+        raise LocalError(
+            "charter.intervals", f"'{text}' are no two intervals; write such as 5m,24h"
+        )
+    return Intervals(checkpoint_s=every[0], seal_s=every[1])
+
+
+def _seconds(text: str) -> int | None:
     number, unit = (text[:-1], _UNITS[text[-1]]) if text[-1:] in _UNITS else (text, 1)
     if not number.isascii() or not number.isdecimal() or len(number) > 9:
-        raise LocalError("charter.tests", f"'{text}' is no interval; write such as 6h, 30m or 0")
-    return Tests(interval_s=int(number) * unit)
+        return None
+    return int(number) * unit
 
 
 def _witnesses(args: argparse.Namespace, old: Sequence[Witness]) -> list[Witness]:
