@@ -20,7 +20,7 @@ function closeLog(reading, log) {
     reading.fault(log.item, "evidence.left_out", sentence);
   }
   if (log.secondLeftOut > 0) {
-    const sentence = `${log.secondLeftOut} second stories are left out, as the maker says.`;
+    const sentence = `Second stories are left out; their number, ${log.secondLeftOut}, is the maker’s word.`;
     reading.gap(log.item, "gap.second_stories", sentence);
   }
   for (const receipt of log.receipts) judgeReceipt(reading, log, receipt, roots);
@@ -215,9 +215,8 @@ function noteUncovered(reading, log) {
     if (record.fault === null) end = Math.max(end, record.position + 1);
   }
   if (log.runs.some(([, to]) => to > end)) {
-    const sentence =
-      `What stands in this log after the first ${end} is left out, ` +
-      "and nobody signed how much it is.";
+    const after = end === 0 ? "All of this log" : `What stands in this log after the first ${end}`;
+    const sentence = `${after} is left out, and nobody signed how much it is.`;
     reading.gap(log.item, "gap.uncovered", sentence);
   }
 }

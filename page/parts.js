@@ -299,6 +299,19 @@ function signersOfLog(log, names) {
   });
 }
 
+// How much of a log as many witnesses signed as the newest charter wants, or null.
+function witnessed(log, charter) {
+  const names = new Set(charter.witnesses.map(({ name }) => name));
+  const sizes = new Map();
+  for (const { size, by, kind } of log.signed) {
+    if (kind === "witness" && names.has(by)) sizes.set(by, Math.max(size, sizes.get(by) ?? 0));
+  }
+  if (charter.quorum === 0) return null;
+  const size = [...sizes.values()].sort((a, b) => b - a)[charter.quorum - 1] ?? 0;
+  const wanted = plural(charter.quorum, "witness", "witnesses");
+  return make("div", {}, `by the ${wanted} that the charter wants: the first ${size}`);
+}
+
 const LOGS_HELP =
   "Each station writes one log, in which nothing can be changed or taken out without changing " +
   "its root. Here is who signed how much of each.";
@@ -312,7 +325,7 @@ function logsPart(reading, names) {
       log.records.length.toLocaleString("en"),
       (log.size - log.records.length).toLocaleString("en"),
       log.seconds.length + (log.secondLeftOut > 0 ? ` (${log.secondLeftOut} more left out)` : ""),
-      signersOfLog(log, names),
+      [signersOfLog(log, names), witnessed(log, reading.charters.at(-1))],
     ]);
   const more = reading.logs.length - rows.length;
   return section(

@@ -82,3 +82,37 @@ def test_a_file_cut_anywhere_fails(laboratory: Any, files: Any, share: float) ->
     whole = files.vector("four-parties")
     found = facts(laboratory, whole[: int(share * len(whole))])
     assert (found["verdict"], found["broken"]) == ("failed", True)
+
+
+@pytest.mark.parametrize(("answer", "verdict"), [("true", "checked"), ("false", "failed")])
+def test_where_the_browser_checks_mldsa_its_answer_counts(
+    browser: Any, files: Any, tmp_path: Path, answer: str, verdict: str
+) -> None:
+    """No browser here does: one that does is played, and only the names are its own."""
+    path = tmp_path / "laboratory.html"
+    path.write_text(files.laboratory(), "utf-8")
+    with browser.page() as page:
+        page.call(
+            "Page.addScriptToEvaluateOnNewDocument",
+            source="""
+              const { importKey, verify } = SubtleCrypto.prototype;
+              const is = (name) => (name.name ?? name) === "ML-DSA-44";
+              SubtleCrypto.prototype.importKey = function (form, key, name, ...rest) {
+                if (is(name)) return Promise.resolve({ form, key });
+                return importKey.call(this, form, key, name, ...rest);
+              };
+              SubtleCrypto.prototype.verify = function (name, key, signature, message) {
+                if (!is(name)) return verify.call(this, name, key, signature, message);
+                const label = new TextDecoder().decode(message.subarray(0, 12));
+                const good = label === "subtree/v1\\n\\0" && signature.length === 2420;
+                return Promise.resolve(good && key.form === "raw-public" && ANSWER);
+              };
+            """.replace("ANSWER", answer),
+        )
+        page.open(path)
+        assert page.value("mlDsa()") is True
+        found = facts(page, files.vector("sealed"))
+    assert found["verdict"] == verdict
+    assert [code for code, _ in found["gaps"]] == []
+    if verdict == "failed":
+        assert [code for code, _ in found["faults"]] == ["evidence.note"]
