@@ -308,8 +308,9 @@ function witnessed(log, charter) {
   }
   if (charter.quorum === 0) return null;
   const size = [...sizes.values()].sort((a, b) => b - a)[charter.quorum - 1] ?? 0;
-  const wanted = plural(charter.quorum, "witness", "witnesses");
-  return make("div", {}, `by the ${wanted} that the charter wants: the first ${size}`);
+  const wanted = `(${charter.quorum} needed)`;
+  if (size === 0) return make("div", {}, `no, or too few, witnesses ${wanted}`);
+  return make("div", {}, `enough witnesses ${wanted}: the first ${size.toLocaleString("en")}`);
 }
 
 const LOGS_HELP =
