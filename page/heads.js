@@ -20,7 +20,8 @@ function closeLog(reading, log) {
     reading.fault(log.item, "evidence.left_out", sentence);
   }
   if (log.secondLeftOut > 0) {
-    const sentence = `Second stories are left out; their number, ${log.secondLeftOut}, is the maker’s word.`;
+    const count = log.secondLeftOut;
+    const sentence = `Second stories are left out; their number, ${count}, is the maker’s word.`;
     reading.gap(log.item, "gap.second_stories", sentence);
   }
   for (const receipt of log.receipts) judgeReceipt(reading, log, receipt, roots);

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from tests.exercise.plays import SMALL, small
+from tests.page.browser import facts_of
 
 from tieline.exercise import chaos
 from tieline.exercise.__main__ import FOLDER
@@ -175,6 +176,11 @@ def test_two_stories_by_two_carriers_are_proved_at_every_station(tmp_path: Path)
     assert [one.party for one, _ in evidence.conflicts] == ["DELTA"]
     assert {entry.party for entry in evidence.entries} == {"ALPHA", "BRAVO", "CHARLIE", "DELTA"}
     assert summary["evidence_statements"] == len(evidence.entries)
+    # The page in the file is a second reader, in a browser, and must find the same.
+    facts = facts_of(ended.out / "evidence.html", tmp_path / "profile")
+    if facts is not None:
+        assert (facts["verdict"], len(facts["conflicts"])) == ("checked", 1)
+        assert len(facts["statements"]) == len(evidence.entries)
 
 
 CHEAT = """

@@ -227,3 +227,13 @@ def running(folder: Path) -> Iterator[Browser]:
             process.wait(10)
         os.close(to_write)
         os.close(back_read)
+
+
+def facts_of(path: Path, profile: Path) -> dict[str, Any] | None:
+    """What the page finds in an evidence file on disk; None where there is no browser."""
+    if found() is None:
+        return None
+    with running(profile) as browser, browser.page() as page:
+        page.open(path)
+        facts: dict[str, Any] = page.value("tielineFacts()")
+        return facts

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-HERE = Path(__file__).parent
-
-
-def _beside(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(f"page_{name}", HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-browsers: Any = _beside("browser")
-papers: Any = _beside("files")
+from tests.page import browser as browsers
+from tests.page import files as papers
 
 
 @pytest.fixture(scope="session")
