@@ -4,6 +4,7 @@ A home is filled with the journal that a line of three parties would have left: 
 an acknowledgement of each by the two others, every station's receipts, and hand-overs, all really
 signed. Then the station is started as an operator would start it, and timed from the start of the
 process to its first answer to ``status``; its peak of resident memory is read after that answer.
+``cpu_seconds`` is what the processor did for it: on a busy machine the better figure.
 ``first`` starts without what an earlier life has left for the next one, ``again`` after a clean
 stop. The floor is reading the store's bytes from the same disk, and a start with an empty record.
 
@@ -209,12 +210,14 @@ def start(home: Home, limit_s: float) -> Json:
         asyncio.run(stations.ready(home))
         taken = time.perf_counter() - begun
         peak = wire.peak_bytes(process.pid)
+        cpu = wire.cpu_seconds(process.pid)
         now = wire.resident_bytes(process.pid)
     finally:
         process.terminate()
         process.wait(timeout=limit_s)
     return {
         "seconds": round(taken, 2),
+        "cpu_seconds": round(cpu, 2),
         "peak_rss_mb": round(peak / 1_000_000, 1),
         "rss_mb": round(now / 1_000_000, 1),
         "stop_seconds": round(time.perf_counter() - begun - taken, 2),

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from tieline.core.journal import Fact
 from tieline.core.life import Mark
+from tieline.core.shelf import Archive, Settlement
 from tieline.core.terms import Now
 
 __all__ = [
@@ -20,11 +21,53 @@ __all__ = [
     "Clock",
     "Endpoint",
     "Fact",
+    "Kept",
     "Machine",
     "Mark",
+    "Past",
     "Signer",
     "Store",
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A snapshot's frame: the journal entry it is of, and what belongs to no line.
+
+    ``body`` means nothing to the store; ``states`` are the lines' own, by line.
+    """
+
+    seq: int
+    body: bytes
+    states: dict[bytes, bytes]
+
+
+class Past(Archive, Protocol):
+    """The settled past beside the journal: it can be thrown away and made from the journal again.
+
+    Its methods raise ``ShellError`` where the file does not read.
+    """
+
+    def kept(self) -> Kept | None:
+        """The snapshot, when there is one of this very journal: bound to its entry by the chain."""
+
+    def chunks(self, line: bytes) -> Iterator[tuple[str, bytes]]:
+        """The arrays of a line, in chunks: by name, and in order."""
+
+    def fact(self, seq: int) -> Fact | None:
+        """One entry of the journal."""
+
+    def number(self, line: bytes, log: bytes, position: int) -> int:
+        """The journal entry of a statement of a main branch, 0 when there is none."""
+
+    def keep(self, seq: int, body: bytes, settlements: Sequence[Settlement]) -> None:
+        """Bring everything up to journal entry ``seq``, which is the last, in one transaction.
+
+        Raises ``StoreFull`` (nothing was written) and ``StoreFailed`` as ``Store.commit`` does.
+        """
+
+    def drop(self) -> None:
+        """Throw everything away. Raises as ``keep`` does."""
 
 
 class Store(Protocol):
@@ -47,6 +90,10 @@ class Store(Protocol):
 
     def last(self) -> int:
         """The sequence number of the last fact, 0 when empty."""
+
+    @property
+    def past(self) -> Past:
+        """The settled past."""
 
     def damage(self) -> list[str]:
         """What is wrong with the medium itself, one sentence each; empty when nothing is."""

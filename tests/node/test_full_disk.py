@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 from tieline.core.events import Reply, Tick, Transmit, Trouble
 from tieline.core.journal import Alarm, Fact
-from tieline.core.life import Run
-from tieline.core.station import Station
-from tieline.core.sync import Pace
 from tieline.core.terms import Now, Precedence
 from tieline.node.host import RoomWatch
 from tieline.node.runtime import FULL, PROBE_MS, Runtime
@@ -60,41 +57,38 @@ def is_full(runtime: Runtime) -> bool:
     return runtime.full
 
 
-def test_probes_do_not_read_the_journal_again() -> None:
+class Counted(MemoryStore):
+    """A store that counts how often its journal is read."""
+
     readings = 0
 
-    def load(
-        own: bytes,
-        realm: str,
-        facts: Iterable[Fact],
-        now: Now,
-        pace: Pace | None = None,
-        run: Run | None = None,
-    ) -> Station:
-        nonlocal readings
-        readings += 1
-        return Station.load(own, realm, facts, now, pace, run)
+    def facts(self, after: int = 0) -> Iterator[tuple[int, Fact]]:
+        self.readings += 1
+        return super().facts(after)
 
-    store, outside = MemoryStore(), Outside()
-    machine = MemoryMachine("A")
-    runtime = Runtime(bytes(8), "EX", store, Keys(), outside, now_at(0), machine=machine, load=load)
+
+def test_probes_do_not_read_the_journal_again() -> None:
+    store, outside = Counted(), Outside()
+    runtime = Runtime(
+        bytes(8), "EX", store, Keys(), outside, now_at(0), machine=MemoryMachine("alpha")
+    )
     runtime.turn([Trouble(code="clock.wrong", text="the clock is wrong")], now_at(1))
     store.full = True
     runtime.turn([Trouble(code="clock.gone", text="the clock is gone")], now_at(2))
     assert is_full(runtime)
-    assert readings == 2  # the start, and the turn that was undone
+    assert store.readings == 2  # the start, and the turn that was undone
     for count in range(1, 50):
         runtime.turn([Tick()], now_at(2 + count * PROBE_MS))
         assert is_full(runtime)
         assert FULL in runtime.station.troubles
-    assert readings == 2
+    assert store.readings == 2
     assert store.last() == 1
     store.full = False
     runtime.turn([Tick()], now_at(2 + 50 * PROBE_MS))
     assert not is_full(runtime)
     assert list(runtime.station.troubles) == ["store.was_full"]
     assert outside.seen == [1, 2]
-    assert readings == 2
+    assert store.readings == 2
 
 
 class Disk:

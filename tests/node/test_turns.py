@@ -14,6 +14,7 @@ from tieline.core.charter import dearmor_charter
 from tieline.core.errors import LocalError, StoreFailed, StoreFull, TielineError
 from tieline.core.journal import Alarm, Fact, FactKind
 from tieline.node.runtime import FULL, PROBE_MS
+from tieline.ports import Past
 from tieline.store.memory import MemoryStore
 
 
@@ -36,6 +37,10 @@ class Watched:
 
     def statements(self, line: bytes, log: bytes, start: int, stop: int) -> list[bytes]:
         return self.held.statements(line, log, start, stop)
+
+    @property
+    def past(self) -> Past:
+        return self.held.past
 
     def last(self) -> int:
         return self.held.last()

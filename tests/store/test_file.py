@@ -163,7 +163,7 @@ def test_a_migration_that_fails_leaves_the_version_before_it(tmp_path: Path) -> 
     connection.close()
     store = SqliteStore.open(path, KEY)
     tables = store._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-    assert {row[0] for row in tables} == {"fact", "migration"}
+    assert "half" not in {row[0] for row in tables}
     assert len(list(store.facts())) == 5
     store.close()
 

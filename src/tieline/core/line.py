@@ -108,14 +108,14 @@ class Line:
         self.outgoing: deque[Outgoing] = deque()
         self.signing: Outgoing | None = None
         self.signing_payload = b""
-        self.keys: Acts[str, bytes | int] = Acts(self.record, "act ")
+        self.keys: Acts[str, bytes | int] = Acts(self.record, "act ", str)
         self.drafts: dict[int, Draft] = {}
         self.last_draft = 0
-        self.released: Acts[int, bytes] = Acts(self.record, "draft ")
+        self.released: Acts[int, bytes] = Acts(self.record, "draft ", int)
         # Folds over the record.
         self.suspended: dict[str, Word] = {}
         self.unstaffed: dict[str, Word] = {}
-        self._declared: dict[tuple[str, str], Item] = {}
+        self.declared: dict[tuple[str, str], Item] = {}
         self.neglected: dict[str, int] = {}
         self.stated: dict[str, str] = {}
         self.tests: dict[int, bytes] = {}
@@ -350,10 +350,10 @@ class Line:
         self, what: str, party: str, item: Item, into: dict[str, Word], *, holds: bool
     ) -> None:
         """Keep a party's latest declaration: by cause, so that arrival order does not matter."""
-        before = self._declared.get((what, party))
+        before = self.declared.get((what, party))
         if before is not None and item < before:
             return
-        self._declared[(what, party)] = item
+        self.declared[(what, party)] = item
         into.pop(party, None)
         if holds:
             into[party] = Word(item, item.statement.content.body.cause or "")

@@ -52,6 +52,7 @@ class Shelf:
         self.realm = realm
         self.archive = archive
         self.cache: Cache[tuple[bytes, int], Item] = Cache()
+        self.written: dict[str, int] = {}  # how many bytes of each array are in the archive
 
 
 class Log:
@@ -90,6 +91,10 @@ class Log:
         if not self.size:
             raise IndexError("an empty log has no head")
         return self.tree.leaf(self.size - 1)
+
+    def replace_tree(self, tree: Tree) -> None:
+        """Take over a tree that was made of the same statements."""
+        self.tree, self.finder = tree, Finder(tree.leaves)
 
     def digest(self, position: int) -> bytes:
         """The digest of a statement of the main branch."""

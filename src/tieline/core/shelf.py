@@ -13,6 +13,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from tieline.core.tree import HASH_BYTES
@@ -43,6 +44,25 @@ class Archive(Protocol):
     def act(self, line: bytes, key: str) -> bytes | None:
         """The digest of the statement that an officer's act of this key became."""
 
+    def acts(self, line: bytes) -> list[tuple[str, bytes]]:
+        """All settled acts of a line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What is to be added to the archive for one line; the bytes mean nothing to the store.
+
+    ``state`` replaces what was there, and so does each of ``chunks`` (name, number, bytes);
+    ``tallies`` are by log and position, ``receipts`` by log, cosigner and size, ``acts`` by key.
+    """
+
+    line: bytes
+    state: bytes
+    chunks: list[tuple[str, int, bytes]]
+    tallies: list[tuple[bytes, int, bytes]]
+    receipts: list[tuple[bytes, bytes, int, bytes]]
+    acts: list[tuple[str, bytes]]
+
 
 class Nothing:
     """The archive of a station that settles nothing."""
@@ -61,6 +81,10 @@ class Nothing:
 
     def act(self, line: bytes, key: str) -> bytes | None:
         """See ``Archive``."""
+
+    def acts(self, line: bytes) -> list[tuple[str, bytes]]:
+        """See ``Archive``."""
+        return []
 
 
 class Cache(OrderedDict[K, V]):

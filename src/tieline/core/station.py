@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tieline.core import notes, renewal, speech, statement, stories, sync, watch
+from tieline.core import notes, renewal, snapshot, speech, statement, stories, sync, watch
 from tieline.core.charter import SignedCharter, parse_signed_charter
 from tieline.core.checkpoint import Receipt
 from tieline.core.errors import LocalError, RemoteError, TielineError
@@ -64,6 +64,7 @@ from tieline.core.journal import (
 from tieline.core.life import Run
 from tieline.core.line import Line, count_slots_anew, first_slot
 from tieline.core.record import Item
+from tieline.core.shelf import Archive, Settlement
 from tieline.core.succession import check_chain
 from tieline.core.sync import Pace
 from tieline.core.terms import LineState, Now, Precedence
@@ -74,8 +75,14 @@ class Station:
     """One station of one party, on any number of lines of one realm."""
 
     def __init__(
-        self, own: bytes, realm: str, pace: Pace | None = None, run: Run | None = None
+        self,
+        own: bytes,
+        realm: str,
+        pace: Pace | None = None,
+        run: Run | None = None,
+        archive: Archive | None = None,
     ) -> None:
+        self.archive = archive
         self.own = own
         self.run = run or Run()
         self.realm = realm
@@ -104,16 +111,45 @@ class Station:
         """
         station = Station(own, realm, pace, run)
         for fact in facts:
-            # When it was, on the deadline clock: a wall clock that went back counts as no time.
-            past = Now(fact.at_ms, now.mono_ms - max(0, now.wall_ms - fact.at_ms), now.real_ms)
-            station._restore(fact, past, now)
-        for line in station.lines.values():
+            station.replay(fact, now)
+        station.awake(now)
+        return station
+
+    def replay(self, fact: Fact, now: Now) -> None:
+        """Take the next fact back from the journal. Raises as ``load`` does."""
+        # When it was, on the deadline clock: a wall clock that went back counts as no time.
+        past = Now(fact.at_ms, now.mono_ms - max(0, now.wall_ms - fact.at_ms), now.real_ms)
+        self._restore(fact, past)
+
+    def resume(
+        self, line: bytes, state: bytes, chunks: Iterable[tuple[str, bytes]], now: Now
+    ) -> None:
+        """Give a line of which only the charters were read what a snapshot holds of it.
+
+        Raises ``LocalError`` (``snapshot.damaged``), ``RemoteError`` when that cannot be right.
+        """
+        snapshot.restore(self.line(line), state, chunks, now)
+
+    def awake(self, now: Now) -> None:
+        """All facts have been read."""
+        for line in self.lines.values():
+            for log in line.record.logs.values():
+                if log.station != self.own and log.size:
+                    line.relay_queue.append((now.real_ms, log.id, log.size))
             line.life.begin(line.record.logs.get(line.own_log))
             first_slot(line, now)
             notes.settle(line)
-        return station
 
-    def _restore(self, fact: Fact, past: Now, now: Now) -> None:  # noqa: C901, PLR0912 - as step
+    def settlements(self) -> list[Settlement]:
+        """What the archive needs, so that what is durable now can be settled."""
+        return [snapshot.take(line) for line in self.lines.values()]
+
+    def settle(self, taken: list[Settlement]) -> None:
+        """What ``settlements`` gave is in the archive: let go of it."""
+        for settlement in taken:
+            snapshot.settle(self.lines[settlement.line], settlement)
+
+    def _restore(self, fact: Fact, past: Now) -> None:
         if fact.kind == FactKind.CHARTER:
             signed = parse_signed_charter(fact.body)
             if signed.charter.realm != self.realm:
@@ -130,8 +166,6 @@ class Station:
                 item = line.record.restore(parsed, fact.at_ms, second_story=second)
                 origin = Origin.decode(fact.meta)
                 line.apply_item(item, origin, past)
-                if parsed.place.station != self.own and not second:
-                    line.relay_queue.append((now.real_ms, parsed.log, parsed.place.position + 1))
             case FactKind.RECEIPT:
                 receipt = Receipt.decode(fact.body)
                 if receipt.size > line.record.size(receipt.log):
@@ -173,7 +207,7 @@ class Station:
     def _found(self, signed: SignedCharter, incarnation: bytes, at_ms: int) -> Line:
         line = self.lines.get(signed.charter.line)
         if line is None:
-            line = Line(self.own, signed, run=self.run)
+            line = Line(self.own, signed, self.archive, self.run)
             line.life.found(incarnation)
             self.lines[line.id] = line
             self.exchanges[line.id] = Exchange(line, self.pace)

@@ -118,6 +118,10 @@ class Tallies:
             self._cache.pop(digest, None)
         return found
 
+    def put(self, digest: bytes, tally: Tally) -> None:
+        """Take over a tally that ``loose`` gave."""
+        self._fresh[digest] = tally
+
     def _place(self, digest: bytes) -> tuple[bytes, int] | None:
         """The log and position of a statement of a main branch."""
         ref = self.record.find(digest)
@@ -208,13 +212,11 @@ class Alarms(MutableMapping[Cause, Alarm]):
 
 
 class Acts(MutableMapping[K, V], Generic[K, V]):
-    """What officers' acts became, by their keys or by the numbers of drafts.
+    """What officers' acts became, by their keys or by the numbers of drafts."""
 
-    Going through them shows those that are not settled.
-    """
-
-    def __init__(self, record: Record, prefix: str) -> None:
+    def __init__(self, record: Record, prefix: str, read: Callable[[str], K]) -> None:
         self._shelf, self._prefix = record.shelf, prefix
+        self._read: Callable[[str], K] = read
         self.fresh: dict[K, V] = {}
 
     def __getitem__(self, key: K) -> V:
@@ -232,10 +234,15 @@ class Acts(MutableMapping[K, V], Generic[K, V]):
         raise KeyError("an act is for ever")
 
     def __len__(self) -> int:
-        return len(self.fresh)
+        return sum(1 for _ in self)
 
     def __iter__(self) -> Iterator[K]:
-        return iter(self.fresh)
+        yield from self.fresh
+        for name, _ in self._shelf.archive.acts(self._shelf.line):
+            if name.startswith(self._prefix):
+                key = self._read(name.removeprefix(self._prefix))
+                if key not in self.fresh:
+                    yield key
 
     def settled(self) -> list[tuple[str, bytes]]:
         """What is to be settled: acts that became a statement."""

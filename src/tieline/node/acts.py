@@ -54,6 +54,8 @@ class Host(Protocol):
 
     def subscribe(self, since: int) -> AsyncIterator[list[Json]]: ...
 
+    def digest_at(self, seq: int) -> bytes: ...
+
     def seq_of(self, digest: bytes) -> int: ...
 
     def fresh(self, count: int) -> bytes: ...
@@ -435,13 +437,13 @@ class NodeActs:
                 item = line.item(bytes.fromhex(wanted))
                 if item is not None:
                     return line, item
-        found = [
-            (line, item)
-            for line in lines
-            for digest, item in line.record.by_digest.items()
-            if digest.hex().startswith(wanted)
-            or (wanted[0] == "#" and self.host.seq_of(digest) == int(wanted[1:]))
-        ]
+        if wanted[0] == "#":
+            digests = [self.host.digest_at(int(wanted[1:]))]
+        else:
+            held = (digest for line in lines for digest in line.record.by_digest)
+            digests = [digest for digest in held if digest.hex().startswith(wanted)]
+        both = [(line, line.item(digest)) for line in lines for digest in digests]
+        found = [(line, item) for line, item in both if item is not None]
         if len(found) != 1:
             which = "several statements here are" if found else "no statement here is"
             raise LocalError("item.ambiguous", f"{which} named {wanted}; take one that 'log' shows")

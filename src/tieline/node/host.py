@@ -33,8 +33,9 @@ from tieline.core.events import (
     Trouble,
 )
 from tieline.core.evidence import Scope
-from tieline.core.journal import Alarm
+from tieline.core.journal import Alarm, FactKind
 from tieline.core.line import Line
+from tieline.core.statement import statement_digest
 from tieline.core.station import Station
 from tieline.core.sync import Pace
 from tieline.core.terms import Precedence
@@ -386,6 +387,12 @@ class Host:
                 return self.runtime.seq_of(line.id, item)
         return 0
 
+    def digest_at(self, seq: int) -> bytes:
+        """The digest of the statement that is a journal entry; empty when that is none."""
+        fact = self.runtime.store.past.fact(seq)
+        kinds = (FactKind.STATEMENT, FactKind.SECOND_STORY)
+        return statement_digest(fact.body) if fact and fact.kind in kinds else b""
+
     def fresh(self, count: int) -> bytes:
         return os.urandom(count)
 
@@ -493,7 +500,7 @@ class Host:
         line = self.station.line(parsed.header.line)
         bundle.check(parsed, line)
         envelopes = bundle.envelopes_of(self._sealer.open_sealed(parsed.sealed))
-        before = set(line.record.by_digest)
+        before = len(line.record.by_digest)
         since = self.runtime.store.last()
         for envelope in envelopes:
             self.submit(Arrived(carrier="bundle", peer=parsed.header.exporter, envelope=envelope))
@@ -507,7 +514,7 @@ class Host:
         return {
             "line": line.id.hex(),
             "from": line.party_of(parsed.header.exporter),
-            "added": len(set(line.record.by_digest) - before),
+            "added": len(line.record.by_digest) - before,
             "held": line.record.held,
             "refused": refused,
         }

@@ -15,7 +15,7 @@ This module is synchronous and reads no clock; the node and the simulator both d
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -48,10 +48,10 @@ from tieline.core.events import (
 from tieline.core.journal import Alarm, FactKind
 from tieline.core.life import Run, Standing
 from tieline.core.record import Item
-from tieline.core.statement import statement_digest
 from tieline.core.station import Station
 from tieline.core.sync import Pace
 from tieline.core.terms import Now, Precedence
+from tieline.node.resume import SNAPSHOT_FACTS, Resumer
 from tieline.ports import Fact, Machine, Mark, Signer, Store
 
 PROBE_MS: Final = 1_000
@@ -98,9 +98,10 @@ class Runtime:
         *,
         machine: Machine,
         pace: Pace | None = None,
-        load: Callable[..., Station] = Station.load,
+        snapshot_every: int = SNAPSHOT_FACTS,
     ) -> None:
-        self._own, self._realm, self._pace, self._load = own, realm, pace, load
+        self._own, self._realm, self._pace = own, realm, pace
+        self._resumer = Resumer(store, snapshot_every)
         self.store = store
         self.signer = signer
         self.world = world
@@ -108,8 +109,6 @@ class Runtime:
         self._probe_at = 0
         self._live: dict[tuple[bytes, str], str] = {}
         self._after: deque[Event] = deque()
-        self._seqs: dict[tuple[bytes, bytes, int], int] = {}
-        self._second_seqs: dict[bytes, int] = {}
         self._machine = machine
         # What this run of the process finds out of its logs outlives a rebuilding of the station.
         self._run = Run(tag=machine.tag, entropy=machine.entropy(), marks=machine.marks())
@@ -117,25 +116,22 @@ class Runtime:
         self.station = self._rebuild(now)
 
     def _rebuild(self, now: Now) -> Station:
-        return self._load(self._own, self._realm, self._numbered(), now, self._pace, self._run)
-
-    def _numbered(self) -> Iterator[Fact]:
-        for seq, fact in self.store.facts():
-            self._number(seq, fact)
-            yield fact
-
-    def _number(self, seq: int, fact: Fact) -> None:
-        if fact.log is not None and fact.position is not None:
-            self._seqs[(fact.line, fact.log, fact.position)] = seq
-        elif fact.kind == FactKind.SECOND_STORY:
-            self._second_seqs[statement_digest(fact.body)] = seq
+        return self._resumer.load(self._own, self._realm, now, self._pace, self._run)
 
     def seq_of(self, line: bytes, item: Item) -> int:
         """The journal number of an admitted statement, also of a second story; 0: none."""
         statement = item.statement
         if item.second_story:
-            return self._second_seqs.get(statement.digest, 0)
-        return self._seqs.get((line, statement.log, statement.place.position), 0)
+            return self._resumer.second_story(statement.digest)
+        return self.store.past.number(line, statement.log, statement.place.position)
+
+    def snapshot(self) -> None:
+        """Make the next start quick: to be called when the station stops, and knows all it keeps.
+
+        Raises ``StoreFailed``.
+        """
+        if not self.full:
+            self._resumer.snapshot(self.station)
 
     # ------------------------------------------------------------------------------- turn
 
@@ -152,6 +148,7 @@ class Runtime:
         if self.commit(plan):
             self.perform(plan)
             self.publish(plan)
+            self._resumer.snapshot_if_due(self.station)
 
     @property
     def owes(self) -> bool:
@@ -208,7 +205,7 @@ class Runtime:
             return False
         plan.first = last - len(plan.facts) + 1
         for offset, fact in enumerate(plan.facts):
-            self._number(plan.first + offset, fact)
+            self._resumer.note(plan.first + offset, fact)
         self._remember(plan.facts)
         return True
 
@@ -306,6 +303,8 @@ class Runtime:
         except StoreFull:
             self.station.troubles.pop(trouble.code, None)
             return False
+        for offset, fact in enumerate(plan.facts):
+            self._resumer.note(plan.first + offset, fact)
         self.station.troubles.pop(FULL, None)
         self.publish(plan)
         return True

@@ -105,6 +105,8 @@ async def _serve(
         with contextlib.suppress(TielineError):
             await carrier.stop()
         host.close()
+        if not fatal:
+            host.runtime.snapshot()
     if fatal:
         raise fatal[0]
 

@@ -28,9 +28,10 @@ from tieline.core.events import (
 )
 from tieline.core.journal import Fact
 from tieline.core.line import Line
+from tieline.core.shelf import Settlement
 from tieline.core.statement import Statement
 from tieline.node.runtime import Runtime
-from tieline.ports import Signer
+from tieline.ports import Past, Signer
 from tieline.sim.checkers import Checker, Ledger
 from tieline.sim.clocks import SimClock
 from tieline.sim.network import Network
@@ -42,6 +43,7 @@ SPIN_MS = 1_000
 SPIN_MAX = 50  # ticks asked for within that time before the machine counts as spinning
 TURNS_MAX = 1_000  # turns taken within that time, for whatever reason
 SERVICE_MS = 4
+SNAPSHOTS = (12, 80, 10**9)  # after how many facts a life of a station makes a snapshot
 
 
 class PowerCut(Exception):
@@ -77,6 +79,11 @@ class SimDisk:
         """See ``ports.Store``."""
         return self.held.statements(line, log, start, stop)
 
+    @property
+    def past(self) -> SimPast:
+        """See ``ports.Store``."""
+        return SimPast(self._machine, self.held.past)
+
     def last(self) -> int:
         """See ``ports.Store``."""
         return self.held.last()
@@ -87,6 +94,22 @@ class SimDisk:
 
     def close(self) -> None:
         """See ``ports.Store``."""
+
+
+class SimPast:
+    """A ``ports.Past`` that lets the power go before and after a snapshot is written."""
+
+    def __init__(self, machine: Machine, held: Past) -> None:
+        self._machine, self._held = machine, held
+        self.statements, self.tally, self.receipt = held.statements, held.tally, held.receipt
+        self.act, self.acts, self.kept, self.chunks = held.act, held.acts, held.kept, held.chunks
+        self.fact, self.number, self.drop = held.fact, held.number, held.drop
+
+    def keep(self, seq: int, body: bytes, settlements: Sequence[Settlement]) -> None:
+        """See ``ports.Past``."""
+        self._machine.boundary("before a snapshot")
+        self._held.keep(seq, body, settlements)
+        self._machine.boundary("after a snapshot")
 
 
 class SimSigner:
@@ -170,6 +193,7 @@ class Machine:
             self,
             now,
             machine=self.memory,
+            snapshot_every=SNAPSHOTS[(self.number + self.lives) % len(SNAPSHOTS)],
         )
         self.schedule.note("boot", self.number, self.lives, held.last())
         line = self.line_now()

@@ -13,6 +13,7 @@ from tieline.core.crypto import sha256
 from tieline.core.errors import StoreFailed, StoreFull
 from tieline.core.journal import Fact
 from tieline.core.life import Mark
+from tieline.store.pastmemory import MemoryPast
 from tieline.store.rules import check_facts, closed, taken
 
 __all__ = ["MemoryMachine", "MemoryStore"]
@@ -55,6 +56,7 @@ class MemoryStore:
         self.full = False
         self.failing = False
         self._keep(list(facts))
+        self.past = MemoryPast(self._facts, self._refuse)
 
     def commit(self, facts: Sequence[Fact]) -> int:
         """See ``ports.Store``. Raises ``LocalError`` (``store.taken``, ``store.fact``) as well."""
@@ -107,7 +109,18 @@ class MemoryStore:
     def crash(self) -> MemoryStore:
         """End this store as a crash would, and give what the next life finds: every commit."""
         self._closed = True
-        return MemoryStore(self._facts)
+        after = MemoryStore(self._facts)
+        after.past = self.past.copy(after._facts, after._refuse)
+        return after
+
+    def _refuse(self) -> None:
+        """Refuse a write beside the journal as ``commit`` would."""
+        if self._closed:
+            raise closed()
+        if self.failing:
+            raise StoreFailed("the store in memory was told to fail; stop this station")
+        if self.full:
+            raise StoreFull("the store in memory was told to be full; nothing was written")
 
     def _stream(self, after: int, stop: int) -> Iterator[tuple[int, Fact]]:
         for index in range(after, stop):

@@ -80,6 +80,31 @@ def _fill_chain(connection: apsw.Connection) -> None:
         connection.execute("UPDATE fact SET chain = ? WHERE seq = ?", (link, row.seq))
 
 
+_PAST = (
+    (
+        "CREATE TABLE kept (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL,"
+        " chain BLOB NOT NULL, body BLOB NOT NULL) STRICT"
+    ),
+    "CREATE TABLE kept_line (line BLOB PRIMARY KEY, state BLOB NOT NULL) STRICT",
+    (
+        "CREATE TABLE kept_chunk (line BLOB NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL,"
+        " body BLOB NOT NULL, UNIQUE (line, name, number)) STRICT"
+    ),
+    (
+        "CREATE TABLE kept_tally (line BLOB NOT NULL, log BLOB NOT NULL, position INTEGER NOT NULL,"
+        " body BLOB NOT NULL, PRIMARY KEY (line, log, position)) STRICT, WITHOUT ROWID"
+    ),
+    (
+        "CREATE TABLE kept_receipt (line BLOB NOT NULL, log BLOB NOT NULL, cosigner BLOB NOT NULL,"
+        " size INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (line, log, cosigner, size))"
+        " STRICT, WITHOUT ROWID"
+    ),
+    (
+        "CREATE TABLE kept_act (line BLOB NOT NULL, name TEXT NOT NULL, digest BLOB NOT NULL,"
+        " PRIMARY KEY (line, name)) STRICT, WITHOUT ROWID"
+    ),
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(
         version=1,
@@ -102,6 +127,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         statements=("ALTER TABLE fact ADD COLUMN chain BLOB NOT NULL DEFAULT x''",),
         fill=_fill_chain,
     ),
+    Migration(version=3, name="what is settled of the past", statements=_PAST),
 )
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,7 @@ import apsw
 from tieline.core.errors import LocalError, ShellError, StoreFailed, StoreFull
 from tieline.core.journal import Fact
 from tieline.store import chain, disk, schema, wal
+from tieline.store.past import Rows, SqlitePast
 from tieline.store.rules import check_facts, closed, taken
 
 OLDEST: Final = (3, 51, 3)  # older ones can corrupt a WAL that two connections write
@@ -52,6 +53,7 @@ class SqliteStore:
         self._closed = False
         self._log_pages = 0
         self._last, self._link = self._head()
+        self.past = SqlitePast(self._fetch, self._keep_past, self._link_at)
 
     # ------------------------------------------------------------------------------- open
 
@@ -239,6 +241,23 @@ class SqliteStore:
         self._connection.executemany(_INSERT, rows)
         self._connection.execute("COMMIT")
 
+    def _keep_past(self, write: Callable[[apsw.Connection], None]) -> None:
+        """Write beside the journal, all or nothing. The reserve is not for this."""
+        if self._closed:
+            raise closed()
+        if self._failed:
+            raise StoreFailed(self._failed)
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            write(self._connection)
+            self._connection.execute("COMMIT")
+        except apsw.Error as error:
+            if not (self._is_full(error) and self._rollback()):
+                raise self._fail(str(error)) from error
+            raise StoreFull(f"there is no room for {self._path}; make room on its disk") from error
+        if self._log_pages >= CHECKPOINT_PAGES:
+            self._checkpoint()
+
     def _write_again(
         self, rows: Sequence[tuple[int | bytes | None, ...]], first: apsw.Error
     ) -> None:
@@ -372,9 +391,7 @@ class SqliteStore:
             raise closed()
         return self._last
 
-    def _fetch(
-        self, query: str, values: tuple[int | bytes, ...]
-    ) -> Sequence[tuple[object, ...]]:  # fmt: skip
+    def _fetch(self, query: str, values: tuple[int | bytes | str, ...]) -> Rows:
         try:
             found: Sequence[tuple[object, ...]] = self._connection.execute(query, values).fetchall()
         except (apsw.CorruptError, apsw.NotADBError, apsw.IOError) as error:

@@ -1,0 +1,141 @@
+"""Starting from where the last snapshot was made, and making the next one.
+
+A start reads the charters and the other rare facts, the snapshot, and the journal after it. A
+snapshot that is not there, not of this journal, of another format or damaged costs time and nothing
+else: it is thrown away, and the journal is read from its first entry. While a long journal is read
+snapshots are made on the way, so that it fits the memory and need not be read again.
+
+The journal is the truth throughout. A snapshot is only written of what is durable already.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Final, cast
+
+from tieline.core import encode
+from tieline.core.errors import LocalError, StoreFailed, StoreFull, TielineError
+from tieline.core.journal import Fact, FactKind
+from tieline.core.life import Run
+from tieline.core.snapshot import FORMAT
+from tieline.core.statement import statement_digest
+from tieline.core.station import Station
+from tieline.core.sync import Pace
+from tieline.core.tally import LIMITS
+from tieline.core.terms import Now
+from tieline.ports import Store
+
+SNAPSHOT_FACTS: Final = 16_384
+# What a snapshot holds, or what is history; facts of all other kinds are read one by one.
+FOLDED: Final = frozenset(
+    {
+        FactKind.STATEMENT,
+        FactKind.SECOND_STORY,
+        FactKind.RECEIPT,
+        FactKind.DRAFT,
+        FactKind.SETTLED,
+        FactKind.HANDED_OVER,
+        FactKind.ATTEMPT,
+        FactKind.ALARM,
+        FactKind.STATE,
+        FactKind.REFUSED,
+    }
+)
+
+
+class Resumer:
+    """Makes the station of a store, and snapshots of it each time ``every`` facts have come."""
+
+    def __init__(self, store: Store, every: int = SNAPSHOT_FACTS) -> None:
+        self._store = store
+        self._every = every
+        self._kept = 0  # the journal entry of the last snapshot, or of the last try
+        self._seq = 0  # the last entry that was noted
+        self._rare: list[int] = []
+        self._second: dict[bytes, int] = {}
+
+    def load(self, own: bytes, realm: str, now: Now, pace: Pace | None, run: Run) -> Station:
+        """The station that the journal gives. Raises as ``Station.load`` does."""
+        station = self._resumed(own, realm, now, pace, run) or self._blank(own, realm, pace, run)
+        for seq, fact in self._store.facts(self._kept):
+            station.replay(fact, now)
+            self.note(seq, fact)
+            self.snapshot_if_due(station)
+        station.awake(now)
+        return station
+
+    def _blank(self, own: bytes, realm: str, pace: Pace | None, run: Run) -> Station:
+        self._kept, self._seq, self._rare, self._second = 0, 0, [], {}
+        return Station(own, realm, pace, run, self._store.past)
+
+    def _resumed(
+        self, own: bytes, realm: str, now: Now, pace: Pace | None, run: Run
+    ) -> Station | None:
+        past = self._store.past
+        try:
+            kept = past.kept()
+            if kept is None:
+                raise LocalError("snapshot.damaged", "there is no snapshot of this journal")
+            station = self._blank(own, realm, pace, run)
+            form, rare, second = cast(
+                "tuple[int, tuple[int, ...], tuple[tuple[bytes, int], ...]]",
+                encode.loads(kept.body, LIMITS),
+            )
+            if form != FORMAT:
+                raise LocalError("snapshot.damaged", "the snapshot has another format")
+            facts = [fact for fact in map(past.fact, rare) if fact is not None]
+            charters = [fact for fact in facts if fact.kind == FactKind.CHARTER]
+            for fact in charters:
+                station.replay(fact, now)
+            for line, state in sorted(kept.states.items()):
+                station.resume(line, state, past.chunks(line), now)
+            if len(facts) != len(rare) or kept.states.keys() != station.lines.keys():
+                raise LocalError("snapshot.damaged", "the snapshot is not of these lines")
+            for fact in facts:
+                if fact.kind != FactKind.CHARTER:
+                    station.replay(fact, now)
+        except StoreFailed:
+            raise
+        except (TielineError, IndexError, KeyError, TypeError, ValueError):
+            self._drop()
+            return None
+        self._kept = self._seq = kept.seq
+        self._rare, self._second = list(rare), dict(second)
+        return station
+
+    def _drop(self) -> None:
+        with contextlib.suppress(StoreFull):  # it is refused again at the next start
+            self._store.past.drop()
+
+    def note(self, seq: int, fact: Fact) -> None:
+        """A fact is durable and in the station's state."""
+        self._seq = seq
+        if fact.kind not in FOLDED:
+            self._rare.append(seq)
+        elif fact.kind == FactKind.SECOND_STORY:
+            self._second[statement_digest(fact.body)] = seq
+
+    def second_story(self, digest: bytes) -> int:
+        """The journal number of a second story, 0 when there is none."""
+        return self._second.get(digest, 0)
+
+    def snapshot_if_due(self, station: Station) -> None:
+        """Make a snapshot when enough has come since the last one. Raises ``StoreFailed``."""
+        if self._seq - self._kept >= self._every:
+            self.snapshot(station)
+
+    def snapshot(self, station: Station) -> None:
+        """Make a snapshot of a station whose state is exactly what is durable.
+
+        Without room there is none for now. Raises ``StoreFailed``.
+        """
+        if self._seq == self._kept:
+            return
+        self._kept = self._seq
+        taken = station.settlements()
+        body = encode.dumps((FORMAT, tuple(self._rare), tuple(self._second.items())))
+        try:
+            self._store.past.keep(self._seq, body, taken)
+        except StoreFull:
+            return
+        station.settle(taken)

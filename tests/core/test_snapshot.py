@@ -1,0 +1,255 @@
+"""A station that starts from a snapshot is the one that the whole journal gives.
+
+The archive is the one in memory that the simulator uses too; the one on disk is in tests/store.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.core.world import Net, Post, answer, kits, message
+
+from tieline.core import shelf, snapshot
+from tieline.core.errors import TielineError
+from tieline.core.journal import FactKind
+from tieline.core.life import Run
+from tieline.core.shelf import Finder, Settlement
+from tieline.core.statement import Body, Content, Ref
+from tieline.core.station import Station
+from tieline.core.terms import Kind, Precedence, RefRole
+from tieline.core.tree import Tree, leaf_hash
+from tieline.node.resume import FOLDED, Resumer
+from tieline.ports import Store
+from tieline.sim.mirror import picture
+from tieline.store.memory import MemoryStore
+
+# Every attribute of what is folded: kept in the snapshot, derived from what is, read again from
+# the rare facts of the journal, or true only while a process runs. A new one belongs in a row here,
+# and when it is kept, FORMAT goes up.
+KEPT = {
+    "record", "ladder", "keys", "drafts", "last_draft", "released", "suspended", "unstaffed",
+    "declared", "neglected", "stated", "tests", "alarms", "slot_noted", "amended_ms",
+}  # fmt: skip
+DERIVED = {"id", "own", "realm", "party", "peers", "slot_done", "slot_checked"}
+RARE = {"charters", "life", "proofs"}
+RUNNING = {
+    "pending", "links", "outgoing", "signing", "signing_payload", "relay_queue", "relayable",
+    "gossip_at", "gossip", "beacon_at", "advanced",
+}  # fmt: skip
+
+
+def test_every_part_of_a_line_is_kept_or_known_not_to_be() -> None:
+    line = Net(kits(2)).post("ALPHA").line
+    assert vars(line).keys() == KEPT | DERIVED | RARE | RUNNING
+    assert vars(line.ladder).keys() == {
+        "tallies", "stations", "unsigned", "covers", "_shelf", "_old", "_heap", "_serial",
+    }  # fmt: skip
+    assert vars(line.record).keys() == {
+        "line", "realm", "shelf", "logs", "numbered", "numbers", "stories", "_tips", "refs",
+        "moved", "_held", "_held_bytes", "_waiting",
+    }  # fmt: skip
+    log = next(iter(line.record.logs.values()))
+    assert vars(log).keys() == {
+        "id", "station", "incarnation", "shelf", "tree", "finder", "times", "depths", "items",
+        "settled", "forks", "heirs", "seen", "read_forks", "leaves",
+    }  # fmt: skip
+
+
+def test_facts_that_a_snapshot_does_not_hold_are_read_again() -> None:
+    assert set(FactKind) - FOLDED == {
+        FactKind.CHARTER, FactKind.LIFE, FactKind.NOTE, FactKind.PROOF,
+    }  # fmt: skip
+
+
+def resumed(post: Post, store: Store, every: int) -> Station:
+    """The station of a store that makes snapshots on the way, from the last of which it starts."""
+    Resumer(store, every).load(post.who.id, post.realm, post.net.now(), None, Run())
+    return resumed_once(post, store)
+
+
+def pictures(station: Station) -> dict[bytes, dict[str, object]]:
+    """Everything that officers and peers can see of a station."""
+    out = {}
+    for name, line in station.lines.items():
+        found = picture(line)
+        line.ladder.prune(line.item)
+        found["clocks"] = sorted(line.ladder.clocks())
+        found["frontier"] = line.record.frontier(line.own_log)
+        found["held by peers"] = {peer: known.theirs for peer, known in line.peers.items()}
+        found["relay"] = list(line.relay_queue)
+        found["slots"] = (line.slot_done, line.slot_checked, line.slot_noted, line.amended_ms)
+        found["forks"] = {log.id: (log.leaves, log.tips()) for log in line.record.logs.values()}
+        found["receipts"] = {
+            (item.statement.digest, peer): line.ladder.receipt_for(item.statement, peer)
+            for item in line.record.order for peer in (*line.peers, line.own)
+        }  # fmt: skip
+        found["crossed"] = [
+            [other.statement.digest for other in line.crossed(item)] for item in line.record.order
+        ]
+        out[name] = found
+    return out
+
+
+def live(net: Net, seed: int, steps: int) -> None:
+    """Let officers of all stations say all kinds of things while wires come and go."""
+    chance = random.Random(seed)
+    posts = list(net)
+    net.connect_all()
+    for step in range(steps):
+        post = chance.choice(posts)
+        other = chance.choice([each for each in posts if each is not post])
+        known = post.order()
+        target = chance.choice(known)
+        kind = chance.randrange(9)
+        with_key = f"key {step}" if chance.random() < 0.5 else ""
+        try:
+            match kind:
+                case 0 | 1 | 2:
+                    rank = chance.choice(list(Precedence))
+                    post.speak(message(f"text {step}", rank), key=with_key)
+                case 3 | 4:
+                    how = chance.choice((Kind.ACKNOWLEDGE, Kind.READ_BACK, Kind.PASS_ON))
+                    post.speak(answer(how, target), key=with_key)
+                case 5:
+                    role = chance.choice((RefRole.CORRECTS, RefRole.CANCELS, RefRole.SUPERSEDES))
+                    post.speak(replace(message("better"), refs=(Ref(target, role),)))
+                case 6:
+                    staffed = chance.random() < 0.5
+                    post.speak(Content(kind=Kind.WATCH, body=Body(staffed=staffed)))
+                case 7:
+                    net.cut(post, other)
+                case _:
+                    net.connect(post, other)
+        except TielineError:
+            pass  # the rules forbid it now
+        net.deliver()
+        net.pass_time(chance.choice((0, 0, 0, 1, 1, 60)))
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 2**32), st.integers(5, 25), st.integers(1, 90))
+def test_a_snapshot_and_what_follows_equal_the_whole_journal(
+    seed: int, steps: int, every: int
+) -> None:
+    net = Net(kits(3))
+    live(net, seed, steps)
+    for post in net:
+        store = MemoryStore(post.facts)
+        station = resumed(post, store, every)
+        assert store.past.kept() is not None or len(post.facts) < every
+        assert pictures(station) == pictures(post.reload())
+
+
+def test_without_room_there_is_no_snapshot_and_the_station_starts() -> None:
+    net = Net(kits(2))
+    live(net, 2, 12)
+    alpha = net.post("ALPHA")
+    store = MemoryStore(alpha.facts)
+    store.full = True
+    assert pictures(resumed(alpha, store, 3)) == pictures(alpha.reload())
+    assert store.past.kept() is None
+
+
+def test_a_snapshot_lets_the_objects_go() -> None:
+    net = Net(kits(2))
+    net.connect_all()
+    alpha = net.post("ALPHA")
+    for number in range(90):
+        alpha.speak(message(f"text {number}"), key=f"key {number}")
+        net.deliver()
+    station = resumed(alpha, MemoryStore(alpha.facts), len(alpha.facts))
+    line = next(iter(station.lines.values()))
+    assert [len(log.items.recent) for log in line.record.logs.values()] == [0, 0]
+    assert line.keys.fresh == {}
+    assert line.keys["key 7"] == alpha.line.keys["key 7"]
+    assert sum(len(cover.receipts) for cover in line.ladder.covers.values()) == 0
+    assert list(line.ladder.tallies.settled()) == []
+
+
+@pytest.mark.parametrize("what", ["state", "chunk", "rare", "format", "journal"])
+def test_a_snapshot_that_cannot_be_right_is_thrown_away(what: str) -> None:
+    net = Net(kits(2))
+    live(net, 5, 15)
+    alpha = net.post("ALPHA")
+    store = MemoryStore(alpha.facts)
+    resumed(alpha, store, 20)
+    past = store.past
+    kept = past.kept()
+    assert kept is not None
+    line = alpha.line.id
+    if what == "state":
+        past.keep(kept.seq, kept.body, [_settlement(line, kept.states[line][:-1] + b"\0")])
+    elif what == "chunk":
+        past.keep(kept.seq, kept.body, [_settlement(line, kept.states[line], ("0 leaves", 0))])
+    elif what == "rare":
+        past.keep(kept.seq, b"\x83\x01\x81\x01\x80", [])
+        past.keep(kept.seq, b"\x83\x01\x82\x01\x19\xff\xff\x80", [])
+    elif what == "format":
+        past.keep(kept.seq, b"\x83\x18\x63" + kept.body[2:], [])
+    else:
+        store = MemoryStore(alpha.facts[: kept.seq - 1])
+        store.past = past.copy(list(alpha.facts[: kept.seq - 1]), lambda: None)
+        alpha.facts = alpha.facts[: kept.seq - 1]
+    assert pictures(resumed_once(alpha, store)) == pictures(alpha.reload())
+
+
+def resumed_once(post: Post, store: Store) -> Station:
+    return Resumer(store, 10**9).load(post.who.id, post.realm, post.net.now(), None, Run())
+
+
+def _settlement(line: bytes, state: bytes, chunk: tuple[str, int] | None = None) -> Settlement:
+    chunks = [] if chunk is None else [(*chunk, bytes(32))]
+    return Settlement(line=line, state=state, chunks=chunks, tallies=[], receipts=[], acts=[])
+
+
+def test_the_snapshot_of_a_long_log_is_written_in_parts() -> None:
+    """Only the chunks that have changed are written again."""
+    net = Net(kits(2))
+    alpha = net.post("ALPHA")
+    line = alpha.line
+    first = snapshot.take(line)
+    snapshot.settle(line, first)
+    assert snapshot.take(line).chunks == []
+    alpha.speak(message())
+    names = {name for name, _, _ in snapshot.take(line).chunks}
+    assert "refs" in names
+    assert any(name.endswith("leaves") for name in names)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_a_finder_finds_what_its_runs_hold_and_nothing_else(size: int, more: int) -> None:
+    small, large = shelf.SMALL_RUN, shelf.LARGE_RUN
+    shelf.SMALL_RUN, shelf.LARGE_RUN = 4, 16  # type: ignore[misc]
+    try:
+        tree = Tree()
+        finder = Finder(tree.leaves)
+        for number in range(size):
+            tree.append(leaf_hash(bytes((number,))))
+            finder.grow()
+        again = Finder(tree.leaves)
+        again.restore(finder.parts())
+        for number in range(size, size + more):
+            tree.append(leaf_hash(bytes((number,))))
+            finder.grow()
+            again.grow()
+        assert finder.done == again.done == (size + more) // 4 * 4
+        for number in range(size + more):
+            wanted = number if number < finder.done else None
+            for name in (tree.leaf(number), tree.leaf(number)[:16]):
+                assert finder.find(name) == again.find(name) == wanted
+            other = tree.leaf(number)[:-1] + bytes((tree.leaf(number)[-1] ^ 1,))
+            assert finder.find(other) is None
+    finally:
+        shelf.SMALL_RUN, shelf.LARGE_RUN = small, large  # type: ignore[misc]
+
+
+def test_the_facts_of_a_station_in_this_test_are_of_many_kinds() -> None:
+    net = Net(kits(3))
+    live(net, 1, 25)
+    found: set[int] = {fact.kind for post in net for fact in post.facts}
+    assert found >= {FactKind.RECEIPT, FactKind.HANDED_OVER, FactKind.ALARM, FactKind.STATE}

@@ -1,0 +1,108 @@
+"""The settled past on disk: the same as the one in memory, and never of another journal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+import pytest
+from tests.core.test_snapshot import live, pictures, resumed, resumed_once
+from tests.core.world import Net, Post, kits
+
+from tieline.core.errors import StoreFailed
+from tieline.store.memory import MemoryStore
+from tieline.store.sqlite import SqliteStore
+
+KEY = bytes(range(32))
+
+
+def lived(steps: int = 20) -> Post:
+    net = Net(kits(3))
+    live(net, 7, steps)
+    return net.post("ALPHA")
+
+
+def filled(path: Path, post: Post) -> SqliteStore:
+    store = SqliteStore.create(path, KEY)
+    store.commit(post.facts)
+    return store
+
+
+@pytest.mark.parametrize("every", [1, 9, 30])
+def test_both_archives_give_the_station_that_the_journal_gives(tmp_path: Path, every: int) -> None:
+    post = lived()
+    store = filled(tmp_path / "store.db", post)
+    wanted = pictures(post.reload())
+    assert pictures(resumed(post, store, every)) == wanted
+    store.close()
+    again = SqliteStore.open(tmp_path / "store.db", KEY)
+    assert again.past.kept() is not None
+    assert pictures(resumed_once(post, again)) == wanted
+    again.close()
+
+
+def test_the_two_archives_keep_the_same(tmp_path: Path) -> None:
+    post = lived()
+    disk, memory = filled(tmp_path / "store.db", post), MemoryStore(post.facts)
+    for store in (disk, memory):
+        resumed(post, store, 9)
+    line = post.line
+    assert disk.past.kept() == memory.past.kept()
+    assert list(disk.past.chunks(line.id)) == list(memory.past.chunks(line.id))
+    assert sorted(disk.past.acts(line.id)) == sorted(memory.past.acts(line.id))
+    for log in line.record.logs.values():
+        asked = (line.id, log.id, 0, 99)
+        assert disk.past.statements(*asked) == memory.past.statements(*asked)
+        for at in range(log.size + 1):
+            assert disk.past.tally(line.id, log.id, at) == memory.past.tally(line.id, log.id, at)
+            assert disk.past.number(line.id, log.id, at) == memory.past.number(line.id, log.id, at)
+            for peer in line.peers:
+                place = (line.id, log.id, peer, at)
+                assert disk.past.receipt(*place) == memory.past.receipt(*place)
+    for seq in range(len(post.facts) + 2):
+        assert disk.past.fact(seq) == memory.past.fact(seq)
+    disk.close()
+
+
+def test_a_snapshot_of_another_journal_is_not_given_out(tmp_path: Path) -> None:
+    post = lived()
+    store = filled(tmp_path / "store.db", post)
+    resumed(post, store, 9)
+    kept = store.past.kept()
+    assert kept is not None
+    store._connection.execute("UPDATE fact SET chain = zeroblob(32) WHERE seq = ?", (kept.seq,))
+    assert store.past.kept() is None
+    store._connection.execute("UPDATE kept SET seq = 99999")
+    assert store.past.kept() is None
+    store.close()
+
+
+def test_what_was_thrown_away_is_gone(tmp_path: Path) -> None:
+    post = lived(8)
+    store = filled(tmp_path / "store.db", post)
+    resumed(post, store, 5)
+    store.past.drop()
+    assert store.past.kept() is None
+    assert list(store.past.chunks(post.line.id)) == []
+    assert store.past.acts(post.line.id) == []
+    store.close()
+
+
+def test_a_snapshot_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    post = lived(12)
+    store = filled(tmp_path / "store.db", post)
+    resumed(post, store, 5)
+    before = store.past.kept()
+
+    def broken(db: apsw.Connection) -> None:
+        db.execute("DELETE FROM kept")
+        raise apsw.IOError("the disk broke")
+
+    with pytest.raises(StoreFailed):
+        store._keep_past(broken)
+    with pytest.raises(StoreFailed):
+        store.commit(post.facts[:1])
+    store.close()
+    again = SqliteStore.open(tmp_path / "store.db", KEY)
+    assert again.past.kept() == before
+    again.close()
