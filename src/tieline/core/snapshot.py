@@ -40,13 +40,13 @@ _PROBE: Final = array("I", (1,)).tobytes() + array("Q", (2,)).tobytes()  # how a
 Arrays = dict[str, "bytearray | array[int]"]
 
 
-def take(line: Line) -> Settlement:
+def take(line: Line, now: Now) -> Settlement:
     """What the archive needs so that everything of a line can be settled."""
     ladder = line.ladder
     ladder.prune(line.item)
     return Settlement(
         line=line.id,
-        state=encode.dumps(_state(line)),
+        state=encode.dumps(_state(line) | {22: _moments(line, now)}),
         chunks=_chunks(line.record),
         tallies=ladder.tallies.settled(),
         receipts=[
@@ -84,6 +84,36 @@ def restore(line: Line, state: bytes, chunks: Iterable[tuple[str, bytes]], now: 
     _restore_acts(line, fields)
     _restore_folds(line, fields)
     _believe(line)
+
+
+def restore_moments(line: Line, state: bytes, now: Now) -> None:
+    """Set what facts of other kinds have a part in, once those have been read.
+
+    Raises ``RemoteError`` when it does not read.
+    """
+    unnoted, unsealed, unwitnessed = cast(
+        "tuple[int | None, int | None, tuple[int, int] | None]",
+        Fields(encode.loads(state, LIMITS), "snapshot").array(22),
+    )
+    line.unnoted_at = None if unnoted is None else _mono(unnoted, now)
+    line.unsealed_at = None if unsealed is None else _mono(unsealed, now)
+    line.unwitnessed = unwitnessed and (unwitnessed[0], _mono(unwitnessed[1], now))
+
+
+def _moments(line: Line, now: Now) -> Value:
+    """Since when our notes have waited, on the wall clock, which outlives the process."""
+    ago_ms = now.wall_ms - now.mono_ms
+    waits = line.unwitnessed
+    return (
+        None if line.unnoted_at is None else line.unnoted_at + ago_ms,
+        None if line.unsealed_at is None else line.unsealed_at + ago_ms,
+        None if waits is None else (waits[0], waits[1] + ago_ms),
+    )
+
+
+def _mono(wall_ms: int, now: Now) -> int:
+    """A past moment on the deadline clock: a wall clock that went back counts as no time."""
+    return now.mono_ms - max(0, now.wall_ms - wall_ms)
 
 
 def _damaged(what: str) -> LocalError:

@@ -130,6 +130,10 @@ class Station:
         """
         snapshot.restore(self.line(line), state, chunks, now)
 
+    def resume_moments(self, line: bytes, state: bytes, now: Now) -> None:
+        """After the facts that a snapshot does not hold. Raises as ``resume`` does."""
+        snapshot.restore_moments(self.line(line), state, now)
+
     def awake(self, now: Now) -> None:
         """All facts have been read."""
         for line in self.lines.values():
@@ -140,9 +144,9 @@ class Station:
             first_slot(line, now)
             notes.settle(line)
 
-    def settlements(self) -> list[Settlement]:
+    def settlements(self, now: Now) -> list[Settlement]:
         """What the archive needs, so that what is durable now can be settled."""
-        return [snapshot.take(line) for line in self.lines.values()]
+        return [snapshot.take(line, now) for line in self.lines.values()]
 
     def settle(self, taken: list[Settlement]) -> None:
         """What ``settlements`` gave is in the archive: let go of it."""

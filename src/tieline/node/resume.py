@@ -14,6 +14,8 @@ import contextlib
 from typing import Final, cast
 
 from tieline.core import encode
+from tieline.core.checkpoint import SignedNote
+from tieline.core.crypto import sha256
 from tieline.core.errors import LocalError, StoreFailed, StoreFull, TielineError
 from tieline.core.journal import Fact, FactKind
 from tieline.core.life import Run
@@ -51,7 +53,7 @@ class Resumer:
         self._every = every
         self._kept = 0  # the journal entry of the last snapshot, or of the last try
         self._seq = 0  # the last entry that was noted
-        self._rare: list[int] = []
+        self._rare: dict[int, bytes] = {}  # by number; of a note the hash of its text
         self._second: dict[bytes, int] = {}
 
     def load(self, own: bytes, realm: str, now: Now, pace: Pace | None, run: Run) -> Station:
@@ -60,12 +62,12 @@ class Resumer:
         for seq, fact in self._store.facts(self._kept):
             station.replay(fact, now)
             self.note(seq, fact)
-            self.snapshot_if_due(station)
+            self.snapshot_if_due(station, now)
         station.awake(now)
         return station
 
     def _blank(self, own: bytes, realm: str, pace: Pace | None, run: Run) -> Station:
-        self._kept, self._seq, self._rare, self._second = 0, 0, [], {}
+        self._kept, self._seq, self._rare, self._second = 0, 0, {}, {}
         return Station(own, realm, pace, run, self._store.past)
 
     def _resumed(
@@ -77,12 +79,15 @@ class Resumer:
             if kept is None:
                 raise LocalError("snapshot.damaged", "there is no snapshot of this journal")
             station = self._blank(own, realm, pace, run)
-            form, rare, second = cast(
-                "tuple[int, tuple[int, ...], tuple[tuple[bytes, int], ...]]",
+            form, rare, second, hashes = cast(
+                "tuple[int, tuple[int, ...], tuple[tuple[bytes, int], ...],"
+                " tuple[tuple[bytes, bytes], ...]]",
                 encode.loads(kept.body, LIMITS),
             )
             if form != FORMAT:
                 raise LocalError("snapshot.damaged", "the snapshot has another format")
+            if dict(hashes) != {line: sha256(state) for line, state in kept.states.items()}:
+                raise LocalError("snapshot.damaged", "the snapshot's parts are not of one time")
             facts = [fact for fact in map(past.fact, rare) if fact is not None]
             charters = [fact for fact in facts if fact.kind == FactKind.CHARTER]
             for fact in charters:
@@ -91,16 +96,19 @@ class Resumer:
                 station.resume(line, state, past.chunks(line), now)
             if len(facts) != len(rare) or kept.states.keys() != station.lines.keys():
                 raise LocalError("snapshot.damaged", "the snapshot is not of these lines")
-            for fact in facts:
+            for seq, fact in zip(rare, facts, strict=True):
                 if fact.kind != FactKind.CHARTER:
                     station.replay(fact, now)
+                self.note(seq, fact)
+            for line, state in kept.states.items():
+                station.resume_moments(line, state, now)
         except StoreFailed:
             raise
         except (TielineError, IndexError, KeyError, TypeError, ValueError):
             self._drop()
             return None
         self._kept = self._seq = kept.seq
-        self._rare, self._second = list(rare), dict(second)
+        self._second = dict(second)
         return station
 
     def _drop(self) -> None:
@@ -111,20 +119,30 @@ class Resumer:
         """A fact is durable and in the station's state."""
         self._seq = seq
         if fact.kind not in FOLDED:
-            self._rare.append(seq)
+            note = fact.kind == FactKind.NOTE
+            self._rare[seq] = sha256(SignedNote.parse(fact.body).body) if note else b""
         elif fact.kind == FactKind.SECOND_STORY:
             self._second[statement_digest(fact.body)] = seq
+
+    def _forget_notes(self, station: Station) -> None:
+        """Of the notes in the journal only those that the station still holds are read again."""
+        held = {b""}
+        for line in station.lines.values():
+            for book in line.notes.values():
+                noted = (*book.heads.values(), *book.against)
+                held.update(sha256(each.note.body) for each in noted)
+        self._rare = {seq: text for seq, text in self._rare.items() if text in held}
 
     def second_story(self, digest: bytes) -> int:
         """The journal number of a second story, 0 when there is none."""
         return self._second.get(digest, 0)
 
-    def snapshot_if_due(self, station: Station) -> None:
+    def snapshot_if_due(self, station: Station, now: Now) -> None:
         """Make a snapshot when enough has come since the last one. Raises ``StoreFailed``."""
         if self._seq - self._kept >= self._every:
-            self.snapshot(station)
+            self.snapshot(station, now)
 
-    def snapshot(self, station: Station) -> None:
+    def snapshot(self, station: Station, now: Now) -> None:
         """Make a snapshot of a station whose state is exactly what is durable.
 
         Without room there is none for now. Raises ``StoreFailed``.
@@ -132,8 +150,10 @@ class Resumer:
         if self._seq == self._kept:
             return
         self._kept = self._seq
-        taken = station.settlements()
-        body = encode.dumps((FORMAT, tuple(self._rare), tuple(self._second.items())))
+        taken = station.settlements(now)
+        self._forget_notes(station)
+        hashes = tuple((each.line, sha256(each.state)) for each in taken)
+        body = encode.dumps((FORMAT, tuple(self._rare), tuple(self._second.items()), hashes))
         try:
             self._store.past.keep(self._seq, body, taken)
         except StoreFull:

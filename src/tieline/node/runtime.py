@@ -125,13 +125,13 @@ class Runtime:
             return self._resumer.second_story(statement.digest)
         return self.store.past.number(line, statement.log, statement.place.position)
 
-    def snapshot(self) -> None:
+    def snapshot(self, now: Now) -> None:
         """Make the next start quick: to be called when the station stops, and knows all it keeps.
 
         Raises ``StoreFailed``.
         """
         if not self.full:
-            self._resumer.snapshot(self.station)
+            self._resumer.snapshot(self.station, now)
 
     # ------------------------------------------------------------------------------- turn
 
@@ -148,7 +148,7 @@ class Runtime:
         if self.commit(plan):
             self.perform(plan)
             self.publish(plan)
-            self._resumer.snapshot_if_due(self.station)
+            self._resumer.snapshot_if_due(self.station, now)
 
     @property
     def owes(self) -> bool:

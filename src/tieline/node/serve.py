@@ -106,7 +106,7 @@ async def _serve(
             await carrier.stop()
         host.close()
         if not fatal:
-            host.runtime.snapshot()
+            host.runtime.snapshot(clock.now())
     if fatal:
         raise fatal[0]
 
