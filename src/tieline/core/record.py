@@ -343,6 +343,8 @@ class Record:
 
     def find(self, name: bytes) -> int | None:
         """The reference of the statement held whose digest begins so: 16 bytes of it or all."""
+        if len(name) < TIP_BYTES:
+            return None
         ref = self._tips.get(name[:TIP_BYTES])
         if ref is not None:
             return ref if self.digest(ref).startswith(name) else None

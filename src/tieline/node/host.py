@@ -389,7 +389,8 @@ class Host:
 
     def digest_at(self, seq: int) -> bytes:
         """The digest of the statement that is a journal entry; empty when that is none."""
-        fact = self.runtime.store.past.fact(seq)
+        store = self.runtime.store
+        fact = store.past.fact(seq) if 0 < seq <= store.last() else None
         kinds = (FactKind.STATEMENT, FactKind.SECOND_STORY)
         return statement_digest(fact.body) if fact and fact.kind in kinds else b""
 
