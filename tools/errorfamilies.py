@@ -81,8 +81,8 @@ FAMILIES: Final[dict[str, str]] = {
     "seal": "Sealing a file to stations, and opening it.",
     "sealed": "The form of a sealed file.",
     "sign1": "The envelope of a signed document (COSE_Sign1).",
-    "snapshot": "The snapshot beside the journal was not used. The station reads its journal from the "
-    "first entry, which takes longer and gives the same; there is nothing to do.",
+    "snapshot": "The snapshot beside the journal was not used. The station reads its journal from "
+    "the first entry, which takes longer and gives the same; there is nothing to do.",
     "statement": "A statement from outside is not accepted, or one of ours cannot be written.",
     "statement_body": "The body of a statement.",
     "station": "A running station that cannot do what was asked now.",

@@ -257,12 +257,17 @@ class Host:
         self._timer = self._loop.call_later(max(0.001, min(waits)), self.submit, Tick())
 
     def close(self) -> None:
-        """Stop keeping time; the store is left to its owner."""
-        self._dead = True
+        """Stop keeping time, and make the next start quick; the store is left to its owner.
+
+        Raises ``StoreFailed``.
+        """
+        stopped, self._dead = self._dead, True
         if self._timer is not None:
             self._timer.cancel()
         for watcher in self._watchers:
             watcher.wake.set()
+        if not stopped:
+            self.runtime.snapshot(self.clock.now())
 
     # ---------------------------------------------------------------------- runtime's world
 

@@ -105,8 +105,6 @@ async def _serve(
         with contextlib.suppress(TielineError):
             await carrier.stop()
         host.close()
-        if not fatal:
-            host.runtime.snapshot(clock.now())
     if fatal:
         raise fatal[0]
 
