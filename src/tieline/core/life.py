@@ -170,14 +170,15 @@ class Life:
 
     def close(self, cause: str) -> Lived:
         """Close the present log for ever; returns what the journal must keep of it."""
-        self.run.closed[self.log] = cause
+        cause = self.run.closed.setdefault(self.log, cause)
         fact = Lived(incarnation=self.incarnation, cause=cause, closed=True)
         self.take(fact, 0)
         return fact
 
     def trust(self) -> None:
-        """Let the present log be written on."""
-        self.run.confirmed.add(self.log)
+        """Let the present log be written on, unless it is closed."""
+        if self.standing is Standing.PROBATION:
+            self.run.confirmed.add(self.log)
         self.waits_until = None
 
     # ----------------------------------------------------------------------------- outside

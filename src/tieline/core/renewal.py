@@ -208,9 +208,10 @@ def _came_back(line: Line, statement: Statement, turn: Turn) -> None:
         alarm = Alarm(
             code="station.other_life",
             precedence=Precedence.FLASH,
-            text="another machine writes with the keys of this station: it has read the present"
-            f" log and writes in {statement.log.hex()}. Stop one of the two now; if you know of no"
-            " second machine, the keys are stolen: have the charter amended with a new station",
+            text=f"another log of this station ({statement.log.hex()}) has read its present one:"
+            " either a second machine runs with its keys, or this whole disk was put back. Stop all"
+            " machines but one now; if you know of neither, the keys are stolen: have the charter"
+            " amended with a new station",
             item=statement.log,
         )
         _ring(line, alarm, turn)

@@ -170,7 +170,28 @@ def _station(
         Finding(what=str(trouble.get("code")), bad=True, text=str(trouble.get("text")))
         for trouble in _parts(status, "troubles")
     ]
-    return Finding(what="station", bad=bool(quiet), text=text), status, [*heard, *troubles]
+    found = [*heard, *troubles, *_lives(status)]
+    return Finding(what="station", bad=bool(quiet), text=text), status, found
+
+
+def _lives(status: Mapping[str, Json]) -> Iterator[Finding]:
+    """Whether this station may go on with its log, and who writes from two machines."""
+    for line in _parts(status, "lines"):
+        life = line.get("life")
+        standing = life.get("standing") if isinstance(life, dict) else None
+        if isinstance(life, dict) and standing != "writing":
+            why = "no other station has confirmed its end since the start"
+            if standing == "closed":
+                why = f"it is closed: {life.get('closed_for')}"
+            text = f"the log on '{line.get('name')}' may not be gone on with ({why})"
+            yield Finding(what="log", text=f"{text}; what is said next may open a fresh one")
+        for station in _parts(line, "lives"):
+            name, logs = station.get("name"), station.get("logs")
+            if station.get("two_machines"):
+                text = f"two machines write with the keys of {name}: stop one, or ask its party"
+                yield Finding(what="log", bad=True, text=text)
+            else:
+                yield Finding(what="log", text=f"{name} has opened {logs} logs")
 
 
 def _others_clocks(client: Client) -> list[Finding]:

@@ -281,6 +281,10 @@ class Runtime:
             if isinstance(effect, Reply):
                 self.world.reply(Reply(token=effect.token, result=error))
 
+    def sessions(self) -> tuple[tuple[bytes, str], ...]:
+        """The sessions that stand: peer and carrier of each."""
+        return tuple(self._live)
+
     def _sessions(self) -> list[Event]:
         """The sessions that stand, as the events by which they came."""
         return [

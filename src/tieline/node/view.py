@@ -12,13 +12,23 @@ from collections.abc import Iterable
 from tieline.core import notes, proof
 from tieline.core.checkpoint import Receipt
 from tieline.core.encode import Value
-from tieline.core.journal import Alarm, Attempt, Fact, FactKind, Handed, Refusal, StateChange
+from tieline.core.journal import (
+    Alarm,
+    Attempt,
+    Fact,
+    FactKind,
+    Handed,
+    Lived,
+    Refusal,
+    StateChange,
+)
 from tieline.core.line import Draft, Line
 from tieline.core.noted import LogNotes
 from tieline.core.record import Item
 from tieline.core.statement import Content, wanted_rungs
 from tieline.core.station import Station
 from tieline.core.terms import Kind, Rung, dtg
+from tieline.node.lifeview import life_event, life_view, lives_view
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -173,6 +183,8 @@ def line_view(line: Line) -> dict[str, Json]:
     """One line's state: peers, suspensions, drafts and alarms."""
     charter = line.charter
     peers: list[Json] = []
+    stations = {log.station for log in line.record.logs.values()}
+    names = {station: station_name(line, station) for station in stations}
     for station in sorted(line.links, key=lambda s: (line.party_of(s), s)):
         link = line.links[station]
         party = charter.party_of(station)
@@ -198,6 +210,8 @@ def line_view(line: Line) -> dict[str, Json]:
         "party": line.party,
         "member": line.member,
         "peers": peers,
+        "life": life_view(line),
+        "lives": lives_view(line, names),
         "suspended_by": texts(sorted(line.suspended)),
         "unstaffed": texts(sorted(line.unstaffed)),
         "statements": len(line.record.order),
@@ -269,11 +283,13 @@ def event_view(station: Station, seq: int, fact: Fact) -> dict[str, Json]:
 
 
 def _kept_view(fact: Fact) -> dict[str, Json]:
-    """What else is kept: proofs, checkpoints and drafts."""
+    """What else is kept: proofs, checkpoints, lives and drafts."""
     if fact.kind == FactKind.NOTE:
         return {"type": "note", "note": fact.body.decode("utf-8")}
     if fact.kind == FactKind.PROOF:
         return {"type": "proof", **proof_view(proof.check(fact.body))}
+    if fact.kind == FactKind.LIFE:
+        return {"type": "life", **life_event(Lived.decode(fact.body))}
     return {"type": "draft"}
 
 
@@ -302,7 +318,7 @@ def _receipt_view(line: Line, receipt: Receipt) -> dict[str, Json]:
     """A receipt, with the digests of our own statements that it was the first to cover."""
     items: list[Json] = []
     log = line.record.logs.get(receipt.log)
-    if log is not None and receipt.log == line.own_log:
+    if log is not None and log.station == line.own:
         for position in range(receipt.size - 1, -1, -1):
             item = log.items[position]
             if line.ladder.receipt_for(item.statement, receipt.cosigner) != receipt:

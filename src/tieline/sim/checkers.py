@@ -7,6 +7,8 @@
    order; two stations with the same statements show the same order.
 4. Who was brought two statements under one number has the proof in its journal, and both.
    No honest station is ever accused.
+6. No place of a log of an honest station is ever said twice differently, whatever becomes of its
+   stores and machines; and no honest station is said to run on two machines, unless it does.
 5. Nothing is admitted, and no receipt counted, that its signer has not signed in just these bytes.
 10. (At the end.) All records are equal.
 
@@ -62,6 +64,10 @@ class Checker:
         self._orders: dict[int, bytes] = {}
         self._parsed: dict[bytes, Statement] = {}
         self._tips: dict[bytes, bytes] = {}
+        # Stations that run on two machines; what is said of their two lives is true.
+        self.cloned: set[bytes] = set()
+        # What has left any station, of every place of every log of the honest ones.
+        self._said: dict[tuple[bytes, int], bytes] = {}
         # For each statement of a main branch: the complete subtrees of its log up to it. A digest
         # names all that comes before it, so the branches of a forked log do not get mixed up.
         self._peaks: dict[bytes, Peaks] = {}
@@ -117,8 +123,12 @@ class Checker:
         if fact.kind == FactKind.SECOND_STORY:
             ledger.second.add(parsed.digest)
             if self._honest[place.station]:
+                told = len(ledger.places[(parsed.log, place.position)]) > 1
                 raise Violation(
-                    4, f"honest station {place.station.hex()} is said to have told a second story"
+                    6 if told else 4,
+                    f"honest station {place.station.hex()} "
+                    + ("has told" if told else "is said to have told")
+                    + " a second story",
                 )
         else:
             log = ledger.logs.setdefault(parsed.log, [])
@@ -150,6 +160,12 @@ class Checker:
             )
 
     def _alarm(self, ledger: Ledger, alarm: Alarm) -> None:
+        two = alarm.code == "station.two_lives" and self._honest[alarm.item]
+        if two and alarm.item not in self.cloned:
+            raise Violation(6, f"{alarm.party} is said to run on two machines, and does not")
+        told_of_second = alarm.code == "station.other_life" and ledger.honest
+        if told_of_second and ledger.station not in self.cloned:
+            raise Violation(6, f"{_who(ledger)} is told of a second machine that is not there")
         if alarm.code != "record.two_stories":
             return
         ledger.accused.add(alarm.item)
@@ -223,8 +239,14 @@ class Checker:
     # -------------------------------------------------------------------------- promises
 
     def leaving(self, ledger: Ledger, envelope: bytes) -> None:
-        """An envelope leaves a station: its own receipts must be covered by its journal."""
+        """An envelope leaves a station: its own receipts must be covered by its journal.
+
+        No place of a log of an honest station is ever said with two different statements.
+        """
         opened = sync.unpack(envelope)
+        if isinstance(opened, Push):
+            for raw in opened.statements:
+                self._left(raw)
         if not isinstance(opened, Receipts):
             return
         for receipt in opened.receipts:
@@ -242,6 +264,25 @@ class Checker:
                 raise Violation(1, "a receipt is over another log head than the one held")
             before = ledger.promised.get(receipt.log, 0)
             ledger.promised[receipt.log] = max(before, receipt.size)
+
+    def _left(self, raw: bytes) -> None:
+        parsed = self._read(raw)
+        place = parsed.place
+        if not self._honest.get(place.station):
+            return
+        first = self._said.setdefault((parsed.log, place.position), parsed.digest)
+        if first != parsed.digest:
+            raise Violation(
+                6,
+                f"station {place.station.hex()} has signed {_name(first)} and"
+                f" {_name(parsed.digest)} under number {place.position} of one log",
+            )
+
+    def refilled(self, ledger: Ledger, facts: tuple[Fact, ...]) -> Ledger:
+        """The account of a machine whose store is another one from now on: these facts."""
+        fresh = Ledger(ledger.station, ledger.honest)
+        self.committed(fresh, facts)
+        return fresh
 
     def told(self, ledger: Ledger, digest: bytes) -> None:
         """An officer was told that this statement is said."""

@@ -39,14 +39,16 @@ class Forker:
             return self._push(self._kept_back.pop())
         position = self._chance.randint(max(1, log.size - 4), log.size)
         previous = log.items[position - 1].statement.digest
+        incarnation = line.incarnation
         seen = log.items[position].statement.place.seen if position < log.size else ()
         if self._branch and self._chance.random() < 0.4:
             last = self._branch[-1]
             position, previous, seen = last.place.position + 1, last.digest, ()
+            incarnation = last.place.incarnation  # also of a log that the machine has left
         place = Place(
             line=line.id,
             station=line.own,
-            incarnation=line.incarnation,
+            incarnation=incarnation,
             position=position,
             previous=previous,
             seen=seen,

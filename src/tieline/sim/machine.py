@@ -163,6 +163,7 @@ class Machine:
     fail_per_thousand: int = 0
     cut_per_thousand: int = 0
     lives: int = 0
+    retired: bool = False  # it never starts again
     _fuse: int = -1
     _inbox: list[Event] = field(default_factory=list)
     _busy: bool = False
@@ -216,6 +217,20 @@ class Machine:
         if self.network is not None:
             self.network.stop(self.number)
         self.died(cause)
+
+    def put_back(self, disk: MemoryStore, memory: MemoryMachine, checker: Checker) -> None:
+        """Another store takes the place of the one there was, while the process is down."""
+        self.disk, self.memory = disk, memory
+        facts = tuple(fact for _, fact in disk.facts())
+        self.ledger = checker.refilled(self.ledger, facts)
+        self._told = len(facts)
+
+    def unplug(self) -> None:
+        """The machine goes on without a network: its sessions end."""
+        self.network = None
+        if self.runtime is not None:
+            for peer, carrier in sorted(self.runtime.sessions()):
+                self.take(Lost(carrier=carrier, peer=peer, cause="unplugged"))
 
     def spare(self) -> None:
         """From now on neither power nor disk fails; a cut that was to come does not."""

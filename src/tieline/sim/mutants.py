@@ -11,16 +11,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tieline.core import crypto, exchange, notes, record, speech, statement, stories
+from tieline.core import crypto, exchange, notes, record, renewal, speech, statement, stories
 from tieline.core.checkpoint import Receipt
 from tieline.core.events import Event, ForReceipt
 from tieline.core.exchange import Exchange
+from tieline.core.life import Life, Mark, Standing
 from tieline.core.line import Line
 from tieline.core.noted import Noted
 from tieline.core.notetalk import NoteExchange
 from tieline.core.record import Duplicate, Forked, Item, Keys, Log, Outcome, Record, SortKey
 from tieline.core.statement import Statement
-from tieline.core.sync import Peer
+from tieline.core.sync import Have, Peer
 from tieline.core.terms import Now
 from tieline.core.turn import Turn
 from tieline.node.runtime import Runtime
@@ -160,6 +161,33 @@ def _tell_nobody(_self: NoteExchange, _peers: list[Peer], _turn: Turn) -> None:
     """Checkpoints are kept, and nobody hears of them."""
 
 
+def _always_writing(_self: Life) -> Standing:
+    """A log is gone on with whatever happened to the store."""
+    return Standing.WRITING
+
+
+_begin: Callable[[Life, Log | None], None] = Life.begin
+
+
+def _forget_the_mark(self: Life, log: Log | None) -> None:
+    """The machine's memory says whatever the store says."""
+    if log is not None:
+        self.run.marks = {**(self.run.marks or {}), self.line: Mark(self.log, log.size, log.head)}
+    _begin(self, log)
+
+
+def _any_machine(self: Life, log: Log | None) -> None:
+    """A log is gone on with on every machine."""
+    self.tag = self.run.tag
+    _begin(self, log)
+
+
+def _any_word(line: Line, _peer: bytes, have: Have, _turn: Turn, *, live: bool) -> None:
+    """Whatever a peer says of our log, or says nothing of it, it confirms it."""
+    if live and have.full:
+        line.life.trust()
+
+
 MUTANTS: dict[str, Mutant] = {
     mutant.name: mutant
     for mutant in (
@@ -240,6 +268,30 @@ MUTANTS: dict[str, Mutant] = {
             invariants=frozenset({5}),
             what="a signature made in an exercise is good on the real line",
             patches=((statement, "domain", _one_domain),),
+        ),
+        Mutant(
+            name="probation-off",
+            invariants=frozenset({6}),
+            what="a log is gone on with after every start",
+            patches=((Life, "standing", property(_always_writing)),),
+        ),
+        Mutant(
+            name="mark-ignored",
+            invariants=frozenset({6}),
+            what="the machine does not remember how far it has written",
+            patches=((Life, "begin", _forget_the_mark),),
+        ),
+        Mutant(
+            name="any-machine",
+            invariants=frozenset({6}),
+            what="a log is gone on with on another machine than the one that opened it",
+            patches=((Life, "begin", _any_machine),),
+        ),
+        Mutant(
+            name="confirm-by-anything",
+            invariants=frozenset({6}),
+            what="a peer that names another end than ours confirms it",
+            patches=((renewal, "heard", _any_word),),
         ),
         Mutant(
             name="never-again",

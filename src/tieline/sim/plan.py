@@ -41,6 +41,8 @@ class Plan:
     amended: bool  # half way, one party brings the second version of the charter
     four_eyes: bool
     test_interval_s: int
+    restore_mean_ms: int  # an earlier store takes the place of a station's present one
+    clone: bool  # a home is copied, and runs on two machines
 
     def describe(self) -> str:
         """The plan on one line, for a report."""
@@ -90,4 +92,6 @@ def draw(seed: int, hours: float) -> Plan:
         four_eyes=chance.random() < 0.3,
         test_interval_s=some(0.4, 900),
         amended=chance.random() < 0.4,
+        restore_mean_ms=some(0.6, chance.choice((duration // 4, duration // 8))),
+        clone=chance.random() < 0.3,
     )

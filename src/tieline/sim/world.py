@@ -32,6 +32,7 @@ from tieline.sim.network import DIRECT, FAIR, LOOSE, Network
 from tieline.sim.notefork import NoteForker
 from tieline.sim.people import Officer, Shown
 from tieline.sim.plan import Plan
+from tieline.sim.restores import Restores
 from tieline.sim.schedule import Schedule
 from tieline.sim.violation import Violation
 from tieline.store.memory import MemoryMachine
@@ -82,7 +83,7 @@ class World:
     """One seed's world."""
 
     def __init__(self, plan: Plan, make: Callable[..., Runtime] = Runtime) -> None:
-        self.plan = plan
+        self.plan, self._make = plan, make
         self.schedule = Schedule(plan.seed)
         self.chance: random.Random = self.schedule.stream("world")
         self.cast = Cast.of(plan)
@@ -104,24 +105,25 @@ class World:
         self._token = 0
         self._before: dict[int, Picture | None] = {}
         self._healing = False
+        self.restores = Restores(self)
 
     # ----------------------------------------------------------------------------- making
 
-    def _machine(self, number: int, make: Callable[..., Runtime]) -> Machine:
+    def _machine(self, number: int, make: Callable[..., Runtime], copy: str = "") -> Machine:
         plan, member = self.plan, self.cast.members[number]
-        chance = self.schedule.stream(f"machine {number}")
+        chance = self.schedule.stream(f"machine {number}{copy}")
         skew = chance.randint(-plan.skew_ms, plan.skew_ms)
         drift = chance.randint(-plan.drift_ppm, plan.drift_ppm)
         others = {other.station: n for n, other in enumerate(self.cast.members) if n != number}
         honest = number != self.cast.forker
-        return Machine(
+        machine = Machine(
             number=number,
             station=member.station,
             party=member.party,
             realm=self.cast.realm,
             line=self.cast.line,
             signer=SimSigner(member.station, member.keys, self.checker),
-            memory=MemoryMachine(f"{plan.seed}/{number}"),
+            memory=MemoryMachine(f"{plan.seed}/{number}{copy}"),
             clock=SimClock(self.schedule, skew_ms=skew, drift_ppm=drift),
             schedule=self.schedule,
             checker=self.checker,
@@ -132,10 +134,15 @@ class World:
             make=make,
             shown=lambda parsed: self._shown(number, parsed),
             answered=lambda token, result: self._answered(number, token, result),
-            died=lambda cause: self._died(number, cause),
+            died=lambda cause: self._died(machine, cause),
             fail_per_thousand=plan.fail,
             cut_per_thousand=plan.crash_in_turn,
         )
+        return machine
+
+    def copy_of(self, number: int) -> Machine:
+        """A second machine with the keys of a station, which has yet to get a disk."""
+        return self._machine(number, self._make, copy=" copy")
 
     def _officer(self, number: int) -> Officer:
         member = self.cast.members[number]
@@ -214,19 +221,20 @@ class World:
                 self.network.pave(a, b, self._roads())
         plan = self.plan
         for number in range(count):
-            self._repeat(plan.send_mean_ms, partial(self._say, number))
-            self._repeat(plan.send_mean_ms // 2, partial(self._answer, number))
-            self._repeat(plan.crash_mean_ms, partial(self._crash, number))
-            self._repeat(plan.full_mean_ms, partial(self._fill, number))
-            self._repeat(plan.jump_mean_ms, partial(self._jump, number))
-            self._repeat(plan.bundle_mean_ms, partial(self._bundle, number))
-        self._repeat(plan.part_mean_ms, self._part)
-        self._repeat(plan.forge_mean_ms, self._forge)
+            self.repeat(plan.send_mean_ms, partial(self._say, number))
+            self.repeat(plan.send_mean_ms // 2, partial(self._answer, number))
+            self.repeat(plan.crash_mean_ms, partial(self._crash, number))
+            self.repeat(plan.full_mean_ms, partial(self._fill, number))
+            self.repeat(plan.jump_mean_ms, partial(self._jump, number))
+            self.repeat(plan.bundle_mean_ms, partial(self._bundle, number))
+        self.repeat(plan.part_mean_ms, self._part)
+        self.repeat(plan.forge_mean_ms, self._forge)
         if self.forker is not None:
-            self._repeat(plan.duration_ms // 12, self._fork)
+            self.repeat(plan.duration_ms // 40, self._fork)
             chance = self.schedule.stream("times of notes")
             for _ in range(4):
                 self.schedule.at(chance.randint(1, plan.duration_ms), self._fork_notes)
+        self.restores.begin()
         if plan.amended:
             self.schedule.at(self.chance.randint(1, plan.duration_ms), self._amend)
 
@@ -235,7 +243,21 @@ class World:
             return (DIRECT,)
         return self.chance.choice(((DIRECT,), (DIRECT, LOOSE), (LOOSE, DIRECT), (LOOSE,)))
 
-    def _repeat(self, mean_ms: int, action: Callable[[], None]) -> None:
+    @property
+    def healing(self) -> bool:
+        """Whether all faults have stopped."""
+        return self._healing
+
+    def forget(self, number: int) -> None:
+        """A station's store was put back: what its officer was told of the acts since is void."""
+        self._before.pop(number, None)
+        for token, asked in list(self._pending.items()):
+            if asked.machine == number:
+                del self._pending[token]
+        for place in [place for place in self._keys if place[0] == number]:
+            del self._keys[place]
+
+    def repeat(self, mean_ms: int, action: Callable[[], None]) -> None:
         """Do something again and again, at random, until healing begins."""
         if not mean_ms:
             return
@@ -261,6 +283,7 @@ class World:
 
     def _heal(self) -> None:
         """All faults stop: good roads, no partition, everybody up, disks empty, clocks right."""
+        self.restores.heal()
         self._healing = True
         self.schedule.note("heal")
         self.network.weather = FAIR
@@ -269,7 +292,7 @@ class World:
             machine.spare()
             machine.clock.mend()
             if not machine.alive:
-                self._boot(machine.number)
+                self.boot(machine)
 
     def _converge(self) -> int:
         """Wait until all honest records are equal. Returns how long it took, in virtual ms."""
@@ -418,18 +441,21 @@ class World:
 
     # ------------------------------------------------------------------------------- faults
 
-    def _died(self, number: int, cause: str) -> None:
+    def _died(self, machine: Machine, cause: str) -> None:
         if self._healing:
-            raise Violation(10, f"station {number} stopped without a fault: {cause}")
+            raise Violation(10, f"station {machine.number} stopped without a fault: {cause}")
         self.tally.restarts += 1
         down = self.chance.choice((500, 5_000, 60_000, 600_000))
-        self.schedule.after(self.chance.randint(100, down), lambda: self._boot(number))
+        self.schedule.after(self.chance.randint(100, down), lambda: self.boot(machine))
 
-    def _boot(self, number: int) -> None:
-        machine = self.machines[number]
-        if machine.alive:
+    def boot(self, machine: Machine) -> None:
+        """Start a machine, unless it runs."""
+        if machine.alive or machine.retired:
             return
+        number = machine.number
         machine.boot()
+        if machine is not self.machines[number]:
+            return  # the other one of two with these keys is plugged in, and has the officer
         before = self._before.pop(number, None)
         if before is not None and machine.runtime is not None:
             match(before, machine.runtime.station)

@@ -185,6 +185,7 @@ def status_lines(status: View) -> list[str]:
         )
         if view.get("member") is False:
             out.append("  this charter does not name this station: it only reads on this line")
+        out.extend(_life_lines(view))
         out.extend(_peer_line(peer) for peer in views(view, "peers"))
         out.extend(_witnessed_line(view))
         out.extend(_witness_lines(view))
@@ -232,6 +233,26 @@ def _witness_lines(line: View) -> list[str]:
     return out
 
 
+def _life_lines(view: View) -> list[str]:
+    """What an officer must know of the lives of this station and of others."""
+    out: list[str] = []
+    life = view.get("life")
+    if isinstance(life, dict):
+        standing = text_of(life, "standing")
+        if standing == "probation":
+            out.append("  on probation: no other station has confirmed our last statement yet")
+        elif standing == "closed":
+            cause = text_of(life, "closed_for")
+            out.append(f"  our log is closed ({cause}): what is said next opens a fresh one")
+        elif text_of(life, "cause") not in ("founded", "joined"):
+            opened = dtg(number_of(life, "opened_ms"))
+            out.append(f"  our log is one of {opened}, opened for: {text_of(life, 'cause')}")
+    for station in views(view, "lives"):
+        two = "TWO MACHINES WRITE WITH ITS KEYS; " if station.get("two_machines") else ""
+        out.append(f"  {text_of(station, 'name')}: {two}{text_of(station, 'logs')} logs")
+    return out
+
+
 def _peer_line(peer: View) -> str:
     since = number_of(peer, "since_ms")
     when = f" since {dtg(since)}" if since else ""
@@ -266,6 +287,9 @@ def event_line(event: View) -> str:
             return (
                 f"{mark}PROOF  {when}  a proof against {text_of(event, 'party')}: 'tieline proof'"
             )
+        case "life":
+            what = "closed a log for ever" if event.get("closed") else "opened a log"
+            return f"{mark}LIFE   {when}  this station {what}: {text_of(event, 'cause')}"
         case "live":
             return "------ live"
         case _:
