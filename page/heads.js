@@ -151,16 +151,16 @@ async function judgeNote(reading, log, { item, note, checkpoint }, roots) {
 
 // --- after the end -------------------------------------------------------------------------------
 
+// First the scope, then causes, both in the order of the file and without what has a fault so far.
 function afterTheEnd(reading) {
-  const good = reading.statements.filter((record) => record.fault === null);
-  const late = good.map((record) => [record, causeFault(reading, record)]);
-  for (const [record, sentence] of late) {
-    if (sentence !== null) reading.fault(record.item, "evidence.cause", sentence, record);
-  }
-  const rest = good.filter((record) => record.fault === null);
-  for (const record of outOfScope(reading, rest)) {
+  const good = () => reading.statements.filter((record) => record.fault === null);
+  for (const record of outOfScope(reading, good())) {
     const sentence = "It is not within what the file says that it holds.";
     reading.fault(record.item, "evidence.scope", sentence, record);
+  }
+  for (const record of good()) {
+    const sentence = causeFault(reading, record);
+    if (sentence !== null) reading.fault(record.item, "evidence.cause", sentence, record);
   }
   for (const log of reading.logs) noteUncovered(reading, log);
 }

@@ -25,8 +25,8 @@ def build() -> dict[str, object]:
     start, end = late.admitted_ms - 1_000, late.admitted_ms
     about = "A statement that is in scope by the time at which the maker had it."
     cases.good("late", about, story, window(start, end), {1: start, 2: end})
-    for name, about, story in bad():
-        packed = pack(story, everything, {})
+    for name, about, story, scope in bad():
+        packed = pack(story, everything, scope)
         cases.add(f"bad-{name}", packed.data(), found(story, packed, about))
     for name, about, data in broken():
         result: dict[str, object] = {"about": about, "verdict": "failed", "broken": True}
@@ -69,20 +69,46 @@ def two_targets() -> Story:
     return story
 
 
-def bad() -> list[tuple[str, str, Story]]:
+def bad() -> list[tuple[str, str, Story, dict[int, object]]]:
     """Files that are read to their end."""
     story = two_parties()
     alpha = story.logs[0]
     twin = story.text(alpha, "x", after=alpha.main[0], fault="evidence.chain")
     twin.raw, twin.fields = alpha.main[1].raw, dict(alpha.main[1].fields)
-    out = [("second-main", "A second story that stands in the main branch.", story)]
+    about = "A second story that stands in the main branch."
+    out: list[tuple[str, str, Story, dict[int, object]]] = [("second-main", about, story, {})]
     story = two_parties()
     alpha = story.logs[0]
     text = alpha.body(3).replace("\n3\n", "\n4\n")
     key = SigningKey(seed("ALPHA  main sign"))
     data = f"{text}\n{line(alpha.origin, 1, key, key.sign(text.encode()).signature)}".encode()
     alpha.notes.append(Signed(4, data, fault="evidence.note"))
-    out.append(("note-size", "A note for more than the log is said to have.", story))
+    out.append(("note-size", "A note for more than the log is said to have.", story, {}))
+    story = joined()
+    end = story.clock_ms
+    seen = [story.logs[2].main[1]]
+    how = {"seen": seen, "changes": {10: 1}, "fault": "evidence.scope"}
+    story.text(story.logs[1], "Late, and back behind a charter.", **how)
+    about = "A statement out of scope that also goes back behind a charter: it has one fault."
+    out.append(("scope-cause", about, story, {2: end}))
+    story = joined()
+    charlie = story.logs[2].main[-1]
+    how = {"seen": [charlie], "changes": {10: 1}, "fault": "evidence.cause"}
+    back = story.text(story.logs[1], "Back behind a charter.", **how)
+    how = {"seen": [back, charlie], "changes": {10: 1}, "fault": "evidence.cause"}
+    story.text(story.logs[0], "So did I.", **how)
+    about = "Two statements go back behind a charter, and one of them has seen the other."
+    out.append(("cause-twice", about, story, {}))
+    story = Story(["ALPHA", "BRAVO"])
+    alpha, bravo = story.log("ALPHA"), story.log("BRAVO")
+    first = story.text(alpha, "The statement of the scope.")
+    wrong = SigningKey(seed("x"))
+    forged = story.text(alpha, "Forged.", refs=[first, 6], key=wrong, fault="evidence.signature")
+    story.text(bravo, "It cites only what was forged.", refs=[forged, 6], fault="evidence.scope")
+    for log in (alpha, bravo):
+        log.main[0].fault = "evidence.scope"
+    about = "A thread that hangs together only by a forged statement."
+    out.append(("scope-forged", about, story, {3: first.digest}))
     return out
 
 
