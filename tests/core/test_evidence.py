@@ -16,7 +16,7 @@ from tests.core.evidence_lines import (
     read_whole,
     source_of,
 )
-from tests.core.world import Net, message
+from tests.core.world import Net, kit, message
 
 from tieline.core.errors import LocalError
 from tieline.core.evidence import Header, Scope
@@ -117,6 +117,35 @@ def test_evidence_of_a_window_of_time_is_that_window(seed: int, data: st.DataObj
     codes = {gap.code for gap in report.gaps}
     assert codes <= {"gap.second_stories", "gap.uncovered"}
     assert ("gap.second_stories" in codes) == bool(report.counts.second_left_out)
+
+
+def test_runs_are_parted_where_a_receipt_or_a_digest_needs_it() -> None:
+    """One receipt covers what was said while the line was cut; one of these is in scope."""
+    net = Net([kit(code) for code in ("ALPHA", "BRAVO")])
+    alpha, bravo = net
+    net.connect(alpha, bravo)
+    net.cut(alpha, bravo)
+    said = [alpha.speak(message(f"canary {number}")).item for number in range(6)]
+    net.connect(alpha, bravo)
+    heard = bravo.speak(message("canary of all that was read")).item
+    net.deliver()
+    net.cut(alpha, bravo)
+    for post in net:
+        for number in range(5):
+            post.speak(message(f"canary later {number}"))
+    net.connect(alpha, bravo)
+    for post in net:
+        report = read_whole(evidence_of(post.line, Scope(item=said[1])))
+        assert report.verdict == "checked"  # the receipt for all of them could be checked
+        assert [entry.digest for entry in report.entries] == [said[1]]
+        held = Readings(report).held_by(report.entries[0])
+        assert [size for _, size, _ in held] == [7]
+        report = read_whole(evidence_of(post.line, Scope(item=heard)))
+        assert report.entries[0].tips
+        for name in (*report.entries[0].tips, report.entries[0].previous or b""):
+            place = report.place(name)
+            assert place is not None
+            assert not place.here  # left out, and yet its place is proved
 
 
 def connected(record: Record, start: bytes) -> set[bytes]:
