@@ -102,12 +102,18 @@ def store_files(home: Path) -> list[Path]:
     return [path for path in home.iterdir() if path.name.startswith("store.db")]
 
 
-def yesterday(desk: Desk, folder: Path) -> Path:
+def confirmed(desk: Desk, peer: Desk, text: str) -> None:
+    """What a peer says after the start of a station comes after how far it holds its log."""
+    peer.ok("send", text)
+    desk.said(text)
+
+
+def yesterday(desk: Desk, peer: Desk, folder: Path) -> Path:
     """A copy of the whole home as it is, of a station that was stopped for it and started again."""
     desk.kill(signal.SIGTERM)
     shutil.copytree(desk.home, folder, ignore=shutil.ignore_patterns("run"))
     desk.serve()
-    desk.up()
+    confirmed(desk, peer, "good evening")
     return folder
 
 
@@ -129,7 +135,7 @@ def test_yesterdays_store_with_a_peer_in_reach(line: Pair, tmp_path: Path) -> No
     alpha, bravo = line
     bravo.ok("send", "kept")
     alpha.said("kept")
-    backup = yesterday(bravo, tmp_path / "yesterday")
+    backup = yesterday(bravo, alpha, tmp_path / "yesterday")
     for text in ("lost one", "lost two"):
         bravo.ok("send", text)
     alpha.said("lost two")
@@ -154,8 +160,7 @@ def test_yesterdays_store_with_a_peer_in_reach(line: Pair, tmp_path: Path) -> No
     check_one_story(lost, places_of(alpha), places(bravo))
     bravo.serve()
     alpha.serve()
-    alpha.ok("send", "good morning")
-    bravo.said("good morning")  # and so it has heard how far ALPHA holds its log
+    confirmed(bravo, alpha, "good morning")
     bravo.ok("send", "tomorrow")
     alpha.said("tomorrow")
     assert life(bravo)["cause"] == "restored"  # the same log: a start of its own opens no other
@@ -170,7 +175,7 @@ def places_of(desk: Desk) -> Places:
 
 def test_yesterdays_store_with_nobody_in_reach(line: Pair, tmp_path: Path) -> None:
     alpha, bravo = line
-    backup = yesterday(bravo, tmp_path / "yesterday")
+    backup = yesterday(bravo, alpha, tmp_path / "yesterday")
     bravo.ok("send", "lost")
     alpha.said("lost")
     alpha.kill(signal.SIGTERM)
@@ -194,7 +199,7 @@ def test_yesterdays_store_with_nobody_in_reach(line: Pair, tmp_path: Path) -> No
 def test_a_home_on_another_machine(line: Pair, tmp_path: Path) -> None:
     """Yesterday's store, keys and settings, and nothing that belongs to the machine."""
     alpha, bravo = line
-    backup = yesterday(bravo, tmp_path / "yesterday")
+    backup = yesterday(bravo, alpha, tmp_path / "yesterday")
     bravo.ok("send", "lost")
     alpha.said("lost")
     bravo.kill()
