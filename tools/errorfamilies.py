@@ -75,6 +75,7 @@ FAMILIES: Final[dict[str, str]] = {
     "receipt": "A receipt of a peer. It is not counted.",
     "record": "The record as a whole.",
     "release": "The release of a draft by a second officer.",
+    "request": "A request for a certificate, which a station whose keys rotate makes for its root.",
     "restore": "Restoring a backup into a new home. Nothing is kept of a restore that is refused.",
     "root": "What a root key refuses to sign.",
     "scenario": "A scenario file of an exercise. Nothing starts until it is right.",
@@ -142,6 +143,7 @@ SENTENCES: Final[dict[str, str]] = {
     "goes on now. Give the acts that were refused again",
     "test.missed": "the party whose turn it was did not call the line test of a slot; ask by "
     "another way whether its station and its clock are in order",
+    "tls.own_pin": "the far end does not accept our certificate; its charter may pin another one",
     "witness.ahead": "a witness has cosigned more of our log than we hold, or another one; the "
     "store was put back, or another machine writes with our key; look at once",
     "witness.forgot": "a witness knows less of our log than it has signed for; ask who runs it",

@@ -103,18 +103,24 @@ class Store(Protocol):
 
 
 class Signer(Protocol):
-    """The station's signing keys, wherever they live."""
+    """The station's signing keys, wherever they live.
 
-    def sign(self, message: bytes) -> bytes:
+    ``key`` names the public key under which the signature must verify: a station whose keys rotate
+    has two sets for a while, and the charter says which speaks. Empty: the only set, or the newest.
+    Raises ``ShellError`` (``keys.absent``) when the private part of that key is not here.
+    """
+
+    def sign(self, message: bytes, key: bytes = b"") -> bytes:
         """Sign with the statement key: 64 bytes (Ed25519)."""
 
-    def cosign(self, message: bytes) -> bytes:
+    def cosign(self, message: bytes, key: bytes = b"") -> bytes:
         """Sign with the receipt key: 64 bytes (Ed25519)."""
 
-    def cosign_mldsa(self, message: bytes) -> bytes:
+    def cosign_mldsa(self, message: bytes, key: bytes = b"") -> bytes:
         """Sign with the ML-DSA-44 key: its public key (1312 bytes), then the signature (2420).
 
-        Raises ``LocalError`` (``keys.no_mldsa``) when the station has none.
+        ``key`` is the SHA-256 of the public key, as in the certificate. Raises ``LocalError``
+        (``keys.no_mldsa``) when the station has none.
         """
 
 

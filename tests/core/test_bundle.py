@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from tests.core.world import START_MS, Net, Post, answer, found, kits, message, sign_all
 
 from tieline.core import bundle, crypto, encode, sync
-from tieline.core.charter import Clocks, amend, parse_signed_charter
+from tieline.core.charter import Clocks, parse_signed_charter
 from tieline.core.errors import RemoteError
 from tieline.core.events import Arrived
 from tieline.core.line import Line
+from tieline.core.succession import amend
 from tieline.core.terms import Kind, Rung
 from tieline.node.secrets import StationKeys
 

@@ -21,15 +21,14 @@ from tieline.core.charter import (
     Release,
     SignedCharter,
     Witness,
-    amend,
     armor_charter,
-    check_successor,
     dearmor_charter,
     make_charter,
     parse_charter,
     parse_signed_charter,
 )
 from tieline.core.errors import LocalError, RemoteError, TielineError
+from tieline.core.succession import amend, check_successor
 from tieline.core.terms import Precedence, Rung
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "charter"

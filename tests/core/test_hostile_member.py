@@ -23,11 +23,12 @@ from tests.core.world import (
 from tieline.core import charter as charters
 from tieline.core import exchange, sync
 from tieline.core import linetest as tests_of
-from tieline.core.charter import Charter, SignedCharter, amend
+from tieline.core.charter import Charter, SignedCharter
 from tieline.core.checkpoint import Receipt
 from tieline.core.events import Arrived, CallTest, Connected, Install, Lost
 from tieline.core.record import Refused
 from tieline.core.statement import Body, Content, Place, Ref, Statement, log_id
+from tieline.core.succession import amend
 from tieline.core.sync import Envelope, Have, Head, Push, Receipts
 from tieline.core.terms import Kind, LineState, Precedence, RefRole, Role, Rung
 

@@ -21,12 +21,13 @@ from tests.core.world import CODES, START_MS, Net, Post, StationKit, found, kits
 
 from tieline.core import charter as charters
 from tieline.core import crypto, encode, exchange, record, statement, sync
-from tieline.core.charter import SignedCharter, amend
+from tieline.core.charter import SignedCharter
 from tieline.core.checkpoint import Receipt, body, cosign_message, origin
 from tieline.core.encode import Value
 from tieline.core.errors import RemoteError
 from tieline.core.events import Arrived, Connected, Lost
 from tieline.core.statement import Statement
+from tieline.core.succession import amend
 from tieline.core.sync import CharterOffer, Have, Head, Push, Receipts
 from tieline.core.terms import MAX_TIME_MS, Kind, Rung
 from tieline.node.audit import Audit

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.core.world import CODES, Net, PartyKit, Post, answer, kits, message, sign_all
 
-from tieline.core.charter import SignedCharter, amend
+from tieline.core.charter import SignedCharter
 from tieline.core.errors import TielineError
 from tieline.core.events import Install
+from tieline.core.succession import amend
 from tieline.core.terms import Kind, Precedence, Rung
 
 ALPHA, BRAVO, CHARLIE = kits(3)

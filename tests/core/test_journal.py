@@ -13,7 +13,7 @@ from tests.core.world import Net, Post, answer, found, kit, kits, message, sign_
 
 from tieline.core import charter as charters
 from tieline.core import sync
-from tieline.core.charter import Clocks, amend
+from tieline.core.charter import Clocks
 from tieline.core.charter import Release as Rules
 from tieline.core.errors import LocalError, RemoteError
 from tieline.core.events import Arrived, Discard, Failed, Release, Trouble
@@ -29,6 +29,7 @@ from tieline.core.journal import (
 )
 from tieline.core.line import Line
 from tieline.core.statement import Body, Content, Ref
+from tieline.core.succession import amend
 from tieline.core.terms import Kind, Precedence, RefRole, Role, Rung
 
 short = st.text(max_size=20)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from tests.core.world import START_MS, Net, Post, answer, found, kit, kits, message, sign_all
 
-from tieline.core.charter import amend
 from tieline.core.errors import LocalError
 from tieline.core.events import Lost
 from tieline.core.journal import FactKind, StateChange
 from tieline.core.statement import Body, Content
+from tieline.core.succession import amend
 from tieline.core.terms import Kind, LineState, Precedence, Role
 
 

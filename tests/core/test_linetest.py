@@ -14,6 +14,7 @@ from tests.core.world import START_MS, Net, answer, found, kit, kits, message, s
 from tieline.core import charter as charters
 from tieline.core.events import CallTest
 from tieline.core.linetest import corpus, initiator, slot_at, slot_start_ms
+from tieline.core.succession import amend
 from tieline.core.terms import Kind, LineState, Role, Rung
 
 HOUR = 3600
@@ -205,7 +206,7 @@ def test_an_amended_interval_begins_with_its_next_slot(before_s: int, after_s: i
     wall = net.now().wall_ms
     net.pass_time((HOUR * 1000 - wall % (HOUR * 1000)) / 1000 + 1000)  # past the window of a slot
     tests = charters.Tests(interval_s=after_s, window_s=300)
-    amended = sign_all(charters.amend(net.signed.charter, tests=tests), everyone)
+    amended = sign_all(amend(net.signed.charter, tests=tests), everyone)
     alpha, bravo = net
     called = len(alpha.statements(Kind.TEST))
     alpha.install(amended)
@@ -232,7 +233,7 @@ def test_a_silence_under_an_older_interval_hides_none_of_a_new_one() -> None:
     net.pass_time(120)
     assert alpha.line.slot_noted > 0
     amended = sign_all(
-        charters.amend(net.signed.charter, tests=charters.Tests(interval_s=HOUR, window_s=300)),
+        amend(net.signed.charter, tests=charters.Tests(interval_s=HOUR, window_s=300)),
         everyone,
     )
     for post in net:

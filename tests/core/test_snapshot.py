@@ -37,7 +37,7 @@ KEPT = {
     "declared", "neglected", "stated", "tests", "alarms", "slot_noted", "amended_ms",
     "unnoted_at", "unsealed_at", "unwitnessed",
 }  # fmt: skip
-DERIVED = {"id", "own", "realm", "party", "peers", "slot_done", "slot_checked"}
+DERIVED = {"id", "own", "realm", "party", "peers", "slot_done", "slot_checked", "expiry_due_ms"}
 RARE = {"charters", "life", "proofs", "notes", "note_stations"}
 RUNNING = {
     "pending", "links", "outgoing", "signing", "signing_payload", "relay_queue", "relayable",
@@ -53,7 +53,7 @@ def test_every_part_of_a_line_is_kept_or_known_not_to_be() -> None:
     }  # fmt: skip
     assert vars(line.record).keys() == {
         "line", "realm", "shelf", "logs", "numbered", "numbers", "stories", "_tips", "refs",
-        "moved", "_held", "_held_bytes", "_waiting",
+        "moved", "_held", "_held_bytes", "_waiting", "closings",
     }  # fmt: skip
     log = next(iter(line.record.logs.values()))
     assert vars(log).keys() == {

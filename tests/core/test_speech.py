@@ -21,7 +21,7 @@ from tests.core.world import (
 
 from tieline.core import speech
 from tieline.core.charter import Release as Rules
-from tieline.core.charter import amend, make_charter
+from tieline.core.charter import make_charter
 from tieline.core.errors import TielineError
 from tieline.core.events import (
     CallTest,
@@ -40,6 +40,7 @@ from tieline.core.events import (
 )
 from tieline.core.journal import Origin
 from tieline.core.statement import Body, Content, Ref
+from tieline.core.succession import amend
 from tieline.core.terms import Kind, Precedence, RefRole, Role
 from tieline.core.turn import Turn
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from tests.core.world import START_MS, Key, Net, Post, chaff, kit, kits, message, sign_all, write
 
 from tieline.core import encode, exchange, record, sync
-from tieline.core.charter import amend
 from tieline.core.checkpoint import Receipt, body, cosign_message, origin
 from tieline.core.errors import RemoteError
 from tieline.core.events import Arrived
 from tieline.core.statement import Place, Statement
+from tieline.core.succession import amend
 from tieline.core.sync import CharterOffer, Have, Head, Notes, Push, Receipts, pack, unpack
 from tieline.core.terms import Rung
 

@@ -110,6 +110,8 @@ class StationKit:
 class PartyKit:
     """A party's root and its stations."""
 
+    not_after_ms = MAX_TIME_MS
+
     def __init__(
         self,
         code: str,
@@ -117,14 +119,15 @@ class PartyKit:
         realm: str = "",
         life: str = "",
         *,
+        keys: str = "",
         sealing: bool = False,
     ) -> None:
         self.code, self.realm, self.life, self.sealing = code, realm, life, sealing
         self.root = Key(f"{code}/{realm}/{life}/root")
-        self.stations = tuple(self._station(name) for name in names)
+        self.stations = tuple(self._station(name, keys) for name in names)
 
-    def _station(self, name: str) -> StationKit:
-        label = f"{self.code}/{self.realm}/{self.life}/{name}"
+    def _station(self, name: str, keys: str = "") -> StationKit:
+        label = f"{self.code}/{self.realm}/{self.life}/{name}{keys}"
         sign_key, cosign_key = Key(f"{label}/sign"), Key(f"{label}/cosign")
         late = mldsa.MLDSA44PrivateKey.from_seed_bytes(chaff(label, 32)) if self.sealing else None
         payload = certificate_payload(
@@ -137,7 +140,7 @@ class PartyKit:
             seal_key=chaff(label, SEAL_KEY_BYTES),
             tls_der=b"\x30\x20" + chaff(f"{label}/tls", 32),
             not_before_ms=0,
-            not_after_ms=MAX_TIME_MS,
+            not_after_ms=self.not_after_ms,
             mldsa_hash=sha256(late.public_key().public_bytes_raw()) if late else None,
         )
         encoded = pack_sign1(payload, self.root.sign(certificate_message(payload)))
@@ -234,6 +237,7 @@ class Post:
         self.out: deque[Transmit] = deque()
         self._token = 0
         self.lives = 0
+        self.ring: list[StationKit] = []  # the keys that it may have to go over to
         # What the machine knows outside the journal. A test that puts a store back keeps it.
         self.tag = chaff(f"machine {who.party}/{who.id.hex()}", 16)
         self.marks: dict[bytes, Mark] = {}
@@ -265,12 +269,15 @@ class Post:
         match effect:
             case Keep(fact=fact):
                 self.facts.append(fact)
-            case Sign(purpose=purpose, message=text):
+            case Sign(purpose=purpose, message=text, key=wanted):
                 if isinstance(purpose, ForSeal):
                     signed.append(Signed(purpose=purpose, signature=self.who.seal(text)))
                     return
                 cosign = isinstance(purpose, ForReceipt)
-                key = self.who.cosign_key if cosign else self.who.sign_key
+                held = [
+                    who.cosign_key if cosign else who.sign_key for who in (self.who, *self.ring)
+                ]
+                key = next((key for key in held if key.public == wanted), held[0])
                 signed.append(Signed(purpose=purpose, signature=key.sign(text)))
             case Transmit():
                 self.out.append(effect)

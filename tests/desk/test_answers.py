@@ -232,7 +232,7 @@ def test_an_init_that_is_refused_leaves_nothing(tmp_path: Path, bad: tuple[str, 
     desk.ok("init", "--party", "ALPHA", "--name", "A", "--key-file")
 
 
-def test_words_are_refused_for_good_after_three_wrong_tries(line: Pair) -> None:
+def test_words_are_refused_for_the_day_after_three_wrong_tries(line: Pair) -> None:
     alpha, bravo = line
     tries = alpha.home / "cards" / "tries.json"
     for left in (2, 1, 0):

@@ -14,9 +14,16 @@ from pathlib import Path
 import cbor2
 import pytest
 from cddl_verifier import Validator  # type: ignore[import-untyped]  # ships no types
+from tests.core.world import CODES, PartyKit
 
 from tieline.core import bundle, encode, statement, sync
-from tieline.core.charter import Charter, SignedCharter, Witness, amend, make_charter
+from tieline.core.charter import (
+    Charter,
+    LogEnd,
+    SignedCharter,
+    Witness,
+    make_charter,
+)
 from tieline.core.checkpoint import Receipt
 from tieline.core.crypto import pack_sign1
 from tieline.core.encode import Value
@@ -25,6 +32,7 @@ from tieline.core.identity import Card
 from tieline.core.journal import Fact
 from tieline.core.line import Line
 from tieline.core.statement import Body, Content, Hold, Place, Ref
+from tieline.core.succession import amend
 from tieline.core.sync import CharterOffer, Have, Head, Push, Receipts
 from tieline.core.terms import Kind, Precedence, RefRole, Role, Rung
 from tieline.node import backupfile, chunkbox, homekeys, keystore, sealed, secrets
@@ -276,6 +284,19 @@ def test_charters_fit(homes: tuple[homekeys.NewHome, ...], charter: SignedCharte
     value = encode.loads(newer.body, encode.Limits(max_bytes=1 << 20))
     assert isinstance(value, dict)
     assert not fits("charter-body", encode.dumps({**value, 3: 1}))
+
+
+def test_charters_that_end_keys_fit() -> None:
+    first = make_charter("north", [PartyKit(c).card() for c in CODES[:2]], nonce=bytes(16))
+    end = LogEnd(log=b"one log.", size=2**48, last=bytes(32))
+    closing = amend(first, cards=[PartyKit("ALPHA", keys="2").card()], closed=(end,))
+    assert why("charter-body", closing.body) == ""
+    rooted = amend(first, cards=[PartyKit("ALPHA", life="2").card()], closed=(), reroot=True)
+    assert why("charter-body", rooted.body) == ""
+    value = encode.loads(rooted.body, encode.Limits(max_bytes=1 << 20))
+    assert isinstance(value, dict)
+    assert not fits("charter-body", encode.dumps({**value, 18: ()}))
+    assert not fits("charter-body", encode.dumps({**value, 17: ((b"one log.", 0, bytes(32)),)}))
 
 
 def test_a_station_with_newer_keys_fits(cards: tuple[Card, ...]) -> None:

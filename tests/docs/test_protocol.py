@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from tieline.core import bundle, charter, checkpoint, evidence, identity, linetest, statement, sync
 from tieline.core.encode import Limits
-from tieline.node import sealed, secrets
+from tieline.node import sealed, sealing
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text("utf-8")
 
@@ -109,7 +109,7 @@ def test_a_sealed_file_opens_by_what_the_page_says() -> None:
     dh = x25519.X25519PrivateKey.from_private_bytes(scalar)
     public = kem.public_key().public_bytes_raw() + dh.public_key().public_bytes_raw()
     other = mlkem.MLKEM768PrivateKey.generate().public_key().public_bytes_raw() + public[-32:]
-    data = secrets.seal(b"what was said", (public, other))
+    data = sealing.seal(b"what was said", (public, other))
     assert open_by_the_page(data, seed, scalar) == b"what was said"
 
 

@@ -20,13 +20,13 @@ class Keys:
     def __init__(self) -> None:
         self._key = SeedKey(bytes(32))
 
-    def sign(self, message: bytes) -> bytes:
+    def sign(self, message: bytes, _key: bytes = b"") -> bytes:
         return self._key.sign(message)
 
-    def cosign(self, message: bytes) -> bytes:
+    def cosign(self, message: bytes, _key: bytes = b"") -> bytes:
         return self._key.sign(message)
 
-    def cosign_mldsa(self, message: bytes) -> bytes:
+    def cosign_mldsa(self, message: bytes, _key: bytes = b"") -> bytes:
         raise AssertionError(message)
 
 

@@ -22,7 +22,7 @@ from tieline.core.crypto import sha256, verify, verify_mldsa
 from tieline.core.errors import LocalError, RemoteError, ShellError, TielineError
 from tieline.core.identity import CardStation
 from tieline.core.terms import MAX_TIME_MS
-from tieline.node import homekeys, privatefile, sealed, secrets
+from tieline.node import homekeys, pinned, privatefile, sealed, sealing, secrets
 from tieline.node.homekeys import NewHome
 from tieline.node.secrets import KeyFile, Passphrase, RootKey, StationKeys
 from tieline.ports import Signer
@@ -648,7 +648,7 @@ def test_the_name_of_a_pinned_station_in_a_foreign_certificate_helps_nobody(
     """The same subject, another key: what the key of the pinned certificate did not prove."""
     alpha, bravo = world.keys("ALPHA"), world.keys("BRAVO")
     thief = new_home(tmp_path / "thief", "CHARLIE").station
-    faked = secrets._tls_certificate(thief._tls, alpha.station)
+    faked = pinned.self_signed(thief._tls, alpha.station)
     thief.certificate = replace(thief.certificate, tls_der=faked)
     pins = (alpha.tls_cert_der, bravo.tls_cert_der)
     with pytest.raises(ssl.SSLCertVerificationError):
@@ -683,7 +683,7 @@ def _rsa_certificate() -> bytes:
     key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
     name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "x")])
     real = x509.load_der_x509_certificate(
-        secrets._tls_certificate(bytes(32), bytes(8)),
+        pinned.self_signed(bytes(32), bytes(8)),
     )
     certificate = (
         x509.CertificateBuilder()
@@ -710,20 +710,20 @@ def test_each_recipient_opens_what_was_sealed_and_nobody_else(world: World, tmp_
         assert alpha.open_sealed(data) == bravo.open_sealed(data) == content
         message = refused("seal.not_ours", lambda: other.open_sealed(data), RemoteError)  # noqa: B023
         assert "2 other stations" in message
-    alone = secrets.seal(b"for bravo", (bravo.certificate.seal_key,))
+    alone = sealing.seal(b"for bravo", (bravo.certificate.seal_key,))
     refused("seal.not_ours", lambda: alpha.open_sealed(alone), RemoteError)
 
 
 def test_the_order_of_recipients_does_not_show(world: World) -> None:
     keys = [world.keys(code).certificate.seal_key for code in ("ALPHA", "BRAVO")]
     for order in (keys, keys[::-1]):
-        hints = [entry[0] for entry in sealed.parse(secrets.seal(b"", order)).wrapped]
+        hints = [entry[0] for entry in sealed.parse(sealing.seal(b"", order)).wrapped]
         assert hints == sorted(hints)
 
 
 def test_any_byte_of_a_sealed_file_changed_is_the_one_refusal(world: World) -> None:
     alpha, bravo = world.keys("ALPHA"), world.keys("BRAVO")
-    data = secrets.seal(
+    data = sealing.seal(
         b"forty bytes of content, more or less.",
         (alpha.certificate.seal_key, bravo.certificate.seal_key),
     )
@@ -744,8 +744,8 @@ def _resealed(form: sealed.Sealed) -> bytes:
 def test_a_forger_who_mends_the_short_hash_is_refused_too(world: World) -> None:
     alpha, bravo = world.keys("ALPHA"), world.keys("BRAVO")
     both = (alpha.certificate.seal_key, bravo.certificate.seal_key)
-    form = sealed.parse(secrets.seal(b"content", both))
-    other = sealed.parse(secrets.seal(b"content", both))
+    form = sealed.parse(sealing.seal(b"content", both))
+    other = sealed.parse(sealing.seal(b"content", both))
     own = sealed.hint(alpha.certificate.seal_key)
     theirs = sealed.hint(bravo.certificate.seal_key)
     wrapped = dict(form.wrapped)
@@ -769,11 +769,11 @@ def test_a_sealer_cannot_show_two_recipients_two_keys(world: World) -> None:
     alpha, bravo = world.keys("ALPHA"), world.keys("BRAVO")
     keys = {world.keys(code): os.urandom(32) for code in ("ALPHA", "BRAVO")}
     wrapped = {
-        sealed.hint(s.certificate.seal_key): secrets._wrap(key, s.certificate.seal_key)
+        sealed.hint(s.certificate.seal_key): sealing._wrap(key, s.certificate.seal_key)
         for s, key in keys.items()
     }
     form = sealed.Sealed(
-        commitment=secrets._commitment(keys[alpha]), wrapped=tuple(sorted(wrapped.items()))
+        commitment=sealing._commitment(keys[alpha]), wrapped=tuple(sorted(wrapped.items()))
     )
     for reader in (alpha, bravo):
         box = ChaCha20Poly1305(keys[reader]).encrypt(
@@ -789,14 +789,14 @@ def test_a_sealer_cannot_show_two_recipients_two_keys(world: World) -> None:
 def test_who_can_be_sealed_to(world: World) -> None:
     key = world.keys("ALPHA").certificate.seal_key
     for recipients in ((), (key, key), (key[:-1],), (b"",), (b"\xff" * 1216,), (key,) * 129):
-        refused("seal.recipients", lambda: secrets.seal(b"", recipients), LocalError)  # noqa: B023
+        refused("seal.recipients", lambda: sealing.seal(b"", recipients), LocalError)  # noqa: B023
 
 
 def test_what_is_too_large_is_not_sealed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sealed, "MAX_CONTENT", 10)
     key = world.keys("ALPHA").certificate.seal_key
-    secrets.seal(bytes(10), (key,))
-    refused("seal.too_large", lambda: secrets.seal(bytes(11), (key,)), LocalError)
+    sealing.seal(bytes(10), (key,))
+    refused("seal.too_large", lambda: sealing.seal(bytes(11), (key,)), LocalError)
 
 
 @pytest.mark.parametrize(
@@ -815,7 +815,7 @@ def test_what_is_no_sealed_file_is_broken(world: World, value: str) -> None:
 
 def test_a_head_that_is_not_exact_is_broken(world: World) -> None:
     key = world.keys("ALPHA").certificate.seal_key
-    form = sealed.parse(secrets.seal(b"", (key,)))
+    form = sealed.parse(sealing.seal(b"", (key,)))
     pair = form.wrapped[0]
     heads: list[encode.Value] = [
         (2, form.commitment, form.wrapped),

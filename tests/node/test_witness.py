@@ -13,8 +13,9 @@ from tests.node.pair import make_homes
 from tests.node.witnesses import VKEY, Bench, http, make, raw
 
 from tieline.core import checkpoint
-from tieline.core.charter import SignedCharter, amend, dearmor_charter
+from tieline.core.charter import SignedCharter, dearmor_charter
 from tieline.core.errors import LocalError, RemoteError, StoreFailed, TielineError
+from tieline.core.succession import amend
 from tieline.core.tlogwitness import read_answer
 from tieline.core.tree import Tree, leaf_hash
 from tieline.node import secrets

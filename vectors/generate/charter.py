@@ -85,6 +85,14 @@ FULL = body(
 )
 EXERCISE = body({2: DRILL, 7: [entry(party(c, c.title(), DRILL)) for c in ("ALPHA", "BRAVO")]})
 NEWER = body({7: [entry(ALPHA) | {8: [1]}, entry(BRAVO)], 40: {1: "later"}})
+REBORN = Party("ALPHA", "Alpha", "", SigningKey(seed("another root of ALPHA")))
+ENDS = sorted([[seed("log one", 8), 1, seed("last one")], [seed("log two", 8), 9, seed("last")]])
+CLOSED = after(FULL, {7: [entry(ALPHA), entry(BRAVO), entry(DELTA)], 17: ENDS})
+REROOT = after(
+    FULL,
+    {7: [entry(REBORN), entry(BRAVO), entry(DELTA)], 17: ENDS, 18: [["ALPHA", ALPHA.key]]},
+)
+EMPTY = CLOSED | {17: []}
 SECOND = after(FULL, {7: [entry(ALPHA), entry(BRAVO)], 15: [["DELTA", DELTA.key]]})
 
 
@@ -106,6 +114,11 @@ def build() -> dict[str, object]:
         case("an exercise", EXERCISE, signed(EXERCISE, *drill), []),
         case("keys of a newer version", NEWER, signed(NEWER), []),
         case("a second version, DELTA leaves", SECOND, signed(SECOND, ALPHA, BRAVO, DELTA), []),
+        case("where logs end", CLOSED, signed(CLOSED, ALPHA, BRAVO, DELTA), []),
+        case("no log that ends is known", EMPTY, signed(EMPTY, ALPHA, BRAVO, DELTA), []),
+        case("ALPHA has another root", REROOT, signed(REROOT, REBORN, BRAVO, DELTA), []),
+        case("ALPHA, whose root is new, has yet to sign", REROOT,
+             signed(REROOT, BRAVO, DELTA), ["ALPHA"]),
         case("BRAVO has yet to sign", FIRST, signed(FIRST, ALPHA), ["BRAVO"]),
         case("DELTA, which leaves, has yet to sign", SECOND, signed(SECOND), ["DELTA"]),
     ]
@@ -212,6 +225,30 @@ def bad_bodies() -> dict[str, tuple[str, Map]]:
     }  # fmt: skip
 
 
+def bad_amendments() -> dict[str, tuple[str, Map]]:
+    """Changes of REROOT, and the code of the refusal of each."""
+    one, two = ENDS
+    return {
+        "ends of logs out of order": ("charter.noncanonical", {17: [two, one]}),
+        "one log ends twice": ("charter.closed", {17: [one, [one[0], 7, one[2]]]}),
+        "a log that ends at 0": ("charter.closed", {17: [[one[0], 0, one[2]]]}),
+        "a log that ends at true": ("charter.closed", {17: [[one[0], True, one[2]]]}),
+        "a log of 7 bytes": ("charter.closed", {17: [[one[0][:7], 1, one[2]]]}),
+        "a log that ends without its last digest": ("charter.closed", {17: [one[:2]]}),
+        "a log that ends with a digest of 31 bytes": (
+            "charter.closed", {17: [[one[0], 1, one[2][:31]]]},
+        ),
+        "ends of logs that are a map": ("charter.field", {17: {1: one}}),
+        "another root of nobody": ("charter.noncanonical", {18: []}),
+        "another root of a stranger": ("charter.reroot", {18: [["CHARLIE", ALPHA.key]]}),
+        "another root of one party twice": (
+            "charter.reroot", {18: sorted([["ALPHA", ALPHA.key], ["ALPHA", WITNESS]])},
+        ),
+        "the same root as another one": ("charter.duplicate", {18: [["ALPHA", REBORN.key]]}),
+        "a former root of small order": ("key.small_order", {18: [["ALPHA", SMALL_ORDER]]}),
+    }  # fmt: skip
+
+
 def refused() -> list[tuple[str, str, bytes]]:
     """Names, codes and bytes."""
     out = [(name, code, signed(body(changes))) for name, (code, changes) in bad_bodies().items()]
@@ -221,8 +258,14 @@ def refused() -> list[tuple[str, str, bytes]]:
         ("a second version without a line", "charter.field", signed(after(FIRST, {5: None}))),
         ("a second version that does not say who leaves", "charter.field",
          signed(after(FIRST, {15: None}))),
+        ("ends of logs in a first version", "charter.noncanonical", signed(body({17: []}))),
+        ("another root in a first version", "charter.noncanonical", signed(body({18: []}))),
         ("one leaves and stays", "charter.alike",
          signed(after(FIRST, {15: [["ALPHA", DELTA.key]]}))),
+        *((name, code, signed(REROOT | changes, REBORN, BRAVO, DELTA))
+          for name, (code, changes) in bad_amendments().items()),
+        ("the old root signs for its party", "charter.signature",
+         signed(REROOT, ALPHA, BRAVO, DELTA)),
         ("a signature of another version", "charter.signature",
          cbor([good, [a, signature(BRAVO, other)]])),
         ("a signature of another party", "charter.signature",
@@ -252,6 +295,7 @@ def successors() -> list[Case]:
     gone = {7: [entry(ALPHA), entry(BRAVO)], 15: [["DELTA", DELTA.key]]}
     drill = [party(c, c.title(), DRILL) for c in ("ALPHA", "BRAVO", "DELTA")]
     new_root = Party("DELTA", "Delta", "", SigningKey(seed("another root of DELTA")))
+    moved = {7: [entry(ALPHA), entry(BRAVO), entry(new_root)]}
     cases: list[tuple[str, str, Map, tuple[Party, ...]]] = [
         ("other clocks", "", after(FULL, {8: CLOCKS}), everyone),
         ("DELTA leaves", "", after(FULL, gone), everyone),
@@ -266,6 +310,14 @@ def successors() -> list[Case]:
         ("DELTA under another root", "charter.root_changed",
          after(FULL, {7: [entry(ALPHA), entry(BRAVO), entry(new_root)]}),
          (ALPHA, BRAVO, new_root)),
+        ("DELTA under another root that is not listed as such", "charter.root_changed",
+         after(FULL, moved | {18: [["ALPHA", ROGUE.key]]}), (ALPHA, BRAVO, new_root)),
+        ("DELTA under another root, listed with a root that it never had", "charter.reroot",
+         after(FULL, moved | {18: [["DELTA", ROGUE.key]]}), (ALPHA, BRAVO, new_root)),
+        ("ALPHA stays under its root and is listed as under another", "charter.reroot",
+         after(FULL, {8: CLOCKS, 18: [["ALPHA", ROGUE.key]]}), everyone),
+        ("ALPHA under another root", "", REROOT, (REBORN, BRAVO, DELTA)),
+        ("logs end and nothing else changes", "", after(FULL, {17: ENDS}), everyone),
         ("the same version again", "charter.sequence", FULL, everyone),
     ]  # fmt: skip
     return [

@@ -109,6 +109,7 @@ class Link(asyncio.BufferedProtocol):
         self.address = address
         self.stage = Stage.HANDSHAKE
         self.expected: bytes | None = None  # the station that was dialled
+        self.asked = ""  # which of its certificates it was asked for
         self.station = b""
         self.certificate = b""
         self.sent = 0  # envelopes
@@ -227,7 +228,7 @@ class Link(asyncio.BufferedProtocol):
         self._transport.set_write_buffer_limits(high=tuning.high_water, low=tuning.low_water)
         self._arm(self._deadline)
         if self.dialled:
-            self._pipe = Pipe(self._make(), server_side=False)
+            self._pipe = Pipe(self._make(), server_side=False, asked=self.asked)
             self._pipe.handshake()
             self._push()
 

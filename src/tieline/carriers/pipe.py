@@ -17,9 +17,10 @@ It does not know: sockets, time, frames, stations.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,6 +31,7 @@ READ_BYTES: Final = 65_536
 NOT_PINNED: Final = (
     "the far end did not show the pinned certificate; compare its card with the charter"
 )
+NOT_OURS: Final = "the far end does not accept our certificate; its charter may pin another one"
 
 _NO_CHECK_TIME: Final = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, not named by the ssl module
 
@@ -78,6 +80,34 @@ class Identity:
 
     def __repr__(self) -> str:
         return "Identity(a certificate and its key)"
+
+
+def name_of(cert_der: bytes) -> str:
+    """The name by which a caller asks for this certificate (server_name, RFC 6066 section 3).
+
+    It says only which of its certificates a station whose keys change is to show; what is shown is
+    compared with the pin all the same.
+    """
+    return f"{hashlib.sha256(cert_der).hexdigest()[:32]}.tieline.invalid"
+
+
+def server(owns: Sequence[Identity], pins: Iterable[bytes]) -> ssl.SSLContext:
+    """A context for callers, which shows the certificate that the caller asks for, else the first.
+
+    Raises as ``context``.
+    """
+    anchors = tuple(pins)
+    contexts = {name_of(own.cert_der): context(own, anchors, server_side=True) for own in owns}
+    first = contexts[name_of(owns[0].cert_der)]
+
+    def choose(tls: ssl.SSLObject, name: str | None, _made: ssl.SSLContext) -> None:
+        found = contexts.get(name or "")
+        if found is not None and found is not first:
+            tls.context = found
+
+    if len(contexts) > 1:
+        first.sni_callback = choose
+    return first
 
 
 def context(own: Identity, pins: Iterable[bytes], *, server_side: bool) -> ssl.SSLContext:
@@ -148,10 +178,13 @@ class Pipe:
 
     __slots__ = ("_in", "_out", "_tls")
 
-    def __init__(self, made: ssl.SSLContext, *, server_side: bool) -> None:
+    def __init__(self, made: ssl.SSLContext, *, server_side: bool, asked: str = "") -> None:
+        """``asked`` is what a station that dials says it wants to see (``name_of``)."""
         self._in = ssl.MemoryBIO()
         self._out = ssl.MemoryBIO()
-        self._tls = made.wrap_bio(self._in, self._out, server_side=server_side)
+        self._tls = made.wrap_bio(
+            self._in, self._out, server_side=server_side, server_hostname=asked or None
+        )
 
     def feed(self, data: bytes | memoryview) -> None:
         """Take bytes that came from the wire."""
@@ -234,10 +267,7 @@ def explain(error: ssl.SSLError) -> RemoteError:
     if reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":
         return RemoteError("tls.no_certificate", "the far end showed no certificate")
     if reason in _OUR_PIN:
-        return RemoteError(
-            "tls.own_pin",
-            "the far end does not accept our certificate; its charter may pin another one",
-        )
+        return RemoteError("tls.own_pin", NOT_OURS)
     if reason in _VERSION:
         return RemoteError(
             "tls.version", "the far end does not speak TLS 1.3, and nothing older is spoken here"

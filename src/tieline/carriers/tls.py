@@ -56,6 +56,8 @@ class _Peer:
     endpoint: Endpoint
     dialler: Dialler
     task: asyncio.Task[None]
+    shown: int = 0  # which of our certificates it is shown when we dial
+    asked: int = 0  # for which of its own it is asked
     links: list[Link] = field(default_factory=list)  # open or ending, oldest first
     current: Link | None = None
 
@@ -63,7 +65,9 @@ class _Peer:
 class TlsCarrier:
     """Moves envelopes over TLS 1.3. See the module for its rules.
 
-    ``cert_der`` and ``key_pem`` are this station's own; ``listen`` are addresses (``host:port``,
+    ``cert_der`` and ``key_pem`` are this station's own, ``further`` others that it may have to show
+    while its keys change: a caller says which one it wants to see, and a peer that is dialled is
+    shown another one when it does not accept the first; ``listen`` are addresses (``host:port``,
     ``[v6]:port``, port 0 for any free one), none for a station that only dials; ``dial_from`` is
     the literal address that calls leave from; ``strangers`` takes a sentence about callers that
     were not peers, at most one per ``tuning.report_s`` (the log takes it when none is given).
@@ -82,10 +86,11 @@ class TlsCarrier:
         tuning: TlsTuning | None = None,
         dial_from: str | None = None,
         strangers: Callable[[str], None] | None = None,
+        further: tuple[pipe.Identity, ...] = (),
     ) -> None:
         self.name = name
         self._self_id = self_id
-        self._own = pipe.Identity(cert_der=cert_der, key_pem=key_pem)
+        self._owns = (pipe.Identity(cert_der=cert_der, key_pem=key_pem), *further)
         self._events = events
         self._rng = rng
         self._listen = tuple(parse_place(address) for address in listen)
@@ -98,7 +103,7 @@ class TlsCarrier:
         self._attempts: dict[Link, asyncio.Future[str | None]] = {}
         self._sources: dict[Link, str] = {}
         self._live: set[Link] = set()
-        self._server = pipe.context(self._own, (), server_side=True)
+        self._server = pipe.server(self._owns, ())
         self._resolver = Resolver()
         self._listeners: list[socket.socket] = []
         self._accepting: list[asyncio.Task[None]] = []
@@ -199,10 +204,17 @@ class TlsCarrier:
                         f" {endpoint.station.hex()}; each station needs its own",
                     )
             wanted[endpoint.station] = endpoint
-        server = pipe.context(self._own, pins, server_side=True)
+        server = pipe.server(self._owns, pins)
         self._wanted, self._pins, self._server = wanted, pins, server
         if self._loop is not None:
             self._loop.call_soon(self._apply)
+
+    def show(self, owns: tuple[pipe.Identity, ...]) -> None:
+        """From now on show these certificates of ours. Sessions that stand go on.
+
+        Raises ``LocalError`` (``carrier.key``) and changes nothing when one is unfit.
+        """
+        self._server, self._owns = pipe.server(owns, self._pins), owns
 
     def send(self, peer: bytes, envelope: bytes) -> bool:
         """Hand an envelope to the session with a peer; it leaves within this turn of the loop.
@@ -304,15 +316,22 @@ class TlsCarrier:
     async def _call(self, held: _Peer, host: str, port: int, address: str) -> str | None:
         if self._setting is None or self._loop is None:
             raise RuntimeError("a peer was dialled before the carrier started")
-        made = pipe.context(self._own, held.endpoint.tls_der, server_side=False)
+        pins = held.endpoint.tls_der
+        own = self._owns[held.shown % len(self._owns)]
+        made = pipe.context(own, pins, server_side=False)
         link = Link(self._setting, lambda: made, dialled=True, address=address)
         link.expected = held.endpoint.station
+        link.asked = pipe.name_of(pins[held.asked % len(pins)])
         outcome: asyncio.Future[str | None] = self._loop.create_future()
         self._attempts[link] = outcome
         self._live.add(link)
         try:
             await connect(lambda: link, host, port, self._dial_from)
-            return await outcome
+            cause = await outcome
+            # While keys change, one side may still go by the charter that names the former ones.
+            held.shown += cause == pipe.NOT_OURS
+            held.asked += cause == pipe.NOT_PINNED
+            return cause
         finally:
             del self._attempts[link]
             if link.stage < Stage.OPEN:

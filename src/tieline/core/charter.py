@@ -4,20 +4,21 @@ A charter names the parties with their root keys and stations, the clocks of the
 line tests, who may release what, the packs in force, and the witnesses. Every party signs the same
 bytes with its root key; the line's id is derived from the bytes of version 1. An amendment is the
 next version: it names the line and the hash of the version before, and takes effect only when every
-party of both versions has signed.
+party of both versions has signed (``tieline.core.succession``).
 
 Rules held here:
 
 * The bytes do not depend on who makes a charter, or in which order cards are given: parties are
   sorted by code, stations by id, the rest by value. The only chance in it, the nonce, is passed in.
   An amendment keeps the nonce, so two people who amend alike make the same bytes.
-* ``parse_charter`` takes only what ``make_charter`` and ``amend`` can make. Keys from newer
-  versions are kept byte for byte, carried into amendments and shown in the summary.
+* ``parse_charter`` takes only what ``make_charter`` and ``succession.amend`` can make. Keys from
+  newer versions are kept byte for byte, carried into amendments and shown in the summary.
 * Party codes must not look alike. The rule: take hyphens out and read 0 and O as one character, and
   so 1, I and L; 5 and S; 8 and B; 2 and Z. No two codes may then be equal.
 * No key, certificate or station id stands in a charter twice.
-* A party keeps its root key as long as it stays. Parties that leave stand in the amendment with
-  their root keys, so that it can be verified alone.
+* Parties that leave stand in the amendment with their root keys, so that it can be verified alone.
+  A party whose root is replaced stands in it with its old root (``reroot``).
+* An amendment may say where logs of stations end whose keys it ends (``closed``).
 
 What this module does not know: which version is in force at a station, whether the words of the
 root keys were compared, the time, and what a pack or a form means.
@@ -53,10 +54,12 @@ from tieline.core.provisions import (
     MAX_LISTED,
     Clocks,
     Intervals,
+    LogEnd,
     Release,
     Tests,
     Witness,
     read_clocks,
+    read_closed,
     read_intervals,
     read_packs,
     read_pairs,
@@ -68,9 +71,9 @@ from tieline.core.provisions import (
 from tieline.core.terms import Precedence, Rung
 
 __all__ = [
-    "CHARTER_ARMOR", "Charter", "CharterParty", "CharterStation", "Clocks", "Intervals",
-    "Release", "SignedCharter", "Tests", "Witness", "amend", "armor_charter", "charter_message",
-    "check_successor", "dearmor_charter", "make_charter", "parse_charter", "parse_signed_charter",
+    "CHARTER_ARMOR", "Charter", "CharterParty", "CharterStation", "Clocks", "Intervals", "LogEnd",
+    "Release", "SignedCharter", "Tests", "Witness", "armor_charter", "charter_message",
+    "dearmor_charter", "make_charter", "parse_charter", "parse_signed_charter",
     "skeleton",
 ]  # fmt: skip
 
@@ -82,7 +85,7 @@ MAX_CHARTER_BYTES: Final = 1 << 20
 
 _LIMITS: Final = Limits(max_bytes=MAX_CHARTER_BYTES, max_depth=8, max_items=8192)
 _SIGNED_LIMITS: Final = Limits(max_bytes=MAX_CHARTER_BYTES + 32_768, max_depth=4, max_items=1024)
-_KEYS: Final = frozenset(range(1, 17))
+_KEYS: Final = frozenset(range(1, 19))
 _PARTY_KEYS: Final = frozenset(range(1, 5))
 _MAX_VERSION: Final = 2**32 - 1
 _ALIKE: Final = str.maketrans("OILSBZ", "011582", "-")
@@ -111,6 +114,8 @@ class Charter:
     ``line`` is 16 bytes, ``hash`` 32, ``previous`` the hash of the version before (``None`` in
     version 1). ``silence_s``: after how many seconds without a sign a peer is silent. ``leaving``:
     code and root key of each party that was in the version before and is not in this one.
+    ``closed``: where logs end of stations whose keys this version ends; ``None``: it does not say.
+    ``reroot``: code and former root key of each party that this version gives another root.
     """
 
     name: str
@@ -132,6 +137,8 @@ class Charter:
     unknown: bytes
     body: bytes
     hash: bytes
+    closed: tuple[LogEnd, ...] | None = None
+    reroot: tuple[tuple[str, bytes], ...] = ()
     _stations: dict[bytes, tuple[str, CharterStation]] = field(
         init=False, repr=False, compare=False
     )
@@ -213,7 +220,7 @@ def make_charter(  # noqa: PLR0913  # it has as many fields, each named by its c
         previous=None,
         line=b"",
         nonce=nonce,
-        parties=tuple(_party(card, realm) for card in given),
+        parties=tuple(party_of_card(card, realm) for card in given),
         clocks=clocks,
         tests=tests,
         release=release,
@@ -227,92 +234,30 @@ def make_charter(  # noqa: PLR0913  # it has as many fields, each named by its c
         body=b"",
         hash=b"",
     )
-    return _finish(draft)
+    return finish(draft)
 
 
-def amend(  # noqa: PLR0913  # as ``make_charter``
-    old: Charter,
-    *,
-    cards: Iterable[Card] = (),
-    leave: Iterable[str] = (),
-    name: str | None = None,
-    clocks: Clocks | None = None,
-    tests: Tests | None = None,
-    release: Release | None = None,
-    packs: Iterable[bytes] | None = None,
-    witnesses: Iterable[Witness] | None = None,
-    quorum: int | None = None,
-    silence_s: int | None = None,
-    intervals: Intervals | None = None,
-) -> Charter:
-    """The version after ``old``; what is not given stays as it was.
-
-    A card brings its party in, or replaces its name and stations; ``leave`` takes parties out.
-
-    Raises ``LocalError``: ``charter.unchanged``, ``charter.stranger`` for a code in ``leave`` that
-    is no party, ``charter.root_changed`` for a card with another root; as ``parse_charter``.
-    """
-    going = frozenset(leave)
-    parties = {party.code: party for party in old.parties}
-    for code in sorted(going - parties.keys()):
-        raise LocalError(
-            "charter.stranger", f"{code} is no party of the line {old.name} and cannot leave it"
-        )
-    leaving = tuple(sorted((code, parties.pop(code).root_key) for code in going))
-    for card in cards:
-        fresh = _party(card, old.realm)
-        before = old.party(fresh.code)
-        if before is not None and before.root_key != fresh.root_key:
-            raise _root_changed(LocalError, fresh.code)
-        if before is not None:
-            fresh = replace(fresh, unknown=before.unknown)
-        parties[fresh.code] = fresh
-    draft = replace(
-        old,
-        version=old.version + 1,
-        previous=old.hash,
-        parties=tuple(parties.values()),
-        leaving=leaving,
-        name=old.name if name is None else name,
-        clocks=clocks or old.clocks,
-        tests=tests or old.tests,
-        release=release or old.release,
-        packs=old.packs if packs is None else tuple(packs),
-        witnesses=old.witnesses if witnesses is None else tuple(witnesses),
-        quorum=old.quorum if quorum is None else quorum,
-        silence_s=old.silence_s if silence_s is None else silence_s,
-        intervals=intervals or old.intervals,
-    )
-    if _body(replace(draft, version=1, leaving=())) == _body(replace(old, version=1, leaving=())):
-        raise LocalError(
-            "charter.unchanged", f"the amendment changes nothing in the line {old.name}; leave it"
-        )
-    new = _finish(draft)
-    check_successor(old, new)
-    return new
-
-
-def _party(card: Card, realm: str) -> CharterParty:
+def party_of_card(card: Card, realm: str) -> CharterParty:
     if card.realm != realm:
         raise LocalError(
             "charter.realm",
-            f"the card of {card.party} is of {_realm(card.realm)} and the charter of "
-            f"{_realm(realm)}; take cards of one realm",
+            f"the card of {card.party} is of {realm_words(card.realm)} and the charter of "
+            f"{realm_words(realm)}; take cards of one realm",
         )
     return CharterParty(
         code=card.party, name=card.party_name, root_key=card.root_key, stations=card.stations
     )
 
 
-def _finish(draft: Charter) -> Charter:
+def finish(draft: Charter) -> Charter:
     """The draft as everyone else will read it. What the parser refuses is our own mistake."""
     try:
-        return parse_charter(_body(draft))
+        return parse_charter(encode_body(draft))
     except RemoteError as error:
         raise LocalError(error.code, error.message) from None
 
 
-def _body(charter: Charter) -> bytes:
+def encode_body(charter: Charter) -> bytes:
     """The one encoding of a charter. Everything whose order means nothing is sorted here."""
     parties: list[Value] = []
     for party in sorted(charter.parties, key=lambda entry: entry.code):
@@ -336,6 +281,11 @@ def _body(charter: Charter) -> bytes:
     if charter.version > 1:
         body |= {4: charter.previous, 5: charter.line}
         body[15] = tuple(sorted(charter.leaving))
+        if charter.closed is not None:
+            ends = sorted(charter.closed, key=lambda end: end.log)
+            body[17] = tuple((end.log, end.size, end.last) for end in ends)
+        if charter.reroot:
+            body[18] = tuple(sorted(charter.reroot))
     return encode.dumps(body)
 
 
@@ -348,7 +298,8 @@ def parse_charter(body: bytes) -> Charter:
     Raises ``RemoteError``: ``encode.*``; ``charter.field`` and ``.noncanonical`` for its form;
     ``.party``, ``.name``, ``.realm``, ``.parties``, ``.stations``, ``.alike``, ``.duplicate``,
     ``.clocks``, ``.tests``, ``.release``, ``.packs``, ``.witnesses``, ``.silence``, ``.leaving``,
-    ``.intervals`` for what it says; ``certificate.*``, ``address.*``, ``key.*`` for its stations.
+    ``.intervals``, ``.closed``, ``.reroot`` for what it says; ``certificate.*``, ``address.*`` and
+    ``key.*`` for its stations.
     """
     fields = Fields(encode.loads(body, _LIMITS), "charter")
     realm = check_realm(fields.text(2), "charter")
@@ -358,6 +309,7 @@ def parse_charter(body: bytes) -> Charter:
     message = SIGNATURE_DOMAIN + body
     line = sha256(LINE_DOMAIN + body)[:16] if version == 1 else fields.bytes(5, 16)
     unknown = fields.unknown(_KEYS)
+    closed, reroot = fields.opt_array(17), fields.opt_array(18)
     charter = Charter(
         name=check_name(fields.text(1), "charter"),
         realm=realm,
@@ -373,14 +325,16 @@ def parse_charter(body: bytes) -> Charter:
         witnesses=read_witnesses(fields.array(12)),
         quorum=fields.uint(13, MAX_LISTED),
         silence_s=fields.uint(14, 86_400),
-        leaving=() if version == 1 else _read_leaving(fields.array(15)),
+        leaving=() if version == 1 else _read_roots(fields.array(15), "leaving"),
         intervals=read_intervals(fields.opt_array(16)),
+        closed=None if version == 1 or closed is None else read_closed(closed),
+        reroot=() if version == 1 or reroot is None else _read_roots(reroot, "reroot"),
         unknown=encode.dumps(unknown) if unknown else b"",
         body=body,
         hash=sha256(message),
     )
     _check(charter)
-    if _body(charter) != body:
+    if encode_body(charter) != body:
         raise refusal("noncanonical", "is not in the one order and form of its fields")
     return charter
 
@@ -399,11 +353,15 @@ def _check(charter: Charter) -> None:
         if other is not None:
             raise refusal("alike", f"names {other} and {code}, which are the same or look alike")
         seen[skeleton(code)] = code
+    stranger = next((code for code, _ in charter.reroot if charter.party(code) is None), None)
+    if stranger is not None or len(dict(charter.reroot)) != len(charter.reroot):
+        raise refusal("reroot", "replaces the root of one that is no party, or of one twice")
     certificates = [s.certificate for party in charter.parties for s in party.stations]
     uses = [("station id", [c.station for c in certificates])]
     uses.append(("seal key", [c.seal_key for c in certificates]))
     uses.append(("TLS certificate", [c.tls_der for c in certificates]))
-    keys = [p.root_key for p in charter.parties] + [key for _, key in charter.leaving]
+    keys = [p.root_key for p in charter.parties]
+    keys += [key for _, key in (*charter.leaving, *charter.reroot)]
     keys += [key for c in certificates for key in (c.sign_key, c.cosign_key)]
     uses.append(("signing key", keys + [witness.key for witness in charter.witnesses]))
     for what, values in uses:
@@ -437,59 +395,9 @@ def _read_party(entry: Value, realm: str) -> CharterParty:
     )
 
 
-def _read_leaving(items: tuple[Value, ...]) -> tuple[tuple[str, bytes], ...]:
-    pairs = read_pairs(items, "leaving")
+def _read_roots(items: tuple[Value, ...], part: str) -> tuple[tuple[str, bytes], ...]:
+    pairs = read_pairs(items, part)
     return tuple((check_party(code, "charter"), key) for code, key in pairs)
-
-
-# ------------------------------------------------------------------------------------ succession
-
-
-def check_successor(old: Charter, new: Charter) -> None:
-    """Whether ``new`` is the version after ``old``; says nothing of signatures.
-
-    Raises ``RemoteError``: ``charter.sequence`` for line, version, previous or nonce;
-    ``charter.realm``; ``charter.root_changed`` when a party stays under another root key;
-    ``charter.leaving`` unless exactly the parties that are gone are listed as leaving.
-    """
-    if (new.line, new.version, new.previous, new.nonce) != (
-        old.line,
-        old.version + 1,
-        old.hash,
-        old.nonce,
-    ):
-        raise RemoteError(
-            "charter.sequence",
-            f"charter version {new.version} does not follow from version {old.version}, which is in"
-            " force here; ask for the versions in between",
-        )
-    if new.realm != old.realm:
-        raise RemoteError(
-            "charter.realm",
-            f"charter version {new.version} is of {_realm(new.realm)} and the line of "
-            f"{_realm(old.realm)}; a line stays in its realm",
-        )
-    gone = []
-    for party in old.parties:
-        now = new.party(party.code)
-        if now is None:
-            gone.append((party.code, party.root_key))
-        elif now.root_key != party.root_key:
-            raise _root_changed(RemoteError, party.code)
-    if tuple(gone) != new.leaving:
-        raise RemoteError(
-            "charter.leaving",
-            f"charter version {new.version} does not list exactly the parties that leave; "
-            "have it made anew",
-        )
-
-
-def _root_changed(kind: type[LocalError | RemoteError], code: str) -> LocalError | RemoteError:
-    return kind(
-        "charter.root_changed",
-        f"{code} comes with another root key than it has on this line; found a new line, after "
-        "comparing words",
-    )
 
 
 # ------------------------------------------------------------------------------------ signatures
@@ -588,5 +496,5 @@ def dearmor_charter(text: str) -> SignedCharter:
     return parse_signed_charter(dearmor(text, CHARTER_ARMOR, _SIGNED_LIMITS.max_bytes))
 
 
-def _realm(realm: str) -> str:
+def realm_words(realm: str) -> str:
     return f"EXERCISE {realm}" if realm else "live traffic"

@@ -294,10 +294,14 @@ class Keep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sign:
-    """Sign ``message`` with the statement key, or for a receipt with the cosigning key."""
+    """Sign ``message`` with the statement key, or for a receipt with the cosigning key.
+
+    ``key`` is the public key under which it must verify: that of the charter in force.
+    """
 
     purpose: SignFor
     message: bytes
+    key: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from tieline.core import renewal, stories, sync
+from tieline.core import keychange, renewal, stories, sync
 from tieline.core import statement as statements
 from tieline.core.charter import SignedCharter, parse_signed_charter
-from tieline.core.checkpoint import Receipt, body, cosign_message, origin, verify_receipt
+from tieline.core.checkpoint import Receipt, body, cosign_message, origin
 from tieline.core.errors import RemoteError
 from tieline.core.events import ForReceipt
 from tieline.core.journal import FactKind, Origin, Refusal
+from tieline.core.life import ROTATED
 from tieline.core.line import Line, count_slots_anew
 from tieline.core.notetalk import NoteExchange
 from tieline.core.record import Admitted, Duplicate, Forked, Held, Item, Log, Refused
@@ -44,6 +45,7 @@ class Exchange:
         self._unproven: dict[bytes, dict[tuple[bytes, bytes], Receipt]] = {}
         # Receipts that a connected author waits for, until the next telling.
         self._owed: dict[bytes, dict[tuple[bytes, bytes], Receipt]] = {}
+        self._turned_away: set[bytes] = set()  # late statements that were refused
         self._branched = False  # a second story has come and is not yet passed on
         self.notes = NoteExchange(line, self.refuse, self._open_peers)
 
@@ -160,7 +162,11 @@ class Exchange:
                 self._offer_branch(parsed, proof, peer_id)
                 self._speak_by(turn.now.real_ms + self.pace.gossip_ms)
                 return line.record.released(parsed.digest)
+            case Refused("statement.closed") if parsed.digest in self._turned_away:
+                pass  # who holds it offers it as long as we lack it; it was said once
             case Refused(code, text):
+                if code == "statement.closed" and len(self._turned_away) < MAX_REFUSALS_NOTED:
+                    self._turned_away.add(parsed.digest)
                 self.refuse(Refusal(code=code, text=text, carrier=carrier, peer=peer_id), turn)
             case Duplicate():
                 pass
@@ -221,7 +227,8 @@ class Exchange:
             if not log.forks and line.cosign_key(line.own) is not None:
                 time_s = turn.now.wall_ms // 1000
                 message = cosign_message(time_s, _note_body(line, log, log.size))
-                turn.sign(ForReceipt(line.id, name, log.size, time_s), message)
+                key = line.cosign_key(line.own)
+                turn.sign(ForReceipt(line.id, name, log.size, time_s), message, key)
         line.advanced.clear()
 
     def cosigned(self, purpose: ForReceipt, signature: bytes, turn: Turn) -> None:
@@ -251,17 +258,16 @@ class Exchange:
             return
         log = line.record.logs.get(receipt.log)
         if log is None or receipt.size > log.size:
-            # Not provable yet. Keep the newest per pair; it is tried again when the log has grown.
-            key = (receipt.log, receipt.cosigner)
-            waiting = self._unproven.setdefault(peer_id, {})
-            if line.party_of(receipt.cosigner) and (key in waiting or len(waiting) < MAX_UNPROVEN):
-                waiting[key] = receipt
+            self._wait_with(receipt, peer_id)
             return
-        cosign_key = line.cosign_key(receipt.cosigner)
-        root = log.tree.root(receipt.size)
-        if cosign_key is None or not verify_receipt(receipt, _origin(line, log), root, cosign_key):
+        if not keychange.holds(line, log, receipt):
             if log.forks:
                 return  # a receipt for the other story: it proves nothing about ours
+            bringer = line.peers.get(peer_id)
+            if bringer is not None and bringer.charter > line.latest():
+                # Under a key, it may be, that the charter names which is on its way to us.
+                self._wait_with(receipt, peer_id)
+                return
             self.refuse(
                 Refusal(
                     code="receipt.forged",
@@ -287,6 +293,14 @@ class Exchange:
             counted = line.ladder.covered(receipt.log, peer_id) >= receipt.size
             if counted:
                 renewal.receipted(line, peer_id, receipt.size, live=live)
+
+    def _wait_with(self, receipt: Receipt, peer_id: bytes) -> None:
+        """It is not provable yet. Keep the newest of each pair, and try again in time."""
+        key = (receipt.log, receipt.cosigner)
+        waiting = self._unproven.setdefault(peer_id, {})
+        known = self.line.party_of(receipt.cosigner)
+        if known and (key in waiting or len(waiting) < MAX_UNPROVEN):
+            waiting[key] = receipt
 
     def _pass_on(self, receipt: Receipt, author: bytes, turn: Turn) -> None:
         """Bring another's receipt to its author soon, who waits for it; to all others in time.
@@ -332,7 +346,8 @@ class Exchange:
         news = tuple(
             receipt
             for receipt in self.line.ladder.latest_receipts()
-            if peer.told.get((receipt.log, receipt.cosigner), 0) < receipt.size
+            if receipt.size <= self.line.record.size(receipt.log)
+            and peer.told.get((receipt.log, receipt.cosigner), 0) < receipt.size
             and receipt.cosigner != peer.station
         )
         if news:
@@ -353,6 +368,7 @@ class Exchange:
     def _take_charter(self, data: bytes, carrier: str, peer_id: bytes, turn: Turn) -> None:
         try:
             signed = parse_signed_charter(data)
+            keychange.check_root_stays(self.line, signed, turn)
             self.amend(signed, turn)
         except RemoteError as error:
             self.refuse(
@@ -370,11 +386,17 @@ class Exchange:
             return False
         check_amendment(line.charter, signed)
         turn.keep(FactKind.CHARTER, line.id, signed.encode())
-        line.use_charter(signed)
+        late = line.use_charter(signed)
+        if line.rotated(signed.charter):
+            renewal.close(line, ROTATED, turn)
+        if late:
+            keychange.raise_late(line, late, turn)
         count_slots_anew(line, turn.now.wall_ms)
         turn.peers_changed()
         for parsed in line.record.released(signed.charter.version):
             self._take(parsed.raw, "", parsed.place.station, turn)
+        self.retry_receipts(turn)
+        self.notes.retry(turn)
         self._taken(turn)
         for station, peer in line.peers.items():
             if line.links[station].sessions:

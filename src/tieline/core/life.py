@@ -46,6 +46,7 @@ RESTORED: Final = "restored"
 OTHER_MACHINE: Final = "another machine"
 NO_MARK: Final = "no mark"
 OTHER_LIFE: Final = "another life"
+ROTATED: Final = "rotated"
 
 
 class Standing(StrEnum):

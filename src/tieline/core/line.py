@@ -18,6 +18,7 @@ from typing import Final
 
 from tieline.core.charter import Charter, SignedCharter
 from tieline.core.checkpoint import Receipt
+from tieline.core.cut import end_logs
 from tieline.core.journal import Origin
 from tieline.core.ladder import RUNG_OF_KIND, Ladder, Mark
 from tieline.core.life import Life, Run
@@ -26,7 +27,8 @@ from tieline.core.noted import LogNotes
 from tieline.core.proof import Proven
 from tieline.core.record import Item, Record
 from tieline.core.shelf import Archive
-from tieline.core.statement import Content, wanted_rungs
+from tieline.core.statement import Content, Statement, wanted_rungs
+from tieline.core.succession import ended_stations
 from tieline.core.sync import Peer
 from tieline.core.tally import Acts, Alarms, Facet
 from tieline.core.terms import Kind, LineState, Now, RefRole, Rung
@@ -140,6 +142,7 @@ class Line:
         self.slot_done = -1
         self.slot_checked = -1
         self.slot_noted = -1  # the last slot whose silence we have put on the record
+        self.expiry_due_ms: int | None = 0  # when a certificate is to be looked at (``expiry``)
         self.amended_ms = 0  # when the version in force came, unless it founded the line
         self.use_charter(signed)
 
@@ -170,12 +173,16 @@ class Line:
         """The charter in force: the newest complete version."""
         return self.charters[max(self.charters)].charter
 
-    def use_charter(self, signed: SignedCharter) -> None:
+    def use_charter(self, signed: SignedCharter) -> tuple[Statement, ...]:
         """Bring a complete version into force and make peers and links follow.
 
-        A station that the version does not name has no peers: it has left, or has yet to join.
+        A station that the version does not name has no peers: it has left, or has yet to join. One
+        that it gives another statement key goes on in a fresh log. Returns what was held of logs
+        beyond where the version ends them.
         """
         self.charters[signed.charter.version] = signed
+        self.expiry_due_ms = 0
+        late = self._end_keys(signed.charter)
         charter = self.charter
         self.party = self.party_of(self.own)
         stations = [station for station in charter.stations() if station != self.own]
@@ -189,6 +196,51 @@ class Line:
             party = self.party_of(station)
             of_party[party] = (*of_party.get(party, ()), station)
         self.ladder.stations = of_party
+        return late
+
+    def _ended_by(self, new: Charter) -> tuple[bytes, ...]:
+        """The stations whose statement keys a version ends."""
+        before = self.charters.get(new.version - 1)
+        return () if before is None else ended_stations(before.charter, new)
+
+    def rotated(self, new: Charter) -> bool:
+        """Whether a version gives this station another key, and so its log no more to write."""
+        return self.own in self._ended_by(new) and new.station(self.own) is not None
+
+    def _end_keys(self, new: Charter) -> tuple[Statement, ...]:
+        ended = self._ended_by(new)
+        if new.closed is None or not ended:
+            return ()
+        late = end_logs(self.record, new.version, ended, new.closed, self.ladder.tallies.of)
+        if late:
+            self._take_back(late)
+        return late
+
+    def _take_back(self, late: tuple[Statement, ...]) -> None:
+        """Undo in every view what statements did that are late now."""
+        for statement in late:
+            digest, party = statement.digest, self.party_of(statement.place.station)
+            self.ladder.tallies.of(digest).assents.clear()
+            for ref in statement.content.refs:
+                tally = self.ladder.tallies.of(ref.target)
+                tally.replaced = [entry for entry in tally.replaced if entry[1] != digest]
+                if tally.assents.get(party) == digest:
+                    del tally.assents[party]
+                rungs = tally.marks.get(party, {})
+                for rung in [rung for rung, mark in rungs.items() if mark.by == digest]:
+                    del rungs[rung]
+        gone = {statement.digest for statement in late}
+        self.tests = {slot: test for slot, test in self.tests.items() if test not in gone}
+        for fold in (self.declared, self.suspended, self.unstaffed):
+            fold.clear()
+        for item in self.record.order:
+            if not self.record.closings.late(item.statement):
+                self._apply_declaration(item, self.party_of(item.statement.place.station))
+
+    def is_late(self, digest: bytes) -> bool:
+        """Whether a statement that is held is beyond the end of its log."""
+        item = self.item(digest)
+        return item is not None and self.record.closings.late(item.statement)
 
     @property
     def member(self) -> bool:
@@ -218,6 +270,19 @@ class Line:
             if entry is not None:
                 return entry.certificate.cosign_key
         return None
+
+    def receipt_keys(self, station: bytes, version: int) -> tuple[bytes, ...]:
+        """The keys under which a station's receipt may stand, the newest first.
+
+        ``version`` is that by which the last statement covered goes: a key of an earlier one was at
+        its end when the statement was written, and signs for nothing of its time.
+        """
+        keys: dict[bytes, None] = {}
+        for held in sorted((v for v in self.charters if v >= version), reverse=True):
+            entry = self.charters[held].charter.station(station)
+            if entry is not None:
+                keys[entry.certificate.cosign_key] = None
+        return tuple(keys)
 
     def party_of(self, station: bytes) -> str:
         """The party of a station, also of one that a later charter no longer names."""
@@ -249,6 +314,8 @@ class Line:
                 self.keys[origin.key] = statement.digest
             if self.drafts.pop(origin.draft, None) is not None:
                 self.released[origin.draft] = statement.digest
+        if item.second_story and self.record.closings.late(statement):
+            return
         peer = self.peers.get(statement.place.station)
         if peer is not None and not item.second_story:
             peer.believes(statement.log, statement.place.position + 1)
@@ -277,10 +344,8 @@ class Line:
         kind = statement.content.kind
         if kind in RUNG_OF_KIND:
             self._apply_rung(item, party, RUNG_OF_KIND[kind], base)
-        elif kind in (Kind.SUSPEND, Kind.RESUME):
-            self._declare("suspend", party, item, self.suspended, holds=kind is Kind.SUSPEND)
-        elif kind is Kind.WATCH:
-            self._declare("watch", party, item, self.unstaffed, holds=not body.staffed)
+        elif kind in (Kind.SUSPEND, Kind.RESUME, Kind.WATCH):
+            self._apply_declaration(item, party)
             if body.staffed:
                 self.neglected.pop(party, None)
         elif kind is Kind.TEST and body.slot is not None:
@@ -294,6 +359,13 @@ class Line:
             self.ladder.tallies.of(target).assents.setdefault(party, statement.digest)
         if kind not in (Kind.OPEN, Kind.SILENCE, Kind.TEST):
             self.neglected.pop(party, None)  # a person of that party is plainly there
+
+    def _apply_declaration(self, item: Item, party: str) -> None:
+        kind, body = item.statement.content.kind, item.statement.content.body
+        if kind in (Kind.SUSPEND, Kind.RESUME):
+            self._declare("suspend", party, item, self.suspended, holds=kind is Kind.SUSPEND)
+        elif kind is Kind.WATCH:
+            self._declare("watch", party, item, self.unstaffed, holds=not body.staffed)
 
     def _apply_test(self, item: Item, slot: int, party: str) -> None:
         """A slot's test counts when it is called by whose turn it is, and not long before it.
@@ -366,12 +438,13 @@ class Line:
         peer = self.peers.get(receipt.cosigner)
         if peer is not None:
             peer.believes(receipt.log, receipt.size)
-        if self.record.logs[receipt.log].station != self.own:
+        log = self.record.logs.get(receipt.log)
+        if log is None or log.station != self.own:
             return []
         party = self.party_of(receipt.cosigner)
         others = [s for s in self.ladder.stations.get(party, ()) if s != receipt.cosigner]
         newly: list[Item] = []
-        for item in self.record.logs[receipt.log].items[before : receipt.size]:
+        for item in log.items[before : receipt.size]:
             if not item.statement.content.wants:
                 continue
             newly.append(item)
@@ -389,7 +462,9 @@ class Line:
         """What a reader must know of a statement before relying on it."""
         out: list[str] = []
         statement = item.statement
-        if item.second_story:
+        if item.second_story and self.record.closings.late(statement):
+            out.append("late: its key had ended, and the charter ends its log before it")
+        elif item.second_story:
             out.append("second story: another statement stands under the same number")
         if statement.place.time_ms > item.admitted_ms + SKEW_MS:
             out.append("its clock is ahead of ours: claimed time is in our future")

@@ -15,7 +15,7 @@ from typing import Final, overload
 from tieline.core.errors import LocalError
 from tieline.core.shelf import Archive, Cache, Finder
 from tieline.core.statement import TIP_BYTES, Statement, parse
-from tieline.core.tree import Tree
+from tieline.core.tree import HASH_BYTES, Tree
 
 KEPT: Final = 64  # of each log so many of the last statements stay in memory, though settled
 
@@ -108,6 +108,24 @@ class Log:
         self.items.recent.append(item)
         self.grow(item.statement)
 
+    def cut(self, size: int) -> list[Item]:
+        """Take all from ``size`` on out of the main branch; they are returned.
+
+        What is left is to be indexed anew. The ends of branches stay what they are: the last one
+        that is taken out is one still.
+        """
+        gone = self.items[size:]
+        leaves = bytes(self.tree.leaves[: size * HASH_BYTES])
+        self.tree = Tree()
+        self.tree.extend(leaves)
+        self.finder = Finder(self.tree.leaves)
+        del self.times[size:], self.depths[size:]
+        self.settled = min(self.settled, size)
+        self.items.cut(size)
+        for position in range(size, size + len(gone)):
+            self.shelf.cache.pop((self.id, position), None)
+        return gone
+
     def grow(self, statement: Statement) -> None:
         """Note that a statement is held, and so that its predecessor is no end of a branch."""
         self.leaves.discard(statement.place.previous or b"")
@@ -121,7 +139,8 @@ class Log:
         """
         if not self.forks:
             return b""
-        return b"".join(sorted(leaf[:TIP_BYTES] for leaf in self.leaves if leaf != self.head))
+        head = self.head if self.size else b""
+        return b"".join(sorted(leaf[:TIP_BYTES] for leaf in self.leaves if leaf != head))
 
     def key(self, position: int, statement: Statement) -> SortKey:
         """The sort key of a statement of the main branch."""
@@ -183,6 +202,13 @@ class Items(Sequence[Item]):
         for start in range(0, self.first, 256):
             yield from self._fetch(start, min(start + 256, self.first))
         yield from list(self.recent)
+
+    def cut(self, size: int) -> None:
+        """Keep the first ``size`` only."""
+        if size <= self.first:
+            self.first, self.recent = size, []
+        else:
+            del self.recent[size - self.first :]
 
     def _fetch(self, start: int, stop: int) -> list[Item]:
         """Make settled statements anew from their bytes.

@@ -63,7 +63,8 @@ def ask(line: Line, act: SignCheckpoint | None, turn: Turn, *, seal: bool) -> No
     line.unnoted_at = None
     seal = seal and own_seal(line) is not None
     token = act.token if act else 0
-    turn.sign(ForNote(line.id, log.size, seal, token), body_of(line, log, log.size))
+    key = line.sign_key(line.latest(), line.own)
+    turn.sign(ForNote(line.id, log.size, seal, token), body_of(line, log, log.size), key)
 
 
 def own_seal(line: Line) -> bytes | None:
@@ -86,7 +87,8 @@ def signed(line: Line, purpose: ForNote, signature: bytes, turn: Turn) -> Noted 
         return _noted(head, note, held, turn.now)
     time_s = turn.now.wall_ms // 1000
     message = checkpoint.mldsa_message(cosigner(line.own), time_s, head)
-    turn.sign(ForSeal(line.id, note.format(), time_s, purpose.token), message)
+    seal_key = held[1].mldsa_hash
+    turn.sign(ForSeal(line.id, note.format(), time_s, purpose.token), message, seal_key)
     return None
 
 

@@ -21,6 +21,7 @@ from tieline.core.sync import Notes, Peer
 from tieline.core.turn import Turn
 
 MAX_LINES_READ: Final = 2_000  # of notes, from one peer, in a minute
+MAX_EARLY: Final = 256  # notes that wait for a later version of the charter
 READ_WINDOW_MS: Final = 60_000
 
 
@@ -49,6 +50,7 @@ class NoteExchange:
         self._open_peers = open_peers
         # Of each peer: since when on the transport's clock, and how many lines were read.
         self._read: dict[bytes, tuple[int, int]] = {}
+        self._early: list[tuple[bytes, tuple[bytes, ...], _Source]] = []
 
     # ------------------------------------------------------------------------------- our own
 
@@ -113,6 +115,12 @@ class NoteExchange:
         try:
             noted = notes.read(line, data, keys, turn.now)
         except RemoteError as error:
+            bringer = line.peers.get(source.peer)
+            if bringer is not None and bringer.charter > line.latest():
+                # Under a key, it may be, of the charter that is on its way to us.
+                if len(self._early) < MAX_EARLY:
+                    self._early.append((data, keys, source))
+                return
             refusal = Refusal(
                 code=error.code, text=error.message, carrier=source.carrier, peer=source.peer
             )
@@ -123,6 +131,12 @@ class NoteExchange:
             peer.noted.add(notes.told_key(noted))
         if notes.keep(line, noted, turn):
             self.tell(self._open_peers(), turn)
+
+    def retry(self, turn: Turn) -> None:
+        """A later charter is in force: read again what came before it."""
+        waiting, self._early = self._early, []
+        for data, keys, source in waiting:
+            self._take(data, keys, source, turn)
 
     def grew(self, log: Log, turn: Turn) -> None:
         """A log has grown: what was said of it in advance may turn out to be another story."""

@@ -56,6 +56,11 @@ def summary(charter: Charter) -> tuple[str, ...]:
     if charter.witnesses:
         out.append(f"witnesses needed: {charter.quorum}")
     out.extend(f"leaving: {code}" for code, _ in charter.leaving)
+    for code, _ in charter.reroot:
+        out.append(f"NEW ROOT: {code} has another root key than before; its words stand above")
+    if charter.closed is not None:
+        out.append("what is signed with the keys that this version ends counts only in these logs:")
+        out.extend(f"log ends: {e.log.hex()} at {e.size} statements" for e in charter.closed)
     out.extend(_newer(charter))
     return tuple(out)
 

@@ -16,6 +16,7 @@ from tieline.core.errors import RemoteError
 from tieline.core.identity import check_name
 from tieline.core.terms import FORM_ID, Precedence, Rung
 
+MAX_CLOSED: Final = 1_024  # logs
 MAX_LISTED: Final = 64  # packs, standing authorities, witnesses, leaving parties
 
 MAX_CLOCK_S: Final = 366 * 86_400
@@ -76,6 +77,15 @@ class Intervals:
 
     checkpoint_s: int = 300
     seal_s: int = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEnd:
+    """Where a log ends: its name (8 bytes), its size, and the digest of its last statement."""
+
+    log: bytes
+    size: int
+    last: bytes
 
 
 DEFAULT_INTERVALS: Final = Intervals()
@@ -160,6 +170,28 @@ def read_witnesses(items: tuple[Value, ...]) -> tuple[Witness, ...]:
     if len({name for name, _ in pairs}) != len(pairs):
         raise refusal("witnesses", "names a witness twice")
     return tuple(Witness(name=check_name(name, "charter"), key=key) for name, key in pairs)
+
+
+def read_closed(items: tuple[Value, ...]) -> tuple[LogEnd, ...]:
+    """The logs that end with a version, each once, in ascending order (``charter.closed``)."""
+    ends: list[LogEnd] = []
+    for item in items[:MAX_CLOSED]:
+        log, size, last = item if isinstance(item, tuple) and len(item) == 3 else (None,) * 3
+        if (
+            isinstance(log, bytes)
+            and len(log) == 8
+            and _is_uint(size, 1, 2**48)
+            and isinstance(last, bytes)
+            and len(last) == 32
+        ):
+            ends.append(LogEnd(log=log, size=size, last=last))
+    if len(ends) != len(items) or len({end.log for end in ends}) != len(ends):
+        raise refusal(
+            "closed",
+            f"must name at most {MAX_CLOSED} logs that end, each once, by 8 bytes, a size of at"
+            " least 1 and the digest of its last statement",
+        )
+    return tuple(ends)
 
 
 def read_pairs(items: tuple[Value, ...], part: str) -> tuple[tuple[str, bytes], ...]:

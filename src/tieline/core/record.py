@@ -12,6 +12,9 @@ Rules held here:
   Else it is a duplicate, is held until what it needs has come, or is refused with a code.
 * Two different statements under one (log, position) are equivocation. The first one to come keeps
   its place; the other is kept beside it as a *second story*, with whatever continues it.
+* What a key signed beyond the heads with which the charter ended it (``closing``) is *late*. It is
+  refused, unless something that may stand here was written after reading it: then it is kept beside
+  its log, as a second story is. It is in no tree and has no effect.
 * Display order is a linear extension of cause and effect. A statement's sort time is its claimed
   time, but never before that of anything it builds on; so a lying clock can move its own
   statements only among those that are concurrent with them. The key follows from the statement
@@ -29,6 +32,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, overload
 
 from tieline.core import crypto
+from tieline.core.closing import Closings
 from tieline.core.errors import LocalError
 from tieline.core.log import Item, Log, Shelf, SortKey
 from tieline.core.shelf import Archive, Nothing
@@ -120,11 +124,16 @@ class Record:
         self._held: dict[bytes, Statement] = {}
         self._held_bytes = 0
         self._waiting: dict[bytes | int, list[bytes]] = {}
+        self.closings = Closings()
 
     # ------------------------------------------------------------------------ admission
 
-    def judge(self, statement: Statement, keys: Keys, now_ms: int) -> Outcome:
+    def judge(
+        self, statement: Statement, keys: Keys, now_ms: int, *, late: bool = False
+    ) -> Outcome:
         """Decide on one statement and, when it is admitted or a second story, place it.
+
+        ``late``: it may be late, because it was kept here as such.
 
         The cheap checks come first, so that a stranger's bytes cost one hash and no signature
         check unless everything else about them is right.
@@ -137,6 +146,13 @@ class Record:
         place = statement.place
         if place.charter > keys.latest():
             return Held(charter=place.charter)
+        if not late and self._is_turned_away(statement):
+            return Refused(
+                "statement.closed",
+                f"station {place.station.hex()} no longer signs with the key of a statement that"
+                f" claims number {place.position} of its log, and the charter ends that log before"
+                " it; it is not accepted",
+            )
         key = keys.sign_key(place.charter, place.station)
         if key is None:
             return Refused(
@@ -165,6 +181,17 @@ class Record:
             f"statement {statement.digest.hex()[:12]} in the store no longer fits its log;"
             " run 'tieline verify', then fetch the record back from a peer",
         )
+
+    def _is_turned_away(self, statement: Statement) -> bool:
+        """Whether a statement that is not held is of no use: late, or on a branch of a whole log.
+
+        Not when something that is held waits for it.
+        """
+        if self._waiting.get(statement.digest[:TIP_BYTES]):
+            return False
+        end = self.closings.end_of(statement)
+        whole = end is not None and self.find(end.last) is not None
+        return whole or self.closings.late(statement)
 
     def _check_place(self, statement: Statement) -> Refused | None:
         place = statement.place
@@ -234,7 +261,8 @@ class Record:
         if log is None:
             log = self.open(statement.log, place.station, place.incarnation)
         key = _key_after(statement, tuple(cause.key for cause in causes))
-        if place.position != log.size or (log.size and place.previous != log.head):
+        beside = place.position != log.size or (log.size and place.previous != log.head)
+        if beside or self.closings.late(statement):
             return self._fork(log, statement, key, now_ms)
         item = Item(statement, key, now_ms)
         log.add(item)
@@ -485,7 +513,9 @@ class Record:
             tips.extend(
                 digest[:TIP_BYTES]
                 for digest in other.forks
-                if digest not in other.heirs and (mine is None or digest not in mine.read_forks)
+                if digest not in other.heirs
+                and not self.closings.late(other.forks[digest].statement)
+                and (mine is None or digest not in mine.read_forks)
             )
         return tuple(sorted(set(tips[:MAX_SEEN])))
 
@@ -498,7 +528,7 @@ class Record:
         return iter(self.order[start:])
 
     def forked(self) -> Iterator[Log]:
-        """The logs in which a second story is known."""
+        """The logs beside which something is held: a second story, or what is late."""
         return (self.logs[name] for name in sorted(self.logs) if self.logs[name].forks)
 
 

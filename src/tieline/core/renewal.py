@@ -21,6 +21,7 @@ from tieline.core.life import (
     OTHER_LIFE,
     OTHER_MACHINE,
     RESTORED,
+    ROTATED,
     UNCONFIRMED,
     Standing,
     lives,
@@ -45,9 +46,10 @@ _WHY: Final = {
     OTHER_MACHINE: "this home was made on another machine, or is a copy of one",
     NO_MARK: "this machine's mark is gone or does not read, so nobody can say that the store is"
     " the latest",
+    ROTATED: "the charter names fresh keys of this station, and a log bears one key",
     OTHER_LIFE: "another log of this station has come that this store does not know",
 }
-_RANK: Final = {UNCONFIRMED: Precedence.ROUTINE}
+_RANK: Final = {UNCONFIRMED: Precedence.ROUTINE, ROTATED: Precedence.ROUTINE}
 
 
 def begin(line: Line, incarnation: bytes, turn: Turn, *, founded: bool) -> None:

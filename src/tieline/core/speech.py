@@ -128,7 +128,7 @@ def call_test(line: Line, act: CallTest, turn: Turn) -> None:
 
 def test_content(line: Line, slot: int, role: Role) -> Content:
     """The words of a line test: the corpus text of the slot, and the last item held of each log."""
-    others = [log for log in line.record.logs.values() if log.station != line.own]
+    others = [log for log in line.record.logs.values() if log.station != line.own and log.items]
     # Of very many logs, which only a rogue opens, those that last moved: a test must fit its frame.
     others.sort(key=lambda log: (-log.items[-1].admitted_ms, log.id))
     holds = tuple(
@@ -182,7 +182,8 @@ def pump(line: Line, turn: Turn) -> None:
             turn.reply(out.token, error)
             continue
         line.signing, line.signing_payload = out, payload
-        turn.sign(ForSpeech(line.id), statement.to_sign(line.realm, payload))
+        key = line.sign_key(line.latest(), line.own)
+        turn.sign(ForSpeech(line.id), statement.to_sign(line.realm, payload), key)
 
 
 def _opens(out: Outgoing) -> bool:
@@ -308,7 +309,7 @@ def _answer_repeat(line: Line, token: int, key: str, turn: Turn) -> bool:
     if waiting:
         raise LocalError("act.repeated", "the same act is being carried out already; wait for it")
     before = line.keys.get(key)
-    if before is None:
+    if before is None or (isinstance(before, bytes) and line.is_late(before)):
         return False
     if isinstance(before, bytes):
         turn.reply(token, Done(line=line.id, item=before))

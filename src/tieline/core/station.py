@@ -12,7 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tieline.core import notes, renewal, snapshot, speech, statement, stories, sync, watch
+from tieline.core import (
+    expiry,
+    notes,
+    renewal,
+    snapshot,
+    speech,
+    statement,
+    stories,
+    sync,
+    watch,
+)
 from tieline.core.charter import SignedCharter, parse_signed_charter
 from tieline.core.checkpoint import Receipt
 from tieline.core.errors import LocalError, RemoteError, TielineError
@@ -261,6 +271,7 @@ class Station:
                 for name, line in self.lines.items():
                     watch.tick(line, turn)
                     speech.pump(line, turn)
+                    expiry.tick(line, turn)
                     self.exchanges[name].tick(turn)
                     watch.judge_links(line, turn)
         return turn.effects
@@ -268,6 +279,7 @@ class Station:
     def wakeup(self, now: Now) -> Wakeup:
         """When the next ``Tick`` is wanted, on each of the two clocks."""
         monos = [watch.wakeup(line, now.wall_ms, now.mono_ms) for line in self.lines.values()]
+        monos += [expiry.wakeup(line, now.wall_ms, now.mono_ms) for line in self.lines.values()]
         reals = [exchange.wakeup() for exchange in self.exchanges.values()]
         reals.extend(speech.wakeup(line) for line in self.lines.values())
         return Wakeup(
@@ -407,8 +419,9 @@ class Station:
         for effect in turn.effects[start:]:
             fact = getattr(effect, "fact", None)
             if isinstance(fact, Fact) and fact.kind == FactKind.STATEMENT:
-                log = line.record.logs[fact.log or b""]
-                out.append(log.items[fact.position or 0])
+                log, position = line.record.logs[fact.log or b""], fact.position or 0
+                if position < log.size:  # else a charter that came after it has ended its log
+                    out.append(log.items[position])
         return out
 
     def _refuse_everywhere(self, event: Arrived, error: RemoteError, turn: Turn) -> None:

@@ -482,7 +482,7 @@ def _behind(
 
 def heads(record: Record) -> tuple[Head, ...]:
     """The heads of all logs."""
-    return tuple(_head(record.logs[name]) for name in sorted(record.logs))
+    return tuple(_head(record.logs[name]) for name in sorted(record.logs) if record.size(name))
 
 
 def moved_heads(record: Record, peer: Peer) -> tuple[Head, ...]:
@@ -490,7 +490,9 @@ def moved_heads(record: Record, peer: Peer) -> tuple[Head, ...]:
 
     A receipt says how far its maker holds a log; nobody gives one on a log with two stories.
     """
-    moved = [log for log in record.forked() if peer.announced.get(log.id) != _reach(log)]
+    moved = [
+        log for log in record.forked() if log.items and peer.announced.get(log.id) != _reach(log)
+    ]
     note_announced(peer, moved)
     return tuple(_head(log) for log in moved)
 

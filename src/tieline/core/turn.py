@@ -67,8 +67,8 @@ class Turn:
     def keep_handed(self, line: bytes, handed: Handed) -> None:
         self.keep(FactKind.HANDED_OVER, line, handed.encode())
 
-    def sign(self, purpose: SignFor, message: bytes) -> None:
-        self.effects.append(Sign(purpose=purpose, message=message))
+    def sign(self, purpose: SignFor, message: bytes, key: bytes | None) -> None:
+        self.effects.append(Sign(purpose=purpose, message=message, key=key or b""))
 
     def transmit(
         self, line: bytes, peer: bytes, envelope: bytes, items: tuple[bytes, ...] = ()

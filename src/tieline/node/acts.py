@@ -37,7 +37,7 @@ from tieline.node import logs
 from tieline.node.arguments import Arguments
 from tieline.node.evidencefile import scope_of
 from tieline.node.notesview import note_view, notes_view, own_book
-from tieline.node.view import Json, draft_view, item_view, proof_view, word
+from tieline.node.view import Json, draft_view, heads_view, item_view, proof_view, word
 
 _ROLES: Final = {word(role.name).replace(" ", "-"): role for role in Role if role}
 _RUNGS: Final = {word(rung.name): rung for rung in Rung if rung >= Rung.ACKNOWLEDGED}
@@ -71,6 +71,9 @@ class Host(Protocol):
     def doctor(self) -> dict[str, Json]: ...
 
     async def backup(self, out: Path, *, root: bool) -> dict[str, Json]: ...
+
+    @property
+    def reload_keys(self) -> Callable[[], int]: ...
 
     def set_clock(self, wall_ms: int) -> None: ...
 
@@ -116,6 +119,8 @@ class NodeActs:
             "import": self._import,
             "charter_install": self._charter_install,
             "charter_show": self._charter_show,
+            "heads": self._heads,
+            "keys_reload": self._keys_reload,
             "clock": self._clock,
             "settle": self._settle,
             "doctor": self._doctor,
@@ -392,6 +397,14 @@ class NodeActs:
             "summary": list(summary(signed.charter)),
             "signed_by": [code for code, _ in signed.signatures],
         }
+
+    async def _heads(self, args: Arguments) -> Json:
+        args.done()
+        return {"lines": [heads_view(line) for line in self._lines()]}
+
+    async def _keys_reload(self, args: Arguments) -> Json:
+        args.done()
+        return {"sets": self.host.reload_keys()}
 
     async def _clock(self, args: Arguments) -> Json:
         wall_ms = args.number("wall_ms")

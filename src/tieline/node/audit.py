@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from tieline.core import notes, proof
 from tieline.core.charter import parse_signed_charter
-from tieline.core.checkpoint import Receipt, body, origin, verify_receipt
+from tieline.core.checkpoint import Receipt, body, origin
 from tieline.core.crypto import MLDSA_KEY_BYTES
 from tieline.core.errors import ShellError, TielineError
 from tieline.core.journal import Fact, FactKind
+from tieline.core.keychange import holds
 from tieline.core.line import Line
 from tieline.core.record import Admitted, Duplicate, Forked, Held, Refused
 from tieline.core.statement import parse
 from tieline.core.terms import Now
-from tieline.node.view import Json, station_name
+from tieline.node.view import Json, second_stories, station_name
 from tieline.ports import Store
 
 
@@ -77,7 +78,7 @@ class Audit:
         second = fact.kind == FactKind.SECOND_STORY
         if not second and (fact.log, fact.position) != (parsed.log, parsed.place.position):
             self.problems.append(f"journal entry {seq} is filed under another number than it bears")
-        match line.record.judge(parsed, line, fact.at_ms):
+        match line.record.judge(parsed, line, fact.at_ms, late=second):
             case Admitted() if not second:
                 return
             case Forked() if second:
@@ -95,12 +96,10 @@ class Audit:
         self.receipts += 1
         receipt = Receipt.decode(fact.body)
         log = line.record.logs.get(receipt.log)
-        key = line.cosign_key(receipt.cosigner)
-        if log is None or receipt.size > log.size or key is None:
+        if log is None or receipt.size > log.size:
             self.problems.append(f"journal entry {seq} is a receipt for what is not stored")
             return
-        name = origin(line.id, log.station, log.incarnation)
-        if not verify_receipt(receipt, name, log.tree.root(receipt.size), key):
+        if not holds(line, log, receipt):
             self.problems.append(
                 f"journal entry {seq}: the receipt of {station_name(line, receipt.cosigner)} for"
                 f" {receipt.size} statements does not verify"
@@ -120,7 +119,7 @@ class Audit:
                         "size": log.size,
                         "root": log.tree.root().hex(),
                         "checkpoint": body(name, log.size, log.tree.root()).decode("utf-8"),
-                        "second_stories": len(log.forks),
+                        "second_stories": second_stories(line, log),
                     }
                 )
         problems: list[Json] = list(self.problems)

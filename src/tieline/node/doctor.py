@@ -27,6 +27,7 @@ from tieline.core.address import parse_address
 from tieline.core.charter import Charter, SignedCharter, dearmor_charter
 from tieline.core.errors import RemoteError, TielineError
 from tieline.core.identity import dearmor, parse_card
+from tieline.core.terms import dtg
 from tieline.node.backup import last_backup
 from tieline.node.client import ApiDown, ApiRefused, Client
 from tieline.node.config import Home
@@ -37,6 +38,7 @@ PROBE_S: Final = 2.0
 ALL_PROBES_S: Final = 4.0
 MAX_PROBES: Final = 256
 CLOCK_MS: Final = 60_000  # clocks that differ by less are not worth waking anyone
+SOON_MS: Final = 30 * 86_400_000  # keys that end sooner are spoken of
 BUILT_MS: Final = 1_764_000_000_000  # no honest clock stands before this software was written
 
 
@@ -63,6 +65,7 @@ def examine(home: Home, connect: Callable[[], Client]) -> list[Finding]:
     if status is None:
         out.extend(_free(home))
     else:
+        out.extend(_ending(status))
         probes.update({f"own port {address}": address for address in listening})
     out.extend(_own_addresses(home, charters))
     probes.update(_peers(home, charters))
@@ -247,13 +250,31 @@ def _charters(home: Home) -> tuple[list[Charter], list[Finding]]:
         Finding(what="charter", text=f"line '{charter.name}', version {charter.version}")
         for charter in newest.values()
     ]
-    if not out:
+    if not newest:
         text = (
             "none is installed, so there is no line; make one with 'tieline charter new NAME"
             " --sign', or install one with 'tieline charter install FILE'"
         )
         out.append(Finding(what="charter", bad=True, text=text))
     return list(newest.values()), out
+
+
+def _ending(status: Mapping[str, Json]) -> Iterator[Finding]:
+    """The keys in force that end within a month, or have ended, as the running station says."""
+    now_ms = status.get("now_ms")
+    for line in _parts(status, "lines"):
+        for view in (line, *_parts(line, "peers")):
+            end_ms = view.get("keys_end_ms")
+            if not isinstance(end_ms, int) or not isinstance(now_ms, int):
+                continue
+            if end_ms - now_ms <= SOON_MS:
+                ended = end_ms <= now_ms
+                text = (
+                    f"{'ended' if ended else 'end'} on {dtg(end_ms)} and work on; that station"
+                    " makes fresh ones with 'tieline keys rotate', then the charter is amended"
+                )
+                whose = str(view.get("name")) if view is not line else "this station"
+                yield Finding(what=f"keys of {whose}", bad=ended, text=text)
 
 
 def _own_party(home: Home) -> tuple[str, frozenset[bytes]]:

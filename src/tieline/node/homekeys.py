@@ -39,7 +39,7 @@ class NewHome:
     card: Card
 
 
-def create_home_keys(
+def create_home_keys(  # noqa: PLR0913  # each is named by its caller
     home: Path,
     *,
     party: str,
@@ -49,12 +49,14 @@ def create_home_keys(
     unlock_with: Unlock,
     root_unlock_with: Unlock | None = None,
     addresses: tuple[str, ...] = (),
+    lifetime: tuple[int, int] = (0, MAX_TIME_MS),
 ) -> NewHome:
     """Make a party with its root and its first station in the folder ``home``, which must exist.
 
-    The root opens with ``root_unlock_with``, by default as the station's keys do. Raises
-    ``LocalError`` (``keys.home``, ``keys.exists``, ``keys.passphrase``, and what is wrong with a
-    code, name, realm or address), ``ShellError``. A failure leaves no file behind.
+    ``lifetime`` is from when to when its certificate is valid, in ms. The root opens with
+    ``root_unlock_with``, by default as the station's keys do. Raises ``LocalError``
+    (``keys.home``, ``keys.exists``, ``keys.passphrase``, and what is wrong with a code, name, realm
+    or address), ``ShellError``. A failure leaves no file behind.
     """
     _check_free(home, (ROOT_FILE, KEYS_FILE, MACHINE_FILE))
     root = make_root(
@@ -65,7 +67,14 @@ def create_home_keys(
         unlock_with=root_unlock_with or unlock_with,
     )
     try:
-        station = create_station(home, root, station_name=station_name, unlock_with=unlock_with)
+        station = create_station(
+            home,
+            root,
+            station_name=station_name,
+            unlock_with=unlock_with,
+            not_before_ms=lifetime[0],
+            not_after_ms=lifetime[1],
+        )
         card = root.card((CardStation(certificate=station.certificate, addresses=addresses),))
     except BaseException:
         for name in (ROOT_FILE, KEYS_FILE, MACHINE_FILE):

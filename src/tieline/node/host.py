@@ -172,6 +172,7 @@ class Host:
         self._watchers: set[Watcher] = set()
         self._dead = False
         self._drained = asyncio.Event()
+        self.reload_keys: Callable[[], int] = lambda: 1  # set by who knows the key store
         self._loop = asyncio.get_running_loop()
         self.runtime = Runtime(
             own, realm, store, signer, self, clock.now(), machine=machine, pace=pace
@@ -493,7 +494,8 @@ class Host:
             charter=line.latest(),
         )
         payload = bundle.header_payload(header)
-        signature = self.runtime.signer.sign(bundle.to_sign(line.realm, payload))
+        key = line.sign_key(header.charter, line.own) or b""
+        signature = self.runtime.signer.sign(bundle.to_sign(line.realm, payload), key)
         return bundle.assemble(payload, signature, sealed), count
 
     async def evidence(self, line: Line, out: Path, scope: Scope) -> dict[str, Json]:

@@ -23,6 +23,10 @@ WITNESS: Final = "witness"
 BY_PASSPHRASE: Final = 1  # Argon2id, 64 MiB, 3 passes, 4 lanes
 BY_KEY_FILE: Final = 2  # HKDF-SHA256
 SALT_BYTES: Final = 16
+# Keys of the map in the box of a station, beside those of its first set: further sets of keys, and
+# one that waits for its certificate (``tieline.node.rotation``).
+FURTHER: Final = 20
+WAITING: Final = 21
 NONCE_BYTES: Final = 12
 LIMITS: Final = Limits(max_bytes=65_536, max_depth=2, max_items=64)
 

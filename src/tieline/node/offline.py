@@ -15,6 +15,7 @@ from tieline.core.events import Install, Reply, Transmit
 from tieline.core.identity import dearmor, parse_card
 from tieline.core.line import Line
 from tieline.core.statement import parse
+from tieline.core.station import Station
 from tieline.node.acts import NodeActs
 from tieline.node.audit import audit_store
 from tieline.node.clock import ControlledClock, MachineClock
@@ -23,7 +24,7 @@ from tieline.node.host import Host
 from tieline.node.machine import HomeMachine
 from tieline.node.runtime import Runtime
 from tieline.node.secrets import StationKeys
-from tieline.node.view import Json
+from tieline.node.view import Json, heads_view
 from tieline.ports import Fact
 from tieline.store.sqlite import SqliteStore
 
@@ -83,6 +84,19 @@ def install(
         "version": signed.charter.version,
         "complete": signed.complete,
     }
+
+
+def heads(home: Home, keys: StationKeys) -> dict[str, Json]:
+    """What the act ``heads`` says, of a station that is not running. Raises ``TielineError``."""
+    store = SqliteStore.open(home.store_file, keys.db_key, read_only=True)
+    try:
+        own = keys.certificate
+        facts = (fact for _, fact in store.facts())
+        station = Station.load(own.station, own.realm, facts, MachineClock().now())
+        lines: list[Json] = [heads_view(line) for _, line in sorted(station.lines.items())]
+        return {"lines": lines}
+    finally:
+        store.close()
 
 
 def audit_home(home: Home, keys: StationKeys) -> dict[str, Json]:

@@ -181,14 +181,14 @@ class Runtime:
         match effect:
             case Keep(fact=fact):
                 plan.facts.append(fact)
-            case Sign(purpose=purpose, message=message):
+            case Sign(purpose=purpose, message=message, key=public):
                 key = self.signer.sign
                 if isinstance(purpose, ForReceipt):
                     key = self.signer.cosign
                 elif isinstance(purpose, ForSeal):
                     key = self.signer.cosign_mldsa
                 try:
-                    signed.append(Signed(purpose=purpose, signature=key(message)))
+                    signed.append(Signed(purpose=purpose, signature=key(message, public)))
                 except (ShellError, LocalError) as error:
                     signed.append(SignFailed(purpose=purpose, cause=error.message))
             case _:

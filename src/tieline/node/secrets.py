@@ -1,6 +1,7 @@
 """The secret side of cryptography: key stores, signatures, the TLS key, sealing.
 
-This is the only module that holds private keys. There are two kinds of key store:
+This is the only module that holds private keys; ``pinned`` and ``sealing`` are handed one to use.
+There are two kinds of key store:
 
 * A party's root signs the certificates of the party's stations, its card and charters, and nothing
   else. It may be kept off the machine. All stations of a party share it.
@@ -15,55 +16,45 @@ Rules held here:
   HKDF-SHA256. Whatever is wrong, the passphrase or any byte, is the one refusal ``keys.locked``.
 * The root looks at what it signs: only documents of its own party and realm that everybody's parser
   takes. A station key signs any bytes: what they are is the core's business.
-* What is sealed is bound to its recipients: the content key is wrapped for each with HPKE (RFC 9180
-  with ML-KEM-768 and X25519), all wrapped keys are authenticated with the content, and a
-  commitment holds the sealer to one content key, so that all recipients read the same.
 
 What this module does not know: when keys are out of date, whom they speak to, and how to wipe
-memory, which Python cannot promise. A sealed file shows how many stations it is for, and a hint of
-which; it does not say who sealed it.
+memory, which Python cannot promise.
 """
 
 from __future__ import annotations
 
-import datetime
 import os
 import ssl
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, hpke, serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, mlkem, x25519
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
 
 from tieline.core import encode, identity
 from tieline.core.charter import Charter, charter_message, parse_charter
 from tieline.core.crypto import pack_sign1, sha256
-from tieline.core.encode import Fields
-from tieline.core.errors import LocalError, RemoteError
+from tieline.core.encode import Fields, Value
+from tieline.core.errors import LocalError, RemoteError, ShellError
 from tieline.core.identity import Card, CardStation, Certificate
 from tieline.core.terms import MAX_TIME_MS
-from tieline.node import keystore, privatefile, sealed, unlocking
+from tieline.node import keystore, privatefile, unlocking
+from tieline.node.pinned import self_signed
+from tieline.node.sealing import open_box, seal
 
 KEY_FILE_BYTES: Final = unlocking.KEY_FILE_BYTES
 MIN_PASSPHRASE: Final = 8  # characters
 
-_COMMIT_DOMAIN: Final = b"tieline-seal-commit-v1\x00"
-_SUITE: Final = hpke.Suite(
-    hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305
-)
-_MLKEM_PUBLIC: Final = 1184
 _MLKEM_SEED: Final = 64
-_NONCE: Final = bytes(12)  # for content keys, each of which encrypts once
 
 
 # -------------------------------------------------------------------------------------- unlocking
@@ -90,7 +81,8 @@ def opens_with_passphrase(path: Path) -> bool:
 class StationKeys:
     """The keys of one station, unlocked. Fulfils ``tieline.ports.Signer``.
 
-    ``certificate`` is the station's own, ``root_key`` the public root of its party.
+    ``certificate`` is the station's own, ``root_key`` the public root of its party. ``further`` are
+    its other sets of keys, newer ones last: a charter says which of them speaks (``rotation``).
     """
 
     __slots__ = (
@@ -101,6 +93,7 @@ class StationKeys:
         "_sign",
         "_tls",
         "certificate",
+        "further",
         "root_key",
     )
 
@@ -115,6 +108,24 @@ class StationKeys:
         self._mldsa = fields.opt_bytes(8, 32)  # a store made before there was one has none
         self.root_key = fields.bytes(6, 32)
         self.certificate: Certificate = identity.parse_certificate(fields.bytes(7), self.root_key)
+        sets = fields.opt_array(keystore.FURTHER) or ()
+        self.further = tuple(StationKeys(each) for each in sets if isinstance(each, bytes))
+
+    @property
+    def sets(self) -> tuple[StationKeys, ...]:
+        """All sets of keys, the newest first."""
+        return (*reversed(self.further), self)
+
+    def _holder(self, key: bytes, public: Callable[[Certificate], bytes | None]) -> StationKeys:
+        """The set with this public key. Raises ``ShellError`` (``keys.absent``)."""
+        for each in self.sets:
+            if not key or public(each.certificate) == key:
+                return each
+        raise ShellError(
+            "keys.absent",
+            "the charter names keys of this station that are not in its key file; put back the file"
+            " that has them, or make fresh ones with 'tieline keys rotate'",
+        )
 
     def __repr__(self) -> str:
         return f"StationKeys({self.certificate.party} {self.certificate.station_name})"
@@ -143,27 +154,32 @@ class StationKeys:
             serialization.NoEncryption(),
         )
 
-    def sign(self, message: bytes) -> bytes:
+    def sign(self, message: bytes, key: bytes = b"") -> bytes:
         """Sign with the statement key: 64 bytes (Ed25519)."""
-        return crypto_sign(message, self._sign)[:64]
+        holder = self._holder(key, _sign_key)
+        return crypto_sign(message, self._sign)[:64] if holder is self else holder.sign(message)
 
-    def cosign(self, message: bytes) -> bytes:
+    def cosign(self, message: bytes, key: bytes = b"") -> bytes:
         """Sign with the receipt key: 64 bytes (Ed25519)."""
-        return crypto_sign(message, self._cosign)[:64]
+        holder = self._holder(key, _cosign_key)
+        return crypto_sign(message, self._cosign)[:64] if holder is self else holder.cosign(message)
 
-    def cosign_mldsa(self, message: bytes) -> bytes:
+    def cosign_mldsa(self, message: bytes, key: bytes = b"") -> bytes:
         """Sign with the ML-DSA-44 key: its public key (1312 bytes), then the signature (2420).
 
         Raises ``LocalError`` (``keys.no_mldsa``) when the key store was made before there was one.
         """
+        holder = self._holder(key, _mldsa_hash)
+        if holder is not self:
+            return holder.cosign_mldsa(message)
         if self._mldsa is None:
             raise LocalError(
                 "keys.no_mldsa",
                 "the keys of this station were made before there was an ML-DSA-44 key among them; "
                 "make fresh station keys to sign with it",
             )
-        key = mldsa.MLDSA44PrivateKey.from_seed_bytes(self._mldsa)
-        return key.public_key().public_bytes_raw() + key.sign(message)
+        private = mldsa.MLDSA44PrivateKey.from_seed_bytes(self._mldsa)
+        return private.public_key().public_bytes_raw() + private.sign(message)
 
     def seal(self, plaintext: bytes, recipients: Sequence[bytes]) -> bytes:
         """As ``seal``; no key of this station goes into it."""
@@ -175,7 +191,25 @@ class StationKeys:
         Raises ``RemoteError``: ``seal.not_ours`` when it is for others, ``seal.broken`` when any
         byte of it was changed or it is no sealed file.
         """
-        return _open(data, self.certificate.seal_key, self._seal)
+        for each in self.further:
+            try:
+                return each.open_sealed(data)
+            except RemoteError as error:
+                if error.code != "seal.not_ours":
+                    raise
+        return open_box(data, self.certificate.seal_key, self._seal)
+
+
+def _sign_key(certificate: Certificate) -> bytes:
+    return certificate.sign_key
+
+
+def _cosign_key(certificate: Certificate) -> bytes:
+    return certificate.cosign_key
+
+
+def _mldsa_hash(certificate: Certificate) -> bytes | None:
+    return certificate.mldsa_hash
 
 
 class SeedKey:
@@ -321,65 +355,39 @@ def make_station(
 
 def _new_station(root: RootKey, name: str, not_before_ms: int, not_after_ms: int) -> bytes:
     """Fresh keys and their certificate, as the content of a key store."""
+    secret, payload = fresh_set(
+        root.public, (root.party, name), root.realm, not_before_ms, not_after_ms
+    )
+    certificate = root.sign_certificate(payload)
+    return encode.dumps({**secret, 5: os.urandom(32), 6: root.public, 7: certificate})
+
+
+def fresh_set(
+    root_key: bytes, names: tuple[str, str], realm: str, not_before_ms: int, not_after_ms: int
+) -> tuple[dict[int, Value], bytes]:
+    """Fresh keys for a station, and the payload of the certificate that the root is to sign.
+
+    ``names`` are its party and its own; the secrets are those of a key store.
+    Raises ``LocalError`` (``certificate.*``).
+    """
     sign, cosign, tls, late = (os.urandom(32) for _ in range(4))
     late_key = mldsa.MLDSA44PrivateKey.from_seed_bytes(late).public_key().public_bytes_raw()
     kem, dh = mlkem.MLKEM768PrivateKey.generate(), x25519.X25519PrivateKey.generate()
     payload = identity.certificate_payload(
-        root_key=root.public,
-        party=root.party,
-        realm=root.realm,
-        station_name=name,
+        root_key=root_key,
+        party=names[0],
+        realm=realm,
+        station_name=names[1],
         sign_key=crypto_sign_seed_keypair(sign)[0],
         cosign_key=crypto_sign_seed_keypair(cosign)[0],
         seal_key=kem.public_key().public_bytes_raw() + dh.public_key().public_bytes_raw(),
-        tls_der=_tls_certificate(tls, identity.station_id(root.public, root.realm, name)),
+        tls_der=self_signed(tls, identity.station_id(root_key, realm, names[1])),
         not_before_ms=not_before_ms,
         not_after_ms=not_after_ms,
         mldsa_hash=sha256(late_key),
     )
-    return encode.dumps(
-        {
-            1: sign,
-            2: cosign,
-            3: tls,
-            4: kem.private_bytes_raw() + dh.private_bytes_raw(),
-            5: os.urandom(32),
-            6: root.public,
-            7: root.sign_certificate(payload),
-            8: late,
-        }
-    )
-
-
-def _tls_certificate(seed: bytes, station: bytes) -> bytes:
-    """A self-signed X.509 certificate (RFC 5280, Ed25519 as in RFC 8410), for pinning only.
-
-    It is valid for all times that X.509 can write, so that no clock can break the line, and its
-    subject is the station's id, so that two stations never have the same.
-    """
-    key = ed25519.Ed25519PrivateKey.from_private_bytes(seed)
-    public = key.public_key()
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"tieline {station.hex()}")])
-    uses = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(public)
-        # Positive and of at most 20 bytes (RFC 5280 section 4.1.2.2).
-        .serial_number(int.from_bytes(sha256(public.public_bytes_raw())[:16], "big") | 1)
-        .not_valid_before(datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC))
-        .not_valid_after(datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC))
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_DIGITAL_SIGNATURE, critical=True)
-        .add_extension(x509.ExtendedKeyUsage(uses), critical=False)
-        .sign(key, None)
-    )
-    return certificate.public_bytes(serialization.Encoding.DER)
-
-
-# Of the nine uses in their order (RFC 5280 section 4.2.1.3) only the first.
-_DIGITAL_SIGNATURE: Final = x509.KeyUsage(*(use == 0 for use in range(9)))
+    seal_secret = kem.private_bytes_raw() + dh.private_bytes_raw()
+    return {1: sign, 2: cosign, 3: tls, 4: seal_secret, 8: late}, payload
 
 
 def check_certificate_keys(certificate: Certificate) -> None:
@@ -436,6 +444,31 @@ def unlock_root(path: Path, unlock_with: Unlock) -> RootKey:
         return RootKey(plain)
     except RemoteError:
         raise _locked(path) from None
+
+
+def sign_with_seed(seed: Value, message: bytes) -> bytes:
+    """A signature by a statement key that has no certificate yet: 64 bytes (Ed25519)."""
+    if not isinstance(seed, bytes):
+        raise TypeError("a seed is bytes")
+    return crypto_sign(message, crypto_sign_seed_keypair(seed)[1])[:64]
+
+
+def read_station(path: Path, unlock_with: Unlock) -> dict[int, Value]:
+    """The content of a station's key store, for ``rotation``. Raises as ``unlock``."""
+    value = encode.loads(open_store(path, keystore.STATION, unlock_with), keystore.LIMITS)
+    if not isinstance(value, dict):
+        raise _locked(path)
+    return value
+
+
+def write_station(path: Path, content: dict[int, Value], unlock_with: Unlock) -> None:
+    """Put new content in the place of a station's old one; whatever happens, one of them is there.
+
+    Raises ``ShellError`` (``keys.write``).
+    """
+    plain = encode.dumps(content)
+    StationKeys(plain)
+    privatefile.replace(path, lock_store(path, keystore.STATION, plain, unlock_with))
 
 
 def change_unlock(path: Path, old: Unlock, new: Unlock) -> None:
@@ -516,83 +549,4 @@ def _locked(path: Path) -> LocalError:
         "keys.locked",
         f"{path} does not open: the passphrase or key file is wrong, or the file was changed; "
         "try again, or take the copy that was kept apart",
-    )
-
-
-# ---------------------------------------------------------------------------------------- sealing
-
-
-def seal(plaintext: bytes, recipients: Sequence[bytes]) -> bytes:
-    """Encrypt to stations, each named by its 1216-byte seal key, so that each can open it.
-
-    Raises ``LocalError``: ``seal.recipients`` unless there are 1 to 128 different usable keys,
-    ``seal.too_large`` above 64 MiB.
-    """
-    if len(plaintext) > sealed.MAX_CONTENT:
-        raise LocalError(
-            "seal.too_large",
-            f"more than {sealed.MAX_CONTENT >> 20} MiB cannot be sealed at once; split it",
-        )
-    if not 1 <= len(set(recipients)) == len(recipients) <= sealed.MAX_RECIPIENTS:
-        raise LocalError(
-            "seal.recipients",
-            f"a file is sealed to 1 to {sealed.MAX_RECIPIENTS} stations, each once; "
-            "correct the list",
-        )
-    key = os.urandom(32)
-    wrapped = sorted((sealed.hint(recipient), _wrap(key, recipient)) for recipient in recipients)
-    form = sealed.Sealed(commitment=_commitment(key), wrapped=tuple(wrapped))
-    # The content key is fresh and encrypts once, so the nonce may be constant.
-    box = ChaCha20Poly1305(key).encrypt(_NONCE, plaintext, sealed.DOMAIN + form.head())
-    return replace(form, box=box).encode()
-
-
-def _open(data: bytes, seal_key: bytes, private: bytes) -> bytes:
-    try:
-        form = sealed.parse(data)
-    except RemoteError:
-        raise _broken() from None
-    hint = sealed.hint(seal_key)
-    wrapped = dict(form.wrapped).get(hint)
-    if wrapped is None:
-        raise RemoteError(
-            "seal.not_ours",
-            f"the sealed file is for {len(form.wrapped)} other stations and not for this one; "
-            "ask its sender to seal it for this station too",
-        )
-    secret = hpke.MLKEM768X25519PrivateKey(
-        mlkem.MLKEM768PrivateKey.from_seed_bytes(private[:_MLKEM_SEED]),
-        x25519.X25519PrivateKey.from_private_bytes(private[_MLKEM_SEED:]),
-    )
-    try:
-        key = _SUITE.decrypt(wrapped, secret, sealed.DOMAIN + hint)
-        if _commitment(key) != form.commitment:
-            raise _broken()
-        return ChaCha20Poly1305(key).decrypt(_NONCE, form.box, sealed.DOMAIN + form.head())
-    except (InvalidTag, ValueError):
-        raise _broken() from None
-
-
-def _wrap(key: bytes, recipient: bytes) -> bytes:
-    try:
-        public = hpke.MLKEM768X25519PublicKey(
-            mlkem.MLKEM768PublicKey.from_public_bytes(recipient[:_MLKEM_PUBLIC]),
-            x25519.X25519PublicKey.from_public_bytes(recipient[_MLKEM_PUBLIC:]),
-        )
-        return _SUITE.encrypt(key, public, sealed.DOMAIN + sealed.hint(recipient))
-    except ValueError:
-        raise LocalError(
-            "seal.recipients",
-            "a recipient's seal key cannot be used; ask that party for a fresh card",
-        ) from None
-
-
-def _commitment(key: bytes) -> bytes:
-    return sha256(_COMMIT_DOMAIN + key)
-
-
-def _broken() -> RemoteError:
-    return RemoteError(
-        "seal.broken",
-        "the sealed file is damaged, was changed, or is none; ask its sender for it again",
     )

@@ -12,8 +12,10 @@ import contextlib
 import gc
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from functools import partial
 
+from tieline.carriers.pipe import Identity
 from tieline.carriers.tls import TlsCarrier
 from tieline.carriers.tuning import TlsTuning
 from tieline.core.errors import LocalError, TielineError
@@ -25,14 +27,21 @@ from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.config import Home
 from tieline.node.host import Host, RoomWatch
 from tieline.node.machine import HomeMachine
+from tieline.node.rotation import LiveKeys
 from tieline.node.secrets import StationKeys
 from tieline.store.sqlite import SqliteStore
 
 
 async def serve(
-    home: Home, keys: StationKeys, *, ready: Callable[[str], None] | None = None
+    home: Home,
+    keys: StationKeys,
+    *,
+    read: Callable[[], StationKeys] | None = None,
+    ready: Callable[[str], None] | None = None,
 ) -> None:
     """Run a station until it is stopped. ``ready`` is told the addresses once it answers.
+
+    ``read`` opens its key store again, when it holds keys that it did not when the station began.
 
     Raises ``TielineError`` when it cannot start, or when its store fails.
     """
@@ -40,7 +49,8 @@ async def serve(
     machine: HomeMachine | None = None
     try:
         machine = HomeMachine.open(home.path)
-        await _serve(home, keys, store, machine, ready)
+        live = LiveKeys(keys, read or (lambda: keys), _stamp(home))
+        await _serve(home, live, store, machine, ready)
     finally:
         store.close()
         if machine is not None:
@@ -49,27 +59,25 @@ async def serve(
 
 async def _serve(
     home: Home,
-    keys: StationKeys,
+    live: LiveKeys,
     store: SqliteStore,
     machine: HomeMachine,
     ready: Callable[[str], None] | None,
 ) -> None:
-    loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
+    keys, loop, stopping = live.keys, asyncio.get_running_loop(), asyncio.Event()
     fatal: list[TielineError] = []
 
     def die(error: TielineError) -> None:
         fatal.append(error)
         stopping.set()
 
-    clock = _clock(home, keys, store)
     host = Host(
         own=keys.certificate.station,
         realm=keys.certificate.realm,
         store=store,
-        signer=keys,
-        sealer=keys,
-        clock=clock,
+        signer=live,
+        sealer=live,
+        clock=_clock(home, keys, store),
         machine=machine,
         fatal=die,
         on_stop=stopping.set,
@@ -85,6 +93,7 @@ async def _serve(
         dict(home.config.witnesses),
         chance=random.SystemRandom(),
     )
+    host.reload_keys = partial(_reload, live, carrier)
     _calm_collector()
     api = ApiServer(home.socket, NodeActs(host))
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -111,10 +120,12 @@ async def _serve(
 
 def _carrier(home: Home, keys: StationKeys, host: Host) -> TlsCarrier:
     config = home.config
+    first, *further = _identities(keys)
     return TlsCarrier(
         self_id=keys.certificate.station,
-        cert_der=keys.tls_cert_der,
-        key_pem=keys.tls_key_pem(),
+        cert_der=first.cert_der,
+        key_pem=first.key_pem,
+        further=tuple(further),
         events=host,
         rng=random.SystemRandom(),
         listen=config.listen,
@@ -123,6 +134,32 @@ def _carrier(home: Home, keys: StationKeys, host: Host) -> TlsCarrier:
             ping_s=config.ping_s, lost_s=config.lost_s, backoff_max_s=config.backoff_max_s
         ),
     )
+
+
+def _reload(live: LiveKeys, carrier: TlsCarrier) -> int:
+    """Look into the key store again; how many sets of keys it holds."""
+    fresh = live.refresh()
+    carrier.show(_identities(fresh))
+    return len(fresh.sets)
+
+
+def _identities(keys: StationKeys) -> tuple[Identity, ...]:
+    return tuple(
+        Identity(cert_der=each.tls_cert_der, key_pem=each.tls_key_pem()) for each in keys.sets
+    )
+
+
+def _stamp(home: Home) -> Callable[[], Hashable]:
+    """What changes when the key store is replaced."""
+
+    def look() -> Hashable:
+        try:
+            found = home.keys_file.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    return look
 
 
 def _calm_collector() -> None:

@@ -24,10 +24,10 @@ from tieline.core.journal import (
 )
 from tieline.core.line import Draft, Line
 from tieline.core.noted import LogNotes
-from tieline.core.record import Item
+from tieline.core.record import Item, Log
 from tieline.core.statement import Content, wanted_rungs
 from tieline.core.station import Station
-from tieline.core.terms import Kind, Rung, dtg
+from tieline.core.terms import MAX_TIME_MS, Kind, Rung, dtg
 from tieline.node.lifeview import life_event, life_view, lives_view
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -200,6 +200,7 @@ def line_view(line: Line) -> dict[str, Json]:
                 "their_word": line.stated.get(party, ""),
                 "carriers": carriers,
                 "last_heard_ms": link.last_heard_ms,
+                "keys_end_ms": _keys_end_ms(line, station),
             }
         )
     return {
@@ -207,6 +208,7 @@ def line_view(line: Line) -> dict[str, Json]:
         "name": charter.name,
         "realm": line.realm,
         "version": charter.version,
+        "keys_end_ms": _keys_end_ms(line, line.own),
         "party": line.party,
         "member": line.member,
         "peers": peers,
@@ -218,7 +220,11 @@ def line_view(line: Line) -> dict[str, Json]:
         "held": line.record.held,
         "waiting": [draft_view(line, draft) for _, draft in sorted(line.drafts.items())],
         "alarms": len(line.alarms),
-        "forked": [station_name(line, log.station) for log in line.record.forked()],
+        "forked": [
+            station_name(line, log.station)
+            for log in line.record.forked()
+            if second_stories(line, log)
+        ],
         "witnessed": _witnessed(line),
     }
 
@@ -237,6 +243,20 @@ def _witnessed(line: Line) -> dict[str, Json]:
         "of": len(sizes),
         "quorum": line.charter.quorum,
     }
+
+
+def second_stories(line: Line, log: Log) -> int:
+    """How many second stories are held of a log; what is late beside it is none."""
+    late = line.record.closings.late
+    return sum(not late(item.statement) for item in log.forks.values())
+
+
+def _keys_end_ms(line: Line, station: bytes) -> int | None:
+    """When the certificate in force of a station ends; None for one without an end."""
+    entry = line.charter.station(station)
+    if entry is None or entry.certificate.not_after_ms == MAX_TIME_MS:
+        return None
+    return entry.certificate.not_after_ms
 
 
 def event_view(station: Station, seq: int, fact: Fact) -> dict[str, Json]:
@@ -302,12 +322,35 @@ def proof_view(proven: proof.Proven) -> dict[str, Json]:
 
 def _item_of(line: Line, fact: Fact) -> Item | None:
     if fact.log is not None and fact.position is not None:
-        return line.record.logs[fact.log].items[fact.position]
+        log = line.record.logs[fact.log]
+        if fact.position < log.size and log.items[fact.position].statement.raw == fact.body:
+            return log.items[fact.position]
     for log in line.record.forked():
         for item in log.forks.values():
             if item.statement.raw == fact.body:
                 return item
     return None
+
+
+def heads_view(line: Line) -> dict[str, Json]:
+    """Where every log of a line ends as far as it is held, and the keys that speak for us."""
+    own = line.charter.station(line.own)
+    logs: list[Json] = [
+        {
+            "log": log.id.hex(),
+            "station": log.station.hex(),
+            "size": log.size,
+            "last": log.head.hex(),
+        }
+        for _, log in sorted(line.record.logs.items())
+        if log.size
+    ]
+    return {
+        "line": line.id.hex(),
+        "version": line.latest(),
+        "own_key": own.certificate.sign_key.hex() if own else "",
+        "heads": logs,
+    }
 
 
 def _who(line: Line, station: bytes) -> dict[str, Json]:
@@ -319,7 +362,7 @@ def _receipt_view(line: Line, receipt: Receipt) -> dict[str, Json]:
     items: list[Json] = []
     log = line.record.logs.get(receipt.log)
     if log is not None and log.station == line.own:
-        for position in range(receipt.size - 1, -1, -1):
+        for position in range(min(receipt.size, log.size) - 1, -1, -1):
             item = log.items[position]
             if line.ladder.receipt_for(item.statement, receipt.cosigner) != receipt:
                 break

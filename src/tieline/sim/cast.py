@@ -16,7 +16,6 @@ from tieline.core.charter import (
     Release,
     SignedCharter,
     Tests,
-    amend,
     charter_message,
     make_charter,
 )
@@ -33,6 +32,7 @@ from tieline.core.identity import (
     parse_certificate,
     station_id,
 )
+from tieline.core.succession import amend
 from tieline.core.terms import MAX_TIME_MS, Precedence
 from tieline.node.secrets import SeedKey
 from tieline.sim.plan import Plan
@@ -48,15 +48,15 @@ class Keys:
     sign_key: SeedKey
     cosign_key: SeedKey
 
-    def sign(self, message: bytes) -> bytes:
+    def sign(self, message: bytes, _key: bytes = b"") -> bytes:
         """Sign with the statement key."""
         return self.sign_key.sign(message)
 
-    def cosign(self, message: bytes) -> bytes:
+    def cosign(self, message: bytes, _key: bytes = b"") -> bytes:
         """Sign with the receipt key."""
         return self.cosign_key.sign(message)
 
-    def cosign_mldsa(self, message: bytes) -> bytes:
+    def cosign_mldsa(self, message: bytes, _key: bytes = b"") -> bytes:
         """There is none: its signatures have chance in them, and a run must replay."""
         raise AssertionError(message)
 

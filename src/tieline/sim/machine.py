@@ -118,21 +118,21 @@ class SimSigner:
     def __init__(self, station: bytes, keys: Signer, checker: Checker) -> None:
         self._station, self._keys, self._checker = station, keys, checker
 
-    def sign(self, message: bytes) -> bytes:
+    def sign(self, message: bytes, key: bytes = b"") -> bytes:
         """See ``ports.Signer``."""
-        signature = self._keys.sign(message)
+        signature = self._keys.sign(message, key)
         self._checker.note_signature(self._station, message, signature)
         return signature
 
-    def cosign(self, message: bytes) -> bytes:
+    def cosign(self, message: bytes, key: bytes = b"") -> bytes:
         """See ``ports.Signer``."""
-        signature = self._keys.cosign(message)
+        signature = self._keys.cosign(message, key)
         self._checker.note_cosignature(self._station, message, signature)
         return signature
 
-    def cosign_mldsa(self, message: bytes) -> bytes:
+    def cosign_mldsa(self, message: bytes, key: bytes = b"") -> bytes:
         """See ``ports.Signer``."""
-        return self._keys.cosign_mldsa(message)
+        return self._keys.cosign_mldsa(message, key)
 
 
 @dataclass(slots=True, kw_only=True)

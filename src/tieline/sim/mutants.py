@@ -70,7 +70,7 @@ def _promise_ahead(self: Exchange, turn: Turn) -> None:
     line = self.line
     for name in sorted(line.advanced):
         size = line.record.logs[name].size + 1
-        turn.sign(ForReceipt(line.id, name, size, turn.now.wall_ms // 1000), b"ahead")
+        turn.sign(ForReceipt(line.id, name, size, turn.now.wall_ms // 1000), b"ahead", b"")
     line.advanced.clear()
 
 

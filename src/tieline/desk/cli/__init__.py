@@ -145,7 +145,16 @@ def _setup_verbs(verb: _Verb) -> None:
         metavar="DIR",
         help="a further station of the party whose root is in this home",
     )
+    p.add_argument(
+        "--replace",
+        default="",
+        metavar="NAME",
+        help="the station that this one replaces on the card (with --root-from)",
+    )
     p.add_argument("--officer", default="", metavar="NAME", help="the officer by default")
+    p.add_argument(
+        "--days", type=int, metavar="N", help="how long its certificate is valid (default: no end)"
+    )
 
 
 def _agreement_verbs(verb: _Verb) -> None:
@@ -154,9 +163,46 @@ def _agreement_verbs(verb: _Verb) -> None:
     p.add_argument("file", nargs="?", type=Path, help="a card file")
     p.add_argument("--out", type=Path, metavar="FILE", help="write the card to this file")
     p.add_argument("--qr", type=Path, metavar="FILE", help="write a QR code (.svg or .png)")
+    p.add_argument(
+        "--check-qr",
+        type=Path,
+        metavar="FILE",
+        help="write a short QR code, by which others verify the card (.svg or .png)",
+    )
     p.add_argument("--words", help="the words as heard (default: ask)")
+    p.add_argument(
+        "--scanned",
+        metavar="TEXT|FILE",
+        help="what a QR code of theirs said, in the place of words (verify)",
+    )
+    p = verb("keys", "keys", "fresh keys for this station: rotate, request, accept, forget")
+    p.add_argument(
+        "action",
+        nargs="?",
+        choices=("show", "rotate", "sign", "accept", "drop", "forget"),
+        default="show",
+    )
+    p.add_argument("file", nargs="?", type=Path, help="a request (sign), a card (accept)")
+    p.add_argument("--station", metavar="NAME", help="the station that leaves the card (drop)")
+    p.add_argument("--days", type=int, metavar="N", help="how long they are valid (rotate)")
+    p.add_argument(
+        "--request",
+        type=Path,
+        metavar="FILE",
+        help="write a request that is signed where the root is (rotate)",
+    )
+    p.add_argument("--root-from", type=Path, metavar="DIR", help="the home that holds the root")
+    p.add_argument("--out", type=Path, metavar="FILE", help="where to write the new card (sign)")
+    p.add_argument("--yes", action="store_true", help="sign without being asked again")
+    _charter_verb(verb)
+    verb("serve", "setup", "run the station until it is stopped")
+    verb("stop", "record", "stop the running station")
+    verb("doctor", "setup", "look for trouble and say what to do")
+
+
+def _charter_verb(verb: _Verb) -> None:
     p = verb("charter", "charters", "make, sign, show, amend or install the charter of a line")
-    p.add_argument("action", choices=("new", "sign", "show", "amend", "install", "merge"))
+    p.add_argument("action", choices=("new", "sign", "show", "amend", "install", "merge", "heads"))
     p.add_argument("files", nargs="*", type=Path, help="charter files; for new, the line's name")
     p.add_argument("--name", help="the line's name (new, amend)")
     p.add_argument(
@@ -170,9 +216,28 @@ def _agreement_verbs(verb: _Verb) -> None:
     p.add_argument(
         "--remove", action="append", default=[], metavar="CODE", help="a party that leaves (amend)"
     )
+    p.add_argument(
+        "--reroot",
+        action="store_true",
+        help="a card has another root, which replaces that of its party (amend)",
+    )
+    p.add_argument(
+        "--heads",
+        type=Path,
+        metavar="FILE",
+        help="where logs end whose keys end, as 'charter heads' wrote it (amend; default: as this"
+        " station holds them)",
+    )
     p.add_argument("--sign", action="store_true", help="sign it at once (new, amend)")
     p.add_argument("--install", action="store_true", help="install it at once (sign, merge)")
     p.add_argument("--yes", action="store_true", help="sign without being asked again")
+    p.add_argument("--unverified-cards", action="store_true", help="exercises only")
+    p.add_argument("--out", type=Path, metavar="FILE", help="where to write the charter")
+    _provisions(p)
+
+
+def _provisions(p: _Parser) -> None:
+    """What a charter provides: new and amend."""
     p.add_argument(
         "--four-eyes",
         metavar="LIST",
@@ -202,11 +267,6 @@ def _agreement_verbs(verb: _Verb) -> None:
     p.add_argument("--quorum", type=int, metavar="N", help="how many of the witnesses are needed")
     p.add_argument("--test-interval", metavar="TIME", help="line tests, such as 6h; 0 for none")
     p.add_argument("--checkpoints", metavar="T,T", help="sign heads, with ML-DSA-44: 5m,24h")
-    p.add_argument("--unverified-cards", action="store_true", help="exercises only")
-    p.add_argument("--out", type=Path, metavar="FILE", help="where to write the charter")
-    verb("serve", "setup", "run the station until it is stopped")
-    verb("stop", "record", "stop the running station")
-    verb("doctor", "setup", "look for trouble and say what to do")  # fmt: skip
 
 
 def _talk_verbs(verb: _Verb, officer: _Parser) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tieline.core import identity
+from tieline.core.crypto import sha256
 from tieline.core.errors import LocalError
 from tieline.core.identity import Card
 from tieline.desk.cli import files
@@ -22,7 +24,10 @@ from tieline.node.view import Json
 if TYPE_CHECKING:
     from segno import QRCode
 
-MAX_TRIES: Final = 3
+MAX_TRIES: Final = 3  # wrong ones, for one card in one day
+DAY_MS: Final = 86_400_000
+CHECK: Final = "TIELINE-CHECK-1"  # the short code for verification, before its two hashes
+_CHECK_TEXT: Final = re.compile(rf"{CHECK} ([0-9a-f]{{32}}) ([0-9a-f]{{64}})\Z")
 
 
 def card(args: argparse.Namespace) -> None:
@@ -46,12 +51,15 @@ def _show(args: argparse.Namespace, shown: Card) -> None:
         files.write_text(args.out, text)
     if args.qr is not None:
         _write_qr(args.qr, text)
+    if args.check_qr is not None:
+        _write_qr(args.check_qr, check_text(shown))
     result: dict[str, Json] = {
         "party": shown.party,
         "name": shown.party_name,
         "realm": shown.realm,
         "card": text,
         "words": words,
+        "check": check_text(shown),
     }
     if args.action == "words":
         put(args, {"party": shown.party, "words": words}, words)
@@ -64,13 +72,13 @@ def _show(args: argparse.Namespace, shown: Card) -> None:
             f"  station {entry.certificate.station_name} at {', '.join(entry.addresses) or '-'}"
             for entry in shown.stations
         ),
-        *(f"written to {path}" for path in (args.out, args.qr) if path is not None),
+        *(f"written to {path}" for path in (args.out, args.qr, args.check_qr) if path is not None),
     )
     if args.json:
         return
-    if args.out is None and args.qr is None:
+    if args.out is None and args.qr is None and args.check_qr is None:
         print(text, end="")
-        _print_qr(text)
+        _print_qr(text, check_text(shown))
     print(f"words to read aloud on another channel: {words}")
 
 
@@ -83,7 +91,8 @@ def _qr(text: str) -> QRCode:
     except ValueError:  # what the library raises for too much text
         raise LocalError(
             "card.qr",
-            "a card with two stations is too large for one QR code; give it as a file",
+            "a card with two stations is too large for one QR code; give it as a file, and for its"
+            " verification the short code of --check-qr",
         ) from None
 
 
@@ -96,14 +105,25 @@ def _write_qr(path: Path, text: str) -> None:
     files.write(path, out.getvalue())
 
 
-def _print_qr(text: str) -> None:
-    """Show the code at the terminal, when the window is wide enough for it to be scanned."""
+def check_text(card: Card) -> str:
+    """What a short code says of a card: what the words say, and the hash of the whole card.
+
+    Whoever scans it from the other party's screen or paper needs no words.
+    """
+    return f"{CHECK} {identity.fingerprint(card).hex()} {sha256(card.encoded).hex()}"
+
+
+def _print_qr(text: str, short: str) -> None:
+    """Show the code at the terminal, when the window is wide enough for it to be scanned.
+
+    That of a card which is too large for one is the short one, to verify the card by.
+    """
     if not sys.stdout.isatty():
         return
     try:
         code = _qr(text)
     except LocalError:
-        return  # the text above says the same
+        code = _qr(short)
     if code.symbol_size()[0] <= shutil.get_terminal_size().columns:
         code.terminal(compact=True)
     else:
@@ -127,28 +147,7 @@ def _verify(args: argparse.Namespace, home: Home) -> None:
             f"{args.file} is a card for {_realm(theirs)} and this station is for {_realm(own)}; get"
             " their other card",
         )
-    tries_file = home.cards / "tries.json"
-    tries = _tries(tries_file)
-    used = tries.get(print_.hex(), 0)
-    if used >= MAX_TRIES:
-        raise LocalError(
-            "words.spent",
-            f"{MAX_TRIES} wrong tries were made for this card, so it is refused; find out who sent"
-            f" it, and only when two officers are sure of it remove {tries_file} and begin again",
-        )
-    typed = args.words if args.words is not None else _ask(theirs)
-    # The try is on the disk before it is judged: stopping the program gives none back.
-    files.write_text(tries_file, json.dumps({**tries, print_.hex(): used + 1}))
-    try:
-        identity.check_words(typed, print_)
-    except LocalError:
-        left = MAX_TRIES - used - 1
-        raise LocalError(
-            "words.wrong",
-            f"the words typed are not this card's words; {left} of {MAX_TRIES} tries are left; have"
-            " them read again by a voice you know, and if they stay wrong the card is not theirs",
-        ) from None
-    files.write_text(tries_file, json.dumps(tries))
+    _prove(args, home, theirs)
     kept = home.cards / f"{theirs.party}-{print_.hex()[:8]}.tlcard"
     files.write_text(kept, identity.armor(theirs.encoded))
     put(
@@ -157,6 +156,76 @@ def _verify(args: argparse.Namespace, home: Home) -> None:
         f"{theirs.party} ({visible(theirs.party_name)}) is verified; its card is kept here",
         "next: when every party is verified, one of you runs 'tieline charter new NAME --sign'",
     )
+
+
+def _prove(args: argparse.Namespace, home: Home, theirs: Card) -> None:
+    """Have the words typed in, or a scanned code given, that only the party itself can have shown.
+
+    Raises ``LocalError`` (``words.*``).
+    """
+    print_ = identity.fingerprint(theirs).hex()
+    tries_file = home.cards / "tries.json"
+    tries = _tries(tries_file)
+    today = _today(home)
+    day, used = tries.get(print_, (today, 0))
+    if day < today:
+        day, used = today, 0
+    if used >= MAX_TRIES:
+        raise LocalError(
+            "words.spent",
+            f"{MAX_TRIES} wrong tries were made for this card today, so it is refused until"
+            " tomorrow (UTC); find out meanwhile who sent it",
+        )
+    given = _scanned(args.scanned) if args.scanned is not None else args.words
+    given = given if given is not None else _ask(theirs)
+    # The try is on the disk before it is judged: stopping the program gives none back.
+    files.write_text(tries_file, json.dumps({**tries, print_: (day, used + 1)}))
+    if not _fits(given, theirs, scanned=args.scanned is not None):
+        left = MAX_TRIES - used - 1
+        what = "the code that was scanned is" if args.scanned is not None else "the words typed are"
+        raise LocalError(
+            "words.wrong",
+            f"{what} not this card's; {left} of {MAX_TRIES} tries are left today; have"
+            " it read or shown again by a party that you know, and if it stays wrong the card is"
+            " not theirs",
+        )
+    tries.pop(print_, None)
+    files.write_text(tries_file, json.dumps(tries))
+
+
+def _fits(given: str, theirs: Card, *, scanned: bool) -> bool:
+    if scanned:
+        whole = identity.armor(theirs.encoded).split()
+        return given == check_text(theirs) or given.split() == whole
+    try:
+        identity.check_words(given, identity.fingerprint(theirs))
+    except LocalError:
+        return False
+    return True
+
+
+def _scanned(given: str) -> str:
+    """What a scanned code said: the text itself, or a file that holds it.
+
+    Raises ``LocalError`` (``card.scanned``, ``file.*``).
+    """
+    text = given.strip()
+    if not text.startswith("TIELINE-"):
+        text = files.read_text(Path(given)).strip()
+    if _CHECK_TEXT.match(text) or text.startswith(identity.CARD_ARMOR):
+        return text
+    raise LocalError(
+        "card.scanned",
+        f"what was scanned is neither a card nor a short code, which begins with {CHECK}; nothing"
+        " was tried, scan it again",
+    )
+
+
+def _today(home: Home) -> int:
+    """The number of the day in UTC, on the clock that this home goes by."""
+    from tieline.node.clock import MachineClock
+
+    return (home.config.controlled_clock_ms or MachineClock().now().wall_ms) // DAY_MS
 
 
 def _realm(of: Card) -> str:
@@ -176,19 +245,28 @@ def _ask(theirs: Card) -> str:
     return line
 
 
-def _tries(path: Path) -> dict[str, int]:
-    """Wrong tries by card. A file that was damaged stops verification: tries are not given back.
+def _tries(path: Path) -> dict[str, tuple[int, int]]:
+    """By card the day of its last wrong tries, and how many. Another card has its own.
 
-    Raises ``LocalError`` (``words.tries``).
+    A file that was damaged stops verification: tries are not given back. Raises ``LocalError``
+    (``words.tries``).
     """
     if not path.exists():
         return {}
     try:
         found = json.loads(path.read_text(encoding="ascii"))
-        return {str(key): int(value) for key, value in found.items()}
+        return {str(key): _day_and_count(value) for key, value in found.items()}
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise LocalError(
             "words.tries",
             f"{path}, which counts wrong tries, cannot be read; find out who changed it, then"
             " remove it",
         ) from error
+
+
+def _day_and_count(value: object) -> tuple[int, int]:
+    if isinstance(value, int):
+        return 0, value  # as it was written before tries came back with the day
+    if not isinstance(value, list) or len(value) != 2:
+        raise TypeError(value)
+    return int(value[0]), int(value[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -14,11 +15,11 @@ from tieline.core import identity
 from tieline.core.charter import (
     Charter,
     Intervals,
+    LogEnd,
     Release,
     SignedCharter,
     Tests,
     Witness,
-    amend,
     armor_charter,
     make_charter,
 )
@@ -26,10 +27,12 @@ from tieline.core.crypto import ALG_COSIGNATURE
 from tieline.core.errors import LocalError
 from tieline.core.identity import Card
 from tieline.core.outline import diff, summary
+from tieline.core.succession import amend, ended_stations, with_ends
 from tieline.core.terms import Precedence
 from tieline.core.tlogwitness import read_vkey
 from tieline.desk.cli import files
 from tieline.desk.cli.common import client, put, station_keys, unlock_for
+from tieline.desk.cli.keys import heads
 from tieline.node.client import ApiDown
 from tieline.node.config import Home
 from tieline.node.text import visible
@@ -42,7 +45,14 @@ _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 def charter(args: argparse.Namespace) -> None:
     """Make, sign, show, amend, merge or install a charter."""
     home = Home.open(args.home)
-    act = {"new": _new, "amend": _amend, "sign": _sign, "merge": _merge, "install": _install}
+    act = {
+        "new": _new,
+        "amend": _amend,
+        "sign": _sign,
+        "merge": _merge,
+        "install": _install,
+        "heads": _heads,
+    }
     if args.action == "show":
         _show(args)
     else:
@@ -151,7 +161,12 @@ def _amend(args: argparse.Namespace, home: Home) -> None:
         release=_release(args),
         witnesses=_witnesses(args, old.witnesses),
         quorum=args.quorum,
+        reroot=args.reroot,
     )
+    ended = ended_stations(old, new)
+    if ended:
+        ends = _ends(args, home, old.line, ended)
+        new = with_ends(old, new, ends)
     name = _NOT_IN_FILE_NAMES.sub("-", new.name)
     path = args.out or Path(f"{name}-{new.version}.charter")
     if path.exists():
@@ -160,6 +175,56 @@ def _amend(args: argparse.Namespace, home: Home) -> None:
     if args.sign:
         signed = _signed(args, home, signed)
     _write(args, path, signed, home, *diff(old, new))
+
+
+def _ends(
+    args: argparse.Namespace, home: Home, line: bytes, stations: Sequence[bytes]
+) -> tuple[LogEnd, ...]:
+    """Where the logs of these stations end, as this station knows, or a file says that one does."""
+    found: dict[str, Json] = {}
+    if args.heads is not None:
+        found = _read_heads(args.heads)
+    elif home.store_file.exists():
+        found = next((each for each in heads(args, home) if each["line"] == line.hex()), {})
+    if found.get("line") != line.hex():
+        raise LocalError(
+            "charter.heads",
+            "the amendment ends keys of a station, and this home does not keep the line to say"
+            " where its logs end; have a station of the line write it with 'tieline charter heads"
+            " FILE', and give it with --heads FILE",
+        )
+    ends = []
+    entries = found.get("heads")
+    for each in entries if isinstance(entries, list) else []:
+        if isinstance(each, dict) and bytes.fromhex(str(each["station"])) in stations:
+            log, last = bytes.fromhex(str(each["log"])), bytes.fromhex(str(each["last"]))
+            ends.append(LogEnd(log=log, size=int(str(each["size"])), last=last))
+    return tuple(ends)
+
+
+def _read_heads(path: Path) -> dict[str, Json]:
+    try:
+        found = json.loads(files.read_bytes(path, files.MAX_TEXT))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise LocalError("charter.heads", f"{path} is no file of 'tieline charter heads'")
+    return found
+
+
+def _heads(args: argparse.Namespace, home: Home) -> None:
+    """Write where every log of a line ends, as held here, for an amendment made elsewhere."""
+    path = _file(args)
+    lines = heads(args, home)
+    named = [line for line in lines if not args.name or str(line["line"]).startswith(args.name)]
+    if len(named) != 1:
+        raise LocalError(
+            "charter.heads",
+            f"{len(named)} lines match; name one with --name and the first letters of its id, as"
+            " 'status' shows it",
+        )
+    files.write_text(path, json.dumps(named[0]))
+    put(args, {"file": str(path)}, f"where every log of the line ends is in {path}")
 
 
 def _sign(args: argparse.Namespace, home: Home) -> None:
@@ -211,7 +276,10 @@ def _known(home: Home, own: Card) -> set[bytes]:
 
 
 def _check_roots(home: Home, made: Charter) -> None:
-    """Signing is the moment of trust: every root in the charter must be one we have verified."""
+    """Signing is the moment of trust: every root in the charter must be one we have verified.
+
+    In an exercise the roots need no words, but for one that replaces another.
+    """
     own = files.read_card(home.card_file)
     if made.realm != own.realm:
         raise LocalError(
@@ -221,10 +289,10 @@ def _check_roots(home: Home, made: Charter) -> None:
         )
     for named in made.parties:
         files.check_usable(named.stations)
-    if made.realm:
-        return
     known = _known(home, own)
     for party in made.parties:
+        if made.realm and party.code not in dict(made.reroot):
+            continue
         if identity.root_fingerprint(party.code, made.realm, party.root_key) not in known:
             raise LocalError(
                 "card.unverified",

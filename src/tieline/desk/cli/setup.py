@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tieline.core import identity
@@ -13,7 +14,8 @@ from tieline.core.address import parse_address
 from tieline.core.errors import LocalError, RemoteError
 from tieline.core.identity import Card, CardStation
 from tieline.desk.cli import files
-from tieline.desk.cli.common import ask_secret, put, station_keys, unlock_for
+from tieline.desk.cli.common import ask_secret, put, unlock_for
+from tieline.desk.cli.keys import lifetime
 from tieline.node.client import Client
 from tieline.node.config import Config, Home, write_config
 
@@ -101,6 +103,7 @@ def _make(
             station_name=args.station,
             unlock_with=unlock,
             addresses=addresses,
+            lifetime=lifetime(args.days),
         )
         keys, card = made.station, made.card
     else:
@@ -151,10 +154,19 @@ def _second_station(
 
     first = Home.open(args.root_from)
     root = secrets.unlock_root(first.root_file, unlock_for(first, first.root_file, "the root"))
-    keys = homekeys.create_station(home.path, root, station_name=args.station, unlock_with=unlock)
+    start_ms, end_ms = lifetime(args.days)
+    keys = homekeys.create_station(
+        home.path,
+        root,
+        station_name=args.station,
+        unlock_with=unlock,
+        not_before_ms=start_ms,
+        not_after_ms=end_ms,
+    )
     old = files.read_card(first.card_file)
     entry = CardStation(certificate=keys.certificate, addresses=addresses)
-    return keys, root.card((*old.stations, entry))
+    stay = [each for each in old.stations if each.certificate.station_name != args.replace]
+    return keys, root.card((*stay, entry))
 
 
 def _new_passphrase() -> Unlock:
@@ -173,10 +185,12 @@ def serve(args: argparse.Namespace) -> None:
     """Run the station in the foreground."""
     import asyncio
 
+    from tieline.node.secrets import unlock
     from tieline.node.serve import serve as run
 
     home = Home.open(args.home)
-    keys = station_keys(home)
+    how = unlock_for(home, home.keys_file, "the station's keys")
+    keys = unlock(home.keys_file, how)
 
     def ready(where: str) -> None:
         own = keys.certificate
@@ -195,7 +209,8 @@ def serve(args: argparse.Namespace) -> None:
     except ImportError:
         loop_factory = asyncio.new_event_loop
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        runner.run(run(home, keys, ready=ready))
+        read = partial(unlock, home.keys_file, how)
+        runner.run(run(home, keys, read=read, ready=ready))
 
 
 def doctor(args: argparse.Namespace) -> int:

@@ -6,10 +6,13 @@ Every text from outside goes through ``visible`` here; an exercise marks each li
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from tieline.core.terms import dtg
 from tieline.node.text import visible
 from tieline.node.view import Json
+
+SOON_MS: Final = 30 * 86_400_000  # keys that end sooner are spoken of
 
 View = Mapping[str, Json]
 _RUNGS = (("passed on", "P"), ("read back", "B"), ("acknowledged", "A"), ("received", "R"),
@@ -189,6 +192,7 @@ def status_lines(status: View) -> list[str]:
         out.extend(_peer_line(peer) for peer in views(view, "peers"))
         out.extend(_witnessed_line(view))
         out.extend(_witness_lines(view))
+        out.extend(_key_lines(view, number_of(status, "now_ms")))
         suspended = _codes(view, "suspended_by")
         if suspended:
             out.append(f"  SUSPENDED by {suspended}; end your own with 'tieline resume'")
@@ -208,6 +212,18 @@ def _witnessed_line(view: View) -> list[str]:
         f" cosigned up to {number_of(found, 'size')}"
     )
     return [text]
+
+
+def _key_lines(line: View, now_ms: int) -> list[str]:
+    """The keys that end soon, or have ended: ours, and those of peers."""
+    out = []
+    named = [(text_of(peer, "name"), peer) for peer in views(line, "peers")]
+    for name, view in (("this station", line), *named):
+        end_ms = view.get("keys_end_ms")
+        if isinstance(end_ms, int) and end_ms - now_ms <= SOON_MS:
+            verb = "ended" if end_ms <= now_ms else "end"
+            out.append(f"  the keys of {name} {verb} on {dtg(end_ms)}; they work on")
+    return out
 
 
 def _backup_line(status: View) -> list[str]:

@@ -18,7 +18,7 @@ from tieline.node.view import Json
 def export(args: argparse.Namespace) -> None:
     """Write one log of a line as C2SP tiles."""
     from tieline.node import tilefolder
-    from tieline.node.secrets import seal
+    from tieline.node.sealing import seal
 
     if args.folder is None:
         raise LocalError("tiles.folder", "name the folder to write: tieline log tiles OUT")

@@ -1,0 +1,52 @@
+"""Where logs end whose keys have ended: what a version of the charter leaves outside the record.
+
+When a version takes a station out, or gives it another statement key, whoever has the old key can
+still sign under the versions before. So the version may say where that station's logs end
+(``Charter.closed``), and then what the old key signs beyond is *late*: it stands behind no head
+that the parties have signed, whatever time it claims and whoever carries it.
+
+Rules held here, for a station whose key ended with a version that has such a list:
+
+* in a log that a list names: late from the listed size on;
+* in a log that no list names: late when it goes by a version before one that ended the key.
+
+A version without such a list makes nothing late. This module holds no statement and decides nothing
+on what becomes of a late one: see ``tieline.core.record`` and ``tieline.core.cut``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tieline.core.provisions import LogEnd
+from tieline.core.statement import Statement
+
+
+class Closings:
+    """The ends of logs of one line, from all versions of its charter that are held."""
+
+    def __init__(self) -> None:
+        self._ended: dict[bytes, int] = {}
+        self._ends: dict[bytes, LogEnd] = {}
+
+    def add(self, version: int, stations: Iterable[bytes], ends: Iterable[LogEnd]) -> None:
+        """Take the list of a version that ends the keys of these stations. In order of versions."""
+        for station in stations:
+            self._ended[station] = version
+        for end in ends:
+            self._ends.setdefault(end.log, end)
+
+    def end_of(self, statement: Statement) -> LogEnd | None:
+        """Where the log of a statement ends, when a version that ended its station's key says."""
+        if statement.place.station not in self._ended:
+            return None
+        return self._ends.get(statement.log)
+
+    def late(self, statement: Statement) -> bool:
+        """Whether a statement is beyond the end of its log."""
+        place = statement.place
+        ended = self._ended.get(place.station)
+        if ended is None:
+            return False
+        end = self._ends.get(statement.log)
+        return place.position >= end.size if end is not None else place.charter < ended
