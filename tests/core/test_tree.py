@@ -304,7 +304,7 @@ def test_a_large_tree_keeps_its_promises() -> None:
     for old, new in pairwise(sizes):
         verify_consistency(old, new, log.root(old), log.root(new), log.consistency(old, new))
         verify_inclusion(old, new, log.leaf(old), log.inclusion(old, new), log.root(new))
-    assert len(log.leaves) + sum(map(len, log.levels)) <= 48 * log.size
+    assert len(log.leaves) + sum(map(len, log.levels)) <= 40 * log.size
 
 
 # --------------------------------------------------------------------------------- vectors

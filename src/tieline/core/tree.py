@@ -3,7 +3,7 @@
 The tree is over leaf hashes: a log keeps its statements elsewhere and appends the hash of each one.
 ``Tree`` keeps the leaves, and the hashes of all complete subtrees of ``LOWEST`` levels and more;
 the few nodes between are made again when they are wanted. So the root of any past size and any
-proof cost a number of hashes that grows with the logarithm of the size, and the memory is 48 bytes
+proof cost a number of hashes that grows with the logarithm of the size, and the memory is 40 bytes
 a leaf.
 
 Rules held here:
@@ -27,7 +27,7 @@ from tieline.core.errors import LocalError, RemoteError
 
 HASH_BYTES: Final = 32
 EMPTY_ROOT: Final = crypto.sha256(b"")
-LOWEST: Final = 2  # above the leaves, the lowest level whose nodes are kept
+LOWEST: Final = 3  # above the leaves, the lowest level whose nodes are kept
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -124,14 +124,10 @@ class Tree:
 
     def _low(self, level: int, index: int) -> bytes:
         """The node of a complete subtree of at most ``LOWEST`` levels, from its leaves."""
-        start = (index << level) * HASH_BYTES
-        row = bytes(self._leaves[start : start + (HASH_BYTES << level)])
-        if level == 0:
-            return row
-        left = crypto.sha256(b"\x01" + row[: 2 * HASH_BYTES])
-        if level == 1:
-            return left
-        return node_hash(left, crypto.sha256(b"\x01" + row[2 * HASH_BYTES :]))
+        if level:
+            return node_hash(self._low(level - 1, 2 * index), self._low(level - 1, 2 * index + 1))
+        at = index * HASH_BYTES
+        return bytes(self._leaves[at : at + HASH_BYTES])
 
     def leaf(self, index: int) -> bytes:
         """The hash of one leaf. Raises ``LocalError`` (``tree.range``) beyond the last one."""
