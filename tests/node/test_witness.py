@@ -12,7 +12,7 @@ from tests.core.test_tlogwitness import NAME, OTHER, grown, note, request
 from tests.node.pair import make_homes
 from tests.node.witnesses import VKEY, Bench, http, make, raw
 
-from tieline.core import checkpoint
+from tieline.core import checkpoint, crypto
 from tieline.core.charter import SignedCharter, dearmor_charter
 from tieline.core.errors import LocalError, RemoteError, StoreFailed, TielineError
 from tieline.core.succession import amend
@@ -39,6 +39,9 @@ def test_a_growing_log_is_cosigned(bench: Bench) -> None:
     assert status == 200
     time_s, _ = read_answer(note(3).body, answer, "w.example/w1", bench.key.public)
     assert time_s == int(bench.now)
+    made = checkpoint.SignedNote.parse(note(3).body + b"\n" + answer)
+    assert made.cosigned_by("w.example/w1", bench.key.public) == time_s
+    assert made.mldsa_cosigned_by("w.example/w1", bench.key.late) == time_s
     assert bench.grow(3, 7)[0] == 200
     assert bench.grow(7, 7)[0] == 200
     assert bench.grow(3, 9) == (409, b"7\n")
@@ -152,11 +155,13 @@ def test_a_name_that_cannot_sign_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_only_a_logs_own_key_is_taken(tmp_path: Path) -> None:
     home, key = make(tmp_path / "w")
+    home.add_log(key.late_vkey, "late.example")
+    assert home.directory().keys("late.example")[0].alg == crypto.ALG_MLDSA
     with pytest.raises(RemoteError) as caught:
         home.add_log(key.vkey, "")
     assert caught.value.code == "vkey.type"
     home.add_log(VKEY, "")
-    assert home.logs_file.read_text().count("\n") == 1
+    assert home.logs_file.read_text().count("\n") == 2
 
 
 def test_of_a_line_it_takes_every_log_of_every_station(tmp_path: Path) -> None:
@@ -447,3 +452,23 @@ def test_a_wrong_proof_for_a_true_checkpoint_accuses_nobody(tmp_path: Path) -> N
     assert report(bench.home)["conflicts"] == []
     assert bench.add(5, logs.note(9), right)[0] == 200
     bench.close()
+
+
+def test_a_log_may_sign_with_mldsa_alone(bench: Bench) -> None:
+    """As C2SP tlog-checkpoint wants it of new logs."""
+    key = secrets.LateKey(bytes(32))
+    name = "late.example"
+    bench.home.add_log(checkpoint.vkey(name, crypto.ALG_MLDSA, key.public), "")
+
+    def made(size: int) -> checkpoint.SignedNote:
+        head = checkpoint.Checkpoint(origin=name, size=size, root=grown(size).root())
+        line = checkpoint.mldsa_cosignature(
+            name, key.public, 5, key.sign(checkpoint.mldsa_message(name, 5, head))
+        )
+        text = checkpoint.body(name, size, head.root)
+        return checkpoint.SignedNote(body=text, signatures=(line,))
+
+    assert bench.add(0, made(3), ())[0] == 200
+    assert bench.add(3, made(7), grown(7).consistency(3, 7))[0] == 200
+    wrong = checkpoint.SignedNote(body=made(9).body, signatures=made(8).signatures)
+    assert bench.add(7, wrong, grown(9).consistency(7, 9))[0] == 403

@@ -46,10 +46,20 @@ _MAX_VKEY: Final = 4_096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogKey:
-    """A key that a log signs its checkpoints with: its name and 32 bytes of Ed25519 (type 0x01)."""
+    """A key that a log signs its checkpoints with: its name, its bytes, and its signature type.
+
+    ``alg`` is Ed25519 (0x01), or ML-DSA-44 in the form of a cosignature (0x06).
+    """
 
     name: str
     key: bytes
+    alg: int = crypto.ALG_ED25519
+
+    def signed(self, note: SignedNote) -> bool:
+        """Whether it signed a note. Raises ``RemoteError`` when a line of it does not verify."""
+        if self.alg == crypto.ALG_MLDSA:
+            return note.mldsa_cosigned_by(self.name, self.key) is not None
+        return note.signed_by(self.name, self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +91,8 @@ def read_vkey(text: str) -> tuple[str, int, bytes]:
         raise _bad_vkey("has an id that does not belong to its name and key")
     if blob[0] in (crypto.ALG_ED25519, crypto.ALG_COSIGNATURE):
         crypto.check_public_key(blob[1:])
+    elif blob[0] == crypto.ALG_MLDSA and len(blob) != 1 + crypto.MLDSA_KEY_BYTES:
+        raise _bad_vkey(f"is not an ML-DSA-44 key of {crypto.MLDSA_KEY_BYTES} bytes")
     return name, blob[0], blob[1:]
 
 
@@ -181,7 +193,7 @@ def judge(
 def signed_by_any(note: SignedNote, keys: Iterable[LogKey]) -> bool:
     """Whether one of a log's keys signed the note. A line of one that does not verify spoils it."""
     try:
-        found = [note.signed_by(each.name, each.key) for each in keys]
+        found = [each.signed(note) for each in keys]
     except RemoteError:
         return False
     return any(found)

@@ -225,6 +225,20 @@ class SeedKey:
         return crypto_sign(message, self._secret)[:64]
 
 
+class LateKey:
+    """A bare ML-DSA-44 key (FIPS 204) that follows from 32 bytes: for witnesses."""
+
+    __slots__ = ("_key", "public")
+
+    def __init__(self, seed: bytes) -> None:
+        self._key = mldsa.MLDSA44PrivateKey.from_seed_bytes(seed)
+        self.public = self._key.public_key().public_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature of a message: 2420 bytes."""
+        return self._key.sign(message)
+
+
 class RootKey:
     """The root key of a party, unlocked. ``public`` is its 32-byte public key."""
 

@@ -34,7 +34,7 @@ from tieline.core.encode import Fields
 from tieline.core.errors import LocalError, RemoteError, TielineError
 from tieline.core.tlogwitness import LogKey, read_vkey
 from tieline.node import homekeys, keystore, privatefile
-from tieline.node.secrets import SeedKey, Unlock, lock_store, open_store
+from tieline.node.secrets import LateKey, SeedKey, Unlock, lock_store, open_store
 from tieline.store.heads import HeadStore
 
 KEY_NAME: Final = "witness.tlk"
@@ -93,7 +93,7 @@ class WitnessHome:
             )
         home = WitnessHome(path=path, name=name, listen=listen, key_file=(path / "key").exists())
         seed = os.urandom(32)
-        plain = encode.dumps({1: seed, 2: name})
+        plain = encode.dumps({1: seed, 2: name, 3: os.urandom(32)})
         privatefile.write_new(path / homekeys.MACHINE_FILE, os.urandom(homekeys.MACHINE_BYTES))
         stored = lock_store(home.keys_file, keystore.WITNESS, plain, unlock)
         privatefile.write_new(home.keys_file, stored)
@@ -195,9 +195,12 @@ class WitnessHome:
 
 
 class WitnessKey:
-    """The key of a witness, unlocked: it signs cosignatures and nothing else."""
+    """The two keys of a witness, unlocked: they sign cosignatures and nothing else.
 
-    __slots__ = ("_key", "name", "public")
+    ``public`` is the Ed25519 key, ``late`` the ML-DSA-44 key, both under one name.
+    """
+
+    __slots__ = ("_key", "_late", "late", "name", "public")
 
     def __init__(self, plain: bytes) -> None:
         """Read the content of a key store. Raises ``RemoteError``."""
@@ -205,6 +208,8 @@ class WitnessKey:
         self._key = SeedKey(fields.bytes(1, 32))
         self.name = fields.text(2)
         self.public = self._key.public
+        self._late = LateKey(fields.bytes(3, 32))
+        self.late = self._late.public
 
     def __repr__(self) -> str:
         return f"WitnessKey({self.name})"
@@ -214,10 +219,24 @@ class WitnessKey:
         """The public key as verifiers and charters take it."""
         return checkpoint.vkey(self.name, crypto.ALG_COSIGNATURE, self.public)
 
-    def cosign(self, time_s: int, text: bytes) -> checkpoint.NoteSignature:
-        """The cosignature of a checkpoint's text (C2SP tlog-cosignature, type 0x04)."""
+    @property
+    def late_vkey(self) -> str:
+        """The ML-DSA-44 key in the same form."""
+        return checkpoint.vkey(self.name, crypto.ALG_MLDSA, self.late)
+
+    def cosign(self, time_s: int, text: bytes) -> list[checkpoint.NoteSignature]:
+        """The cosignatures of a checkpoint's text (C2SP tlog-cosignature, types 0x04 and 0x06).
+
+        An origin of more than 255 bytes cannot have the second one.
+        """
         signature = self._key.sign(checkpoint.cosign_message(time_s, text))
-        return checkpoint.cosignature(self.name, self.public, time_s, signature)
+        made = [checkpoint.cosignature(self.name, self.public, time_s, signature)]
+        try:
+            message = checkpoint.mldsa_message(self.name, time_s, checkpoint.read_checkpoint(text))
+        except LocalError:
+            return made
+        late = self._late.sign(message)
+        return [*made, checkpoint.mldsa_cosignature(self.name, self.late, time_s, late)]
 
 
 class Directory:
@@ -251,10 +270,10 @@ class Directory:
 
 def _log_key(vkey: str) -> LogKey:
     name, alg, key = read_vkey(vkey)
-    if alg != crypto.ALG_ED25519:
+    if alg not in (crypto.ALG_ED25519, crypto.ALG_MLDSA):
         raise RemoteError(
             "vkey.type",
             f"the key of {name} has the signature type {alg} and a log's own must be of type 1"
-            " (Ed25519); ask the log's operator for that one",
+            " (Ed25519) or 6 (ML-DSA-44); ask the log's operator for one of these",
         )
-    return LogKey(name=name, key=key)
+    return LogKey(name=name, key=key, alg=alg)

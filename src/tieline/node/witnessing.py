@@ -102,7 +102,7 @@ class Witness:
         ):
             found = self._store.latest(head.origin)  # another request came in between
             return Answer(status=409, body=b"%d\n" % (found.size if found else 0), kind=SIZE_TYPE)
-        return Answer(status=200, body=format_answer([self._key.cosign(now_s, request.note.body)]))
+        return Answer(status=200, body=format_answer(self._key.cosign(now_s, request.note.body)))
 
     def _catch(self, request: Request) -> None:
         """Keep a checkpoint that the log signed, when it contradicts one that it signed before."""

@@ -74,7 +74,13 @@ def _init(args: argparse.Namespace) -> None:
         raise
     put(
         args,
-        {"folder": str(folder), "name": name, "vkey": key.vkey, "key": key.public.hex()},
+        {
+            "folder": str(folder),
+            "name": name,
+            "vkey": key.vkey,
+            "mldsa_vkey": key.late_vkey,
+            "key": key.public.hex(),
+        },
         f"the witness {name} is ready in {folder}; its key is",
         f"  {key.vkey}",
         f"next: tieline witness add-log --charter FILE{_dir(args)}, then tieline witness serve",
