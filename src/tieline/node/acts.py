@@ -64,11 +64,11 @@ class Host(Protocol):
 
     def settle(self) -> dict[str, Json]: ...
 
-    def audit(self) -> dict[str, Json]: ...
+    async def audit_beside(self) -> dict[str, Json]: ...
 
     def statements(self, line: bytes, log: bytes, start: int, stop: int) -> list[bytes]: ...
 
-    def doctor(self) -> dict[str, Json]: ...
+    async def doctor(self) -> dict[str, Json]: ...
 
     async def backup(self, out: Path, *, root: bool) -> dict[str, Json]: ...
 
@@ -186,11 +186,11 @@ class NodeActs:
 
     async def _audit(self, args: Arguments) -> Json:
         args.done()
-        return self.host.audit()
+        return await self.host.audit_beside()
 
     async def _doctor(self, args: Arguments) -> Json:
         args.done()
-        return self.host.doctor()
+        return await self.host.doctor()
 
     async def _backup(self, args: Arguments) -> Json:
         out, root = Path(args.text("out")), args.flag("root", default=False)

@@ -7,19 +7,25 @@ and tree is rebuilt, and the result is compared with what is there. Each problem
 
 from __future__ import annotations
 
-from tieline.core import notes, proof
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
 from tieline.core.charter import parse_signed_charter
 from tieline.core.checkpoint import Receipt, body, origin
-from tieline.core.crypto import MLDSA_KEY_BYTES
 from tieline.core.errors import ShellError, TielineError
 from tieline.core.journal import Fact, FactKind
 from tieline.core.keychange import holds
 from tieline.core.line import Line
 from tieline.core.record import Admitted, Duplicate, Forked, Held, Refused
 from tieline.core.statement import parse
-from tieline.core.terms import Now
+from tieline.node import auditrun
+from tieline.node.auditrun import Clean, check_note
+from tieline.node.auditwork import Range, StoreRange, close
 from tieline.node.view import Json, second_stories, station_name
 from tieline.ports import Store
+from tieline.store.schema import read_row
+
+Ranges = Callable[[], Iterator[Range]]
 
 
 class Audit:
@@ -62,12 +68,8 @@ class Audit:
             self._statement(seq, fact, line)
         elif fact.kind == FactKind.RECEIPT and line is not None:
             self._receipt(seq, fact, line)
-        elif fact.kind == FactKind.NOTE and line is not None:
-            step = MLDSA_KEY_BYTES
-            keys = tuple(fact.meta[at : at + step] for at in range(0, len(fact.meta), step))
-            notes.read(line, fact.body, keys, Now(fact.at_ms, 0, 0))
-        elif fact.kind == FactKind.PROOF:
-            proof.check(fact.body)
+        elif fact.kind in (FactKind.NOTE, FactKind.PROOF):
+            check_note(fact.kind, line, fact.at_ms, fact.body, fact.meta)
 
     def _statement(self, seq: int, fact: Fact, line: Line | None) -> None:
         self.statements += 1
@@ -110,36 +112,112 @@ class Audit:
         logs: list[Json] = []
         for line in self.lines.values():
             for log in sorted(line.record.logs.values(), key=lambda x: (x.station, x.id)):
-                name = origin(line.id, log.station, log.incarnation)
+                size, root, second = log.size, log.tree.root(), second_stories(line, log)
                 logs.append(
-                    {
-                        "line": line.id.hex(),
-                        "log": log.id.hex(),
-                        "station": station_name(line, log.station),
-                        "size": log.size,
-                        "root": log.tree.root().hex(),
-                        "checkpoint": body(name, log.size, log.tree.root()).decode("utf-8"),
-                        "second_stories": second_stories(line, log),
-                    }
+                    _log_view(line, log.id, log.station, log.incarnation, size, root, second)
                 )
-        problems: list[Json] = list(self.problems)
-        return {
-            "ok": not self.problems,
-            "statements": self.statements,
-            "receipts": self.receipts,
-            "journal": self.last,
-            "logs": logs,
-            "problems": problems,
-        }
+        return _report(self.problems, self.statements, self.receipts, self.last, logs)
 
 
-def audit_store(store: Store, own: bytes, realm: str) -> dict[str, Json]:
-    """Audit a whole store, its medium first, and return the report."""
-    audit = Audit(own, realm)
-    audit.problems.extend(store.damage())
+def audit_store(
+    store: Store, own: bytes, realm: str, ranges: Ranges | None = None, *, workers: int = 0
+) -> dict[str, Json]:
+    """Audit a whole store, its medium first, and return the report.
+
+    ``ranges`` are parts of the same store that ``workers`` processes can read by themselves; with
+    them a store in which all is well is audited in little memory (``tieline.node.auditrun``).
+    """
+    damage = store.damage()
+    if ranges is not None:
+        return audit_ranges(ranges, own, realm, damage, workers=workers)
+    return _replay(store.facts(), own, realm, damage)
+
+
+def audit_ranges(
+    ranges: Ranges, own: bytes, realm: str, damage: list[str], *, workers: int
+) -> dict[str, Json]:
+    """As ``audit_store``, with what is wrong with the medium known already.
+
+    The store itself is not touched, so this may run on a thread beside whoever has it open.
+    """
+    clean = None if damage else auditrun.run(ranges, own, realm, workers=workers)
+    if clean is not None:
+        return clean_report(clean)
     try:
-        for seq, fact in store.facts():
+        return _replay(_facts(ranges), own, realm, damage)
+    finally:
+        close()
+
+
+def _facts(ranges: Ranges) -> Iterator[tuple[int, Fact]]:
+    for part in ranges():
+        for row in map(read_row, part.rows()):
+            yield row.seq, row.fact
+
+
+def _replay(
+    facts: Iterator[tuple[int, Fact]], own: bytes, realm: str, damage: list[str]
+) -> dict[str, Json]:
+    """Through the record, statement by statement."""
+    audit = Audit(own, realm)
+    audit.problems.extend(damage)
+    try:
+        for seq, fact in facts:
             audit.fact(seq, fact)
     except ShellError as error:
         audit.problems.append(error.message)
     return audit.report()
+
+
+def store_ranges(path: Path, key: bytes, last: int) -> Ranges:
+    """The ranges of a store's file up to an entry of its journal."""
+
+    def deal() -> Iterator[Range]:
+        for first in range(1, last + 1, auditrun.RANGE):
+            yield StoreRange(path, key, first, min(first + auditrun.RANGE - 1, last))
+
+    return deal
+
+
+def workers_for(last: int) -> int:
+    """How many processes a journal of so many entries is worth; 0: none besides this one."""
+    return 0 if last <= auditrun.SMALL else auditrun.cores()
+
+
+def clean_report(clean: Clean) -> dict[str, Json]:
+    """The report on a journal in which nothing is wrong."""
+    logs: list[Json] = []
+    for line in clean.lines.values():
+        heads = [head for head in clean.heads.values() if head.run.line == line.id]
+        for head in sorted(heads, key=lambda x: (x.run.station, x.run.log)):
+            run, size, root = head.run, head.tree.size, head.tree.root()
+            logs.append(_log_view(line, run.log, run.station, run.incarnation, size, root, 0))
+    return _report([], clean.statements, clean.receipts, clean.last, logs)
+
+
+def _log_view(
+    line: Line, log: bytes, station: bytes, incarnation: bytes, size: int, root: bytes, second: int
+) -> Json:
+    name = origin(line.id, station, incarnation)
+    return {
+        "line": line.id.hex(),
+        "log": log.hex(),
+        "station": station_name(line, station),
+        "size": size,
+        "root": root.hex(),
+        "checkpoint": body(name, size, root).decode("utf-8"),
+        "second_stories": second,
+    }
+
+
+def _report(
+    problems: list[str], statements: int, receipts: int, journal: int, logs: list[Json]
+) -> dict[str, Json]:
+    return {
+        "ok": not problems,
+        "statements": statements,
+        "receipts": receipts,
+        "journal": journal,
+        "logs": logs,
+        "problems": list(problems),
+    }

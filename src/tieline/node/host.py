@@ -465,8 +465,15 @@ class Host:
             raise LocalError("backup.none", "this station has no home of which to make a backup")
         return await self._keeper.make(self.runtime.store, out, root=root)
 
-    def doctor(self) -> dict[str, Json]:
-        return {"status": self.status(), "audit": self.audit()}
+    async def audit_beside(self) -> dict[str, Json]:
+        """As ``audit``, beside the station's other work."""
+        if self._keeper is None:
+            return self.audit()
+        store = self.runtime.store
+        return await asyncio.to_thread(self._keeper.audit, store.last(), store.damage())
+
+    async def doctor(self) -> dict[str, Json]:
+        return {"status": self.status(), "audit": await self.audit_beside()}
 
     def set_clock(self, wall_ms: int) -> None:
         if not isinstance(self.clock, ControlledClock):

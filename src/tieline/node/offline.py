@@ -17,7 +17,7 @@ from tieline.core.line import Line
 from tieline.core.statement import parse
 from tieline.core.station import Station
 from tieline.node.acts import NodeActs
-from tieline.node.audit import audit_store
+from tieline.node.audit import audit_ranges, store_ranges, workers_for
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.config import Home
 from tieline.node.host import Host
@@ -108,7 +108,9 @@ def audit_home(home: Home, keys: StationKeys) -> dict[str, Json]:
         return {"ok": False, "statements": 0, "logs": [], "problems": problems}
     store = SqliteStore.open(home.store_file, keys.db_key, read_only=True)
     try:
-        return audit_store(store, own.station, own.realm)
+        last = store.last()
+        ranges = store_ranges(home.store_file, keys.db_key, last)
+        return audit_ranges(ranges, own.station, own.realm, [], workers=workers_for(last))
     finally:
         store.close()
 

@@ -8,8 +8,10 @@ rewrite it too, and is met by the signatures and by what the peers hold.
 
 from __future__ import annotations
 
+import hashlib
 import struct
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from tieline.core import crypto
 from tieline.core.journal import Fact
@@ -31,3 +33,16 @@ def link(before: bytes, seq: int, fact: Fact) -> bytes:
         fact.log is not None,
     )
     return crypto.sha256(b"".join((before, head, *parts)))
+
+
+def link_row(before: bytes, row: Sequence[Any]) -> bytes:
+    """As ``link``, of a row as the file gives it: for readers of very many.
+
+    A row of other types than the file allows raises ``TypeError`` or ``struct.error``.
+    """
+    seq, kind, at_ms, line, body, meta, log, position, _ = row
+    if log is None:
+        head = _HEAD.pack(seq, kind, at_ms, -1, len(line), len(body), len(meta), 0, 0)
+        return hashlib.sha256(b"".join((before, head, line, body, meta))).digest()
+    head = _HEAD.pack(seq, kind, at_ms, position, len(line), len(body), len(meta), len(log), 1)
+    return hashlib.sha256(b"".join((before, head, line, body, meta, log))).digest()

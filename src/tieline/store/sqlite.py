@@ -156,7 +156,7 @@ class SqliteStore:
         try:
             if index_in_memory:
                 setting(connection, "locking_mode", "exclusive")
-            _unlock(connection, path, key)
+            unlock_file(connection, path, key)
             schema.refuse_newer(connection, str(path))
             if not flags & _READ_WRITE:
                 _refuse_older(connection, path)
@@ -399,12 +399,7 @@ class SqliteStore:
         return found
 
     def _damaged(self, what: str) -> ShellError:
-        return ShellError(
-            "store.damaged",
-            f"{self._path} is damaged: {what}; restore the last backup into a new home, or make a"
-            " new station of the party; the others give back the record (docs/operations.md,"
-            " Backup)",
-        )
+        return damaged(self._path, what)
 
     def damage(self) -> list[str]:
         """See ``ports.Store``. Reads every page from the disk, and the log as bytes."""
@@ -440,6 +435,15 @@ class SqliteStore:
             store.close()
 
 
+def damaged(path: Path, what: str) -> ShellError:
+    """The refusal of a store that is not as it was written (``store.damaged``)."""
+    return ShellError(
+        "store.damaged",
+        f"{path} is damaged: {what}; restore the last backup into a new home, or make a new station"
+        " of the party; the others give back the record (docs/operations.md, Backup)",
+    )
+
+
 def check_library(found: str) -> None:
     """Refuse an SQLite that is too old. Raises ``ShellError`` (``store.library``)."""
     version = tuple(int(part) for part in found.split("."))
@@ -469,7 +473,7 @@ def setting(connection: apsw.Connection, name: str, *value: str | int) -> object
     return answer
 
 
-def _unlock(connection: apsw.Connection, path: Path, key: bytes) -> None:
+def unlock_file(connection: apsw.Connection, path: Path, key: bytes) -> None:
     """Give the key before anything is read. It is random, so no passphrase hash is spent on it."""
     if len(key) != KEY_BYTES:
         raise LocalError("store.key", f"the key of {path} must have {KEY_BYTES} bytes")
