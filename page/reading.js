@@ -324,7 +324,6 @@ function branchFault(reading, log, record) {
   if (itself !== undefined && !itself.second) return "It stands in the log itself too.";
   if (record.said.previous === null) return null;
   const previous = hex(record.said.previous);
-  if (previous === log.last) return "It continues the log and is no second story.";
   const before = reading.places.get(previous);
   if (before === undefined) return null;
   const fits = before.log === log && before.position === record.position - 1;

@@ -85,9 +85,6 @@ def more_statements() -> list[Case]:
     about = "Three statements are not of the thread."
     out.append(("scope-thread", about, story, {3: alpha[1].digest}))
     story = two_parties()
-    story.text(story.logs[0], "x", after=story.logs[0].main[-1], fault="evidence.chain")
-    out.append(("second-next", "A second story that is only the next statement.", story, {}))
-    story = two_parties()
     first = story.logs[0].main[0]
     story.text(story.logs[0], "x", after=first, changes={4: 2}, fault="evidence.chain")
     about = "A second story not at the place after its predecessor."

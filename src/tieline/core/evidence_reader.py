@@ -344,8 +344,6 @@ class Reader:
         position = statement.place.position
         if before.log is not log.facts or before.position + 1 != position:
             return "it names a predecessor that stands elsewhere"
-        if not before.second and position == log.item.size:
-            return "it is the next statement of the log and no second story"
         return ""
 
     # ------------------------------------------------------------------------ receipts and notes
