@@ -4,6 +4,8 @@
 const SIGNED_CHARTER_LIMITS = { bytes: 1081344, depth: 4, items: 1024 };
 const CHARTER_LIMITS = { bytes: 1048576, depth: 8, items: 8192 };
 const MOST_LISTED = 64;
+const MOST_ENDS = 1024;
+const LARGEST_LOG = 2 ** 48;
 const LONGEST_CLOCK_S = 31622400;
 const CHARTER_DOMAIN = utf8("tieline-charter-v1\0");
 const FORM_ID = /^[!-~]{1,64}$/;
@@ -127,18 +129,58 @@ function readWitnesses(value) {
   return value.map(([name, key]) => ({ name, key }));
 }
 
-function readLeaving(value) {
+// Pairs of a party and a root key; `what` is who they are.
+function readRoots(value, what) {
   const pair = (each) => Array.isArray(each) && each.length === 2 && isText(each[0]);
   const good = Array.isArray(value) && value.length <= MOST_LISTED;
   if (!good || !value.every((each) => pair(each) && isBytes(each[1]))) {
-    refuse("charter.field", "The leaving parties of a charter are not as they must be.");
+    refuse("charter.field", `The ${what} of a charter are not as they must be.`);
   }
   for (const [code, root] of value) {
-    if (!PARTY_CODE.test(code)) refuse("charter.party", "A leaving party has no proper code.");
-    refuseKey(root, `The root key of ${code}`);
+    if (!PARTY_CODE.test(code)) refuse("charter.party", `One of the ${what} has no proper code.`);
+    refuseKey(root, `The root key of ${code} among the ${what}`);
   }
-  ascending(value, (a, b) => compareTexts(a[0], b[0]), "leaving parties");
   return value.map(([code, root]) => ({ code, root }));
+}
+
+function readLeaving(value) {
+  const leaving = readRoots(value, "leaving parties");
+  ascending(leaving, (a, b) => compareTexts(a.code, b.code), "leaving parties");
+  return leaving;
+}
+
+// Parties that are under another root than in the version before, with the root they had.
+function readReplaced(value, parties) {
+  const what = "parties with another root";
+  const replaced = readRoots(value, what);
+  if (replaced.length === 0) {
+    refuse("charter.noncanonical", "A charter lists that no root is replaced.");
+  }
+  const here = new Set(parties.map((party) => party.code));
+  const codes = replaced.map(({ code }) => code);
+  if (new Set(codes).size !== codes.length || !codes.every((code) => here.has(code))) {
+    refuse("charter.reroot", "A charter replaces the root of a stranger, or one root twice.");
+  }
+  ascending(codes, compareTexts, what);
+  return replaced;
+}
+
+// Where logs end: the log, its size, and the digest of its last statement.
+function readEnds(value) {
+  const end = (each) =>
+    Array.isArray(each) &&
+    each.length === 3 &&
+    isBytes(each[0], 8) &&
+    isWhole(each[1], 1, LARGEST_LOG) &&
+    isBytes(each[2], 32);
+  if (value.length > MOST_ENDS || !value.every(end)) {
+    refuse("charter.closed", "The ends of logs in a charter are not as they must be.");
+  }
+  if (new Set(value.map(([log]) => hex(log))).size !== value.length) {
+    refuse("charter.closed", "A charter ends one log twice.");
+  }
+  ascending(value, (a, b) => compareBytes(a[0], b[0]), "ends of logs");
+  return value.map(([log, size, last]) => ({ log, size, last }));
 }
 
 // How often logs are signed and sealed, in seconds; absent for the usual intervals, and only then.
@@ -197,7 +239,7 @@ function checkWhole(charter) {
     "A TLS certificate",
   );
   const keys = [
-    ...[...charter.parties, ...charter.leaving].map((party) => party.root),
+    ...[...charter.parties, ...charter.leaving, ...charter.replaced].map((party) => party.root),
     ...stations.flatMap((each) => [each.signKey, each.receiptKey]),
     ...charter.witnesses.map((witness) => witness.key),
   ];
@@ -212,7 +254,7 @@ function readCharterBody(body) {
   if (!(fields instanceof Map)) refuse("charter.shape", "A charter holds no map.");
   const version = charterField(fields, 3, (value) => isWhole(value, 1, 4294967295));
   const first = version === 1;
-  if (first && [4, 5, 15].some((key) => fields.has(key))) {
+  if (first && [4, 5, 15, 17, 18].some((key) => fields.has(key))) {
     refuse("charter.noncanonical", "A first version says what only later ones may say.");
   }
   const parties = charterField(fields, 7, Array.isArray);
@@ -220,6 +262,7 @@ function readCharterBody(body) {
     refuse("charter.parties", "A charter has not 2 to 64 parties.");
   }
   if (fields.has(16)) readIntervals(charterField(fields, 16, Array.isArray));
+  const named = parties.map(readParty);
   const charter = {
     body,
     name: charterField(fields, 1, isText),
@@ -231,7 +274,7 @@ function readCharterBody(body) {
       ? sha256(utf8("tieline-line-v1\0"), body).slice(0, 16)
       : charterField(fields, 5, (value) => isBytes(value, 16)),
     nonce: charterField(fields, 6, (value) => isBytes(value, 16)),
-    parties: parties.map(readParty),
+    parties: named,
     clocks: readClocks(charterField(fields, 8, Array.isArray)),
     tests: readTests(charterField(fields, 9, Array.isArray)),
     release: readRelease(charterField(fields, 10, Array.isArray)),
@@ -240,6 +283,9 @@ function readCharterBody(body) {
     quorum: charterField(fields, 13, (value) => isWhole(value, 0, 64)),
     silence: charterField(fields, 14, (value) => isWhole(value, 0, 86400)),
     leaving: first ? [] : readLeaving(charterField(fields, 15, Array.isArray)),
+    // null where the version says nothing of ends: an empty list says more than none.
+    ends: fields.has(17) ? readEnds(charterField(fields, 17, Array.isArray)) : null,
+    replaced: fields.has(18) ? readReplaced(charterField(fields, 18, Array.isArray), named) : [],
   };
   if (!isName(charter.name)) refuse("charter.name", "A line has no proper name.");
   if (!REALM.test(charter.realm)) refuse("charter.realm", "A charter has no proper realm.");
@@ -317,13 +363,27 @@ function successionFault(before, after) {
   if (!sequence) return ["charter.sequence", "it does not name the version before it"];
   if (after.realm !== before.realm) return ["charter.realm", "it changes the realm"];
   const staying = new Map(after.parties.map((party) => [party.code, party.root]));
+  const former = new Map(after.replaced.map((party) => [party.code, party.root]));
   const gone = [];
   for (const party of before.parties) {
     const root = staying.get(party.code);
-    if (root === undefined) gone.push(`${party.code} ${hex(party.root)}`);
-    else if (!sameBytes(root, party.root)) {
-      return ["charter.root_changed", `it changes the root key of ${party.code}`];
+    if (root === undefined) {
+      gone.push(`${party.code} ${hex(party.root)}`);
+    } else if (!sameBytes(root, party.root) && !former.has(party.code)) {
+      const sentence = `it changes the root key of ${party.code} and does not say so`;
+      return ["charter.root_changed", sentence];
     }
+  }
+  for (const party of before.parties) {
+    const had = former.get(party.code);
+    if (had === undefined) continue;
+    former.delete(party.code);
+    if (sameBytes(staying.get(party.code), party.root) || !sameBytes(had, party.root)) {
+      return ["charter.reroot", `the root key of ${party.code} is not replaced as it says`];
+    }
+  }
+  if (former.size > 0) {
+    return ["charter.reroot", "it replaces the root key of a party that was not there"];
   }
   const listed = after.leaving.map((party) => `${party.code} ${hex(party.root)}`);
   if (gone.join() !== listed.join()) {
