@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.world import Net, Post, answer, kits, message
 
-from tieline.core import encode, shelf, snapshot
+from tieline.core import cut, encode, shelf, snapshot
 from tieline.core.encode import Value
 from tieline.core.errors import TielineError
 from tieline.core.journal import FactKind
@@ -258,3 +258,32 @@ def test_the_facts_of_a_station_in_this_test_are_of_many_kinds() -> None:
     live(net, 1, 25)
     found: set[int] = {fact.kind for post in net for fact in post.facts}
     assert found >= {FactKind.RECEIPT, FactKind.HANDED_OVER, FactKind.ALARM, FactKind.STATE}
+
+
+def test_after_a_log_was_cut_the_snapshot_is_written_anew() -> None:
+    """An array that became shorter leaves nothing of itself behind in the archive."""
+    net = Net(kits(2))
+    net.connect_all()
+    alpha = net.post("ALPHA")
+    for number in range(30):
+        alpha.speak(message(f"text {number}"))
+    net.deliver()
+    store = MemoryStore(alpha.facts)
+    line = alpha.line
+    first = snapshot.take(line, net.now())
+    store.past.keep(1, b"", [first])
+    snapshot.settle(line, first)
+    log = line.record.logs[line.own_log]
+    log.settled = log.items.first = log.size
+    log.items.recent.clear()
+    line.record.shelf.archive = store.past
+    cut._retire(line.record, log, 7)
+    second = snapshot.take(line, net.now())
+    assert second.anew
+    store.past.keep(2, b"", [second])
+    leaves = [data for name, data in store.past.chunks(line.id) if name.endswith("0 leaves")]
+    others = {name for name, _ in store.past.chunks(line.id)}
+    assert [len(data) for data in leaves] == [7 * 32]
+    assert others == {name for name, _, _ in second.chunks}
+    snapshot.settle(line, second)
+    assert not snapshot.take(line, net.now()).anew

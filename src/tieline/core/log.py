@@ -53,6 +53,7 @@ class Shelf:
         self.archive = archive
         self.cache: Cache[tuple[bytes, int], Item] = Cache()
         self.written: dict[str, int] = {}  # how many bytes of each array are in the archive
+        self.anew = False  # an array has become shorter: none that is in the archive holds
 
 
 class Log:
@@ -121,6 +122,7 @@ class Log:
         self.finder = Finder(self.tree.leaves)
         del self.times[size:], self.depths[size:]
         self.settled = min(self.settled, size)
+        self.shelf.written, self.shelf.anew = {}, True
         self.items.cut(size)
         for position in range(size, size + len(gone)):
             self.shelf.cache.pop((self.id, position), None)

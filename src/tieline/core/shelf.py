@@ -52,12 +52,14 @@ class Archive(Protocol):
 class Settlement:
     """What is to be added to the archive for one line; the bytes mean nothing to the store.
 
-    ``state`` replaces what was there, and so does each of ``chunks`` (name, number, bytes);
+    ``state`` replaces what was there, and so does each of ``chunks`` (name, number, bytes), or all
+    of them together when they are ``anew``;
     ``tallies`` are by log and position, ``receipts`` by log, cosigner and size, ``acts`` by key.
     """
 
     line: bytes
     state: bytes
+    anew: bool = False
     chunks: list[tuple[str, int, bytes]]
     tallies: list[tuple[bytes, int, bytes]]
     receipts: list[tuple[bytes, bytes, int, bytes]]

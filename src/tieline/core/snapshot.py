@@ -48,6 +48,7 @@ def take(line: Line, now: Now) -> Settlement:
     return Settlement(
         line=line.id,
         state=encode.dumps(_state(line) | {22: _moments(line, now)}),
+        anew=line.record.shelf.anew,
         chunks=_chunks(line.record),
         tallies=ladder.tallies.settled(),
         receipts=[
@@ -65,6 +66,7 @@ def settle(line: Line, taken: Settlement) -> None:
     for name, number, data in taken.chunks:
         written[name] = number * CHUNK + len(data)
     line.record.moved = len(line.record.refs)
+    line.record.shelf.anew = False
     line.record.settle()
     line.ladder.settle()
     line.keys.settle()

@@ -48,6 +48,7 @@ from tieline.core.events import (
 from tieline.core.journal import Alarm, FactKind
 from tieline.core.life import Run, Standing
 from tieline.core.record import Item
+from tieline.core.statement import statement_digest
 from tieline.core.station import Station
 from tieline.core.sync import Pace
 from tieline.core.terms import Now, Precedence
@@ -121,9 +122,14 @@ class Runtime:
     def seq_of(self, line: bytes, item: Item) -> int:
         """The journal number of an admitted statement, also of a second story; 0: none."""
         statement = item.statement
-        if item.second_story:
-            return self._resumer.second_story(statement.digest)
-        return self.store.past.number(line, statement.log, statement.place.position)
+        if item.second_story and (found := self._resumer.second_story(statement.digest)):
+            return found
+        past = self.store.past
+        seq = past.number(line, statement.log, statement.place.position)
+        if item.second_story:  # one that stood in its log until the log was ended before it
+            fact = past.fact(seq)
+            return seq if fact and statement_digest(fact.body) == statement.digest else 0
+        return seq
 
     def snapshot(self, now: Now) -> None:
         """Make the next start quick: to be called when the station stops, and knows all it keeps.

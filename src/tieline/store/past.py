@@ -113,6 +113,8 @@ class SqlitePast:
             for each in settlements:
                 line = each.line
                 db.execute("INSERT OR REPLACE INTO kept_line VALUES (?, ?)", (line, each.state))
+                if each.anew:
+                    db.execute("DELETE FROM kept_chunk WHERE line = ?", (line,))
                 db.executemany(
                     "INSERT OR REPLACE INTO kept_chunk VALUES (?, ?, ?, ?)",
                     ((line, *chunk) for chunk in each.chunks),

@@ -94,7 +94,8 @@ class MemoryPast:
         states = dict(self._kept.states) if self._kept else {}
         for each in settlements:
             states[each.line] = each.state
-            chunks = self._chunks.setdefault(each.line, {})
+            chunks = {} if each.anew else self._chunks.get(each.line, {})
+            self._chunks[each.line] = chunks
             chunks.update({(name, number): data for name, number, data in each.chunks})
             self._tallies.update({(each.line, log, at): raw for log, at, raw in each.tallies})
             for log, cosigner, size, raw in each.receipts:
