@@ -35,7 +35,7 @@ def lives_view(line: Line, names: dict[bytes, str]) -> list[Json]:
     counts: dict[bytes, int] = {}
     for log in line.record.logs.values():
         counts[log.station] = counts.get(log.station, 0) + 1
-    proven = {alarm.item for alarm in line.alarms.values() if alarm.code == TWO_LIVES}
+    proven = {alarm.item for alarm in line.alarms.other.values() if alarm.code == TWO_LIVES}
     return [
         {
             "station": station.hex(),
