@@ -39,6 +39,7 @@ from tieline.node.audit import store_ranges
 from tieline.node.auditwork import calm
 from tieline.node.config import Home
 from tieline.node.secrets import KeyFile, StationKeys, unlock
+from tieline.store import schema
 from tieline.store.sqlite import SqliteStore
 
 SCHEMA = "tieline-bench-audit/1"
@@ -177,7 +178,7 @@ def resident(pid: int) -> int:
 
 def home_of(folder: Path, count: int) -> Home:
     """A home with so many statements; an earlier run's is used again."""
-    made = folder / f"statements-{count}"
+    made = folder / f"statements-{count}-store-{schema.MIGRATIONS[-1].version}"
     if not (made / "done").exists():
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir(parents=True)
