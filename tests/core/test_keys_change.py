@@ -7,6 +7,7 @@ verify under the keys of their time, and what an ended key signs afterwards is t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from tests.core.world import (
@@ -397,3 +398,53 @@ def test_a_log_that_no_list_names_is_late_as_a_whole_and_nothing_breaks_on_it() 
     net.pass_time(60)
     assert one_record(net)
     assert bravo.reload().lines[bravo.line.id].record.size(loot.log) == 0
+
+
+def places(post: Post) -> list[tuple[bytes, int]]:
+    """Where in which log the statements of a journal stand: the store takes each place once."""
+    return [(f.log, f.position or 0) for f in post.facts if f.log is not None]
+
+
+def test_a_place_that_the_charter_has_emptied_is_not_taken_again() -> None:
+    """The thief's log is no part of the record; now the fresh key writes under the same number."""
+    net = line_of_four()
+    loot = stolen(net, ALPHA.stations[0], "a log of a thief", b"a thief!")
+    bravo, charlie = net.post("BRAVO"), net.post("CHARLIE")
+    bring(bravo, charlie, loot)
+    bravo.install(rotated(net, known_to=charlie))
+    assert bravo.line.record.size(loot.log) == 0
+    place = replace(loot.place, charter=2)
+    again = write(FRESH.stations[0], "", place, message("the same number once more"))
+    bring(bravo, charlie, again)
+    assert bravo.item(again.digest).second_story
+    assert len(places(bravo)) == len(set(places(bravo)))
+    assert audited(bravo) == []
+    assert bravo.reload().lines[bravo.line.id].record.size(loot.log) == 0
+
+
+def test_what_an_ended_key_writes_under_a_number_of_the_fresh_one_accuses_nobody() -> None:
+    """A member reads what the thief of the old key signs, so that all must keep it."""
+    net = line_of_four()
+    second = rotated(net)
+    for post in net:
+        post.install(second)
+    net.pass_time(60)
+    bravo, delta = net.post("BRAVO"), net.post("DELTA")
+    net.post("ALPHA").speak(message("under the fresh key"))
+    net.deliver()
+    honest = net.post("ALPHA").statements(Kind.OPEN)[-1]
+    assert honest.place.charter == 2
+    loot = stolen(net, ALPHA.stations[0], "we attack at dawn", honest.place.incarnation)
+    mine = bravo.line.record.logs[delta.line.own_log]
+    seen = (loot.digest[:16],)
+    place = replace(mine.items[-1].statement.place, position=mine.size, previous=mine.head,
+                    seen=seen, charter=2)  # fmt: skip
+    reader = write(DELTA.stations[0], "", place, message("DELTA has read it"))
+    bring(bravo, delta, reader, loot)
+    assert bravo.item(loot.digest).second_story
+    assert reader.digest in bravo.order()
+    assert not [alarm for alarm in bravo.alarms() if alarm.code == "record.two_stories"]
+    assert bravo.line.proofs == {}
+    twin = write(FRESH.stations[0], "", honest.place, message("and now ALPHA does lie"))
+    bring(bravo, delta, twin)
+    assert [alarm.party for alarm in bravo.alarms() if alarm.code == "record.two_stories"]

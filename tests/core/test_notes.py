@@ -9,16 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.world import Key, Net, PartyKit, Post, found, kits, message
 
-from tieline.core import bundle, checkpoint, evidence_reader, notes, proof, sync
+from tieline.core import bundle, checkpoint, evidence_reader, notes, proof, speech, sync
 from tieline.core.checkpoint import NoteSignature, SignedNote
 from tieline.core.events import Arrived, SignCheckpoint, Tick, Witnessed
 from tieline.core.evidence import Header, Scope
 from tieline.core.evidence_writer import Writer
-from tieline.core.journal import Fact, FactKind
+from tieline.core.journal import Fact, FactKind, Origin
+from tieline.core.life import Standing
 from tieline.core.noted import LogNotes
 from tieline.core.provisions import Intervals, Witness
+from tieline.core.statement import Body, Content
 from tieline.core.sync import Notes
+from tieline.core.terms import Kind
 from tieline.core.tree import leaf_hash
+from tieline.core.turn import Turn
 from tieline.node.audit import Audit
 from tieline.node.evidencefile import source_of
 
@@ -461,3 +465,39 @@ def changed(fact: Fact, kind: FactKind, at: int) -> Fact:
     body = bytearray(fact.body)
     body[at] ^= 1
     return replace(fact, body=bytes(body))
+
+
+def test_a_checkpoint_that_is_due_as_a_fresh_log_is_opened_stops_nothing() -> None:
+    """Both at one tick: the head of the log that is left is being signed, and the next begins."""
+    net, alpha, _, _ = three(intervals=Intervals(checkpoint_s=20, seal_s=50))
+    alpha.speak(message())
+    net.restart(alpha)
+    net.ms += 1_000
+    speech.say(alpha.line, Content(kind=Kind.WATCH, body=Body(staffed=True)), Origin(), 0,
+               Turn(net.now()))  # fmt: skip
+    old = alpha.line.own_log
+    net.ms += 60_000
+    alpha.step(Tick())
+    assert alpha.line.own_log != old
+    assert alpha.line.record.size(alpha.line.own_log)
+    latest = alpha.line.notes[old].latest()
+    assert latest is not None
+    assert latest.head.size == alpha.line.record.size(old)
+
+
+def test_our_own_checkpoint_of_more_than_we_hold_closes_the_log() -> None:
+    """The whole disk was put back. A peer that has little of our log passes on what we signed."""
+    net, alpha, bravo, charlie = three(intervals=Intervals(checkpoint_s=20, seal_s=50))
+    yesterday, mark = list(alpha.facts), dict(alpha.marks)
+    alpha.speak(message("lost"))
+    net.deliver()
+    net.pass_time(30)
+    note = book(charlie, alpha).latest()
+    assert note is not None
+    alpha.facts, alpha.marks = yesterday, mark
+    net.restart(alpha)
+    assert [alpha.line.life.standing] == [Standing.PROBATION]
+    assert note.head.size > alpha.line.record.size(alpha.line.own_log)
+    hand(alpha, bravo, note.note)
+    assert alpha.line.life.standing is Standing.CLOSED
+    assert alpha.line.life.why == "restored"

@@ -197,12 +197,13 @@ class ForReceipt:
 
 @dataclass(frozen=True, slots=True)
 class ForNote:
-    """The signature wanted is that of our own log under a checkpoint of it.
+    """The signature wanted is that of ``log``, one of our own, under a checkpoint of it.
 
     ``seal``: a signature with ML-DSA-44 is to follow. ``token`` is whose act it answers.
     """
 
     line: bytes
+    log: bytes
     size: int
     seal: bool
     token: int = 0

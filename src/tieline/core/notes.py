@@ -64,7 +64,7 @@ def ask(line: Line, act: SignCheckpoint | None, turn: Turn, *, seal: bool) -> No
     seal = seal and own_seal(line) is not None
     token = act.token if act else 0
     key = line.sign_key(line.latest(), line.own)
-    turn.sign(ForNote(line.id, log.size, seal, token), body_of(line, log, log.size), key)
+    turn.sign(ForNote(line.id, log.id, log.size, seal, token), body_of(line, log, log.size), key)
 
 
 def own_seal(line: Line) -> bytes | None:
@@ -75,8 +75,8 @@ def own_seal(line: Line) -> bytes | None:
 
 def signed(line: Line, purpose: ForNote, signature: bytes, turn: Turn) -> Noted | None:
     """The log's own signature has come: the note, unless it waits for the one with ML-DSA-44."""
-    log = line.record.logs[line.own_log]
-    text = body_of(line, log, purpose.size)
+    # Not always the present one: the same turn may have opened the next.
+    text = body_of(line, line.record.logs[purpose.log], purpose.size)
     held = stories.certificate_of(line, line.latest(), line.own)
     if held is None or not crypto.verify(held[1].sign_key, text, signature):
         return None  # our key is not the one of the charter in force
@@ -290,6 +290,17 @@ def _more(held: Noted, noted: Noted) -> Noted | None:
 
 def _log_of(line: Line, head: Checkpoint) -> Log | None:
     return line.record.logs.get(log_id(*checkpoint.parse_origin(head.origin)))
+
+
+def outruns(line: Line, noted: Noted) -> bool:
+    """Whether our own key has signed more of our present log than we hold, or another one.
+
+    Then the store was put back, whatever those say who hold less of the log.
+    """
+    head, log = noted.head, _log_of(line, noted.head)
+    if log_id(*checkpoint.parse_origin(head.origin)) != line.own_log:
+        return False
+    return log is None or head.size > log.size or log.tree.root(head.size) != head.root
 
 
 def _trim(book: LogNotes) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tieline.core import notes, sync
+from tieline.core import notes, renewal, sync
 from tieline.core.errors import LocalError, RemoteError
 from tieline.core.events import ForNote, ForSeal
 from tieline.core.journal import Refusal
@@ -126,6 +126,8 @@ class NoteExchange:
             )
             self._refuse(refusal, turn)
             return
+        if notes.outruns(line, noted):
+            renewal.outrun(line, line.own_log, turn)
         peer = line.peers.get(source.peer)
         if peer is not None:
             peer.noted.add(notes.told_key(noted))

@@ -262,7 +262,8 @@ class Record:
             log = self.open(statement.log, place.station, place.incarnation)
         key = _key_after(statement, tuple(cause.key for cause in causes))
         beside = place.position != log.size or (log.size and place.previous != log.head)
-        if beside or self.closings.late(statement):
+        # A log that a charter has emptied has its first numbers taken, in the store as well.
+        if beside or (log.forks and not log.size) or self.closings.late(statement):
             return self._fork(log, statement, key, now_ms)
         item = Item(statement, key, now_ms)
         log.add(item)
@@ -274,14 +275,18 @@ class Record:
         return Admitted(item)
 
     def _fork(self, log: Log, statement: Statement, key: SortKey, now_ms: int) -> Forked:
-        """Keep a second story beside the main branch, which it never moves."""
+        """Keep a second story beside the main branch, which it never moves; late ones prove none."""
         item = Item(statement, key, now_ms, second_story=True)
         log.forks[statement.digest] = item
         log.grow(statement)
         previous = statement.place.previous or b""
-        first = self._heir(log, previous) or log.heirs.setdefault(previous, item)
+        first = self._heir(log, previous)
         self._show(item, self.tell(item))
-        return Forked(item, None if first is item else (first.statement, statement))
+        late = self.closings.late(statement)
+        if first is None or (self.closings.late(first.statement) and not late):
+            log.heirs[previous] = item
+            return Forked(item, None)
+        return Forked(item, None if late else (first.statement, statement))
 
     def _note_read(self, log: Log, item: Item, causes: list[Item]) -> None:
         """Remember how far the author of a main branch had read the other logs."""

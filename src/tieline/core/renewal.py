@@ -172,7 +172,10 @@ def receipted(line: Line, peer: bytes, size: int, *, live: bool) -> None:
 
 
 def outrun(line: Line, log: bytes, turn: Turn) -> None:
-    """A witness claims to know more of a log of ours than we hold, or another one."""
+    """A witness claims to know more of a log of ours than we hold, or another one.
+
+    Or our own checkpoint says so, which has come back from somebody.
+    """
     if log == line.own_log and log not in line.life.run.born:
         close(line, RESTORED, turn)
 

@@ -34,7 +34,7 @@ from tieline.core.tally import LIMITS, Tally
 from tieline.core.terms import Now
 from tieline.core.tree import HASH_BYTES, LOWEST, Tree
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 CHUNK: Final = 16_384
 _RUN_BYTES: Final = 6 * LARGE_RUN
 _PROBE: Final = array("I", (1,)).tobytes() + array("Q", (2,)).tobytes()  # how arrays lie in memory
