@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tieline.core import crypto, exchange, notes, record, renewal, speech, statement, stories
+from tieline.core import crypto, keychange, notes, record, renewal, speech, statement, stories
 from tieline.core.checkpoint import Receipt
 from tieline.core.events import Event, ForReceipt
 from tieline.core.exchange import Exchange
@@ -249,7 +249,7 @@ MUTANTS: dict[str, Mutant] = {
             name="no-signatures",
             invariants=frozenset({5}),
             what="no signature is verified",
-            patches=((crypto, "verify", _verifies), (exchange, "verify_receipt", _any_receipt)),
+            patches=((crypto, "verify", _verifies), (keychange, "verify_receipt", _any_receipt)),
         ),
         Mutant(
             name="any-line",
