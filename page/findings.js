@@ -80,7 +80,8 @@ function findReaders(reading) {
 
 // Main branch first where positions are equal, then by digest; without what has a fault.
 function inLogOrder(log) {
-  const all = [...log.records, ...log.seconds].filter((record) => record.fault === null);
+  const counts = (record) => record.fault === null && !record.late;
+  const all = [...log.records, ...log.seconds].filter(counts);
   const byDigest = (a, b) => (a.digest < b.digest ? -1 : 1);
   return all.sort((a, b) => a.position - b.position || a.second - b.second || byDigest(a, b));
 }
@@ -114,7 +115,8 @@ function findCitations(reading, good) {
       if (cited == null || cited.fault !== null) return;
       cited.citedBy.push({ record, role });
       const rung = CITING_RUNGS.get(record.said.number);
-      if (at === 0 && rung !== undefined) cited.rungs.push({ party: record.party, rung, record });
+      if (at !== 0 || rung === undefined || record.late) return;
+      cited.rungs.push({ party: record.party, rung, record });
     });
   }
 }
@@ -125,7 +127,7 @@ function findConflicts(reading) {
   for (const log of reading.logs) {
     const first = new Map();
     const note = (record) => {
-      if (record.fault !== null) return;
+      if (record.fault !== null || record.late) return; // whoever has an ended key could make one
       const before = record.said.previous === null ? "" : hex(record.said.previous);
       if (!first.has(before)) first.set(before, []);
       first.get(before).push(record);
@@ -133,7 +135,7 @@ function findConflicts(reading) {
     log.records.forEach(note);
     log.seconds.forEach(note);
     for (const record of log.seconds) {
-      if (record.fault !== null) continue;
+      if (record.fault !== null || record.late) continue;
       const before = record.said.previous === null ? "" : hex(record.said.previous);
       const other = first.get(before).find((each) => each !== record);
       if (other !== undefined) pairs.push([record, other]);
@@ -257,6 +259,7 @@ function statementFacts(record) {
     log: record.log.id,
     position: record.position,
     second_story: record.second,
+    late: record.late,
     party: record.party,
     kind: record.said.number,
     time_ms: record.said.claimed,
@@ -273,19 +276,21 @@ function statementFacts(record) {
   };
 }
 
-// Every party of every version by code, with its newest name, its root and its words.
+// Every party of every version by code, once for each root that it had: with its newest name under
+// that root, the root, and its words.
 function partiesOf(reading) {
   const parties = new Map();
   reading.charters.forEach((charter) => {
     for (const party of charter.parties) {
       const words = wordsOf(fingerprint(party.code, charter.realm, party.root));
-      const known = parties.get(party.code) ?? { since: charter.version };
+      const key = `${party.code} ${hex(party.root)}`;
+      const known = parties.get(key) ?? { since: charter.version };
       const stations = [...(known.stations ?? [])];
       for (const station of party.stations) {
         if (!stations.includes(station.name)) stations.push(station.name);
       }
       const { code, name, root } = party;
-      parties.set(code, { ...known, code, name, root, words, stations, until: charter.version });
+      parties.set(key, { ...known, code, name, root, words, stations, until: charter.version });
     }
   });
   return [...parties.values()].sort((a, b) => compareTexts(a.code, b.code));

@@ -13,6 +13,7 @@ function closeLog(reading, log) {
   } else if (log.ends !== log.last) {
     reading.fault(log.item, "evidence.last", "The last statement of the log is another one.");
   }
+  judgeEnd(reading, log);
   const { from, to, thread } = reading.header;
   const whole = from === null && to === null && thread === null;
   if (whole && (log.runs.length > 0 || log.secondLeftOut > 0)) {
@@ -26,6 +27,26 @@ function closeLog(reading, log) {
   }
   for (const receipt of log.receipts) judgeReceipt(reading, log, receipt, roots);
   for (const note of log.notes) reading.later(judgeNote(reading, log, note, roots));
+}
+
+// The log against the end that the charter gives it, if it gives one.
+function judgeEnd(reading, log) {
+  const end = endOf(reading, log);
+  if (end === null) return;
+  if (log.size > end.size) {
+    const sentence =
+      `The charter ended the key of its station, and this log after ${end.size} statements; ` +
+      `the file says that there are ${log.size}.`;
+    reading.fault(log.item, "evidence.closed", sentence);
+  }
+  const place = reading.places.get(end.last);
+  const there = place?.log === log && !place.second && place.position === end.size - 1;
+  if (!there) {
+    const sentence =
+      `The charter names the statement with which this log ends, after ${end.size}; ` +
+      "it does not stand there in this file.";
+    reading.gap(log.item, "gap.closed", sentence);
+  }
 }
 
 // The roots at those of the sizes at which one can be computed.

@@ -27,14 +27,19 @@ class Names {
 
   station(id) {
     const certificate = this.reading.stations.get(id)?.at(-1);
-    return certificate === undefined
-      ? `unknown station ${id}`
-      : `${certificate.party}/${certificate.name}`;
+    if (certificate === undefined) return `unknown station ${id}`;
+    const gone = this.reading.charters.at(-1).stations.has(id) ? "" : " (no longer on the line)";
+    return `${certificate.party}/${certificate.name}${gone}`;
   }
 
   record(record) {
     const where = record.position === null ? "" : ` ${record.position}`;
-    return `${this.logs.get(record.log)}${where}${record.second ? ", second story" : ""}`;
+    return `${this.logs.get(record.log)}${where}${this.kindOfPlace(record)}`;
+  }
+
+  kindOfPlace({ second, late }) {
+    if (late) return ", late";
+    return second ? ", second story" : "";
   }
 
   // Where an item is, in words.
@@ -257,7 +262,26 @@ function partiesPart(reading) {
   return section("parties", "Parties and their keys", WORDS_HELP, table(heads, rows, "Parties"));
 }
 
-function charterPart(reading) {
+// What a version changes of keys, against the one before, in plain words.
+function keysOf(charter, before, names) {
+  if (before === undefined) return "first version";
+  const out = charter.replaced.map(
+    ({ code }) => `${code} has another root key, for which all others vouch`,
+  );
+  for (const [id, station] of before.stations) {
+    const now = charter.stations.get(id);
+    if (now !== undefined && !sameBytes(now.signKey, station.signKey)) {
+      out.push(`${names.station(id)} has new keys`);
+    }
+  }
+  if (charter.ends !== null) {
+    const count = plural(charter.ends.length, "log");
+    out.push(`it says where ${count} of ended keys end: nothing beyond counts`);
+  }
+  return out.length === 0 ? "none" : out.map((line) => make("div", {}, line));
+}
+
+function charterPart(reading, names) {
   const witnessesOf = ({ witnesses, quorum }) => {
     if (witnesses.length === 0) return "none";
     const list = witnesses.map(({ name }, at) => [at === 0 ? "" : ", ", isolated(name)]);
@@ -269,11 +293,13 @@ function charterPart(reading) {
     String(charter.version),
     charter.signatures.map(([code]) => code).join(", "),
     charter.leaving.map(({ code }) => code).join(", ") || "nobody",
+    keysOf(charter, reading.charters[charter.version - 2], names),
     witnessesOf(charter),
     packsOf(charter),
     make("code", {}, grouped(hex(charter.hash))),
   ]);
-  const heads = ["Version", "Signed by", "Leaving", "Witnesses", "Packs in force", "Hash"];
+  const heads = ["Version", "Signed by", "Leaving", "Changes of keys", "Witnesses"];
+  heads.push("Packs in force", "Hash");
   const help =
     "Every version is here, each signed by all its parties and following the one before.";
   return section("charter", "Charter", help, table(heads, rows, "Versions of the charter"));

@@ -27,6 +27,8 @@ class Reading {
     Object.assign(this.counts, { second_left_out: 0, receipts: 0, notes: 0, signatures: 0 });
     this.stations = new Map(); // station id in hex: its certificates, oldest first
     this.witnesses = [];
+    this.endedBy = new Map(); // station id in hex: the version with ends of logs that ended its key
+    this.ends = new Map(); // log id in hex: { size, last }, by the first version that says it
     this.pending = [];
     this.keyIds = new Map();
   }
@@ -177,9 +179,37 @@ function addCharter(reading, charter) {
       reading.counts.signatures += 1;
     }
   }
+  endKeys(reading, reading.charters.at(-1), charter);
   reading.charters.push(charter);
   reading.witnesses.push(...charter.witnesses);
   reading.counts.charters += 1;
+}
+
+// Which keys a version ends, and where logs end (docs/protocol.md section 7.1).
+function endKeys(reading, before, charter) {
+  if (charter.ends === null || before === undefined) return;
+  for (const [id, { signKey }] of before.stations) {
+    const now = charter.stations.get(id);
+    if (now === undefined || !sameBytes(now.signKey, signKey)) {
+      reading.endedBy.set(id, charter.version);
+    }
+  }
+  for (const { log, size, last } of charter.ends) {
+    if (!reading.ends.has(hex(log))) reading.ends.set(hex(log), { size, last: hex(last) });
+  }
+}
+
+// Where a log ends by the charter, or null.
+function endOf(reading, log) {
+  return reading.endedBy.has(log.station) ? (reading.ends.get(log.id) ?? null) : null;
+}
+
+// Whether a statement that is in its place is beyond the end of its log, or of its key.
+function isLate(reading, { log, position, said }) {
+  const ended = reading.endedBy.get(log.station);
+  if (ended === undefined) return false;
+  const end = endOf(reading, log);
+  return end === null ? said.charter < ended : position >= end.size;
 }
 
 function takeKey(reading, item, order) {
@@ -273,7 +303,7 @@ function takeRun(reading, log, item, order) {
 
 function newRecord(reading, log, item, second) {
   const [bytes, admitted] = item.parts;
-  const record = { item: item.number, log, second, admitted, said: null, fault: null };
+  const record = { item: item.number, log, second, admitted, said: null, fault: null, late: false };
   record.leftBefore = 0;
   record.digestBytes = leafHash(bytes);
   record.digest = hex(record.digestBytes);
@@ -356,6 +386,7 @@ function addRecord(reading, record, chainFault) {
     fault("evidence.stranger", `Version ${said.charter} of the charter does not name its station.`);
     return;
   }
+  record.late = isLate(reading, record);
   record.party = station.party;
   record.stationName = station.name;
   const message = statementMessage(said, reading.header.realm);
@@ -363,6 +394,10 @@ function addRecord(reading, record, chainFault) {
     reading.verify(station.signKey, said.message.signature, message).then((good) => {
       if (!good) fault("evidence.signature", "Its signature is not good.");
       else if (chainFault !== null) fault("evidence.chain", chainFault);
+      else if (record.late && !record.second) {
+        const sentence = "The charter ended its key, and its log ends before it.";
+        fault("evidence.closed", sentence);
+      }
     }),
   );
 }

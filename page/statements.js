@@ -14,7 +14,9 @@ class Show {
   article(record) {
     const { said } = record;
     const precedence = PRECEDENCES[said.precedence];
-    const second = "SECOND STORY: beside the main branch of its log";
+    const second = record.late
+      ? "LATE: signed with a key that the charter ended, beyond the end of its log. Without effect"
+      : "SECOND STORY: beside the main branch of its log";
     return make(
       "article",
       {
@@ -145,8 +147,12 @@ function referencesOf(record, reading, names) {
       const name = make("code", {}, target.slice(0, 16));
       return make("li", {}, `${role} a statement that is left out (digest `, name, " …)");
     }
-    const idle = effects.includes(role) && cited.record.party !== record.party;
-    const note = idle ? " (of another party: without effect)" : "";
+    const foreign = effects.includes(role) && cited.record.party !== record.party;
+    const note = record.late
+      ? " (late: without effect)"
+      : foreign
+        ? " (of another party: without effect)"
+        : "";
     return make("li", {}, `${role} `, linkTo(cited.record, names), note);
   });
   return make("ul", { class: "refs" }, items);

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
+from tests.core.evidence_lines import evidence_of, notes_of, read_whole
 from tests.core.world import (
     CODES,
     START_MS,
@@ -228,6 +229,11 @@ def test_what_an_author_wrote_beyond_the_known_head_is_late_everywhere_and_is_sa
         assert not [alarm for alarm in post.alarms() if alarm.code == "record.two_stories"]
         assert audited(post) == []
         assert Rung.RECEIVED not in post.rungs(lost, "DELTA")
+        report = read_whole(evidence_of(post.line, notes=notes_of(net, post)))
+        assert report.verdict == "checked"
+        assert [entry.digest for entry in report.entries if entry.late] == [lost]
+        assert report.conflicts == []
+        assert [entry.digest for entry in report.shown] == post.order()
         reloaded = post.reload().lines[post.line.id].record
         assert [i.statement.digest for i in reloaded.order] == post.order()
         assert {n: set(log.forks) for n, log in reloaded.logs.items()} == {
@@ -393,6 +399,7 @@ def test_a_log_that_no_list_names_is_late_as_a_whole_and_nothing_breaks_on_it() 
         assert {built, loot.digest} <= set(post.order())
         assert post.item(loot.digest).second_story
         assert audited(post) == []
+        assert read_whole(evidence_of(post.line)).verdict == "checked"
         assert post.station.lines
         post.speak(message("and on it goes"))
     net.pass_time(60)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +20,7 @@ SHOWN = [
     "two-parties", "exercise", "four-parties-thread", "two-stories", "joined", "window",
     "markup", "newer", "stranger-line", "bad-statement-key", "bad-note-root", "bad-left-out",
     "bad-receipt-signature", "broken-cut", "broken-claim", "broken-deep",
-    "broken-charter-signature",
+    "broken-charter-signature", "keys-late", "keys-reroot", "keys-other-end", "bad-closed",
 ]  # fmt: skip
 Open = Callable[[bytes | str], Any]
 
@@ -89,6 +91,32 @@ def test_two_stories_are_shown_at_the_top_with_both(opened: Open, files: Any) ->
     seconds = page.value("document.querySelectorAll('article.second').length")
     assert seconds == 2
     assert "SECOND STORY" in text(page, "article.second")
+
+
+def test_a_late_statement_is_marked_and_is_no_second_story_of_its_station(
+    opened: Open, files: Any
+) -> None:
+    page = opened(files.vector("keys-late"))
+    late = (
+        "[...document.querySelectorAll('article')].filter((each) => /LATE/.test(each.textContent))"
+    )
+    assert page.value(f"{late}.length") == 3
+    assert "late: without effect" in page.value(f"{late}.map((each) => each.textContent).join()")
+    assert text(page, "#conflicts") == ""
+    assert "ALPHA/main has new keys" in text(page, "#charter")
+    assert "where 1 log of ended keys end" in text(page, "#charter")
+
+
+def test_a_party_whose_root_was_replaced_is_shown_under_both(opened: Open, files: Any) -> None:
+    page = opened(files.vector("keys-reroot"))
+    wanted = json.loads((files.VECTORS / "evidence" / "keys-reroot.json").read_text("utf-8"))
+    rows = "[...document.querySelectorAll('#parties tbody tr')]"
+    shown = page.value(f"{rows}.map((row) => row.querySelector('.words').textContent.trim())")
+    assert shown == [words for _, words in wanted["words"]]
+    assert [code for code, _ in wanted["words"]] == ["ALPHA", "ALPHA", "BRAVO"]
+    assert "versions 1 to 1" in page.value(f"{rows}[0].textContent")
+    assert "ALPHA has another root key" in text(page, "#charter")
+    assert "ALPHA/main (no longer on the line)" in text(page, "#logs")
 
 
 def test_markup_in_every_text_field_stays_text(opened: Open, files: Any) -> None:
@@ -201,22 +229,36 @@ def test_nothing_is_checked_where_the_browser_cannot(
 
 
 def test_ten_thousand_statements_are_checked_and_shown_in_five_seconds(
-    browser: Any, files: Any, tmp_path: Any
+    browser: Any, files: Any, tmp_path: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In the time of the page's main thread, the best of three: other work here must not count."""
+    """Wall time from the script's first line to the last statement shown, the best of three.
+
+    Where other work has the processors it says nothing of the page: then the time of the page's
+    main thread stands for it, and the wall time is only printed.
+    """
     path = tmp_path / "evidence.html"
     path.write_text(files.document(files.long_line(10_000)), "utf-8")
     seconds: list[float] = []
-    while len(seconds) < 3 and min(seconds, default=5.0) >= 5.0:
+    walls: list[float] = []
+    calm = False
+    while len(seconds) < 3 and (min(seconds, default=5.0) >= 5.0 or min(walls) >= 5.0):
         with browser.page() as page:
             page.call("Performance.enable", timeDomain="threadTicks")
             page.open(path)
             quiet(page)
             metrics = page.call("Performance.getMetrics")["metrics"]
             seconds += [each["value"] for each in metrics if each["name"] == "ThreadTime"]
+            walls.append(int(page.value("document.documentElement.dataset.milliseconds")) / 1000)
+            calm = calm or os.getloadavg()[0] < (os.cpu_count() or 1)
             assert page.value("document.documentElement.dataset.verdict") == "checked"
             assert page.value("document.querySelectorAll('article').length") == 10_000
             last = "[...document.querySelectorAll('article')].at(-2)"
             page.value(f"{last}.scrollIntoView()")
             page.wait(f"{last}.querySelector('.seen') !== null")
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n10,000 statements in the browser: {min(walls):.2f} s by the clock,"
+            f" {min(seconds):.2f} s of its main thread, load {os.getloadavg()[0]:.1f}\n"
+        )
     assert min(seconds) < 5.0
+    assert min(walls) < 5.0 or not calm

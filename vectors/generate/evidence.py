@@ -42,6 +42,7 @@ class Said:
     admitted_ms: int
     second: bool = False
     fault: str = ""
+    late: bool = False
 
     @property
     def digest(self) -> bytes:
@@ -78,6 +79,9 @@ class Log:
     second: list[Said] = field(default_factory=list)
     receipts: list[Signed] = field(default_factory=list)
     notes: list[Signed] = field(default_factory=list)
+    key: SigningKey | None = None  # of a station whose keys are not its first
+    fault: str = ""
+    gap: str = ""
 
     @property
     def station(self) -> bytes:
@@ -150,15 +154,20 @@ class Story:
             charters.body({1: "Line of evidence", 2: realm, 7: entries} | (changes or {}))
         ]
         self.line = charters.line_of(self.versions[0])
+        self.people = list(self.parties.values())  # also those of former roots
         self.logs: list[Log] = []
         self.keys: list[bytes] = []  # ML-DSA-44 keys
         self.clock_ms = START_MS
 
-    def log(self, code: str, name: str = "main", life: str = "one") -> Log:
+    def log(
+        self, code: str, name: str = "main", life: str = "one", *,
+        key: SigningKey | None = None, cause: str = "first start",
+    ) -> Log:  # fmt: skip
         """A log, with its first statement."""
         found = Log(self.parties[code], name, self.line, seed(f"life {code} {name} {life}", 8))
+        found.key = key
         self.logs.append(found)
-        self.say(found, 0, {6: "first start"})
+        self.say(found, 0, {6: cause})
         return found
 
     def say(
@@ -188,7 +197,7 @@ class Story:
         fields = {k: v for k, v in (fields | (changes or {})).items() if v is not None}
         label = f"{log.who.code} {self.realm} {log.name} sign"
         aad = b"tieline-statement-v1\x00" + self.realm.encode()
-        raw = sign1(key or SigningKey(seed(label)), aad, cbor(fields))
+        raw = sign1(key or log.key or SigningKey(seed(label)), aad, cbor(fields))
         said = Said(log, fields, raw, self.clock_ms + 2_000 + delay_ms, second, fault)
         (log.second if second else log.main).append(said)
         return said
@@ -245,8 +254,9 @@ class Story:
         return out
 
     def amend(self, changes: Map) -> None:
-        """A second version of the charter."""
-        self.versions.append(charters.after(self.versions[0], changes))
+        """The next version of the charter."""
+        number: Map = {3: len(self.versions) + 1, 5: self.line, 17: None, 18: None}
+        self.versions.append(charters.after(self.versions[-1], number | changes))
 
     def signed_versions(self) -> list[bytes]:
         """All versions with the signatures of all parties."""
@@ -254,7 +264,8 @@ class Story:
         for body in self.versions:
             entries = body[7]
             assert isinstance(entries, list)
-            out.append(charters.signed(body, *(self.parties[entry[1]] for entry in entries)))
+            people = {who.key: who for who in [*self.people, *self.parties.values()]}
+            out.append(charters.signed(body, *(people[entry[3]] for entry in entries)))
         return out
 
 
@@ -385,7 +396,7 @@ class Reader:
         """The first statement of each other log whose author had read it."""
         out = []
         for log in sorted(self.story.logs, key=lambda each: each.id):
-            readers = [s for s in self.here if s.log is log and log is not said.log]
+            readers = [s for s in self.here if s.log is log and log is not said.log and not s.late]
             readers.sort(key=lambda s: (s.position, s.second, s.digest))
             for reader in readers:
                 if any(self.covers(tip, said) for tip in reader.tips()):
@@ -421,6 +432,7 @@ class Reader:
             "log": said.log.id.hex(),
             "position": said.position,
             "second_story": said.second,
+            "late": said.late,
             "party": said.log.who.code,
             "kind": said.fields[9],
             "time_ms": said.fields[7],
@@ -432,7 +444,7 @@ class Reader:
             "rungs": [
                 [s.log.who.code, rung, s.digest.hex()]
                 for s, rung in kinds
-                if rung and s.cites()[0][0] == said.digest
+                if rung and s.cites()[0][0] == said.digest and not s.late
             ],
             "left_out": len(gone),
         }
@@ -444,10 +456,11 @@ class Reader:
     def conflicts(self) -> list[list[str]]:
         """Second stories with what they contradict."""
         out = []
-        for said in [each for each in self.here if each.second]:
+        for said in [each for each in self.here if each.second and not each.late]:
             others = [
                 s for s in self.here
                 if s.log is said.log and s is not said and s.position == said.position
+                and not s.late
                 and s.fields.get(5) == said.fields.get(5)
             ]  # fmt: skip
             others.sort(key=lambda s: s.second)
@@ -476,8 +489,11 @@ def found(story: Story, packed: Packed, about: str) -> Found:
         ),
         **_header(story, packed),
         "words": [
-            [code, " ".join(words(fingerprint(code, story.realm, who.key)))]
-            for code, who in sorted(story.parties.items())
+            [who.code, " ".join(words(fingerprint(who.code, story.realm, who.key)))]
+            for who in sorted(
+                {who.key: who for who in [*story.people, *story.parties.values()]}.values(),
+                key=lambda who: who.code,
+            )
         ],
         "logs": rows,
         "statements": [reader.statement(said) for said in reader.here],
@@ -493,6 +509,8 @@ def _log(reader: Reader, log: Log, faults: list[list[object]], gaps: list[list[o
     signed = [each for each in both if not each.fault]
     faults += [[each.fault, numbers[id(each)]] for each in both if each.fault]
     gaps += [[gap, numbers[id(each)]] for each in signed for gap in each.gaps]
+    faults += [[log.fault, numbers[id(log)]]] if log.fault else []
+    gaps += [[log.gap, numbers[id(log)]]] if log.gap else []
     covered = max((e.size for e in signed if e.by or e.own), default=0)
     sound = [s.position + 1 for s in reader.here if s.log is log and not s.second]
     ends = [end for of, end in reader.packed.runs if of is log]

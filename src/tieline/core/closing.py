@@ -38,9 +38,11 @@ class Closings:
 
     def end_of(self, statement: Statement) -> LogEnd | None:
         """Where the log of a statement ends, when a version that ended its station's key says."""
-        if statement.place.station not in self._ended:
-            return None
-        return self._ends.get(statement.log)
+        return self.ending(statement.place.station, statement.log)
+
+    def ending(self, station: bytes, log: bytes) -> LogEnd | None:
+        """The same for a log of a station, whatever stands in it."""
+        return self._ends.get(log) if station in self._ended else None
 
     def late(self, statement: Statement) -> bool:
         """Whether a statement is beyond the end of its log."""

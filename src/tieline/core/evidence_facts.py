@@ -88,6 +88,7 @@ class Entry:
     number: int
     cited_by: list[tuple[Entry, int]] = field(default_factory=list)
     left_out: int = 0
+    late: bool = False  # beyond the end of its log (protocol.md section 7.1): without effect
     fault: bool = False
 
     @staticmethod

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from tieline.core import checkpoint, crypto
 from tieline.core.charter import Charter, CharterStation
 from tieline.core.checkpoint import Checkpoint, NoteSignature, SignedNote
+from tieline.core.closing import Closings
+from tieline.core.succession import ended_stations
 
 _STAMPED = 8 + crypto.SIGNATURE_BYTES
 _STAMPED_MLDSA = 8 + crypto.MLDSA_SIGNATURE_BYTES
@@ -42,6 +44,7 @@ class Keys:
     """All versions of the charter, as far as keys go."""
 
     def __init__(self) -> None:
+        self.closings = Closings()
         self._charters: list[Charter] = []
         self._newest: dict[bytes, tuple[str, CharterStation]] = {}
         self._sign: dict[bytes, list[bytes]] = {}
@@ -52,6 +55,9 @@ class Keys:
 
     def add(self, charter: Charter) -> None:
         """The next version."""
+        if charter.closed is not None and self._charters:
+            ended = ended_stations(self._charters[-1], charter)
+            self.closings.add(charter.version, ended, charter.closed)
         self._charters.append(charter)
         for station in charter.stations():
             entry = charter.station(station)
@@ -93,7 +99,9 @@ class Keys:
         found = self._newest.get(station)
         if found is None:
             return f"an unknown station {station.hex()}"
-        return f"{found[0]}/{found[1].certificate.station_name}"
+        name = f"{found[0]}/{found[1].certificate.station_name}"
+        gone = self._charters[-1].station(station) is None
+        return f"{name} (no longer on the line)" if gone else name
 
     def sign_key(self, version: int, station: bytes) -> bytes | None:
         """The statement key of a station under one version."""

@@ -105,13 +105,13 @@ def _join(report: Report) -> None:
 
 def counts(target: Entry, by: Entry, role: int) -> bool:
     """Whether a citation has effect: corrections and the like only within one party."""
-    return role not in _WITHIN_PARTY or target.party == by.party
+    return role not in _WITHIN_PARTY or (target.party == by.party and not by.late)
 
 
 def rungs(entry: Entry) -> Iterator[tuple[Entry, Rung]]:
     """The statements that put their author's party on a human rung of this one."""
     for by, _ in entry.cited_by:
-        rung = RUNG_OF_KIND.get(by.content.kind)
+        rung = None if by.late else RUNG_OF_KIND.get(by.content.kind)
         if rung is not None and by.content.refs[0].target == entry.digest:
             yield by, rung
 
@@ -120,13 +120,14 @@ def _conflicts(entries: list[Entry]) -> Iterator[tuple[Entry, Entry]]:
     """Every second story with the statement that stands where it stands, after the same one."""
     main: dict[tuple[bytes, bytes | None], Entry] = {}
     second: dict[tuple[bytes, bytes | None], list[Entry]] = {}
-    for entry in entries:
+    told = [entry for entry in entries if not entry.late]  # a late one may be of a stolen key
+    for entry in told:
         place = (entry.log.id, entry.previous)
         if entry.second:
             second.setdefault(place, []).append(entry)
         else:
             main[place] = entry
-    for entry in entries:
+    for entry in told:
         if not entry.second:
             continue
         place = (entry.log.id, entry.previous)
@@ -188,7 +189,8 @@ class Readings:
             logs.setdefault(entry.log.id, []).append(entry)
         for entries in logs.values():
             for entry in sorted(entries, key=lambda each: each.order):
-                self._note(entry)
+                if not entry.late:
+                    self._note(entry)
         self._held = {log.id: _held(log) for log in report.logs}
 
     def _note(self, reader: Entry) -> None:

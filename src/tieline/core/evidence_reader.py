@@ -243,6 +243,7 @@ class Reader:
                 f"the file says that it holds the whole line, and leaves out some of {facts.name}"
             )
             self._fault("evidence.left_out", text, number)
+        self._check_end(log)
         if log.run_end > max(facts.covered, log.sound_end):
             count = log.run_end - max(facts.covered, log.sound_end)
             text = (
@@ -257,6 +258,27 @@ class Reader:
             )
             self._gap("gap.second_stories", text, number)
         self._log = None
+
+    def _check_end(self, log: _LogState) -> None:
+        """Hold a log against the end that the charter gives it, when it gives one."""
+        facts = log.facts
+        end = self._keys.closings.ending(facts.station, facts.id)
+        if end is None:
+            return
+        if facts.size > end.size:
+            text = (
+                f"the charter ended the key of {facts.name}, and its log after {end.size}"
+                f" statements; the file says that there are {facts.size}"
+            )
+            self._fault("evidence.closed", text, facts.number)
+        place = self.report.place(end.last)
+        there = place is not None and place.log is facts and not place.second
+        if not there or place is None or place.position != end.size - 1:
+            text = (
+                f"the charter names the statement with which the log of {facts.name} ends, after"
+                f" {end.size}; it does not stand there in this file"
+            )
+            self._gap("gap.closed", text, facts.number)
 
     # -------------------------------------------------------------------------------- statements
 
@@ -286,6 +308,7 @@ class Reader:
             place_ = statement.place
             party = self._keys.party_in(place_.charter, place_.station)
             entry = Entry.of(statement, log.facts, item, self._number, party)
+            entry.late = self._keys.closings.late(statement)
             self.report.entries.append(entry)
             if not item.second:
                 log.sound_end = position + 1
@@ -325,6 +348,8 @@ class Reader:
         wrong = self._chain(log, statement, second=item.second)
         if wrong:
             return "chain", wrong
+        if not item.second and self._keys.closings.late(statement):
+            return "closed", "the charter ended its key, and the log ends before it"
         if not self._header.scope.within(place.time_ms, item.admitted_ms):
             return "scope", "it is outside the time that the file says it is about"
         return None

@@ -48,7 +48,7 @@ def as_json(report: Report) -> dict[str, Json]:
         "receipts": counts.receipts,
         "notes": counts.notes,
     }
-    out["words"] = _words(report)
+    out["words"] = [[code, said] for code, said in root_words(report)]
     out["logs"] = [_log(facts) for facts in report.logs]
     out["statements"] = [_statement(entry, readings) for entry in report.entries]
     out["conflicts"] = [[one.digest.hex(), two.digest.hex()] for one, two in report.conflicts]
@@ -56,18 +56,14 @@ def as_json(report: Report) -> dict[str, Json]:
     return out
 
 
-def root_words(report: Report) -> dict[str, str]:
-    """The words of every party's root key, of all versions, by party."""
-    out: dict[str, str] = {}
+def root_words(report: Report) -> list[tuple[str, str]]:
+    """The words of every root key of every party, by party, of one party the first root first."""
+    out: dict[tuple[str, bytes], str] = {}
     for charter in report.charters:
         for party in charter.parties:
             print_ = root_fingerprint(party.code, charter.realm, party.root_key)
-            out.setdefault(party.code, " ".join(words(print_)))
-    return dict(sorted(out.items()))
-
-
-def _words(report: Report) -> Json:
-    return [[code, said] for code, said in root_words(report).items()]
+            out.setdefault((party.code, party.root_key), " ".join(words(print_)))
+    return sorted(((code, said) for (code, _), said in out.items()), key=lambda row: row[0])
 
 
 def _log(facts: LogFacts) -> Json:
@@ -97,6 +93,7 @@ def _statement(entry: Entry, readings: Readings) -> Json:
         "log": entry.log.id.hex(),
         "position": entry.position,
         "second_story": entry.second,
+        "late": entry.late,
         "party": entry.party,
         "kind": entry.kind,
         "time_ms": entry.time_ms,

@@ -60,7 +60,8 @@ def _steps(report: Report) -> Iterator[str]:
         " and following from the one before"
     )
     yield "   whoever doubts that these are the parties compares the words of their root keys:"
-    yield from (f"   {code:<12} {said}" for code, said in root_words(report).items())
+    yield from (f"   {code:<12} {said}" for code, said in root_words(report))
+    yield from _key_changes(report)
     good = len(report.entries)
     yield (
         f"2. statements: {counts.statements + counts.second_stories} in the file, {good} of them"
@@ -77,11 +78,35 @@ def _steps(report: Report) -> Iterator[str]:
         for name in sorted({name for name, _, _ in facts.witnesses}):
             size = max(size for who, size, _ in facts.witnesses if who == name)
             yield f"   witness {name} saw {facts.name} up to {size} statements"
+    yield from _late(report)
     for one, other in report.conflicts[:_SHOWN]:
         yield (
             f"TWO STORIES: {one.log.name} signed two statements after one and the same, under"
             f" number {one.position}: {one.digest.hex()[:12]} and {other.digest.hex()[:12]}"
         )
+
+
+def _key_changes(report: Report) -> Iterator[str]:
+    """What later versions of the charter did with keys and logs."""
+    for charter in report.charters:
+        for code, _ in charter.reroot:
+            yield (
+                f"   version {charter.version} gave {code} another root key, without the old one:"
+                f" {code} has two rows above, the former one first"
+            )
+        if charter.closed:
+            yield f"   version {charter.version} says where {len(charter.closed)} logs end"
+
+
+def _late(report: Report) -> Iterator[str]:
+    late = [entry for entry in report.shown if entry.late]
+    for entry in late[:_SHOWN]:
+        yield (
+            f"   LATE: statement {entry.position} of {entry.log.name} was signed with a key that"
+            " the charter ended, and is beyond the end of its log: it has no effect"
+        )
+    if len(late) > _SHOWN:
+        yield f"   LATE: {len(late) - _SHOWN} more"
 
 
 def _log(facts: LogFacts) -> str:
