@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.world import Key, Net, PartyKit, Post, found, kits, message
 
-from tieline.core import bundle, checkpoint, evidence_reader, notes, proof, speech, sync
+from tieline.core import bundle, checkpoint, evidence_reader, notes, notetalk, proof, speech, sync
 from tieline.core.checkpoint import NoteSignature, SignedNote
 from tieline.core.events import Arrived, SignCheckpoint, Tick, Witnessed
 from tieline.core.evidence import Header, Scope
@@ -501,3 +502,51 @@ def test_our_own_checkpoint_of_more_than_we_hold_closes_the_log() -> None:
     hand(alpha, bravo, note.note)
     assert alpha.line.life.standing is Standing.CLOSED
     assert alpha.line.life.why == "restored"
+
+
+def test_a_key_that_signs_one_checkpoint_over_and_over_fills_no_journal() -> None:
+    net, alpha, bravo, _ = three(witnesses=(Witness(name=NAME, key=WITNESS.public),), quorum=1)
+    net.pass_time(301)
+    latest = book(alpha, bravo).latest()
+    assert latest is not None
+    before = len(kept(alpha))
+    for time_s in range(1, 6):
+        text = checkpoint.cosign_message(time_s, latest.note.body)
+        line = checkpoint.cosignature(NAME, WITNESS.public, time_s, WITNESS.sign(text))
+        made = SignedNote(body=latest.note.body, signatures=(*latest.note.signatures, line))
+        hand(alpha, bravo, made)
+    assert len(kept(alpha)) == before + 1
+
+
+def test_many_notes_are_told_once_and_not_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else who signs many fills, through us, what others read of us in a minute."""
+    monkeypatch.setattr(sync, "MAX_TOLD", 2)
+    net, alpha, bravo, charlie = three()
+    net.pass_time(301)
+    for size in range(100, 103):
+        hand(alpha, bravo, signed(bravo, size, other_root("one")))
+        hand(alpha, bravo, signed(bravo, size, other_root("two")))
+    net.deliver()
+    peer = alpha.line.peers[charlie.who.id]
+    assert len(notes.told_keys(alpha.line)) > 2
+    assert notes.envelopes(alpha.line, set(peer.noted)) == []
+    alpha.station.exchanges[alpha.line.id].notes.tell([peer], Turn(net.now()))
+    again = Turn(net.now())
+    alpha.station.exchanges[alpha.line.id].notes.tell([peer], again)
+    assert again.effects == []
+
+
+def test_a_peer_that_claims_a_later_charter_keeps_its_own_room_only() -> None:
+    _, alpha, bravo, charlie = three()
+    claim = sync.Have(alpha.line.id, 9, full=False, heads=sync.heads(bravo.line.record))
+    for peer in (bravo, charlie):
+        alpha.step(Arrived(carrier="wire", peer=peer.who.id, envelope=sync.pack(claim)))
+    early = alpha.station.exchanges[alpha.line.id].notes
+    for size in range(notetalk.MAX_EARLY + 9):
+        hand(alpha, bravo, signed(bravo, size, other_root(), key=WITNESS))
+    assert len(early._early) == notetalk.MAX_EARLY
+    hand(alpha, charlie, signed(charlie, 1, other_root(), key=WITNESS))
+    assert len(early._early) == notetalk.MAX_EARLY + 1
+    hand(alpha, charlie, SignedNote(body=b"no checkpoint\n", signatures=signed(charlie, 1,
+         other_root()).signatures))  # fmt: skip
+    assert len(early._early) == notetalk.MAX_EARLY + 1

@@ -31,12 +31,10 @@ class Noted:
         return bool(self.keys)
 
     def with_lines_of(self, other: Noted) -> Noted:
-        """This one with what the other has more; of one key the line with the later time stays."""
+        """This one with what the other has more; of one key the line that came first stays."""
         lines: dict[tuple[str, bytes], NoteSignature] = {}
         for line in (*self.note.signatures, *other.note.signatures):
-            key = (line.name, line.key_id)
-            if key not in lines or lines[key].signature[:8] < line.signature[:8]:
-                lines[key] = line
+            lines.setdefault((line.name, line.key_id), line)
         note = replace(self.note, signatures=tuple(lines.values()))
         keys = tuple(sorted({*self.keys, *other.keys}))
         return replace(self, note=note, keys=keys)

@@ -284,8 +284,10 @@ def _more(held: Noted, noted: Noted) -> Noted | None:
     """The note held with the lines that the other has more; ``None`` when it has none."""
     if held.note.body != noted.note.body:
         return None  # the same checkpoint with other extension lines: they mean nothing to us
-    merged = held.with_lines_of(noted)
-    return None if merged == held else merged
+    known = {(line.name, line.key_id) for line in held.note.signatures}
+    if all((line.name, line.key_id) in known for line in noted.note.signatures):
+        return None  # a key that signs the same text over and over says nothing more
+    return held.with_lines_of(noted)
 
 
 def _log_of(line: Line, head: Checkpoint) -> Log | None:
@@ -506,6 +508,11 @@ def told_key(noted: Noted) -> bytes:
     """What a peer that has this note has: its text and how many lines there are under it."""
     count = len(noted.note.signatures)
     return crypto.sha256(noted.note.body)[:16] + count.to_bytes(2, "big")
+
+
+def told_keys(line: Line) -> set[bytes]:
+    """What a peer has that has every note which is told of this line."""
+    return {told_key(noted) for book in line.notes.values() for noted in book.to_tell()}
 
 
 def envelopes(line: Line, told: set[bytes]) -> list[Notes]:

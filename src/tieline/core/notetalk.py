@@ -21,8 +21,9 @@ from tieline.core.sync import Notes, Peer
 from tieline.core.turn import Turn
 
 MAX_LINES_READ: Final = 2_000  # of notes, from one peer, in a minute
-MAX_EARLY: Final = 256  # notes that wait for a later version of the charter
+MAX_EARLY: Final = 64  # notes of one peer that wait for a later version of the charter
 READ_WINDOW_MS: Final = 60_000
+_OF_LATER_KEYS: Final = frozenset({"note.stranger", "note.unsigned"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +117,10 @@ class NoteExchange:
             noted = notes.read(line, data, keys, turn.now)
         except RemoteError as error:
             bringer = line.peers.get(source.peer)
-            if bringer is not None and bringer.charter > line.latest():
+            ahead = bringer is not None and bringer.charter > line.latest()
+            if ahead and error.code in _OF_LATER_KEYS:
                 # Under a key, it may be, of the charter that is on its way to us.
-                if len(self._early) < MAX_EARLY:
+                if sum(early[2].peer == source.peer for early in self._early) < MAX_EARLY:
                     self._early.append((data, keys, source))
                 return
             refusal = Refusal(
@@ -150,7 +152,7 @@ class NoteExchange:
     def tell(self, peers: list[Peer], turn: Turn) -> None:
         """Tell peers every note that they have not been told."""
         for peer in peers:
-            if len(peer.noted) > sync.MAX_TOLD:
-                peer.noted.clear()
+            if len(peer.noted) > sync.MAX_TOLD:  # never all of it: it would all be told anew
+                peer.noted &= notes.told_keys(self.line)
             for envelope in notes.envelopes(self.line, peer.noted):
                 turn.transmit(self.line.id, peer.station, sync.pack(envelope))

@@ -275,7 +275,7 @@ class Record:
         return Admitted(item)
 
     def _fork(self, log: Log, statement: Statement, key: SortKey, now_ms: int) -> Forked:
-        """Keep a second story beside the main branch, which it never moves; late, it proves none."""
+        """Keep a second story beside the main branch, which it never moves."""
         item = Item(statement, key, now_ms, second_story=True)
         log.forks[statement.digest] = item
         log.grow(statement)
