@@ -8,6 +8,7 @@ function closeLog(reading, log) {
   const roots = rootsAt(log.pieces, wanted);
   log.root = roots.get(log.size);
   log.pieces = null;
+  log.versions = versionsOf(reading, log);
   if (log.ends === null) {
     reading.fault(log.item, "evidence.last", "The last statement of the log is not named.");
   } else if (log.ends !== log.last) {
@@ -66,6 +67,24 @@ function covered(log, size, time, by, kind) {
   if (kind !== "mldsa") log.covered = Math.max(log.covered, size);
 }
 
+// The places in a log from which on its statements go by a later version of the charter.
+function versionsOf(reading, log) {
+  const steps = [];
+  let latest = 1;
+  for (const { position, said } of log.records) {
+    if (said === null || said.charter <= latest || said.charter > reading.charters.length) continue;
+    latest = said.charter;
+    steps.push({ position, version: latest });
+  }
+  return steps;
+}
+
+// The latest version of the charter by which a statement below a size goes: a receipt key that no
+// version from that on gives its station signs for nothing there.
+function versionAt(log, size) {
+  return log.versions.findLast(({ position }) => position < size)?.version ?? 1;
+}
+
 // --- receipts ------------------------------------------------------------------------------------
 
 function judgeReceipt(reading, log, receipt, roots) {
@@ -82,7 +101,9 @@ function judgeReceipt(reading, log, receipt, roots) {
     return reading.gap(item, "gap.receipt", sentence);
   }
   const message = cosignatureMessage(time, checkpointText(log.origin, size, root));
-  const keys = new Map(certificates.map((each) => [hex(each.receiptKey), each.receiptKey]));
+  const since = versionAt(log, size);
+  const then = certificates.filter(({ version }) => version >= since);
+  const keys = new Map(then.map((each) => [hex(each.receiptKey), each.receiptKey]));
   const tries = [...keys.values()].map((key) => verifyEd25519(key, signature, message));
   reading.counts.signatures += 1;
   return reading.later(
@@ -102,7 +123,7 @@ function keyIdOnce(reading, name, type, key) {
 }
 
 // Whose key a signature line is of: { type, key, by, kind }, or null.
-function knownKey(reading, log, line) {
+function knownKey(reading, log, line, since) {
   const is = (type, key) => keyIdOnce(reading, line.name, type, key) === line.id;
   const length = line.blob.length;
   if (length === 64 && line.name === log.origin) {
@@ -112,8 +133,8 @@ function knownKey(reading, log, line) {
   }
   if (length === 72) {
     for (const [by, certificates] of reading.stations) {
-      for (const { receiptKey } of certificates) {
-        if (is(4, receiptKey)) return { type: 4, key: receiptKey, by, kind: "cosignature" };
+      for (const { receiptKey, version } of certificates) {
+        if (version >= since && is(4, receiptKey)) return { type: 4, key: receiptKey, by, kind: "cosignature" };
       }
     }
     for (const { name, key } of reading.witnesses) {
@@ -133,8 +154,9 @@ async function judgeNote(reading, log, { item, note, checkpoint }, roots) {
   let bad = null;
   let strangers = 0;
   let unchecked = 0;
+  const since = versionAt(log, checkpoint.size);
   for (const line of note.lines) {
-    const known = knownKey(reading, log, line);
+    const known = knownKey(reading, log, line, since);
     if (known === null) {
       strangers += 1;
       continue;

@@ -173,6 +173,7 @@ function addCharter(reading, charter) {
   for (const party of charter.parties) {
     for (const station of party.stations) {
       const id = hex(station.id);
+      station.version = charter.version;
       charter.stations.set(id, station);
       if (!reading.stations.has(id)) reading.stations.set(id, []);
       reading.stations.get(id).push(station);

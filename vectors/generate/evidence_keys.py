@@ -53,14 +53,17 @@ def end(log: Log, size: int = 0, last: bytes = b"") -> list[object]:
     return [log.id, size or len(log.main), last or log.main[-1].digest]
 
 
-def renew(story: Story, ends: list[list[object]] | None) -> None:
-    """A version that gives ALPHA's station another statement key."""
-    alpha = story.parties["ALPHA"]
-    station = alpha.station("main", {5: bytes(FRESH.verify_key)})
-    fields = alpha.card_fields([station], ["alpha.example:7411"])
-    entry = {1: "ALPHA", 2: "Alpha", 3: alpha.key, 4: fields[5]}
+def renew(
+    story: Story, ends: list[list[object]] | None, code: str = "ALPHA", field: int = 5
+) -> None:
+    """A version that gives a party's station another key: 5 for statements, 6 for receipts."""
+    entries = [charters.entry(who) for who in story.parties.values()]
+    who = story.parties[code]
+    station = who.station("main", {field: bytes(FRESH.verify_key)})
+    fields = who.card_fields([station], [f"{code.lower()}.example:7411"])
+    entry = {1: code, 2: who.name, 3: who.key, 4: fields[5]}
     listed = None if ends is None else sorted(ends)
-    story.amend({7: [entry, charters.entry(story.parties["BRAVO"])], 17: listed})
+    story.amend({7: [entry if each[1] == code else each for each in entries], 17: listed})
 
 
 def go_on(story: Story, bravo: Log) -> Log:
@@ -163,4 +166,17 @@ def faulty() -> list[tuple[str, str, Story, tuple[int, ...]]]:
         said.fault = CLOSED
     about = "A log of an ended key stands where no version names it."
     out.append(("closed-unlisted", about, story, ()))
+    out.append(former_receipt())
     return out
+
+
+def former_receipt() -> tuple[str, str, Story, tuple[int, ...]]:
+    """BRAVO has another receipt key, and the former one signs on."""
+    story, alpha, bravo = talk()
+    renew(story, [end(bravo)], "BRAVO", 6)
+    story.text(alpha, "Said under the second version.", seen=[bravo.main[-1]])
+    story.receipt(alpha, 4, "BRAVO").fault = "evidence.receipt"
+    note = story.note(alpha, 4, ["BRAVO"])
+    note.by, note.gaps = [], ["gap.signer"]
+    about = "A former receipt key signs for what was said after its time, also under a checkpoint."
+    return "receipt-former", about, story, ()

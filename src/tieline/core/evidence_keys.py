@@ -22,6 +22,7 @@ _STAMPED_MLDSA = 8 + crypto.MLDSA_SIGNATURE_BYTES
 class Lines:
     """What the lines of one note are worth. ``forged`` names the first known key that is not."""
 
+    since: int
     forged: str = ""
     own: bool = False
     unknown: bool = False
@@ -48,7 +49,7 @@ class Keys:
         self._charters: list[Charter] = []
         self._newest: dict[bytes, tuple[str, CharterStation]] = {}
         self._sign: dict[bytes, list[bytes]] = {}
-        self._cosign: dict[bytes, list[bytes]] = {}
+        self._cosign: dict[bytes, dict[bytes, int]] = {}  # key, and the last version with it
         self._witnesses: dict[tuple[str, bytes], bytes] = {}
         self._late: dict[bytes, bytes] = {}  # hash of an ML-DSA-44 key, and whose it is
         self._mldsa: list[tuple[bytes, bytes]] = []
@@ -66,13 +67,11 @@ class Keys:
             self._newest[station] = (charter.party_of(station), entry)
             if entry.certificate.mldsa_hash is not None:
                 self._late.setdefault(entry.certificate.mldsa_hash, station)
-            for known, key in (
-                (self._sign, entry.certificate.sign_key),
-                (self._cosign, entry.certificate.cosign_key),
-            ):
-                keys = known.setdefault(station, [])
-                if key not in keys:
-                    keys.append(key)
+            keys = self._sign.setdefault(station, [])
+            if entry.certificate.sign_key not in keys:
+                keys.append(entry.certificate.sign_key)
+            cosign = self._cosign.setdefault(station, {})
+            cosign[entry.certificate.cosign_key] = charter.version
         for witness in charter.witnesses:
             key_id = crypto.key_id(witness.name, crypto.ALG_COSIGNATURE, witness.key)
             self._witnesses[witness.name, key_id] = witness.key
@@ -114,18 +113,25 @@ class Keys:
         """The party of a station under a version that names it."""
         return self._charters[version - 1].party_of(station)
 
-    def cosign_keys(self, station: bytes) -> list[bytes]:
-        """The receipt keys that a station has or had."""
-        return self._cosign.get(station, [])
+    @property
+    def versions(self) -> int:
+        """How many versions of the charter there are."""
+        return len(self._charters)
+
+    def cosign_keys(self, station: bytes, since: int) -> list[bytes]:
+        """The receipt keys of a station in the versions from ``since`` on."""
+        keys = self._cosign.get(station, {})
+        return [key for key, last in keys.items() if last >= since]
 
     def lines(
         self,
         note: SignedNote,
         head: Checkpoint,
         station: bytes,
+        since: int,
     ) -> Lines:
-        """Judge every line under a head of a station's log."""
-        out = Lines()
+        """Judge every line under a head of a station's log that goes by version ``since``."""
+        out = Lines(since=since)
         for line in note.signatures:
             if not self._line(out, line, note.body, head, station):
                 out.unknown = True
@@ -155,8 +161,8 @@ class Keys:
             else:
                 out.witnesses.append((name, time_s))
             return True
-        for cosigner, keys in self._cosign.items():
-            for key in keys:
+        for cosigner in self._cosign:
+            for key in self.cosign_keys(cosigner, out.since):
                 if crypto.key_id(name, crypto.ALG_COSIGNATURE, key) == line.key_id:
                     if (time_s := _stamp(key, body, made)) is None:
                         out.forged = self.name_of(cosigner)

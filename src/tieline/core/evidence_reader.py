@@ -61,6 +61,11 @@ class _LogState:
     last_receipt: tuple[int, bytes] = (0, b"")
     last_note: tuple[int, bytes] = (0, b"")
     roots: dict[int, bytes | None] = field(default_factory=dict)
+    versions: list[tuple[int, int]] = field(default_factory=list)  # first position, its version
+
+    def version(self, size: int) -> int:
+        """The latest version of the charter by which a statement below a size goes."""
+        return max((number for position, number in self.versions if position < size), default=1)
 
     def root(self, size: int) -> bytes | None:
         """The root at a size; the last one asked for is kept, since receipts come in crowds."""
@@ -302,6 +307,10 @@ class Reader:
                 raise broken("order", "has second stories in another order than that of positions")
             log.last_second = place
             position = statement.place.position
+        if statement is not None and not item.second:
+            number = statement.place.charter
+            if log.version(position) < number <= self._keys.versions:
+                log.versions.append((position, number))
         problem = self._judge(log, item, statement, position)
         entry = None
         if statement is not None and problem is None:
@@ -391,12 +400,12 @@ class Reader:
         log.last_receipt = place
         name = self._keys.name_of(receipt.cosigner)
         what = f"the receipt of {name} for {receipt.size} statements of {log.facts.name}"
-        keys = self._keys.cosign_keys(receipt.cosigner)
+        keys = self._keys.cosign_keys(receipt.cosigner, log.version(receipt.size))
         if receipt.log != log.facts.id:
             self._fault("evidence.receipt", f"{what} is for another log")
         elif receipt.size > log.item.size:
             self._fault("evidence.receipt", f"{what} is for more than the file says there are")
-        elif not keys:
+        elif self._keys.station(receipt.cosigner) is None:
             self._fault("evidence.receipt", f"{what} is of a station that no charter names")
         elif (root := log.root(receipt.size)) is None:
             self._gap("gap.receipt", f"{what} ends among left-out statements, so it is not checked")
@@ -437,7 +446,8 @@ class Reader:
     def _lines(self, log: _LogState, note: SignedNote, head: checkpoint.Checkpoint) -> None:
         """Check every line of a note under the keys that are known."""
         what = f"the head of {log.facts.name} at {head.size} statements"
-        found = self._keys.lines(note, head, log.item.station)
+        since = log.version(head.size)
+        found = self._keys.lines(note, head, log.item.station, since)
         if found.forged:
             self._fault("evidence.note", f"{what}: the line of {found.forged} does not verify")
             return
