@@ -134,7 +134,8 @@ function knownKey(reading, log, line, since) {
   if (length === 72) {
     for (const [by, certificates] of reading.stations) {
       for (const { receiptKey, version } of certificates) {
-        if (version >= since && is(4, receiptKey)) return { type: 4, key: receiptKey, by, kind: "cosignature" };
+        if (version < since || !is(4, receiptKey)) continue;
+        return { type: 4, key: receiptKey, by, kind: "cosignature" };
       }
     }
     for (const { name, key } of reading.witnesses) {
