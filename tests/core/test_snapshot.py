@@ -12,6 +12,7 @@ from typing import cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.core import test_keys_change as keys
 from tests.core.world import Net, Post, answer, kits, message
 
 from tieline.core import cut, encode, shelf, snapshot
@@ -84,7 +85,10 @@ def pictures(station: Station) -> dict[bytes, dict[str, object]]:
         found["notes"] = {log: book.heads for log, book in line.notes.items()}
         found["moments"] = (line.unnoted_at, line.unsealed_at, line.unwitnessed)
         found["frontier"] = line.record.frontier(line.own_log)
-        found["held by peers"] = {peer: known.theirs for peer, known in line.peers.items()}
+        found["held by peers"] = {
+            peer: {log: size for log, size in known.theirs.items() if size}
+            for peer, known in line.peers.items()
+        }
         found["relay"] = list(line.relay_queue)
         found["slots"] = (line.slot_done, line.slot_checked, line.slot_noted, line.amended_ms)
         found["forks"] = {log.id: (log.leaves, log.tips()) for log in line.record.logs.values()}
@@ -287,3 +291,29 @@ def test_after_a_log_was_cut_the_snapshot_is_written_anew() -> None:
     assert others == {name for name, _, _ in second.chunks}
     snapshot.settle(line, second)
     assert not snapshot.take(line, net.now()).anew
+
+
+@pytest.mark.parametrize("every", [1, 3, 7, 29, 10**9])
+def test_a_snapshot_of_logs_that_a_charter_has_ended_equals_the_whole_journal(every: int) -> None:
+    """One log is ended within what is held, one is left empty, and life goes on after both."""
+    net = keys.line_of_four()
+    alpha, bravo, charlie = net.post("ALPHA"), net.post("BRAVO"), net.post("CHARLIE")
+    loot = keys.stolen(net, alpha.who, "a log of a thief", b"a thief!")
+    second = keys.rotated(net, known_to=charlie)
+    keys.part(net, "CHARLIE")
+    keys.bring(bravo, charlie, loot)
+    late = alpha.speak(message("CHARLIE does not know this yet", Precedence.FLASH), key="k").item
+    alpha.speak(Content(kind=Kind.SUSPEND, body=Body(cause="a drill")))
+    net.deliver()
+    for target in (late, loot.digest):
+        bravo.speak(answer(Kind.ACKNOWLEDGE, target))
+    net.deliver()
+    charlie.install(second)
+    keys.join(net, "CHARLIE")
+    net.pass_time(keys.HOUR_S)
+    assert [log.size for log in bravo.line.record.logs.values() if log.forks] == [2, 0]
+    alpha.speak(message("CHARLIE does not know this yet", Precedence.FLASH), key="k")
+    net.pass_time(60)
+    for post in net:
+        station = resumed(post, MemoryStore(post.facts), every)
+        assert pictures(station) == pictures(post.reload())

@@ -229,6 +229,9 @@ class Line:
                 rungs = tally.marks.get(party, {})
                 for rung in [rung for rung, mark in rungs.items() if mark.by == digest]:
                     del rungs[rung]
+        for log in sorted({statement.log for statement in late}):
+            for peer in self.peers.values():
+                peer.forget(log, self.record.size(log))
         gone = {statement.digest for statement in late}
         self.tests = {slot: test for slot, test in self.tests.items() if test not in gone}
         for fold in (self.declared, self.suspended, self.unstaffed):

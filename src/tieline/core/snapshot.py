@@ -390,4 +390,4 @@ def _believe(line: Line) -> None:
     for last in line.ladder.latest_receipts():
         cosigner = line.peers.get(last.cosigner)
         if cosigner is not None:
-            cosigner.believes(last.log, last.size)
+            cosigner.believes(last.log, min(last.size, line.record.size(last.log)))
