@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from tests.core.world import Net, kits, sign_all
 from tests.node import journals
 from tests.node.journals import Journal, cast
 
+from tieline.core.charter import finish
 from tieline.core.journal import Fact, FactKind
 from tieline.core.statement import statement_digest
 from tieline.node import audit, auditrun, auditwork
@@ -275,3 +277,25 @@ def test_workers_that_cannot_be_had_are_done_without(
     assert clean is not None
     assert clean_report(clean) == replay(whole)
     auditwork.close()
+
+
+def test_a_version_that_does_not_follow_is_noticed() -> None:
+    """It is signed by all that it names, and has one party less without saying so."""
+    post = Net(kits(3)).post("ALPHA")
+    old = post.line.charter
+    parties = tuple(party for party in old.parties if party.code != "BRAVO")
+    new = finish(replace(old, version=2, previous=old.hash, parties=parties))
+    signed = sign_all(new, kits(3))
+    assert signed.complete
+    forged = Fact(kind=FactKind.CHARTER, at_ms=0, line=new.line, body=signed.encode())
+    rows = journals.rows([*post.facts, forged])
+    judge = Audit(post.who.id, "")
+    for seq, fact in enumerate([*post.facts, forged], 1):
+        judge.fact(seq, fact)
+    assert "does not list exactly the parties that leave" in judge.problems[0]
+
+    def deal(last: int) -> Iterator[Range]:
+        yield Held(rows, 1, last)
+
+    assert auditrun.run(lambda: deal(len(rows) - 1), post.who.id, "", workers=0) is not None
+    assert auditrun.run(lambda: deal(len(rows)), post.who.id, "", workers=0) is None

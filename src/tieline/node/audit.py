@@ -18,6 +18,7 @@ from tieline.core.keychange import holds
 from tieline.core.line import Line
 from tieline.core.record import Admitted, Duplicate, Forked, Held, Refused
 from tieline.core.statement import parse
+from tieline.core.succession import check_amendment, check_chain
 from tieline.node import auditrun
 from tieline.node.auditrun import Clean, check_note
 from tieline.node.auditwork import Range, StoreRange, close
@@ -56,11 +57,11 @@ class Audit:
         if fact.kind == FactKind.CHARTER:
             signed = parse_signed_charter(fact.body)
             line = self.lines.get(signed.charter.line)
-            if not signed.complete:
-                self.problems.append(f"the charter in journal entry {seq} is not signed by all")
             if line is None:
+                check_chain((signed,))
                 self.lines[signed.charter.line] = Line(self.own, signed)
             else:
+                check_amendment(line.charter, signed)
                 line.use_charter(signed)
             return
         line = self.lines.get(fact.line)

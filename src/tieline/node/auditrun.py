@@ -29,6 +29,7 @@ from tieline.core.journal import FactKind
 from tieline.core.line import Line
 from tieline.core.record import MAX_LOGS_PER_STATION
 from tieline.core.statement import TIP_BYTES
+from tieline.core.succession import check_amendment, check_chain
 from tieline.core.terms import Now
 from tieline.node.auditwork import (
     RECEIPT,
@@ -229,11 +230,13 @@ class _Joiner:
             signed = parse_signed_charter(body)
             line = self._clean.lines.get(signed.charter.line)
             # A version that ends logs makes statements late that are held: the record knows which.
-            if not signed.complete or signed.charter.closed is not None:
+            if signed.charter.closed is not None:
                 raise _Stop
             if line is None:
+                check_chain((signed,))
                 self._clean.lines[signed.charter.line] = Line(self._own, signed)
             else:
+                check_amendment(line.charter, signed)
                 line.use_charter(signed)
         except TielineError:
             raise _Stop from None
