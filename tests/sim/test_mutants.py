@@ -21,8 +21,11 @@ SHOWS = {
     "never-again": (39, 35),
     "no-signatures": (8, 7),
     "note-not-compared": (13,),
+    "one-witness-enough": (2, 0),
     "proof-not-passed-on": (34,),
+    "relay-believes-colluder": (4, 57),
     "silent-fork": (13, 6),
+    "witness-unchecked": (2, 0),
 }
 PROMISES = frozenset({1, 2, 3, 4, 5, 6, 10})
 

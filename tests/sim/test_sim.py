@@ -37,7 +37,7 @@ def test_the_seeds_played_here_hold_every_kind_of_fault() -> None:
     for fault in ("forker", "loose", "crash_mean_ms", "crash_in_turn", "part_mean_ms", "fail",
                   "full_mean_ms", "skew_ms", "drift_ppm", "jump_mean_ms", "bundle_mean_ms",
                   "forge_mean_ms", "four_eyes", "test_interval_s", "twins", "amended",
-                  "restore_mean_ms", "clone"):  # fmt: skip
+                  "restore_mean_ms", "clone", "colluders", "witnesses"):  # fmt: skip
         assert any(getattr(plan, fault) for plan in plans), fault
 
 

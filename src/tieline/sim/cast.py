@@ -16,6 +16,7 @@ from tieline.core.charter import (
     Release,
     SignedCharter,
     Tests,
+    Witness,
     charter_message,
     make_charter,
 )
@@ -39,6 +40,7 @@ from tieline.sim.plan import Plan
 
 PARTIES = ("ALPHA", "BRAVO", "CHARLIE", "DELTA")
 REALM = "SIM-1"
+QUORUM = 2  # witnesses; more than there are liars
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,9 @@ class Member:
 class Cast:
     """Everybody in one world.
 
-    ``forker`` is the number of the dishonest station, if there is one; ``amended`` is the second
-    version of the charter, signed by all.
+    ``forker`` is the number of the dishonest station, if there is one; ``colluders`` are those of
+    two that work together, of different parties; ``amended`` is the second version of the charter,
+    signed by all. ``witnesses`` are the keys of those that the charter names.
     """
 
     members: tuple[Member, ...]
@@ -83,6 +86,12 @@ class Cast:
     amended: SignedCharter
     forker: int | None
     stranger: SeedKey
+    colluders: tuple[int, ...] = ()
+    witnesses: tuple[SeedKey, ...] = ()
+
+    def honest(self, number: int) -> bool:
+        """Whether the station of this number is honest."""
+        return number != self.forker and number not in self.colluders
 
     @property
     def line(self) -> bytes:
@@ -102,7 +111,9 @@ class Cast:
     def of(plan: Plan) -> Cast:
         """The cast of a plan."""
         chance = random.Random(f"{plan.seed}/keys")
+        others = random.Random(f"{plan.seed}/late keys")
         codes = PARTIES[: plan.parties]
+        witnesses = tuple(_key(others) for _ in range(plan.witnesses))
         roots = {code: _key(chance) for code in codes}
         members: list[Member] = []
         cards: list[Card] = []
@@ -122,6 +133,11 @@ class Cast:
             tests=Tests(interval_s=plan.test_interval_s, window_s=300),
             release=_release(plan),
             silence_s=60,
+            witnesses=[
+                Witness(name=witness_name(number), key=key.public)
+                for number, key in enumerate(witnesses)
+            ],
+            quorum=QUORUM if witnesses else 0,
         )
         second = amend(first, silence_s=90, clocks=Clocks())
         return Cast(
@@ -130,7 +146,21 @@ class Cast:
             amended=_signed(second, roots),
             forker=chance.randrange(len(members)) if plan.forker else None,
             stranger=_key(chance),
+            colluders=_colluders(others, members) if plan.colluders else (),
+            witnesses=witnesses,
         )
+
+
+def witness_name(number: int) -> str:
+    """What the charter calls a witness."""
+    return f"w{number}.example"
+
+
+def _colluders(chance: random.Random, members: list[Member]) -> tuple[int, ...]:
+    """Two stations of different parties."""
+    first = chance.randrange(len(members))
+    party = members[first].party
+    return first, chance.choice([n for n, member in enumerate(members) if member.party != party])
 
 
 def _key(chance: random.Random) -> SeedKey:

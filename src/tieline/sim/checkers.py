@@ -6,10 +6,11 @@
 3. Each display order extends cause and effect; what has been shown is never shown in another
    order; two stations with the same statements show the same order.
 4. Who was brought two statements under one number has the proof in its journal, and both.
-   No honest station is ever accused.
+   No honest station is ever accused. Of stations that collude: see ``colludecheck``.
 6. No place of a log of an honest station is ever said twice differently, whatever becomes of its
    stores and machines; and no honest station is said to run on two machines, unless it does.
 5. Nothing is admitted, and no receipt counted, that its signer has not signed in just these bytes.
+   Nor any cosignature of a witness, nor more of them than there are: see ``watchcheck``.
 10. (At the end.) All records are equal.
 
 The checker trusts nothing of the core but its parser: it keeps its own account of what was signed,

@@ -34,7 +34,7 @@ from tieline.node.runtime import Runtime
 from tieline.ports import Past, Signer
 from tieline.sim.checkers import Checker, Ledger
 from tieline.sim.clocks import SimClock
-from tieline.sim.network import Network
+from tieline.sim.network import DIRECT, Network
 from tieline.sim.schedule import Schedule
 from tieline.sim.violation import Violation
 from tieline.store.memory import MemoryMachine, MemoryStore
@@ -156,6 +156,8 @@ class Machine:
     shown: Callable[[Statement], None]
     answered: Callable[[int, Done | TielineError], None]
     died: Callable[[str], None]
+    # What a dishonest station makes of what its software would say; None: it says nothing.
+    twist: Callable[[bytes], bytes | None] | None = None
     network: Network | None = None
     runtime: Runtime | None = None
     memory: MemoryMachine
@@ -344,7 +346,10 @@ class Machine:
         peer = self.peers.get(effect.peer)
         if self.network is None or peer is None:
             return ""
-        return self.network.send(self.number, peer, effect.envelope)
+        envelope = effect.envelope if self.twist is None else self.twist(effect.envelope)
+        if envelope is None:
+            return DIRECT
+        return self.network.send(self.number, peer, envelope)
 
     def reply(self, effect: Reply) -> None:
         """See ``node.runtime.World``."""

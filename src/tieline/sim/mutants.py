@@ -11,17 +11,27 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tieline.core import crypto, keychange, notes, record, renewal, speech, statement, stories
-from tieline.core.checkpoint import Receipt
+from tieline.core import (
+    crypto,
+    keychange,
+    notes,
+    record,
+    renewal,
+    speech,
+    statement,
+    stories,
+    sync,
+)
+from tieline.core.checkpoint import Receipt, SignedNote
 from tieline.core.events import Event, ForReceipt
 from tieline.core.exchange import Exchange
 from tieline.core.life import Life, Mark, Standing
 from tieline.core.line import Line
-from tieline.core.noted import Noted
+from tieline.core.noted import LogNotes, Noted
 from tieline.core.notetalk import NoteExchange
 from tieline.core.record import Duplicate, Forked, Item, Keys, Log, Outcome, Record, SortKey
 from tieline.core.statement import Statement
-from tieline.core.sync import Have, Peer
+from tieline.core.sync import Have, Head, Peer
 from tieline.core.terms import Now
 from tieline.core.turn import Turn
 from tieline.node.runtime import Runtime
@@ -182,6 +192,27 @@ def _any_word(line: Line, _peer: bytes, have: Have, _turn: Turn, *, live: bool) 
         line.life.trust()
 
 
+def _one_chain(_ours: Log, _head: Head) -> bool:
+    """Who holds as many statements of a log holds the same ones, since its receipts say so."""
+    return True
+
+
+def _offer_no_branch(
+    _self: Exchange, _found: Statement, _proof: tuple[Statement, Statement] | None, _peer: bytes
+) -> None:
+    """A second story is kept, and nobody else hears of it."""
+
+
+def _any_line(self: SignedNote, name: str, _key: bytes) -> int | None:
+    """Whatever stands under a note in the name of a witness is its line."""
+    return 0 if any(line.name == name for line in self.signatures) else None
+
+
+def _any_witness(line: Line, book: LogNotes) -> int:
+    """The word of one witness is enough."""
+    return max(notes.witnessed(line, book), default=0)
+
+
 MUTANTS: dict[str, Mutant] = {
     mutant.name: mutant
     for mutant in (
@@ -238,6 +269,27 @@ MUTANTS: dict[str, Mutant] = {
             invariants=frozenset({10}),
             what="checkpoints that contradict each other stay with who was told them",
             patches=((NoteExchange, "tell", _tell_nobody),),
+        ),
+        Mutant(
+            name="relay-believes-colluder",
+            invariants=frozenset({4}),
+            what="a log of which both sides hold as much counts as the same for both",
+            patches=(
+                (sync, "_is_one_chain", _one_chain),
+                (Exchange, "_offer_branch", _offer_no_branch),
+            ),
+        ),
+        Mutant(
+            name="witness-unchecked",
+            invariants=frozenset({5}),
+            what="lines in the name of a witness are counted unverified",
+            patches=((SignedNote, "cosigned_by", _any_line),),
+        ),
+        Mutant(
+            name="one-witness-enough",
+            invariants=frozenset({5}),
+            what="a log counts as witnessed when a single witness says so",
+            patches=((notes, "quorum_size", _any_witness),),
         ),
         Mutant(
             name="first-story-wins",

@@ -15,7 +15,7 @@ parted nothing passes on any road. The network knows stations by number, and env
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -76,6 +76,7 @@ class Network:
         self.weather = weather
         self._alive = [False] * count
         self._groups = [0] * count
+        self._severed: frozenset[tuple[int, int]] = frozenset()
         self._sessions: dict[tuple[int, int, str], Session] = {}
         self._numbers = 0
         self._carriers: dict[tuple[int, int], tuple[str, ...]] = {}
@@ -104,7 +105,32 @@ class Network:
 
     def part(self, groups: list[int]) -> None:
         """Only stations of one group reach each other from now on."""
-        self._groups = list(groups)
+        self._groups = [*groups, *[0] * (self._count - len(groups))]
+        self._end_parted()
+
+    def sever(self, pairs: Iterable[tuple[int, int]]) -> None:
+        """From now on the two of each of these pairs, and of no others, do not reach each other."""
+        self._severed = frozenset((min(pair), max(pair)) for pair in pairs)
+        self._end_parted()
+
+    def tear_up(self, a: int, b: int) -> None:
+        """Take the roads between two stations away for good."""
+        pair = (min(a, b), max(a, b))
+        for carrier in self._carriers.pop(pair, ()):
+            session = self._sessions.get((*pair, carrier))
+            if session is not None and not session.dead:
+                self._kill((*pair, carrier), session, "the road is gone", fast=True)
+
+    def steady(self) -> list[tuple[int, int, int]]:
+        """The pairs whose first road loses nothing and is up: both numbers and the session's."""
+        out: list[tuple[int, int, int]] = []
+        for (a, b), carriers in self._carriers.items():
+            session = self._sessions.get((a, b, DIRECT))
+            if carriers[0] == DIRECT and session is not None and not session.dead:
+                out.append((a, b, session.number))
+        return out
+
+    def _end_parted(self) -> None:
         for road, session in list(self._sessions.items()):
             if not session.dead and not self._joined(road[0], road[1]):
                 self._kill(road, session, "no sign of life within 8 s", fast=False)
@@ -114,7 +140,8 @@ class Network:
         return self._joined(a, b)
 
     def _joined(self, a: int, b: int) -> bool:
-        return self._groups[a] == self._groups[b]
+        severed = (min(a, b), max(a, b)) in self._severed
+        return not severed and self._groups[a] == self._groups[b]
 
     # ------------------------------------------------------------------------ sessions
 
@@ -126,7 +153,8 @@ class Network:
     def _dial(self, road: tuple[int, int, str]) -> None:
         a, b, carrier = road
         session = self._sessions.get(road)
-        if session is not None and not session.dead:
+        gone = (a, b) not in self._carriers
+        if gone or (session is not None and not session.dead):
             return
         if session is not None and any(session.up.values()):
             self._dial_later(road)  # one side has not yet noticed that the old one is dead

@@ -27,6 +27,8 @@ class NoteChecker:
         self._owners: dict[bytes, bytes] = {}
         # Every head that an honest station keeps, in the order in which they came.
         self.heads: dict[Head, None] = {}
+        # Of each witness, by name and key id: the texts and lines that it has made.
+        self.cosigned: dict[tuple[str, bytes], set[tuple[bytes, bytes]]] = {}
         self.proofs = 0
 
     def committed(self, believer_honest: bool, facts: tuple[Fact, ...]) -> None:  # noqa: FBT001
@@ -46,6 +48,10 @@ class NoteChecker:
         made = self._signed.get(station, {}).get(note.body)
         if made is None or made not in [signature.signature for signature in note.signatures]:
             raise Violation(5, f"a checkpoint of {station.hex()} counts that it never signed")
+        for each in note.signatures:
+            by = self.cosigned.get((each.name, each.key_id))
+            if by is not None and (note.body, each.signature) not in by:
+                raise Violation(5, f"a line of witness {each.name} counts that it never made")
         if kept:
             self.heads[head.origin, head.size, head.root] = None
         before = self._roots.setdefault((head.origin, head.size), head.root)

@@ -8,11 +8,12 @@ failing seed.
 from __future__ import annotations
 
 import random
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from tieline.sim.network import Weather
 
 HOUR_MS = 3_600_000
+MIN_STATIONS = 4  # for two that collude
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,8 @@ class Plan:
     test_interval_s: int
     restore_mean_ms: int  # an earlier store takes the place of a station's present one
     clone: bool  # a home is copied, and runs on two machines
+    colluders: bool  # two stations of two parties tell each half of the others another story
+    witnesses: int  # how many the charter names; the first one lies
 
     def describe(self) -> str:
         """The plan on one line, for a report."""
@@ -61,7 +64,8 @@ def draw(seed: int, hours: float) -> Plan:
     twins = chance.choice((0, 0, 1))
     slow = chance.choice((30, 200, 2_000))
     bad = chance.random()
-    return Plan(
+    late = random.Random(f"{seed}/late plan")  # faults that came later change no earlier choice
+    plan = Plan(
         seed=seed,
         parties=parties,
         twins=twins,
@@ -94,4 +98,10 @@ def draw(seed: int, hours: float) -> Plan:
         amended=chance.random() < 0.4,
         restore_mean_ms=some(0.6, chance.choice((duration // 4, duration // 8))),
         clone=chance.random() < 0.3,
+        colluders=late.random() < 0.9,
+        witnesses=late.choice((0, 0, 3, 4)),
     )
+    # Four stations are needed, two of them honest; who forks alone is another fault, and a copy of
+    # a home would need to be told which machine of a liar it talks to.
+    able = parties + twins >= MIN_STATIONS and not plan.forker and not plan.clone
+    return replace(plan, colluders=plan.colluders and able)

@@ -88,7 +88,7 @@ class Restores:
         machine = self._chance.choice(self._honest())
         if machine.disk.last():
             kept = self._backups.setdefault(machine.number, [])
-            kept.append(_taken(machine))
+            kept.append(backup_of(machine))
             del kept[:-KEPT]
 
     def _restore(self) -> None:
@@ -162,7 +162,7 @@ class Restores:
         if line is None or machine.number in self._copies or machine.number in self._away:
             return
         late = self._chance.choice([m.number for m in world.machines if m is not machine])
-        self._away[machine.number] = _taken(machine)
+        self._away[machine.number] = backup_of(machine)
         world.network.part([int(m.number == late) for m in world.machines])
         world.schedule.note("left behind", late)
         away_ms = world.plan.duration_ms // AWAYS
@@ -193,8 +193,8 @@ class Restores:
             return
         machine = self._chance.choice(able)
         copy = world.copy_of(machine.number)
-        copy.memory.kept = _taken(machine).marks
-        copy.put_back(MemoryStore(_taken(machine).facts), copy.memory, world.checker)
+        copy.memory.kept = backup_of(machine).marks
+        copy.put_back(MemoryStore(backup_of(machine).facts), copy.memory, world.checker)
         world.checker.cloned.add(machine.station)
         self._copies[machine.number] = copy
         world.schedule.note("copied", machine.number)
@@ -239,7 +239,8 @@ class Restores:
         machine.take(act)
 
 
-def _taken(machine: Machine) -> Backup:
+def backup_of(machine: Machine) -> Backup:
+    """The store of a machine and what it remembers, now."""
     marks = machine.memory.marks()
     facts = tuple(fact for _, fact in machine.disk.facts())
     return Backup(facts, None if marks is None else dict(marks))

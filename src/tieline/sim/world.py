@@ -23,6 +23,7 @@ from tieline.node.runtime import Runtime
 from tieline.sim.cast import Cast
 from tieline.sim.checkers import Checker, Ledger, difference
 from tieline.sim.clocks import SimClock
+from tieline.sim.colluders import Colluders
 from tieline.sim.forger import Forger, Loot
 from tieline.sim.forker import Forker
 from tieline.sim.machine import Machine, SimSigner
@@ -35,6 +36,7 @@ from tieline.sim.plan import Plan
 from tieline.sim.restores import Restores
 from tieline.sim.schedule import Schedule
 from tieline.sim.violation import Violation
+from tieline.sim.watchers import Watchers
 from tieline.store.memory import MemoryMachine
 
 HEAL_MS_MAX = 20 * 60_000
@@ -88,12 +90,13 @@ class World:
         self.chance: random.Random = self.schedule.stream("world")
         self.cast = Cast.of(plan)
         honest = {
-            member.station: number != self.cast.forker
+            member.station: self.cast.honest(number)
             for number, member in enumerate(self.cast.members)
         }
         self.checker = Checker(self.cast.line, self.cast.realm, honest)
         self.tally = Tally()
-        self.network = Network(self.schedule, len(self.cast.members), self, plan.weather)
+        ends = len(self.cast.members) + len(self.cast.colluders)
+        self.network = Network(self.schedule, ends, self, plan.weather)
         self.machines = [self._machine(number, make) for number in range(len(self.cast.members))]
         self.officers = [self._officer(number) for number in range(len(self.cast.members))]
         self.forker = self._forker()
@@ -106,6 +109,8 @@ class World:
         self._before: dict[int, Picture | None] = {}
         self._healing = False
         self.restores = Restores(self)
+        self.colluders = Colluders(self) if self.cast.colluders else None
+        self.watchers = Watchers(self) if self.cast.witnesses else None
 
     # ----------------------------------------------------------------------------- making
 
@@ -115,7 +120,7 @@ class World:
         skew = chance.randint(-plan.skew_ms, plan.skew_ms)
         drift = chance.randint(-plan.drift_ppm, plan.drift_ppm)
         others = {other.station: n for n, other in enumerate(self.cast.members) if n != number}
-        honest = number != self.cast.forker
+        honest = self.cast.honest(number)
         machine = Machine(
             number=number,
             station=member.station,
@@ -144,14 +149,26 @@ class World:
         """A second machine with the keys of a station, which has yet to get a disk."""
         return self._machine(number, self._make, copy=" copy")
 
-    def _officer(self, number: int) -> Officer:
+    def add_face(self, number: int) -> Machine:
+        """A second machine of a dishonest station, beside the first: it has a number of its own."""
+        own = len(self.machines)
+        face = self._machine(number, self._make, copy=" face")
+        face.number = own
+        face.shown = partial(self._shown, own)
+        face.answered = partial(self._answered, own)
+        self.machines.append(face)
+        self.officers.append(self._officer(number, name=f"officer-{own}"))
+        self._speakers(own)
+        return face
+
+    def _officer(self, number: int, name: str = "") -> Officer:
         member = self.cast.members[number]
         parties = sorted({other.party for other in self.cast.members} - {member.party})
         return Officer(
             member.party,
             tuple(parties),
-            self.schedule.stream(f"officer {number}"),
-            name=f"officer-{number}",
+            self.schedule.stream(name or f"officer {number}"),
+            name=name or f"officer-{number}",
         )
 
     def _forker(self) -> Forker | None:
@@ -218,11 +235,10 @@ class World:
         count = len(self.machines)
         for a in range(count):
             for b in range(a + 1, count):
-                self.network.pave(a, b, self._roads())
+                self.network.pave(a, b, self.roads())
         plan = self.plan
         for number in range(count):
-            self.repeat(plan.send_mean_ms, partial(self._say, number))
-            self.repeat(plan.send_mean_ms // 2, partial(self._answer, number))
+            self._speakers(number)
             self.repeat(plan.crash_mean_ms, partial(self._crash, number))
             self.repeat(plan.full_mean_ms, partial(self._fill, number))
             self.repeat(plan.jump_mean_ms, partial(self._jump, number))
@@ -235,10 +251,20 @@ class World:
             for _ in range(4):
                 self.schedule.at(chance.randint(1, plan.duration_ms), self._fork_notes)
         self.restores.begin()
+        if self.colluders is not None:
+            self.colluders.begin()
+        if self.watchers is not None:
+            self.watchers.begin()
         if plan.amended:
             self.schedule.at(self.chance.randint(1, plan.duration_ms), self._amend)
 
-    def _roads(self) -> tuple[str, ...]:
+    def _speakers(self, number: int) -> None:
+        mean_ms = self.plan.send_mean_ms
+        self.repeat(mean_ms, partial(self._say, number))
+        self.repeat(mean_ms // 2, partial(self._answer, number))
+
+    def roads(self) -> tuple[str, ...]:
+        """Which roads a pair has."""
         if not self.plan.loose:
             return (DIRECT,)
         return self.chance.choice(((DIRECT,), (DIRECT, LOOSE), (LOOSE, DIRECT), (LOOSE,)))
@@ -286,6 +312,8 @@ class World:
         self.restores.heal()
         self._healing = True
         self.schedule.note("heal")
+        if self.colluders is not None:
+            self.colluders.heal()
         self.network.weather = FAIR
         self.network.part([0] * len(self.machines))
         for machine in self.machines:
@@ -305,6 +333,10 @@ class World:
             lines = [line for line in (m.line_now() for m in honest) if line is not None]
             if len(lines) == len(honest):
                 why = difference(ledgers, lines) or self.checker.notes.unaware(lines)
+                if self.colluders is not None:
+                    why = why or self.colluders.check.unaware(honest)
+                if self.watchers is not None:
+                    why = why or self.watchers.check.lagging(lines)
                 if not why:
                     return self.schedule.now_ms - began
         minutes = HEAL_MS_MAX // 60_000
@@ -326,7 +358,7 @@ class World:
         machine = self.machines[me]
         live = carrier == DIRECT
         machine.take(
-            Arrived(carrier=carrier, peer=machine.names[peer], envelope=envelope, live=live)
+            Arrived(carrier=carrier, peer=self.machines[peer].station, envelope=envelope, live=live)
         )
 
     def lost(self, me: int, peer: int, carrier: str, cause: str) -> None:
@@ -511,7 +543,7 @@ class World:
         trick, envelope = made
         self.tally.forged[trick] = self.tally.forged.get(trick, 0) + 1
         victim = self.chance.randrange(len(self.machines))
-        guise = self.chance.choice(sorted(self.machines[victim].names))
+        guise = self.chance.choice(sorted(self.machines[victim].peers.values()))
         self.schedule.note("forged", trick, victim, guise)
         self.heard(victim, guise, LOOSE, envelope)
 
@@ -543,7 +575,7 @@ class World:
         line = machine.line_now()
         if line is None:
             return
-        victim = self.chance.choice(sorted(machine.names))
+        victim = self.chance.choice(sorted(machine.peers.values()))
         plain, _ = bundle.contents(line, (machine.names[victim],))
         envelopes = bundle.envelopes_of(plain)
         self.schedule.note("bundle", number, victim, len(envelopes))
