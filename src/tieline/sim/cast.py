@@ -8,7 +8,8 @@ form.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from tieline.core.charter import (
     Charter,
@@ -33,6 +34,7 @@ from tieline.core.identity import (
     parse_certificate,
     station_id,
 )
+from tieline.core.provisions import LogEnd
 from tieline.core.succession import amend
 from tieline.core.terms import MAX_TIME_MS, Precedence
 from tieline.node.secrets import SeedKey
@@ -45,18 +47,21 @@ QUORUM = 2  # witnesses; more than there are liars
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """A station's two signing keys (a ``ports.Signer``)."""
+    """A station's two signing keys, and those that replace them (a ``ports.Signer``)."""
 
     sign_key: SeedKey
     cosign_key: SeedKey
+    later: list[Keys] = field(default_factory=list)
 
-    def sign(self, message: bytes, _key: bytes = b"") -> bytes:
-        """Sign with the statement key."""
-        return self.sign_key.sign(message)
+    def sign(self, message: bytes, key: bytes = b"") -> bytes:
+        """Sign with the statement key: the one named, else the first."""
+        named = [keys.sign_key for keys in self.later if keys.sign_key.public == key]
+        return (*named, self.sign_key)[0].sign(message)
 
-    def cosign(self, message: bytes, _key: bytes = b"") -> bytes:
-        """Sign with the receipt key."""
-        return self.cosign_key.sign(message)
+    def cosign(self, message: bytes, key: bytes = b"") -> bytes:
+        """Sign with the receipt key: the one named, else the first."""
+        named = [keys.cosign_key for keys in self.later if keys.cosign_key.public == key]
+        return (*named, self.cosign_key)[0].sign(message)
 
     def cosign_mldsa(self, message: bytes, _key: bytes = b"") -> bytes:
         """There is none: its signatures have chance in them, and a run must replay."""
@@ -86,6 +91,7 @@ class Cast:
     amended: SignedCharter
     forker: int | None
     stranger: SeedKey
+    roots: dict[str, SeedKey]
     colluders: tuple[int, ...] = ()
     witnesses: tuple[SeedKey, ...] = ()
 
@@ -106,6 +112,29 @@ class Cast:
     def party_of(self, station: bytes) -> str:
         """The party of a station."""
         return self.charter.charter.party_of(station)
+
+    def rotated(
+        self, number: int, old: Charter, ends: Iterable[LogEnd], chance: random.Random
+    ) -> SignedCharter:
+        """The version after ``old`` that gives a station fresh keys, signed by all.
+
+        ``ends`` says where the station's logs end. It has the fresh keys from now on.
+        """
+        member = self.members[number]
+        party = old.party(member.party)
+        if party is None:
+            raise AssertionError(member.party)
+        root = self.roots[member.party]
+        entries: list[CardStation] = []
+        for entry in party.stations:
+            kept = entry.certificate
+            if kept.station == member.station:
+                fresh, made = _station(chance, member.party, kept.station_name, root)
+                member.keys.later.append(fresh.keys)
+                kept = made.certificate
+            entries.append(CardStation(certificate=kept, addresses=()))
+        card = _card(member.party, root, entries)
+        return _signed(amend(old, cards=[card], closed=ends), self.roots)
 
     @staticmethod
     def of(plan: Plan) -> Cast:
@@ -148,6 +177,7 @@ class Cast:
             stranger=_key(chance),
             colluders=_colluders(others, members) if plan.colluders else (),
             witnesses=witnesses,
+            roots=roots,
         )
 
 

@@ -25,12 +25,14 @@ from dataclasses import dataclass, field
 
 from tieline.core import statement as statements
 from tieline.core import sync
+from tieline.core.charter import Charter, parse_signed_charter
 from tieline.core.checkpoint import Receipt, body, cosign_message, origin
 from tieline.core.errors import TielineError
 from tieline.core.journal import Alarm, Fact, FactKind
 from tieline.core.line import Line
 from tieline.core.statement import Statement
 from tieline.core.sync import Push, Receipts
+from tieline.sim.endings import Endings
 from tieline.sim.notecheck import NoteChecker
 from tieline.sim.peaks import Peaks, grown, root_of
 from tieline.sim.shown import Shown
@@ -50,6 +52,7 @@ class Ledger:
     accused: set[bytes] = field(default_factory=set)
     promised: dict[bytes, int] = field(default_factory=dict)
     shown: Shown = field(default_factory=Shown)
+    endings: Endings = field(default_factory=Endings)
 
 
 class Checker:
@@ -104,8 +107,23 @@ class Checker:
                 self._receipt(Receipt.decode(fact.body), ledger)
             elif fact.kind == FactKind.ALARM:
                 self._alarm(ledger, Alarm.decode(fact.body))
+            elif fact.kind == FactKind.CHARTER:
+                self._charter(ledger, parse_signed_charter(fact.body).charter)
         for parsed in shown:
-            self._second_stories(ledger, parsed)
+            if parsed.digest not in ledger.endings.late:
+                self._second_stories(ledger, parsed)
+
+    def _charter(self, ledger: Ledger, charter: Charter) -> None:
+        """A version that ends logs: what is held beyond is none of the record from now on."""
+        endings = ledger.endings
+        endings.add(charter)
+        for name, log in ledger.logs.items():
+            keep = next((n for n, d in enumerate(log) if endings.is_late(self._parsed[d])), len(log))
+            endings.cut(name, log[keep:])
+            ledger.second.update(log[keep:])
+            del log[keep:]
+            if name in ledger.promised:
+                ledger.promised[name] = min(keep, ledger.promised[name])
 
     def _statement(self, ledger: Ledger, fact: Fact) -> Statement:
         parsed = self._read(fact.body)
@@ -119,11 +137,20 @@ class Checker:
                 f"statement {_name(parsed.digest)} was admitted as number {place.position} of"
                 f" station {place.station.hex()}, which never signed it",
             )
+        late = ledger.endings.is_late(parsed)
+        if late:
+            ledger.endings.let_in(parsed.digest)
+            if fact.kind != FactKind.SECOND_STORY:
+                raise Violation(
+                    5,
+                    f"statement {_name(parsed.digest)} of station {place.station.hex()} came into"
+                    " its log after the charter had ended it, signed with a key that had ended",
+                )
         ledger.kept.add(parsed.digest)
         ledger.places.setdefault((parsed.log, place.position), []).append(parsed.digest)
         if fact.kind == FactKind.SECOND_STORY:
             ledger.second.add(parsed.digest)
-            if self._honest[place.station]:
+            if self._honest[place.station] and not late:
                 told = len(ledger.places[(parsed.log, place.position)]) > 1
                 raise Violation(
                     6 if told else 4,
@@ -217,6 +244,8 @@ class Checker:
             causes.append(place.previous)
         if not all(cause in ledger.kept for cause in causes):
             return
+        if ledger.endings.is_late(parsed):
+            return
         genuine = self._signed.get(place.station, {}).get(parsed.signed) == parsed.signature
         if genuine and ledger.places.get((parsed.log, place.position)):
             raise Violation(
@@ -305,6 +334,33 @@ class Checker:
                 raise Violation(1, f"{size} statements were receipted, {len(here)} came back")
         if {item.statement.digest for item in line.record.order} != ledger.kept:
             raise Violation(1, "a station came back with another record than its journal holds")
+        self._logs_end(ledger, line)
+
+    def _logs_end(self, ledger: Ledger, line: Line) -> None:
+        """What a charter has cut is in no log and its officers know; all else is in its log."""
+        for name, gone in ledger.endings.gone.items():
+            found = line.record.logs.get(name)
+            here = [] if found is None else [item.statement.digest for item in found.items]
+            if here != ledger.logs[name]:
+                raise Violation(
+                    5,
+                    f"log {name.hex()} has {len(here)} statements in {_who(ledger)},"
+                    f" and the charter ends it at {len(ledger.logs[name])}",
+                )
+            if gone and not any(alarm.code == "record.late" for alarm in line.alarms.values()):
+                raise Violation(1, f"{len(gone)} statements are late, and no officer was told")
+
+    def met(self, ledgers: list[Ledger]) -> None:
+        """At the end: only what somebody had read was let in of what a key said after its end."""
+        for ledger in ledgers:
+            cited: set[bytes] = set()
+            for place in (self._parsed[digest].place for digest in ledger.kept):
+                cited.update(self._tips[tip] for tip in place.seen)
+                cited.add(place.previous or b"")
+            for digest in sorted(ledger.endings.admitted - cited):
+                raise Violation(
+                    5, f"{_who(ledger)} let in {_name(digest)}, late and read by nobody"
+                )
 
     # ----------------------------------------------------------------------------- order
 
@@ -312,6 +368,9 @@ class Checker:
         """The order shown after a turn only grows, extends cause and effect, and is its set's."""
         shown = ledger.shown
         fresh = shown.look(line.record.order)
+        if ledger.endings.changed:
+            ledger.endings.changed = False
+            self._logs_end(ledger, line)
         if not fresh:
             return
         for item in fresh:
@@ -344,16 +403,25 @@ def difference(ledgers: list[Ledger], lines: list[Line]) -> str:
     """Why the records of honest stations are not yet equal; empty when they are."""
     first, line = ledgers[0], lines[0]
     for ledger, other in zip(ledgers[1:], lines[1:], strict=True):
-        lack = len(first.kept - ledger.kept) + len(ledger.kept - first.kept)
+        lack = len(_record(first) ^ _record(ledger))
         if lack:
             return f"{_who(first)} and {_who(ledger)} differ by {lack} statements"
-        if [i.statement.digest for i in line.record.order] != [
-            i.statement.digest for i in other.record.order
-        ]:
+        if _order(first, line) != _order(ledger, other):
             return f"{_who(first)} and {_who(ledger)} show another order"
         if line.charters.keys() != other.charters.keys():
             return f"{_who(first)} and {_who(ledger)} hold other charters"
     return _unreceipted(ledgers, lines)
+
+
+def _record(ledger: Ledger) -> set[bytes]:
+    """What is kept and not late; of what is late, each keeps what it had come to read."""
+    return ledger.kept - ledger.endings.late
+
+
+def _order(ledger: Ledger, line: Line) -> list[bytes]:
+    late = ledger.endings.late
+    digests = [item.statement.digest for item in line.record.order]
+    return [digest for digest in digests if digest not in late]
 
 
 def _unreceipted(ledgers: list[Ledger], lines: list[Line]) -> str:

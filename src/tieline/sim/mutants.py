@@ -23,6 +23,7 @@ from tieline.core import (
     sync,
 )
 from tieline.core.checkpoint import Receipt, SignedNote
+from tieline.core.closing import Closings
 from tieline.core.events import Event, ForReceipt
 from tieline.core.exchange import Exchange
 from tieline.core.life import Life, Mark, Standing
@@ -171,6 +172,15 @@ def _tell_nobody(_self: NoteExchange, _peers: list[Peer], _turn: Turn) -> None:
     """Checkpoints are kept, and nobody hears of them."""
 
 
+def _never_late(_self: Closings, _found: Statement) -> bool:
+    """No statement is beyond the end of its log."""
+    return False
+
+
+def _no_end(_self: Closings, _found: Statement) -> None:
+    """No log ends."""
+
+
 def _always_writing(_self: Life) -> Standing:
     """A log is gone on with whatever happened to the store."""
     return Standing.WRITING
@@ -314,6 +324,12 @@ MUTANTS: dict[str, Mutant] = {
             invariants=frozenset({5}),
             what="a signature made in an exercise is good on the real line",
             patches=((statement, "domain", _one_domain),),
+        ),
+        Mutant(
+            name="old-key-still-speaks",
+            invariants=frozenset({5}),
+            what="a key that a charter has ended is believed as before",
+            patches=((Closings, "late", _never_late), (Closings, "end_of", _no_end)),
         ),
         Mutant(
             name="probation-off",

@@ -14,6 +14,7 @@ from tieline.sim.network import Weather
 
 HOUR_MS = 3_600_000
 MIN_STATIONS = 4  # for two that collude
+ROTATIONS = ("", "", "", "", "away", "thief", "thief")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class Plan:
     clone: bool  # a home is copied, and runs on two machines
     colluders: bool  # two stations of two parties tell each half of the others another story
     witnesses: int  # how many the charter names; the first one lies
+    rotation: str  # "away" or "thief": a station's keys are replaced, and the old one writes on
 
     def describe(self) -> str:
         """The plan on one line, for a report."""
@@ -65,6 +67,7 @@ def draw(seed: int, hours: float) -> Plan:
     slow = chance.choice((30, 200, 2_000))
     bad = chance.random()
     late = random.Random(f"{seed}/late plan")  # faults that came later change no earlier choice
+    rotation = random.Random(f"{seed}/rotation plan").choice(ROTATIONS)
     plan = Plan(
         seed=seed,
         parties=parties,
@@ -100,8 +103,11 @@ def draw(seed: int, hours: float) -> Plan:
         clone=chance.random() < 0.3,
         colluders=late.random() < 0.9,
         witnesses=late.choice((0, 0, 3, 4)),
+        rotation=rotation,
     )
     # Four stations are needed, two of them honest; who forks alone is another fault, and a copy of
     # a home would need to be told which machine of a liar it talks to.
     able = parties + twins >= MIN_STATIONS and not plan.forker and not plan.clone
-    return replace(plan, colluders=plan.colluders and able)
+    plan = replace(plan, colluders=plan.colluders and able)
+    # Witnesses and those who collude keep an account of heads that knows no ends.
+    return replace(plan, rotation="" if plan.colluders or plan.witnesses else plan.rotation)

@@ -34,6 +34,7 @@ from tieline.sim.notefork import NoteForker
 from tieline.sim.people import Officer, Shown
 from tieline.sim.plan import Plan
 from tieline.sim.restores import Restores
+from tieline.sim.rotation import Rotation
 from tieline.sim.schedule import Schedule
 from tieline.sim.violation import Violation
 from tieline.sim.watchers import Watchers
@@ -111,6 +112,7 @@ class World:
         self.restores = Restores(self)
         self.colluders = Colluders(self) if self.cast.colluders else None
         self.watchers = Watchers(self) if self.cast.witnesses else None
+        self.rotation = Rotation(self)
 
     # ----------------------------------------------------------------------------- making
 
@@ -255,6 +257,7 @@ class World:
             self.colluders.begin()
         if self.watchers is not None:
             self.watchers.begin()
+        self.rotation.begin()
         if plan.amended:
             self.schedule.at(self.chance.randint(1, plan.duration_ms), self._amend)
 
@@ -338,6 +341,7 @@ class World:
                 if self.watchers is not None:
                     why = why or self.watchers.check.lagging(lines)
                 if not why:
+                    self.checker.met(ledgers)
                     return self.schedule.now_ms - began
         minutes = HEAL_MS_MAX // 60_000
         raise Violation(10, f"{minutes} min after the faults stopped: {why}")
