@@ -176,6 +176,49 @@ def test_what_an_ended_key_signs_later_is_turned_away(relayed_by: str, life: byt
     assert one_record(net)
 
 
+def run_of(net: Net, text: str, count: int, life: bytes) -> list[Statement]:
+    """A log that a thief opens under version 1 with ALPHA's old key."""
+    out = [stolen(net, ALPHA.stations[0], text, life)]
+    while len(out) < count:
+        last = out[-1]
+        place = replace(last.place, position=len(out), previous=last.digest)
+        out.append(write(ALPHA.stations[0], "", place, message(f"{text} {len(out)}")))
+    return out
+
+
+def test_what_is_late_and_waits_lets_in_nothing_late() -> None:
+    net = line_of_four()
+    bravo, charlie = net.post("BRAVO"), net.post("CHARLIE")
+    second = rotated(net)
+    first, then = run_of(net, "loot", 2, b"a thief!")
+    bring(bravo, charlie, then)
+    assert bravo.line.record.held == 1
+    bravo.install(second)
+    assert bravo.line.record.held == 0
+    bring(bravo, charlie, first)
+    bring(bravo, charlie, then)
+    assert {first.digest, then.digest} & set(bravo.order()) == set()
+    assert "statement.closed" in bravo.refusals()
+
+
+def test_a_long_late_log_that_somebody_had_read_comes_in_at_once() -> None:
+    """It is offered from its beginning, and turned away until what had read it has come."""
+    net = line_of_four()
+    bravo, charlie = net.post("BRAVO"), net.post("CHARLIE")
+    second = rotated(net)
+    loot = run_of(net, "loot", 30, b"a thief!")
+    part(net, "CHARLIE")
+    bring(charlie, bravo, *loot)
+    reader = charlie.item(charlie.speak(message("CHARLIE has read that")).item).statement
+    bravo.install(second)
+    bring(bravo, charlie, *loot)
+    assert {late.digest for late in loot} & set(bravo.order()) == set()
+    bring(bravo, charlie, reader)
+    assert {reader.digest, *(late.digest for late in loot)} <= set(bravo.order())
+    assert bravo.line.record.size(loot[0].log) == 0
+    assert audited(bravo) == []
+
+
 def test_a_second_story_under_an_ended_key_is_turned_away_where_the_log_is_whole() -> None:
     net = line_of_four()
     second = rotated(net)

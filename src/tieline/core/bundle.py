@@ -75,7 +75,10 @@ def contents(line: Line, to: tuple[bytes, ...]) -> tuple[bytes, int]:
         size += len(item.statement.raw)
     if batch:
         envelopes.append(sync.pack(Push(line.id, tuple(batch))))
-    receipts = tuple(line.ladder.latest_receipts())
+    # Of a log that a charter has ended, a receipt may cover more than there is in it now.
+    size_of = line.record.size
+    every = line.ladder.latest_receipts()
+    receipts = tuple(receipt for receipt in every if receipt.size <= size_of(receipt.log))
     for start in range(0, len(receipts), sync.MAX_RECEIPTS):
         part = Receipts(line.id, receipts[start : start + sync.MAX_RECEIPTS])
         envelopes.append(sync.pack(part))

@@ -21,7 +21,7 @@ from tieline.core.life import ROTATED
 from tieline.core.line import Line, count_slots_anew
 from tieline.core.notetalk import NoteExchange
 from tieline.core.record import Admitted, Duplicate, Forked, Held, Item, Log, Refused
-from tieline.core.statement import Statement
+from tieline.core.statement import TIP_BYTES, Statement
 from tieline.core.succession import check_amendment
 from tieline.core.sync import CharterOffer, Have, Notes, Pace, Peer, Push, Receipts
 from tieline.core.terms import LineState
@@ -29,6 +29,7 @@ from tieline.core.turn import Turn
 
 REFUSAL_REPEAT_MS: Final = 60_000
 MAX_REFUSALS_NOTED: Final = 1_024
+MAX_TURNED_AWAY_BYTES: Final = 4 * 1024 * 1024
 MAX_UNPROVEN: Final = 4_096  # receipts of one peer that wait for what they cover
 # States of an open link that silence does not change: to wait for it there is to wait for nothing.
 _NOT_FOR_SILENCE: Final = frozenset({LineState.SILENT, LineState.SUSPENDED})
@@ -45,7 +46,10 @@ class Exchange:
         self._unproven: dict[bytes, dict[tuple[bytes, bytes], Receipt]] = {}
         # Receipts that a connected author waits for, until the next telling.
         self._owed: dict[bytes, dict[tuple[bytes, bytes], Receipt]] = {}
-        self._turned_away: set[bytes] = set()  # late statements that were refused
+        # Late statements that were refused, the oldest first, by the beginnings of their digests:
+        # one that comes later may have been written after reading them.
+        self._turned_away: dict[bytes, Statement] = {}
+        self._turned_away_bytes = 0
         self._branched = False  # a second story has come and is not yet passed on
         self.notes = NoteExchange(line, self.refuse, self._open_peers)
 
@@ -153,6 +157,8 @@ class Exchange:
                         ),
                         turn,
                     )
+                elif need.need in self._turned_away:
+                    return [self._fetched(need.need)]  # it is waited for now
             case Forked(item, proof):
                 turn.keep_statement(parsed, came, second_story=True)
                 line.apply_item(item, came, turn.now)
@@ -162,15 +168,31 @@ class Exchange:
                 self._offer_branch(parsed, proof, peer_id)
                 self._speak_by(turn.now.real_ms + self.pace.gossip_ms)
                 return line.record.released(parsed.digest)
-            case Refused("statement.closed") if parsed.digest in self._turned_away:
+            case Refused("statement.closed") if parsed.digest[:TIP_BYTES] in self._turned_away:
                 pass  # who holds it offers it as long as we lack it; it was said once
             case Refused(code, text):
-                if code == "statement.closed" and len(self._turned_away) < MAX_REFUSALS_NOTED:
-                    self._turned_away.add(parsed.digest)
+                if code == "statement.closed":
+                    self._turn_away(parsed)
                 self.refuse(Refusal(code=code, text=text, carrier=carrier, peer=peer_id), turn)
             case Duplicate():
                 pass
         return []
+
+    def _turn_away(self, late: Statement) -> None:
+        """Remember a late statement that is refused, in place of the oldest ones."""
+        self._turned_away[late.digest[:TIP_BYTES]] = late
+        self._turned_away_bytes += len(late.raw)
+        while (
+            len(self._turned_away) > MAX_REFUSALS_NOTED
+            or self._turned_away_bytes > MAX_TURNED_AWAY_BYTES
+        ):
+            self._fetched(next(iter(self._turned_away)))
+
+    def _fetched(self, tip: bytes) -> Statement:
+        """Take a statement from those that were turned away."""
+        late = self._turned_away.pop(tip)
+        self._turned_away_bytes -= len(late.raw)
+        return late
 
     def _grew(self, item: Item, peer_id: bytes, turn: Turn) -> None:
         """A log grew from outside: a receipt is owed, and a relay after the grace.
@@ -241,6 +263,8 @@ class Exchange:
             time_s=purpose.time_s,
             signature=signature,
         )
+        if receipt.size > line.record.size(receipt.log):
+            return  # a charter has ended the log while it was being signed
         if line.apply_receipt(receipt, turn.now) is None:
             return
         turn.keep(FactKind.RECEIPT, line.id, receipt.encode())
@@ -486,6 +510,7 @@ class Exchange:
         soon = turn.now.real_ms + self.pace.gossip_ms
         keys = sorted(key for key, (due, _) in line.gossip.items() if due <= soon)
         due_now = {key: line.gossip.pop(key)[1] for key in keys}
+        due_now = {k: r for k, r in due_now.items() if r.size <= line.record.size(r.log)}
         line.gossip_at = min((due for due, _ in line.gossip.values()), default=None)
         for peer in open_peers:
             wanted = {**due_now, **self._owed.pop(peer.station, {})}

@@ -212,6 +212,7 @@ class Line:
         if new.closed is None or not ended:
             return ()
         late = end_logs(self.record, new.version, ended, new.closed, self.ladder.tallies.of)
+        self.record.drop_late()
         if late:
             self._take_back(late)
         return late
@@ -229,6 +230,8 @@ class Line:
                 rungs = tally.marks.get(party, {})
                 for rung in [rung for rung, mark in rungs.items() if mark.by == digest]:
                     del rungs[rung]
+                if not rungs:
+                    tally.marks.pop(party, None)
         for log in sorted({statement.log for statement in late}):
             for peer in self.peers.values():
                 peer.forget(log, self.record.size(log))

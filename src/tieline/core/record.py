@@ -183,10 +183,7 @@ class Record:
         )
 
     def _is_turned_away(self, statement: Statement) -> bool:
-        """Whether a statement that is not held is of no use: late, or on a branch of a whole log.
-
-        Not when something that is held waits for it.
-        """
+        """Whether a statement is late or on a branch of a whole log, and nothing waits for it."""
         if self._waiting.get(statement.digest[:TIP_BYTES]):
             return False
         end = self.closings.end_of(statement)
@@ -446,9 +443,14 @@ class Record:
 
     def drop_held(self) -> None:
         """Forget what is held: it was never acknowledged, and sync brings it again."""
-        self._held.clear()
-        self._waiting.clear()
-        self._held_bytes = 0
+        self._held, self._waiting, self._held_bytes = {}, {}, 0
+
+    def drop_late(self) -> None:
+        """Forget what is held and would be turned away now: else it would let in others like it."""
+        while late := {d for d, held in self._held.items() if self._is_turned_away(held)}:
+            self._held_bytes -= sum(len(self._held.pop(digest).raw) for digest in late)
+            for waiting in self._waiting.values():
+                waiting[:] = [digest for digest in waiting if digest not in late]
 
     @property
     def held(self) -> int:

@@ -132,7 +132,8 @@ class Tallies:
         out: list[tuple[bytes, int, bytes]] = []
         for digest, tally in self._fresh.items():
             place, raw = self._place(digest), tally.encode()
-            if place is not None and raw:
+            # One that is empty again takes the place of what is in the archive of it.
+            if place is not None and (raw or place[1] < self.record.logs[place[0]].settled):
                 out.append((*place, raw))
         return out
 

@@ -118,7 +118,9 @@ class Checker:
         endings = ledger.endings
         endings.add(charter)
         for name, log in ledger.logs.items():
-            keep = next((n for n, d in enumerate(log) if endings.is_late(self._parsed[d])), len(log))
+            keep = next(
+                (n for n, d in enumerate(log) if endings.is_late(self._parsed[d])), len(log)
+            )
             endings.cut(name, log[keep:])
             ledger.second.update(log[keep:])
             del log[keep:]

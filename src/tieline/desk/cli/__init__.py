@@ -175,15 +175,15 @@ def _agreement_verbs(verb: _Verb) -> None:
         metavar="TEXT|FILE",
         help="what a QR code of theirs said, in the place of words (verify)",
     )
-    p = verb("keys", "keys", "fresh keys for this station: rotate, request, accept, forget")
+    p = verb("keys", "keys", "keys of this station: rotate, request, accept, revoke, forget")
     p.add_argument(
         "action",
         nargs="?",
-        choices=("show", "rotate", "sign", "accept", "drop", "forget"),
+        choices=("show", "rotate", "sign", "accept", "revoke", "forget"),
         default="show",
     )
     p.add_argument("file", nargs="?", type=Path, help="a request (sign), a card (accept)")
-    p.add_argument("--station", metavar="NAME", help="the station that leaves the card (drop)")
+    p.add_argument("--station", metavar="NAME", help="the station that leaves the card (revoke)")
     p.add_argument("--days", type=int, metavar="N", help="how long they are valid (rotate)")
     p.add_argument(
         "--request",
@@ -342,7 +342,8 @@ def _look_verbs(verb: _Verb, officer: _Parser) -> None:
         "--since",
         type=int,
         metavar="N",
-        help="begin after this journal number; 0 for all (default: the last hundred)")
+        help="begin after this journal number; 0 for all (default: the last hundred)",
+    )
     p.add_argument("--until-live", action="store_true", help="stop when all is shown")  # fmt: skip
 
 

@@ -30,14 +30,14 @@ _NEXT: Final = (
 
 
 def keys(args: argparse.Namespace) -> None:
-    """Show, rotate, request, sign, accept or forget sets of keys."""
+    """Show, rotate, request, sign, accept, revoke or forget sets of keys."""
     home = Home.open(args.home)
     acts = {
         "show": _show,
         "rotate": _rotate,
         "sign": _sign,
         "accept": _accept,
-        "drop": _drop,
+        "revoke": _revoke,
         "forget": _forget,
     }
     acts[args.action](args, home)
@@ -163,14 +163,14 @@ def _sign(args: argparse.Namespace, home: Home) -> None:
     )
 
 
-def _drop(args: argparse.Namespace, home: Home) -> None:
+def _revoke(args: argparse.Namespace, home: Home) -> None:
     """Make the party's card anew without a station that is lost, or whose keys may be stolen."""
     card = files.read_card(home.card_file)
     stay = [entry for entry in card.stations if entry.certificate.station_name != args.station]
     if len(stay) == len(card.stations) or not stay:
         names = ", ".join(entry.certificate.station_name for entry in card.stations)
         raise LocalError(
-            "keys.drop",
+            "keys.revoke",
             f"the card names {names}: name one of them with --station, and not the last; for that"
             " one make another first, with 'tieline init --root-from DIR --replace NAME'",
         )
@@ -181,8 +181,13 @@ def _drop(args: argparse.Namespace, home: Home) -> None:
         args,
         {"card": str(out), "stations": len(stay)},
         f"the card of {card.party} without the station {args.station} is {out}",
-        "next, at a station of the line, of any party, that is up to date:",
-        f"  tieline charter amend LINE.charter --card {out.name} --sign",
+        "the keys count at every station until an amendment with this card is in force there",
+        "next, at once: tell every party by another way, and give them the card;",
+        "then at a station of another party that is up to date:",
+        f"  tieline charter amend LINE.charter --card {out.name} --out NEXT.charter --sign",
+        "at every party: tieline charter sign NEXT.charter, then at every station in reach:",
+        "  tieline charter install NEXT.charter",
+        "the other stations get it from each other; docs/operations.md, Keys, says the rest",
     )
 
 
