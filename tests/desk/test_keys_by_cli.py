@@ -10,6 +10,8 @@ import pytest
 from tests.desk.desks import Desk, copy, one_object, words
 from tests.desk.fours import CODES, Four, four
 
+from tieline.desk.cli import files
+
 pytestmark = pytest.mark.timeout(400)  # four stations, and dozens of commands
 
 
@@ -160,3 +162,31 @@ def test_a_root_is_replaced_by_the_ceremony(line: Four) -> None:
         log = desk.ok("log")
         assert log.count(" ALPHA ") >= 2
         assert "under the old root" in log
+
+
+def test_a_stations_keys_are_revoked_on_its_partys_card(tmp_path: Path) -> None:
+    made = Four(tmp_path)
+    made.init("ALPHA")
+    alpha = made["ALPHA"]
+    only = alpha.run("keys", "revoke", "--station", identity_names(alpha)[0])
+    assert only.code == 1
+    assert "--replace NAME" in only.err
+    alpha.ok(
+        "init", "--home", str(tmp_path / "two"), "--root-from", str(alpha.home), "--party", "ALPHA",
+        "--name", "Force Alpha", "--station", "two", "--address", "127.0.0.1:1", "--key-file", "new.key",
+    )  # fmt: skip
+    copy(tmp_path / "two" / "card.tlcard", alpha.home / "card.tlcard")
+    both = identity_names(alpha)
+    assert len(both) == 2
+    stranger = alpha.run("keys", "revoke", "--station", "three", "--json")
+    assert "keys.revoke" in stranger.out
+    first_one = next(name for name in both if name != "two")
+    said = alpha.ok("keys", "revoke", "--station", first_one)
+    assert identity_names(alpha) == ["two"]
+    for step in ("charter amend", "charter sign", "charter install", "until an amendment"):
+        assert step in said
+
+
+def identity_names(desk: Desk) -> list[str]:
+    card = files.read_card(desk.home / "card.tlcard")
+    return [entry.certificate.station_name for entry in card.stations]

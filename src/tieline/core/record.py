@@ -579,8 +579,7 @@ class ByDigest(Mapping[bytes, Item]):
         return isinstance(digest, bytes) and self._record.find(digest) is not None
 
     def __getitem__(self, digest: bytes) -> Item:
-        found = self._record.find(digest)
-        if found is None:
+        if (found := self._record.find(digest)) is None:
             raise KeyError(digest)
         return self._record.item(found)
 
@@ -588,9 +587,7 @@ class ByDigest(Mapping[bytes, Item]):
 def _key_after(statement: Statement, parents: tuple[SortKey, ...]) -> SortKey:
     place = statement.place
     latest = max((key[0] for key in parents), default=0)
-    depth = 0
-    if latest >= place.time_ms:
-        depth = 1 + max((key[1] for key in parents if key[0] == latest), default=0)
+    depth = 1 + max((key[1] for key in parents if key[0] == latest), default=0)
     return (
         max(latest, place.time_ms),
         depth if latest >= place.time_ms else 0,

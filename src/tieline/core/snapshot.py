@@ -16,7 +16,6 @@ is what ``FORMAT`` says: raise it with every change of what is folded, and how.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from typing import Final, cast
 
@@ -32,7 +31,7 @@ from tieline.core.shelf import LARGE_RUN, Settlement
 from tieline.core.statement import pack_content, parse, unpack_content
 from tieline.core.tally import LIMITS, Tally
 from tieline.core.terms import Now
-from tieline.core.tree import HASH_BYTES, LOWEST, Tree
+from tieline.core.tree import Tree
 
 FORMAT: Final = 3
 CHUNK: Final = 16_384
@@ -221,7 +220,6 @@ def _restore_record(record: Record, fields: Fields, arrays: Arrays) -> None:
             row,
         )
         log = record.open(name, station, incarnation)
-        _trim(number, size, arrays)
         _restore_log(log, number, arrays)
         if (log.size, log.tree.root()) != (size, root):
             raise _damaged(f"its log {name.hex()} is not the one that it names")
@@ -246,25 +244,6 @@ def _restore_record(record: Record, fields: Fields, arrays: Arrays) -> None:
         name: len(data) * (1 if isinstance(data, bytearray) else data.itemsize)
         for name, data in arrays.items()
     }
-
-
-def _trim(number: int, size: int, arrays: Arrays) -> None:
-    """Leave out what was written of a log before a charter has cut it to ``size``."""
-    for name in [name for name in arrays if name.startswith(f"{number} ")]:
-        part, _, which = name.partition(" ")[2].partition(" ")
-        stop = {
-            "leaves": size * HASH_BYTES,
-            "times": size,
-            "depths": size,
-            "runs": size // LARGE_RUN * _RUN_BYTES,
-        }.get(part)
-        if part == "level":
-            stop = (size >> (LOWEST + int(which))) * HASH_BYTES
-        elif part == "at":
-            stop = bisect_left(cast("array[int]", arrays[name]), size)
-            del arrays[f"{number} to {which}"][stop:]
-        if stop is not None:
-            del arrays[name][stop:]
 
 
 def _restore_log(log: Log, number: int, arrays: Arrays) -> None:
