@@ -173,7 +173,7 @@ def test_a_stations_keys_are_revoked_on_its_partys_card(tmp_path: Path) -> None:
     assert "--replace NAME" in only.err
     alpha.ok(
         "init", "--home", str(tmp_path / "two"), "--root-from", str(alpha.home), "--party", "ALPHA",
-        "--name", "Force Alpha", "--station", "two", "--address", "127.0.0.1:1", "--key-file", "new.key",
+        "--name", "Force Alpha", "--station", "two", "--address", "127.0.0.1:1", "--key-file",
     )  # fmt: skip
     copy(tmp_path / "two" / "card.tlcard", alpha.home / "card.tlcard")
     both = identity_names(alpha)
