@@ -20,11 +20,10 @@ HOURS = 0.25
 # Seeds that have failed once, by what they found: a station spinning for line tests (0), another
 # order for equal records and second stories that never came (15, 19, 27, 29), the journal read
 # anew each second while the disk was full (3), a power cut after all faults had ended (56, 82),
-# ticks without end on a suspended line whose peer is silent (13, 25); receipts for more than an
-# ended log holds, told in a bundle (32), something late let in by something late (20), and marks
-# that an ended key had left, back after a start from a snapshot (38).
-ONCE_FAILED = (0, 3, 13, 15, 19, 20, 25, 27, 29, 32, 38, 56, 82)
-OTHERS = (1, 2, 4, 6, 7)
+# ticks without end on a suspended line whose peer is silent (13, 25).
+ONCE_FAILED = (0, 3, 13, 15, 19, 25, 27, 29, 56, 82)
+# In 12 and 13 heads are agreed while a station is away, in 19 a thief writes on with its old key.
+OTHERS = (1, 2, 4, 6, 7, 12)
 
 
 @pytest.mark.parametrize("seed", ONCE_FAILED + OTHERS)
