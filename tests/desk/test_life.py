@@ -218,6 +218,7 @@ def test_a_home_on_another_machine(line: Pair, tmp_path: Path) -> None:
     check_one_story(places_of(alpha), places(bravo))
 
 
+@pytest.mark.timeout(400)  # two stations with one certificate put each other out of the line
 def test_a_home_that_runs_on_two_machines_is_found_by_everybody(line: Pair, tmp_path: Path) -> None:
     """``cp -r`` of everything, the machine's own files too, and both run."""
     alpha, bravo = line
