@@ -25,13 +25,14 @@ from tests.core.world import (
     write,
 )
 
-from tieline.core import sync
+from tieline.core import checkpoint, sync
 from tieline.core.charter import LogEnd, SignedCharter
+from tieline.core.checkpoint import SignedNote
 from tieline.core.errors import TielineError
 from tieline.core.events import Arrived, Install
 from tieline.core.statement import Body, Content, Place, Statement
 from tieline.core.succession import amend, ended_stations
-from tieline.core.sync import Push
+from tieline.core.sync import Notes, Push
 from tieline.core.terms import Kind, Precedence, Rung
 from tieline.node.audit import Audit
 
@@ -498,3 +499,41 @@ def test_what_an_ended_key_writes_under_a_number_of_the_fresh_one_accuses_nobody
     twin = write(FRESH.stations[0], "", honest.place, message("and now ALPHA does lie"))
     bring(bravo, delta, twin)
     assert [alarm.party for alarm in bravo.alarms() if alarm.code == "record.two_stories"]
+
+
+def head_by(kit: StationKit, line: bytes, life: bytes, size: int) -> bytes:
+    """A checkpoint of a log of ALPHA's station that is not what the log says."""
+    body = checkpoint.body(checkpoint.origin(line, kit.id, life), size, bytes(32))
+    name = checkpoint.parse_body(body).origin
+    mark = checkpoint.log_signature(name, kit.sign_key.public, kit.sign_key.sign(body))
+    return SignedNote(body=body, signatures=(mark,)).format()
+
+
+@pytest.mark.parametrize("ahead", [False, True], ids=["of what is held", "ahead of the log"])
+def test_a_head_that_an_ended_key_signs_accuses_nobody(ahead: bool) -> None:
+    """The thief of the old key knows the fresh log, and signs a false head of it."""
+    net = line_of_four()
+    second = rotated(net)
+    alpha, bravo, delta = net.post("ALPHA"), net.post("BRAVO"), net.post("DELTA")
+    if ahead:
+        part(net, "BRAVO")
+    for post in net:
+        post.install(second)
+    net.pass_time(60)
+    alpha.speak(message("under the fresh key"))
+    net.deliver()
+    life = alpha.statements(Kind.OPEN)[-1].place.incarnation
+    size = alpha.line.record.logs[alpha.line.own_log].size
+
+    def told(kit: StationKit) -> None:
+        envelope = sync.pack(Notes(bravo.line.id, (head_by(kit, bravo.line.id, life, size),), ()))
+        bravo.step(Arrived(carrier="wire", peer=delta.who.id, envelope=envelope))
+
+    told(ALPHA.stations[0])
+    if ahead:
+        net.connect_all()
+    net.pass_time(400)
+    assert bravo.line.record.size(alpha.line.own_log) >= size
+    assert not [alarm for alarm in bravo.alarms() if alarm.code == "record.two_heads"]
+    told(FRESH.stations[0])
+    assert [alarm.party for alarm in bravo.alarms() if alarm.code == "record.two_heads"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from tieline.core.checkpoint import Checkpoint, NoteSignature, SignedNote
+from tieline.core.identity import parse_certificate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,11 @@ class Noted:
     def sealed(self) -> bool:
         """Whether an ML-DSA-44 signature stands under it."""
         return bool(self.keys)
+
+    @property
+    def sign_key(self) -> bytes:
+        """The statement key of the station as it signed."""
+        return parse_certificate(self.certificate, self.root_key).sign_key
 
     def with_lines_of(self, other: Noted) -> Noted:
         """This one with what the other has more; of one key the line that came first stays."""

@@ -64,6 +64,8 @@ def ask(line: Line, act: SignCheckpoint | None, turn: Turn, *, seal: bool) -> No
     seal = seal and own_seal(line) is not None
     token = act.token if act else 0
     key = line.sign_key(line.latest(), line.own)
+    if stories.signer_of(line, log) != key:
+        return  # the log has ended with its key; the next thing that is said opens another
     turn.sign(ForNote(line.id, log.id, log.size, seal, token), body_of(line, log, log.size), key)
 
 
@@ -157,7 +159,12 @@ def read(line: Line, data: bytes, keys: tuple[bytes, ...], now: Now) -> Noted:
             f"a checkpoint of station {station.hex()} came, which no charter of this line names;"
             " it is not kept",
         )
-    held = next((c for c in certificates if note.signed_by(head.origin, c[1].sign_key)), None)
+    # A log has one key: an ended one, which others may have, says nothing of the logs after it.
+    signer = stories.signer_of(line, _log_of(line, head))
+    held = next(
+        (c for c in certificates
+         if signer in (None, c[1].sign_key) and note.signed_by(head.origin, c[1].sign_key)), None
+    )  # fmt: skip
     if held is None:
         raise RemoteError(
             "note.unsigned",
@@ -253,7 +260,10 @@ def place(line: Line, noted: Noted, now: Now) -> Noted | None:
             book.against[at] = merged or other
             return merged
     held = book.heads.get(size)
-    if held is not None and held.head.root == noted.head.root:
+    differs = held is not None and held.head.root != noted.head.root
+    if held is not None and differs and held.sign_key != noted.sign_key:
+        held = None  # of a log that we have yet to see, by a key that has ended since it came
+    if held is not None and not differs:
         merged = _more(held, noted)
         book.heads[size] = merged or held
         if merged is not None:
@@ -323,7 +333,9 @@ def grew(line: Line, log: Log, turn: Turn | None) -> bool:
     for size in reached:
         book.open.discard(size)
         if book.heads[size].head.root != log.tree.root(size):
-            book.against.append(book.heads.pop(size))
+            noted = book.heads.pop(size)
+            if noted.sign_key == stories.signer_of(line, log):
+                book.against.append(noted)
     if reached and book.against and turn is not None:
         _accuse(line, book, turn)
     return len(book.against) > before

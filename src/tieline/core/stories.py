@@ -17,6 +17,7 @@ from tieline.core.errors import LocalError, RemoteError
 from tieline.core.identity import Certificate
 from tieline.core.journal import Alarm, FactKind
 from tieline.core.line import Line
+from tieline.core.record import Log
 from tieline.core.statement import Statement
 from tieline.core.terms import Precedence
 from tieline.core.turn import Turn
@@ -33,6 +34,17 @@ def certificate_of(line: Line, version: int, station: bytes) -> tuple[bytes, Cer
         return None
     party = signed.charter.party(entry.certificate.party)
     return (party.root_key, entry.certificate) if party else None
+
+
+def signer_of(line: Line, log: Log | None) -> bytes | None:
+    """The one key with which a log's author signs it: that of the version it was opened under.
+
+    A log ends with its key. ``None`` when nothing of the log is held.
+    """
+    if log is None or not log.size:
+        return None
+    place = log.items[0].statement.place
+    return line.sign_key(place.charter, place.station)
 
 
 def found_statements(line: Line, pair: tuple[Statement, Statement], turn: Turn) -> None:
