@@ -52,6 +52,7 @@ def first(desk: Desk) -> str:
 def test_a_station_rotates_its_keys_and_one_that_was_away_catches_up(line: Four) -> None:
     alpha, bravo, charlie, delta = (line[code] for code in CODES)
     said_everywhere(line, "ALPHA", "under the old keys", "BRAVO", "CHARLIE", "DELTA")
+    old = int(alpha.said("under the old keys"))
     delta.kill()
     name = rotated(line)
     sets = one_object(alpha.ok("keys", "--json"))["sets"]
@@ -59,6 +60,8 @@ def test_a_station_rotates_its_keys_and_one_that_was_away_catches_up(line: Four)
     assert [entry["lines"] for entry in sets if isinstance(entry, dict)] == [0, 1]
     line.hand(name, "DELTA", "BRAVO")
     bravo.ok("charter", "install", name)
+    # What ALPHA said before it has the version would be late: its officer is told to say it again.
+    alpha.until(lambda event: event.get("type") == "charter", since=old)
     said_everywhere(line, "ALPHA", "under the new keys", "BRAVO", "CHARLIE")
     assert version(alpha) == version(bravo) == version(charlie) == 2
     for desk in (bravo, charlie):
