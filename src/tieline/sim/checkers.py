@@ -13,13 +13,13 @@
    Nor any cosignature of a witness, nor more of them than there are: see ``watchcheck``.
 10. (At the end.) All records are equal.
 
-Of *late* statements (docs/protocol.md, section 7.1; ``endings`` counts which are) it demands this. From
-the commit on that brings a version which ends a log, nothing late comes into a log, what was held
-beyond the end has left it, and the officers are told (5, 1). All that was kept is kept and shown in its
-place, late or not, and what an officer was told is said stays in that station's record; a receipt
-stands for what is before the end, and none is told that covers more (1). What is late accuses nobody
-and is in no comparison of records (4, 10). At the end, a station has let in after that commit only what
-some statement that it keeps names as its predecessor or as read (5).
+Of *late* statements (docs/protocol.md, section 7.1; ``endings`` counts which are) it demands this.
+From the commit on that brings a version which ends a log, nothing late comes into a log, what was
+held beyond the end has left it, and the officers are told (5, 1). All that was kept is kept and
+shown in its place, late or not, and what an officer was told is said stays in that station's
+record; a receipt stands for what is before the end, and none is told that covers more (1). What is
+late accuses nobody and is in no comparison of records (4, 10). At the end, a station has let in
+after that commit only what some statement that it keeps names as its predecessor or as read (5).
 
 The checker trusts nothing of the core but its parser: it keeps its own account of what was signed,
 of what is durable where, and computes Merkle roots and cause and effect by itself. It does not know
