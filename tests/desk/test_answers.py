@@ -63,7 +63,7 @@ DONE: list[tuple[str, ...]] = [
     ("staff", "off", "night"), ("staff", "on"), ("test-line",), ("status",), ("log",), ("log", "N"),
     ("verify",), ("verify", "hotline.charter"), ("export", "x.bundle"), ("doctor",),
     ("proof",), ("evidence", "--out", "line.html"), ("witness", "init", "w.example", "--key-file"),
-    ("witness", "show"),
+    ("witness", "show"), ("keys",), ("keys", "show"),
 ]  # fmt: skip
 
 
