@@ -56,9 +56,10 @@ def is_clean(*stations: Desk) -> None:
         codes = {event.get("code") for event in events(desk)}
         assert not codes & {"record.two_stories", "station.two_lives"}
     assert roots[0] == roots[1]
-    assert sorted(station for station, _, _ in roots[0].values()) == [
-        "ALPHA/ops", "ALPHA/ops", "BRAVO/ops",
-    ]  # fmt: skip
+    logs_of = [station for station, _, _ in roots[0].values()]
+    assert set(logs_of) == {"ALPHA/ops", "BRAVO/ops"}
+    # One more for each start on which something had to be said before the other had answered.
+    assert logs_of.count("ALPHA/ops") >= 2
 
 
 def events(desk: Desk) -> list[dict[str, object]]:

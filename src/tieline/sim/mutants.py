@@ -85,6 +85,21 @@ def _promise_ahead(self: Exchange, turn: Turn) -> None:
     line.advanced.clear()
 
 
+def _tell_unasked(self: Exchange, purpose: ForReceipt, signature: bytes, turn: Turn) -> None:
+    """A receipt goes out whatever it covers."""
+    line = self.line
+    receipt = Receipt(
+        log=purpose.log,
+        size=purpose.size,
+        cosigner=line.own,
+        time_s=purpose.time_s,
+        signature=signature,
+    )
+    for station, peer in line.peers.items():
+        if line.links[station].sessions:
+            self._send_receipts(peer, (receipt,), turn)
+
+
 _judge: Callable[..., Outcome] = Record.judge
 
 
@@ -236,7 +251,10 @@ MUTANTS: dict[str, Mutant] = {
             name="receipt-ahead",
             invariants=frozenset({1}),
             what="a receipt covers one statement more than is held",
-            patches=((Exchange, "_ask_receipts", _promise_ahead),),
+            patches=(
+                (Exchange, "_ask_receipts", _promise_ahead),
+                (Exchange, "cosigned", _tell_unasked),
+            ),
         ),
         Mutant(
             name="carrier-makes-new",
