@@ -284,12 +284,7 @@ def cosignature(name: str, cosign_key: bytes, time_s: int, signature: bytes) -> 
 
     Raises ``LocalError`` (``cosignature.time``) as ``cosign_message`` does.
     """
-    _check_time(time_s)
-    return NoteSignature(
-        name=name,
-        key_id=crypto.key_id(name, crypto.ALG_COSIGNATURE, cosign_key),
-        signature=time_s.to_bytes(_STAMP_BYTES, "big") + signature,
-    )
+    return _timestamped(name, crypto.ALG_COSIGNATURE, cosign_key, time_s, signature)
 
 
 def mldsa_cosignature(name: str, key: bytes, time_s: int, signature: bytes) -> NoteSignature:
@@ -297,10 +292,15 @@ def mldsa_cosignature(name: str, key: bytes, time_s: int, signature: bytes) -> N
 
     Raises ``LocalError`` (``cosignature.time``) as ``mldsa_message`` does.
     """
+    return _timestamped(name, crypto.ALG_MLDSA, key, time_s, signature)
+
+
+def _timestamped(name: str, alg: int, key: bytes, time_s: int, signature: bytes) -> NoteSignature:
+    """The ``timestamped_signature`` of C2SP tlog-cosignature, "Format"."""
     _check_time(time_s)
     return NoteSignature(
         name=name,
-        key_id=crypto.key_id(name, crypto.ALG_MLDSA, key),
+        key_id=crypto.key_id(name, alg, key),
         signature=time_s.to_bytes(_STAMP_BYTES, "big") + signature,
     )
 

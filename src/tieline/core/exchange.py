@@ -244,12 +244,12 @@ class Exchange:
 
     def _ask_receipts(self, turn: Turn) -> None:
         line = self.line
+        key = line.cosign_key(line.own)
         for name in sorted(line.advanced):
             log = line.record.logs[name]
-            if not log.forks and line.cosign_key(line.own) is not None:
+            if not log.forks and key is not None:
                 time_s = turn.now.wall_ms // 1000
                 message = cosign_message(time_s, _note_body(line, log, log.size))
-                key = line.cosign_key(line.own)
                 turn.sign(ForReceipt(line.id, name, log.size, time_s), message, key)
         line.advanced.clear()
 

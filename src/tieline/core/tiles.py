@@ -117,11 +117,6 @@ class Tiler:
         return out or EMPTY_ROOT
 
 
-def tile_count(size: int) -> tuple[int, int]:
-    """Of a log of ``size``: the full tiles at level 0, and the width of the partial one."""
-    return divmod(size, WIDTH)
-
-
 def leaves(entries: Iterable[bytes]) -> list[bytes]:
     """The leaf hashes of entries."""
     return [leaf_hash(entry) for entry in entries]

@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Final
 
 from tieline.carriers.tls import TlsCarrier
-from tieline.core import bundle, encode, statement, sync
-from tieline.core.crypto import sha256
+from tieline.core import statement, sync
 from tieline.core.errors import LocalError
 from tieline.core.statement import Body, Content, Place
 from tieline.core.terms import Kind, Precedence, Role
+from tieline.exercise.carried import bundle_of
 from tieline.exercise.control import Attack, Link
 from tieline.exercise.homes import Seat, Table
 from tieline.exercise.scenario import Forge, Scenario
@@ -127,19 +127,15 @@ class Forger:
         return sync.pack(sync.Push(self._table.line, tuple(raws)))
 
     def _bundle(self, envelope: bytes, claimed: Seat, victim: Seat, signer: StationKeys) -> bytes:
-        sealed = signer.seal(encode.dumps((envelope,)), [victim.seal_key])
-        payload = bundle.header_payload(
-            bundle.Header(
-                line=self._table.line,
-                exporter=claimed.station,
-                time_ms=self._now_ms(),
-                recipients=(victim.station,),
-                sealed=sha256(sealed),
-                charter=1,
-            )
+        return bundle_of(
+            envelope,
+            table=self._table,
+            realm=self._scenario.realm,
+            at_ms=self._now_ms(),
+            exporter=claimed,
+            reader=victim,
+            signer=signer,
         )
-        signature = signer.sign(bundle.to_sign(self._scenario.realm, payload))
-        return bundle.assemble(payload, signature, sealed)
 
     async def _bring(self, way: str, data: bytes, victim: Link) -> Attack:
         text = base64.b64encode(data).decode("ascii")

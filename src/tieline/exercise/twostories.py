@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from tieline.core import bundle, encode, statement, sync
-from tieline.core.crypto import sha256
+from tieline.core import bundle, statement, sync
 from tieline.core.errors import LocalError
 from tieline.core.statement import Statement
+from tieline.exercise.carried import bundle_of
 from tieline.exercise.control import Link
 from tieline.exercise.homes import Seat, Table
 from tieline.exercise.scenario import Equivocate
@@ -80,17 +80,15 @@ class TwoStories:
         self, statements: tuple[bytes, ...], liar: Seat, hearer: Seat, keys: StationKeys
     ) -> bytes:
         envelope = sync.pack(sync.Push(self._table.line, statements))
-        sealed = keys.seal(encode.dumps((envelope,)), [hearer.seal_key])
-        header = bundle.Header(
-            line=self._table.line,
-            exporter=liar.station,
-            time_ms=self._now_ms(),
-            recipients=(hearer.station,),
-            sealed=sha256(sealed),
-            charter=1,
+        return bundle_of(
+            envelope,
+            table=self._table,
+            realm=self._realm,
+            at_ms=self._now_ms(),
+            exporter=liar,
+            reader=hearer,
+            signer=keys,
         )
-        payload = bundle.header_payload(header)
-        return bundle.assemble(payload, keys.sign(bundle.to_sign(self._realm, payload)), sealed)
 
 
 def _keys(seat: Seat) -> StationKeys:
