@@ -12,6 +12,7 @@ log, or before a statement it cites, is a violation of order.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -79,7 +80,7 @@ class Desk:
     covered: dict[tuple[str, str], int] = field(default_factory=dict)
     duplicates: list[str] = field(default_factory=list)
     disorder: list[str] = field(default_factory=list)
-    alarms: int = 0
+    alarms: Counter[str] = field(default_factory=Counter)  # by code
     refused: list[str] = field(default_factory=list)
     states: dict[str, tuple[str, str]] = field(default_factory=dict)
     second_stories: list[str] = field(default_factory=list)
@@ -124,8 +125,7 @@ class Board:
                 for item in entry.texts("items"):
                     self.note_rung(item, entry.text("party"), "handed over")
             case "alarm":
-                # That a log was opened after a restart is counted by its opening statement.
-                desk.alarms += entry.text("code") != "station.new_life"
+                desk.alarms[entry.text("code")] += 1
                 if entry.text("code") == "record.two_stories":
                     desk.proved.add(entry.text("party", ""))
             case "refused":

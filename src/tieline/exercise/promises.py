@@ -9,6 +9,7 @@ and receipt from its store.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -63,7 +64,7 @@ class Summary:
     stories_proved: int
     verified: bool
     logs_verified: int
-    alarms: int
+    alarms: dict[str, int]  # by code
     evidence_statements: int
     evidence_verified: bool
     restarts: int
@@ -153,7 +154,7 @@ def summarise(
         stories_proved=sum(len(desk.proved) for desk in board.desks.values()),
         verified=all(holding.verified for holding in holdings.values()),
         logs_verified=sum(len(holdings[code].heads) for code in codes if holdings[code].verified),
-        alarms=sum(desk.alarms for desk in board.desks.values()),
+        alarms=_alarms(board),
         evidence_statements=evidence.statements,
         evidence_verified=not evidence.problems,
         restarts=restarts,
@@ -161,6 +162,13 @@ def summarise(
         seconds=round(seconds, 2),
         promises_broken=tuple(broken),
     )
+
+
+def _alarms(board: Board) -> dict[str, int]:
+    rang: Counter[str] = Counter()
+    for desk in board.desks.values():
+        rang.update(desk.alarms)
+    return dict(sorted(rang.items()))
 
 
 def _fresh_logs(released: Mapping[str, Shown]) -> int:

@@ -338,7 +338,7 @@ def held_table(board: Board, holdings: Iterable[Holding], colours: Colours) -> T
                 visible("; ".join(holding.problems)) or "does not add up", style="bold red3"
             )
         numbers = (
-            len(holding.held), own, answers, kinds.count("silence"), desk.alarms,
+            len(holding.held), own, answers, kinds.count("silence"), desk.alarms.total(),
             len(desk.refused), len(holding.heads),
         )  # fmt: skip
         table.add_row(colours.party(holding.party), *(str(n) for n in numbers), result)
@@ -389,7 +389,8 @@ def promise_table(summary: Summary) -> Table:
         ),
         (
             "the whole script",
-            f"{summary.alarms} alarms, {summary.restarts} restarts, {summary.seconds:.1f} s",
+            f"{sum(summary.alarms.values())} alarms, {summary.restarts} restarts,"
+            f" {summary.seconds:.1f} s",
             len(summary.promises_broken),
         ),
     )
