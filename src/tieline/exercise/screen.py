@@ -367,6 +367,7 @@ def promise_table(summary: Summary) -> Table:
     table.add_column("promise")
     table.add_column("counted at the desks")
     table.add_column("")
+    rang = sum(summary.alarms.values())
     rows = (
         ("nothing is lost", f"{summary.delivered} delivered, {summary.lost} lost", summary.lost),
         ("once", f"{summary.duplicates} shown twice", summary.duplicates),
@@ -389,8 +390,7 @@ def promise_table(summary: Summary) -> Table:
         ),
         (
             "the whole script",
-            f"{sum(summary.alarms.values())} alarms, {summary.restarts} restarts,"
-            f" {summary.seconds:.1f} s",
+            f"{rang} alarms, {summary.restarts} restarts, {summary.seconds:.1f} s",
             len(summary.promises_broken),
         ),
     )
