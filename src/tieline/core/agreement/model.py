@@ -444,6 +444,6 @@ class Pack:
 def word_key(*parts: str) -> str:
     """The key of a text: ``form.ID.title``, ``field.FORM.PATH``, ``code.LIST.ID``.
 
-    Also ``rule.ID.title``, ``pack.title``, ``pack.source``, ``form.ID.note``, ``phrase.ID.meaning``.
+    Also ``rule.ID.title``, ``pack.title``, ``form.ID.note``, ``phrase.ID.meaning``.
     """
     return ".".join(parts)
