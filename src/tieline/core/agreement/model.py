@@ -211,6 +211,12 @@ class Deadline:
     the trigger itself is judged ("42 days or more before the start"). ``not_before_ms`` and
     ``not_after_ms`` count from the base. ``path``: the field that gives START, OCCURRENCE, ARRIVAL.
     ``to_all``: the answer is owed to every party, else to the trigger's sender.
+
+    Both bounds ``None``: owed, without a clock ("promptly"). ``threshold``: only a trigger that
+    crosses it. ``lapses``: unanswered it lapses without fault, for silence has a meaning ("no
+    observers"). ``judged``: RECEIPT where the date of provision is the date of receipt: what
+    discharges counts as given when every creditor's station had it. CALENDAR: the base is the UTC
+    date ``month``/``day`` of the year of the date at ``path``, plus ``years``.
     """
 
     id: str
@@ -227,6 +233,12 @@ class Deadline:
     count: Count = Count.INSTANT
     when: tuple[Condition, ...] = ()
     to_all: bool = False
+    threshold: str = ""
+    lapses: bool = False
+    judged: Base = Base.ISSUE
+    month: int = 0
+    day: int = 0
+    years: int = 0
 
 
 class Take(enum.StrEnum):
@@ -249,6 +261,8 @@ class Criterion:
 class Threshold:
     """Crossed when any one criterion is. ``label`` is a word key ("notifiable", "observable").
 
+    ``all_of``: each of these must hold besides ("and longer than 72 hours").
+
     ``split_*``: below the threshold, two activities of one sender that share area, time or command
     and together cross it are put to the reader as a question. Paths of the fields; empty: not
     asked.
@@ -259,6 +273,7 @@ class Threshold:
     on: str
     label: str
     any_of: tuple[Criterion, ...]
+    all_of: tuple[Criterion, ...] = ()
     when: tuple[Condition, ...] = ()
     split_area: str = ""
     split_from: str = ""
@@ -298,7 +313,8 @@ class Quota:
     other party; ``share``: at most one ``share``-th by one other party (rounded down, at least 1).
     ``per_object``: at most so many for the same value at ``object_path``.
     ``simultaneous``: at most so many whose windows (``from_path`` to ``until_path``) overlap.
-    ``threshold``: only messages that cross that threshold are counted.
+    ``threshold``: only messages that cross that threshold are counted; ``below``: and do not cross
+    that one.
     """
 
     id: str
@@ -321,6 +337,7 @@ class Quota:
     from_path: str = ""
     until_path: str = ""
     threshold: str = ""
+    below: str = ""
     when: tuple[Condition, ...] = ()
 
 
