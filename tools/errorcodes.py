@@ -29,6 +29,7 @@ KINDS = {
     "Refusal": "theirs",
     "Alarm": "alarm",
     "Trouble": "alarm",
+    "Problem": "ours",
 }
 # Codes whose last part is the name of an enumeration's member.
 BY_HAND = {

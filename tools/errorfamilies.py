@@ -43,7 +43,14 @@ FAMILIES: Final[dict[str, str]] = {
     "wrong and reads on is in [evidence](evidence.md), section 4.",
     "exercise": "The runner of exercises: a station of the exercise did not do what it should.",
     "export": "Export of a bundle.",
+    "field": "What is wrong with one field of a form: shown to the officer who fills it, with the "
+    "field, its paragraph and the remedy, in the officer's language; and to the reader of a "
+    "message "
+    "whose fields break its form.",
     "file": "A file that the command line was to read or write.",
+    "form": "A form as a whole: which one is meant, and a message whose fields break its form. "
+    "Such "
+    "a message is in the record and is shown, but no rule counts it.",
     "frame": "The frames of a TLS session. The session is ended and dialled anew.",
     "home": "The folder of a station.",
     "import": "Import of a bundle over the local API.",
@@ -147,5 +154,28 @@ SENTENCES: Final[dict[str, str]] = {
     "witness.ahead": "a witness has cosigned more of our log than we hold, or another one; the "
     "store was put back, or another machine writes with our key; look at once",
     "witness.forgot": "a witness knows less of our log than it has signed for; ask who runs it",
+    "field.blank": "the text is empty, or begins or ends with a space; leave the field out, or "
+    "write a text",
+    "field.characters": "the text holds half a character (a lone surrogate); type it again",
+    "field.code": "the answer is no item of the field's code list; choose one by number, id or "
+    "word",
+    "field.hash": "a SHA-256 value has 32 bytes, 64 hexadecimal digits; copy it whole",
+    "field.lines": "the name has more than one line; write it on one",
+    "field.long": "the text is longer than the field allows; shorten it, or move the rest to the "
+    "remarks",
+    "field.missing": "the field must be answered; answer it, or give a special answer that it "
+    "allows",
+    "field.party": "the answer is no party's code; use the code in the charter, such as ALPHA",
+    "field.place": "a latitude is outside -90 to 90, a longitude outside -180 to 180, or an area "
+    "or route has too few or too many points; correct it",
+    "field.range": "the number is outside the bounds of the field; correct it",
+    "field.repeats": "the group has too few or too many repeats; add or take out some",
+    "field.shape": "the value is not encoded as its type asks; its author's software is older, "
+    "newer or broken",
+    "field.special": "the field does not allow this special answer; give a value",
+    "field.time": "the time is outside the years 1970 to 9999, or its uncertainty is over ten "
+    "years; correct it",
+    "field.type": "the answer is of another type than the field; correct it",
+    "field.unknown": "the form has no such field; correct the name, or take it out",
     "tls.pin": "the far end did not show the pinned certificate; compare its card with the charter",
 }
