@@ -15,6 +15,8 @@ import pytest
 from tests.tidy import trees
 
 PROCESS = frozenset({"hash", "id", "vars", "globals", "locals", "print", "eval", "exec", "float"})
+# Geodesics are computed in floating point; what leaves the module is whole metres (decision 0013).
+FLOATING = frozenset({"agreement/places.py"})
 SETS = frozenset({"set", "frozenset"})
 
 
@@ -46,7 +48,10 @@ def is_set(node: ast.AST) -> bool:
 
 @pytest.mark.parametrize("path", trees.files("src/tieline/core"), ids=lambda path: path.name)
 def test_the_core_is_pure(path: Path) -> None:
-    assert list(impurities(path.read_text(encoding="utf-8"))) == []
+    found = list(impurities(path.read_text(encoding="utf-8")))
+    if path.relative_to(trees.ROOT / "src/tieline/core").as_posix() in FLOATING:
+        found = [one for one in found if "floating" not in one or "()" in one]
+    assert found == []
 
 
 @pytest.mark.parametrize(

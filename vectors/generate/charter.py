@@ -117,8 +117,12 @@ def build() -> dict[str, object]:
         case("where logs end", CLOSED, signed(CLOSED, ALPHA, BRAVO, DELTA), []),
         case("no log that ends is known", EMPTY, signed(EMPTY, ALPHA, BRAVO, DELTA), []),
         case("ALPHA has another root", REROOT, signed(REROOT, REBORN, BRAVO, DELTA), []),
-        case("ALPHA, whose root is new, has yet to sign", REROOT,
-             signed(REROOT, BRAVO, DELTA), ["ALPHA"]),
+        case(
+            "ALPHA, whose root is new, has yet to sign",
+            REROOT,
+            signed(REROOT, BRAVO, DELTA),
+            ["ALPHA"],
+        ),
         case("BRAVO has yet to sign", FIRST, signed(FIRST, ALPHA), ["BRAVO"]),
         case("DELTA, which leaves, has yet to sign", SECOND, signed(SECOND), ["DELTA"]),
     ]

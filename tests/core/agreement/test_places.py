@@ -1,0 +1,132 @@
+"""Distances and areas on the ellipsoid, at the poles, at the antimeridian and between zones."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.core.agreement.made import LATS, LONS
+
+from tieline.core.agreement.places import (
+    Circle,
+    Polygon,
+    Position,
+    Route,
+    Waypoint,
+    contains,
+    distance_m,
+    is_place,
+    length_m,
+    overlap,
+    turned,
+)
+
+
+def at(lat: float, lon: float) -> tuple[int, int]:
+    return round(lat * 10_000_000), round(lon * 10_000_000)
+
+
+def polygon(*points: tuple[float, float]) -> Polygon:
+    return Polygon(tuple(at(*point) for point in points))
+
+
+def circle(lat: float, lon: float, radius_m: int) -> Circle:
+    return Circle(*at(lat, lon), radius_m)
+
+
+# The quarter meridian of WGS 84 and its equator are known figures (10 001 965.729 m from equator to
+# pole; 40 075 016.686 m around); the third is the pair of airports of Karney's own documentation.
+@pytest.mark.parametrize(
+    ("one", "other", "metres"),
+    [
+        ((0, 0), (90, 0), 10_001_966),
+        ((0, 0), (90, 123), 10_001_966),
+        ((-90, 0), (90, 50), 20_003_931),
+        ((0, 0), (0, 90), 10_018_754),
+        ((0, 179.5), (0, -179.5), 111_319),
+        ((0, 180), (0, 179), 111_319),
+        ((90, 10), (90, -170), 0),
+        ((-41.32, 174.81), (40.96, -5.50), 19_959_679),
+    ],
+)
+def test_known_distances(one: tuple[float, float], other: tuple[float, float], metres: int) -> None:
+    assert distance_m(at(*one), at(*other)) == metres
+    assert distance_m(at(*other), at(*one)) == metres
+
+
+def test_a_route_is_as_long_as_its_legs() -> None:
+    way = Route((Waypoint(*at(0, 179)), Waypoint(*at(0, 180)), Waypoint(*at(0, -179))))
+    assert length_m(way) == 2 * 111_319
+
+
+@pytest.mark.parametrize(
+    ("area", "place", "inside"),
+    [
+        (circle(0, 180, 111_319), (0, -179), True),
+        (circle(0, 180, 111_318), (0, -179), False),
+        (circle(90, 0, 1000), (89.995, 77), True),
+        (circle(90, 0, 500), (89.995, 77), False),
+        # around the pole
+        (polygon((80, 0), (80, 120), (80, -120)), (90, 0), True),
+        (polygon((80, 0), (80, 120), (80, -120)), (79.9, 0), False),
+        (polygon((-80, 0), (-80, 120), (-80, -120)), (-89, 33), True),
+        (polygon((-80, 0), (-80, 120), (-80, -120)), (90, 0), False),  # its antipode
+        # across the antimeridian
+        (polygon((1, 179), (1, -179), (-1, -179), (-1, 179)), (0, 180), True),
+        (polygon((1, 179), (1, -179), (-1, -179), (-1, 179)), (0, 0), False),
+        (polygon((1, 179), (1, -179), (-1, -179), (-1, 179)), (0, 178.9), False),
+        # across the border of two UTM zones (6 degrees east)
+        (polygon((50, 5.9), (50, 6.1), (50.1, 6.1), (50.1, 5.9)), (50.05, 6), True),
+        # a dent
+        (polygon((0, 0), (0, 4), (4, 4), (1, 1), (4, 0)), (2, 1.2), False),
+        (polygon((0, 0), (0, 4), (4, 4), (1, 1), (4, 0)), (2, 0.3), True),
+    ],
+)  # fmt: skip
+def test_what_is_in_an_area(
+    area: Circle | Polygon, place: tuple[float, float], inside: bool
+) -> None:
+    assert contains(area, at(*place)) is inside
+
+
+BOX = polygon((1, 179), (1, -179), (-1, -179), (-1, 179))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "meet"),
+    [
+        (circle(0, 180, 60_000), circle(0, -179, 51_319), True),
+        (circle(0, 180, 60_000), circle(0, -179, 51_318), False),
+        (BOX, circle(0, 180, 10), True),  # all inside
+        (BOX, circle(0, -178, 111_400), True),
+        (BOX, circle(0, -178, 111_100), False),
+        (BOX, polygon((0.5, 178), (0.5, -178), (-0.5, -178), (-0.5, 178)), True),  # a cross
+        (BOX, polygon((0.1, 179.9), (0.1, -179.9), (-0.1, 180)), True),  # one holds the other
+        (BOX, polygon((0, 170), (1, 171), (1, 170)), False),
+        (BOX, polygon((1, -1), (1, 1), (-1, 1), (-1, -1)), False),  # the other side of the Earth
+        (BOX, Position(*at(0, 179.99), 0), True),
+        (BOX, Position(*at(0, 178.9), 12_000), True),
+        (BOX, Position(*at(0, 178.9), 11_000), False),
+        (BOX, Route((Waypoint(*at(5, 180)), Waypoint(*at(-5, 180)))), True),
+        (BOX, Route((Waypoint(*at(5, 177)), Waypoint(*at(-5, 177)))), False),
+        (Route((Waypoint(*at(5, 180)), Waypoint(*at(-5, 180)))), circle(0, -179.9, 11_200), True),
+        (Route((Waypoint(*at(5, 180)), Waypoint(*at(-5, 180)))), circle(0, -179.9, 11_000), False),
+        (circle(90, 0, 100), circle(89.999, 180, 100), True),
+    ],
+)
+def test_what_meets(one: Circle | Polygon, other: Circle | Polygon, meet: bool) -> None:
+    assert overlap(one, other) is meet
+    assert overlap(other, one) is meet
+
+
+@settings(max_examples=60)
+@given(LATS, LONS, LATS, LONS, st.integers(1, 500_000))
+def test_shapes_agree_on_who_meets(lat: int, lon: int, lat2: int, lon2: int, radius: int) -> None:
+    far = distance_m((lat, lon), (lat2, lon2))
+    assert overlap(Circle(lat, lon, radius), Circle(lat2, lon2, 1)) is (far <= radius + 1)
+    assert contains(Circle(lat, lon, max(far, 1)), (lat2, lon2))
+
+
+@given(st.integers(-(10**11), 10**11))
+def test_every_meridian_is_turned_into_its_one_number(lon: int) -> None:
+    assert is_place(0, turned(lon))
+    assert (turned(lon) - lon) % 3_600_000_000 == 0
