@@ -39,7 +39,7 @@ KEPT = {
     "unnoted_at", "unsealed_at", "unwitnessed",
 }  # fmt: skip
 DERIVED = {"id", "own", "realm", "party", "peers", "slot_done", "slot_checked", "expiry_due_ms"}
-RARE = {"charters", "life", "proofs", "notes", "note_stations"}
+RARE = {"charters", "life", "proofs", "notes", "note_stations", "note_scales"}
 RUNNING = {
     "pending", "links", "outgoing", "signing", "signing_payload", "relay_queue", "relayable",
     "gossip_at", "gossip", "beacon_at", "advanced",

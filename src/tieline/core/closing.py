@@ -36,6 +36,10 @@ class Closings:
         for end in ends:
             self._ends.setdefault(end.log, end)
 
+    def ended(self, station: bytes) -> int | None:
+        """The last version with such a list that ended a key of a station."""
+        return self._ended.get(station)
+
     def end_of(self, statement: Statement) -> LogEnd | None:
         """Where the log of a statement ends, when a version that ended its station's key says."""
         return self.ending(statement.place.station, statement.log)

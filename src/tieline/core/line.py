@@ -23,7 +23,7 @@ from tieline.core.journal import Origin
 from tieline.core.ladder import RUNG_OF_KIND, Ladder, Mark
 from tieline.core.life import Life, Run
 from tieline.core.linetest import initiator, slot_at
-from tieline.core.noted import LogNotes
+from tieline.core.noted import LogNotes, Scale
 from tieline.core.proof import Proven
 from tieline.core.record import Item, Record
 from tieline.core.shelf import Archive
@@ -123,11 +123,12 @@ class Line:
         self.tests: dict[int, bytes] = {}
         self.alarms = Alarms(self.ladder.tallies)
         self.proofs: dict[bytes, list[Proven]] = {}  # by log
-        # Signed checkpoints by log, and whose logs these are. On the deadline clock: since when our
-        # own log has grown beyond its last note and beyond the last one sealed with ML-DSA-44, and
-        # which size has waited for a quorum of witnesses since when.
+        # Signed checkpoints by log, whose logs these are, and what they weigh. On the deadline
+        # clock: since when our own log has grown beyond its last note and beyond the last one
+        # sealed with ML-DSA-44, and which size has waited for a quorum of witnesses since when.
         self.notes: dict[bytes, LogNotes] = {}
         self.note_stations: dict[bytes, bytes] = {}
+        self.note_scales: dict[bytes, Scale] = {}  # by station
         self.unnoted_at: int | None = None
         self.unsealed_at: int | None = None
         self.unwitnessed: tuple[int, int] | None = None

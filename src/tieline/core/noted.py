@@ -6,9 +6,15 @@ Containers without judgement: ``tieline.core.notes`` reads, compares and tells t
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from tieline.core.checkpoint import Checkpoint, NoteSignature, SignedNote
 from tieline.core.identity import parse_certificate
+
+# What a note costs in memory beside its bytes, rounded up; a test measures it.
+_NOTE_OVERHEAD: Final = 800
+_LINE_OVERHEAD: Final = 320
+_BOOK_OVERHEAD: Final = 1_200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +42,12 @@ class Noted:
         """The statement key of the station as it signed."""
         return parse_certificate(self.certificate, self.root_key).sign_key
 
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes; its certificate is shared with the charter."""
+        lines = sum(_LINE_OVERHEAD + len(line.signature) for line in self.note.signatures)
+        return _NOTE_OVERHEAD + len(self.note.body) + lines + sum(map(len, self.keys))
+
     def with_lines_of(self, other: Noted) -> Noted:
         """This one with what the other has more; of one key the line that came first stays."""
         lines: dict[tuple[str, bytes], NoteSignature] = {}
@@ -47,20 +59,71 @@ class Noted:
 
 
 @dataclass(slots=True)
+class Scale:
+    """What all checkpoints of one station weigh, in bytes."""
+
+    total: int = 0
+
+
+@dataclass(slots=True)
 class LogNotes:
     """The checkpoints of one log.
 
     ``heads`` by size: those that agree with what is held, and those that run ahead of it
     (``open``). ``against``: those that contradict what is held or another checkpoint. ``shown``:
-    the sizes of heads that, with one of those, make a proof.
+    the sizes of heads that, with one of those, make a proof. ``full``: some were refused for want
+    of room. ``scale`` weighs all books of one station.
     """
+
+    scale: Scale = field(default_factory=Scale)
 
     heads: dict[int, Noted] = field(default_factory=dict)
     open: set[int] = field(default_factory=set)
     against: list[Noted] = field(default_factory=list)
     shown: set[int] = field(default_factory=set)
     proved: set[bytes] = field(default_factory=set)
-    taken: set[bytes] = field(default_factory=set)
+    full: bool = False
+
+    def __post_init__(self) -> None:
+        self.scale.total += _BOOK_OVERHEAD
+
+    def put(self, noted: Noted) -> None:
+        """Hold a head, in the place of what was held of its size."""
+        self.drop(noted.head.size)
+        self.heads[noted.head.size] = noted
+        self.scale.total += noted.weight
+
+    def merge(self, noted: Noted, against: int | None = None) -> None:
+        """Hold a note with more lines where the same one is held; ``against``: there, which one."""
+        size = noted.head.size
+        before = self.heads.get(size) if against is None else self.against[against]
+        self.scale.total += noted.weight - (0 if before is None else before.weight)
+        if against is None:
+            self.heads[size] = noted
+        else:
+            self.against[against] = noted
+
+    def drop(self, size: int) -> None:
+        """Let go of the head of a size."""
+        self.open.discard(size)
+        self.shown.discard(size)
+        noted = self.heads.pop(size, None)
+        self.scale.total -= 0 if noted is None else noted.weight
+
+    def accuse(self, noted: Noted) -> None:
+        """Hold what contradicts."""
+        self.against.append(noted)
+        self.scale.total += noted.weight
+
+    def spare(self, *, newest: bool = False) -> list[int]:
+        """The sizes of heads that were compared and agree and are no part of a proof, ascending.
+
+        The newest of these, also with ML-DSA-44, are among them only when ``newest`` says so.
+        """
+        compared = self.heads.keys() - self.open - self.shown
+        if not newest and compared:
+            compared -= {max(compared), *self._newest()}
+        return sorted(compared)
 
     def latest(self) -> Noted | None:
         """The largest head that nothing contradicts."""

@@ -7,10 +7,13 @@ are two stories, whoever was told which, and whoever brought them.
 
 Rules held here:
 
-* A note counts when the statement key of the log's station signed it; a line of a known key that
-  does not verify spoils it. Lines of unknown keys are read past and not kept.
 * A checkpoint beyond what is held waits and is compared when the log has grown so far. One that
   contradicts what is held is kept beside the others; what is held stays the main branch.
+* What is kept of one station's checkpoints has a bound in bytes. Those that were compared and
+  agree make room, the oldest first; one that waits or contradicts never does. So nobody flushes
+  what he has signed by signing more.
+* A key that has ended accuses nobody: who has it by now, nobody knows. What it signs that does not
+  fit the end of its log is told as that, and not kept.
 * Only the holder of a station's key can contradict itself: no note by anybody else, and no receipt,
   raises an alarm against a station.
 * Nothing here is needed for receipts or for statements: the ladder does not wait for a note.
@@ -25,22 +28,22 @@ from typing import Final
 
 from tieline.core import checkpoint, crypto, proof, stories
 from tieline.core.checkpoint import Checkpoint, SignedNote, cosigner
-from tieline.core.errors import LocalError, RemoteError
+from tieline.core.errors import LocalError
 from tieline.core.events import Done, ForNote, ForSeal, SignCheckpoint
-from tieline.core.identity import Certificate
 from tieline.core.journal import Alarm, Fact, FactKind
 from tieline.core.line import Line
-from tieline.core.noted import LogNotes, Noted
+from tieline.core.noted import LogNotes, Noted, Scale
+from tieline.core.noteread import end_of, fits_end, kept_note, log_of, noted_of
 from tieline.core.record import MAX_LOGS_PER_STATION, Log
 from tieline.core.statement import log_id
-from tieline.core.sync import MAX_NOTE, MAX_NOTES, MAX_PUSH_BYTES, Notes
+from tieline.core.sync import MAX_NOTES, MAX_PUSH_BYTES, Notes
 from tieline.core.terms import Now, Precedence
 from tieline.core.turn import Turn
 
-MAX_BODY: Final = 2_048  # a checkpoint with a few extension lines; half of a proof
-MAX_HEADS: Final = 64  # of one log; the newest stay
+MAX_HEADS: Final = 64  # of one log that were compared and agree; the newest stay
+MAX_OPEN: Final = 32  # of one log that run ahead of what is held; those that came first stay
 MAX_AGAINST: Final = 16  # of one log; one is enough for the alarm
-MAX_TAKEN: Final = 256
+MAX_STATION_BYTES: Final = 4 << 20  # of one station on a line
 UNWITNESSED: Final = 3  # intervals without a quorum before an officer is told
 
 
@@ -86,7 +89,7 @@ def signed(line: Line, purpose: ForNote, signature: bytes, turn: Turn) -> Noted 
     made = checkpoint.log_signature(head.origin, held[1].sign_key, signature)
     note = SignedNote(body=text, signatures=(made,))
     if not purpose.seal:
-        return _noted(head, note, held, turn.now)
+        return noted_of(head, note, held, turn.now)
     time_s = turn.now.wall_ms // 1000
     message = checkpoint.mldsa_message(cosigner(line.own), time_s, head)
     seal_key = held[1].mldsa_hash
@@ -103,120 +106,18 @@ def sealed(line: Line, purpose: ForSeal, made: bytes, turn: Turn) -> Noted | Non
     head = checkpoint.parse_body(note.body)
     key = made[: crypto.MLDSA_KEY_BYTES]
     if crypto.sha256(key) != held[1].mldsa_hash:
-        return _noted(head, note, held, turn.now)
+        return noted_of(head, note, held, turn.now)
     line.unsealed_at = None
     signature = made[crypto.MLDSA_KEY_BYTES :]
     seal = checkpoint.mldsa_cosignature(cosigner(line.own), key, purpose.time_s, signature)
     both = SignedNote(body=note.body, signatures=(*note.signatures, seal))
-    return _noted(head, both, held, turn.now, (key,))
-
-
-def _noted(
-    head: Checkpoint,
-    note: SignedNote,
-    held: tuple[bytes, Certificate],
-    now: Now,
-    keys: tuple[bytes, ...] = (),
-) -> Noted:
-    root_key, certificate = held
-    return Noted(
-        head=head,
-        note=note,
-        root_key=root_key,
-        certificate=certificate.encoded,
-        keys=keys,
-        at_ms=now.wall_ms,
-    )
+    return noted_of(head, both, held, turn.now, (key,))
 
 
 def body_of(line: Line, log: Log, size: int) -> bytes:
     """The checkpoint text of a log of this line at a size that is held."""
     name = checkpoint.origin(line.id, log.station, log.incarnation)
     return checkpoint.body(name, size, log.tree.root(size))
-
-
-# ---------------------------------------------------------------------------------------- reading
-
-
-def read(line: Line, data: bytes, keys: tuple[bytes, ...], now: Now) -> Noted:
-    """Read a note from anybody and verify the lines of known keys; the rest is left out.
-
-    Raises ``RemoteError``: ``note.*`` and ``checkpoint.*`` for its form, ``note.forged``;
-    ``note.other_line`` for a log of another line or of none; ``note.stranger`` for a station that
-    no charter of this line names; ``note.unsigned`` when the log's own key did not sign it.
-    """
-    if len(data) > MAX_NOTE:
-        raise RemoteError("note.too_large", f"the note has more than {MAX_NOTE} bytes; shorten it")
-    note = SignedNote.parse(data)
-    if len(note.body) > MAX_BODY:
-        raise RemoteError("note.too_large", f"the text of the note has more than {MAX_BODY} bytes")
-    head = checkpoint.read_checkpoint(note.body)
-    station = _station_of(line, head)
-    certificates = list(_certificates(line, station))
-    if not certificates:
-        raise RemoteError(
-            "note.stranger",
-            f"a checkpoint of station {station.hex()} came, which no charter of this line names;"
-            " it is not kept",
-        )
-    # A log has one key: an ended one, which others may have, says nothing of the logs after it.
-    signer = stories.signer_of(line, _log_of(line, head))
-    held = next(
-        (c for c in certificates
-         if signer in (None, c[1].sign_key) and note.signed_by(head.origin, c[1].sign_key)), None
-    )  # fmt: skip
-    if held is None:
-        raise RemoteError(
-            "note.unsigned",
-            f"a checkpoint of station {station.hex()} is not signed by that station;"
-            " it is not kept",
-        )
-    own = crypto.key_id(head.origin, crypto.ALG_ED25519, held[1].sign_key)
-    known = {(head.origin, own)}
-    seals = tuple(key for key in keys if _seals(note, station, key, certificates))
-    known |= {(cosigner(station), _id(cosigner(station), crypto.ALG_MLDSA, key)) for key in seals}
-    for witness in line.charter.witnesses:
-        if note.cosigned_by(witness.name, witness.key) is not None:
-            known.add((witness.name, _id(witness.name, crypto.ALG_COSIGNATURE, witness.key)))
-    lines = tuple(s for s in note.signatures if (s.name, s.key_id) in known)
-    kept = SignedNote(body=note.body, signatures=lines)
-    return _noted(head, kept, held, now, tuple(sorted(seals)))
-
-
-def _id(name: str, alg: int, key: bytes) -> bytes:
-    return crypto.key_id(name, alg, key)
-
-
-def _station_of(line: Line, head: Checkpoint) -> bytes:
-    try:
-        name, station, _ = checkpoint.parse_origin(head.origin)
-    except RemoteError:
-        name, station = b"", b""
-    if name != line.id:
-        raise RemoteError(
-            "note.other_line",
-            f"a checkpoint that is not of line {line.id.hex()[:8]} came on it; it is not kept",
-        )
-    return station
-
-
-def _certificates(line: Line, station: bytes) -> Iterator[tuple[bytes, Certificate]]:
-    """The certificates of a station with different keys, the newest first."""
-    known: set[bytes] = set()
-    for version in sorted(line.charters, reverse=True):
-        held = stories.certificate_of(line, version, station)
-        if held is not None and held[1].encoded not in known:
-            known.add(held[1].encoded)
-            yield held
-
-
-def _seals(
-    note: SignedNote, station: bytes, key: bytes, certificates: list[tuple[bytes, Certificate]]
-) -> bool:
-    hashed = crypto.sha256(key)
-    if all(certificate.mldsa_hash != hashed for _, certificate in certificates):
-        return False
-    return note.mldsa_cosigned_by(cosigner(station), key) is not None
 
 
 # -------------------------------------------------------------------------------------- comparing
@@ -231,18 +132,24 @@ def book_of(line: Line, head: Checkpoint) -> LogNotes | None:
         lives = sum(1 for other in line.note_stations.values() if other == station)
         if lives >= MAX_LOGS_PER_STATION:
             return None
-        book = line.notes[log] = LogNotes()
+        book = line.notes[log] = LogNotes(line.note_scales.setdefault(station, Scale()))
         line.note_stations[log] = station
     return book
 
 
 def keep(line: Line, noted: Noted, turn: Turn) -> bool:
     """Take a verified note in; tell what it contradicts. True when it is news."""
+    end = end_of(line, noted)
+    if end is not None and not fits_end(line, noted, end):
+        _say_after_end(line, noted, end, turn)
+        return False
     kept = place(line, noted, turn.now)
+    book = book_of(line, noted.head)
+    if book is not None and book.full:
+        _say_full(line, noted, turn)
     if kept is None:
         return False
     turn.keep(FactKind.NOTE, line.id, kept.note.format(), b"".join(kept.keys))
-    book = book_of(line, noted.head)
     if book is not None and book.against:
         _accuse(line, book, turn)
     return True
@@ -256,38 +163,77 @@ def place(line: Line, noted: Noted, now: Now) -> Noted | None:
     size = noted.head.size
     for at, other in enumerate(book.against):
         if other.head.size == size and other.head.root == noted.head.root:
-            merged = _more(other, noted)
-            book.against[at] = merged or other
-            return merged
+            return _grown(line, book, other, noted, at)
     held = book.heads.get(size)
     differs = held is not None and held.head.root != noted.head.root
     if held is not None and differs and held.sign_key != noted.sign_key:
         held = None  # of a log that we have yet to see, by a key that has ended since it came
     if held is not None and not differs:
-        merged = _more(held, noted)
-        book.heads[size] = merged or held
+        merged = _grown(line, book, held, noted)
         if merged is not None:
             _judge_witnesses(line, book, noted, now)
         return merged
-    log = _log_of(line, noted.head)
+    log = log_of(line, noted.head)
     ours = log.tree.root(size) if log is not None and size <= log.size else None
-    if len(book.against) >= MAX_AGAINST and (
-        held is not None or ours not in (None, noted.head.root)
-    ):
+    against = held is not None or ours not in (None, noted.head.root)
+    if against and len(book.against) >= MAX_AGAINST:
+        return None
+    waits = ours is None and not against
+    if (waits and len(book.open) >= MAX_OPEN) or not _room(line, book, noted.weight):
+        book.full = True
         return None
     if held is not None and ours == noted.head.root:
-        book.against.append(held)
-        book.heads[size] = noted
-        book.open.discard(size)
-    elif held is not None or ours not in (None, noted.head.root):
-        book.against.append(noted)
+        book.drop(size)
+        book.accuse(held)
+        book.put(noted)
+    elif against:
+        book.accuse(noted)
     else:
-        book.heads[size] = noted
-        if ours is None:
+        book.put(noted)
+        if waits:
             book.open.add(size)
         _trim(book)
+        if size not in book.heads:
+            return None
         _note_own(line, book, noted, now)
     return noted
+
+
+def _grown(
+    line: Line, book: LogNotes, held: Noted, noted: Noted, against: int | None = None
+) -> Noted | None:
+    """Take the lines that a note has more than the same one that is held; ``None``: it has none."""
+    merged = _more(held, noted)
+    if merged is None or not _room(line, book, merged.weight - held.weight):
+        return None
+    book.merge(merged, against)
+    return merged
+
+
+def _room(line: Line, book: LogNotes, weight: int) -> bool:
+    """Whether so much more of a station can be held; lets go of what was compared and agrees.
+
+    First of what is neither the newest of its log nor sealed, then of these too but of the same
+    log; the oldest first. Something more than needed goes, so that it is seldom sought.
+    """
+    scale = book.scale
+    if scale.total + weight <= MAX_STATION_BYTES:
+        return True
+    enough = MAX_STATION_BYTES - MAX_STATION_BYTES // 8
+    books = [other for other in line.notes.values() if other.scale is scale]
+    for newest in (False, True):
+        spare = [
+            (other.heads[size].at_ms, size, at)
+            for at, other in enumerate(books)
+            for size in other.spare(newest=newest and other is not book)
+        ]
+        for _, size, at in sorted(spare):
+            if scale.total + weight <= enough:
+                break
+            books[at].drop(size)
+        if scale.total + weight <= MAX_STATION_BYTES:
+            return True
+    return False
 
 
 def _more(held: Noted, noted: Noted) -> Noted | None:
@@ -300,27 +246,21 @@ def _more(held: Noted, noted: Noted) -> Noted | None:
     return held.with_lines_of(noted)
 
 
-def _log_of(line: Line, head: Checkpoint) -> Log | None:
-    return line.record.logs.get(log_id(*checkpoint.parse_origin(head.origin)))
-
-
 def outruns(line: Line, noted: Noted) -> bool:
     """Whether our own key has signed more of our present log than we hold, or another one.
 
     Then the store was put back, whatever those say who hold less of the log.
     """
-    head, log = noted.head, _log_of(line, noted.head)
+    head, log = noted.head, log_of(line, noted.head)
     if log_id(*checkpoint.parse_origin(head.origin)) != line.own_log:
         return False
     return log is None or head.size > log.size or log.tree.root(head.size) != head.root
 
 
 def _trim(book: LogNotes) -> None:
-    while len(book.heads) > MAX_HEADS:
-        smallest = min(book.heads)
-        del book.heads[smallest]
-        book.open.discard(smallest)
-        book.shown.discard(smallest)
+    spare = book.spare()
+    for size in spare[: max(0, len(book.heads) - len(book.open) - MAX_HEADS)]:
+        book.drop(size)
 
 
 def grew(line: Line, log: Log, turn: Turn | None) -> bool:
@@ -332,13 +272,59 @@ def grew(line: Line, log: Log, turn: Turn | None) -> bool:
     reached = sorted(size for size in book.open if size <= log.size)
     for size in reached:
         book.open.discard(size)
-        if book.heads[size].head.root != log.tree.root(size):
-            noted = book.heads.pop(size)
-            if noted.sign_key == stories.signer_of(line, log):
-                book.against.append(noted)
+        noted = book.heads[size]
+        if noted.head.root == log.tree.root(size):
+            continue
+        book.drop(size)
+        end = end_of(line, noted)
+        if end is not None and turn is not None:
+            _say_after_end(line, noted, end, turn)
+        if end is None and noted.sign_key == stories.signer_of(line, log):
+            book.accuse(noted)
+    _trim(book)
     if reached and book.against and turn is not None:
         _accuse(line, book, turn)
     return len(book.against) > before
+
+
+def close(line: Line) -> None:
+    """A version may have ended logs: of what was signed of them beyond, only proof is kept."""
+    for book in line.notes.values():
+        for size, noted in list(book.heads.items()):
+            end = end_of(line, noted)
+            if end is not None and size > end and size not in book.shown:
+                book.drop(size)
+
+
+def _say_after_end(line: Line, noted: Noted, end: int, turn: Turn) -> None:
+    """A former key has signed what does not fit the end of its log: once for a log."""
+    _, station, incarnation = checkpoint.parse_origin(noted.head.origin)
+    party = line.party_of(station)
+    alarm = Alarm(
+        code="key.after_end",
+        precedence=Precedence.PRIORITY,
+        text=f"a former key of {party} has signed a checkpoint of {noted.head.size} statements that"
+        f" does not fit the log which the charter ends with that key after {end}; it is not kept,"
+        f" and it says nothing against {party}: others may have the key by now",
+        item=log_id(line.id, station, incarnation),
+        party=party,
+    )
+    stories.raise_once(line, alarm, turn)
+
+
+def _say_full(line: Line, noted: Noted, turn: Turn) -> None:
+    """More of a station's checkpoints has come than is held: once for a station."""
+    _, station, _ = checkpoint.parse_origin(noted.head.origin)
+    party = line.party_of(station)
+    alarm = Alarm(
+        code="note.full",
+        precedence=Precedence.PRIORITY,
+        text=f"{party} has signed more checkpoints than are kept here that run ahead of what has"
+        " come, or contradict it; further ones of that station are not compared",
+        item=station,
+        party=party,
+    )
+    stories.raise_once(line, alarm, turn)
 
 
 def _accuse(line: Line, book: LogNotes, turn: Turn) -> None:
@@ -363,7 +349,7 @@ def _accuse(line: Line, book: LogNotes, turn: Turn) -> None:
 
 def _proofs(line: Line, book: LogNotes) -> Iterator[tuple[bytes, int]]:
     """A proof for each contradicting note that has none yet, with the size of its counterpart."""
-    log = _log_of(line, book.against[0].head)
+    log = log_of(line, book.against[0].head)
     for bad in book.against:
         name = crypto.sha256(bad.note.body)
         if name in book.proved:
@@ -406,7 +392,7 @@ def witnessed(line: Line, book: LogNotes) -> list[int]:
     """For each witness of the charter the largest size that it has cosigned, the largest first."""
     sizes = []
     for witness in line.charter.witnesses:
-        key = (witness.name, _id(witness.name, crypto.ALG_COSIGNATURE, witness.key))
+        key = (witness.name, crypto.key_id(witness.name, crypto.ALG_COSIGNATURE, witness.key))
         sizes.append(
             max(
                 (
@@ -555,7 +541,7 @@ def envelopes(line: Line, told: set[bytes]) -> list[Notes]:
 
 def shown(line: Line, noted: Noted) -> SignedNote:
     """A note as it is shown and exported: with the receipts of its size as cosignatures."""
-    log = _log_of(line, noted.head)
+    log = log_of(line, noted.head)
     lines = list(noted.note.signatures)
     size = noted.head.size
     ours = log is not None and size <= log.size and log.tree.root(size) == noted.head.root
@@ -574,19 +560,14 @@ def restore(line: Line, fact: Fact, past: Now) -> None:
 
     Raises ``RemoteError`` when it no longer reads.
     """
-    note = SignedNote.parse(fact.body)
-    head = checkpoint.read_checkpoint(note.body)
-    step = crypto.MLDSA_KEY_BYTES
-    keys = tuple(fact.meta[at : at + step] for at in range(0, len(fact.meta), step))
-    for held in _certificates(line, _station_of(line, head)):
-        own = _id(head.origin, crypto.ALG_ED25519, held[1].sign_key)
-        if any((s.name, s.key_id) == (head.origin, own) for s in note.signatures):
-            place(line, _noted(head, note, held, past, keys), past)
-            break
+    noted = kept_note(line, fact, past)
+    if noted is not None:
+        place(line, noted, past)
 
 
 def settle(line: Line) -> None:
     """All facts are back: compare what ran ahead, and know again which notes make a proof."""
+    close(line)
     for name, book in line.notes.items():
         log = line.record.logs.get(name)
         if log is not None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tieline.core import notes, renewal, sync
+from tieline.core import noteread, notes, renewal, sync
 from tieline.core.errors import LocalError, RemoteError
 from tieline.core.events import ForNote, ForSeal
 from tieline.core.journal import Refusal
@@ -22,6 +22,7 @@ from tieline.core.turn import Turn
 
 MAX_LINES_READ: Final = 2_000  # of notes, from one peer, in a minute
 MAX_EARLY: Final = 64  # notes of one peer that wait for a later version of the charter
+MAX_EARLY_BYTES: Final = 256 * 1024  # of these notes, with the keys that lines under them need
 READ_WINDOW_MS: Final = 60_000
 _OF_LATER_KEYS: Final = frozenset({"note.stranger", "note.unsigned"})
 
@@ -114,14 +115,13 @@ class NoteExchange:
     def _take(self, data: bytes, keys: tuple[bytes, ...], source: _Source, turn: Turn) -> None:
         line = self.line
         try:
-            noted = notes.read(line, data, keys, turn.now)
+            noted = noteread.read(line, data, keys, turn.now)
         except RemoteError as error:
             bringer = line.peers.get(source.peer)
             ahead = bringer is not None and bringer.charter > line.latest()
             if ahead and error.code in _OF_LATER_KEYS:
                 # Under a key, it may be, of the charter that is on its way to us.
-                if sum(early[2].peer == source.peer for early in self._early) < MAX_EARLY:
-                    self._early.append((data, keys, source))
+                self._wait(data, noteread.needed(data, keys), source)
                 return
             refusal = Refusal(
                 code=error.code, text=error.message, carrier=source.carrier, peer=source.peer
@@ -136,8 +136,20 @@ class NoteExchange:
         if notes.keep(line, noted, turn):
             self.tell(self._open_peers(), turn)
 
+    def _wait(self, data: bytes, keys: tuple[bytes, ...], source: _Source) -> None:
+        """Put a note aside for a later version of the charter, if its peer has room."""
+        sizes = [
+            len(text) + sum(map(len, needed))
+            for text, needed, other in self._early
+            if other.peer == source.peer
+        ]
+        size = len(data) + sum(map(len, keys))
+        if len(sizes) < MAX_EARLY and sum(sizes) + size <= MAX_EARLY_BYTES:
+            self._early.append((data, keys, source))
+
     def retry(self, turn: Turn) -> None:
-        """A later charter is in force: read again what came before it."""
+        """A later charter is in force: end logs by it, and read again what came before it."""
+        notes.close(self.line)
         waiting, self._early = self._early, []
         for data, keys, source in waiting:
             self._take(data, keys, source, turn)

@@ -23,6 +23,7 @@ from tieline.core.terms import Precedence
 from tieline.core.turn import Turn
 
 MAX_PROOFS_PER_LOG: Final = 16  # who forks at every number need not be proved a liar each time
+MAX_PROOF_BYTES_PER_STATION: Final = 1 << 20  # nor in every log; the first proof is always kept
 _HOW: Final = "both are kept; 'tieline proof' writes the proof to a file that a stranger can check"
 
 
@@ -82,13 +83,13 @@ def raise_once(line: Line, alarm: Alarm, turn: Turn) -> bool:
 
 
 def keep_proof(line: Line, made: bytes, turn: Turn) -> None:
-    """Keep a proof, up to a number for each log."""
+    """Keep a proof, up to a number for each log and a size for each station."""
     if restore_proof(line, made):
         turn.keep(FactKind.PROOF, line.id, made)
 
 
 def restore_proof(line: Line, made: bytes) -> bool:
-    """Take a proof into the line; false when it is held already, or when its log has enough.
+    """Take a proof into the line; false when it is held, or its log or station has enough.
 
     Raises ``LocalError`` (``record.damaged``) when it no longer verifies.
     """
@@ -102,6 +103,14 @@ def restore_proof(line: Line, made: bytes) -> bool:
         ) from error
     held = line.proofs.setdefault(proven.log, [])
     if len(held) >= MAX_PROOFS_PER_LOG or any(other.encoded == made for other in held):
+        return False
+    proven_bytes = sum(
+        len(other.encoded)
+        for each in line.proofs.values()
+        for other in each
+        if other.station == proven.station
+    )
+    if proven_bytes and proven_bytes + len(made) > MAX_PROOF_BYTES_PER_STATION:
         return False
     held.append(proven)
     return True

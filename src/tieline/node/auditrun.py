@@ -20,7 +20,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExec
 from dataclasses import dataclass, field
 from typing import Final, ParamSpec, TypeVar
 
-from tieline.core import notes, proof
+from tieline.core import noteread, proof
 from tieline.core.charter import parse_signed_charter
 from tieline.core.crypto import MLDSA_KEY_BYTES
 from tieline.core.errors import TielineError
@@ -141,7 +141,7 @@ def check_note(kind: int, line: Line | None, at_ms: int, data: bytes, meta: byte
         proof.check(data)
     elif line is not None:
         keys = tuple(meta[at : at + MLDSA_KEY_BYTES] for at in range(0, len(meta), MLDSA_KEY_BYTES))
-        notes.read(line, data, keys, Now(at_ms, 0, 0))
+        noteread.read(line, data, keys, Now(at_ms, 0, 0))
 
 
 class _Stop(Exception):

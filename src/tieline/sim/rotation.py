@@ -6,7 +6,8 @@ One of two things happens, and then the faults stop and all must hold one record
   them knows. It goes on under the version that it has, with the old key, until it hears of the new.
 * *thief*: the station has its keys replaced and is the first to go by the new version; the net is
   parted. A thief of the old key goes on under the old version where the log ended, and in logs of
-  its own, and brings it to whom it likes, by any carrier, with what others had said cited in it.
+  its own, and brings it to whom it likes, by any carrier, with what others had said cited in it. To
+  those who go by the new version it also brings false checkpoints of the log that ended.
 
 A thief that writes before the log has ended tells second stories, which is ``forker``'s trade.
 """
@@ -16,13 +17,14 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Final
 
+from tieline.core import checkpoint, sync
 from tieline.core import statement as statements
-from tieline.core import sync
 from tieline.core.charter import LogEnd
+from tieline.core.checkpoint import SignedNote
 from tieline.core.events import Install, Speak
 from tieline.core.line import Line
 from tieline.core.statement import TIP_BYTES, Body, Content, Place, Statement
-from tieline.core.sync import Push
+from tieline.core.sync import Notes, Push
 from tieline.core.terms import Kind, Role
 from tieline.sim.machine import Machine
 from tieline.sim.network import LOOSE
@@ -128,6 +130,11 @@ class Rotation:
             guise = self._chance.choice(sorted(world.machines[victim].names))
             world.schedule.note("stolen", victim, guise)
             world.heard(victim, guise, LOOSE, envelope)
+            line = world.machines[victim].line_now()
+            head = self._thief.head()
+            if head and line is not None and line.latest() > self._thief.version:
+                world.schedule.note("stolen head", victim, guise)
+                world.heard(victim, guise, LOOSE, head)
 
     def _speak(self, number: int) -> None:
         """Its officer speaks, before it and after it."""
@@ -147,11 +154,13 @@ class Thief:
     def __init__(self, chance: random.Random, world: World, number: int, line: Line) -> None:
         self._chance, self._world = chance, world
         self.machine = world.machines[number]
-        self._version = line.latest()
+        self.version = line.latest()
         own = line.record.logs.get(line.own_log)
         self._ends: list[tuple[bytes, int, bytes | None]] = []
         if own is not None and own.size:
             self._ends.append((own.incarnation, own.size, own.head))
+        self._key = line.sign_key(self.version, line.own) or b""
+        self._log = (own.incarnation, own.size) if own is not None and own.size else None
         self._began = False
         # Heads that were known when the log ended: what it may claim to have read.
         self._read = [
@@ -163,7 +172,7 @@ class Thief:
     def ready(self) -> bool:
         """Whether the station goes by the new version, and has left its log where the heads say."""
         line = self.machine.line_now()
-        if line is not None and not self._began and line.latest() > self._version:
+        if line is not None and not self._began and line.latest() > self.version:
             self._began = True
             for incarnation, size, _ in list(self._ends):
                 name = statements.log_id(line.id, line.own, incarnation)
@@ -184,6 +193,18 @@ class Thief:
             self._ends[at] = (incarnation, position + 1, story.digest)
         return sync.pack(Push(self._world.cast.line, tuple(made)))
 
+    def head(self) -> bytes:
+        """An envelope with a false checkpoint of the log that ended; empty when there is none."""
+        if not self._log:
+            return b""
+        incarnation, size = self._log
+        size = max(1, size + self._chance.randint(-2, 3))
+        name = checkpoint.origin(self._world.cast.line, self.machine.station, incarnation)
+        body = checkpoint.body(name, size, self._chance.randbytes(32))
+        mark = checkpoint.log_signature(name, self._key, self.machine.signer.sign(body))
+        note = SignedNote(body=body, signatures=(mark,)).format()
+        return sync.pack(Notes(self._world.cast.line, (note,), ()))
+
     def _sign(self, incarnation: bytes, position: int, previous: bytes | None) -> Statement:
         seen = (self._chance.choice(self._read),) if self._read else ()
         place = Place(
@@ -194,7 +215,7 @@ class Thief:
             previous=previous,
             seen=seen if self._chance.random() < 0.5 else (),
             time_ms=self.machine.clock.now().wall_ms,
-            charter=self._version,
+            charter=self.version,
         )
         body = Body(text=f"stolen word {self._chance.randrange(10_000)}", lang="en")
         content = Content(kind=Kind.MESSAGE, body=body)
