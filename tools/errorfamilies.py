@@ -176,6 +176,7 @@ SENTENCES: Final[dict[str, str]] = {
     "field.time": "the time is outside the years 1970 to 9999, or its uncertainty is over ten "
     "years; correct it",
     "field.type": "the answer is of another type than the field; correct it",
+    "field.unreadable": "the text does not read as this type of field; write it as the form shows",
     "field.unknown": "the form has no such field; correct the name, or take it out",
     "tls.pin": "the far end did not show the pinned certificate; compare its card with the charter",
 }

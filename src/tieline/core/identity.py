@@ -45,7 +45,7 @@ from tieline.core.crypto import (
 )
 from tieline.core.encode import Fields, Limits, Value
 from tieline.core.errors import LocalError, RemoteError
-from tieline.core.terms import MAX_TIME_MS, PARTY_CODE, REALM, STATION_NAME
+from tieline.core.terms import MAX_TIME_MS, PARTY_CODE, REALM, STATION_NAME, spoken
 
 CERTIFICATE_AAD: Final = b"tieline-cert-v1"
 CARD_AAD: Final = b"tieline-card-v1"
@@ -74,9 +74,6 @@ _NEVER_IN_NAMES: Final = re.compile(
 )
 _JOINERS: Final = "\u200c\u200d"
 _ARMOR_LINE: Final = 64
-
-_CONSONANTS: Final = "bdfghjklmnprstvz"
-_VOWELS: Final = "aiou"
 
 
 # ---------------------------------------------------------------------------------------- values
@@ -513,25 +510,16 @@ def root_fingerprint(party: str, realm: str, root_key: bytes) -> bytes:
 
 
 def words(fingerprint: bytes) -> tuple[str, ...]:
-    """A fingerprint as eight words of five letters, which anyone can say on a bad line.
+    """A fingerprint as eight words of five letters, 16 bits each, most significant first.
 
-    Each word is 16 bits, most significant first: consonant (4 bits), vowel (2), consonant (4),
-    vowel (2), consonant (4), from bdfghjklmnprstvz and aiou. Raises ``LocalError``
-    (``words.length``) unless the fingerprint has 16 bytes.
+    Raises ``LocalError`` (``words.length``) unless the fingerprint has 16 bytes.
     """
     if len(fingerprint) != 2 * WORDS:
         raise LocalError("words.length", "a fingerprint has 16 bytes; make it from a card")
-    out = []
-    for index in range(WORDS):
-        bits = int.from_bytes(fingerprint[2 * index : 2 * index + 2], "big")
-        out.append(
-            _CONSONANTS[bits >> 12]
-            + _VOWELS[bits >> 10 & 3]
-            + _CONSONANTS[bits >> 6 & 15]
-            + _VOWELS[bits >> 4 & 3]
-            + _CONSONANTS[bits & 15]
-        )
-    return tuple(out)
+    return tuple(
+        spoken(int.from_bytes(fingerprint[2 * index : 2 * index + 2], "big"))
+        for index in range(WORDS)
+    )
 
 
 def check_words(typed: str, fingerprint: bytes) -> None:

@@ -21,6 +21,7 @@ from tieline.core.errors import LocalError
 MAX_TIME_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z: the last instant a DTG can name
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_CONSONANTS, _VOWELS = "bdfghjklmnprstvz", "aiou"
 PARTY_CODE = re.compile(r"[A-Z][A-Z0-9-]{0,11}\Z")
 STATION_NAME = re.compile(r"[a-z0-9-]{1,12}\Z")
 FORM_ID = re.compile(r"[!-~]{1,64}\Z")
@@ -122,6 +123,21 @@ def rfc3339(time_ms: int) -> str:
     """Write a time as RFC 3339 UTC with seconds. Unit: UTC ms."""
     year, month, day, hour, minute, second = civil(time_ms)
     return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}Z"
+
+
+def spoken(bits: int) -> str:
+    """Sixteen bits as a word of five letters that anyone can say on a bad line.
+
+    Most significant first: consonant (4 bits), vowel (2), consonant (4), vowel (2), consonant (4),
+    from bdfghjklmnprstvz and aiou.
+    """
+    return (
+        _CONSONANTS[bits >> 12]
+        + _VOWELS[bits >> 10 & 3]
+        + _CONSONANTS[bits >> 6 & 15]
+        + _VOWELS[bits >> 4 & 3]
+        + _CONSONANTS[bits & 15]
+    )
 
 
 def civil(time_ms: int) -> tuple[int, int, int, int, int, int]:

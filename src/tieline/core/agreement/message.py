@@ -59,12 +59,14 @@ class FieldError:
 # ---------------------------------------------------------------------------------------- reading
 
 
-def read_message(pack: Pack, form: Form, fields: Iterable[tuple[int, Value]]) -> Values:
-    """The values of a statement's body fields.
+def read_message(
+    pack: Pack, form: Form, fields: Iterable[tuple[int, Value]], *, cancels: bool = False
+) -> Values:
+    """The values of a statement's body fields. One that ``cancels`` may leave all of them out.
 
     Raises ``RemoteError`` (``form.unfit``) naming the first field that breaks the form.
     """
-    values, errors = examine(pack, form, fields)
+    values, errors = examine(pack, form, fields, cancels=cancels)
     if errors:
         first = errors[0]
         raise RemoteError(
@@ -76,12 +78,19 @@ def read_message(pack: Pack, form: Form, fields: Iterable[tuple[int, Value]]) ->
 
 
 def examine(
-    pack: Pack, form: Form, fields: Iterable[tuple[int, Value]]
+    pack: Pack, form: Form, fields: Iterable[tuple[int, Value]], *, cancels: bool = False
 ) -> tuple[Values, tuple[FieldError, ...]]:
     """What reads, and what is wrong: unknown fields, values, missing fields, repeats."""
     errors: list[FieldError] = []
     values = _read_fields(pack, form.fields, dict(fields), errors, ("", ""), form.cite)
-    return values, tuple(errors)
+    return values, _but_missing(errors) if cancels else tuple(errors)
+
+
+def _but_missing(errors: list[FieldError]) -> tuple[FieldError, ...]:
+    """Without what is missing at the top: a cancellation says which message it cancels, and why."""
+    return tuple(
+        error for error in errors if error.problem.code != "field.missing" or "." in error.key
+    )
 
 
 def _read_fields(
@@ -153,11 +162,13 @@ def _repeats(field: Field, count: int) -> Problem | None:
 # ---------------------------------------------------------------------------------------- checking
 
 
-def check_values(pack: Pack, form: Form, values: Values) -> tuple[FieldError, ...]:
+def check_values(
+    pack: Pack, form: Form, values: Values, *, cancels: bool = False
+) -> tuple[FieldError, ...]:
     """The same findings as ``examine`` for values that were not read from the wire."""
     errors: list[FieldError] = []
     _check_fields(pack, form.fields, values, errors, ("", ""))
-    return tuple(errors)
+    return _but_missing(errors) if cancels else tuple(errors)
 
 
 def _check_fields(
