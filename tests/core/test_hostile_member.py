@@ -92,11 +92,11 @@ def silence(party: str, on: bytes, rung: Rung = Rung.ACKNOWLEDGED) -> Content:
 def test_logs_that_a_peer_invents_cost_no_memory_without_end() -> None:
     _, alpha, rogue = rogue_of()
     peer = alpha.line.peers[rogue.who.id]
-    for turn in range(4):
-        names = (turn * 14_000 + n for n in range(14_000))
+    for turn in range(6):
+        names = (turn * 8_000 + n for n in range(8_000))
         heads = tuple(Head(n.to_bytes(8, "big"), 2**48, bytes(32)) for n in names)
         rogue.send(Have(alpha.line.id, 1, full=False, heads=heads))
-    assert len(peer.theirs) <= sync.MAX_HAVE
+    assert len(peer.theirs) <= sync.MAX_CLAIMED
     # Its next honest word counts again.
     rogue.send(Have(alpha.line.id, 1, full=True, heads=()))
     assert sum(peer.theirs.values()) == 0

@@ -224,7 +224,7 @@ def check_bounds(post: Post, rogue: Rogue) -> None:
     assert sum(map(len, told._unproven.values())) <= exchange.MAX_UNPROVEN * len(line.peers)
     assert len(told._refusals) <= exchange.MAX_REFUSALS_NOTED
     for peer in line.peers.values():
-        assert len(peer.theirs) <= sync.MAX_HAVE
+        assert len(peer.theirs) <= sync.MAX_CLAIMED
     assert all(log.station == rogue.who.id for log in post.line.record.forked())
 
 

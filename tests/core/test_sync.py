@@ -284,7 +284,7 @@ def test_claims_about_logs_that_nobody_wrote_take_bounded_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(exchange, "MAX_UNPROVEN", 50)
-    monkeypatch.setattr(sync, "MAX_HAVE", 50)
+    monkeypatch.setattr(sync, "MAX_CLAIMED", 50)
     net, alpha, bravo = pair()
     known = alpha.line.peers[bravo.who.id]
     for turn in range(10):

@@ -17,7 +17,7 @@ from tieline.core.encode import Fields, Limits
 from tieline.core.errors import RemoteError
 from tieline.core.line import Line
 from tieline.core.record import Item
-from tieline.core.sync import CharterOffer, Have, Push, Receipts
+from tieline.core.sync import CharterOffer, Push, Receipts
 from tieline.core.terms import MAX_TIME_MS
 
 MAGIC: Final = b"TIELINE-BUNDLE-1\n"
@@ -54,8 +54,9 @@ def contents(line: Line, to: tuple[bytes, ...]) -> tuple[bytes, int]:
 
     Whatever every one of them has said it holds is left out; the rest goes in, in display order.
     """
-    have = Have(line.id, line.latest(), full=True, heads=sync.heads(line.record))
-    envelopes = [sync.pack(have)]
+    heads = sync.heads(line.record)
+    told = sync.haves(line.id, line.latest(), heads, full=True)
+    envelopes = [sync.pack(have) for have in told]
     first = min((line.peers[station].charter for station in to), default=0)
     for version in sorted(line.charters):
         if version > max(1, first):

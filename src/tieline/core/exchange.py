@@ -471,8 +471,8 @@ class Exchange:
         else:
             heads = sync.moved_heads(line.record, peer)
         if heads or full:
-            have = Have(line.id, line.latest(), full, heads)
-            turn.transmit(line.id, peer.station, sync.pack(have))
+            for have in sync.haves(line.id, line.latest(), heads, full=full):
+                turn.transmit(line.id, peer.station, sync.pack(have))
 
     def _open_peers(self) -> list[Peer]:
         return [p for p in self.line.peers.values() if self.line.links[p.station].sessions]

@@ -157,7 +157,7 @@ def heard(line: Line, peer: bytes, have: Have, turn: Turn, *, live: bool) -> Non
             close(line, RESTORED, turn)
         elif live and log is not None and head.size == log.size:
             life.trust()
-    if live and have.full:
+    if live and have.covers(line.own_log):
         life.listen(peer)
 
 

@@ -53,9 +53,12 @@ MAX_RECEIPTS: Final = 2_000
 MAX_NOTES: Final = 64
 MAX_NOTE: Final = 16_384
 MAX_TOLD: Final = 4_096  # notes of which is remembered that a peer has them
-MAX_HAVE: Final = 64 * 256
+MAX_HAVE: Final = 8_192  # four items each: within the limits of an envelope
+MAX_HAVE_BYTES: Final = 512 * 1024  # as sent; a log with many stories takes more than 1 KB
+MAX_CLAIMED: Final = 16_384  # logs that are not known here of which is noted that a peer has them
 WINDOW: Final = 2_048
 _HEAD_PARTS: Final = 4
+_HEAD_BYTES: Final = 64  # of one without other tips, rounded up
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +81,22 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Have:
-    """What its sender holds. ``full`` says that logs not named are not held at all."""
+    """What its sender holds. ``full`` says that logs not named are not held at all.
+
+    Only of those after ``after`` up to and with ``until``, where these are not empty: what one
+    envelope cannot hold is said in several.
+    """
 
     line: bytes
     charter: int
     full: bool
     heads: tuple[Head, ...]
+    after: bytes = b""
+    until: bytes = b""
+
+    def covers(self, log: bytes) -> bool:
+        """Whether it says all there is to say of a log, also by not naming it."""
+        return self.full and self.after < log and (not self.until or log <= self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +141,12 @@ Envelope = Have | Push | Receipts | CharterOffer | Notes
 def pack(envelope: Envelope) -> bytes:
     """The bytes of an envelope."""
     match envelope:
-        case Have(line, charter, full, heads):
+        case Have(line, charter, full, heads, after, until):
             flat = tuple(
                 part for head in heads for part in (head.log, head.size, head.last, head.tips)
             )
-            return encode.dumps((HAVE, line, charter, full, flat))
+            whole: Value = (after, until) if after or until else full
+            return encode.dumps((HAVE, line, charter, whole, flat))
         case Push(line, statements):
             return encode.dumps((PUSH, line, statements))
         case Receipts(line, receipts):
@@ -146,14 +160,17 @@ def pack(envelope: Envelope) -> bytes:
 def unpack(data: bytes) -> Envelope:
     """Read an envelope. Raises ``RemoteError`` (``encode.*``, ``envelope.*``, ``receipt.*``)."""
     match encode.loads(data, ENVELOPE_LIMITS):
-        case (int(kind), bytes(line), int(charter), bool(full), tuple(flat)) if (
+        case (int(kind), bytes(line), int(charter), bool() | tuple() as full, tuple(flat)) if (
             type(kind) is int  # true is 1, and would be a second way to say it
             and kind == HAVE
             and len(line) == 16
             and type(charter) is int
             and 0 <= charter <= 2**16
         ):
-            return Have(line, charter, full, _read_heads(flat))
+            heads = _read_heads(flat)
+            if isinstance(full, bool):
+                return Have(line, charter, full, heads)
+            return _read_part(line, charter, full, heads)
         case (int(kind), bytes(line), tuple(items)) if kind == PUSH and len(line) == 16:
             return Push(line, _read_statements(items))
         case (int(kind), bytes(line), tuple(items)) if kind == RECEIPTS and len(line) == 16:
@@ -171,6 +188,19 @@ def _wrong(what: str) -> RemoteError:
     return RemoteError(
         "envelope.form", f"an envelope is malformed: {what}; it was dropped, nothing has changed"
     )
+
+
+def _read_part(line: bytes, charter: int, part: tuple[Value, ...], heads: tuple[Head, ...]) -> Have:
+    match part:
+        case (bytes(after), bytes(until)) if (
+            (after or until)  # else it would be a second way to say true
+            and {len(after), len(until)} <= {0, 8}
+            and (not until or after < until)
+        ):
+            have = Have(line, charter, full=True, heads=heads, after=after, until=until)
+            if all(have.covers(head.log) for head in heads):
+                return have
+    raise _wrong("its part is not from one log on to another, with every head in it")
 
 
 def _read_heads(flat: tuple[Value, ...]) -> tuple[Head, ...]:
@@ -336,7 +366,7 @@ def note_have(record: Record, peer: Peer, have: Have) -> None:
     peer.loose = 0
     for head in have.heads:
         ours = record.logs.get(head.log)
-        if ours is None and head.log not in peer.theirs and len(peer.theirs) >= MAX_HAVE:
+        if ours is None and head.log not in peer.theirs and len(peer.theirs) >= MAX_CLAIMED:
             continue  # of logs that may not exist at all only so many are noted
         if have.full and head.size < peer.theirs.get(head.log, 0):
             peer.forget(head.log, head.size)
@@ -349,12 +379,12 @@ def note_have(record: Record, peer: Peer, have: Have) -> None:
             _reconcile(record, peer, ours, head.leaves(), full=have.full)
     if have.full:
         named = {head.log for head in have.heads}
-        for log in [log for log in peer.theirs if log not in named]:
+        for log in [log for log in peer.theirs if log not in named and have.covers(log)]:
             peer.forget(log, 0)
             if log not in record.logs:
                 del peer.theirs[log]
         for ours in record.logs.values():
-            if ours.forks and ours.id not in named:
+            if ours.forks and ours.id not in named and have.covers(ours.id):
                 _reconcile(record, peer, ours, (), full=True)
 
 
@@ -483,6 +513,25 @@ def _behind(
 def heads(record: Record) -> tuple[Head, ...]:
     """The heads of all logs."""
     return tuple(_head(record.logs[name]) for name in sorted(record.logs) if record.size(name))
+
+
+def haves(line: bytes, charter: int, heads: tuple[Head, ...], *, full: bool) -> list[Have]:
+    """The envelopes that say so much of logs; one, unless it would be too large to be read."""
+    parts: list[list[Head]] = [[]]
+    size = 0
+    for head in heads:
+        size += _HEAD_BYTES + len(head.tips)
+        if len(parts[-1]) >= MAX_HAVE or (parts[-1] and size > MAX_HAVE_BYTES):
+            parts.append([])
+            size = _HEAD_BYTES + len(head.tips)
+        parts[-1].append(head)
+    out: list[Have] = []
+    after = b""
+    for part in parts:
+        until = part[-1].log if full and part is not parts[-1] else b""
+        out.append(Have(line, charter, full, tuple(part), after, until))
+        after = until
+    return out
 
 
 def moved_heads(record: Record, peer: Peer) -> tuple[Head, ...]:
