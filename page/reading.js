@@ -27,8 +27,8 @@ class Reading {
     Object.assign(this.counts, { second_left_out: 0, receipts: 0, notes: 0, signatures: 0 });
     this.stations = new Map(); // station id in hex: its certificates, oldest first
     this.witnesses = [];
-    this.endedBy = new Map(); // station id in hex: the version with ends of logs that ended its key
-    this.ends = new Map(); // log id in hex: { size, last }, by the first version that says it
+    this.endedBy = new Map(); // station id in hex: the versions with ends of logs that end its keys
+    this.ends = new Map(); // version: log id in hex: { size, last }
     this.pending = [];
     this.keyIds = new Map();
   }
@@ -192,17 +192,19 @@ function endKeys(reading, before, charter) {
   for (const [id, { signKey }] of before.stations) {
     const now = charter.stations.get(id);
     if (now === undefined || !sameBytes(now.signKey, signKey)) {
-      reading.endedBy.set(id, charter.version);
+      reading.endedBy.set(id, [...(reading.endedBy.get(id) ?? []), charter.version]);
     }
   }
-  for (const { log, size, last } of charter.ends) {
-    if (!reading.ends.has(hex(log))) reading.ends.set(hex(log), { size, last: hex(last) });
-  }
+  const ends = charter.ends.map(({ log, size, last }) => [hex(log), { size, last: hex(last) }]);
+  reading.ends.set(charter.version, new Map(ends));
 }
 
-// Where a log ends by the charter, or null.
+// Where a log ends by the charter: by the first version that ended a key of its station and names
+// the log; or null.
 function endOf(reading, log) {
-  return reading.endedBy.has(log.station) ? (reading.ends.get(log.id) ?? null) : null;
+  const versions = reading.endedBy.get(log.station) ?? [];
+  const names = versions.find((version) => reading.ends.get(version).has(log.id));
+  return names === undefined ? null : reading.ends.get(names).get(log.id);
 }
 
 // Whether a statement that is in its place is beyond the end of its log, or of its key.
@@ -210,7 +212,7 @@ function isLate(reading, { log, position, said }) {
   const ended = reading.endedBy.get(log.station);
   if (ended === undefined) return false;
   const end = endOf(reading, log);
-  return end === null ? said.charter < ended : position >= end.size;
+  return end === null ? said.charter < ended.at(-1) : position >= end.size;
 }
 
 function takeKey(reading, item, order) {

@@ -537,3 +537,31 @@ def test_a_head_that_an_ended_key_signs_accuses_nobody(ahead: bool) -> None:
     assert not [alarm for alarm in bravo.alarms() if alarm.code == "record.two_heads"]
     told(FRESH.stations[0])
     assert [alarm.party for alarm in bravo.alarms() if alarm.code == "record.two_heads"]
+
+
+def test_a_list_says_nothing_of_logs_whose_keys_its_version_leaves() -> None:
+    """Neither of a version that ends no key, nor of one that ends another's: then or later."""
+    net = line_of_four()
+    alpha, bravo = net.post("ALPHA"), net.post("BRAVO")
+    (now,) = ends(alpha, ALPHA.stations[0].id)
+    early = [replace(now, size=1, last=alpha.line.record.logs[now.log].items[0].statement.digest)]
+    idle = amend(net.signed.charter, quorum=0, silence_s=31, closed=early)
+    other = PartyKit("CHARLIE", keys="/2")
+    net.post("CHARLIE").ring.append(other.stations[0])
+    closed = [*ends(bravo, CHARLIE.stations[0].id), *early]
+    second = amend(idle, cards=[other.card()], closed=closed)
+    for new in (idle, second):
+        bravo.install(sign_all(new, net.parties))
+        net.pass_time(60)
+    assert alpha.line.own_log == now.log
+    said = alpha.speak(message("it goes on")).item
+    net.deliver()
+    assert all(said in post.order() for post in net)
+    third = amend(second, cards=[FRESH.card()], closed=ends(alpha, alpha.who.id))
+    alpha.ring.append(FRESH.stations[0])
+    bravo.install(sign_all(third, net.parties))
+    net.pass_time(HOUR_S)
+    all_is_well(list(net))
+    for post in net:
+        assert not post.item(said).second_story
+        assert not [alarm for alarm in post.alarms() if alarm.code == "record.late"]

@@ -10,6 +10,7 @@ from nacl.signing import SigningKey
 from people import Party, seed
 
 FRESH = SigningKey(seed("ALPHA main sign, second"))
+THIRD = SigningKey(seed("ALPHA main sign, third"))
 CLOSED = "evidence.closed"
 
 
@@ -22,6 +23,8 @@ def build() -> dict[str, object]:
     cases.good("keys-late", about, late())
     about = "Two logs of ALPHA end, and a later version that says otherwise of one comes too late."
     cases.good("keys-first-list", about, first_list())
+    about = "Two versions name ends of ALPHA's log and leave its keys: a third one ends them."
+    cases.good("keys-idle-list", about, idle_list())
     about = "ALPHA has new keys, no version says where its logs end, and its old key writes on."
     cases.good("keys-no-list", about, no_list())
     cases.good("keys-reroot", "ALPHA has another root; the other party vouches for it.", reroot())
@@ -116,6 +119,29 @@ def first_list() -> Story:
     entries = story.versions[-1][7]
     story.amend({7: entries, 17: [end(alpha, 4, said.digest)]})
     story.text(bravo, "It stays beside its log.", seen=[said])
+    return story
+
+
+def idle_list() -> Story:
+    """What a version says of logs whose keys it does not end counts for nothing, then or later."""
+    story, alpha, bravo = talk()
+    entries = [charters.entry(who) for who in story.parties.values()]
+    story.amend({7: entries, 17: [end(alpha, 1, alpha.main[0].digest)]})
+    story.text(alpha, "Its key has not ended.", seen=[bravo.main[-1]])
+    renew(story, sorted([end(bravo), end(alpha, 2, alpha.main[1].digest)]), "BRAVO")
+    renewed = story.versions[-1][7]
+    said = story.text(alpha, "Nor now: that list is of BRAVO's log.", seen=[bravo.main[-1]])
+    who = story.parties["ALPHA"]
+    station = who.station("main", {5: bytes(THIRD.verify_key)})
+    fields = who.card_fields([station], ["alpha.example:7411"])
+    entry = {1: "ALPHA", 2: who.name, 3: who.key, 4: fields[5]}
+    both = [entry if each[1] == "ALPHA" else each for each in renewed]
+    story.amend({7: both, 17: [end(alpha)]})
+    fresh = story.log("ALPHA", life="two", key=THIRD, cause="rotated")
+    story.text(fresh, "We have new keys.", seen=[said])
+    beyond = story.text(alpha, "Beyond the end that counts.", after=said, changes={10: 3})
+    beyond.late = True
+    story.text(fresh, "It stays beside its log.", seen=[beyond])
     return story
 
 

@@ -5,12 +5,13 @@ still sign under the versions before. So the version may say where that station'
 (``Charter.closed``), and then what the old key signs beyond is *late*: it stands behind no head
 that the parties have signed, whatever time it claims and whoever carries it.
 
-Rules held here, for a station whose key ended with a version that has such a list:
+Rules held here, for a station whose keys ended with versions that have such a list:
 
-* in a log that a list names: late from the listed size on;
-* in a log that no list names: late when it goes by a version before one that ended the key.
+* in a log that one of these lists names: late from the listed size on, the first of them counts;
+* in another log: late when it goes by a version before one that ended the key.
 
-A version without such a list makes nothing late. This module holds no statement and decides nothing
+A version without such a list makes nothing late, and a list says nothing of the logs of stations
+whose keys its version leaves as they were: nobody looks at it when a key ends later. This module holds no statement and decides nothing
 on what becomes of a late one: see ``tieline.core.record`` and ``tieline.core.cut``.
 """
 
@@ -26,19 +27,19 @@ class Closings:
     """The ends of logs of one line, from all versions of its charter that are held."""
 
     def __init__(self) -> None:
-        self._ended: dict[bytes, int] = {}
-        self._ends: dict[bytes, LogEnd] = {}
+        self._ended: dict[bytes, list[int]] = {}
+        self._ends: dict[bytes, dict[int, LogEnd]] = {}
 
     def add(self, version: int, stations: Iterable[bytes], ends: Iterable[LogEnd]) -> None:
         """Take the list of a version that ends the keys of these stations. In order of versions."""
         for station in stations:
-            self._ended[station] = version
+            self._ended.setdefault(station, []).append(version)
         for end in ends:
-            self._ends.setdefault(end.log, end)
+            self._ends.setdefault(end.log, {})[version] = end
 
     def ended(self, station: bytes) -> int | None:
         """The last version with such a list that ended a key of a station."""
-        return self._ended.get(station)
+        return self._ended[station][-1] if station in self._ended else None
 
     def end_of(self, statement: Statement) -> LogEnd | None:
         """Where the log of a statement ends, when a version that ended its station's key says."""
@@ -46,13 +47,14 @@ class Closings:
 
     def ending(self, station: bytes, log: bytes) -> LogEnd | None:
         """The same for a log of a station, whatever stands in it."""
-        return self._ends.get(log) if station in self._ended else None
+        listed = self._ends.get(log, {})
+        return next((listed[v] for v in self._ended.get(station, ()) if v in listed), None)
 
     def late(self, statement: Statement) -> bool:
         """Whether a statement is beyond the end of its log."""
         place = statement.place
-        ended = self._ended.get(place.station)
+        ended = self.ended(place.station)
         if ended is None:
             return False
-        end = self._ends.get(statement.log)
+        end = self.ending(place.station, statement.log)
         return place.position >= end.size if end is not None else place.charter < ended
