@@ -11,8 +11,9 @@ Rules held here, for a station whose keys ended with versions that have such a l
 * in another log: late when it goes by a version before one that ended the key.
 
 A version without such a list makes nothing late, and a list says nothing of the logs of stations
-whose keys its version leaves as they were: nobody looks at it when a key ends later. This module holds no statement and decides nothing
-on what becomes of a late one: see ``tieline.core.record`` and ``tieline.core.cut``.
+whose keys its version leaves as they were: nobody looks at it when a key ends later. This module
+holds no statement and decides nothing on what becomes of a late one: see ``tieline.core.record``
+and ``tieline.core.cut``.
 """
 
 from __future__ import annotations
