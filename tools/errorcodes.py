@@ -22,6 +22,7 @@ KINDS = {
     "LocalError": "ours",
     "RemoteError": "theirs",
     "PackError": "pack",
+    "PackUnfit": "pack",
     "ShellError": "machine",
     "StoreFull": "machine",
     "StoreFailed": "machine",
@@ -40,7 +41,7 @@ BY_HAND = {
         for rung in ("handed_over", "received", "acknowledged", "read_back", "passed_on")
     ),
 }
-_FIXED = {"StoreFull": "store.full", "StoreFailed": "store.failed"}
+_FIXED = {"PackUnfit": "pack.unfit", "StoreFull": "store.full", "StoreFailed": "store.failed"}
 _DEEPEST = 6
 _FIELDS = (
     "a field of the {} is missing, is of another type or is out of its bounds",

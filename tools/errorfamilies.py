@@ -77,6 +77,8 @@ FAMILIES: Final[dict[str, str]] = {
     "note": "A signed note, such as a checkpoint with its signatures.",
     "overdue": "Alarms: a rung of the receipt ladder was not reached in time. Where our own "
     "statement waits, a silence goes on record as well.",
+    "pack": "An agreement as data: its folder of TOML files, or a `*.pack` file. A pack that is "
+    "refused is not used; see [making a pack](pack-authoring.md).",
     "proof": "An inclusion or consistency proof.",
     "proof_file": "A file that should prove that a station told two stories.",
     "receipt": "A receipt of a peer. It is not counted.",
@@ -142,6 +144,10 @@ SENTENCES: Final[dict[str, str]] = {
     "overdue.passed_on": f"the party has not said that a unit was told {_DUE}",
     "overdue.read_back": f"the party has not read the item back {_DUE}",
     "overdue.received": f"no station of the party has signed a receipt for the item {_DUE}",
+    "pack.bytes": "the bytes are not the one canonical encoding of a pack, or are of a newer "
+    "format; ask for the pack anew",
+    "pack.unfit": "the pack has faults; each one is named with its file and line, what is wrong "
+    "and what to do. Correct them all and check it again",
     "station.down": "no station answers at the socket of this home; start it with `tieline serve`",
     "store.critical": "the disk is nearly full; make room now",
     "store.low": "the disk is filling up; make room",

@@ -16,6 +16,8 @@ This module knows nothing of exit codes or languages; the desk maps codes to bot
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 
 class TielineError(Exception):
     """Base of every refusal. Never raised itself: raise one of its subclasses."""
@@ -38,6 +40,31 @@ class RemoteError(TielineError):
 
 class PackError(TielineError):
     """The data of an agreement is unfit for use."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackFault:
+    """One thing wrong in a pack: where (``file`` empty: not a file; ``line`` 0: the whole file)."""
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""
+        return where + self.text
+
+
+class PackUnfit(PackError):
+    """Everything that is wrong in a pack, up to a bound; its message is the first fault."""
+
+    def __init__(self, faults: tuple[PackFault, ...], *, more: bool = False) -> None:
+        """``more``: reading ended at the bound, and there may be further faults."""
+        rest = len(faults) - 1
+        tail = f" (and {rest}{' or more' if more else ''} further)" if rest else ""
+        super().__init__("pack.unfit", f"{faults[0]}{tail}")
+        self.faults = faults
+        self.more = more
 
 
 class ShellError(TielineError):

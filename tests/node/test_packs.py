@@ -1,0 +1,185 @@
+"""Packs on disk: lines of keys, hostile folders, and what a home keeps."""
+
+from __future__ import annotations
+
+import os
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from tests.core.agreement import small
+
+from tieline.core.errors import LocalError, PackUnfit, RemoteError
+from tieline.node import packs, tomllines
+
+LINES = """\
+a = 1
+b.c = [
+  1,
+  { x = 2 },
+]
+[d]
+"quoted key" = '''
+[no] = heading
+'''
+e = "# no comment ] \\" ["   # [x]
+[[f]]
+g = 1
+[[f.h]]
+i = \"\"\"
+j = 1
+\"\"\"
+[[f.h]]
+i = 2
+[f.h.k]
+l = 3
+[[f]]
+[[f.h]]
+i = 4
+"""
+
+
+def test_each_key_stands_on_its_line() -> None:
+    lines, _ = tomllines.scan(LINES, 1000)
+    assert lines == {
+        ("a",): 1,
+        ("b", "c"): 2,
+        ("d",): 6,
+        ("d", "quoted key"): 7,
+        ("d", "e"): 10,
+        ("f", 0): 11,
+        ("f", 0, "g"): 12,
+        ("f", 0, "h", 0): 13,
+        ("f", 0, "h", 0, "i"): 14,
+        ("f", 0, "h", 1): 17,
+        ("f", 0, "h", 1, "i"): 18,
+        ("f", 0, "h", 1, "k"): 19,
+        ("f", 0, "h", 1, "k", "l"): 20,
+        ("f", 1): 21,
+        ("f", 1, "h", 0): 22,
+        ("f", 1, "h", 0, "i"): 23,
+    }
+
+
+def said(folder: Path) -> list[str]:
+    with pytest.raises(PackUnfit) as refused:
+        packs.read_folder(folder)
+    return [str(fault) for fault in refused.value.faults]
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("a = 1\nb = \n", "forms.toml:2: this is no TOML: "),
+        ("[[form]]\nid = 'x\n", "forms.toml:3: this is no TOML: "),
+        ("[[form]]\n[form]\n", "forms.toml:2: this is no TOML: "),
+    ],
+)
+def test_a_fault_of_syntax_is_said_beside_the_others(tmp_path: Path, text: str, start: str) -> None:
+    pack = small.PACK.replace("version = 3", "version = 0")
+    found = said(small.write(tmp_path, forms=text, pack=pack))
+    assert [line for line in found if line.startswith(start)]
+    assert [line for line in found if line.startswith("pack.toml:4: 'version'")]
+
+
+def test_text_that_is_not_utf8_has_its_line(tmp_path: Path) -> None:
+    small.write(tmp_path)
+    (tmp_path / "words" / "fr.toml").write_bytes(b"verified = true\n[words]\nx = '\xe9'\n")
+    assert "words/fr.toml:3: the text is not UTF-8; save the file as UTF-8" in said(tmp_path)
+
+
+def test_a_folder_without_pack_toml_says_so(tmp_path: Path) -> None:
+    assert said(tmp_path) == ["pack.toml: there is no pack.toml; every pack begins with it"]
+
+
+HOSTILE = {
+    "deep": "a = " + "[" * 200_000,
+    "deep tables": "a = " + "{b=" * 100_000,
+    "wide": "a = [" + "[],\n" * 150_000 + "]",
+    "many tables": "[[form]]\n" * 55_000,
+    "many keys": "".join(f"a{n}=1\n" for n in range(60_000)),
+    "long key": "a" + ".a" * 8_000 + " = 1",
+    "long header": "[" + "a." * 8_000 + "a]",
+    "long line": "a = '" + "x" * 500_000 + "'",
+    "open string": 'a = """' + '"x\\' * 120_000,
+    "open quotes": 'a = "' + '\\"' * 200_000,
+    "quotes": "'\"" * 200_000,
+    "large": "# " + "x" * 2_000_000,
+    "large number": "a = " + "9" * 15_000,
+    "hex": "a = 0x" + "f" * 16_000,
+    "forms": '[[form]]\nid = "x"\n' * 13_000,
+    "fields": "[[form]]\n" + "[[form.field]]\n" * 13_000,
+    "unknown keys": "".join(f"{'k' * 4000}{n} = 1\n" for n in range(120)),
+}
+
+
+@pytest.mark.parametrize("which", HOSTILE)
+def test_a_hostile_file_is_refused_soon_and_in_little_memory(tmp_path: Path, which: str) -> None:
+    small.write(tmp_path, forms=HOSTILE[which], phrases=HOSTILE[which], rules=HOSTILE[which])
+    began = time.process_time()
+    assert said(tmp_path)
+    took = time.process_time() - began
+    assert took < 1
+    tracemalloc.start()
+    try:
+        said(tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_folder_of_very_many_files_is_refused(tmp_path: Path) -> None:
+    small.write(tmp_path)
+    for number in range(200):
+        (tmp_path / "words" / f"x{number}.toml").write_text("verified = true\n[words]\n")
+    assert any("at most 64 files" in line for line in said(tmp_path))
+
+
+def test_a_pipe_in_the_place_of_a_file_does_not_make_us_wait(tmp_path: Path) -> None:
+    small.write(tmp_path)
+    os.mkfifo(tmp_path / "phrases.toml")
+    packs.read_folder(tmp_path)  # nothing comes out of it, which is an empty file
+
+
+def test_a_file_of_an_unknown_name_is_a_fault(tmp_path: Path) -> None:
+    small.write(tmp_path, rulez="x = 1\n")
+    assert said(tmp_path) == ["rulez.toml: a pack has no file of this name; rename it or drop it"]
+
+
+# --------------------------------------------------------------------------------------- in a home
+
+
+def test_a_home_keeps_a_pack_under_its_hash(tmp_path: Path) -> None:
+    pack = packs.read_folder(small.write(tmp_path / "small"))
+    home = tmp_path / "home"
+    assert packs.load_kept(home, pack.hash) is None
+    path = packs.keep(home, pack)
+    assert path == packs.keep(home, pack)
+    assert [each.name for each in path.parent.iterdir()] == [f"{pack.hash.hex()}.pack"]
+    kept = packs.load_kept(home, pack.hash)
+    assert kept is not None
+    assert kept.body == pack.body == path.read_bytes()
+    assert packs.find(str(path)).hash == pack.hash
+
+
+def test_a_pack_under_anothers_hash_is_refused(tmp_path: Path) -> None:
+    pack = packs.read_folder(small.write(tmp_path / "small"))
+    path = packs.kept(tmp_path, bytes(32))
+    packs.write_file(path, pack.body)
+    with pytest.raises(RemoteError, match="not the pack of its name"):
+        packs.load_kept(tmp_path, bytes(32))
+    path.write_bytes(pack.body + b"x")
+    with pytest.raises(RemoteError):
+        packs.load_kept(tmp_path, bytes(32))
+
+
+def test_a_name_that_is_no_pack_is_refused() -> None:
+    with pytest.raises(LocalError) as refused:
+        packs.find("no-such-agreement")
+    assert refused.value.code == "pack.missing"
+
+
+@pytest.mark.parametrize("name", packs.shipped())
+def test_a_shipped_pack_is_whole(name: str) -> None:
+    assert packs.find(name).id == name
