@@ -29,6 +29,8 @@ MAX_FILES: Final = 64
 MAX_FILE_BYTES: Final = 512 * 1024
 MAX_BYTES: Final = 1024 * 1024
 MAX_VALUES: Final = 20_000
+CASES: Final = "cases.toml"  # tests of a pack, no part of it
+MAX_CASE_VALUES: Final = 60_000
 SUFFIX: Final = ".pack"
 _FOLDERS: Final = ("", "forms", "words")
 
@@ -116,6 +118,20 @@ def read_sources(folder: Path) -> tuple[list[Source], list[PackFault]]:
     return sources, faults
 
 
+def read_cases(folder: Path) -> Source | None:
+    """The tests of a pack, ``cases.toml``; ``None`` when it has none.
+
+    Raises ``PackUnfit`` when the file is no TOML, or too large, and ``ShellError`` (``pack.read``).
+    """
+    path = folder / CASES
+    if not path.exists():
+        return None
+    try:
+        return parse(CASES, _read(path, MAX_FILE_BYTES), MAX_CASE_VALUES)[0]
+    except tomllines.BadFile as bad:
+        raise PackUnfit((PackFault(CASES, bad.line, bad.text),)) from None
+
+
 def _files(folder: Path) -> list[tuple[str, Path]]:
     found: list[tuple[str, Path]] = []
     for below in _FOLDERS:
@@ -125,7 +141,7 @@ def _files(folder: Path) -> list[tuple[str, Path]]:
             continue
         except OSError as error:
             raise _unread(folder / below, error) from error
-        names = [name for name in entries if name.endswith(".toml")]
+        names = [name for name in entries if name.endswith(".toml") and (below or name != CASES)]
         found += [(f"{below}/{name}" if below else name, folder / below / name) for name in names]
         if len(found) > MAX_FILES:
             break

@@ -46,7 +46,6 @@ T = TypeVar("T")
 PACK_DOMAIN: Final = b"tieline-pack-v1\0"
 MAX_PACK_BYTES: Final = 1 << 20
 LIMITS: Final = Limits(max_bytes=MAX_PACK_BYTES, max_depth=16, max_items=120_000)
-CASES: Final = "cases.toml"
 
 _HEADER_FILE, _FORMS, _PHRASES, _RULES = "pack.toml", "forms", "phrases.toml", "rules.toml"
 _WORDS: Final = "words/"
@@ -280,7 +279,7 @@ class _Reader:
     def _known(self, sources: Mapping[str, Source]) -> None:
         for name in sources:
             if not (
-                name in (_HEADER_FILE, _PHRASES, _RULES, CASES, "forms.toml")
+                name in (_HEADER_FILE, _PHRASES, _RULES, "forms.toml")
                 or name.startswith(("forms/", _WORDS))
             ):
                 self.report.add(name, 0, "a pack has no file of this name; rename it or drop it")
