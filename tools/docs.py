@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import errorcodes
+import packlist
 from errorfamilies import FAMILIES, SENTENCES
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -369,7 +370,11 @@ def made(root: Path) -> tuple[dict[str, str], errorcodes.Codes, argparse.Argumen
 
     codes = errorcodes.collect(root / "src" / "tieline")
     parser = build_parser()
-    texts = {"docs/commands.md": commands_page(parser), "docs/errors.md": errors_page(codes)}
+    texts = {
+        "docs/commands.md": commands_page(parser),
+        "docs/errors.md": errors_page(codes),
+        **packlist.renewed(root),
+    }
     return texts, codes, parser
 
 
