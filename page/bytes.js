@@ -83,8 +83,8 @@ const BASE64_VALUE = new Int16Array(128).fill(-1);
 for (let value = 0; value < 64; value += 1) BASE64_VALUE[BASE64.charCodeAt(value)] = value;
 
 // The bytes of a standard base64 text with padding (RFC 4648 section 4), or null: no other letter,
-// no padding but at the end, and no bit set that stands for nothing. Line feeds and spaces are
-// passed over when `lines` says so.
+// no padding but at the end, and no bit set that stands for nothing. Line feeds are passed over
+// when `lines` says so.
 function fromBase64(text, lines = false) {
   const out = new Uint8Array(Math.ceil((text.length * 3) / 4));
   let length = 0;
@@ -94,7 +94,7 @@ function fromBase64(text, lines = false) {
   let padding = 0;
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
-    if (lines && (code === 10 || code === 32)) continue;
+    if (lines && code === 10) continue;
     if (code === 61) {
       padding += 1;
       continue;

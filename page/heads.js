@@ -7,7 +7,6 @@ function closeLog(reading, log) {
   for (const { checkpoint } of log.notes) wanted.add(checkpoint.size);
   const roots = rootsAt(log.pieces, wanted);
   log.root = roots.get(log.size);
-  log.pieces = null;
   log.versions = versionsOf(reading, log);
   if (log.ends === null) {
     reading.fault(log.item, "evidence.last", "The last statement of the log is not named.");

@@ -17,30 +17,59 @@ function checkpointText(origin, size, root) {
   return `${origin}\n${size}\n${toBase64(root)}\n`;
 }
 
-// The name of a key or a log: no space, no plus sign, 1 to 255 bytes.
+// The name of a key or a log: no space, no plus sign, nothing below U+0020, 1 to 255 bytes.
 function isKeyName(name) {
-  return !/[\p{White_Space}\p{Cc}+]/u.test(name) && name !== "" && utf8(name).length <= 255;
+  return !/[\p{White_Space}\u0000-\u001f+]/u.test(name) && name !== "" && utf8(name).length <= 255;
 }
 
-// Origin, size and root of a checkpoint without extension lines.
+// Size (a BigInt: it may be above 2^53) and root of a checkpoint, from its lines.
+function readHead([, size, encoded]) {
+  const small = /^(0|[1-9][0-9]{0,18})$/.test(size) && BigInt(size) < 2n ** 63n;
+  if (!small) refuse("checkpoint.size", "A checkpoint has no proper size.");
+  const root = fromBase64(encoded);
+  if (root === null || root.length !== 32) refuse("checkpoint.root", "A checkpoint has no root.");
+  return { size: BigInt(size), root };
+}
+
+// Origin, size and root of a checkpoint of a line, which has no extension lines.
 function readCheckpoint(text) {
   const lines = text.split("\n");
   if (lines.length !== 4 || lines[3] !== "") {
     refuse("checkpoint.lines", "A checkpoint has not three lines.");
   }
-  const [origin, size, encoded] = lines;
+  const [origin] = lines;
   if (!isKeyName(origin)) refuse("checkpoint.origin", "A checkpoint has no proper origin.");
-  const small = /^(0|[1-9][0-9]{0,18})$/.test(size) && BigInt(size) < 2n ** 63n;
-  if (!small) refuse("checkpoint.size", "A checkpoint has no proper size.");
-  const root = fromBase64(encoded);
-  if (root === null || root.length !== 32) refuse("checkpoint.root", "A checkpoint has no root.");
+  const { size, root } = readHead(lines);
   return { origin, size: Number(size), root };
+}
+
+// The same of anybody's checkpoint: any origin, and extension lines, none of them empty. The size
+// is a BigInt.
+function readAnyCheckpoint(text) {
+  const lines = text.split("\n");
+  const whole = lines.length >= 4 && lines.pop() === "" && !lines.slice(3).includes("");
+  if (!whole) refuse("checkpoint.lines", "A checkpoint has not three or more whole lines.");
+  const [origin] = lines;
+  if (origin === "" || /[\u0000-\u001f]/.test(origin)) {
+    refuse("checkpoint.origin", "A checkpoint has no origin.");
+  }
+  return { origin, ...readHead(lines) };
+}
+
+const ORIGIN = /^tieline\.invalid\/([0-9a-f]{32})\/([0-9a-f]{16})\/([0-9a-f]{16})$/;
+
+// Line, station and incarnation in an origin, in hexadecimal.
+function readOrigin(origin) {
+  const found = ORIGIN.exec(origin);
+  if (found === null) refuse("checkpoint.origin", "The checkpoint is of no log of a line.");
+  const [, line, station, incarnation] = found;
+  return { line, station, incarnation };
 }
 
 // The text of a note, and { name, id, blob } of each signature line.
 function readNote(text) {
-  if (utf8(text).length > MOST_NOTE_BYTES) refuse("note.size", "A note has too many bytes.");
-  if (/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/.test(text)) {
+  if (utf8(text).length > MOST_NOTE_BYTES) refuse("note.too_large", "A note has too many bytes.");
+  if (/[\u0000-\u0009\u000b-\u001f]/.test(text)) {
     refuse("note.text", "A note has control characters.");
   }
   const split = text.lastIndexOf("\n\n");
@@ -52,6 +81,17 @@ function readNote(text) {
   const lines = rest.slice(0, -1).split("\n");
   if (lines.length > 256) refuse("note.signatures", "A note has too many signatures.");
   return { text: text.slice(0, split + 1), lines: lines.map(readSignatureLine) };
+}
+
+// The note of these bytes.
+function readNoteBytes(bytes) {
+  if (bytes.length > MOST_NOTE_BYTES) refuse("note.too_large", "A note has too many bytes.");
+  try {
+    return readNote(STRICT_UTF8.decode(bytes));
+  } catch (error) {
+    if (error instanceof Refused) throw error;
+    return refuse("note.text", "A note is not UTF-8.");
+  }
 }
 
 function readSignatureLine(line) {
@@ -113,7 +153,7 @@ async function checkLine(note, line, type, key) {
   if (type === COSIGNATURE_ED25519) {
     return { good: await verifyEd25519(key, signature, cosignatureMessage(time, note.text)), time };
   }
-  const message = subtreeMessage(line.name, time, readCheckpoint(note.text));
+  const message = subtreeMessage(line.name, time, readAnyCheckpoint(note.text));
   return { good: await verifyMlDsa(key, signature, message), time };
 }
 

@@ -260,7 +260,7 @@ function openLog(reading, item, order) {
     last: hex(last),
     secondLeftOut,
     position: 0,
-    pieces: [], // [width, hash] in order: leaves and subtrees
+    pieces: [], // [width, hash] in order: leaves and subtrees; checkpoints may come later
     ends: null, // digest of the leaf before `position`, when it is known
     runs: [], // [from, to]
     leftBefore: 0, // left out since the last statement that is here

@@ -32,6 +32,32 @@ function coverOf(from, to) {
   return widths;
 }
 
+// Refuses a consistency proof (RFC 9162 section 2.1.4.2) that does not lead from the root of the
+// tree of `first` leaves to that of `second`, where 0 < first < second. Sizes are BigInts.
+function checkConsistency(first, second, firstRoot, secondRoot, path) {
+  const shape = () =>
+    refuse("proof.shape", "The consistency proof has not the hashes that these two sizes need.");
+  if (path.some((hash) => hash.length !== 32)) shape();
+  const power = (first & (first - 1n)) === 0n; // then the smaller tree is a node of the larger one
+  const [seed, ...rest] = power ? [firstRoot, ...path] : path;
+  if (seed === undefined) shape();
+  let [at, last] = [first - 1n, second - 1n];
+  while (at & 1n) [at, last] = [at >> 1n, last >> 1n];
+  let [before, after] = [seed, seed];
+  for (const hash of rest) {
+    if (last === 0n) shape();
+    if (at & 1n || at === last) {
+      [before, after] = [nodeHash(hash, before), nodeHash(hash, after)];
+      while (!(at & 1n) && at !== 0n) [at, last] = [at >> 1n, last >> 1n];
+    } else after = nodeHash(after, hash);
+    [at, last] = [at >> 1n, last >> 1n];
+  }
+  if (last !== 0n) shape();
+  if (!sameBytes(before, firstRoot) || !sameBytes(after, secondRoot)) {
+    refuse("proof.root", "The consistency proof does not lead to the roots of both sizes.");
+  }
+}
+
 // A tree that grows to the right, by leaves and by complete subtrees. It keeps one hash for each
 // bit of its size, and gives the root at every size at which it stands.
 class GrowingTree {

@@ -20,9 +20,9 @@ TEMPLATE = ROOT / "src" / "tieline" / "node" / "page" / "evidence.html"
 # What checks, each after what it uses; then what shows, and last what starts.
 CHECKS = (
     "bytes", "cbor", "ed25519", "tree", "identity", "charter", "statement", "note", "items",
-    "reading", "heads", "findings",
+    "reading", "heads", "findings", "proof", "checkpoint", "files",
 )  # fmt: skip
-SHOWS = ("text", "parts", "statements", "main")
+SHOWS = ("text", "parts", "statements", "proofparts", "main")
 
 
 def script(names: tuple[str, ...]) -> str:

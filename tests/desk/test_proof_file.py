@@ -11,6 +11,7 @@ import pytest
 from tieline.core import proof
 from tieline.core.checkpoint import SignedNote
 from tieline.desk.cli import main, proofs, talk
+from tieline.node.evidencefile import TAG
 from tieline.node.view import Json, proof_view
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "proof"
@@ -77,6 +78,55 @@ def test_proofs_are_listed_and_written_and_the_file_verifies(
     assert main(["proof", str(file), "--number", "1"]) == 1  # nothing is written over
     assert main(["verify", str(file)]) == 0
     assert "EXERCISE" in capsys.readouterr().out
+
+
+def test_a_proof_in_the_page_that_checks_it_is_checked_here_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held: list[Json] = [proof_view(proof.check(bytes.fromhex(CASES[2]["proof"])))]
+    monkeypatch.setattr(proofs, "client", Station(proofs={"proofs": held}))
+    file = tmp_path / "against-alpha.html"
+    assert main(["proof", str(file), "--html"]) == 0
+    assert "opens it in a browser" in capsys.readouterr().out
+    assert main(["verify", str(file), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["ok"], report["page"], report["party"]) == (True, True, "ALPHA")
+    assert any("carries two certificates" in text for text in report["told"])
+    whole = file.read_text("utf-8")
+    start, block = whole.partition(TAG.decode() + "\n")[::2]
+    for bad, code in (
+        (whole.replace("</main>", "</main><p>All is well.</p>"), 0),  # another page, the same proof
+        (start + TAG.decode() + "\nA" + block, 4),
+        (whole + whole, 4),
+        (start + TAG.decode() + "\n" + "QUFB" + block[4:], 4),
+    ):
+        file.write_text(bad, "utf-8")
+        assert main(["verify", str(file), "--json"]) == code
+        report = json.loads(capsys.readouterr().out)
+        assert report["ok"] is not code
+        assert report.get("page", False) is False or code
+
+
+def test_the_page_alone_is_written_and_holds_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "check.html"
+    assert main(["--home", str(tmp_path / "none"), "verify", "--page", str(file)]) == 0
+    assert f"{TAG.decode()}\n</script>" in file.read_text("utf-8")
+    assert main(["verify", "--page", str(file)]) == 1  # nothing is written over
+    assert main(["verify", str(file), "--page", str(tmp_path / "other.html")]) == 1
+    assert main(["verify", str(file)]) == 4
+    assert "does not begin with the line" in capsys.readouterr().out
+
+
+def test_what_begins_as_a_proof_is_judged_as_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A note whose origin is the label of a proof would be a checkpoint else."""
+    file = tmp_path / "odd"
+    file.write_text("TIELINE-PROOF-1\n1\n" + "A" * 43 + "=\n\n— a AAAAAAAA\n", "utf-8")
+    assert main(["verify", str(file)]) == 4
+    assert "changed on its way" in capsys.readouterr().out
 
 
 def test_without_two_stories_there_is_nothing_to_write(

@@ -119,6 +119,14 @@ class Page:
         self.call("Page.navigate", url=path.resolve().as_uri())
         self.wait("document.documentElement?.dataset.done === 'yes'")
 
+    def choose(self, path: Path) -> None:
+        """Choose a file in the page's file input, and wait until the page says that it is done."""
+        self.value("delete document.documentElement.dataset.done")
+        root = self.call("DOM.getDocument", depth=0)["root"]["nodeId"]
+        found = self.call("DOM.querySelector", nodeId=root, selector="#file")["nodeId"]
+        self.call("DOM.setFileInputFiles", files=[str(path.resolve())], nodeId=found)
+        self.wait("document.documentElement.dataset.done === 'yes'")
+
     def wait(self, condition: str) -> None:
         """Wait until an expression is true. A promise in the page asks again every 20 ms."""
         deadline = time.monotonic() + PATIENCE_S

@@ -20,6 +20,7 @@ for _folder in (ROOT / "tools", VECTORS / "generate"):
         sys.path.append(str(_folder))
 
 evidence: Any = importlib.import_module("evidence")
+proof: Any = importlib.import_module("proof")
 page: Any = importlib.import_module("page")
 
 

@@ -18,7 +18,8 @@ FORMATS = [
     "charter/accept.json", "charter/refuse.json", "charter/successor.json",
     "statement/accept.json", "statement/refuse.json", "statement/signed.json",
     "statement/flips.json", "checkpoint/bodies.json", "checkpoint/notes.json",
-    "checkpoint/receipts.json",
+    "checkpoint/receipts.json", "checkpoint/anybodys.json", "tree/consistency.json",
+    "card/armor.json", "proof/accept.json", "proof/refuse.json", "proof/armor.json",
 ]  # fmt: skip
 EVIDENCE = sorted(path.stem for path in (VECTORS / "evidence").glob("*.tle"))
 

@@ -182,7 +182,7 @@ def encoded(rest: bytes) -> str:
 
 
 GARBAGE = {
-    "nothing": ("", "evidence.magic"),
+    "a blank mark": ("@@EVIDENCE@@", "evidence.magic"),
     "no base64": ("@@ no base64 @@", "evidence.magic"),
     "odd base64": ("A" * 1_000_003, "evidence.magic"),
     "no line": ("VElFTElORS1FVklERU5DRS0x", "evidence.magic"),

@@ -306,7 +306,64 @@ const VECTORS = {
       ),
     ];
   },
+  "checkpoint/anybodys.json": ({ cases }) =>
+    cases.flatMap((each) => {
+      let found = null;
+      const code = codeOf(() => {
+        found = readAnyCheckpoint(each.text);
+      });
+      const wanted = each.code === "" ? [each.origin, each.size, each.root] : null;
+      return [
+        ...differ(each.text, code, each.code),
+        ...differ(each.text, found && [found.origin, Number(found.size), hex(found.root)], wanted),
+      ];
+    }),
+  "tree/consistency.json": ({ cases }) =>
+    cases
+      .filter((each) => 0 < each.old && each.old < each.new) // others are not in any file
+      .flatMap((each) => {
+        const [before, after, ...path] = [each.old_root, each.new_root, ...each.proof].map(fromHex);
+        const act = () => checkConsistency(BigInt(each.old), BigInt(each.new), before, after, path);
+        return differ(`${each.about} ${each.old} ${each.new}`, codeOf(act), each.code);
+      }),
+  "card/armor.json": ({ cases }) =>
+    cases.flatMap((each) =>
+      differ(
+        each.name,
+        codeOf(() => dearmored(each.armor, "TIELINE-CARD-1", 100000)),
+        each.code,
+      ),
+    ),
+  "proof/accept.json": async ({ cases }) => {
+    const out = cases.map(async (each) => {
+      const { name, armor, proof, ...wanted } = each;
+      const found = proofFacts(await readProof(fromHex(proof)));
+      return [
+        ...differ(name, found, wanted),
+        ...differ(name, proofFacts(await readProofFile(utf8(armor))), wanted),
+        ...differ(name, armored(fromHex(proof), PROOF_LABEL), armor),
+      ];
+    });
+    return (await Promise.all(out)).flat();
+  },
+  "proof/refuse.json": async ({ cases }) => {
+    const out = cases.map(async (each) =>
+      differ(each.name, await lateCode(() => proofCode(fromHex(each.proof))), each.code),
+    );
+    return (await Promise.all(out)).flat();
+  },
+  "proof/armor.json": async ({ cases }) => {
+    const out = cases.map(async (each) =>
+      differ(each.name, await lateCode(() => readProofFile(utf8(each.armor))), each.code),
+    );
+    return (await Promise.all(out)).flat();
+  },
 };
+
+async function proofCode(bytes) {
+  await readProof(bytes);
+  return "";
+}
 
 // What a note says of one key: "signed", a time, "forged" or null, as in checkpoint/notes.json.
 async function verdictOfKey(note, { name, alg, key }) {
@@ -332,6 +389,22 @@ function diagnosticText(value) {
 globalThis.facts = async (base64) => {
   const reading = await readEvidence(fromBase64(base64));
   return factsOf(reading, reading.broken ? null : find(reading));
+};
+globalThis.proofCodes = (list) =>
+  Promise.all(list.map((each) => lateCode(() => proofCode(fromBase64(each)))));
+// Of each note, whether it passes with the keys of evidence: as the page judges it.
+globalThis.checkpointVerdicts = async (evidence, list) => {
+  const keys = await readEvidence(fromBase64(evidence));
+  const judged = list.map(async (each) => {
+    try {
+      const note = readNoteBytes(fromBase64(each));
+      return (await judgeCheckpoint(note, readAnyCheckpoint(note.text), keys)).verdict;
+    } catch (error) {
+      if (error instanceof Refused) return "unable";
+      throw error;
+    }
+  });
+  return Promise.all(judged);
 };
 globalThis.mlDsa = async () => (await mlDsaKey(new Uint8Array(1312))) !== null;
 globalThis.judge = async (name, file) => VECTORS[name](file);

@@ -332,16 +332,19 @@ def _bad_card(name: str, code: str, data: bytes) -> Case:
 
 def bad_armor() -> list[Case]:
     """Text forms to refuse."""
-    text = armor(
-        "TIELINE-CARD-1", ALPHA.card(ALPHA.card_fields([ALPHA.station("main")], ADDRESSES))
-    )
-    padded = armor("TIELINE-CARD-1", bytes(100))  # ends in 'A=' or 'A=='
+    return bent("TIELINE-CARD-1", ALPHA.card(ALPHA.card_fields([ALPHA.station("main")], ADDRESSES)))
+
+
+def bent(label: str, data: bytes) -> list[Case]:
+    """The text form of some bytes, changed in every way that a reader refuses."""
+    text = armor(label, data)
+    padded = armor(label, bytes(100))  # ends in 'A=' or 'A=='
     head, _, rest = text.partition("\n")
     line, _, tail = rest.partition("\n")
     changed = {
         "no label": ("armor.label", rest),
-        "another label": ("armor.label", text.replace("CARD", "CHARTER", 1)),
-        "a later version": ("armor.label", text.replace("CARD-1", "CARD-2", 1)),
+        "another label": ("armor.label", text.replace(label, "TIELINE-CHARTER-1", 1)),
+        "a later version": ("armor.label", text.replace("-1\n", "-2\n", 1)),
         "a blank before the label": ("armor.label", " " + text),
         "a byte order mark": ("armor.label", "\ufeff" + text),
         "lines that end in CR LF": ("armor.label", text.replace("\n", "\r\n")),

@@ -44,7 +44,9 @@ from tieline.core.terms import dtg
 from tieline.core.tree import HASH_BYTES, verify_consistency
 
 PROOF_ARMOR: Final = "TIELINE-PROOF-1"
+PROOF_BEGINS: Final = b"TIELINE-PROOF"  # of any version
 MAX_PROOF_BYTES: Final = 131_072  # two statements and two certificates of the largest size
+MAX_PROOF_TEXT: Final = MAX_PROOF_BYTES * 3 // 2 + 256  # as much as ``dearmor`` takes
 MAX_HALF_NOTE: Final = 4_096
 
 _LIMITS: Final = Limits(max_bytes=MAX_PROOF_BYTES, max_depth=3, max_items=128)
@@ -59,7 +61,8 @@ class Proven:
     """What a proof shows. ``told`` says it in sentences for somebody who knows no software.
 
     ``at`` is the position of the two statements, or the size of the smaller checkpoint.
-    ``statements`` is empty for checkpoints, ``heads`` for statements.
+    ``statements`` is empty for checkpoints, ``heads`` for statements. ``certificates`` is how many
+    there are: with two, each half is signed with another key of the one station.
     """
 
     kind: int
@@ -71,6 +74,7 @@ class Proven:
     station_name: str
     incarnation: bytes
     at: int
+    certificates: int
     statements: tuple[Statement, ...]
     heads: tuple[Checkpoint, ...]
     told: tuple[str, ...]
@@ -239,7 +243,7 @@ def _check_statements(
             " its own account."
             for half in (one, two)
         ),
-        _CAVEAT,
+        *_caveats(certificates),
     )
     return Proven(
         kind=STATEMENTS,
@@ -251,6 +255,7 @@ def _check_statements(
         station_name=certificates[0].station_name,
         incarnation=place.incarnation,
         at=place.position,
+        certificates=len(set(certificates)),
         statements=(one, two),
         heads=(),
         told=told,
@@ -273,7 +278,7 @@ def _check_same_size(
         f"{certificates[0].party} has signed two different roots for the first {one.size}"
         " statements of one log: it vouched for two different contents."
     )
-    return _heads(SAME_SIZE, certificates[0], root_key, (one, two), text, data)
+    return _heads(SAME_SIZE, certificates, root_key, (one, two), text, data)
 
 
 def _check_no_beginning(  # the parts of one kind of proof
@@ -297,7 +302,7 @@ def _check_no_beginning(  # the parts of one kind of proof
         f" {new.size} of the same log, and the larger one does not begin with the smaller one:"
         " it vouched for two different contents."
     )
-    return _heads(NO_BEGINNING, certificates[0], root_key, (old, new), text, data)
+    return _heads(NO_BEGINNING, certificates, root_key, (old, new), text, data)
 
 
 def _read_halves(
@@ -328,19 +333,20 @@ def _head(note: SignedNote) -> Checkpoint:
 
 def _heads(  # the parts of what is proved
     kind: int,
-    certificate: Certificate,
+    certificates: tuple[Certificate, Certificate],
     root_key: bytes,
     heads: tuple[Checkpoint, Checkpoint],
     text: str,
     data: bytes,
 ) -> Proven:
     line, station, incarnation = checkpoint.parse_origin(heads[0].origin)
+    certificate = certificates[0]
     told = (
         text,
         *_about(certificate, root_key, line),
         *(f"A checkpoint of {head.size} statements with the root {head.root.hex()[:12]}."
           for head in heads),
-        _CAVEAT,
+        *_caveats(certificates),
     )  # fmt: skip
     return Proven(
         kind=kind,
@@ -352,6 +358,7 @@ def _heads(  # the parts of what is proved
         station_name=certificate.station_name,
         incarnation=incarnation,
         at=heads[0].size,
+        certificates=len(set(certificates)),
         statements=(),
         heads=heads,
         told=told,
@@ -366,6 +373,32 @@ _CAVEAT: Final = (
     "It shows that the key of this station signed both. It does not show which of the two is true,"
     " nor who held the key: a stolen key, or a copy of the station, leaves the same trace as a lie."
 )
+_ENDED: Final = (
+    "Nor does it show whether that key was in force. No charter is in a proof, and whoever has"
+    " stolen a key can sign with it also after the parties have ended it; what was signed so,"
+    " beyond the end of its log, accuses nobody. Evidence of the line says which keys ended, and"
+    " where."
+)
+_TWO_KEYS: Final = (
+    "This proof carries two certificates of the station: its keys were renewed in between, and each"
+    " half was signed with another key. An honest station that gets new keys begins a new log, so"
+    " ask first whether one of the two keys had ended."
+)
+_ONE_KEY: Final = (
+    "This proof carries two certificates of the station, which name one statement key."
+)
+_ONE_CERTIFICATE: Final = (
+    "Both halves stand under one certificate; a proof may also carry two of one station, when its"
+    " keys were renewed in between."
+)
+
+
+def _caveats(certificates: tuple[Certificate, Certificate]) -> tuple[str, ...]:
+    """What a proof cannot say (docs/protocol.md section 8.3)."""
+    one, two = certificates
+    if one == two:
+        return (_CAVEAT, _ENDED, _ONE_CERTIFICATE)
+    return (_CAVEAT, _ENDED, _ONE_KEY if one.sign_key == two.sign_key else _TWO_KEYS)
 
 
 def _about(certificate: Certificate, root_key: bytes, line: bytes) -> tuple[str, ...]:

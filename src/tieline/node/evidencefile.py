@@ -2,9 +2,10 @@
 
 The file is the page that reads it, with the bytes in base64 in its middle (docs/evidence.md section
 1). Nothing of the record stands anywhere else in it. It appears under its name only when it is
-whole, and never in the place of another file.
+whole, and never in the place of another file. The text of a proof may stand in the page instead
+(section 9).
 
-This module does not know what the bytes say; ``core.evidence_reader`` does.
+This module does not know what the bytes say; ``core.evidence_reader`` and ``core.proof`` do.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from tieline.core.evidence_reader import read
 from tieline.core.evidence_writer import Source, Writer
 from tieline.core.line import Line
 from tieline.core.noted import LogNotes, Noted
+from tieline.core.proof import MAX_PROOF_TEXT, PROOF_BEGINS
 from tieline.core.record import Item
 from tieline.core.terms import MAX_TIME_MS
 from tieline.node.view import Json
@@ -214,6 +216,42 @@ def read_file(path: Path) -> tuple[Report, bool]:
             return report, unwrapped.known
     except OSError as error:
         raise LocalError("file.read", f"{path} cannot be read ({error.strerror})") from error
+
+
+def proof_in(path: Path) -> tuple[bytes, bool] | None:
+    """The text of a proof in a page, and whether the page is that of this version.
+
+    ``None`` when there is no page, or no proof in it. Raises ``LocalError`` (``file.read``) and
+    ``RemoteError`` (``evidence.magic``, ``.too_large``) for a page that is not whole.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(_CHUNK)
+            if start.startswith(MAGIC[:17]):
+                return None
+            unwrapped = Unwrapped(start, file)
+            return _proof_of(unwrapped)
+    except OSError as error:
+        raise LocalError("file.read", f"{path} cannot be read ({error.strerror})") from error
+
+
+def _proof_of(unwrapped: Unwrapped) -> tuple[bytes, bool] | None:
+    pieces = unwrapped.pieces()
+    text = b""
+    try:
+        while len(text) < len(PROOF_BEGINS):
+            text += next(pieces)
+    except (RemoteError, StopIteration):
+        return None
+    if not text.startswith(PROOF_BEGINS):
+        return None
+    for piece in pieces:
+        text += piece
+        if len(text) > MAX_PROOF_TEXT:
+            break  # more than a proof may have: the rest is not looked at
+    else:
+        unwrapped.finish()
+    return text, unwrapped.known
 
 
 def _read_page(unwrapped: Unwrapped) -> Report:

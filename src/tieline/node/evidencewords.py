@@ -16,6 +16,11 @@ VERDICTS: Final = {
 }
 _SHOWN: Final = 20
 
+OTHER_PAGE: Final = (
+    "the page around the record is not the one that this version of Tieline writes: rely on"
+    " this check, not on what that page shows"
+)
+
 
 def explain(report: Report, *, known_page: bool) -> list[str]:
     """Each step of the check, and what came of it."""
@@ -24,10 +29,7 @@ def explain(report: Report, *, known_page: bool) -> list[str]:
         out += _steps(report)
     out += _findings("not checked", report.gaps, report.more_gaps)
     if not known_page:
-        out.append(
-            "the page around the record is not the one that this version of Tieline writes: rely on"
-            " this check, not on what that page shows"
-        )
+        out.append(OTHER_PAGE)
     return out
 
 

@@ -33,6 +33,7 @@ MAX_BUNDLE: Final = WIDTH * (2 + tiles.MAX_ENTRY)
 MAX_SEALED: Final = MAX_BUNDLE + (1 << 20)
 MAX_CHARTER: Final = 4 * 1024 * 1024
 MAX_PROBLEMS: Final = 20
+_COSIGNATURE: Final = 8 + crypto.SIGNATURE_BYTES  # a time and a signature
 _OURS: Final = re.compile(r"tieline\.invalid/([0-9a-f]{32})/([0-9a-f]{16})/([0-9a-f]{16})")
 
 
@@ -316,13 +317,15 @@ class _Judge:
         if not self._keys:
             return
         keys = dict.fromkeys(self._keys[version] for version in sorted(self._keys, reverse=True))
-        signed = False
-        for key in keys:
-            signed = signed or note.signed_by(self._head.origin, key)
+        # One bad line of a known key spoils the note, so every key is asked.
+        signed = [key for key in keys if note.signed_by(self._head.origin, key)]
         if signed:
             self._finding.said.append("the station of this log signed the checkpoint")
         else:
             self._finding.bad("the station of this log has not signed the checkpoint")
+        holders = self._cosigners(note)
+        if holders:
+            self._finding.said.append(f"stations that cosigned it: {', '.join(holders)}")
         newest = self._charters[max(self._keys)].charter
         named = [
             witness.name
@@ -335,6 +338,24 @@ class _Judge:
                 f"{len(named)} of its {len(newest.witnesses)} witnesses cosigned it{who};"
                 f" {newest.quorum} are needed"
             )
+
+    def _cosigners(self, note: SignedNote) -> list[str]:
+        """The stations whose receipt key, of any of the charters, cosigned it."""
+        stations = {
+            entry.certificate.cosign_key: f"{party.code}/{entry.certificate.station_name}"
+            for _, signed in sorted(self._charters.items())
+            for party in signed.charter.parties
+            for entry in party.stations
+        }
+        found: dict[str, None] = {}
+        for line in note.signatures:
+            if len(line.signature) != _COSIGNATURE:
+                continue
+            for key, name in stations.items():
+                ours = crypto.key_id(line.name, crypto.ALG_COSIGNATURE, key) == line.key_id
+                if ours and note.cosigned_by(line.name, key) is not None:
+                    found[name] = None
+        return list(found)
 
     def entries(self, start: int, entries: Sequence[bytes], leaves: Sequence[bytes]) -> None:
         """256 entries against their leaves, and each statement against its place and key."""

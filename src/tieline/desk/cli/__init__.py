@@ -353,8 +353,14 @@ def _record_verbs(verb: _Verb) -> None:
         "file",
         nargs="?",
         type=Path,
-        help="a bundle, card, charter, proof, checkpoint, or folder of tiles (default: this home's"
-        " store)",
+        help="evidence, a proof, bundle, card, charter, checkpoint, or folder of tiles (default:"
+        " this home's store)",
+    )
+    p.add_argument(
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help="check nothing; write the page that checks files in a browser, such as F.html",
     )
     p.add_argument(
         "--charter",
@@ -367,6 +373,11 @@ def _record_verbs(verb: _Verb) -> None:
     p = verb("proof", "proofs", "what proves that a station told two stories; write it to a file")
     p.add_argument("file", nargs="?", type=Path, help="where to write it (default: list them)")
     p.add_argument("--number", type=int, metavar="N", help="which, as the list has them")
+    p.add_argument(
+        "--html",
+        action="store_true",
+        help="in the page that checks it in a browser, such as F.html",
+    )
     p.add_argument("--line", default="", metavar="LINE", help="a line's name or id")
     p = verb("export", "record", "write a bundle to be carried by hand")
     p.add_argument("file", type=Path, help="where to write it")

@@ -45,9 +45,19 @@ def _write(args: argparse.Namespace, found: list[dict[str, Json]]) -> None:
         )
     if args.file.exists():
         raise LocalError("file.exists", f"{args.file} exists; name another file")
-    text = str(found[number - 1].get("armor"))
-    files.write_text(args.file, text)
-    put(args, {"file": str(args.file), "bytes": len(text), "party": found[number - 1].get("party")},
+    data = str(found[number - 1].get("armor")).encode("ascii")
+    if args.html:
+        data = _page_around(data)
+    files.write(args.file, data)
+    how = "opens it in a browser, which needs no network, or " if args.html else ""
+    put(args, {"file": str(args.file), "bytes": len(data), "party": found[number - 1].get("party")},
         f"a proof against {text_of(found[number - 1], 'party')} is in {args.file}"
-        f" ({len(text)} bytes)",
-        f"next: anybody checks it with 'tieline verify {args.file.name}'")  # fmt: skip
+        f" ({len(data)} bytes)",
+        f"next: anybody {how}checks it with 'tieline verify {args.file.name}'")  # fmt: skip
+
+
+def _page_around(text: bytes) -> bytes:
+    """The page that checks, with a proof in it."""
+    from tieline.node.evidencefile import wrapped
+
+    return b"".join(wrapped([text]))

@@ -20,6 +20,8 @@ VERIFY_FAILED = 4
 
 def verify(args: argparse.Namespace) -> int:
     """Recompute a store, or check a file, from its bytes up. 4 when anything does not fit."""
+    if args.page is not None:
+        return _write_page(args)
     report = _verify_home(args) if args.file is None else _verify_file(args)
     told = report.get("told")
     lines = [str(step) for step in told] if isinstance(told, list) else []
@@ -36,6 +38,22 @@ def verify(args: argparse.Namespace) -> int:
     lines.append(f"verified: {verdict}" if ok else "NOT VERIFIED: see the problems above")
     put(args, report, *lines)
     return 0 if ok else VERIFY_FAILED
+
+
+def _write_page(args: argparse.Namespace) -> int:
+    """The page that checks in a browser, with no file in it: for whoever gets files from others."""
+    from tieline.node.evidencefile import wrapped
+
+    if args.file is not None:
+        raise LocalError("act.argument", "--page writes a page and checks nothing; name no file")
+    if args.page.exists():
+        raise LocalError("file.exists", f"{args.page} exists; name another file")
+    data = b"".join(wrapped([]))
+    files.write(args.page, data)
+    put(args, {"file": str(args.page), "bytes": len(data)},
+        f"the page that checks is in {args.page}; it needs no network",
+        "next: open it in a browser, and choose evidence, a proof or a checkpoint")  # fmt: skip
+    return 0
 
 
 def _verify_home(args: argparse.Namespace) -> dict[str, Json]:
@@ -71,14 +89,14 @@ def _verify_file(args: argparse.Namespace) -> dict[str, Json]:
     if (args.file / "checkpoint").is_file():
         return tiles.verify_folder(args)
     if evidence.is_evidence(args.file):
-        return evidence.verify(args.file)
+        return _verify_page(args)
     try:
         data = files.read_bytes(args.file, bundle.MAX_BUNDLE_BYTES)
+        if data.startswith(proof.PROOF_BEGINS):  # which a note might begin with too
+            return _check_proof(data)
         found = tiles.verify_note(args, data)
         if found is not None:
             return found
-        if data.startswith(b"TIELINE-PROOF"):
-            return _check_proof(data)
         verdict = _check_file(args, data)
     except LocalError as error:
         if error.code != "file.empty":
@@ -87,6 +105,26 @@ def _verify_file(args: argparse.Namespace) -> dict[str, Json]:
     except RemoteError as error:
         return {"ok": False, "problems": [f"{args.file}: {error.message}"]}
     return {"ok": True, "problems": [], "verdict": verdict}
+
+
+def _verify_page(args: argparse.Namespace) -> dict[str, Json]:
+    """Evidence, or a proof in the page that reads both."""
+    from tieline.desk.cli import evidence
+    from tieline.node.evidencefile import proof_in
+    from tieline.node.evidencewords import OTHER_PAGE
+
+    try:
+        found = proof_in(args.file)
+        if found is None:
+            return evidence.verify(args.file)
+        text, known_page = found
+        report = _check_proof(text)
+    except RemoteError as error:
+        return {"ok": False, "problems": [f"{args.file}: {error.message}"]}
+    told = report["told"]
+    if not known_page and isinstance(told, list):
+        told.append(OTHER_PAGE)
+    return {**report, "page": known_page}
 
 
 def _check_file(args: argparse.Namespace, data: bytes) -> str:
