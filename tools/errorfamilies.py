@@ -90,6 +90,8 @@ FAMILIES: Final[dict[str, str]] = {
     "scenario": "A scenario file of an exercise. Nothing starts until it is right.",
     "seal": "Sealing a file to stations, and opening it.",
     "sealed": "The form of a sealed file.",
+    "sheet": "A text form of a message (numbered, slash or radio) that is read in. Nothing of one "
+    "that is refused is taken in.",
     "sign1": "The envelope of a signed document (COSE_Sign1).",
     "snapshot": "The snapshot beside the journal was not used. The station reads its journal from "
     "the first entry, which takes longer and gives the same; there is nothing to do.",
@@ -184,5 +186,14 @@ SENTENCES: Final[dict[str, str]] = {
     "field.type": "the answer is of another type than the field; correct it",
     "field.unreadable": "the text does not read as this type of field; write it as the form shows",
     "field.unknown": "the form has no such field; correct the name, or take it out",
+    "form.answers": "the message answers none of the forms that this form answers; cite the "
+    "message that it answers",
+    "form.large": "the answers of a form take more bytes than a statement holds; shorten the "
+    "texts, or send two messages",
+    "form.predecessor": "the form must cite an earlier message of a form named; cite it",
+    "form.replaces": "only the party's own earlier message of the same form can be corrected, "
+    "cancelled or superseded; cite that one",
+    "form.serial": "the serial number is not the next one of the series; leave it out, the station "
+    "gives it",
     "tls.pin": "the far end did not show the pinned certificate; compare its card with the charter",
 }

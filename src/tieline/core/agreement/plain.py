@@ -82,19 +82,22 @@ _ESCAPE: Final = re.compile(r"\\(?:([\\\[n])|u\{([0-9A-F]{1,6})\})?")
 def quote(text: str, special: str = "") -> str:
     """Text on one line that cannot be taken for anything but itself.
 
-    Escaped are line feeds, what is invisible or turns text, a second space, an opening bracket at
-    the start, and the characters in ``special``.
+    Escaped are line feeds, what is invisible or turns text, a space at the start or end of a line
+    or after another, an opening bracket at the start, and the characters in ``special``.
     """
     out: list[str] = []
     for index, char in enumerate(text):
+        around = (text[index - 1 : index] or "\n") + (text[index + 1 : index + 2] or "\n")
         if char == "\\":
             out.append("\\\\")
         elif char == "\n":
             out.append("\\n")
         elif char == "[" and index == 0:
             out.append("\\[")
-        elif char in special or not char.isprintable() or (char == " " and out[-1:] in ([], [" "])):
+        elif char in special or not char.isprintable():
             out.append(f"\\u{{{ord(char):X}}}")
+        elif char == " " and (around[0] in " \n" or around[1] == "\n"):
+            out.append("\\u{20}")
         else:
             out.append(char)
     return "".join(out)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from tieline.core.agreement.model import Pack
+from tieline.core.agreement.model import CodeItem, Pack
 
 ENGLISH: Final = "en"
 RIGHT_TO_LEFT: Final = frozenset({"ar", "fa", "he", "ur"})
@@ -52,6 +52,10 @@ class Tongue:
     def word(self, key: str) -> Word:
         """The text of a key of the pack; the key in brackets when no language has it."""
         return _look_up(self._pack.words, self.lang, key)
+
+    def codes(self, name: str) -> tuple[CodeItem, ...]:
+        """The items of a code list; none for an unknown one."""
+        return self._pack.codes.get(name, ())
 
     def has(self, key: str) -> bool:
         """Whether the pack has this text, in this language or in English."""
