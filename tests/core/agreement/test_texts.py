@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -229,6 +230,16 @@ def test_what_is_refused(name: str, old: str, new: str, code: str) -> None:
     with pytest.raises(RemoteError) as refused:
         read(text.replace(old, new, 1), {"md": PACK}, ENGINE)
     assert refused.value.code == f"sheet.{code}"
+
+
+@pytest.mark.parametrize("name", ["numbered", "radio"])
+def test_the_word_of_a_code_is_known_in_every_language(name: str) -> None:
+    write, read = FORMS[name]
+    pack = replace(PACK, words=WORDS | {"fr": {"code.list.item-7": "Chute d'un objet"}})
+    sheet = replace(SHEET, pack=pack)
+    text = write(sheet, "fr")
+    assert "7 (Chute d'un objet)" in text or "SEVEN (Chute d'un objet)" in text
+    assert read(text, {"md": pack}, ENGINE) == sheet
 
 
 def test_a_line_of_the_script_that_was_not_heard_is_missed() -> None:

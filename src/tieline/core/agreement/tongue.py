@@ -69,7 +69,7 @@ class Tongue:
 
     def everywhere(self, key: str) -> tuple[str, ...]:
         """The text of a key of the pack in all its languages, each once, in their order."""
-        found = (self._pack.words.get(one.tag, {}).get(key) for one in self._pack.languages)
+        found = (words.get(key) for words in self._pack.words.values())
         return tuple(dict.fromkeys(text for text in found if text))
 
     def said_everywhere(self, key: str) -> tuple[str, ...]:
