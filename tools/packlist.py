@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from tieline.core.agreement.model import Pack, Provenance
+from tieline.core.agreement.model import Field, Pack, Provenance
 from tieline.node.packs import read_folder
 
 PAGE: Final = "packs/README.md"
@@ -46,7 +46,7 @@ def tables(packs: Iterable[Pack]) -> str:
             "| --- | --- | --- | ---: | ---: | --- |",
             *(_holds(pack) for pack in packs),
             "",
-            "How sure: rules, forms, phrases and code items together, then the rules alone.",
+            "How sure: rules, forms, fields, phrases and code items, then the rules alone.",
             "",
             "| pack | "
             + " | ".join(each.value for each in Provenance)
@@ -79,6 +79,17 @@ def _sure(pack: Pack) -> str:
     every = Counter(rules)
     every.update(form.cite.provenance for form in pack.forms.values())
     every.update(phrase.cite.provenance for phrase in pack.phrases.values())
+    every.update(field.cite.provenance for field in _fields(pack))
     every.update(item.cite.provenance for items in pack.codes.values() for item in items)
     cells = [str(count[each]) for count in (every, rules) for each in Provenance]
     return f"| {pack.id} | {' | '.join(cells)} |"
+
+
+def _fields(pack: Pack) -> Iterator[Field]:
+    """Every field of every form and phrase, those in groups included."""
+    left = [field for form in pack.forms.values() for field in form.fields]
+    left += [field for phrase in pack.phrases.values() for field in phrase.fields]
+    while left:
+        field = left.pop()
+        left.extend(field.fields)
+        yield field
