@@ -1,0 +1,99 @@
+"""Every form of every shipped pack, wholly filled in, on paper in each language of its pack.
+
+What one side writes in its language the other reads in its own: the fields that come back are the
+same, whatever language the paper was in.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+from tests.core.agreement.sheets import ENGINE
+from tests.packs.test_shipped import SHIPPED, pack
+
+from tieline.core.agreement import numbered, radio, slash
+from tieline.core.agreement import value as v
+from tieline.core.agreement.layout import Sheet, lay_out
+from tieline.core.agreement.message import Values, check_values
+from tieline.core.agreement.model import Field, FieldType, Form, Pack
+from tieline.core.agreement.places import Circle, Position, Route, Waypoint
+from tieline.core.agreement.tongue import Tongue
+from tieline.core.terms import RefRole
+
+SECONDS = 1_835_395_200  # a leap day, 2028-02-29T00:00:00Z
+PLAIN: dict[FieldType, v.Answer] = {
+    FieldType.TIME: v.Instant(SECONDS + 3599, 60),
+    FieldType.DATE: v.Day(SECONDS // 86_400),
+    FieldType.POSITION: Position(515_000_000, 240_000_000, 30),
+    FieldType.AREA: Circle(515_000_000, 240_000_000, 20_000),
+    FieldType.ROUTE: Route(
+        (Waypoint(515_000_000, 240_000_000, SECONDS), Waypoint(516_000_000, 241_000_000, None))
+    ),
+    FieldType.UNIT: v.Unit("12th Brigade"),
+    FieldType.PARTY: v.PartyCode("BRAVO"),
+    FieldType.SERIAL: v.Serial(7),
+    FieldType.TEXT: v.Text("Два слова / zwei Wörter\nand a second line."),
+    FieldType.HASH: v.Hash(bytes(range(32))),
+}
+
+
+def filled(made: Pack, fields: tuple[Field, ...]) -> Values:
+    """Every field has an answer; groups twice where they may be."""
+    out: dict[int, v.Answer | tuple[Values, ...]] = {}
+    for place, field in enumerate(fields):
+        if field.type is FieldType.GROUP:
+            times = min(2, field.repeat[1])
+            out[field.number] = tuple(filled(made, field.fields) for _ in range(times))
+        elif field.type is FieldType.CODE:
+            item = made.codes[field.codes][-1]
+            out[field.number] = v.Code(item.number, item.id)
+        elif field.type is FieldType.COUNT:
+            low = field.low or 0
+            out[field.number] = v.Number(min(low + 13_100 + place, field.high or low + 99_999))
+        elif field.specials and place % 3 == 2:
+            out[field.number] = min(field.specials)
+        elif field.type is FieldType.TEXT and field.max_chars < 60:
+            out[field.number] = v.Text("1,852 m")
+        else:
+            out[field.number] = PLAIN[field.type]
+    return out
+
+
+@cache
+def tongue(name: str, lang: str) -> Tongue:
+    return Tongue(pack(name), ENGINE, lang)
+
+
+def sheet_of(made: Pack, form: Form) -> Sheet:
+    return Sheet(
+        pack=made,
+        form=form,
+        values=filled(made, form.fields),
+        sender="ALPHA",
+        to=("BRAVO", "CHARLIE"),
+        precedence=form.precedence,
+        time_ms=SECONDS * 1000,
+        number=7,
+        refs=((RefRole.CONCERNS, bytes(8)),),
+        remarks="Nothing further.",
+        lang="en",
+    )
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_each_form_on_paper_in_any_language_comes_back(name: str) -> None:
+    made = pack(name)
+    known = {made.tag: made}
+    for form in made.forms.values():
+        sheet = sheet_of(made, form)
+        assert check_values(made, form, sheet.values) == (), form.id
+        assert slash.read(slash.write(sheet), known, ENGINE) == sheet, form.id
+        for language in made.languages:
+            page = lay_out(sheet, tongue(name, language.tag))
+            text = numbered.write(page, tongue(name, language.tag))
+            assert numbered.read(text, known, ENGINE) == sheet, (form.id, language.tag)
+            title = f"form.{form.id}.title"
+            words = made.words[language.tag]
+            assert page.title == words.get(title, made.words["en"][title])
+        assert radio.read(radio.write(page), known, ENGINE) == sheet, form.id
