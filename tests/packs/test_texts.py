@@ -96,4 +96,5 @@ def test_each_form_on_paper_in_any_language_comes_back(name: str) -> None:
             title = f"form.{form.id}.title"
             words = made.words[language.tag]
             assert page.title == words.get(title, made.words["en"][title])
+        page = lay_out(sheet, tongue(name, "en"))
         assert radio.read(radio.write(page), known, ENGINE) == sheet, form.id
