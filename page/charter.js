@@ -119,14 +119,20 @@ function readPacks(value) {
 }
 
 function readWitnesses(value) {
-  const pair = (each) => Array.isArray(each) && each.length === 2 && isName(each[0]);
+  const entry = (each) =>
+    Array.isArray(each) &&
+    isName(each[0]) &&
+    isBytes(each[1]) &&
+    (each.length === 2 || (each.length === 3 && isBytes(each[2], 1312)));
   const good = Array.isArray(value) && value.length <= MOST_LISTED;
-  if (!good || !value.every((each) => pair(each) && isBytes(each[1]))) {
+  if (!good || !value.every(entry)) {
     refuse("charter.witnesses", "The witnesses of a charter are not as they must be.");
   }
+  const late = value.filter((each) => each.length === 3).map((each) => hex(each[2]));
+  refuseTwins(late, "charter.witnesses", "An ML-DSA-44 key");
   for (const [name, key] of value) refuseKey(key, `The key of witness ${name}`);
   ascending(value, (a, b) => compareTexts(a[0], b[0]), "witnesses");
-  return value.map(([name, key]) => ({ name, key }));
+  return value.map(([name, key, late]) => ({ name, key, late: late ?? null }));
 }
 
 // Pairs of a party and a root key; `what` is who they are.

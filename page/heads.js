@@ -63,7 +63,7 @@ function rootsAt(pieces, sizes) {
 
 function covered(log, size, time, by, kind) {
   log.signed.push({ size, time, by, kind });
-  if (kind !== "mldsa") log.covered = Math.max(log.covered, size);
+  if (kind !== "mldsa" && kind !== "late witness") log.covered = Math.max(log.covered, size);
 }
 
 // The places in a log from which on its statements go by a later version of the charter.
@@ -144,6 +144,11 @@ function knownKey(reading, log, line, since) {
   if (length === 2428) {
     for (const { key, owner } of reading.keys) {
       if (owner !== null && is(6, key)) return { type: 6, key, by: owner, kind: "mldsa" };
+    }
+    for (const { name, late } of reading.witnesses) {
+      if (line.name === name && late !== null && is(6, late)) {
+        return { type: 6, key: late, by: name, kind: "late witness" };
+      }
     }
   }
   return null;

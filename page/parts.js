@@ -319,6 +319,7 @@ function signersOfLog(log, names) {
       log: [names.station(by), " itself"],
       mldsa: [names.station(by), " with ML-DSA-44"],
       witness: ["witness ", isolated(by)],
+      "late witness": ["witness ", isolated(by), " with ML-DSA-44"],
     }[kind] ?? [names.station(by)];
     const when = time === null || time === 0 ? "" : `, ${timeText(Number(time) * 1000)}`;
     return make("div", {}, who, `: the first ${size.toLocaleString("en")}${when}`);

@@ -26,6 +26,7 @@ from tieline.core.tree import leaf_hash
 from tieline.core.turn import Turn
 from tieline.node.audit import Audit
 from tieline.node.evidencefile import source_of
+from tieline.node.secrets import LateKey
 
 WITNESS = Key("a witness")
 NAME = "w1.example"
@@ -415,6 +416,39 @@ def test_a_line_that_a_witness_did_not_sign_is_not_counted() -> None:
     alpha.step(Witnessed(line=alpha.line.id, note=cosigned(alpha, Key("another"))))
     assert alpha.refusals() == ["note.forged"]
     assert notes.quorum_size(alpha.line, book(alpha, alpha)) == 0
+
+
+def late_line(post: Post, key: LateKey, time_s: int = 9) -> NoteSignature:
+    """An ML-DSA-44 cosignature on the latest note of our own log."""
+    latest = book(post, post).latest()
+    assert latest is not None
+    made = key.sign(checkpoint.mldsa_message(NAME, time_s, latest.head))
+    return checkpoint.mldsa_cosignature(NAME, key.public, time_s, made)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_witness_is_heard_with_its_second_key_when_the_charter_names_it(named: bool) -> None:
+    late = LateKey(bytes(32))
+    witness = Witness(name=NAME, key=WITNESS.public, mldsa=late.public if named else b"")
+    net, alpha, bravo, _ = three(witnesses=(witness,), quorum=1)
+    net.pass_time(301)
+    good = SignedNote.parse(cosigned(alpha))
+    both = replace(good, signatures=(*good.signatures, late_line(alpha, late)))
+    bad = replace(late_line(alpha, late), signature=bytes(8 + 2420))
+    alpha.step(Witnessed(line=alpha.line.id, note=replace(both, signatures=(
+        *good.signatures, bad)).format()))  # fmt: skip
+    assert alpha.refusals() == (["note.forged"] if named else [])
+    alpha.step(Witnessed(line=alpha.line.id, note=both.format()))
+    net.deliver()
+    for post in (alpha, bravo):
+        latest = book(post, alpha).latest()
+        assert latest is not None
+        assert len(latest.note.signatures) == (3 if named else 2)
+        assert not latest.sealed
+        assert notes.quorum_size(post.line, book(post, alpha)) == 1
+        assert (latest.note.mldsa_cosigned_by(NAME, late.public) == 9) is named
+        net.restart(post)
+        assert book(post, alpha).latest() == latest
 
 
 def test_evidence_brings_the_checkpoints_that_agree_with_their_keys() -> None:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,13 @@ from tests.desk.desks import Desk, environment, free_port, one_object
 from tests.node.pair import CODES, make_homes
 
 from tieline.core.charter import Witness
+from tieline.core.checkpoint import vkey
+from tieline.core.crypto import ALG_COSIGNATURE, ALG_ED25519, ALG_MLDSA
+from tieline.core.errors import LocalError
 from tieline.core.provisions import Intervals
 from tieline.core.tlogwitness import read_vkey
+from tieline.desk.cli.charters import _witnesses
+from tieline.node.secrets import LateKey, SeedKey
 from tieline.node.view import Json
 
 NAMES = ("w1.example", "w2.example")
@@ -178,3 +184,23 @@ def test_two_stations_and_two_witnesses(stage: Stage, tmp_path: Path) -> None:
     refused = watcher.desk.run("witness", "serve")
     assert refused.code == 1
     assert "put back from an older copy" in refused.err
+
+
+def test_the_keys_of_a_witness_as_they_are_given() -> None:
+    """Its Ed25519 key first, and then the one of ML-DSA-44, in one version or in two."""
+    key, late = SeedKey(bytes(32)).public, LateKey(bytes(32)).public
+    one = vkey("w.example", ALG_COSIGNATURE, key)
+    two = vkey("w.example", ALG_MLDSA, late)
+
+    def named(old: list[Witness], *keys: str, gone: tuple[str, ...] = ()) -> list[Witness]:
+        return _witnesses(Namespace(witness=list(keys), no_witness=list(gone)), old)
+
+    both = [Witness(name="w.example", key=key, mldsa=late)]
+    assert named([], one, two) == both
+    assert named(named([], one), two) == both
+    assert named(both, one) == [Witness(name="w.example", key=key)]  # a new key: it brings both
+    assert named(both, gone=("w.example",)) == []
+    for wrong in (two, vkey("w.example", ALG_ED25519, key)):
+        with pytest.raises(LocalError) as caught:
+            named([], wrong)
+        assert caught.value.code == "vkey.type"

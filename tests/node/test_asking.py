@@ -15,9 +15,10 @@ from tests.node.pair import Running, Seat, make_homes, open_store
 from tests.node.witnesses import Bench
 
 from tieline.core.charter import SignedCharter, Witness, dearmor_charter
+from tieline.core.checkpoint import SignedNote
 from tieline.core.events import SignCheckpoint
 from tieline.core.life import RESTORED, Standing
-from tieline.node.asking import Pauses, Witnesses, cosigned_size
+from tieline.node.asking import Pauses, Witnesses, cosigned_size, newest_own
 from tieline.node.httpd import HttpServer
 from tieline.node.view import Json
 from tieline.store.memory import MemoryMachine
@@ -27,12 +28,19 @@ BRISK = Pauses(first_s=0.05, longest_s=0.1)
 
 
 class Stage:
-    """Two witnesses, and the homes of a line that needs both."""
+    """Two witnesses, and the homes of a line that needs both.
+
+    Of the first the charter names the ML-DSA-44 key too; both sign with one.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.benches = [Bench(folder / name[-2:], name) for name in NAMES]
-        named = [Witness(name=bench.home.name, key=bench.key.public) for bench in self.benches]
+        late = (self.benches[0].key.late, b"")
+        named = [
+            Witness(name=bench.home.name, key=bench.key.public, mldsa=key)
+            for bench, key in zip(self.benches, late, strict=True)
+        ]
         seats, text = make_homes(folder / "homes", witnesses=named, quorum=2)
         self.seat: Seat = seats[0]
         self.charter: SignedCharter = dearmor_charter(text)
@@ -128,6 +136,14 @@ def test_two_of_two_witnesses_cosign_what_grows(stage: Stage) -> None:
             again = Running(stage.seat, open_store(stage.seat))
             line = again.host.station.lines[made.line]
             assert {cosigned_size(line, each) for each in line.charter.witnesses} == {size}
+            newest = newest_own(line)
+            assert newest is not None
+            note = SignedNote.parse(newest.note.format())
+            key = stage.benches[0].key.late
+            assert note.mldsa_cosigned_by(NAMES[0], key) == note.cosigned_by(
+                NAMES[0], stage.benches[0].key.public
+            )
+            assert len(note.signatures) == 4  # the log's own, two of w1, one of w2
             again.host.close()
             again.store.close()
         for server in servers:

@@ -68,7 +68,10 @@ def signed(fields: Map, *by: Party) -> bytes:
     return cbor([cbor(fields), [signature(who, fields) for who in by or (ALPHA, BRAVO)]])
 
 
+OTHER_WITNESS = bytes(SigningKey(seed("another witness")).verify_key)
+LATE = seed("ML-DSA-44 key of a witness", 1_312)
 FIRST = body()
+WITNESSED = body({12: [["w/late", WITNESS, LATE], ["witness/b", OTHER_WITNESS]], 13: 2})
 FULL = body(
     {
         1: "Line of three \u2013 \u043b\u0438\u043d\u0438\u044f",
@@ -116,6 +119,7 @@ def build() -> dict[str, object]:
         case("a second version, DELTA leaves", SECOND, signed(SECOND, ALPHA, BRAVO, DELTA), []),
         case("where logs end", CLOSED, signed(CLOSED, ALPHA, BRAVO, DELTA), []),
         case("no log that ends is known", EMPTY, signed(EMPTY, ALPHA, BRAVO, DELTA), []),
+        case("a witness with an ML-DSA-44 key", WITNESSED, signed(WITNESSED), []),
         case("ALPHA has another root", REROOT, signed(REROOT, REBORN, BRAVO, DELTA), []),
         case(
             "ALPHA, whose root is new, has yet to sign",
@@ -220,6 +224,17 @@ def bad_bodies() -> dict[str, tuple[str, Map]]:
             "charter.noncanonical", {11: sorted([seed("pack one"), seed("pack two")])[::-1]},
         ),
         "a witness with a party's key": ("charter.duplicate", {12: [["w", ALPHA.key]]}),
+        "a witness with an ML-DSA-44 key of 1311 bytes": (
+            "charter.witnesses", {12: [["w", WITNESS, bytes(1_311)]]},
+        ),
+        "a witness with an ML-DSA-44 key as text": (
+            "charter.witnesses", {12: [["w", WITNESS, "x" * 1_312]]},
+        ),
+        "a witness with an empty ML-DSA-44 key": ("charter.witnesses", {12: [["w", WITNESS, b""]]}),
+        "a witness of four parts": ("charter.witnesses", {12: [["w", WITNESS, LATE, LATE]]}),
+        "two witnesses with one ML-DSA-44 key": (
+            "charter.witnesses", {12: [["v", WITNESS, LATE], ["w", OTHER_WITNESS, LATE]]},
+        ),
         "a witness of small order": ("key.small_order", {12: [["w", SMALL_ORDER]]}),
         "more witnesses wanted than there are": ("charter.witnesses", {13: 1}),
         **INTERVALS,

@@ -12,14 +12,16 @@ from pathlib import Path
 
 import charter as charters
 from cryptography.hazmat.primitives.asymmetric import mldsa
-from evidence import Story, found, line_of, pack, root
+from evidence import Log, Story, found, line_of, pack, root
 from evidence_cases import everything
+from nacl.signing import SigningKey
 from people import party, seed
 
 TIME_S = 1_668_530_000
 FILE = Path(__file__).with_name("evidence.hex")
 KEY = mldsa.MLDSA44PrivateKey.from_seed_bytes(seed("evidence mldsa"))
 PUBLIC = KEY.public_key().public_bytes_raw()
+WITNESS, WITNESS_KEY = "witness.example/late", SigningKey(seed("a witness with two keys"))
 
 
 def story_of() -> tuple[Story, str, bytes]:
@@ -33,22 +35,37 @@ def story_of() -> tuple[Story, str, bytes]:
     log, bravo = story.log("ALPHA"), story.log("BRAVO")
     story.text(log, "This outlives Ed25519.", seen=[bravo.main[0]])
     name = f"tieline.invalid/{log.station.hex()}"
+    return story, name, subtree(name, log)
+
+
+def witnessed() -> tuple[Story, str, bytes]:
+    """A line with a witness of which the charter names the ML-DSA-44 key too."""
+    entry = [WITNESS, bytes(WITNESS_KEY.verify_key), PUBLIC]
+    story = Story(["ALPHA", "BRAVO"], changes={12: [entry], 13: 1})
+    log, bravo = story.log("ALPHA"), story.log("BRAVO")
+    story.text(log, "A witness has seen its hash.", seen=[bravo.main[0]])
+    return story, WITNESS, subtree(WITNESS, log)
+
+
+def subtree(name: str, log: Log) -> bytes:
+    """What a cosignature of this name on a whole log signs."""
     texts = [text.encode() for text in (name, log.origin)]
     cosigner, origin = (bytes((len(text),)) + text for text in texts)
     stamp, sizes = TIME_S.to_bytes(8, "big"), bytes(8) + len(log.main).to_bytes(8, "big")
     top = root([said.digest for said in log.main])
-    return story, name, b"subtree/v1\n\0" + cosigner + stamp + origin + sizes + top
+    return b"subtree/v1\n\0" + cosigner + stamp + origin + sizes + top
 
 
 def make() -> None:
-    """Write ``evidence.hex`` anew."""
-    FILE.write_text(KEY.sign(story_of()[2]).hex() + "\n", "ascii")
+    """Write ``evidence.hex`` anew, a signature a line."""
+    made = [KEY.sign(message) for _, _, message in (story_of(), witnessed())]
+    FILE.write_text("".join(each.hex() + "\n" for each in made), "ascii")
 
 
 def build() -> dict[str, object]:
     """The files of this script."""
     out: dict[str, object] = {}
-    made = bytes.fromhex(FILE.read_text("ascii"))
+    made, by_witness = (bytes.fromhex(each) for each in FILE.read_text("ascii").split())
     other = mldsa.MLDSA44PrivateKey.from_seed_bytes(seed("evidence other"))
     strange = other.public_key().public_bytes_raw()
     for name, about, keys, gaps in (
@@ -69,4 +86,13 @@ def build() -> dict[str, object]:
             result |= {"verdict": "partly", "gaps": [["gap.key", at]]}
         out[f"evidence/{name}.tle"] = packed.data()
         out[f"evidence/{name}.json"] = result
+    story, signer, message = witnessed()
+    KEY.public_key().verify(by_witness, message)
+    note = story.note(story.logs[0], 2, [], witness=(WITNESS, WITNESS_KEY))
+    note.data += line_of(signer, 6, PUBLIC, TIME_S.to_bytes(8, "big") + by_witness).encode()
+    note.mldsa = True
+    packed = pack(story, everything, {})
+    out["evidence/sealed-by-witness.tle"] = packed.data()
+    about = "A witness has signed a head with ML-DSA-44 too; the charter names that key."
+    out["evidence/sealed-by-witness.json"] = found(story, packed, about)
     return out

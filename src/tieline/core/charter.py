@@ -273,7 +273,7 @@ def encode_body(charter: Charter) -> bytes:
     body[9] = (tests.interval_s, tests.window_s, tests.answered_by)
     body[10] = (tuple(sorted(release.four_eyes)), tuple(sorted(set(release.standing))))
     body[11] = tuple(sorted(set(charter.packs)))
-    body[12] = tuple(sorted((witness.name, witness.key) for witness in charter.witnesses))
+    body[12] = tuple(w.entry() for w in sorted(charter.witnesses, key=lambda w: w.name))
     body[13] = charter.quorum
     body[14] = charter.silence_s
     if charter.intervals != DEFAULT_INTERVALS:

@@ -29,6 +29,7 @@ class Lines:
     sealed: bool = False  # a verified ML-DSA-44 line
     stations: list[tuple[bytes, int]] = field(default_factory=list)
     witnesses: list[tuple[str, int]] = field(default_factory=list)
+    late_witnesses: list[tuple[str, int]] = field(default_factory=list)  # with ML-DSA-44
 
     @property
     def covers(self) -> bool:
@@ -38,7 +39,7 @@ class Lines:
     @property
     def verified(self) -> bool:
         """Whether any line of a known key verified."""
-        return self.covers or self.sealed
+        return self.covers or self.sealed or bool(self.late_witnesses)
 
 
 class Keys:
@@ -51,6 +52,7 @@ class Keys:
         self._sign: dict[bytes, list[bytes]] = {}
         self._cosign: dict[bytes, dict[bytes, int]] = {}  # key, and the last version with it
         self._witnesses: dict[tuple[str, bytes], bytes] = {}
+        self._late_witnesses: dict[tuple[str, bytes], bytes] = {}
         self._late: dict[bytes, bytes] = {}  # hash of an ML-DSA-44 key, and whose it is
         self._mldsa: list[tuple[bytes, bytes]] = []
 
@@ -75,6 +77,9 @@ class Keys:
         for witness in charter.witnesses:
             key_id = crypto.key_id(witness.name, crypto.ALG_COSIGNATURE, witness.key)
             self._witnesses[witness.name, key_id] = witness.key
+            if witness.mldsa:
+                late_id = crypto.key_id(witness.name, crypto.ALG_MLDSA, witness.mldsa)
+                self._late_witnesses[witness.name, late_id] = witness.mldsa
 
     def add_mldsa(self, key: bytes) -> bool:
         """Take an ML-DSA-44 key that a certificate names by its hash; False when none does."""
@@ -175,14 +180,28 @@ class Keys:
         """Judge a line of the length of an ML-DSA-44 cosignature; False when of no known key."""
         for station, key in self._mldsa:
             if crypto.key_id(line.name, crypto.ALG_MLDSA, key) == line.key_id:
-                time_s = int.from_bytes(line.signature[:8], "big")
-                good = time_s <= checkpoint.MAX_COSIGN_TIME_S and crypto.verify_mldsa(
-                    key, checkpoint.mldsa_message(line.name, time_s, head), line.signature[8:]
-                )
+                good = _late_stamp(key, line, head) is not None
                 out.sealed = out.sealed or good
                 out.forged = "" if good else self.name_of(station)
                 return True
-        return False
+        witness = self._late_witnesses.get((line.name, line.key_id))
+        if witness is None:
+            return False
+        time_s = _late_stamp(witness, line, head)
+        if time_s is None:
+            out.forged = f"the witness {line.name}"
+        else:
+            out.late_witnesses.append((line.name, time_s))
+        return True
+
+
+def _late_stamp(key: bytes, line: NoteSignature, head: Checkpoint) -> int | None:
+    """The time of an ML-DSA-44 cosignature that verifies."""
+    time_s = int.from_bytes(line.signature[:8], "big")
+    if time_s > checkpoint.MAX_COSIGN_TIME_S:
+        return None
+    message = checkpoint.mldsa_message(line.name, time_s, head)
+    return time_s if crypto.verify_mldsa(key, message, line.signature[8:]) else None
 
 
 def _stamp(key: bytes, body: bytes, made: bytes) -> int | None:

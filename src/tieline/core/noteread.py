@@ -71,6 +71,8 @@ def read(line: Line, data: bytes, keys: tuple[bytes, ...], now: Now) -> Noted:
     for witness in line.charter.witnesses:
         if note.cosigned_by(witness.name, witness.key) is not None:
             known.add((witness.name, _id(witness.name, crypto.ALG_COSIGNATURE, witness.key)))
+        if witness.mldsa and note.mldsa_cosigned_by(witness.name, witness.mldsa) is not None:
+            known.add((witness.name, _id(witness.name, crypto.ALG_MLDSA, witness.mldsa)))
     lines: dict[tuple[str, bytes], NoteSignature] = {}
     for each in note.signatures:
         if (each.name, each.key_id) in known:

@@ -52,7 +52,11 @@ def summary(charter: Charter) -> tuple[str, ...]:
     out.append(
         f"signed checkpoints: every {every.checkpoint_s} s, with ML-DSA-44 every {every.seal_s} s"
     )
-    out.extend(f"witness: {w.name}, key {w.key.hex()}" for w in charter.witnesses)
+    for witness in charter.witnesses:
+        late = f", ML-DSA-44 key {sha256(witness.mldsa).hex()} (SHA-256)"
+        out.append(
+            f"witness: {witness.name}, key {witness.key.hex()}{late if witness.mldsa else ''}"
+        )
     if charter.witnesses:
         out.append(f"witnesses needed: {charter.quorum}")
     out.extend(f"leaving: {code}" for code, _ in charter.leaving)

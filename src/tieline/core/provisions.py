@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, TypeGuard
 
-from tieline.core.crypto import check_public_key
+from tieline.core.crypto import MLDSA_KEY_BYTES, check_public_key
 from tieline.core.encode import Value
 from tieline.core.errors import RemoteError
 from tieline.core.identity import check_name
@@ -62,10 +62,19 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Witness:
-    """Who cosigns the logs of the line without reading them: a name and an Ed25519 key."""
+    """Who cosigns the logs of the line without reading them: a name and an Ed25519 key.
+
+    ``mldsa`` is its ML-DSA-44 key, empty when the charter does not name one. It is the key and no
+    hash as in a certificate, since nobody would bring a witness's key to those who need it.
+    """
 
     name: str
     key: bytes
+    mldsa: bytes = b""
+
+    def entry(self) -> tuple[Value, ...]:
+        """As it stands in the charter."""
+        return (self.name, self.key, self.mldsa) if self.mldsa else (self.name, self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,11 +174,27 @@ def read_packs(items: tuple[Value, ...]) -> tuple[bytes, ...]:
 
 
 def read_witnesses(items: tuple[Value, ...]) -> tuple[Witness, ...]:
-    """The witnesses, each by a name and a checked key (``charter.witnesses``, ``key.*``)."""
-    pairs = read_pairs(items, "witnesses")
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise refusal("witnesses", "names a witness twice")
-    return tuple(Witness(name=check_name(name, "charter"), key=key) for name, key in pairs)
+    """The witnesses, each by a name and a checked key, and maybe an ML-DSA-44 key besides.
+
+    Raises ``RemoteError`` (``charter.witnesses``, ``charter.name``, ``key.*``).
+    """
+    late = {0: b""}
+    pairs: list[Value] = list(items)
+    for at, item in enumerate(items[:MAX_LISTED]):
+        if isinstance(item, tuple) and len(item) == 3:
+            key = item[2]
+            if not isinstance(key, bytes) or len(key) != MLDSA_KEY_BYTES:
+                raise refusal("witnesses", "names a witness with an ML-DSA-44 key that is none")
+            late[at] = key
+            pairs[at] = item[:2]
+    found = read_pairs(tuple(pairs), "witnesses")
+    keys = [key for key in late.values() if key]
+    if len({name for name, _ in found}) != len(found) or len(set(keys)) != len(keys):
+        raise refusal("witnesses", "names a witness or an ML-DSA-44 key twice")
+    return tuple(
+        Witness(name=check_name(name, "charter"), key=key, mldsa=late.get(at, b""))
+        for at, (name, key) in enumerate(found)
+    )
 
 
 def read_closed(items: tuple[Value, ...]) -> tuple[LogEnd, ...]:

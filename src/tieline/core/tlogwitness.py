@@ -238,6 +238,19 @@ def read_answer(text: bytes, answer: bytes, name: str, cosign_key: bytes) -> tup
     raise AssertionError("cosigned_by found a signature that is not there")
 
 
+def read_late(text: bytes, answer: bytes, name: str, key: bytes) -> NoteSignature | None:
+    """The line of a witness's ML-DSA-44 cosignature in an answer that ``read_answer`` has read.
+
+    ``None`` when there is none. Raises ``RemoteError`` (``note.forged``) for one that does not
+    verify.
+    """
+    note = SignedNote.parse(text + b"\n" + answer)
+    if note.mldsa_cosigned_by(name, key) is None:
+        return None
+    wanted = (name, crypto.key_id(name, crypto.ALG_MLDSA, key))
+    return next(line for line in note.signatures if (line.name, line.key_id) == wanted)
+
+
 def read_size(answer: bytes) -> int:
     """The size in the answer to a conflict: a decimal and a newline.
 

@@ -124,7 +124,7 @@ class Witnesses:
                 if talk.again_at > now:
                     pause = min(pause, talk.again_at - now)
                     continue
-                target = Target(name=witness.name, key=witness.key, url=url)
+                target = Target(name=witness.name, key=witness.key, url=url, mldsa=witness.mldsa)
                 talk.task = asyncio.create_task(self._ask(line, newest, witness, target, talk))
         return pause
 
@@ -183,7 +183,8 @@ class Witnesses:
             )
             self._tell(talk, "witness.forgot", text, Precedence.IMMEDIATE)
         made = cosignature(target.name, target.key, found.time_s, found.signature)
-        note = SignedNote(body=newest.note.body, signatures=(*newest.note.signatures, made))
+        lines = (made,) if found.late is None else (made, found.late)
+        note = SignedNote(body=newest.note.body, signatures=(*newest.note.signatures, *lines))
         self._submit(Witnessed(line=line.id, note=note.format()))
 
     def _tell(self, talk: _Talk, code: str, text: str, precedence: Precedence) -> None:

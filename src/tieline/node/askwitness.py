@@ -19,13 +19,14 @@ from typing import Final
 import h11
 
 from tieline.carriers.dial import Place, Resolver
-from tieline.core.checkpoint import Checkpoint, SignedNote
+from tieline.core.checkpoint import Checkpoint, NoteSignature, SignedNote
 from tieline.core.errors import LocalError, RemoteError, ShellError
 from tieline.core.tlogwitness import (
     MAX_ANSWER_BYTES,
     SIZE_TYPE,
     format_request,
     read_answer,
+    read_late,
     read_size,
 )
 from tieline.node.witnessurl import Url, parse_url
@@ -37,18 +38,23 @@ _CHUNK: Final = 65_536
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A witness: the name and key that the charter gives it, and the URL it answers at."""
+    """A witness: the name and keys that the charter gives it, and the URL it answers at.
+
+    ``mldsa`` is empty when the charter names no ML-DSA-44 key.
+    """
 
     name: str
     key: bytes
     url: str
+    mldsa: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cosigned:
     """The witness's cosignature, verified: 64 bytes, made at ``time_s`` by its clock.
 
-    ``from_size`` is the size that the witness had before.
+    ``from_size`` is the size that the witness had before. ``late`` is the line of its ML-DSA-44
+    cosignature, when the charter names that key and the witness made one.
     """
 
     size: int
@@ -56,6 +62,7 @@ class Cosigned:
     time_s: int
     signature: bytes
     from_size: int
+    late: NoteSignature | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +106,16 @@ async def ask(
         reply = await send(target.url, format_request(old, prove(old), note.format()))
         if reply.status == 200:
             time_s, signature = read_answer(note.body, reply.body, target.name, target.key)
+            late = None
+            if target.mldsa:
+                late = read_late(note.body, reply.body, target.name, target.mldsa)
             return Cosigned(
-                size=head.size, root=head.root, time_s=time_s, signature=signature, from_size=old
+                size=head.size,
+                root=head.root,
+                time_s=time_s,
+                signature=signature,
+                from_size=old,
+                late=late,
             )
         if reply.status != 409:
             raise _refused(target.name, reply)

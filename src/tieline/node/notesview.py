@@ -47,11 +47,12 @@ def note_view(line: Line, noted: Noted) -> dict[str, Json]:
         receipt_key = line.cosign_key(station)
         if receipt_key is not None:
             keys.append(vkey(cosigner(station), ALG_COSIGNATURE, receipt_key))
-    keys += [
-        vkey(witness.name, ALG_COSIGNATURE, witness.key)
-        for witness in line.charter.witnesses
-        if not any(letter.isspace() or letter == "+" for letter in witness.name)
-    ]
+    for witness in line.charter.witnesses:
+        if any(letter.isspace() or letter == "+" for letter in witness.name):
+            continue
+        keys.append(vkey(witness.name, ALG_COSIGNATURE, witness.key))
+        if witness.mldsa:
+            keys.append(vkey(witness.name, ALG_MLDSA, witness.mldsa))
     return {
         "line": line.id.hex(),
         "origin": noted.head.origin,

@@ -332,6 +332,9 @@ class _Judge:
             for witness in newest.witnesses
             if note.cosigned_by(witness.name, witness.key) is not None
         ]
+        for witness in newest.witnesses:
+            if witness.mldsa:  # a bad line of it spoils the note
+                note.mldsa_cosigned_by(witness.name, witness.mldsa)
         if newest.witnesses:
             who = f" ({', '.join(named)})" if named else ""
             self._finding.said.append(

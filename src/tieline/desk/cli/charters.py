@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,7 @@ from tieline.core.charter import (
     armor_charter,
     make_charter,
 )
-from tieline.core.crypto import ALG_COSIGNATURE
+from tieline.core.crypto import ALG_COSIGNATURE, ALG_MLDSA
 from tieline.core.errors import LocalError
 from tieline.core.identity import Card
 from tieline.core.outline import diff, summary
@@ -340,11 +341,15 @@ def _witnesses(args: argparse.Namespace, old: Sequence[Witness]) -> list[Witness
             )
     for text in args.witness:
         name, alg, key = read_vkey(text)
+        if alg == ALG_MLDSA and name in kept:
+            kept[name] = replace(kept[name], mldsa=key)
+            continue
         if alg != ALG_COSIGNATURE:
             raise LocalError(
                 "vkey.type",
                 f"the key of {name} has the signature type {alg} and a witness's must be of type 4"
-                " (Ed25519 cosignatures); ask its operator for that one",
+                " (Ed25519 cosignatures); after it, one of type 6 (ML-DSA-44) may be given; ask"
+                " its operator for that one",
             )
         kept[name] = Witness(name=name, key=key)
     return list(kept.values())
