@@ -99,6 +99,22 @@ EMPTY = CLOSED | {17: []}
 SECOND = after(FULL, {7: [entry(ALPHA), entry(BRAVO)], 15: [["DELTA", DELTA.key]]})
 
 
+LATE_WITNESSES: dict[str, tuple[str, Map]] = {
+    "a witness with an ML-DSA-44 key of 1311 bytes": (
+        "charter.witnesses",
+        {12: [["w", WITNESS, bytes(1_311)]]},
+    ),
+    "a witness with an ML-DSA-44 key as text": (
+        "charter.witnesses",
+        {12: [["w", WITNESS, "x" * 1_312]]},
+    ),
+    "a witness with an empty ML-DSA-44 key": ("charter.witnesses", {12: [["w", WITNESS, b""]]}),
+    "a witness of four parts": ("charter.witnesses", {12: [["w", WITNESS, LATE, LATE]]}),
+    "two witnesses with one ML-DSA-44 key": (
+        "charter.witnesses",
+        {12: [["v", WITNESS, LATE], ["w", OTHER_WITNESS, LATE]]},
+    ),
+}
 INTERVALS: dict[str, tuple[str, Map]] = {
     "checkpoints after 0 seconds": ("charter.intervals", {16: [0, 60]}),
     "one interval": ("charter.intervals", {16: [60]}),
@@ -224,17 +240,7 @@ def bad_bodies() -> dict[str, tuple[str, Map]]:
             "charter.noncanonical", {11: sorted([seed("pack one"), seed("pack two")])[::-1]},
         ),
         "a witness with a party's key": ("charter.duplicate", {12: [["w", ALPHA.key]]}),
-        "a witness with an ML-DSA-44 key of 1311 bytes": (
-            "charter.witnesses", {12: [["w", WITNESS, bytes(1_311)]]},
-        ),
-        "a witness with an ML-DSA-44 key as text": (
-            "charter.witnesses", {12: [["w", WITNESS, "x" * 1_312]]},
-        ),
-        "a witness with an empty ML-DSA-44 key": ("charter.witnesses", {12: [["w", WITNESS, b""]]}),
-        "a witness of four parts": ("charter.witnesses", {12: [["w", WITNESS, LATE, LATE]]}),
-        "two witnesses with one ML-DSA-44 key": (
-            "charter.witnesses", {12: [["v", WITNESS, LATE], ["w", OTHER_WITNESS, LATE]]},
-        ),
+        **LATE_WITNESSES,
         "a witness of small order": ("key.small_order", {12: [["w", SMALL_ORDER]]}),
         "more witnesses wanted than there are": ("charter.witnesses", {13: 1}),
         **INTERVALS,
