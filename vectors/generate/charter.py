@@ -99,7 +99,8 @@ EMPTY = CLOSED | {17: []}
 SECOND = after(FULL, {7: [entry(ALPHA), entry(BRAVO)], 15: [["DELTA", DELTA.key]]})
 
 
-LATE_WITNESSES: dict[str, tuple[str, Map]] = {
+WITNESSES: dict[str, tuple[str, Map]] = {
+    "a witness of small order": ("key.small_order", {12: [["w", SMALL_ORDER]]}),
     "a witness with an ML-DSA-44 key of 1311 bytes": (
         "charter.witnesses",
         {12: [["w", WITNESS, bytes(1_311)]]},
@@ -240,8 +241,7 @@ def bad_bodies() -> dict[str, tuple[str, Map]]:
             "charter.noncanonical", {11: sorted([seed("pack one"), seed("pack two")])[::-1]},
         ),
         "a witness with a party's key": ("charter.duplicate", {12: [["w", ALPHA.key]]}),
-        **LATE_WITNESSES,
-        "a witness of small order": ("key.small_order", {12: [["w", SMALL_ORDER]]}),
+        **WITNESSES,
         "more witnesses wanted than there are": ("charter.witnesses", {13: 1}),
         **INTERVALS,
         "silence after 0 seconds": ("charter.silence", {14: 0}),
