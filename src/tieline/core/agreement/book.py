@@ -1,0 +1,244 @@
+"""What the ledger keeps: messages taken in, and what each of them touches.
+
+See ``ledger`` for what this is for. Here a message finds what it cites, joins the matter that it
+corrects, is put where rules look for it, and marks what must be looked at again. Nothing is judged
+here, and the work for one message does not grow with the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tieline.core.agreement.due import exchange_year
+from tieline.core.agreement.limits import crosses
+from tieline.core.agreement.matter import Entry, Matter, Stream
+from tieline.core.agreement.message import Message, at_numbers
+from tieline.core.agreement.model import Effect, Exchange, Pack
+from tieline.core.agreement.plan import PackPlan, compile_pack, named
+from tieline.core.agreement.quota import QuotaBook
+from tieline.core.agreement.serials import Serials
+from tieline.core.agreement.sheet import Sheet
+from tieline.core.agreement.standing import Standing
+from tieline.core.agreement.value import Serial
+from tieline.core.agreement.windows import Round, Slot
+from tieline.core.terms import RefRole
+
+Maker = Matter | Slot | Round
+STANDS = frozenset({Effect.SUSPEND, Effect.CONTEST, Effect.RESUME})
+
+
+class Book:
+    """What the ledger keeps. ``Ledger`` adds the questions that can be asked of it."""
+
+    def __init__(self, packs: Sequence[Pack], parties: Sequence[str]) -> None:
+        self.parties = tuple(sorted(dict.fromkeys(parties)))
+        self.plans: dict[str, PackPlan] = {pack.id: compile_pack(pack) for pack in packs}
+        self.standings = {pack.id: Standing(pack) for pack in packs}
+        self.entries: dict[bytes, Entry] = {}
+        self.matters: dict[tuple[str, str], list[Matter]] = {}  # by pack and form, where asked for
+        self.serials: dict[tuple[str, str, str], Serials] = {}
+        self.unmet: list[Entry] = []  # cite no predecessor though the form wants one
+        self.rounds: dict[tuple[str, str, str, tuple[str, ...]], Round] = {}
+        self.slots: dict[tuple[str, str, str, int], Slot] = {}
+        self.sheet: Sheet[Maker] = Sheet()
+        self._receipts: dict[bytes, dict[str, int]] = {}
+        self._since: dict[str, int] = {}
+        self._streams: dict[tuple[str, str, str], Stream] = {}
+        self._streamed: dict[tuple[str, str], dict[Matter, bool]] = {}  # pack, debtor: is waiting
+        self._rounds_of: dict[Matter, list[Round]] = {}
+        self._chains: dict[Matter, None] = {}  # corrected or taken back: what they cite is stale
+        self._reports: dict[tuple[str, str, str], Matter] = {}
+        self._slots_of: dict[bytes, list[Slot]] = {}
+        self._made_years: dict[tuple[str, str], int] = {}  # pack, rule: slots exist up to it
+        self._stale: dict[Maker, None] = {}
+        self._stale_packs: dict[str, None] = {}
+        self._stale_streams: dict[tuple[str, str], bool] = {}  # true: also what has an act
+        self._now_ms = 0
+        self.quota_books: dict[tuple[str, str], QuotaBook] = {
+            (name, one.rule.id): QuotaBook(one, name, _crossing(plan), self._reported(name))
+            for name, plan in self.plans.items()
+            for one in plan.quotas
+        }
+
+    # ------------------------------------------------------------------------------- taking in
+
+    def since(self, at_ms: int, pack: str = "") -> None:
+        """From when a pack (empty: each) is in force: earlier dates of exchanges are not owed."""
+        for name in (pack,) if pack else self.plans:
+            self._since[name] = at_ms
+        self._made_years.clear()
+        self._stale.update(dict.fromkeys(self.slots.values()))
+
+    def receipt(self, digest: bytes, party: str, at_ms: int) -> None:
+        """A station of ``party`` had a message at ``at_ms`` by its own clock; the first counts."""
+        known = self._receipts.setdefault(digest, {})
+        before = known.get(party)
+        if before is not None and before <= at_ms:
+            return
+        known[party] = at_ms
+        entry = self.entries.get(digest)
+        if entry is None:
+            return
+        entry.received()
+        self._touch(entry.matter)
+        for _, target in entry.targets:
+            self._touch(target.matter)
+        for slot in self._slots_of.get(digest, ()):
+            self._stale[slot] = None
+        if entry.plan.streams:
+            moved = before is not None or any(entry.doubts())
+            self._stream_changed(entry, all_=moved)
+        if entry.plan.form.effect in STANDS:
+            self._standing_changed(entry)
+
+    def admit(self, message: Message) -> None:
+        """Take in a message; what it cites was admitted before. A second time changes nothing."""
+        pack = self.plans.get(message.pack)
+        plan = None if pack is None else pack.forms.get(message.form)
+        if plan is None or message.digest in self.entries:
+            return
+        receipts = self._receipts.setdefault(message.digest, {})
+        entry = self.entries[message.digest] = Entry(message, plan, receipts)
+        corrected = self._cite(entry)
+        self._count(entry, corrected=corrected)
+        if plan.form.effect is not Effect.NONE:
+            self._apply(entry)
+        if corrected:
+            # What its first version said of other messages it may now say differently.
+            self._chains[entry.matter] = None
+        elif not entry.matter.quiet:
+            self._file(entry)
+        self._touch(entry.matter)
+
+    def _cite(self, entry: Entry) -> bool:
+        """Find what a message cites, and note it there; whether it corrects an own message."""
+        message, corrected, cancels = entry.message, False, False
+        targets: list[tuple[RefRole, Entry]] = []
+        for role, digest in message.refs:
+            target = self.entries.get(digest)
+            if target is None or target is entry:
+                continue
+            targets.append((role, target))
+            entry.cause_ms = max(entry.cause_ms, target.message.time_ms)
+            own = target.message.sender == message.sender
+            if own and role is RefRole.CORRECTS and target.plan is entry.plan and not corrected:
+                corrected = True
+                entry.matter, entry.depth = target.matter, target.depth + 1
+                entry.matter.correct(entry)
+                continue
+            matter = target.matter
+            if own and role in (RefRole.CANCELS, RefRole.SUPERSEDES):
+                matter.end(entry, role)
+                cancels = cancels or (role is RefRole.CANCELS and target.plan is entry.plan)
+                self._chains[matter] = None
+            elif own and role is RefRole.CONCERNS:
+                matter.affirmed_ms = max(matter.affirmed_ms or 0, message.time_ms)
+            matter.cited_by(entry)
+            key = (role, message.form, message.sender)
+            if message.pack == target.message.pack:
+                matter.act(key, entry)
+            self._touch(matter)
+        entry.targets = tuple(targets)
+        entry.matter.quiet = entry.matter.quiet or (cancels and not corrected)
+        return corrected
+
+    def _count(self, entry: Entry, *, corrected: bool) -> None:
+        """Serial numbers and predecessors."""
+        message, plan = entry.message, entry.plan
+        if plan.serial and not corrected:
+            for one in at_numbers(message.values, plan.serial):
+                if isinstance(one, Serial):
+                    key = (message.pack, message.form, message.sender)
+                    self.serials.setdefault(key, Serials()).add(one.n)
+        for needed in plan.form.predecessors:
+            if needed.required and not entry.cites(needed):
+                self.unmet.append(entry)
+                break
+
+    def _file(self, entry: Entry) -> None:
+        """Put a new matter where rules look for it."""
+        message, plan, matter = entry.message, entry.plan, entry.matter
+        key = (message.pack, message.form)
+        if plan.validities or plan.thresholds:
+            self.matters.setdefault(key, []).append(matter)
+        if plan.states_units:
+            last = self._reports.get((*key, message.sender))
+            if last is None or entry.key > last.root.key:
+                self._reports[*key, message.sender] = matter
+        if plan.streams:
+            last_of_all = self._streams.setdefault((*key, message.sender), Stream()).add(entry)
+            self._stream_changed(entry, all_=not last_of_all)
+        for rule in plan.exchanges:
+            year = exchange_year(rule, message.time_ms)
+            slot = self._slot(message.pack, rule, message.sender, year)
+            slot.acts_kept.add(entry)
+            self._slots_of.setdefault(message.digest, []).append(slot)
+            self._stale[slot] = None
+        for commit in plan.commits:
+            names = at_numbers(message.values, commit.round) if commit.round else ()
+            name = named(names[0]) if names else ""
+            members = tuple(sorted({message.sender, *message.to}))
+            place = (message.pack, commit.rule.id, name, members)
+            found = self.rounds.get(place)
+            if found is None:
+                found = self.rounds[place] = Round(commit, message.pack, name, members)
+            found.commit(entry)
+            self._rounds_of.setdefault(matter, []).append(found)
+            self._stale[found] = None
+
+    def _apply(self, entry: Entry) -> None:
+        """What a form does besides what rules say of it."""
+        effect = entry.plan.form.effect
+        cited = [target for _, target in entry.targets if target.matter is not entry.matter]
+        of_pack = not cited or any(one.plan.form.effect in STANDS for one in cited)
+        if effect is Effect.SUSPEND or (effect in STANDS and of_pack):
+            self.standings[entry.message.pack].add(entry)
+            self._standing_changed(entry)
+            return
+        for target in cited:
+            matter = target.matter
+            if effect is Effect.RESUME and target.plan.form.effect is Effect.HOLD:
+                for _, further in target.targets:
+                    further.matter.hold(entry, on=False)
+                    self._touch(further.matter)
+                continue
+            if effect in (Effect.RESUME, Effect.HOLD):
+                matter.hold(entry, on=effect is Effect.HOLD)
+            elif effect is Effect.WAIVE:
+                matter.waive(entry)
+            else:
+                matter.contest(entry)
+            self._touch(matter)
+
+    # ---------------------------------------------------------------------------------- marking
+
+    def _touch(self, matter: Matter) -> None:
+        self._stale[matter] = None
+        for found in self._rounds_of.get(matter, ()):
+            self._stale[found] = None
+        for plan in matter.root.plan.quotas:
+            self.quota_books[matter.root.message.pack, plan.rule.id].touch(matter)
+
+    def _standing_changed(self, entry: Entry) -> None:
+        pack = entry.message.pack
+        self.standings[pack].changed()
+        self._stale_packs[pack] = None
+
+    def _stream_changed(self, entry: Entry, *, all_: bool) -> None:
+        key = (entry.message.pack, entry.message.sender)
+        self._stale_streams[key] = all_ or self._stale_streams.get(key, False)
+
+    def _slot(self, pack: str, rule: Exchange, party: str, year: int) -> Slot:
+        key = (pack, rule.id, party, year)
+        found = self.slots.get(key)
+        if found is None:
+            found = self.slots[key] = Slot(pack, rule, party, year)
+            self._stale[found] = None
+        return found
+
+    def _reported(self, pack: str) -> Callable[[str, str], Matter | None]:
+        return lambda form, party: self._reports.get((pack, form, party))
+
+
+def _crossing(plan: PackPlan) -> Callable[[str, Matter], bool]:
+    return lambda name, matter: crosses(plan.thresholds[name], matter)

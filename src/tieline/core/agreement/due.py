@@ -1,0 +1,340 @@
+"""When something is due, and what became of it in two views (see ``reason``).
+
+``Terms`` are a rule's clock set against one trigger: the bracket in which the clock began, the
+bounds that follow, and how an act is judged. ``settle`` weighs the acts of the debtor against them
+for each creditor, lays over that what waives, holds, suspends, contests or ends, and gives one
+obligation. A bound that hangs on something unknown is unknown: nothing is late by a guess.
+
+How bounds count:
+
+* ``Count.INSTANT``: base plus duration, to the millisecond; an act at that very instant is in time.
+* ``Count.UTC_DATE``: the date of the base plus whole days; not before its first instant, not after
+  its last.
+* A base that is a date, counted in instants: a START begins at 00:00Z of it; what happened or
+  arrived on a date did so at some instant of it, so its bracket is the whole day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tieline.core.agreement.dates import (
+    DAY_MS,
+    clamp_year,
+    day_number,
+    day_of,
+    end_of,
+    start_of,
+    within,
+    year_of,
+)
+from tieline.core.agreement.matter import Debt, Entry, Matter, Terms, stated_at
+from tieline.core.agreement.model import Base, Count, Exchange, PairState
+from tieline.core.agreement.plan import DeadlinePlan
+from tieline.core.agreement.reason import (
+    UNKNOWN,
+    UNSETTLED,
+    WORST,
+    Bracket,
+    Obligation,
+    State,
+)
+from tieline.core.agreement.standing import Standing
+
+_RANK = {state: rank for rank, state in enumerate(WORST)}
+_BEST = {State.MET: 0, State.LATE: 1, State.EARLY: 2}
+
+
+# ---------------------------------------------------------------------------------------- clocks
+
+
+def deadline_terms(plan: DeadlinePlan, matter: Matter, debtor: str) -> Terms:
+    """Set a deadline's clock."""
+    rule = plan.rule
+    base = base_of(plan, matter, debtor)
+    low, high = rule.not_before_ms, rule.not_after_ms
+    return Terms(
+        base=base,
+        not_before=None if low is None else _bound(base, low, rule.count, start_of),
+        due=UNKNOWN if high is None else _bound(base, high, rule.count, end_of),
+        bounded=high is not None,
+        lapses=rule.lapses,
+        at_receipt=rule.judged is Base.RECEIPT,
+        own=not rule.by,
+    )
+
+
+def base_of(plan: DeadlinePlan, matter: Matter, debtor: str) -> Bracket:
+    """When the clock began: both ends of what can be argued."""
+    rule, current = plan.rule, matter.current
+    match rule.base:
+        case Base.ISSUE:
+            return Bracket(matter.root.written_from(), current.written_until())
+        case Base.RECEIPT:
+            return _received(matter, debtor)
+        case Base.CALENDAR:
+            return _calendar(plan, matter)
+        case _:
+            stated = stated_at(current.message.values, plan.base)
+            if stated is None:
+                return UNKNOWN
+            if stated.date and rule.base is Base.START and rule.count is Count.INSTANT:
+                return Bracket(stated.low_ms, stated.low_ms)
+            return Bracket(stated.low_ms, stated.high_ms)
+
+
+def _received(matter: Matter, debtor: str) -> Bracket:
+    """Not before it was written, not after the debtor's station had it or the debtor cited it."""
+    issued = matter.root.written_from()
+    times = (matter.current.received_by(debtor), matter.known_to.get(debtor))
+    latest = min((one for one in times if one is not None), default=None)
+    return Bracket(issued if latest is None else min(issued, latest), latest)
+
+
+def _calendar(plan: DeadlinePlan, matter: Matter) -> Bracket:
+    """The last instant of a date of a year that the trigger names (or in which it was issued)."""
+    if plan.base:
+        stated = stated_at(matter.current.message.values, plan.base)
+        if stated is None:
+            return UNKNOWN
+        ends = Bracket(stated.low_ms, stated.high_ms)
+    else:
+        ends = Bracket(matter.root.written_from(), matter.current.written_until())
+    return Bracket(_date_of(ends.earliest, plan), _date_of(ends.latest, plan))
+
+
+def _date_of(time_ms: int | None, plan: DeadlinePlan) -> int | None:
+    if time_ms is None:
+        return None
+    rule = plan.rule
+    year = clamp_year(year_of(time_ms) + rule.years)
+    return end_of(day_number(year, rule.month or 1, rule.day or 1))
+
+
+def _bound(base: Bracket, by_ms: int, count: Count, edge: Callable[[int], int]) -> Bracket:
+    return Bracket(
+        _moved(base.earliest, by_ms, count, edge), _moved(base.latest, by_ms, count, edge)
+    )
+
+
+def _moved(time_ms: int | None, by_ms: int, count: Count, edge: Callable[[int], int]) -> int | None:
+    if time_ms is None:
+        return None
+    if count is Count.INSTANT:
+        return within(time_ms + by_ms)
+    return within(edge(day_of(time_ms) + by_ms // DAY_MS))
+
+
+def exchange_due(rule: Exchange, year: int) -> int:
+    """The last instant at which the exchange of a year is in time, UTC ms."""
+    return end_of(day_number(year, rule.month, rule.day))
+
+
+def exchange_opens(rule: Exchange, year: int) -> int:
+    """When it can first be given: ``opens_ms`` before the day, else after the last one."""
+    if rule.opens_ms:
+        return max(start_of(day_of(exchange_due(rule, year))) - rule.opens_ms, 0)
+    return exchange_due(rule, year - 1) + 1 if year > 1970 else 0
+
+
+def exchange_year(rule: Exchange, time_ms: int) -> int:
+    """The year of the exchange that a message of this time belongs to.
+
+    From the opening of one exchange to that of the next: what comes after the day is late for its
+    year, not early for the next.
+    """
+    year = clamp_year(year_of(time_ms) + 1 + rule.opens_ms // (365 * DAY_MS))
+    while year > 1970 and time_ms < exchange_opens(rule, year):
+        year -= 1
+    return year
+
+
+def exchange_terms(rule: Exchange, year: int) -> Terms:
+    """The clock of one exchange date."""
+    due = exchange_due(rule, year)
+    opens = exchange_opens(rule, year)
+    return Terms(
+        base=Bracket(due, due),
+        not_before=Bracket(opens, opens),
+        due=Bracket(due, due),
+        bounded=True,
+    )
+
+
+# ----------------------------------------------------------------------------------------- views
+
+
+def settle(debt: Debt, terms: Terms, standing: Standing, now_ms: int) -> Obligation:
+    """What became of a debt at ``now_ms``. ``terms``: those of its source, as they are now."""
+    creditors = debt.creditors
+    state, entry, strict = _views(debt, terms, creditors[0], standing, now_ms)
+    for creditor in creditors[1:]:
+        # The view of the creditor who has most to complain of speaks for all.
+        other, by, harder = _views(debt, terms, creditor, standing, now_ms)
+        if _RANK[other] < _RANK[state]:
+            state, entry = other, by
+        if _RANK[harder] < _RANK[strict]:
+            strict = harder
+    done = entry is not None and state in _BEST
+    rule = debt.source.rule
+    return Obligation(
+        id=debt.id,
+        pack=debt.pack,
+        rule=rule.id,
+        debtor=debt.debtor,
+        creditors=creditors,
+        trigger=b"" if debt.matter is None else debt.matter.root.message.digest,
+        key=debt.key,
+        not_before=terms.not_before,
+        due=terms.due,
+        state=state,
+        strict=strict,
+        by=b"" if entry is None else entry.message.digest,
+        done_ms=entry.message.time_ms if entry is not None and done else None,
+        nil=entry is not None and done and debt.source.is_nil(entry),
+        cite=rule.cite,
+    )
+
+
+def next_change(
+    debt: Debt, terms: Terms, shown: Obligation, standing: Standing, now_ms: int
+) -> int | None:
+    """The next time after ``now_ms`` at which the same facts may give another state."""
+    if shown.state not in UNSETTLED and shown.strict not in UNSETTLED:
+        return None
+    times = [end + 1 for end in (terms.due.earliest, terms.due.latest) if end is not None]
+    if debt.matter is not None:
+        times += [time_ms for time_ms, _, _, _ in debt.matter.holds]
+    soon = min((time_ms for time_ms in times if time_ms > now_ms), default=None)
+    other = standing.next_change(now_ms)
+    return min((one for one in (soon, other) if one is not None), default=None)
+
+
+def _views(
+    debt: Debt, terms: Terms, creditor: str, standing: Standing, now_ms: int
+) -> tuple[State, Entry | None, State]:
+    """The debtor's view with the message behind it, and the creditor's strict one."""
+    acts = _times(debt, terms, creditor)
+    state, entry = _acted(terms, acts, strict=False)
+    strict, _ = _acted(terms, acts, strict=True)
+    if state is not State.MET and state is not State.EARLY:
+        limit = terms.due.latest
+        state, entry = _laid_over(debt, terms, creditor, standing, now_ms, limit, (state, entry))
+    if strict is not State.MET and strict is not State.EARLY:
+        limit, seen = terms.due.earliest, (strict, None)
+        strict, _ = _laid_over(debt, terms, creditor, standing, now_ms, limit, seen, strict=True)
+    return state, entry, strict
+
+
+def _laid_over(
+    debt: Debt, terms: Terms, creditor: str, standing: Standing, now_ms: int, limit: int | None,
+    acted: tuple[State | None, Entry | None], *, strict: bool = False,
+) -> tuple[State, Entry | None]:  # fmt: skip
+    """What was late or was not done, under what waives, ends, holds, suspends and contests."""
+    state, matter = acted[0], debt.matter
+    if state is None and matter is not None and (matter.waivers or matter.ender is not None):
+        lid = _let_off(debt, matter, creditor, limit, strict=strict)
+        if lid is not None:
+            return lid
+    # What is late was due when it was due, whatever time it is now.
+    at_ms = now_ms if limit is None else limit if state is not None else min(now_ms, limit)
+    if matter is not None and matter.holds:
+        holder = matter.held(at_ms)
+        if holder is not None:
+            return State.HELD, holder
+    if not standing.plain:
+        pair = standing.between(debt.debtor, creditor, at_ms, strict=strict)
+        if pair.state in (PairState.SUSPENDED, PairState.NOT_APPLIED):
+            return State.SUSPENDED, standing.entry(pair)
+    if state is not None:
+        return state, acted[1]
+    if not standing.plain or (matter is not None and matter.contests):
+        contest = _contest(debt, creditor, standing, now_ms, strict=strict)
+        if contest is not None:
+            return contest
+    if limit is not None and now_ms > limit:
+        return (State.LAPSED if terms.lapses else State.OVERDUE), None
+    return State.OPEN, None
+
+
+def _let_off(
+    debt: Debt, matter: Matter, creditor: str, limit: int | None, *, strict: bool
+) -> tuple[State, Entry | None] | None:
+    """Waived by the creditor, or ended with the trigger."""
+    waived = matter.waivers.get(creditor)
+    waiver = None if waived is None else waived.standing()
+    if waiver is not None:
+        return State.WAIVED, waiver
+    ender = matter.ender
+    if ender is None:
+        return None
+    if ender.message.sender == debt.debtor and limit is not None:
+        # Whoever owes cannot undo, by taking its own message back, that it did not act in time.
+        when = ender.received_by(creditor) if strict else ender.message.time_ms
+        if when is None or when > limit:
+            return None
+    return State.ENDED, ender
+
+
+def _contest(
+    debt: Debt, creditor: str, standing: Standing, now_ms: int, *, strict: bool
+) -> tuple[State, Entry | None] | None:
+    if debt.matter is not None:
+        contested = debt.matter.contests.get(debt.debtor)
+        contest = None if contested is None else contested.standing()
+        if contest is not None:
+            return State.CONTESTED, contest
+    if standing.plain:
+        return None
+    pair = standing.between(debt.debtor, creditor, now_ms, strict=strict)
+    if pair.state is PairState.CONTESTED:
+        return State.CONTESTED, standing.entry(pair)
+    return None
+
+
+def _acted(
+    terms: Terms, acts: list[tuple[Entry, int, int | None]], *, strict: bool
+) -> tuple[State | None, Entry | None]:
+    """The best of the debtor's acts, as this creditor may see it."""
+    best: State | None = None
+    by: Entry | None = None
+    for entry, claimed, received in acts:
+        state = _judge(terms, claimed, received, strict=strict)
+        if state is not None and (best is None or _BEST[state] < _BEST[best]):
+            best, by = state, entry
+            if state is State.MET:
+                break
+    return best, by
+
+
+def _times(debt: Debt, terms: Terms, creditor: str) -> list[tuple[Entry, int, int | None]]:
+    """Each act with the time of it that favours the debtor, and when this creditor had it."""
+    if terms.own:
+        matter = debt.matter
+        if matter is None:
+            return []
+        root = matter.root
+        return [(root, root.written_from(), matter.current.received_by(creditor))]
+    return [
+        (entry, entry.written_from(), entry.received_by(creditor))
+        for entry in debt.source.acts(debt, creditor)
+        if not entry.matter.void
+    ]
+
+
+def _judge(terms: Terms, claimed: int, received: int | None, *, strict: bool) -> State | None:
+    """One act against the bounds; ``None``: in this view it has not happened, or not yet."""
+    done = received if strict or terms.at_receipt else claimed
+    if done is None:
+        return None
+    begun = done if terms.at_receipt else claimed
+    limit = terms.due.earliest if strict else terms.due.latest
+    if terms.not_before is not None:
+        opens = terms.not_before.latest if strict else terms.not_before.earliest
+        if terms.waits if opens is None else begun < opens:
+            return State.EARLY
+    if terms.bounded and limit is None and (strict or terms.own):
+        return None  # against a time that nobody knows nothing can be said to be in time
+    if limit is not None and done > limit:
+        return State.LATE
+    return State.MET

@@ -1,0 +1,303 @@
+"""Looking again at what was touched: from matters, dates and rounds to obligations.
+
+See ``ledger``. A *maker* is what obligations come from: a matter (a message with its corrections),
+a slot (one party and one date of an exchange), a round (of a simultaneous exchange). It is renewed
+when it was touched, and when a time passes at which what it makes may change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from heapq import merge
+from itertools import islice
+from typing import Final
+
+from tieline.core.agreement.book import STANDS, Book, Maker
+from tieline.core.agreement.due import (
+    deadline_terms,
+    exchange_due,
+    exchange_opens,
+    exchange_year,
+    next_change,
+    settle,
+)
+from tieline.core.agreement.limits import crosses
+from tieline.core.agreement.matter import ACTS_KEPT, Debt, Entry, Matter, Stream, Terms, entries_of
+from tieline.core.agreement.message import at_numbers
+from tieline.core.agreement.model import Cite, Deadline, Who
+from tieline.core.agreement.plan import DeadlinePlan, all_hold
+from tieline.core.agreement.reason import State
+from tieline.core.agreement.value import PartyCode
+from tieline.core.agreement.windows import Round, Slot
+
+YEARS_BACK: Final = 100  # of an exchange: a clock that is far off costs no more than this
+_BULK: Final = 1_000  # from so many on, rows are sorted once and not put in one by one
+
+
+@dataclass(slots=True, eq=False)
+class DeadlineSource:
+    """How a deadline makes an obligation of one debtor from a matter."""
+
+    plan: DeadlinePlan
+    matter: Matter
+    streams: tuple[Stream, ...]  # what the debtor sends of the forms that discharge it uncited
+
+    @property
+    def rule(self) -> Deadline:
+        return self.plan.rule
+
+    @property
+    def cite(self) -> Cite:
+        return self.plan.rule.cite
+
+    def terms(self, debt: Debt) -> Terms:
+        return deadline_terms(self.plan, self.matter, debt.debtor)
+
+    def acts(self, debt: Debt, creditor: str) -> list[Entry]:
+        """What the debtor sent to a creditor that may discharge it, by claimed time."""
+        rule = self.plan.rule
+        if rule.link is None:
+            begun = self.matter.root.key
+            some = [stream.after(creditor, begun) for stream in self.streams]
+        else:
+            acts = self.matter.acts
+            if not acts:
+                return []
+            found = [acts.get((rule.link, form, debt.debtor)) for form in rule.by]
+            some = [one.to.get(creditor, []) for one in found if one is not None]
+        if len(some) < 2:
+            return entries_of(some[0]) if some else []
+        together = merge(*some, key=lambda item: item[:2])
+        return entries_of(islice(together, ACTS_KEPT))
+
+    def is_nil(self, entry: Entry) -> bool:
+        return False
+
+
+class Fold(Book):
+    """Renews what was touched."""
+
+    def refresh(self, now_ms: int) -> None:
+        """Bring the sheet to ``now_ms``."""
+        sheet = self.sheet
+        if now_ms < self._now_ms:
+            sheet.forget_times()
+            for entry in self.entries.values():
+                self._stale[entry.matter] = None
+            self._stale.update(dict.fromkeys(self.slots.values()))
+            self._stale.update(dict.fromkeys(self.rounds.values()))
+        self._now_ms = now_ms
+        self._stale.update(dict.fromkeys(sheet.woken(now_ms)))
+        self._spread()
+        self._make_slots(now_ms)
+        stale, self._stale = self._stale, {}
+        if len(stale) > _BULK:
+            sheet.loosen()
+        for maker in stale:
+            self._renew(maker, now_ms)
+
+    def _spread(self) -> None:
+        """Carry what was marked as a whole to each maker that it may move."""
+        chains, self._chains = self._chains, {}
+        for matter in chains:
+            self._spread_chain(matter)
+        for pack in self._stale_packs:
+            self._stale.update(dict.fromkeys(self.sheet.sensitive.get(pack, {}).values()))
+        self._stale_packs.clear()
+        for key, all_ in self._stale_streams.items():
+            for matter, waits in self._streamed.get(key, {}).items():
+                if all_ or waits:
+                    self._stale[matter] = None
+        self._stale_streams.clear()
+
+    def _spread_chain(self, matter: Matter) -> None:
+        """It was corrected or taken back: what it says of others may have changed."""
+        for entry in matter.entries:
+            for _, target in entry.targets:
+                self._touch(target.matter)
+                for _, further in target.targets:  # letting go cites the hold, not what is held
+                    self._touch(further.matter)
+            for slot in self._slots_of.get(entry.message.digest, ()):
+                self._stale[slot] = None
+        if matter.root.plan.streams:
+            self._stream_changed(matter.root, all_=True)
+        if matter.root.plan.form.effect in STANDS:
+            self._standing_changed(matter.root)
+
+    def _make_slots(self, now_ms: int) -> None:
+        """A slot for each party and each date that has opened since the pack is in force."""
+        for name, plan in self.plans.items():
+            since = self._since.get(name)
+            if since is None:
+                continue
+            for rule in plan.exchanges:
+                last = exchange_year(rule, now_ms)
+                made = self._made_years.get((name, rule.id), exchange_year(rule, since) - 1)
+                for year in range(max(made + 1, last - YEARS_BACK), last + 1):
+                    for party in self.parties:
+                        self._slot(name, rule, party, year)
+                self._made_years[name, rule.id] = max(made, last)
+
+    # ----------------------------------------------------------------------------------- makers
+
+    def _renew(self, maker: Maker, now_ms: int) -> None:
+        if isinstance(maker, Matter):
+            if maker.made_for is not maker.current:
+                self._remake(maker)
+        elif isinstance(maker, Slot):
+            if not self._is_owed(maker, now_ms):
+                for debt in maker.debts:
+                    self.sheet.drop(debt)
+                return
+            if not maker.debts:
+                maker.debts = tuple(self._slot_debts(maker))
+        elif not maker.debts:
+            maker.debts = tuple(self._round_debts(maker))
+        waits = False
+        for debt in maker.debts:
+            waits = self._show(debt, maker, now_ms) or waits
+        if isinstance(maker, Matter) and maker.root.plan.uncited:
+            for key in self._streams_for(maker):
+                self._streamed.setdefault(key, {})[maker] = waits
+
+    def _show(self, debt: Debt, maker: Maker, now_ms: int) -> bool:
+        """Judge a debt and show it; whether an act may yet change it."""
+        standing = self.standings[debt.pack]
+        terms = debt.source.terms(debt)
+        shown = settle(debt, terms, standing, now_ms)
+        self.sheet.put(debt, maker, shown)
+        again = next_change(debt, terms, shown, standing, now_ms)
+        if again is not None:
+            self.sheet.wake(again, maker)
+        return not shown.state is shown.strict is State.MET
+
+    def _streams_for(self, matter: Matter) -> list[tuple[str, str]]:
+        pack = matter.root.message.pack
+        return [
+            (pack, debt.debtor)
+            for debt in matter.debts
+            if isinstance(debt.source, DeadlineSource) and debt.source.streams
+        ]
+
+    def _is_owed(self, slot: Slot, now_ms: int) -> bool:
+        """Whether the date has opened, in the time of the pack, for a party of the line."""
+        opens = exchange_opens(slot.rule, slot.year)
+        if now_ms < opens:
+            self.sheet.wake(opens, slot)
+            return False
+        since = self._since.get(slot.pack)
+        due = exchange_due(slot.rule, slot.year)
+        return since is not None and due >= since and slot.party in self.parties
+
+    # ------------------------------------------------------------------------------------ debts
+
+    def _remake(self, matter: Matter) -> None:
+        """The debts of a matter as its current version says; what stays keeps its id."""
+        if matter.made_for is None:
+            matter.debts = tuple(self._matter_debts(matter))
+            matter.made_for = matter.current
+            return
+        before = {debt.id: debt for debt in matter.debts}
+        debts = [
+            before.pop(debt.id, debt)
+            if (known := before.get(debt.id)) is not None and known.creditors == debt.creditors
+            else debt
+            for debt in self._matter_debts(matter)
+        ]
+        names = {debt.id for debt in debts}
+        for debt in before.values():
+            if debt.id not in names:
+                self.sheet.drop(debt)
+        matter.debts = tuple(debts)
+        matter.made_for = matter.current
+
+    def _matter_debts(self, matter: Matter) -> Iterator[Debt]:
+        message = matter.current.message
+        pack = matter.root.plan.pack
+        if matter.quiet:
+            return
+        for plan in matter.root.plan.deadlines:
+            rule = plan.rule
+            if not all_hold(plan.when, message.values):
+                continue
+            if rule.threshold and not crosses(pack.thresholds[rule.threshold], matter):
+                continue
+            for debtor in self._debtors(plan, matter):
+                yield from self._debt(plan, matter, debtor)
+
+    def _debtors(self, plan: DeadlinePlan, matter: Matter) -> list[str]:
+        message = matter.current.message
+        match plan.rule.who:
+            case Who.SENDER:
+                return [message.sender]
+            case Who.RECEIVERS:
+                return sorted({*message.to} - {message.sender})
+            case Who.EVERY:
+                return list(self.parties)
+            case Who.FIELD:
+                found = at_numbers(message.values, plan.who)
+                codes = {one.code for one in found if isinstance(one, PartyCode)}
+                return sorted(codes & {*self.parties})
+
+    def _debt(self, plan: DeadlinePlan, matter: Matter, debtor: str) -> Iterator[Debt]:
+        rule, message = plan.rule, matter.current.message
+        creditors: tuple[str, ...]
+        if rule.to_all:
+            creditors = self.parties
+        elif not rule.by or debtor == message.sender:
+            creditors = tuple(sorted(dict.fromkeys(message.to)))
+        else:
+            creditors = (message.sender,)
+        owed = self._applied(message.pack, debtor, creditors)
+        if not owed:
+            return
+        streams: tuple[Stream, ...] = ()
+        if rule.link is None:
+            streams = tuple(
+                self._streams.setdefault((message.pack, form, debtor), Stream()) for form in rule.by
+            )
+        root = matter.root.message
+        yield Debt(
+            id=f"{message.pack}/{rule.id}/{debtor}/{root.digest.hex()}",
+            pack=message.pack,
+            debtor=debtor,
+            creditors=owed,
+            source=DeadlineSource(plan, matter, streams),
+            matter=matter,
+            at_ms=root.time_ms,
+        )
+
+    def _slot_debts(self, slot: Slot) -> Iterator[Debt]:
+        owed = self._applied(slot.pack, slot.party, self.parties)
+        if owed:
+            yield Debt(
+                id=f"{slot.pack}/{slot.rule.id}/{slot.party}/{slot.year}",
+                pack=slot.pack,
+                debtor=slot.party,
+                creditors=owed,
+                source=slot,
+                key=str(slot.year),
+                at_ms=exchange_due(slot.rule, slot.year),
+            )
+
+    def _round_debts(self, found: Round) -> Iterator[Debt]:
+        for party in found.parties:
+            owed = self._applied(found.pack, party, found.parties)
+            if owed:
+                among = "" if found.parties == self.parties else "@" + ",".join(found.parties)
+                yield Debt(
+                    id=f"{found.pack}/{found.rule.id}/{party}/{found.name}{among}",
+                    pack=found.pack,
+                    debtor=party,
+                    creditors=owed,
+                    source=found,
+                    key=found.name,
+                )
+
+    def _applied(self, pack: str, debtor: str, creditors: tuple[str, ...]) -> tuple[str, ...]:
+        """Those among the creditors (sorted) toward whom the pack is applied at all."""
+        standing = self.standings[pack]
+        if not standing.statuses:
+            return tuple([one for one in creditors if one != debtor])
+        return tuple(one for one in creditors if one != debtor and standing.applies(debtor, one))

@@ -1,0 +1,279 @@
+"""Who owes what to whom by when: a fold over the record and the clock.
+
+``admit`` takes the messages in an order in which causes come before effects; among the orders that
+do, all give the same answers. ``receipt`` says when a party's station had a message, by its own
+clock; it may come before the message or after it. Nothing here is ever computed from the beginning
+again: a message renews what it touches, and asking at a later time renews what that time changes.
+
+What does *not* count: a message of a pack or form that is not known, and what a goodwill notice
+would oblige to. What is *not* judged: whether an answer answers well, whether a stated number is
+true. A claimed time that the record contradicts is flagged (``doubts``) and widens the bracket; it
+is never corrected.
+
+Cost: ``admit`` and ``receipt`` do a bounded amount of work, whatever the record holds already; the
+asking pays for what was touched since it was last asked. A suspension touches what is open between
+its parties. Putting the clock back looks at everything again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tieline.core.agreement.dates import clamp_year, year_of
+from tieline.core.agreement.due import exchange_due, exchange_opens
+from tieline.core.agreement.explain import reasons
+from tieline.core.agreement.fold import YEARS_BACK, Fold
+from tieline.core.agreement.limits import Question, Weighed, questions, weigh
+from tieline.core.agreement.matter import Matter
+from tieline.core.agreement.model import Cite, Predecessor
+from tieline.core.agreement.places import overlap
+from tieline.core.agreement.quota import QuotaState
+from tieline.core.agreement.reason import Doubt, Explanation, Obligation
+from tieline.core.agreement.serials import SerialGap
+from tieline.core.agreement.standing import Pair
+from tieline.core.agreement.windows import (
+    Entered,
+    ExchangeState,
+    Holds,
+    Round,
+    Window,
+    exchange_state,
+    window,
+)
+
+ENTERED_MAX = 10_000  # of one calendar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lacking:
+    """A message without a predecessor that its form wants cited."""
+
+    message: bytes
+    sender: str
+    pack: str
+    form: str
+    wants: Predecessor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundState:
+    """One round of a simultaneous exchange: who committed, and since when it may be opened.
+
+    ``missing``: pairs (whose commitment, who has not given a receipt). ``second``: commitments that
+    bind nobody, because their party had committed before.
+    """
+
+    rule: str
+    pack: str
+    round: str
+    parties: tuple[str, ...]
+    commitments: tuple[tuple[str, bytes], ...]
+    missing: tuple[tuple[str, str], ...]
+    opens_ms: int | None
+    second: tuple[bytes, ...]
+    cite: Cite
+
+
+class Ledger(Fold):
+    """The questions that a desk asks. Answers are in a fixed order; see ``reason`` for views."""
+
+    def obligations(
+        self, now_ms: int, *, party: str = "", open_only: bool = False
+    ) -> list[Obligation]:
+        """Who owes what at ``now_ms``.
+
+        All in order of their triggers, or (``open_only``) what is not settled, first due first.
+        ``party``: only what it owes or is owed.
+        """
+        self.refresh(now_ms)
+        rows = self.sheet.open_rows() if open_only else self.sheet.rows()
+        if party:
+            return [one for one in rows if party == one.debtor or party in one.creditors]
+        return rows if open_only else rows.copy()
+
+    def obligation(self, id_: str, now_ms: int) -> Obligation | None:
+        """One of them."""
+        self.refresh(now_ms)
+        return self.sheet.get(id_)
+
+    def explain(self, id_: str, now_ms: int) -> Explanation | None:
+        """Why an obligation is as it is, or ``None``: there is no such obligation."""
+        self.refresh(now_ms)
+        shown = self.sheet.get(id_)
+        if shown is None:
+            return None
+        debt = self.sheet.debts[id_]
+        return reasons(debt, shown, now_ms)
+
+    def thresholds(self, digest: bytes) -> list[Weighed]:
+        """A message against each threshold that applies to it, with the margin to each number."""
+        entry = self.entries.get(digest)
+        if entry is None:
+            return []
+        found = (weigh(plan, entry.matter) for plan in entry.matter.root.plan.thresholds)
+        return [one for one in found if one is not None]
+
+    def questions(self) -> list[Question]:
+        """Activities that look like parts of one: to be asked about, by a person."""
+        out: list[Question] = []
+        for plan in self.plans.values():
+            for threshold in plan.thresholds.values():
+                if not threshold.asks:
+                    continue
+                by_sender: dict[str, list[Matter]] = {}
+                for matter in self.matters.get((plan.pack.id, threshold.rule.on), ()):
+                    by_sender.setdefault(matter.root.message.sender, []).append(matter)
+                out += questions(threshold, by_sender, overlap)
+        return out
+
+    def quotas(self, now_ms: int, party: str = "") -> list[QuotaState]:
+        """Each quota of each party (or one) for the current year and later ones already used."""
+        self.refresh(now_ms)
+        this = year_of(now_ms)
+        out: list[QuotaState] = []
+        for _, book in sorted(self.quota_books.items()):
+            for one in (party,) if party else sorted({*self.parties, *book.parties()}):
+                years = [this, *(year for year in book.years(one) if year > this)]
+                out += [book.state(one, year) for year in years]
+        return out
+
+    def validities(self, now_ms: int, *, held_only: bool = False) -> list[Window]:
+        """How long each message holds; ``held_only``: without what has ended by itself or was cut.
+
+        In order of the messages' claimed times.
+        """
+        gone = (Holds.EXPIRED, Holds.CANCELLED, Holds.SUPERSEDED)
+        out = [
+            window(plan, matter, now_ms)
+            for some in self.matters.values()
+            for matter in some
+            for plan in matter.root.plan.validities
+        ]
+        out.sort(key=lambda one: (one.since_ms is None, one.since_ms or 0, one.message, one.rule))
+        return [one for one in out if not (held_only and one.state in gone)]
+
+    def validity(self, digest: bytes, now_ms: int) -> list[Window]:
+        """How long one message holds."""
+        entry = self.entries.get(digest)
+        if entry is None:
+            return []
+        return [window(plan, entry.matter, now_ms) for plan in entry.matter.root.plan.validities]
+
+    def exchanges(self, now_ms: int) -> list[ExchangeState]:
+        """What each party gave for each date of an exchange."""
+        self.refresh(now_ms)
+        out = [
+            exchange_state(slot, shown)
+            for slot in self.slots.values()
+            for debt in slot.debts
+            if (shown := self.sheet.get(debt.id)) is not None
+        ]
+        out.sort(key=lambda one: (one.due_ms, one.pack, one.rule, one.party))
+        return out
+
+    def round_states(self) -> list[RoundState]:
+        """The rounds of simultaneous exchanges."""
+        return [_round_state(found) for _, found in sorted(self.rounds.items())]
+
+    def status(self, one: str, other: str, pack: str, at_ms: int, *, strict: bool = False) -> Pair:
+        """What a pack is between two parties at a time."""
+        return self.standings[pack].between(one, other, at_ms, strict=strict)
+
+    def serial_gaps(self) -> list[SerialGap]:
+        """The series in which numbers are missing or came twice."""
+        out = []
+        for (pack, form, sender), serials in sorted(self.serials.items()):
+            missing, repeated = serials.missing(), serials.repeated()
+            if missing or repeated:
+                out.append(
+                    SerialGap(pack=pack, form=form, sender=sender, missing=missing,
+                              repeated=repeated)
+                )  # fmt: skip
+        return out
+
+    def lacking(self) -> list[Lacking]:
+        """Messages that do not cite what their form wants cited."""
+        return [
+            Lacking(
+                message=entry.message.digest, sender=entry.message.sender,
+                pack=entry.message.pack, form=entry.message.form, wants=wants,
+            )
+            for entry in sorted(self.unmet, key=lambda entry: entry.key)
+            for wants in entry.plan.form.predecessors
+            if wants.required and not entry.cites(wants)
+        ]  # fmt: skip
+
+    def doubts(self, digest: bytes) -> tuple[Doubt, ...]:
+        """What speaks against the claimed time of a message."""
+        entry = self.entries.get(digest)
+        return () if entry is None else tuple(entry.doubts())
+
+    def calendar(self, from_ms: int, to_ms: int, now_ms: int) -> list[Entered]:
+        """Dates of exchanges, due times of what is open, and ends of what holds, in order.
+
+        From ``from_ms`` to ``to_ms``, both meant; at most ``ENTERED_MAX`` of them.
+        """
+        found = [
+            one
+            for some in (self._dates(from_ms, to_ms), self._dues(now_ms), self._ends(now_ms))
+            for one in some
+            if from_ms <= one.at_ms <= to_ms
+        ]
+        found.sort(key=lambda one: (one.at_ms, one.pack, one.rule, one.what, one.party, one.ref))
+        return found[:ENTERED_MAX]
+
+    def _dates(self, from_ms: int, to_ms: int) -> Iterator[Entered]:
+        first = year_of(from_ms)
+        last = min(year_of(to_ms), first + YEARS_BACK)
+        for name, plan in self.plans.items():
+            for rule in plan.exchanges:
+                for year in range(first, clamp_year(last + 1) + 1):
+                    ref = f"{name}/{rule.id}/{year}"
+                    for what, at_ms in (
+                        ("opens", exchange_opens(rule, year)),
+                        ("exchange", exchange_due(rule, year)),
+                    ):
+                        if what == "exchange" or rule.opens_ms:
+                            yield Entered(at_ms=at_ms, what=what, pack=name, rule=rule.id,
+                                          party="", ref=ref, cite=rule.cite)  # fmt: skip
+
+    def _dues(self, now_ms: int) -> Iterator[Entered]:
+        for one in self.obligations(now_ms, open_only=True):
+            at_ms = one.due.earliest if one.due.latest is None else one.due.latest
+            if at_ms is not None and one.trigger:
+                yield Entered(at_ms=at_ms, what="due", pack=one.pack, rule=one.rule,
+                              party=one.debtor, ref=one.id, cite=one.cite)  # fmt: skip
+
+    def _ends(self, now_ms: int) -> Iterator[Entered]:
+        for one in self.validities(now_ms, held_only=True):
+            for what, at_ms in (
+                ("valid from", one.since_ms),
+                ("valid until", one.until_ms),
+                ("revalidate", one.stale_ms),
+            ):
+                if at_ms is not None:
+                    yield Entered(
+                        at_ms=at_ms, what=what, pack=one.pack, rule=one.rule, party=one.sender,
+                        ref=one.message.hex(), cite=one.cite,
+                    )  # fmt: skip
+
+
+def _round_state(found: Round) -> RoundState:
+    commits = [(party, found.committed(party)) for party in found.parties]
+    return RoundState(
+        rule=found.rule.id,
+        pack=found.pack,
+        round=found.name,
+        parties=found.parties,
+        commitments=tuple((party, one.message.digest) for party, one in commits if one is not None),
+        missing=tuple(
+            (party, other)
+            for party, one in commits
+            for other in found.parties
+            if other != party and (one is None or other not in one.receipts)
+        ),
+        opens_ms=found.complete_ms(),
+        second=tuple(one.message.digest for one in found.seconds()),
+        cite=found.rule.cite,
+    )

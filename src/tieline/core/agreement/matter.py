@@ -1,0 +1,352 @@
+"""A message, the corrections that its sender made to it, and what was said of it since.
+
+A ``Matter`` is a *root* message together with its corrections; the *current* one is what the rules
+read, while the root's times still count for its sender: a slip of the pen that is put right
+neither restarts another's clock nor excuses its own lateness. A message that supersedes is a matter
+of its own.
+
+Everything kept here is the same whatever the order in which concurrent messages arrive: of several
+candidates the one with the smallest (claimed time, digest) is kept, never the first that came.
+Every list that others can make longer is bounded, so that 100,000 answers to one request cost the
+hundred-thousandth no more than the first.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from tieline.core.agreement.dates import end_of, start_of
+from tieline.core.agreement.message import Message, Values, at_numbers
+from tieline.core.agreement.model import Deadline, Exchange, Predecessor, Simultaneous
+from tieline.core.agreement.plan import FormPlan, Way
+from tieline.core.agreement.reason import SKEW_MS, Bracket, Doubt
+from tieline.core.agreement.value import Day, Instant
+from tieline.core.terms import RefRole
+
+# Acts of one party to one addressee that are looked at for one trigger: only an act before its time
+# makes a later one count, and whoever acts eight times too early is shown as early.
+ACTS_KEPT: Final = 8
+
+ActKey = tuple[RefRole, str, str]  # role, form, sender
+Kept = tuple[int, bytes, "Entry"]  # claimed time, digest, and what has them
+Hold = tuple[int, bytes, bool, "Entry"]
+
+
+class Entry:
+    """One admitted message, with the receipts known of it.
+
+    ``first_ms``: when any other party first had it, by that party's clock (``None``: no receipt).
+    """
+
+    __slots__ = (
+        "cause_ms", "depth", "first_ms", "matter", "message", "plan", "receipts", "targets",
+    )  # fmt: skip
+
+    def __init__(self, message: Message, plan: FormPlan, receipts: dict[str, int]) -> None:
+        self.message = message
+        self.plan = plan
+        self.receipts = receipts  # by party: when its first station had it, by its own clock
+        self.targets: tuple[tuple[RefRole, Entry], ...] = ()
+        self.cause_ms = 0  # the latest claimed time among the messages that it cites
+        self.depth = 0  # how many corrections it stands on
+        self.first_ms: int | None = None
+        self.matter = Matter(self)
+        if receipts:
+            self.received()
+
+    def received(self) -> None:
+        """A receipt came, or moved to an earlier time."""
+        sender = self.message.sender
+        self.first_ms = min(
+            (ms for who, ms in self.receipts.items() if who != sender), default=None
+        )
+
+    @property
+    def key(self) -> tuple[int, bytes]:
+        """What decides among several."""
+        return self.message.time_ms, self.message.digest
+
+    def cites(self, wants: Predecessor) -> bool:
+        """Whether it cites one of the predecessors that its form asks for."""
+        return any(
+            role is wants.role and target.message.form in wants.forms
+            for role, target in self.targets
+        )
+
+    def received_by(self, party: str) -> int | None:
+        """When ``party`` had it; its sender had it when it says it wrote it."""
+        if party == self.message.sender:
+            return self.message.time_ms
+        return self.receipts.get(party)
+
+    def doubts(self) -> Iterator[Doubt]:
+        """What speaks against its claimed time."""
+        if self.written_from() != self.message.time_ms:
+            yield Doubt.AFTER_RECEIPT
+        if self.written_until() != self.message.time_ms:
+            yield Doubt.BEFORE_CAUSE
+
+    def written_from(self) -> int:
+        """The earliest that it was written: its claim, unless another had it before that."""
+        claimed, first = self.message.time_ms, self.first_ms
+        return claimed if first is None or claimed <= first + SKEW_MS else first
+
+    def written_until(self) -> int:
+        """The latest that it was written: its claim, unless it cites what was written later."""
+        claimed, cause = self.message.time_ms, self.cause_ms
+        return cause if claimed + SKEW_MS < cause else claimed
+
+
+class Said:
+    """What one party said of a matter under one effect: the first few, of which one stands."""
+
+    __slots__ = ("_kept",)
+
+    def __init__(self) -> None:
+        self._kept: list[Kept] = []
+
+    def add(self, entry: Entry) -> None:
+        """Take in what was said."""
+        _keep(self._kept, entry)
+
+    def standing(self) -> Entry | None:
+        """The earliest that was not taken back."""
+        return next((entry for _, _, entry in self._kept if not entry.matter.void), None)
+
+
+class Acts:
+    """What one party sent under one role and form about one matter, by addressee."""
+
+    __slots__ = ("last", "to")
+
+    def __init__(self) -> None:
+        self.to: dict[str, list[Kept]] = {}
+        self.last: Entry | None = None  # whoever it was to
+
+    def add(self, entry: Entry) -> None:
+        """Keep it where it is among the first ``ACTS_KEPT`` to an addressee, or the last."""
+        for party in entry.message.to:
+            _keep(self.to.setdefault(party, []), entry)
+        if self.last is None or entry.key > self.last.key:
+            self.last = entry
+
+
+def _keep(kept: list[Kept], entry: Entry) -> None:
+    """Keep an entry where it is among the first ``ACTS_KEPT``."""
+    if len(kept) < ACTS_KEPT or entry.key < kept[-1][:2]:
+        insort(kept, (*entry.key, entry), key=_order)
+        del kept[ACTS_KEPT:]
+
+
+def _order(item: Kept) -> tuple[int, bytes]:
+    return item[0], item[1]
+
+
+class Matter:
+    """A message with its corrections, and what others said of it.
+
+    Most messages are never corrected, held, waived or contested: what would hold that is made when
+    it is needed, and until then stands for all in one empty value.
+    """
+
+    __slots__ = (
+        "acts", "affirmed_ms", "contests", "current", "debts", "ender", "ender_role", "entries",
+        "holds", "known_to", "made_for", "quiet", "root", "waivers",
+    )  # fmt: skip
+
+    def __init__(self, root: Entry) -> None:
+        self.root = root
+        self.current = root
+        self.entries: tuple[Entry, ...] | list[Entry] = (root,)
+        self.ender: Entry | None = None  # cancelled or superseded it
+        self.ender_role = RefRole.CANCELS
+        self.acts: Mapping[ActKey, Acts] = _NO_ACTS
+        self.known_to: Mapping[str, int] = _NO_TIMES  # who cited it, by earliest claimed time
+        self.waivers: Mapping[str, Said] = _NOTHING_SAID  # by creditor
+        self.contests: Mapping[str, Said] = _NOTHING_SAID  # by debtor
+        self.holds: Sequence[Hold] = ()  # set or lifted, by time
+        self.affirmed_ms: int | None = None  # when its sender last said that it stands
+        self.debts: tuple[Debt, ...] = ()
+        self.quiet = False  # it only takes back another of its form, and begins nothing
+        self.made_for: Entry | None = None  # the ``current`` for which the debts were made
+
+    def act(self, key: ActKey, entry: Entry) -> None:
+        """Note what a party sent about it."""
+        if not isinstance(self.acts, dict):
+            self.acts = {}
+        found = self.acts.get(key)
+        if found is None:
+            found = self.acts[key] = Acts()
+        found.add(entry)
+
+    def cited_by(self, entry: Entry) -> None:
+        """Its sender knew of this matter when it wrote that."""
+        if not isinstance(self.known_to, dict):
+            self.known_to = {}
+        time_ms, sender = entry.message.time_ms, entry.message.sender
+        self.known_to[sender] = min(self.known_to.get(sender, time_ms), time_ms)
+
+    def waive(self, entry: Entry) -> None:
+        """A creditor lets go what follows from it."""
+        if not isinstance(self.waivers, dict):
+            self.waivers = {}
+        self.waivers.setdefault(entry.message.sender, Said()).add(entry)
+
+    def contest(self, entry: Entry) -> None:
+        """A debtor says that it does not owe what follows from it."""
+        if not isinstance(self.contests, dict):
+            self.contests = {}
+        self.contests.setdefault(entry.message.sender, Said()).add(entry)
+
+    def correct(self, entry: Entry) -> None:
+        """Take a correction in. Of two corrections of one message the greater key is current."""
+        if isinstance(self.entries, tuple):
+            self.entries = list(self.entries)
+        self.entries.append(entry)
+        if (entry.depth, entry.key) > (self.current.depth, self.current.key):
+            self.current = entry
+
+    def end(self, entry: Entry, role: RefRole) -> None:
+        """Note that its sender cancelled or superseded it; the earliest stays."""
+        if self.ender is None or entry.key < self.ender.key:
+            self.ender, self.ender_role = entry, role
+
+    @property
+    def void(self) -> bool:
+        """Whether it was taken back, so that an effect of it is none."""
+        return self.ender is not None and self.ender_role is RefRole.CANCELS
+
+    def held(self, at_ms: int) -> Entry | None:
+        """Who holds it at a time: the message that set the hold which is longest in force."""
+        by: dict[str, Entry] = {}
+        for time_ms, _, on, entry in self.holds:
+            if time_ms > at_ms:
+                break
+            if on and not entry.matter.void:
+                by.setdefault(entry.message.sender, entry)
+            elif not on:
+                by.pop(entry.message.sender, None)
+        return min(by.values(), key=lambda entry: entry.key, default=None)
+
+    def hold(self, entry: Entry, *, on: bool) -> None:
+        """Note that a party stopped it, or let it go on."""
+        if not isinstance(self.holds, list):
+            self.holds = []
+        insort(self.holds, (*entry.key, on, entry), key=lambda item: item[:2])
+
+
+_NO_ACTS: Final[Mapping[ActKey, Acts]] = MappingProxyType({})
+_NO_TIMES: Final[Mapping[str, int]] = MappingProxyType({})
+_NOTHING_SAID: Final[Mapping[str, Said]] = MappingProxyType({})
+
+
+class Source(Protocol):
+    """What a debt comes from: its rule set against a trigger, and the acts that count."""
+
+    @property
+    def rule(self) -> Deadline | Exchange | Simultaneous: ...
+
+    def terms(self, debt: Debt) -> Terms:
+        """Its clock."""
+        ...
+
+    def acts(self, debt: Debt, creditor: str) -> list[Entry]:
+        """What the debtor sent to a creditor that may discharge it, by claimed time."""
+        ...
+
+    def is_nil(self, entry: Entry) -> bool:
+        """Whether an act says that there is nothing to give."""
+        ...
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Debt:
+    """One party's obligation from one matter, date or round, as the ledger keeps it.
+
+    ``at_ms`` orders a listing and never changes.
+    """
+
+    id: str
+    pack: str
+    debtor: str
+    creditors: tuple[str, ...]
+    source: Source
+    matter: Matter | None = None
+    key: str = ""
+    at_ms: int = 0
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Terms:
+    """A rule's clock set against one trigger.
+
+    ``bounded``: there is an upper bound, though its time may not be known. ``waits``: nothing may
+    happen before a time that is not known yet. ``own``: the trigger itself is the act.
+    """
+
+    base: Bracket
+    not_before: Bracket | None
+    due: Bracket
+    bounded: bool
+    lapses: bool = False
+    at_receipt: bool = False
+    waits: bool = False
+    own: bool = False
+
+
+class Stream:
+    """What one party sent of one form, by addressee and claimed time."""
+
+    __slots__ = ("to",)
+
+    def __init__(self) -> None:
+        self.to: dict[str, list[Kept]] = {}
+
+    def add(self, entry: Entry) -> bool:
+        """Keep it in order of its claimed time; whether it is the last one everywhere."""
+        last = True
+        for party in entry.message.to:
+            kept = self.to.setdefault(party, [])
+            last = last and (not kept or kept[-1][:2] < entry.key)
+            insort(kept, (*entry.key, entry), key=_order)
+        return last
+
+    def after(self, party: str, key: tuple[int, bytes]) -> list[Kept]:
+        """The first ``ACTS_KEPT`` to a party after a (claimed time, digest)."""
+        kept = self.to.get(party, [])
+        begin = bisect_right(kept, key, key=_order)
+        return kept[begin : begin + ACTS_KEPT]
+
+
+def entries_of(kept: Iterable[Kept]) -> list[Entry]:
+    """The entries of a list that is kept in order."""
+    return [entry for _, _, entry in kept]
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A time that a field states: the ends of what it may mean, and whether it is a date."""
+
+    low_ms: int
+    high_ms: int
+    date: bool
+
+
+def stated_at(values: Values, way: Way, *, last: bool = False) -> Stated | None:
+    """The earliest (or ``last``: latest) time along a way; ``None`` when none is stated."""
+    found: list[Stated] = []
+    for one in at_numbers(values, way):
+        if isinstance(one, Instant):
+            spread = one.spread_s * 1000
+            found.append(Stated(one.ms - spread, one.ms + spread, date=False))
+        elif isinstance(one, Day):
+            found.append(Stated(start_of(one.days), end_of(one.days), date=True))
+    if not found:
+        return None
+    return (
+        max(found, key=lambda one: one.high_ms) if last else min(found, key=lambda one: one.low_ms)
+    )

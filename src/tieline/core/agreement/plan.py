@@ -1,0 +1,283 @@
+"""A pack made ready for the rules: for each form, what a message of it sets going.
+
+A path like ``forces.troops`` becomes the field numbers on its way, once, so that a record of
+100,000 messages is read without looking up a name. A pack that was loaded has only paths that
+exist; here a path that does not resolve raises ``KeyError``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from tieline.core.agreement.message import Values, at_numbers, resolve
+from tieline.core.agreement.model import (
+    Condition,
+    Criterion,
+    Deadline,
+    Exchange,
+    FieldType,
+    Form,
+    Pack,
+    Quota,
+    Simultaneous,
+    Threshold,
+    Validity,
+)
+from tieline.core.agreement.value import (
+    Answer,
+    Code,
+    Day,
+    Hash,
+    Instant,
+    Number,
+    PartyCode,
+    Serial,
+    Text,
+    Unit,
+)
+
+Way = tuple[int, ...]  # the field numbers of a path; empty: the rule names no field
+NOWHERE: Final[Way] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A condition with its path resolved."""
+
+    way: Way
+    one_of: frozenset[str]
+
+    def holds(self, values: Values) -> bool:
+        """Whether any repeat of the field holds one of the codes."""
+        return any(
+            isinstance(one, Code) and one.id in self.one_of for one in at_numbers(values, self.way)
+        )
+
+
+Clauses = tuple[Clause, ...]
+
+
+def all_hold(clauses: Clauses, values: Values) -> bool:
+    """Whether a message fulfils every condition of a rule."""
+    return all(clause.holds(values) for clause in clauses)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlinePlan:
+    """A deadline, resolved against the form that begins it."""
+
+    rule: Deadline
+    when: Clauses
+    base: Way
+    who: Way
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThresholdPlan:
+    """A threshold, resolved against the form that it is on."""
+
+    rule: Threshold
+    when: Clauses
+    any_of: tuple[tuple[Criterion, Way], ...]
+    all_of: tuple[tuple[Criterion, Way], ...]
+    area: Way
+    since: Way
+    until: Way
+    command: Way
+
+    @property
+    def asks(self) -> bool:
+        """Whether the pack wants suspected splitting asked about."""
+        return bool(self.area or self.since or self.command)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaPlan:
+    """A quota, resolved. ``units``: the way in the form that states the units."""
+
+    rule: Quota
+    when: Clauses
+    side: Way
+    year: Way
+    object: Way
+    since: Way
+    until: Way
+    accepted: Way
+    units: Way
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidityPlan:
+    """A validity, resolved."""
+
+    rule: Validity
+    since: Way
+    until: Way
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundPlan:
+    """A simultaneous exchange, resolved against the form of its commitment."""
+
+    rule: Simultaneous
+    round: Way
+
+
+@dataclass(slots=True, kw_only=True)
+class FormPlan:
+    """All that a message of one form can set going."""
+
+    pack: PackPlan
+    form: Form
+    serial: Way = NOWHERE
+    deadlines: list[DeadlinePlan] = field(default_factory=list)
+    thresholds: list[ThresholdPlan] = field(default_factory=list)
+    quotas: list[QuotaPlan] = field(default_factory=list)
+    validities: list[ValidityPlan] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)  # it gives, or says nil
+    commits: list[RoundPlan] = field(default_factory=list)
+    states_units: bool = False  # some quota reads its limit from the last such message
+    streams: bool = False  # it discharges a deadline without citing the trigger
+    uncited: bool = False  # a deadline on it can be discharged without citing it
+
+    def codes(self, values: Values, way: Way) -> tuple[str, ...]:
+        """The ids of the codes along a way."""
+        return tuple(one.id for one in at_numbers(values, way) if isinstance(one, Code))
+
+
+@dataclass(slots=True, kw_only=True)
+class PackPlan:
+    """One pack, resolved."""
+
+    pack: Pack
+    forms: dict[str, FormPlan] = field(default_factory=dict)
+    thresholds: dict[str, ThresholdPlan] = field(default_factory=dict)
+    quotas: list[QuotaPlan] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
+
+
+def way_of(form: Form, path: str) -> Way:
+    """The field numbers of a path. Raises ``KeyError`` when the form has no such field."""
+    if not path:
+        return NOWHERE
+    fields = resolve(form.fields, path)
+    if fields is None:
+        raise KeyError(f"{form.id}: {path}")
+    return tuple(one.number for one in fields)
+
+
+def _clauses(form: Form, conditions: tuple[Condition, ...]) -> Clauses:
+    return tuple(Clause(way_of(form, one.path), frozenset(one.one_of)) for one in conditions)
+
+
+def _criteria(form: Form, some: tuple[Criterion, ...]) -> tuple[tuple[Criterion, Way], ...]:
+    return tuple((one, way_of(form, one.path)) for one in some)
+
+
+def compile_pack(pack: Pack) -> PackPlan:
+    """Resolve every rule of a pack. Raises ``KeyError`` for a form or field that is not there."""
+    plan = PackPlan(pack=pack)
+    for form in pack.forms.values():
+        ways = [way_of(form, one.id) for one in form.fields if one.type is FieldType.SERIAL]
+        plan.forms[form.id] = FormPlan(pack=plan, form=form, serial=ways[0] if ways else NOWHERE)
+    for rule in pack.rules.values():
+        match rule:
+            case Deadline():
+                _deadline(plan, rule)
+            case Threshold():
+                _threshold(plan, rule)
+            case Quota():
+                _quota(plan, rule)
+            case Validity():
+                _validity(plan, rule)
+            case Exchange():
+                plan.exchanges.append(rule)
+                for name in dict.fromkeys(rule.forms + rule.nil):
+                    plan.forms[name].exchanges.append(rule)
+            case Simultaneous():
+                way = way_of(plan.forms[rule.commit].form, rule.round_path)
+                plan.forms[rule.commit].commits.append(RoundPlan(rule=rule, round=way))
+    return plan
+
+
+def _deadline(plan: PackPlan, rule: Deadline) -> None:
+    target = plan.forms[rule.on]
+    form = target.form
+    if not form.obliges:
+        return  # a goodwill notice creates no obligation, whatever a rule says of it
+    target.deadlines.append(
+        DeadlinePlan(
+            rule=rule,
+            when=_clauses(form, rule.when),
+            base=way_of(form, rule.path),
+            who=way_of(form, rule.who_path),
+        )
+    )
+    if rule.link is None:
+        target.uncited = True
+        for name in rule.by:
+            plan.forms[name].streams = True
+
+
+def _threshold(plan: PackPlan, rule: Threshold) -> None:
+    target = plan.forms[rule.on]
+    form = target.form
+    made = ThresholdPlan(
+        rule=rule,
+        when=_clauses(form, rule.when),
+        any_of=_criteria(form, rule.any_of),
+        all_of=_criteria(form, rule.all_of),
+        area=way_of(form, rule.split_area),
+        since=way_of(form, rule.split_from),
+        until=way_of(form, rule.split_until),
+        command=way_of(form, rule.split_command),
+    )
+    target.thresholds.append(made)
+    plan.thresholds[rule.id] = made
+
+
+def _quota(plan: PackPlan, rule: Quota) -> None:
+    target = plan.forms[rule.on]
+    form = target.form
+    accepts = plan.forms[rule.accepted_by].form if rule.accepted_by else form
+    states = plan.forms[rule.units.on] if rule.units else target
+    made = QuotaPlan(
+        rule=rule,
+        when=_clauses(form, rule.when),
+        side=way_of(form, rule.side_path),
+        year=way_of(form, rule.path),
+        object=way_of(form, rule.object_path),
+        since=way_of(form, rule.from_path),
+        until=way_of(form, rule.until_path),
+        accepted=way_of(accepts, rule.accepted_path if rule.accepted_by else ""),
+        units=way_of(states.form, rule.units.path) if rule.units else NOWHERE,
+    )
+    states.states_units = states.states_units or rule.units is not None
+    target.quotas.append(made)
+    plan.quotas.append(made)
+
+
+def _validity(plan: PackPlan, rule: Validity) -> None:
+    target = plan.forms[rule.on]
+    target.validities.append(
+        ValidityPlan(
+            rule=rule,
+            since=way_of(target.form, rule.from_path),
+            until=way_of(target.form, rule.until_path),
+        )
+    )
+
+
+def named(answer: Answer) -> str:
+    """A value by which messages are told apart or together (an object, a command, a round)."""
+    match answer:
+        case Unit(name=text) | Text(text=text) | PartyCode(code=text) | Code(id=text):
+            # Case and spaces are no difference: officers write one name in more than one way.
+            return " ".join(text.casefold().split())
+        case Number(n=n) | Serial(n=n) | Day(days=n) | Instant(seconds=n):
+            return str(n)
+        case Hash(digest=digest):
+            return digest.hex()
+        case _:
+            return repr(answer)

@@ -1,0 +1,119 @@
+"""The obligations as they were last shown, so that one new message renews only what it touches.
+
+A row is renewed when its maker (a matter, a slot, a round) was touched, and when a time passes at
+which its state may change by itself. Rows stand in order of (time of the trigger, id), which never
+changes for a row, so that a listing is the same whatever the order in which messages came.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from heapq import heappop, heappush
+from typing import Generic, TypeVar
+
+from tieline.core.agreement.matter import Debt
+from tieline.core.agreement.reason import UNSETTLED, Obligation, State
+
+Maker = TypeVar("Maker")
+_SENSITIVE = UNSETTLED | {State.LATE}
+
+
+class Sheet(Generic[Maker]):
+    """Rows by id, in order; the open ones apart; and when to look again."""
+
+    __slots__ = ("_keys", "_loose", "_open", "_rows", "_seen", "_times", "_wakes", "debts",
+                 "sensitive")  # fmt: skip
+
+    def __init__(self) -> None:
+        self.debts: dict[str, Debt] = {}
+        self.sensitive: dict[str, dict[str, Maker]] = {}  # by pack and id: moved by its standing
+        self._keys: list[tuple[int, str]] = []
+        self._rows: list[Obligation] = []
+        self._seen: dict[str, Obligation] = {}
+        self._open: dict[str, Obligation] = {}
+        self._loose = True  # keys and rows are out of step and made anew when asked for
+        self._times: list[tuple[int, int, Maker]] = []
+        self._wakes = 0
+
+    def put(self, debt: Debt, maker: Maker, shown: Obligation) -> None:
+        """Show a debt as it is now."""
+        known = debt.id in self._seen
+        self.debts[debt.id] = debt
+        self._seen[debt.id] = shown
+        if known or not shown.state is shown.strict is State.MET:
+            self._sort_in(debt, maker, shown)
+        if self._loose:
+            return
+        key = (debt.at_ms, debt.id)
+        if known:
+            self._rows[bisect_left(self._keys, key)] = shown
+        else:
+            place = bisect_left(self._keys, key)
+            self._keys.insert(place, key)
+            self._rows.insert(place, shown)
+
+    def _sort_in(self, debt: Debt, maker: Maker, shown: Obligation) -> None:
+        if shown.state in UNSETTLED:
+            self._open[debt.id] = shown
+        else:
+            self._open.pop(debt.id, None)
+        sensitive = self.sensitive.setdefault(debt.pack, {})
+        if shown.state in _SENSITIVE or shown.strict in _SENSITIVE:
+            sensitive[debt.id] = maker
+        else:
+            sensitive.pop(debt.id, None)
+
+    def drop(self, debt: Debt) -> None:
+        """Show a debt no more."""
+        if self._seen.pop(debt.id, None) is None:
+            return
+        del self.debts[debt.id]
+        self._open.pop(debt.id, None)
+        self.sensitive.get(debt.pack, {}).pop(debt.id, None)
+        if not self._loose:
+            place = bisect_left(self._keys, (debt.at_ms, debt.id))
+            del self._keys[place], self._rows[place]
+
+    def loosen(self) -> None:
+        """Many rows are about to come: sort them once, when they are asked for."""
+        self._loose = True
+
+    def get(self, id_: str) -> Obligation | None:
+        """One row."""
+        return self._seen.get(id_)
+
+    def rows(self) -> list[Obligation]:
+        """All rows in order; the caller may not change the list."""
+        if self._loose:
+            debts = sorted(self.debts.values(), key=lambda debt: (debt.at_ms, debt.id))
+            self._keys = [(debt.at_ms, debt.id) for debt in debts]
+            self._rows = [self._seen[debt.id] for debt in debts]
+            self._loose = False
+        return self._rows
+
+    def open_rows(self) -> list[Obligation]:
+        """What is not settled, in order of what is due first; without a due time last."""
+        return sorted(self._open.values(), key=_urgency)
+
+    # ---------------------------------------------------------------------------------- waking
+
+    def wake(self, at_ms: int, maker: Maker) -> None:
+        """Look at a maker again when a time has come."""
+        self._wakes += 1
+        heappush(self._times, (at_ms, self._wakes, maker))
+
+    def woken(self, now_ms: int) -> list[Maker]:
+        """The makers whose time has come."""
+        out: list[Maker] = []
+        while self._times and self._times[0][0] <= now_ms:
+            out.append(heappop(self._times)[2])
+        return out
+
+    def forget_times(self) -> None:
+        """The clock was put back: everything is looked at again."""
+        self._times.clear()
+
+
+def _urgency(one: Obligation) -> tuple[bool, int, str]:
+    due = one.due.earliest if one.due.latest is None else one.due.latest
+    return due is None, due or 0, one.id

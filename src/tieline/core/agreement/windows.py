@@ -1,0 +1,323 @@
+"""How long a message holds, exchanges of a date, and lists that are opened together.
+
+**Validity.** Silence means valid: a message holds from its beginning to its end unless its sender
+cancels or supersedes it, whoever says nothing. A rule may want it affirmed from time to time (any
+message of its sender that cites it as its concern, or a correction); without that it is *stale*,
+which is not the same as ended. A validity without an end lasts until it is taken back.
+
+**Simultaneous exchange.** Every party commits to its list by a hash. Opening is owed as soon as
+every commitment of the round has a receipt of every other party in it, and is early before that.
+The parties of a round are the sender and the addressees of its commitments: two parties of a line
+may have a round of their own. Whether an opened list fits its commitment is not judged here: the
+list is in the opening, and who holds both hashes it.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from tieline.core.agreement.dates import (
+    DAY_MS,
+    clamp_year,
+    day_number,
+    day_of,
+    end_of,
+    start_of,
+    within,
+)
+from tieline.core.agreement.due import exchange_due, exchange_opens, exchange_terms
+from tieline.core.agreement.matter import (
+    Acts,
+    Debt,
+    Entry,
+    Matter,
+    Terms,
+    entries_of,
+    stated_at,
+)
+from tieline.core.agreement.model import Cite, Count, Exchange, Simultaneous
+from tieline.core.agreement.plan import RoundPlan, ValidityPlan
+from tieline.core.agreement.reason import (
+    UNKNOWN,
+    Bracket,
+    Input,
+    InputKind,
+    Obligation,
+    Origin,
+    State,
+)
+from tieline.core.terms import RefRole
+
+COMMITS_KEPT = 8  # of one party in one round; one is the rule
+
+
+class Holds(enum.StrEnum):
+    """Whether a message holds."""
+
+    PENDING = "not yet"
+    VALID = "valid"
+    STALE = "stale"
+    HELD = "held"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """How long a message holds. ``until_ms``: its last instant; ``None``: until it is taken back.
+
+    ``stale_ms``: after this it must have been affirmed. ``by``: what cancelled, superseded or holds
+    it. When a stated time is uncertain the window is the longest that it may mean.
+    """
+
+    rule: str
+    pack: str
+    message: bytes
+    current: bytes
+    sender: str
+    since_ms: int | None
+    until_ms: int | None
+    stale_ms: int | None
+    state: Holds
+    by: bytes
+    inputs: tuple[Input, ...]
+    cite: Cite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeState:
+    """What one party gave for one exchange date. ``nil``: it says that it has nothing to report.
+
+    ``valid_ms``: as of when what it gave is valid, or ``None``.
+    """
+
+    rule: str
+    pack: str
+    party: str
+    year: int
+    opens_ms: int
+    due_ms: int
+    valid_ms: int | None
+    state: State
+    strict: State
+    nil: bool
+    message: bytes
+    cite: Cite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entered:
+    """One thing of the calendar: a date of an exchange, a due time, or a window's end.
+
+    ``what``: "exchange", "due", "opens", "valid from", "valid until", "revalidate". ``ref``: an
+    obligation's id, or a message's digest as hex.
+    """
+
+    at_ms: int
+    what: str
+    pack: str
+    rule: str
+    party: str
+    ref: str
+    cite: Cite
+
+
+# -------------------------------------------------------------------------------------- validity
+
+
+def window(plan: ValidityPlan, matter: Matter, now_ms: int) -> Window:
+    """How long a message holds, and whether it does at ``now_ms``."""
+    rule, message = plan.rule, matter.current.message
+    since, until = _ends(plan, matter)
+    stale = None
+    if rule.revalidate_ms is not None:
+        affirmed = max(matter.current.message.time_ms, matter.affirmed_ms or 0)
+        stale = within(affirmed + rule.revalidate_ms)
+    state, by = _holds(matter, (since, until, stale), now_ms)
+    inputs = [
+        Input(name="issue", kind=InputKind.TIME, value=message.time_ms, origin=Origin.CLAIM,
+              message=message.digest),
+        Input(name="from", kind=InputKind.TIME, value=since, origin=Origin.FIELD,
+              message=message.digest, path=rule.from_path),
+        Input(name="until", kind=InputKind.TIME, value=until, origin=Origin.FIELD,
+              message=message.digest, path=rule.until_path or rule.from_path),
+        Input(name="plus", kind=InputKind.DURATION, value=rule.until_plus_ms, origin=Origin.PACK),
+    ]  # fmt: skip
+    if rule.revalidate_ms is not None:
+        inputs.append(
+            Input(name="affirmed", kind=InputKind.TIME, value=matter.affirmed_ms,
+                  origin=Origin.RECORD, message=message.digest)
+        )  # fmt: skip
+    return Window(
+        rule=rule.id, pack=matter.root.plan.pack.pack.id, message=matter.root.message.digest,
+        current=message.digest, sender=message.sender, since_ms=since, until_ms=until,
+        stale_ms=stale, state=state, by=by, inputs=tuple(inputs), cite=rule.cite,
+    )  # fmt: skip
+
+
+def _ends(plan: ValidityPlan, matter: Matter) -> tuple[int | None, int | None]:
+    """First and last instant. A field that states no time leaves its end unknown."""
+    rule, message = plan.rule, matter.current.message
+    begins = stated_at(message.values, plan.since) if plan.since else None
+    if plan.since:
+        since = None if begins is None else begins.low_ms
+        last = None if begins is None else begins.high_ms
+    else:
+        since = last = matter.root.message.time_ms
+    if plan.until:
+        ends = stated_at(message.values, plan.until, last=True)
+        last = None if ends is None else ends.high_ms
+    elif not rule.until_plus_ms:
+        last = None
+    if rule.count is Count.UTC_DATE:
+        since = None if since is None else start_of(day_of(since))
+        days = rule.until_plus_ms // DAY_MS
+        return since, None if last is None else within(end_of(day_of(last) + days))
+    return since, None if last is None else within(last + rule.until_plus_ms)
+
+
+def _holds(
+    matter: Matter, ends: tuple[int | None, int | None, int | None], now_ms: int
+) -> tuple[Holds, bytes]:
+    since, until, stale = ends
+    if matter.ender is not None:
+        cut = matter.ender_role is RefRole.CANCELS
+        return (Holds.CANCELLED if cut else Holds.SUPERSEDED), matter.ender.message.digest
+    if until is not None and now_ms > until:
+        return Holds.EXPIRED, b""
+    holder = matter.held(now_ms)
+    if holder is not None:
+        return Holds.HELD, holder.message.digest
+    if since is not None and now_ms < since:
+        return Holds.PENDING, b""
+    if stale is not None and now_ms > stale:
+        return Holds.STALE, b""
+    return Holds.VALID, b""
+
+
+# -------------------------------------------------------------------------------- exchange dates
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """What one party gives for one exchange date."""
+
+    pack: str
+    rule: Exchange
+    party: str
+    year: int
+    acts_kept: Acts = field(default_factory=Acts)
+    debts: tuple[Debt, ...] = ()
+
+    def terms(self, debt: Debt) -> Terms:
+        return exchange_terms(self.rule, self.year)
+
+    def acts(self, debt: Debt, creditor: str) -> list[Entry]:
+        """What the party gave to another for this date."""
+        return entries_of(self.acts_kept.to.get(creditor, ()))
+
+    def is_nil(self, entry: Entry) -> bool:
+        """Whether a message says that there is nothing to report."""
+        form = entry.message.form
+        return form in self.rule.nil and form not in self.rule.forms
+
+
+def exchange_state(slot: Slot, shown: Obligation) -> ExchangeState:
+    """What an obligation to give says of the exchange."""
+    rule = slot.rule
+    valid = None
+    if rule.valid_month:
+        valid = start_of(day_number(clamp_year(slot.year + 1), rule.valid_month, rule.valid_day))
+    given = shown.done_ms is not None
+    return ExchangeState(
+        rule=rule.id, pack=slot.pack, party=slot.party, year=slot.year,
+        opens_ms=exchange_opens(rule, slot.year), due_ms=exchange_due(rule, slot.year),
+        valid_ms=valid, state=shown.state, strict=shown.strict, nil=shown.nil,
+        message=shown.by if given else b"", cite=rule.cite,
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------- simultaneous
+
+
+@dataclass(slots=True, eq=False)
+class Round:
+    """One round of a simultaneous exchange, among one set of parties."""
+
+    plan: RoundPlan
+    pack: str
+    name: str
+    parties: tuple[str, ...]
+    commits: dict[str, list[Entry]] = field(default_factory=dict)
+    debts: tuple[Debt, ...] = ()
+
+    @property
+    def rule(self) -> Simultaneous:
+        return self.plan.rule
+
+    def commit(self, entry: Entry) -> None:
+        """Take in a commitment."""
+        kept = self.commits.setdefault(entry.message.sender, [])
+        if len(kept) < COMMITS_KEPT:
+            kept.append(entry)
+
+    def committed(self, party: str) -> Entry | None:
+        """The commitment that binds a party: the one that another party had first.
+
+        A receipt is evidence that its author cannot move; a claimed time is not.
+        """
+        kept = [one for one in self.commits.get(party, ()) if not one.matter.void]
+        return min(kept, key=_bound, default=None)
+
+    def seconds(self) -> list[Entry]:
+        """Commitments that came after the one that binds."""
+        return [
+            one
+            for party in sorted(self.commits)
+            for one in self.commits[party]
+            if one is not self.committed(party)
+        ]
+
+    def complete_ms(self) -> int | None:
+        """When every commitment had a receipt of every other party, or ``None``: not yet."""
+        times: list[int] = []
+        for party in self.parties:
+            commit = self.committed(party)
+            if commit is None:
+                return None
+            for other in self.parties:
+                if other != party:
+                    receipt = commit.receipts.get(other)
+                    if receipt is None:
+                        return None
+                    times.append(receipt)
+        return max(times, default=None)
+
+    def acts(self, debt: Debt, creditor: str) -> list[Entry]:
+        """The party's openings of the commitment that binds it."""
+        commit = self.committed(debt.debtor)
+        if commit is None:
+            return []
+        kept = commit.matter.acts.get((RefRole.PREDECESSOR, self.rule.open, debt.debtor))
+        return [] if kept is None else entries_of(kept.to.get(creditor, ()))
+
+    def is_nil(self, entry: Entry) -> bool:
+        return False
+
+    def terms(self, debt: Debt) -> Terms:
+        """The clock of the openings."""
+        base = self.complete_ms()
+        if base is None:
+            return Terms(base=UNKNOWN, not_before=UNKNOWN, due=UNKNOWN, bounded=True, waits=True)
+        due = within(base + self.rule.within_ms)
+        return Terms(
+            base=Bracket(base, base), not_before=Bracket(base, base), due=Bracket(due, due),
+            bounded=True, waits=True,
+        )  # fmt: skip
+
+
+def _bound(entry: Entry) -> tuple[bool, int, int, bytes]:
+    first = entry.first_ms
+    return first is None, first or 0, *entry.key
