@@ -1,4 +1,4 @@
-"""A form that is made to be sent as FLASH fits one frame of a narrow carrier, signature included."""
+"""A form made to be sent as FLASH fits one frame of a narrow carrier, signature included."""
 
 from __future__ import annotations
 
