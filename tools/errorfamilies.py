@@ -184,6 +184,13 @@ SENTENCES: Final[dict[str, str]] = {
     "field.time": "the time is outside the years 1970 to 9999, or its uncertainty is over ten "
     "years; correct it",
     "field.type": "the answer is of another type than the field; correct it",
+    "field.clocks": "the clocks of that zone skip this time, or show it twice; write it in UTC",
+    "field.numbering": "the entries of a group are not numbered from 1 without gaps; number them",
+    "field.pole": "a grid reference of the polar regions is not read; write degrees",
+    "field.swapped": "latitude and longitude look swapped; write the latitude first, or the "
+    "letters N, S, E, W",
+    "field.twice": "the field is answered twice; take one answer out",
+    "field.zone": "the time has no zone, or an unknown one; write Z, J, an offset or a name",
     "field.unreadable": "the text does not read as this type of field; write it as the form shows",
     "field.unknown": "the form has no such field; correct the name, or take it out",
     "form.answers": "the message answers none of the forms that this form answers; cite the "
