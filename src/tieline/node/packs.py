@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from tieline.core.agreement.kinds import MAX_FAULTS, Source
-from tieline.core.agreement.load import MAX_PACK_BYTES, load, pack_from_bytes
+from tieline.core.agreement.load import MAX_PACK_BYTES, load, pack_from_bytes, read_words
 from tieline.core.agreement.model import Pack
 from tieline.core.errors import LocalError, PackFault, PackUnfit, RemoteError, ShellError
 from tieline.node import tomllines
@@ -130,6 +130,23 @@ def read_cases(folder: Path) -> Source | None:
         return parse(CASES, _read(path, MAX_FILE_BYTES), MAX_CASE_VALUES)[0]
     except tomllines.BadFile as bad:
         raise PackUnfit((PackFault(CASES, bad.line, bad.text),)) from None
+
+
+def engine_words() -> dict[str, dict[str, str]]:
+    """The words of the engine itself, by language and key: headings, special answers, refusals.
+
+    Raises ``PackUnfit`` when a file of them is broken, and ``ShellError`` (``pack.read``).
+    """
+    folder = SHIPPED / ENGINE / "words"
+    out: dict[str, dict[str, str]] = {}
+    for path in sorted(folder.glob("*.toml")):
+        name = f"words/{path.name}"
+        try:
+            source, _ = parse(name, _read(path, MAX_FILE_BYTES))
+        except tomllines.BadFile as bad:
+            raise PackUnfit((PackFault(name, bad.line, bad.text),)) from None
+        out[path.stem] = read_words(source)
+    return out
 
 
 def _files(folder: Path) -> list[tuple[str, Path]]:

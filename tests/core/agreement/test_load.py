@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -275,3 +277,27 @@ def test_what_is_no_instant_is_none(text: str) -> None:
 
 def test_a_folder_is_read_by_its_files(tmp_path: Path) -> None:
     assert read_folder(small.write(tmp_path)).hash == small_pack().hash
+
+
+VECTORS = Path(__file__).parents[3] / "vectors" / "pack"
+
+
+def cases(name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((VECTORS / name).read_text("utf-8"))["cases"]
+    return found
+
+
+@pytest.mark.parametrize("case", cases("accept.json"), ids=lambda case: case["name"])
+def test_a_golden_pack_stands(case: dict[str, Any]) -> None:
+    """Made without this code: the bytes and the hash change with no version of it."""
+    made = loading.load(parse(n, text.encode())[0] for n, text in case["files"].items())
+    assert made.body.hex() == case["body"]
+    assert made.hash.hex() == case["hash"]
+    assert pack_from_bytes(bytes.fromhex(case["body"])).hash == made.hash
+
+
+@pytest.mark.parametrize("case", cases("refuse.json"), ids=lambda case: case["name"])
+def test_what_is_no_pack_is_refused(case: dict[str, Any]) -> None:
+    with pytest.raises((RemoteError, PackUnfit)) as refused:
+        pack_from_bytes(bytes.fromhex(case["body"]))
+    assert refused.value.code == case["code"]

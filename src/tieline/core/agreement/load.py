@@ -54,7 +54,9 @@ _TEXT: Final = kinds.Text("a text without control characters", most=vocab.MAX_CH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Header:
+class Header:
+    """What ``pack.toml`` says."""
+
     format: int
     id: str
     tag: str
@@ -65,7 +67,7 @@ class _Header:
     status: tuple[Status, ...]
 
 
-HEADER: Final[Shape[_Header]] = Shape(
+HEADER: Final[Shape[Header]] = Shape(
     "pack.toml",
     "What a pack is, its code lists, and its status between parties.",
     (
@@ -82,7 +84,7 @@ HEADER: Final[Shape[_Header]] = Shape(
         key(6, "codes", Tables(lambda: vocab.CODES, vocab.MAX_LISTS), "code lists", default=()),
         key(7, "status", Tables(lambda: vocab.STATUS, vocab.MAX_PAIRS), "pairs", default=()),
     ),
-    _Header,
+    Header,
 )
 
 
@@ -209,6 +211,15 @@ def load(sources: Iterable[Source], faults: Sequence[PackFault] = ()) -> Pack:
     return pack
 
 
+def read_words(source: Source) -> dict[str, str]:
+    """The texts of one words file by themselves. Raises ``PackUnfit``."""
+    report = Report()
+    read = WORDS_FILE.read(source.table, Spot(report, source, (), _DESIGN))
+    if report.faults:
+        raise PackUnfit(tuple(report.faults))
+    return dict(read.words)
+
+
 class _Reader:
     """Reads one pack, and remembers where each thing stands."""
 
@@ -297,7 +308,7 @@ class _Reader:
                 return
         self.report.add("", 0, text)
 
-    def _codes(self, head: _Header, source: Source) -> dict[str, tuple[CodeItem, ...]]:
+    def _codes(self, head: Header, source: Source) -> dict[str, tuple[CodeItem, ...]]:
         out: dict[str, tuple[CodeItem, ...]] = {}
         for index, each in enumerate(head.codes):
             spot = self._spot(source, "codes", index)
@@ -367,7 +378,7 @@ class _Reader:
                 self._places["rule", each.id] = spot
 
     def _words(
-        self, head: _Header, sources: Mapping[str, Source]
+        self, head: Header, sources: Mapping[str, Source]
     ) -> tuple[tuple[Language, ...], dict[str, dict[str, str]]]:
         languages: list[Language] = []
         words: dict[str, dict[str, str]] = {ENGLISH: {}}
@@ -401,9 +412,9 @@ def pack_hash(body: bytes) -> bytes:
     return crypto.sha256(PACK_DOMAIN + body)
 
 
-def to_bytes(pack: Pack) -> bytes:
-    """The canonical encoding of a pack."""
-    head = _Header(
+def header(pack: Pack) -> Header:
+    """What ``pack.toml`` says of the pack."""
+    return Header(
         format=vocab.FORMAT,
         id=pack.id,
         tag=pack.tag,
@@ -416,13 +427,17 @@ def to_bytes(pack: Pack) -> bytes:
         ),
         status=pack.status,
     )
+
+
+def to_bytes(pack: Pack) -> bytes:
+    """The canonical encoding of a pack."""
     tongues = tuple(
         WORDS_FILE.encode(_Tongue(verified=each.verified, by=each.by, words=pack.words[each.tag]))
         for each in pack.languages
     )
     return encode.dumps(
         {
-            0: HEADER.encode(head),
+            0: HEADER.encode(header(pack)),
             1: tuple(vocab.FORM.encode(form) for form in pack.forms.values()),
             2: tuple(vocab.PHRASE.encode(phrase) for phrase in pack.phrases.values()),
             3: tuple(_rule_map(rule) for rule in pack.rules.values()),

@@ -115,7 +115,7 @@ class Shape(Generic[T]):
                 out[1] = cite.paragraph
             out[2] = cite.provenance.value
         for each in self.keys:
-            value = _collect(each, made)
+            value = collect(each, made)
             if each.default is REQUIRED or value != each.default:
                 out[each.number] = each.kind.encode(value)
         return out
@@ -191,7 +191,8 @@ def _spread(each: Key, value: object) -> dict[str, object]:
     return dict(zip(each.attrs, value, strict=True))
 
 
-def _collect(each: Key, made: object) -> object:
+def collect(each: Key, made: object) -> object:
+    """What the key holds in what was made."""
     if len(each.attrs) == 1:
         return getattr(made, each.attrs[0])
     return tuple(getattr(made, name) for name in each.attrs)

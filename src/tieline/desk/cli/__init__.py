@@ -195,9 +195,30 @@ def _agreement_verbs(verb: _Verb) -> None:
     p.add_argument("--out", type=Path, metavar="FILE", help="where to write the new card (sign)")
     p.add_argument("--yes", action="store_true", help="sign without being asked again")
     _charter_verb(verb)
+    _pack_verb(verb)
     verb("serve", "setup", "run the station until it is stopped")
     verb("stop", "record", "stop the running station")
     verb("doctor", "setup", "look for trouble and say what to do")
+
+
+def _pack_verb(verb: _Verb) -> None:
+    p = verb(
+        "pack", "packs", "agreements as data: list, show, check, compare, test, keep and write them"
+    )
+    p.add_argument(
+        "action",
+        choices=("list", "show", "check", "diff", "test", "schema", "keep", "write"),
+    )
+    p.add_argument(
+        "words",
+        nargs="*",
+        metavar="PACK",
+        help="a folder, a *.pack file, or a pack that comes with the software; show: PACK [FORM];"
+        " diff: OLD NEW; schema: the FOLDER to write to",
+    )
+    p.add_argument("--lang", default="en", metavar="TAG", help="show: in this language")
+    p.add_argument("--case", default="", metavar="ID", help="test: only this case")
+    p.add_argument("--out", type=Path, metavar="FILE", help="write: such as F.pack")
 
 
 def _charter_verb(verb: _Verb) -> None:
