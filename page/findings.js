@@ -28,7 +28,7 @@ function isHere(place) {
 
 function countLeftOut(reading, { said }) {
   const targets = new Set(said.references.map((each) => each.target));
-  const away = said.seen.filter((tip) => !isHere(reading.tips.get(hex(tip)))).length;
+  const away = said.seen.filter((tip) => !isHere(reading.tips.get(tip))).length;
   return away + [...targets].filter((target) => !isHere(reading.places.get(target))).length;
 }
 
@@ -69,7 +69,7 @@ function findReaders(reading) {
     const branches = new Set(); // second stories that were read
     for (const reader of inLogOrder(log)) {
       for (const tip of reader.said.seen) {
-        const place = reading.tips.get(hex(tip));
+        const place = reading.tips.get(tip);
         if (place !== undefined && place.log !== log) {
           markRead(reading, place, reader, reached, branches);
         }
@@ -94,7 +94,7 @@ function markRead(reading, tip, reader, reached, branches) {
     branches.add(record);
     if (record.fault === null) record.readBy.push(reader);
     if (record.said === null || record.said.previous === null) return;
-    place = reading.places.get(hex(record.said.previous));
+    place = reading.places.get(record.said.previous);
     if (place !== undefined && place.log !== tip.log) return;
   }
   if (place === undefined) return;
@@ -128,7 +128,7 @@ function findConflicts(reading) {
     const first = new Map();
     const note = (record) => {
       if (record.fault !== null || record.late) return; // whoever has an ended key could make one
-      const before = record.said.previous === null ? "" : hex(record.said.previous);
+      const before = record.said.previous ?? "";
       if (!first.has(before)) first.set(before, []);
       first.get(before).push(record);
     };
@@ -136,7 +136,7 @@ function findConflicts(reading) {
     log.seconds.forEach(note);
     for (const record of log.seconds) {
       if (record.fault !== null || record.late) continue;
-      const before = record.said.previous === null ? "" : hex(record.said.previous);
+      const before = record.said.previous ?? "";
       const other = first.get(before).find((each) => each !== record);
       if (other !== undefined) pairs.push([record, other]);
     }

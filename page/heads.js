@@ -214,13 +214,13 @@ function afterTheEnd(reading) {
 }
 
 function causesOf(reading, record) {
-  const places = record.said.seen.map((tip) => reading.tips.get(hex(tip)));
-  if (record.said.previous !== null) places.push(reading.places.get(hex(record.said.previous)));
+  const places = record.said.seen.map((tip) => reading.tips.get(tip));
+  if (record.said.previous !== null) places.push(reading.places.get(record.said.previous));
   return places.filter((place) => place !== undefined);
 }
 
 function causeFault(reading, record) {
-  const own = record.said.seen.some((tip) => reading.tips.get(hex(tip))?.log === record.log);
+  const own = record.said.seen.some((tip) => reading.tips.get(tip)?.log === record.log);
   if (own) return "It says that it had read of its own log.";
   const later = causesOf(reading, record).some(
     ({ record: cause }) =>

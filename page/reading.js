@@ -327,7 +327,7 @@ function takeStatement(reading, log, item, order) {
   log.leftBefore = 0;
   const before = log.ends;
   const chained =
-    record.said?.previous == null || before === null || hex(record.said.previous) === before;
+    record.said?.previous == null || before === null || record.said.previous === before;
   log.pieces.push([1, record.digestBytes]);
   log.position += 1;
   log.ends = record.digest;
@@ -356,7 +356,7 @@ function branchFault(reading, log, record) {
   const itself = reading.places.get(record.digest);
   if (itself !== undefined && !itself.second) return "It stands in the log itself too.";
   if (record.said.previous === null) return null;
-  const previous = hex(record.said.previous);
+  const previous = record.said.previous;
   const before = reading.places.get(previous);
   if (before === undefined) return null;
   const fits = before.log === log && before.position === record.position - 1;

@@ -98,7 +98,7 @@ function readSeen(fields) {
     tips.every((tip) => isBytes(tip, 16)) &&
     tips.every((tip, at) => at === 0 || compareBytes(tips[at - 1], tip) < 0);
   if (!good) refuse("statement.seen", "What the author had read is not given as it must be.");
-  return tips;
+  return tips.map(hex);
 }
 
 function readReferences(fields, kind) {
@@ -173,7 +173,7 @@ function readPrevious(fields, position) {
   if (fields.has(5) === (position === 0)) {
     refuse("statement.previous", "Only the first statement of a log has none before it.");
   }
-  return position === 0 ? null : statementField(fields, 5, (value) => isBytes(value, 32));
+  return position === 0 ? null : hex(statementField(fields, 5, (value) => isBytes(value, 32)));
 }
 
 function readRole(fields) {
@@ -183,7 +183,8 @@ function readRole(fields) {
   return role;
 }
 
-// What the bytes of a statement say; the caller checks the signature.
+// What the bytes of a statement say, with tips and digests that it names in hexadecimal; the caller
+// checks the signature.
 function readStatement(bytes, digest = leafHash(bytes)) {
   const message = readSign1(bytes, STATEMENT_LIMITS);
   const fields = decode(message.payload, STATEMENT_LIMITS);

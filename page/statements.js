@@ -245,7 +245,7 @@ function flagsOf(record, reading) {
   if (leftBefore > 0) flags.push(`${is(leftBefore)} left out of its log right before it.`);
   if (leftOut > 0) flags.push(`${is(leftOut)} left out that it cites or had read.`);
   if (said.claimed > admitted + MOST_AHEAD_MS) flags.push("Its clock was ahead of the maker’s.");
-  const before = said.previous === null ? undefined : reading.places.get(hex(said.previous));
+  const before = said.previous === null ? undefined : reading.places.get(said.previous);
   const earlier = isHere(before) ? before.record.said : null;
   if (earlier !== null && earlier.claimed > said.claimed + MOST_AHEAD_MS) {
     flags.push("Its author’s clock went back: the statement before it has a later time.");
