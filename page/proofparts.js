@@ -274,8 +274,10 @@ function showCheckpoint(found, held) {
     showBox(verdict, VERDICTS[verdict][1], meaning[verdict]);
   }
   const by = signers.map(({ by: signer, kind, time }) => {
-    const who = kind === "witness" ? ["witness ", isolated(signer)] : held.names.station(signer);
-    const what = { log: " itself", mldsa: " with ML-DSA-44" }[kind] ?? "";
+    const isWitness = kind === "witness" || kind === "late witness";
+    const who = isWitness ? ["witness ", isolated(signer)] : held.names.station(signer);
+    const late = " with ML-DSA-44";
+    const what = { log: " itself", mldsa: late, "late witness": late }[kind] ?? "";
     const when = time === null || time === 0 ? "" : `, ${timeText(Number(time) * 1000)}`;
     return make("div", {}, who, what, when);
   });

@@ -117,6 +117,48 @@ def test_a_party_that_leaves_reads_on_and_says_nothing_and_the_others_go_on() ->
     assert net.post("ALPHA").order() == net.post("CHARLIE").order()
 
 
+def removed(post: Post) -> list[str]:
+    return [alarm.text for alarm in post.alarms() if alarm.code == "charter.removed"]
+
+
+def test_who_is_taken_off_the_line_is_told_by_those_who_were_connected() -> None:
+    """BRAVO had not even the version before: it gets both, and the officer reads what it means."""
+    net = line_of(ALPHA, BRAVO, CHARLIE)
+    alpha, bravo = net.post("ALPHA"), net.post("BRAVO")
+    between = sign_all(amend(net.signed.charter, silence_s=31), kits(3))
+    net.lossy = True
+    for code in ("ALPHA", "CHARLIE"):
+        net.post(code).install(between)
+    net.deliver()
+    net.lossy = False
+    assert bravo.line.latest() == 1
+    alpha.install(sign_all(amend(between.charter, leave=["BRAVO"]), kits(3)))
+    net.deliver()
+    assert bravo.line.latest() == 3
+    (text,) = removed(bravo)
+    assert "version 3" in text
+    assert "takes this station, and with it BRAVO, off the line" in text
+    net.pass_time(60)
+    net.restart(bravo)
+    assert len(removed(bravo)) == 1
+    assert not bravo.line.member
+    assert removed(alpha) == removed(net.post("CHARLIE")) == []
+    assert alpha.refusals() == bravo.refusals() == []
+
+
+def test_a_station_that_is_taken_off_while_its_party_stays_is_told_which_it_is() -> None:
+    two = PartyKit("BRAVO", ("main", "spare"))
+    net = line_of(ALPHA, two)
+    spare = two.stations[1].id
+    net.post("ALPHA").install(
+        sign_all(amend(net.signed.charter, cards=[PartyKit("BRAVO").card()]), net.parties)
+    )
+    net.deliver()
+    told = {post.who.id: removed(post) for post in net}
+    assert [len(texts) for station, texts in told.items() if station != spare] == [0, 0]
+    assert "takes this station of BRAVO off the line" in told[spare][0]
+
+
 def test_a_receipt_finds_its_author_through_a_chain_of_stations_within_seconds() -> None:
     net = Net(kits(4))
     alpha, bravo, charlie, delta = (net.post(code) for code in CODES)

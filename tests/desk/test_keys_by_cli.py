@@ -86,6 +86,27 @@ def test_a_station_rotates_its_keys_and_one_that_was_away_catches_up(line: Four)
     said_everywhere(line, "ALPHA", "with one set of keys again", "BRAVO")
 
 
+def test_a_party_that_is_taken_off_the_line_is_told_at_its_desk(line: Four) -> None:
+    alpha, bravo, delta = (line[code] for code in ("ALPHA", "BRAVO", "DELTA"))
+    said_everywhere(line, "DELTA", "the last of us", "ALPHA", "BRAVO")
+    name = "north-2.charter"
+    alpha.ok(
+        "charter", "amend", str(alpha.home / "charters" / first(alpha)), "--remove", "DELTA",
+        "--out", name, "--sign", "--yes",
+    )  # fmt: skip
+    line.sign(name, *CODES)
+    line.hand(name, "DELTA", "ALPHA")
+    alpha.ok("charter", "install", name)
+    delta.until(lambda event: event.get("code") == "charter.removed", since=0)
+    shown = delta.ok("status")
+    assert "REMOVED: this charter does not name this station" in shown
+    watched = delta.ok("watch", "--since", "0", "--until-live")
+    assert "takes this station, and with it DELTA, off the line" in watched
+    assert "does not name this station" in delta.run("send", "one more").err
+    said_everywhere(line, "ALPHA", "without DELTA", "BRAVO")
+    assert "the last of us" in bravo.ok("log")
+
+
 def test_a_request_is_signed_where_the_root_is(tmp_path: Path) -> None:
     made = Four(tmp_path)
     made.init("ALPHA")

@@ -31,7 +31,10 @@ READ_BYTES: Final = 65_536
 NOT_PINNED: Final = (
     "the far end did not show the pinned certificate; compare its card with the charter"
 )
-NOT_OURS: Final = "the far end does not accept our certificate; its charter may pin another one"
+NOT_OURS: Final = (
+    "the far end does not accept our certificate; its charter may pin another one, or no longer"
+    " name this station"
+)
 
 _NO_CHECK_TIME: Final = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, not named by the ssl module
 

@@ -410,7 +410,11 @@ class Exchange:
             return False
         check_amendment(line.charter, signed)
         turn.keep(FactKind.CHARTER, line.id, signed.encode())
+        self._part(signed, turn)
+        was_member = line.member
         late = line.use_charter(signed)
+        if was_member and not line.member:
+            keychange.raise_removed(line, turn)
         if line.rotated(signed.charter):
             renewal.close(line, ROTATED, turn)
         if late:
@@ -426,6 +430,15 @@ class Exchange:
             if line.links[station].sessions:
                 self._offer_charter(peer, turn)
         return True
+
+    def _part(self, signed: SignedCharter, turn: Turn) -> None:
+        """Give a version to those it takes off the line: after it nobody speaks to them."""
+        for station, peer in self.line.peers.items():
+            if signed.charter.station(station) is None and self.line.links[station].sessions:
+                peer.offered_charter = 0  # an offer that was lost is not made good any more
+                self._offer_charter(peer, turn)
+                offer = CharterOffer(self.line.id, signed.encode())
+                turn.transmit(self.line.id, station, sync.pack(offer))
 
     # ----------------------------------------------------------------------------- telling
 

@@ -55,6 +55,26 @@ def check_root_stays(line: Line, signed: SignedCharter, turn: Turn) -> None:
     raise error
 
 
+def raise_removed(line: Line, turn: Turn) -> None:
+    """Tell the officers of a station that the version in force has taken it off the line."""
+    charter = line.charter
+    whole = charter.party(line.party) is None
+    what = f", and with it {line.party}," if whole else f" of {line.party}"
+    alarm = Alarm(
+        code="charter.removed",
+        precedence=Precedence.FLASH,
+        text=f"version {charter.version} of the charter of '{charter.name}' takes this station"
+        f"{what} off the line: nothing more can be said from here, the others take nothing more"
+        " from this station, and what it holds can still be read; every party has signed that"
+        f" version, so if you did not expect it, ask who signed for {line.party}",
+        item=charter.hash,
+        party=line.party,
+    )
+    if alarm.cause not in line.alarms:
+        line.alarms[alarm.cause] = alarm
+        turn.keep_alarm(line.id, alarm)
+
+
 def raise_late(line: Line, late: tuple[Statement, ...], turn: Turn) -> None:
     """Say what is no part of the record, most of all to its author, who can say it again."""
     by_station: dict[bytes, list[Statement]] = {}

@@ -187,7 +187,10 @@ def status_lines(status: View) -> list[str]:
             f" {text_of(view, 'version')}, {text_of(view, 'statements')} statements"
         )
         if view.get("member") is False:
-            out.append("  this charter does not name this station: it only reads on this line")
+            out.append(
+                "  REMOVED: this charter does not name this station; its record can be read here,"
+                " and nothing can be said on the line"
+            )
         out.extend(_life_lines(view))
         out.extend(_peer_line(peer) for peer in views(view, "peers"))
         out.extend(_witnessed_line(view))
