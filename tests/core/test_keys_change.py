@@ -368,7 +368,7 @@ def test_a_root_is_replaced_by_all_while_one_is_away() -> None:
         lost.step(Arrived(carrier="wire", peer=net.post("DELTA").who.id, envelope=offer))
     assert lost.line.latest() == 1
     assert [alarm.code for alarm in lost.alarms()] == ["charter.our_root"]
-    assert lost.refusals() == ["charter.our_root"]
+    assert set(lost.refusals()) == {"charter.our_root"}  # BRAVO and CHARLIE had brought it too
     net.open = {pair for pair in net.open if old not in pair}
     fresh = net.posts[REBORN.stations[0].id] = Post(REBORN.stations[0], "", net)
     fresh.act(Install(token=0, charter=second, incarnation=b"a life..", history=(net.signed,)))
