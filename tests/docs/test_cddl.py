@@ -48,6 +48,8 @@ ACCEPTED = {
     "card/accept.json": ("card", "card"),
     "statement/accept.json": ("statement", "statement"),
     "statement/signed.json": ("statement", "statement"),
+    "form/values.json": ("wire", "form-value"),
+    "form/messages.json": ("fields", "form-fields"),
     "charter/accept.json": ("charter", "signed-charter"),
     "envelope/accept.json": ("envelope", "envelope"),
     "proof/accept.json": ("proof", "proof"),

@@ -243,6 +243,25 @@ def seal(realm: str, payload: bytes, signature: bytes) -> Statement:
     return parse(realm, crypto.pack_sign1(payload, signature))
 
 
+def signed_size(content: Content, *, other_logs: int = 0) -> int:
+    """Bytes of the signed statement that a content becomes, deep in a log that is not new.
+
+    ``other_logs``: how many other logs moved since the author's last statement. Raises
+    ``LocalError`` as ``compose`` does.
+    """
+    place = Place(
+        line=bytes(16),
+        station=bytes(8),
+        incarnation=bytes(8),
+        position=2**16,
+        previous=bytes(32),
+        seen=tuple(at.to_bytes(TIP_BYTES, "big") for at in range(other_logs)),
+        time_ms=2**40,
+        charter=2**8,
+    )
+    return len(crypto.pack_sign1(compose(place, content), bytes(64)))
+
+
 def pack_content(content: Content) -> bytes:
     """A draft's bytes for the journal: what its author decided, with no place in a log yet."""
     return encode.dumps(_content_map(content))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.agreement.made import CITE, form_of, pack_of
 from tests.core.agreement.sheets import ENGINE
+from tests.core.world import START_MS, chaff, kit, write
 
 from tieline.core.agreement.form import (
     Cited,
     Filled,
     complaint,
     fill,
-    gaps,
     next_number,
     numbers_of,
     renumbered,
@@ -27,9 +29,11 @@ from tieline.core.agreement.model import (
     Provenance,
     Special,
 )
+from tieline.core.agreement.serials import Serials
 from tieline.core.agreement.tongue import Tongue
 from tieline.core.agreement.value import Code, Number, Problem, Serial, Text
-from tieline.core.terms import RefRole
+from tieline.core.statement import Body, Content, Place, signed_size
+from tieline.core.terms import Kind, Precedence, RefRole, Role
 
 DIGEST = b"d" * 32
 
@@ -187,6 +191,13 @@ def test_answers_that_fit_no_statement_are_refused() -> None:
     assert codes(fill(pack_of(wide), wide, values, sender="ALPHA")) == [("", "form.large")]
 
 
+def series(numbers: Iterable[int]) -> Serials:
+    out = Serials()
+    for number in numbers:
+        out.add(number)
+    return out
+
+
 @pytest.mark.parametrize(
     ("numbers", "missing", "repeated"),
     [
@@ -200,17 +211,17 @@ def test_answers_that_fit_no_statement_are_refused() -> None:
 def test_gaps(
     numbers: tuple[int, ...], missing: tuple[tuple[int, int], ...], repeated: tuple[int, ...]
 ) -> None:
-    got = gaps(numbers)
-    assert (got.missing, got.repeated) == (missing, repeated)
+    got = series(numbers)
+    assert (got.missing(), got.repeated()) == (missing, repeated)
 
 
 @given(st.lists(st.integers(1, 40), max_size=40))
 def test_gaps_and_numbers_are_the_whole_series(numbers: list[int]) -> None:
-    got = gaps(numbers)
-    lost = {n for low, high in got.missing for n in range(low, high + 1)}
+    got = series(numbers)
+    lost = {n for low, high in got.missing() for n in range(low, high + 1)}
     assert lost | set(numbers) == set(range(1, next_number(numbers)))
     assert not lost & set(numbers)
-    assert set(got.repeated) == {n for n in numbers if numbers.count(n) > 1}
+    assert set(got.repeated()) == {n for n in numbers if numbers.count(n) > 1}
 
 
 def test_a_series_is_one_senders_messages_of_one_form() -> None:
@@ -228,5 +239,31 @@ def test_a_series_is_one_senders_messages_of_one_form() -> None:
     ]
     assert numbers_of(record, REQUEST, "ALPHA", "made") == (1, 3)
     assert next_number((1, 3)) == 4
-    assert gaps((1, 3)).missing == ((2, 2),)
     assert numbers_of(record, REPLY, "ALPHA", "made") == ()
+
+
+def test_the_size_that_is_foretold_is_that_of_a_signed_statement() -> None:
+    got = fill(PACK, REQUEST, {2: Code(1, "item-1")}, sender="ALPHA", number=4)
+    assert isinstance(got, Filled)
+    content = Content(
+        kind=Kind.MESSAGE,
+        precedence=Precedence.FLASH,
+        role=Role.WATCH_OFFICER,
+        form=PACK.form_id(REQUEST),
+        form_version=PACK.version,
+        body=Body(fields=got.fields),
+    )
+    station = kit("ALPHA").stations[0]
+    place = Place(
+        line=chaff("line", 16),
+        station=station.id,
+        incarnation=chaff("life", 8),
+        position=1_000_000,
+        previous=chaff("previous", 32),
+        seen=(chaff("tip", 16),),
+        time_ms=START_MS,
+        charter=300,
+    )
+    made = write(station, "", place, content)
+    assert signed_size(content, other_logs=1) == len(made.raw)
+    assert read_message(PACK, REQUEST, made.content.body.fields or ()) == got.values

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.agreement.made import CITE, form_of, pack_of
-from tests.core.agreement.sheets import ENGINE, sheets
+from tests.core.agreement.sheets import ENGINE, ROOT, sheets
 
 from tieline.core.agreement import numbered, radio, slash
 from tieline.core.agreement.layout import Sheet, lay_out
@@ -186,6 +186,9 @@ ENDMSG/12//
 def test_how_they_look() -> None:
     assert as_numbered(SHEET, "en") == NUMBERED
     assert as_slash(SHEET, "en") == SLASH
+    page = (ROOT / "docs/text-forms.md").read_text("utf-8")
+    assert f"```\n{NUMBERED}```" in page
+    assert f"```\n{SLASH}```" in page
     lines = as_radio(SHEET, "en").split("\n")
     assert lines[3].startswith("NUMBER: ONE TWO. CHECK ")
     assert lines[9].startswith("FIELD TWO (What happened). SEVEN (A fall of an object). CHECK ")

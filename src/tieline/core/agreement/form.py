@@ -2,7 +2,7 @@
 
 All faults come at once, each naming its field, the paragraph that asks for it and the remedy, in
 the officer's language. The sender's serial is given here and not by the officer, so that a gap in
-what the other side holds means a message that it has not got (``gaps``).
+what the other side holds means a message that it has not got (``serials``).
 
 This module does not read what an officer types (that is done outside the core, where local zones
 and the military grid are known) and does not say what follows from the message (``ledger``).
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Final
 
 from tieline.core import encode
@@ -149,14 +148,6 @@ def _whole(code: str, cite: Cite, **arguments: str) -> FieldError:
 # ----------------------------------------------------------------------------------------- serials
 
 
-@dataclass(frozen=True, slots=True)
-class Gaps:
-    """What is missing from a series, as ranges from and to, and which numbers came twice."""
-
-    missing: tuple[tuple[int, int], ...]
-    repeated: tuple[int, ...]
-
-
 def numbers_of(messages: Iterable[Message], form: Form, sender: str, pack: str) -> tuple[int, ...]:
     """The serials that a sender gave to messages of this form, in the order of the record."""
     serial = serial_of(form)
@@ -173,21 +164,6 @@ def numbers_of(messages: Iterable[Message], form: Form, sender: str, pack: str) 
 def next_number(numbers: Iterable[int]) -> int:
     """The serial of a party's next message of a series: one more than its highest so far."""
     return max(numbers, default=0) + 1
-
-
-def gaps(numbers: Iterable[int]) -> Gaps:
-    """Which serials from 1 to the highest are not among these, and which are there twice.
-
-    A repeated serial is two stations of one party that wrote at once, or a party that tells two
-    stories; a missing one is a message that has not come. Costs work for what came, not for what
-    is missing.
-    """
-    ordered = sorted(numbers)
-    ways = pairwise([0, *ordered])
-    return Gaps(
-        missing=tuple((one + 1, other - 1) for one, other in ways if other - one > 1),
-        repeated=tuple(sorted({one for one, other in pairwise(ordered) if one == other})),
-    )
 
 
 # --------------------------------------------------------------------------------------- sentences
