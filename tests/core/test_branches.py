@@ -213,3 +213,20 @@ def test_one_branch_too_many_is_refused_and_the_others_go_on() -> None:
     assert not isinstance(take(mine, after(trunk[-1], "on"))[0], Refused)
     assert not isinstance(take(mine, after(ends[0], "on"))[0], Refused)
     sync.unpack(sync.pack(have(mine)))
+
+
+@pytest.mark.parametrize("proven", [10, 6, 5])
+def test_who_was_put_back_and_then_heard_another_story_is_offered_what_it_lost(proven: int) -> None:
+    """A receipt of before says that it holds our branch so far, and its store has forgotten it."""
+    ours, theirs = chain(10), chain(4)
+    for number in range(3):
+        theirs.append(after(theirs[-1], f"another story {number}"))
+    mine, there = holding(ours), holding(theirs)
+    peer = Peer(station=bytes(8))
+    peer.believes(log_of(mine).id, proven)
+    for _ in range(5):  # full HAVEs, one with each beacon
+        sync.note_have(mine, peer, have(there))
+        for digest in pushed(mine, peer):
+            outcome = take(there, mine.by_digest[digest].statement)[0]
+            assert not isinstance(outcome, Refused)
+    assert mine.by_digest.keys() <= there.by_digest.keys()

@@ -288,6 +288,19 @@ def test_the_tag_is_of_the_secret_its_file_and_the_machine(
     assert machine.machine_tag(home) != first.tag
 
 
+def test_a_home_that_was_deleted_and_copied_back_is_another_machine(tmp_path: Path) -> None:
+    """Its files may have the numbers of the deleted ones: ext4 gives a free number out at once."""
+    home = home_of(tmp_path / "home")
+    machine.HomeMachine.open(home).close()
+    tags = {machine.machine_tag(home)}
+    shutil.copytree(home, tmp_path / "backup")
+    for _ in range(4):
+        shutil.rmtree(home)
+        shutil.copytree(tmp_path / "backup", home)
+        tags.add(machine.machine_tag(home))
+    assert len(tags) == 5
+
+
 def test_the_mark_comes_back_as_it_was_and_does_not_read_when_it_is_not_whole(
     tmp_path: Path,
 ) -> None:

@@ -22,7 +22,7 @@ from tieline.core.line import Line, count_slots_anew
 from tieline.core.notetalk import NoteExchange
 from tieline.core.record import Admitted, Duplicate, Forked, Held, Item, Log, Refused
 from tieline.core.statement import TIP_BYTES, Statement
-from tieline.core.succession import check_amendment
+from tieline.core.succession import check_amendment, check_same
 from tieline.core.sync import CharterOffer, Have, Notes, Pace, Peer, Push, Receipts
 from tieline.core.terms import LineState
 from tieline.core.turn import Turn
@@ -402,12 +402,15 @@ class Exchange:
     def amend(self, signed: SignedCharter, turn: Turn) -> bool:
         """Bring the next complete version into force. False when it is one that we have.
 
-        Raises ``RemoteError`` when it does not follow from the version in force.
+        Raises ``RemoteError`` when it does not follow from the version in force, or differs from
+        the one of its number that we have.
         """
         line = self.line
         held = line.charters.get(signed.charter.version)
         if held is not None and held.charter.hash == signed.charter.hash:
             return False
+        if held is not None:
+            check_same(held.charter, signed)
         check_amendment(line.charter, signed)
         turn.keep(FactKind.CHARTER, line.id, signed.encode())
         self._part(signed, turn)

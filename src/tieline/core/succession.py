@@ -206,6 +206,20 @@ def check_amendment(old: Charter, signed: SignedCharter) -> None:
     _check_complete(signed)
 
 
+def check_same(held: Charter, signed: SignedCharter) -> None:
+    """Refuse another charter with the number of one that is held.
+
+    Raises ``RemoteError``: ``charter.incomplete``, or ``charter.differs`` with both hashes.
+    """
+    _check_complete(signed)
+    raise RemoteError(
+        "charter.differs",
+        f"charter version {held.version} with the hash {signed.charter.hash.hex()[:16]} is not the"
+        f" version {held.version} that is held here, whose hash is {held.hash.hex()[:16]}; all"
+        " parties have signed both, so compare the hashes with them and agree on a later version",
+    )
+
+
 def check_chain(chain: Sequence[SignedCharter]) -> None:
     """Whether these are all versions of one charter, complete, from the first one on.
 

@@ -333,6 +333,14 @@ class Peer:
                 known[log] = size
         self.sent.pop(log, None)
 
+    def doubt(self, log: bytes) -> None:
+        """What the peer was once proven to hold of our branch is not what it holds now.
+
+        Its store was put back, and another story has come in the place of what it lost. How far
+        back that goes nobody has said: less is counted on each time.
+        """
+        self.shared[log] = self.shared.get(log, 0) // 2
+
     def rejoin(self, log: bytes) -> None:
         """A log is one chain for both of us after all: it is counted, and not offered."""
         if log in self.apart:
@@ -376,6 +384,10 @@ def note_have(record: Record, peer: Peer, have: Have) -> None:
             if ours is not None and head.size <= ours.size:
                 peer.believes(head.log, head.size)
         else:
+            if head.size <= peer.shared.get(head.log, 0) and not _known(
+                record, ours, head.leaves()
+            ):
+                peer.doubt(head.log)
             _reconcile(record, peer, ours, head.leaves(), full=have.full)
     if have.full:
         named = {head.log for head in have.heads}
@@ -424,10 +436,18 @@ def _reconcile(
     elif all(leaf[:TIP_BYTES] in leaves or leaf in peer.offered for leaf in ours.leaves):
         return  # all that is not there yet follows from something that is on its way
     lost = full and same and not peer.extra
+    if lost and not _known(record, ours, leaves):
+        peer.doubt(ours.id)
     for statement in stories_beyond(record, ours, leaves, peer.shared.get(ours.id, 0)):
         if lost:
             peer.offered.discard(statement.digest)
         peer.offer(statement)
+
+
+def _known(record: Record, ours: Log, leaves: tuple[bytes, ...]) -> list[Item]:
+    """Those of a peer's leaves of a log that we hold."""
+    found = map(record.by_tip, leaves)
+    return [item for item in found if item and item.statement.log == ours.id]
 
 
 def stories_beyond(
@@ -439,7 +459,7 @@ def stories_beyond(
     that of the difference. Leaves that we do not hold say nothing; when we hold none of them, the
     first ``shared`` statements of our main branch count as common.
     """
-    theirs = [item for item in map(record.by_tip, leaves) if item and item.statement.log == ours.id]
+    theirs = _known(record, ours, leaves)
     if not theirs and 0 < shared <= ours.size:
         theirs = [ours.items[shared - 1]]
     common = {item.statement.digest for item in theirs}

@@ -4,7 +4,10 @@ Two small files lie beside the store and belong in no backup:
 
 * ``machine.id``: 32 random bytes. The tag is made of them, of the number that the file system has
   given the file, and of ``/etc/machine-id``; so the tag of a home that was copied, restored or
-  moved to another disk is another one, though every byte was copied with it.
+  moved to another disk is another one, though every byte was copied with it. File systems give
+  the number of a deleted file to the next one, and tell the two apart by the number's generation:
+  where that can be asked for, it is part of the tag. A disk that was put back whole has the same
+  tag; of that only the peers can know.
 * ``machine.mark``: the end of the log that this machine writes on each line. It is written after
   each commit and before anything leaves the station, in place and without a sync: it survives the
   end of the process, which is what it is for. A loss of power may leave an older mark, which claims
@@ -16,6 +19,7 @@ A mark that cannot be written is taken away, because an old one would vouch for 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 from collections.abc import Mapping
@@ -33,6 +37,7 @@ from tieline.ports import Mark
 MARK_FILE: Final = "machine.mark"
 SYSTEM_ID: Final = Path("/etc/machine-id")
 TAG_BYTES: Final = 16
+_GET_GENERATION: Final = 0x80087601
 _CHECK_BYTES: Final = 32
 _LIMITS: Final = Limits(max_bytes=1_000_000, max_depth=2, max_items=50_000)
 
@@ -109,6 +114,20 @@ class HomeMachine:
         return _unpack(data)
 
 
+def _generation(path: Path) -> bytes:
+    """Of the file's number on its file system (``FS_IOC_GETVERSION``); empty where there is none.
+
+    Without it ``rm -r home; cp -r backup home`` would be the machine that wrote the backup.
+    """
+    found = bytearray(8)
+    try:
+        with path.open("rb") as file:
+            fcntl.ioctl(file, _GET_GENERATION, found)
+    except OSError:
+        return b""
+    return bytes(found)
+
+
 def machine_tag(home: Path) -> bytes:
     """The name of this machine, for a home that has a ``machine.id``.
 
@@ -120,6 +139,7 @@ def machine_tag(home: Path) -> bytes:
     with contextlib.suppress(OSError):
         system = SYSTEM_ID.read_bytes().strip()
     whole = b"tieline-machine-v1\0" + secret + number.to_bytes(8, "big") + system
+    whole += _generation(home / MACHINE_FILE)
     return hashlib.sha256(whole).digest()[:TAG_BYTES]
 
 

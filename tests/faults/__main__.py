@@ -1,0 +1,203 @@
+"""``./dev faults``: plays the catalogue of faults, row by row, and prints a table.
+
+``--row NAME`` plays one row, ``--count C|N|R`` says how many cases, ``--seed K`` plays one case of
+one row, ``--list`` names the rows. Statuses: 0 every demand was met, 1 one was not, 2 usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tests.faults.catalogue import ROWS
+from tests.faults.rows import LEVELS, Row, played
+from tests.faults.sabotage import BUILDS
+
+from tieline.sim.mutants import in_force
+
+ROOT = Path(__file__).resolve().parents[2]
+CHUNK = 25
+SHOWN = 5  # failures of a row that are printed
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of one row. ``seconds`` is the time that its cases and tests took, together."""
+
+    name: str
+    promise: str
+    cases: int = 0
+    tests: int = 0
+    missed: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+Job = tuple[str, int, int, str]
+
+
+def play(job: Job) -> tuple[str, int, list[str], float]:
+    """Play some cases of a row, with a sabotage build in force when one is named."""
+    name, first, count, sabotage = job
+    began = time.monotonic()
+    missed: list[str] = []
+    with contextlib.ExitStack() as stack:
+        if sabotage:
+            stack.enter_context(in_force(BUILDS[sabotage]))
+        for seed in range(first, first + count):
+            why = played(ROWS[name], seed)
+            if why:
+                missed.append(f"{why}\n    see it again: ./dev faults --row {name} --seed {seed}")
+    return name, count, missed, time.monotonic() - began
+
+
+def jobs(rows: Sequence[Row], level: str) -> list[Job]:
+    """The cases of rows in pieces, the longest rows first."""
+    made: list[Job] = []
+    for row in rows:
+        count = row.cases(level)
+        step = max(1, min(CHUNK, count // 8))
+        made += [(row.name, first, min(step, count - first), "") for first in range(0, count, step)]
+    return made
+
+
+@contextlib.contextmanager
+def tested(rows: Sequence[Row]) -> Iterator[list[tuple[str, float, str]]]:
+    """Run the tests that rows name, beside what is done meanwhile: id, seconds, failure of each."""
+    out: list[tuple[str, float, str]] = []
+    ids = sorted({each for row in rows for each in row.tests})
+    if not ids:
+        yield out
+        return
+    with tempfile.TemporaryDirectory(prefix="tieline-faults-") as folder:
+        report = Path(folder) / "report.xml"
+        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *ids]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+        with subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+        ) as running:
+            yield out
+            said, _ = running.communicate()
+        if not report.exists():
+            out.append(("", 0.0, f"pytest made no report:\n{said}"))
+            return
+        for case in ET.parse(report).iter("testcase"):  # noqa: S314  # written by pytest just now
+            bad = [each.get("message") or each.tag for each in case if each.tag != "skipped"]
+            bad = [text for text in bad if not text.startswith("system-")]
+            skipped = any(each.tag == "skipped" for each in case)
+            place = case.get("classname", "").replace(".", "/") + ".py::" + case.get("name", "")
+            why = "; ".join(bad) or ("it was skipped" if skipped else "")
+            out.append((place, float(case.get("time", "0")), why))
+
+
+def note_tests(results: dict[str, Result], found: list[tuple[str, float, str]]) -> None:
+    """Lay tests to the rows that name them."""
+    for name, result in results.items():
+        for wanted in ROWS[name].tests:
+            mine = [each for each in found if _is(each[0], wanted)]
+            if not mine:
+                result.missed.append(f"the test {wanted} did not run")
+            for place, seconds, why in mine:
+                result.tests += 1
+                result.seconds += seconds
+                if why:
+                    result.missed.append(f"{place}: {why}")
+    results_of_all = [why for place, _, why in found if not place]
+    for result in list(results.values())[:1]:
+        result.missed += results_of_all
+
+
+def _is(place: str, wanted: str) -> bool:
+    return place == wanted or place.startswith((f"{wanted}::", f"{wanted}["))
+
+
+def run(rows: Sequence[Row], level: str, workers: int) -> dict[str, Result]:
+    """Play all cases and run all tests of some rows."""
+    results = {row.name: Result(row.name, row.promise) for row in rows}
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    with tested(rows) as found, context.Pool(workers) as pool:
+        for name, count, missed, seconds in pool.imap_unordered(play, jobs(rows, level)):
+            result = results[name]
+            result.cases += count
+            result.seconds += seconds
+            result.missed += missed
+    note_tests(results, found)
+    return results
+
+
+def table(results: dict[str, Result]) -> str:
+    """What there is to read."""
+    lines = [f"{'':4} {'row':24} {'cases':>6} {'tests':>6} {'missed':>7} {'seconds':>8}  demand"]
+    for name, result in results.items():
+        row = ROWS[name]
+        lines.append(
+            f"{row.promise:4} {name:24} {result.cases:6} {result.tests:6}"
+            f" {len(result.missed):7} {result.seconds:8.1f}  {row.demand}"
+        )
+        lines += [f"  MISSED {each}" for each in result.missed[:SHOWN]]
+    return "\n".join(lines)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="faults", description="play the catalogue of faults")
+    parser.add_argument("--row", choices=sorted(ROWS), help="this row only")
+    parser.add_argument("--count", choices=LEVELS, default="C", help="how many cases (C)")
+    parser.add_argument("--seed", type=int, help="one case of the row")
+    parser.add_argument("--sabotage", choices=sorted(BUILDS), help="a build that breaks a promise")
+    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument("--list", action="store_true", help="name the rows, and play none")
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command."""
+    parser = _parser()
+    given = parser.parse_args(argv)
+    rows = [ROWS[given.row]] if given.row else list(ROWS.values())
+    if given.list:
+        for row in rows:
+            print(f"{row.promise:4} {row.name:24} {row.fault}")
+        return 0
+    if (given.seed is not None or given.sabotage) and not given.row:
+        parser.error("a seed and a sabotage build are of one row; name it with --row")
+    if given.workers < 1:
+        parser.error("there is at least one worker")
+    began = time.monotonic()
+    if given.seed is not None or given.sabotage:
+        row = rows[0]
+        first, count = (given.seed, 1) if given.seed is not None else (0, row.few)
+        name, cases, missed, seconds = play((row.name, first, count, given.sabotage or ""))
+        results = {name: Result(name, row.promise, cases, 0, missed, seconds)}
+    else:
+        results = run(rows, given.count, given.workers)
+    whole = time.monotonic() - began
+    if given.json:
+        said = {
+            "schema": "tieline-faults/1",
+            "count": given.count,
+            "seconds": round(whole, 1),
+            "rows": [
+                asdict(result) | {"fault": ROWS[name].fault, "demand": ROWS[name].demand}
+                for name, result in results.items()
+            ],
+        }
+        print(json.dumps(said, indent=2))
+    else:
+        print(table(results))
+        print(f"{len(results)} rows in {whole:.0f} s")
+    return 1 if any(result.missed for result in results.values()) else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,72 @@
+"""What a row of the catalogue of faults is, and how one case of it is played.
+
+A row makes a demand under one fault. Its cases are numbered; a number is a seed, and the same
+number is the same case. A row that tests answer already names them, and is met when they pass.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tieline.core.errors import TielineError
+from tieline.sim.violation import Violation
+
+LEVELS = ("C", "N", "R")
+Play = Callable[[int], None]
+
+
+class Missed(Exception):
+    """A demand was not met in one case, and how."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table.
+
+    ``counts`` are the cases at the levels C, N and R; ``play`` plays one of them, and raises when
+    the demand is not met. ``tests`` are pytest ids that answer for the row, too. ``sabotage`` are
+    the names of builds under which it must not hold; ``few`` is how many cases show that.
+    """
+
+    promise: str
+    name: str
+    fault: str
+    demand: str
+    counts: tuple[int, int, int] = (0, 0, 0)
+    play: Play | None = None
+    tests: tuple[str, ...] = ()
+    sabotage: tuple[str, ...] = ()
+    few: int = 4
+
+    def cases(self, level: str) -> int:
+        """How many cases there are at a level."""
+        return self.counts[LEVELS.index(level)] if self.play is not None else 0
+
+
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder for one case: in memory where there is one, since no row is about a slow disk."""
+    memory = Path("/dev/shm")  # noqa: S108
+    return tempfile.TemporaryDirectory(
+        prefix="tieline-faults-", dir=memory if os.access(memory, os.W_OK) else None
+    )
+
+
+def need(held: object, what: str) -> None:
+    """Raise ``Missed`` unless the demand is met."""
+    if not held:
+        raise Missed(what)
+
+
+def played(row: Row, seed: int) -> str:
+    """Play one case: why the demand is not met, or nothing."""
+    if row.play is None:
+        return "there is nothing to play"
+    try:
+        row.play(seed)
+    except (Missed, Violation, AssertionError, TielineError) as error:
+        return f"{type(error).__name__}: {error}"
+    return ""

@@ -1,0 +1,47 @@
+"""Each row holds for a few cases, and goes red under each of its sabotage builds."""
+
+from __future__ import annotations
+
+import pytest
+from tests.faults.__main__ import main, play
+from tests.faults.catalogue import ROWS
+from tests.faults.sabotage import BUILDS
+
+PLAYED = [name for name, row in ROWS.items() if row.play is not None]
+BROKEN = [(name, build) for name in PLAYED for build in ROWS[name].sabotage]
+
+
+@pytest.mark.parametrize("name", PLAYED)
+def test_a_row_holds(name: str) -> None:
+    _, cases, missed, _ = play((name, 0, ROWS[name].few, ""))
+    assert missed == []
+    assert cases == ROWS[name].few
+
+
+@pytest.mark.parametrize(("name", "build"), BROKEN)
+def test_a_row_goes_red_under_its_sabotage(name: str, build: str) -> None:
+    for first in range(ROWS[name].few):
+        if play((name, first, 1, build))[2]:
+            return
+    pytest.fail(f"{BUILDS[build].what}: nobody noticed in {ROWS[name].few} cases of {name}")
+
+
+def test_every_played_row_has_a_sabotage_build() -> None:
+    assert [name for name in PLAYED if not ROWS[name].sabotage] == []
+
+
+def test_a_row_that_is_not_met_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--row", "another-word", "--sabotage", "words-by-the-first"]
+    assert main(words) == 1
+    said = capsys.readouterr().out
+    assert "MISSED" in said
+    assert "see it again: ./dev faults --row another-word --seed" in said
+    assert main([*words[:2], "--seed", "3"]) == 0
+    assert "another-word" in capsys.readouterr().out
+
+
+def test_a_seed_without_a_row_is_a_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--seed", "1"])
+    assert ended.value.code == 2
+    assert "--row" in capsys.readouterr().err
