@@ -42,6 +42,8 @@ from tieline.core.agreement.reason import (
 from tieline.core.agreement.standing import Standing
 
 _RANK = {state: rank for rank, state in enumerate(WORST)}
+# What the clock may move, or a change of standing.
+_MOVED = UNSETTLED | {State.LAPSED, State.LATE}
 _BEST = {State.MET: 0, State.LATE: 1, State.EARLY: 2}
 
 
@@ -164,20 +166,25 @@ def exchange_terms(rule: Exchange, year: int) -> Terms:
 # ----------------------------------------------------------------------------------------- views
 
 
-def settle(debt: Debt, terms: Terms, standing: Standing, now_ms: int) -> Obligation:
-    """What became of a debt at ``now_ms``. ``terms``: those of its source, as they are now."""
+def settle(debt: Debt, terms: Terms, standing: Standing, now_ms: int) -> tuple[Obligation, bool]:
+    """What became of a debt at ``now_ms``, and whether the clock or the standing may move it yet.
+
+    ``terms``: those of its source, as they are now.
+    """
     creditors = debt.creditors
     state, entry, strict = _views(debt, terms, creditors[0], standing, now_ms)
+    moves = state in _MOVED or strict in _MOVED
     for creditor in creditors[1:]:
         # The view of the creditor who has most to complain of speaks for all.
         other, by, harder = _views(debt, terms, creditor, standing, now_ms)
+        moves = moves or other in _MOVED or harder in _MOVED
         if _RANK[other] < _RANK[state]:
             state, entry = other, by
         if _RANK[harder] < _RANK[strict]:
             strict = harder
     done = entry is not None and state in _BEST
     rule = debt.source.rule
-    return Obligation(
+    shown = Obligation(
         id=debt.id,
         pack=debt.pack,
         rule=rule.id,
@@ -194,14 +201,11 @@ def settle(debt: Debt, terms: Terms, standing: Standing, now_ms: int) -> Obligat
         nil=entry is not None and done and debt.source.is_nil(entry),
         cite=rule.cite,
     )
+    return shown, moves
 
 
-def next_change(
-    debt: Debt, terms: Terms, shown: Obligation, standing: Standing, now_ms: int
-) -> int | None:
+def next_change(debt: Debt, terms: Terms, standing: Standing, now_ms: int) -> int | None:
     """The next time after ``now_ms`` at which the same facts may give another state."""
-    if shown.state not in UNSETTLED and shown.strict not in UNSETTLED:
-        return None
     times = [end + 1 for end in (terms.due.earliest, terms.due.latest) if end is not None]
     if debt.matter is not None:
         times += [time_ms for time_ms, _, _, _ in debt.matter.holds]

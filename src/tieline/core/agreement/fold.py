@@ -165,12 +165,12 @@ class Fold(Book):
         """Judge a debt and show it; whether an act may yet change it."""
         standing = self.standings[debt.pack]
         terms = debt.source.terms(debt)
-        shown = settle(debt, terms, standing, now_ms)
-        self.sheet.put(debt, maker, shown)
-        again = next_change(debt, terms, shown, standing, now_ms)
+        shown, moves = settle(debt, terms, standing, now_ms)
+        self.sheet.put(debt, maker, shown, moves=moves)
+        again = next_change(debt, terms, standing, now_ms) if moves else None
         if again is not None:
             self.sheet.wake(again, maker)
-        return not shown.state is shown.strict is State.MET
+        return moves or not shown.state is shown.strict is State.MET
 
     def _streams_for(self, matter: Matter) -> list[tuple[str, str]]:
         pack = matter.root.message.pack

@@ -12,10 +12,9 @@ from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
 from tieline.core.agreement.matter import Debt
-from tieline.core.agreement.reason import UNSETTLED, Obligation, State
+from tieline.core.agreement.reason import UNSETTLED, Obligation
 
 Maker = TypeVar("Maker")
-_SENSITIVE = UNSETTLED | {State.LATE}
 
 
 class Sheet(Generic[Maker]):
@@ -35,13 +34,13 @@ class Sheet(Generic[Maker]):
         self._times: list[tuple[int, int, Maker]] = []
         self._wakes = 0
 
-    def put(self, debt: Debt, maker: Maker, shown: Obligation) -> None:
-        """Show a debt as it is now."""
+    def put(self, debt: Debt, maker: Maker, shown: Obligation, *, moves: bool) -> None:
+        """Show a debt as it is now. ``moves``: the standing of its pack may change it."""
         known = debt.id in self._seen
         self.debts[debt.id] = debt
         self._seen[debt.id] = shown
-        if known or not shown.state is shown.strict is State.MET:
-            self._sort_in(debt, maker, shown)
+        if known or moves:
+            self._sort_in(debt, maker, shown, moves=moves)
         if self._loose:
             return
         key = (debt.at_ms, debt.id)
@@ -52,13 +51,13 @@ class Sheet(Generic[Maker]):
             self._keys.insert(place, key)
             self._rows.insert(place, shown)
 
-    def _sort_in(self, debt: Debt, maker: Maker, shown: Obligation) -> None:
+    def _sort_in(self, debt: Debt, maker: Maker, shown: Obligation, *, moves: bool) -> None:
         if shown.state in UNSETTLED:
             self._open[debt.id] = shown
         else:
             self._open.pop(debt.id, None)
         sensitive = self.sensitive.setdefault(debt.pack, {})
-        if shown.state in _SENSITIVE or shown.strict in _SENSITIVE:
+        if moves:
             sensitive[debt.id] = maker
         else:
             sensitive.pop(debt.id, None)
