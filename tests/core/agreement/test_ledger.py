@@ -254,7 +254,7 @@ Lines.TestCase.settings = settings(
 TestLines = Lines.TestCase
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(20))
 def test_a_long_record_by_chance(seed: int) -> None:
     chance, world = Random(seed), World()
     for turn in range(70):
