@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.core.agreement import small
+from tests.core.agreement.test_cases import CASES
 
 from tieline.core.agreement.tongue import Tongue
 from tieline.desk.cli import main
@@ -33,10 +34,7 @@ def test_list_names_every_shipped_pack(capsys: pytest.CaptureFixture[str]) -> No
     code, out = run(capsys, "list")
     assert code == 0
     assert "crisis 1  Crisis: what two duty officers need to say  [en, fr unverified" in out
-    code, found = as_json(capsys, "list")
-    rows = found["packs"]
-    assert isinstance(rows, list)
-    assert [row["id"] for row in rows] == packs.shipped()
+    assert [line.split(" ")[0] for line in out.splitlines()] == packs.shipped()
 
 
 def test_check_says_every_fault_on_a_line_of_its_own(
@@ -122,6 +120,22 @@ def test_diff_refuses_a_number_that_moves(
     assert found["ok"] is False
 
 
+def test_cases_are_played_and_a_wrong_one_is_said(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(capsys, "test", "crisis", "--case", "goodwill") == (0, "crisis: 1 of 1 cases hold\n")
+    wrong = CASES.replace('state = "crossed"', 'state = "below"')
+    folder = str(small.write(tmp_path, cases=wrong))
+    code, out = run(capsys, "test", folder)
+    assert code == 1
+    assert out.splitlines() == [
+        "in-time: cases.toml:25: state should be below and is crossed",
+        "small: 0 of 1 cases hold",
+    ]
+    code, found = as_json(capsys, "test", folder)
+    assert (code, found["ok"]) == (1, False)
+
+
 def test_a_pack_travels_as_one_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     folder = small.write(tmp_path / "folder")
     file = tmp_path / "small.pack"
@@ -141,7 +155,7 @@ def test_schemas_are_written_for_editors(
     assert code == 0
     names = sorted(path.name for path in (tmp_path / "schemas").iterdir())
     assert names == [
-        f"{kind}.schema.json" for kind in ("forms", "pack", "phrases", "rules", "words")
+        f"{kind}.schema.json" for kind in ("cases", "forms", "pack", "phrases", "rules", "words")
     ]
 
 
@@ -154,6 +168,7 @@ def test_schemas_are_written_for_editors(
         (("diff", "crisis"), "pack.usage"),
         (("diff", "crisis", "incsea"), "pack.other"),
         (("write", "crisis"), "pack.usage"),
+        (("test", "crisis", "--case", "no-such"), "pack.case"),
     ],
 )
 def test_a_refusal_is_one_sentence(

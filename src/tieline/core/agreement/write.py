@@ -8,7 +8,7 @@ may do it (``Change.moved``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -232,18 +232,22 @@ def schemas() -> dict[str, dict[str, Json]]:
         vocab.CRITERION,
         vocab.UNITS,
     )
-    parts: dict[str, Json] = {shapes.definition(each): each.schema() for each in all_shapes}
-    out: dict[str, dict[str, Json]] = {}
-    for each in load.FILES:
-        name = each.name.removesuffix(".toml").split(" ", maxsplit=1)[0]
-        used = _used(shapes.definition(each), parts)
-        out[name] = {
-            "$schema": _DRAFT,
-            "title": f"Tieline pack, format {vocab.FORMAT}: {each.name}",
-            "$ref": f"#/$defs/{shapes.definition(each)}",
-            "$defs": {part: parts[part] for part in sorted(used)},
-        }
-    return out
+    return {
+        each.name.removesuffix(".toml").split(" ", maxsplit=1)[0]: schema_of(each, all_shapes)
+        for each in load.FILES
+    }
+
+
+def schema_of(file: Shape[object], tables: Sequence[Shape[object]]) -> dict[str, Json]:
+    """The schema of one kind of file; ``tables``: every shape that it may use, or more."""
+    parts: dict[str, Json] = {shapes.definition(each): each.schema() for each in tables}
+    name = shapes.definition(file)
+    return {
+        "$schema": _DRAFT,
+        "title": f"Tieline pack, format {vocab.FORMAT}: {file.name}",
+        "$ref": f"#/$defs/{name}",
+        "$defs": {part: parts[part] for part in sorted(_used(name, parts))},
+    }
 
 
 def _used(name: str, parts: dict[str, Json]) -> set[str]:

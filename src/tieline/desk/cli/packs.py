@@ -163,13 +163,14 @@ def _diff(args: argparse.Namespace) -> int:
 
 def _schema(args: argparse.Namespace) -> int:
     """Write JSON Schemas of a pack's files, for editors."""
+    from tieline.core.agreement import cases
     from tieline.core.agreement.write import schemas
 
     (name,) = _named(args, 1, 1, "schema FOLDER")
     folder = Path(name)
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Json] = []
-    for each, schema in schemas().items():
+    for each, schema in {**schemas(), "cases": cases.schema()}.items():
         path = folder / f"{each}.schema.json"
         path.write_text(json.dumps(schema, indent=1) + "\n", "utf-8")
         written.append(str(path))
@@ -211,8 +212,35 @@ def _write(args: argparse.Namespace) -> int:
 
 
 def _test(args: argparse.Namespace) -> int:
-    _named(args, 1, 100, "test PACK... [--case ID]")
-    raise LocalError("pack.usage", "cases cannot be run yet; wait for the ledger")
+    """Play the cases of packs. Exit code 1 when one does not hold."""
+    from tieline.core.agreement.cases import run
+
+    rows: list[Json] = []
+    lines: list[str] = []
+    good = True
+    for name in _named(args, 1, 100, "test PACK... [--case ID]"):
+        folder = packs.folder_of(name)
+        one = packs.read_folder(folder)
+        source = packs.read_cases(folder)
+        played = [] if source is None else run(one, source, args.case)
+        if args.case and not played:
+            raise LocalError(
+                "pack.case", f"{one.id} has no case {visible(args.case)}; see {folder}"
+            )
+        bad = [each for each in played if each.faults]
+        good = good and not bad
+        for each in bad:
+            lines += [f"{each.case.id}: {fault}" for fault in each.faults]
+        lines.append(f"{one.id}: {len(played) - len(bad)} of {len(played)} cases hold")
+        row: list[Json] = [
+            {"case": each.case.id, "line": fault.line, "text": fault.text}
+            for each in bad
+            for fault in each.faults
+        ]
+        rows.append({"pack": one.id, "cases": len(played), "held": len(played) - len(bad),
+                     "faults": row})  # fmt: skip
+    put(args, {"ok": good, "packs": rows}, *lines)
+    return 0 if good else 1
 
 
 # ------------------------------------------------------------------------------------------- show
