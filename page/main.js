@@ -7,9 +7,17 @@ const SHOWN_WHOLE = 1000;
 const COMES_INTO_VIEW = "contentvisibilityautostatechange";
 const HERE = "the file in this page";
 
-// `held` is where keys are from: { name, keys, names, realm, parties }. `blank` is the page before
-// anything was shown; `shown` ends what belongs to the file in hand.
-const PAGE = { held: null, busy: true, able: false, blank: null, shown: new AbortController() };
+// `held` is where keys are from: { name, keys, names, realm, parties }; `evidence` the same of the
+// last evidence. `blank` is the page before anything was shown; `shown` ends what belongs to the
+// file in hand.
+const PAGE = {
+  held: null,
+  evidence: null,
+  busy: true,
+  able: false,
+  blank: null,
+  shown: new AbortController(),
+};
 
 // The bytes of the block of this document.
 function blockBytes() {
@@ -102,6 +110,7 @@ async function checkEvidence(bytes, name) {
     const { realm } = reading.header;
     const parties = () => partiesPart(reading, names);
     PAGE.held = { name, keys: reading, names, realm, parties };
+    PAGE.evidence = PAGE.held;
   }
   globalThis.tielineFacts = () => factsOf(reading, findings);
   return { verdict, counts: reading.counts };
@@ -111,7 +120,9 @@ async function checkProof(bytes, name) {
   document.documentElement.dataset.kind = "proof";
   try {
     const proof = await readProofFile(await bytes());
-    showProof(proof);
+    const before = PAGE.evidence;
+    const said = before === null ? null : keysByEvidence(proof, before.keys);
+    showProof(proof, said, before?.name);
     const { party, realm, root, certificates } = proof;
     const names = { station: () => `${party}/${certificates[0].name}` };
     const parties = () =>
@@ -119,7 +130,8 @@ async function checkProof(bytes, name) {
         wordsShown(party, realm, root),
       ]);
     PAGE.held = { name, keys: keysOfProof(proof), names, realm, parties };
-    globalThis.tielineFacts = () => ({ verdict: "checked", ...proofFacts(proof) });
+    const facts = { verdict: "checked", ...proofFacts(proof), ...(said && { evidence: said }) };
+    globalThis.tielineFacts = () => facts;
     return { verdict: "checked" };
   } catch (error) {
     if (!(error instanceof Refused)) throw error;

@@ -183,6 +183,26 @@ async function readProofFile(bytes) {
   return readProof(dearmored(text, PROOF_LABEL, LONGEST_PROOF_TEXT));
 }
 
+// What evidence of the same line says of the keys in a proof: the versions of the charter that give
+// the party this root key, and for each certificate those that give its station this statement
+// key. null for evidence of another line or realm.
+function keysByEvidence(proof, reading) {
+  const { party, realm, root, line, station, certificates } = proof;
+  const { header, charters } = reading;
+  if (header === null || hex(header.line) !== line || header.realm !== realm) return null;
+  const versions = (fits) => charters.filter(fits).map(({ version }) => version);
+  const named = ({ code, root: key }) => code === party && sameBytes(key, root);
+  const has = (key) => (charter) => {
+    const known = charter.stations.get(station);
+    return known !== undefined && sameBytes(known.signKey, key);
+  };
+  return {
+    newest: charters.length,
+    root: versions(({ parties }) => parties.some(named)),
+    keys: certificates.map(({ signKey }) => versions(has(signKey))),
+  };
+}
+
 const PROOF_KINDS = { 1: "statements", 2: "same size", 3: "no beginning" };
 
 // What another reader of a proof must find too (vectors/README.md).

@@ -193,7 +193,7 @@ function stepsPart({ party, realm, certificates, kind }) {
 }
 
 const ENDED_KEY =
-  "Nor does it show whether that key was in force: no charter is in a proof, and whoever has " +
+  "Whether that key was in force: no charter is in a proof, and whoever has " +
   "stolen a key can sign with it also after the parties have ended it. What was signed with an " +
   "ended key, beyond the end of its log, accuses nobody. Evidence of the line says which keys " +
   "ended, and where.";
@@ -228,13 +228,58 @@ function caveatsPart(proof) {
   );
 }
 
-function showProof(proof) {
+const ENDED_BY_EVIDENCE =
+  "By the evidence that was read before, a key that signed is the station’s no more: see below.";
+
+// What evidence that was read before says of the keys; `name` is whence it came.
+function evidencePart(proof, { newest, root, keys }, name) {
+  const { party, certificates } = proof;
+  const named = root.length === 1 ? "version" : "versions";
+  const line =
+    root.length === 0
+      ? make(
+          "strong",
+          {},
+          `No version of the charter gives ${party} this root key: the proof is not against the ` +
+            `${party} of that evidence.`,
+        )
+      : `The root key is that of ${party} in ${named} ${root.join(", ")} of the charter.`;
+  const one = certificates.length === 1;
+  const which = (at) => (one ? "The key" : `The key in certificate ${at + 1}`);
+  const each = keys.map((versions, at) => {
+    if (versions.length === 0) return `${which(at)} is in no version of the charter there.`;
+    const last = versions.at(-1);
+    if (last === newest) {
+      return `${which(at)} is the station’s also in the newest version there, which is ${newest}.`;
+    }
+    return make(
+      "strong",
+      {},
+      `${which(at)} is the station’s no more since version ${last + 1}. Whoever has it since ` +
+        "then may have signed with it, so the proof alone accuses nobody: ask who had seen both " +
+        "halves before.",
+    );
+  });
+  return section(
+    "by-evidence",
+    "What the evidence says that was read before",
+    "",
+    make("p", {}, "From ", isolated(name), ", as far as its charter goes:"),
+    bullets([line, ...each]),
+  );
+}
+
+// `said` is what evidence says of it, or null, and `name` whence that came.
+function showProof(proof, said, name) {
   titled(PROOF_TITLE);
   showExercise(proof.realm);
   const drillWord = proof.realm === "" ? [] : ["This is no live traffic."];
   const limit = "It does not show who held the key; what else it does not show is below.";
-  showBox("checked", "The proof holds", accusation(proof), limit, ...drillWord);
-  const parts = [accusedPart, halvesPart, caveatsPart, stepsPart].map((part) => part(proof));
+  const ended = said !== null && said.keys.some((versions) => versions.at(-1) < said.newest);
+  const warned = ended ? [make("p", { class: "alarm" }, ENDED_BY_EVIDENCE)] : [];
+  showBox("checked", "The proof holds", accusation(proof), limit, ...drillWord, ...warned);
+  const parts = [accusedPart(proof), halvesPart(proof), caveatsPart(proof), stepsPart(proof)];
+  if (said !== null) parts.splice(3, 0, evidencePart(proof, said, name));
   document.getElementById("parts").append(...parts);
 }
 

@@ -146,6 +146,45 @@ def test_markup_in_a_proof_stays_text(opened: Open, files: Any) -> None:
     assert "U+202E" in text(page, "#halves")
 
 
+def test_evidence_that_was_read_before_says_whether_the_keys_of_a_proof_have_ended(
+    opened: Open, choose: Choose, files: Any
+) -> None:
+    kit, proofs = files.evidence, files.proof
+    story = kit.Story(["ALPHA", "BRAVO"])
+    log = story.log("ALPHA")
+    one = story.text(log, "One.")
+    two = story.text(log, "Otherwise.", after=log.main[0])
+    halves = proofs.by_digest(one.raw, two.raw)
+    who = story.parties["ALPHA"]
+    alpha = proofs.proof([1, *halves], who=who)
+    told = armored(cbor2.dumps(alpha, canonical=True))
+    early = kit.pack(story, lambda _: True, {}).data()
+    fresh = who.station("main", {5: bytes(proofs.NEW_KEY.verify_key)})
+    entries = [kit.charters.entry(party, "main") for party in story.parties.values()]
+    entries[0][4][0][1] = fresh.certificate
+    story.amend({7: entries})
+    late = kit.pack(story, lambda _: True, {}).data()
+    page = opened("")
+    choose(page, told)
+    assert "evidence" not in facts(page)
+    for data, versions, words in (
+        (early, [1], "also in the newest version"),
+        (late, [1, 2], "no more since version 2"),
+    ):
+        choose(page, data)
+        assert verdict(page) == "checked"
+        choose(page, told)
+        said = {"newest": len(versions), "root": versions, "keys": [[1]]}
+        assert (verdict(page), facts(page)["evidence"]) == ("checked", said)
+        assert words in text(page, "#by-evidence")
+        assert ("no more" in text(page, "#verdict")) is (len(versions) == 2)
+    other = kit.Story(["ALPHA", "BRAVO"], changes={1: "Another line"})
+    other.log("ALPHA")
+    choose(page, kit.pack(other, lambda _: True, {}).data())
+    choose(page, told)
+    assert text(page, "#by-evidence") == ""
+
+
 # ------------------------------------------------------------------------------- one after another
 
 
