@@ -7,6 +7,7 @@ figures that nobody here has read.
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -196,6 +197,25 @@ def test_every_rule_that_claims_a_source_is_in_a_table() -> None:
         if rule.cite.provenance is not Provenance.DESIGN
     }
     assert claimed == known
+
+
+@cache
+def states(name: str) -> dict[str, set[str]]:
+    """The states that the cases of a pack expect, by rule."""
+    out: dict[str, set[str]] = {}
+    for case in tomllib.loads((PACKS / name / "cases.toml").read_text("utf-8"))["case"]:
+        for each in case["expect"]:
+            out.setdefault(each["rule"], set()).add(each["state"])
+    return out
+
+
+def test_every_rule_that_claims_a_source_is_tried_on_both_sides_of_its_bound() -> None:
+    one_sided = {
+        (name, rule)
+        for name, rule in {(each.pack, each.rule) for each in ROWS} | set(THRESHOLDS)
+        if len(states(name).get(rule, ())) < 2
+    }
+    assert one_sided == {(VD, "hi-clarify")}  # it has no bound
 
 
 def test_observation_is_not_always_above_notification() -> None:
