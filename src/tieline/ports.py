@@ -98,6 +98,9 @@ class Store(Protocol):
     def damage(self) -> list[str]:
         """What is wrong with the medium itself, one sentence each; empty when nothing is."""
 
+    def log_damage(self) -> list[str]:
+        """The part of ``damage`` that only the one who writes can say, and that is quickly said."""
+
     def close(self) -> None:
         """Leave everything durable and release the lock."""
 

@@ -30,7 +30,7 @@ from tieline.core.statement import Statement
 from tieline.core.succession import amend
 from tieline.core.sync import CharterOffer, Have, Head, Push, Receipts
 from tieline.core.terms import MAX_TIME_MS, Kind, Rung
-from tieline.node.audit import Audit
+from tieline.node.auditreplay import Audit
 
 LIVES = (b"roguelog", b"otherlog", b"third-lg")
 _BODY = statement._BODY

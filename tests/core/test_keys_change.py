@@ -24,6 +24,7 @@ from tests.core.world import (
     sign_all,
     write,
 )
+from tests.node.verdicts import agree, replay
 
 from tieline.core import checkpoint, sync
 from tieline.core.charter import LogEnd, SignedCharter
@@ -34,7 +35,6 @@ from tieline.core.statement import Body, Content, Place, Statement
 from tieline.core.succession import amend, ended_stations
 from tieline.core.sync import Notes, Push
 from tieline.core.terms import Kind, Precedence, Rung
-from tieline.node.audit import Audit
 
 ALPHA, BRAVO, CHARLIE, DELTA = kits(4)
 FRESH = PartyKit("ALPHA", keys="/2")
@@ -79,10 +79,9 @@ def join(net: Net, code: str) -> None:
 
 
 def audited(post: Post) -> list[str]:
-    audit = Audit(post.who.id, post.realm)
-    for seq, fact in enumerate(post.facts, 1):
-        audit.fact(seq, fact)
-    return audit.problems
+    """What audits say of a journal: both of them, on whom it depends, and in ranges of any size."""
+    agree(post.facts, post.who.id, post.realm, 6, 10_000)
+    return [str(text) for text in replay(post.facts, post.who.id, post.realm)["problems"]]  # type: ignore[union-attr]
 
 
 def one_record(posts: Iterable[Post]) -> bool:

@@ -24,7 +24,7 @@ from tieline.core.sync import Notes
 from tieline.core.terms import Kind
 from tieline.core.tree import leaf_hash
 from tieline.core.turn import Turn
-from tieline.node.audit import Audit
+from tieline.node.auditreplay import Audit
 from tieline.node.evidencefile import source_of
 from tieline.node.secrets import LateKey
 

@@ -95,12 +95,27 @@ class Journal:
         raw = pack_sign1(payload, signature)
         self._add(kind, raw, author.log, where.position)
         digest = statement.statement_digest(raw)
-        author.tree.add(0, digest)
-        author.last = digest
+        if kind is FactKind.STATEMENT:
+            author.tree.add(0, digest)
+            author.last = digest
         for other in self.authors:
             if other is not author:
-                other.unread[author.log] = digest
+                # A second story is read beside the log, and never again.
+                other.unread[author.log if kind is FactKind.STATEMENT else digest] = digest
         return digest
+
+    def fork(self, who: int, back: int) -> bytes:
+        """A second story beside the statement that stands so many numbers before the end."""
+        log = self.authors[who].log
+        held = [fact for fact in self.facts if fact.log == log]
+        position = len(held) - 1 - back
+        previous = statement.statement_digest(held[position - 1].body) if position else None
+        return self.tell(who, position, previous)
+
+    def tell(self, who: int, position: int, previous: bytes | None) -> bytes:
+        """A second story that follows anything."""
+        second = FactKind.SECOND_STORY
+        return self.say(who, reads=False, kind=second, position=position, previous=previous)
 
     def receipt(self, of: int, by: int, size: int | None = None) -> None:
         """A receipt for all of a log, or for what it was at ``size``."""
@@ -180,6 +195,26 @@ def usual(rounds: int) -> Journal:
             made.reopen(1)
         if number % 11 == 10:
             made.say(3)  # seldom heard of, and read from long before
+    return made
+
+
+def rare(rounds: int) -> Journal:
+    """A journal in which all is lawful and much is rare: second stories, continued and read."""
+    made = usual(rounds // 2)
+    for number in range(rounds // 2):
+        who = number % 4
+        made.say(who)
+        made.receipt(who, (who + 1) % 4)
+        if number % 4 == 1:
+            size = made.authors[who].tree.size
+            first = made.fork(who, min(size - 1, 3))
+            if number % 8 == 1:
+                made.tell(who, size - min(size - 1, 3), first)
+                made.say((who + 1) % 4)
+            made.say((who + 2) % 4)
+            made.receipt(who, (who + 1) % 4)
+        if number % 7 == 0:
+            made.receipt(who, (who + 1) % 4, max(1, made.authors[who].tree.size - 5))
     return made
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.core.world import Net, kits, sign_all
-from tests.node import journals
+from tests.node import journals, verdicts
 from tests.node.journals import Journal, cast
+from tests.node.verdicts import Held
 
+from tieline.core import sketch
 from tieline.core.charter import finish
 from tieline.core.journal import Fact, FactKind
-from tieline.core.statement import statement_digest
 from tieline.node import audit, auditrun, auditwork
-from tieline.node.audit import Audit, audit_store, clean_report, store_ranges
-from tieline.node.auditwork import Range, Row
+from tieline.node.audit import audit_file
+from tieline.node.auditrun import Verdict
+from tieline.node.auditwork import Range
 from tieline.node.view import Json
 from tieline.store import chain
 from tieline.store.reader import Reader
@@ -27,51 +29,22 @@ KEY = b"k" * 32
 ROUNDS = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A range of a journal in memory."""
-
-    all: Sequence[Row]
-    first: int
-    last: int
-
-    def rows(self) -> Sequence[Row]:
-        return self.all[self.first - 1 : self.last]
-
-    def part(self, first: int) -> Held:
-        return Held(self.all, first, self.last)
-
-    def leaves(self, line: bytes, log: bytes, start: int, stop: int) -> bytes:
-        return b"".join(
-            statement_digest(row[4])
-            for row in self.all
-            if row[3] == line and row[6] == log and start <= row[7] < stop
-        )
-
-
 def replay(facts: Sequence[Fact]) -> dict[str, Json]:
-    """What the record says, statement by statement."""
-    judge = Audit(cast().members[0].station, cast().realm)
-    for seq, fact in enumerate(facts, 1):
-        judge.fact(seq, fact)
-    return judge.report()
+    return verdicts.replay(facts, cast().members[0].station, cast().realm)
 
 
-def by_ranges(facts: Sequence[Fact], size: int) -> dict[str, Json] | None:
-    """What the audit by ranges of so many entries says; None when it leaves it to the record."""
-    rows = journals.rows(facts)
-
-    def deal() -> Iterator[Range]:
-        for first in range(1, len(rows) + 1, size):
-            yield Held(rows, first, min(first + size - 1, len(rows)))
-
-    clean = auditrun.run(deal, cast().members[0].station, cast().realm, workers=0)
-    return None if clean is None else clean_report(clean)
+def agree(facts: Sequence[Fact], *sizes: int) -> Verdict:
+    return verdicts.agree(facts, cast().members[0].station, cast().realm, *sizes)
 
 
 @pytest.fixture(scope="module")
 def whole() -> list[Fact]:
     return journals.usual(ROUNDS).facts
+
+
+@pytest.fixture(scope="module")
+def rare() -> list[Fact]:
+    return journals.rare(ROUNDS).facts
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 50, 100_000])
@@ -80,17 +53,55 @@ def test_a_good_journal_has_the_report_of_the_record(
     whole: list[Fact], monkeypatch: pytest.MonkeyPatch, size: int, window: int
 ) -> None:
     monkeypatch.setattr(auditrun, "_WINDOW", window)
-    monkeypatch.setattr(auditrun, "_BORDERS", 5)
+    monkeypatch.setattr(sketch, "MAX_BORDERS", 5)
     monkeypatch.setattr(auditrun, "_DEFERRED", 4)
-    expected = replay(whole)
-    assert expected["ok"] is True
-    assert expected["receipts"] == sum(fact.kind == FactKind.RECEIPT for fact in whole)
-    assert by_ranges(whole, size) == expected
+    verdict = agree(whole, size)
+    assert verdict.ok
+    assert verdict.receipts == sum(fact.kind == FactKind.RECEIPT for fact in whole)
 
 
 def test_every_beginning_of_a_good_journal_is_good(whole: list[Fact]) -> None:
-    for count in range(0, len(whole), 9):
-        assert by_ranges(whole[:count], 8) == replay(whole[:count])
+    for count in range(0, len(whole), 23):
+        assert agree(whole[:count], 8).ok
+
+
+@pytest.mark.parametrize("size", [1, 3, 50, 100_000])
+@pytest.mark.parametrize("window", [1, 64])
+def test_what_is_lawful_and_rare_is_right(
+    rare: list[Fact], monkeypatch: pytest.MonkeyPatch, size: int, window: int
+) -> None:
+    monkeypatch.setattr(auditrun, "_WINDOW", window)
+    monkeypatch.setattr(sketch, "MAX_BORDERS", 5)
+    monkeypatch.setattr(auditrun, "_DEFERRED", 4)
+    verdict = agree(rare, size)
+    assert verdict.ok
+    stories = [log["second_stories"] for log in verdict.logs if isinstance(log, dict)]
+    assert sum(map(int, stories)) == sum(fact.kind == FactKind.SECOND_STORY for fact in rare) > 5  # type: ignore[arg-type]
+
+
+def test_only_what_is_not_plain_is_judged_entry_by_entry(
+    whole: list[Fact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walked: list[tuple[int, int]] = []
+
+    def noted(part: Range, realm: str, keys: auditwork.SignKeys) -> auditwork.Survey:
+        walked.append((part.first, part.last))
+        return auditwork.survey(part, realm, keys)
+
+    monkeypatch.setattr(auditrun, "survey", noted)
+    made = journals.usual(ROUNDS)
+    agree(made.facts, 20)
+    assert walked == []
+    made.fork(0, 4)
+    for number in range(60):
+        made.say(number % 4)
+        made.receipt(number % 4, (number + 1) % 4)
+    at = next(
+        seq for seq, fact in enumerate(made.facts, 1) if fact.kind == FactKind.SECOND_STORY
+    )  # fmt: skip
+    assert agree(made.facts, 20).ok
+    assert len(walked) == 1
+    assert walked[0][0] <= at <= walked[0][1]
 
 
 # --------------------------------------------------------------------------------- what is wrong
@@ -137,27 +148,33 @@ def _early(facts: list[Fact], at: int, chance: random.Random) -> None:
 
 
 @pytest.mark.parametrize("change", [_flip, _swap, _drop, _twice, _refile, _early])
-def test_a_changed_journal_is_judged_as_the_record_does(whole: list[Fact], change: Change) -> None:
+@pytest.mark.parametrize("kind", ["whole", "rare"])
+def test_a_changed_journal_is_judged_as_the_record_does(
+    request: pytest.FixtureRequest, kind: str, change: Change
+) -> None:
+    held: list[Fact] = request.getfixturevalue(kind)
     chance = random.Random(change.__name__)
     bad = 0
-    for _ in range(40):
-        facts = list(whole[: chance.choice([60, 120, len(whole)])])
+    for _ in range(12):
+        facts = list(held[: chance.choice([60, 120, len(held)])])
         change(facts, chance.randrange(1, len(facts)), chance)
-        verdict = replay(facts)
-        found = by_ranges(facts, chance.choice([5, 16, 400]))
-        if verdict["ok"] and not any(fact.kind == FactKind.SECOND_STORY for fact in facts):
-            assert found == verdict
-        else:
-            assert found is None
-            bad += 1
-    assert bad > 10
+        bad += not agree(facts, chance.choice([5, 16, 400])).ok
+    assert bad > 2
 
 
-def _second_story(made: Journal) -> None:
-    one = made.authors[0]
-    before = [fact for fact in made.facts if fact.log == one.log][-2]
-    last, previous = one.tree.size - 1, statement_digest(before.body)
-    made.say(0, kind=FactKind.SECOND_STORY, position=last, previous=previous)
+def _story_again(made: Journal) -> None:
+    """What is in the log is kept beside it too."""
+    made.facts.append(replace(made.facts[-1], kind=FactKind.SECOND_STORY, log=None, position=None))
+
+
+def _two_wrong(made: Journal) -> None:
+    """A receipt that does not verify, and later what may not stand there."""
+    made.receipt(0, 1)
+    fact = made.facts[-1]
+    made.facts[-1] = replace(fact, body=fact.body[:-1] + bytes([fact.body[-1] ^ 1]))
+    made.say(0)
+    made.say(0, position=1)
+    made.receipt(0, 1)
 
 
 def _early_receipt(made: Journal) -> None:
@@ -195,18 +212,23 @@ WRONG: dict[str, Callable[[Journal], object]] = {
     "another station": lambda made: made.say(0, station=made.authors[2].member.station),
     "a life that did not begin": lambda made: made.say(0, incarnation=b"unknown."),
     "a receipt for more": _early_receipt,
-    "a second story": _second_story,
+    "a second story": lambda made: made.fork(0, 1),
+    "one that is in the log": _story_again,
+    "one after what nobody wrote": lambda made: made.tell(0, 2, b"t" * 32),
+    "one after another log": lambda made: made.tell(0, 2, made.authors[2].last),
+    "one at the end": lambda made: made.tell(0, made.authors[0].tree.size, made.authors[0].last),
+    "a bad receipt, and a bad number": _two_wrong,
 }
 
 
 @pytest.mark.parametrize("how", WRONG)
 @pytest.mark.parametrize("size", [4, 10_000])
-def test_what_is_signed_and_wrong_is_left_to_the_record(how: str, size: int) -> None:
+def test_what_is_signed_and_wrong_is_named_as_the_record_names_it(how: str, size: int) -> None:
     made = journals.usual(9)
     made.say(0)
     WRONG[how](made)
-    assert by_ranges(made.facts, size) is None
-    assert replay(made.facts)["ok"] is (how == "a second story")
+    made.say(2)
+    assert agree(made.facts, size).ok is (how == "a second story")
 
 
 # ------------------------------------------------------------------------------------ real stores
@@ -224,7 +246,7 @@ def test_processes_beside_a_station_that_holds_the_store_audit_it(
     store: SqliteStore, tmp_path: Path, whole: list[Fact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auditrun, "RANGE", 40)
-    ranges = store_ranges(tmp_path / "store.db", KEY, store.last())
+    monkeypatch.setattr(audit, "workers_for", lambda _: 2)
     own = cast().members[0].station
 
     def never(*_: object) -> None:
@@ -232,7 +254,9 @@ def test_processes_beside_a_station_that_holds_the_store_audit_it(
 
     with monkeypatch.context() as patch:
         patch.setattr(audit, "Audit", never)
-        report = audit_store(store, own, cast().realm, ranges, workers=2)
+        report = audit_file(
+            tmp_path / "store.db", KEY, store.last(), own, cast().realm, store.log_damage()
+        )
     assert report == replay(whole)
 
 
@@ -273,9 +297,8 @@ def test_workers_that_cannot_be_had_are_done_without(
     monkeypatch.setattr(auditrun, "ProcessPoolExecutor", broken)
     rows = journals.rows(whole)
     own = cast().members[0].station
-    clean = auditrun.run(lambda: iter([Held(rows, 1, len(rows))]), own, cast().realm, workers=2)
-    assert clean is not None
-    assert clean_report(clean) == replay(whole)
+    verdict = auditrun.run(lambda: iter([Held(rows, 1, len(rows))]), own, cast().realm, workers=2)
+    assert verdict.report() == replay(whole)
     auditwork.close()
 
 
@@ -288,14 +311,7 @@ def test_a_version_that_does_not_follow_is_noticed() -> None:
     signed = sign_all(new, kits(3))
     assert signed.complete
     forged = Fact(kind=FactKind.CHARTER, at_ms=0, line=new.line, body=signed.encode())
-    rows = journals.rows([*post.facts, forged])
-    judge = Audit(post.who.id, "")
-    for seq, fact in enumerate([*post.facts, forged], 1):
-        judge.fact(seq, fact)
-    assert "does not list exactly the parties that leave" in judge.problems[0]
-
-    def deal(last: int) -> Iterator[Range]:
-        yield Held(rows, 1, last)
-
-    assert auditrun.run(lambda: deal(len(rows) - 1), post.who.id, "", workers=0) is not None
-    assert auditrun.run(lambda: deal(len(rows)), post.who.id, "", workers=0) is None
+    assert verdicts.agree(post.facts, post.who.id, "", 1, 100).ok
+    verdict = verdicts.agree([*post.facts, forged], post.who.id, "", 1, 100)
+    assert verdict.last == len(post.facts) + 1
+    assert "does not list exactly the parties that leave" in verdict.problems[0]

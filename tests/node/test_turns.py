@@ -48,6 +48,9 @@ class Watched:
     def damage(self) -> list[str]:
         return []
 
+    def log_damage(self) -> list[str]:
+        return []
+
     def close(self) -> None:
         self.held.close()
 

@@ -18,8 +18,10 @@ from tieline.core.charter import dearmor_charter
 from tieline.core.errors import TielineError
 from tieline.core.journal import FactKind
 from tieline.desk.cli import main
+from tieline.node.backup import Keeper
 from tieline.node.offline import check_bundle, check_files
 from tieline.store import chain, schema
+from tieline.store.sqlite import SqliteStore
 
 OK, FAILED = 0, 4
 ALL = f"SELECT {schema.COLUMNS} FROM fact ORDER BY seq"  # noqa: S608
@@ -162,6 +164,36 @@ def test_a_running_station_notices_what_changes_under_it(tmp_path: Path) -> None
                 file.write(byte)
             assert report["ok"] is False, position
         assert alpha.host.audit()["ok"] is True
+        alpha.host.close()
+        alpha.store.close()
+
+    asyncio.run(story())
+
+
+def test_the_pages_are_read_beside_a_running_station(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        seats, charter = pair.make_homes(tmp_path)
+        alpha = pair.Running(seats[0], pair.open_store(seats[0]))
+        await alpha.install(dearmor_charter(charter))
+        for number in range(9):
+            await alpha.say(f"number {number} " + "and a longer text, " * 40)
+        alpha.host._keeper = Keeper(seats[0].home, seats[0].keys)
+        assert isinstance(alpha.store, SqliteStore)
+        alpha.store._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_FULL)
+
+        def never(_: object) -> list[str]:
+            raise AssertionError("on the loop")
+
+        monkeypatch.setattr(SqliteStore, "damage", never)
+        assert (await alpha.host.audit_beside())["ok"] is True
+        path = seats[0].home.store_file
+        data = path.read_bytes()
+        assert len(data) > 10 * 4_096
+        path.write_bytes(data[:-100] + bytes([data[-100] ^ 1]) + data[-99:])
+        assert (await alpha.host.audit_beside())["ok"] is False
+        path.write_bytes(data)
         alpha.host.close()
         alpha.store.close()
 

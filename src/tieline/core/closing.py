@@ -54,8 +54,22 @@ class Closings:
     def late(self, statement: Statement) -> bool:
         """Whether a statement is beyond the end of its log."""
         place = statement.place
-        ended = self.ended(place.station)
+        return self.late_at(place.station, statement.log, place.position, place.charter)
+
+    def late_at(self, station: bytes, log: bytes, position: int, charter: int) -> bool:
+        """The same for a position of a log, and the version by which what stands there goes."""
+        ended = self.ended(station)
         if ended is None:
             return False
-        end = self.ending(place.station, statement.log)
-        return place.position >= end.size if end is not None else place.charter < ended
+        end = self.ending(station, log)
+        return position >= end.size if end is not None else charter < ended
+
+    def kept(self, station: bytes, log: bytes, size: int, first: int) -> int:
+        """How many statements of a log stay. Late is whatever follows something late.
+
+        ``first`` is the version by which the first one goes.
+        """
+        if not size or self.late_at(station, log, 0, first):
+            return 0
+        end = self.ending(station, log)
+        return size if end is None else min(size, end.size)

@@ -44,11 +44,8 @@ def end_logs(
 
 
 def _kept(record: Record, log: Log) -> int:
-    """How many statements of a log stay. Late is whatever follows something late."""
-    if not log.size or record.closings.late(log.items[0].statement):
-        return 0
-    end = record.closings.end_of(log.items[0].statement)
-    return log.size if end is None else min(log.size, end.size)
+    first = log.items[0].statement.place.charter if log.size else 0
+    return record.closings.kept(log.station, log.id, log.size, first)
 
 
 def _retire(record: Record, log: Log, keep: int) -> list[Statement]:

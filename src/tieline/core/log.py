@@ -93,6 +93,10 @@ class Log:
             raise IndexError("an empty log has no head")
         return self.tree.leaf(self.size - 1)
 
+    def beside(self) -> int:
+        """How much is held beside the main branch: second stories, and what is late."""
+        return len(self.forks)
+
     def replace_tree(self, tree: Tree) -> None:
         """Take over a tree that was made of the same statements."""
         self.tree, self.finder = tree, Finder(tree.leaves)

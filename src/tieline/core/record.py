@@ -27,14 +27,15 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Protocol, overload
+from typing import Final, Protocol
 
 from tieline.core import crypto
 from tieline.core.closing import Closings
 from tieline.core.errors import LocalError
 from tieline.core.log import Item, Log, Shelf, SortKey
+from tieline.core.order import ByDigest, Order
 from tieline.core.shelf import Archive, Nothing
 from tieline.core.statement import MAX_SEEN, TIP_BYTES, Place, Statement
 
@@ -160,13 +161,16 @@ class Record:
                 f"station {place.station.hex()} is not in version {place.charter} of the charter;"
                 " its statement is not accepted",
             )
-        if not crypto.verify(key, statement.signed, statement.signature):
+        if not self._is_signed(key, statement):
             return Refused(
                 "statement.forged",
                 f"the signature on a statement that claims to be number {place.position} of station"
                 f" {place.station.hex()} is not that station's; it is not accepted",
             )
         return self._admit(statement, now_ms)
+
+    def _is_signed(self, key: bytes, statement: Statement) -> bool:
+        return crypto.verify(key, statement.signed, statement.signature)
 
     def restore(self, statement: Statement, admitted_ms: int, *, second_story: bool) -> Item:
         """Take back what this station itself had admitted and kept; hashes and chain are checked.
@@ -209,7 +213,7 @@ class Record:
                 )
         elif (log.station, log.incarnation) != (place.station, place.incarnation):
             return Refused("log.collision", "two logs cannot bear one name; the first to come does")
-        elif len(log.forks) >= MAX_FORKS_PER_LOG or self._is_one_branch_too_many(log, place):
+        elif log.beside() >= MAX_FORKS_PER_LOG or self._is_one_branch_too_many(log, place):
             return Refused(
                 "log.too_many_forks", "this log is forked too often; no more of it is kept"
             )
@@ -260,12 +264,16 @@ class Record:
         key = _key_after(statement, tuple(cause.key for cause in causes))
         beside = place.position != log.size or (log.size and place.previous != log.head)
         # A log that a charter has emptied has its first numbers taken, in the store as well.
-        if beside or (log.forks and not log.size) or self.closings.late(statement):
+        if beside or (log.beside() and not log.size) or self.closings.late(statement):
             return self._fork(log, statement, key, now_ms)
-        item = Item(statement, key, now_ms)
+        return self._append(log, Item(statement, key, now_ms), causes)
+
+    def _append(self, log: Log, item: Item, causes: list[Item]) -> Admitted:
+        """Give a statement its place at the end of its log."""
         log.add(item)
         self._note_read(log, item, causes)
-        ref = self.numbers[log.id] << _POSITION_BITS | place.position
+        statement = item.statement
+        ref = self.numbers[log.id] << _POSITION_BITS | statement.place.position
         self._tips[statement.digest[:TIP_BYTES]] = ref
         self.index(log)
         self._show(item, ref)
@@ -537,51 +545,6 @@ class Record:
     def forked(self) -> Iterator[Log]:
         """The logs beside which something is held: a second story, or what is late."""
         return (self.logs[name] for name in sorted(self.logs) if self.logs[name].forks)
-
-
-class Order(Sequence[Item]):
-    """The display order of a record."""
-
-    def __init__(self, record: Record) -> None:
-        self._record = record
-
-    def __len__(self) -> int:
-        return len(self._record.refs)
-
-    def __iter__(self) -> Iterator[Item]:
-        return map(self._record.item, list(self._record.refs))
-
-    @overload
-    def __getitem__(self, index: int) -> Item: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Item]: ...
-
-    def __getitem__(self, index: int | slice) -> Item | list[Item]:
-        if isinstance(index, slice):
-            return [self._record.item(ref) for ref in self._record.refs[index]]
-        return self._record.item(self._record.refs[index])
-
-
-class ByDigest(Mapping[bytes, Item]):
-    """The statements of a record, by digest."""
-
-    def __init__(self, record: Record) -> None:
-        self._record = record
-
-    def __len__(self) -> int:
-        return len(self._record.refs)
-
-    def __iter__(self) -> Iterator[bytes]:
-        return map(self._record.digest, list(self._record.refs))
-
-    def __contains__(self, digest: object) -> bool:
-        return isinstance(digest, bytes) and self._record.find(digest) is not None
-
-    def __getitem__(self, digest: bytes) -> Item:
-        if (found := self._record.find(digest)) is None:
-            raise KeyError(digest)
-        return self._record.item(found)
 
 
 def _key_after(statement: Statement, parents: tuple[SortKey, ...]) -> SortKey:

@@ -4,8 +4,13 @@ What is joined is little: for each range and log where it begins, where it ends,
 subtrees of its tree. So the memory does not grow with the journal, and nearly all of the work is
 done by the workers (``tieline.node.auditwork``), each in a process of its own.
 
-The verdict of this module is only ever yes. Whatever it cannot say yes to, it leaves (``None``),
-and the journal is replayed through the record (``tieline.node.audit``), which says what is wrong.
+A range that is plainly right is joined as it is. Any other, be it wrong or only unusual, is judged
+here entry by entry by the record's own rules (``tieline.node.auditjudge``), with its signatures
+checked by a worker. Then ranges are joined again.
+
+The first statement or charter that may not stand where it stands ends the audit, and is what it
+says: all after it stands on it. Receipts, notes and proofs that are wrong are all said, up to a
+number.
 """
 
 from __future__ import annotations
@@ -20,67 +25,75 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExec
 from dataclasses import dataclass, field
 from typing import Final, ParamSpec, TypeVar
 
-from tieline.core import noteread, proof
-from tieline.core.charter import parse_signed_charter
-from tieline.core.crypto import MLDSA_KEY_BYTES
-from tieline.core.errors import TielineError
-from tieline.core.frontier import Frontier
+from tieline.core.errors import ShellError
+from tieline.core.frontier import Frontier, subtrees
 from tieline.core.journal import FactKind
-from tieline.core.line import Line
-from tieline.core.record import MAX_LOGS_PER_STATION
+from tieline.core.record import MAX_BRANCHES_PER_LOG, MAX_FORKS_PER_LOG, MAX_LOGS_PER_STATION
+from tieline.core.sketch import SketchLine, SketchLog, Standing
 from tieline.core.statement import TIP_BYTES
-from tieline.core.succession import check_amendment, check_chain
-from tieline.core.terms import Now
+from tieline.node.auditjudge import Judge, Promise
+from tieline.node.auditreplay import report_of, unverified
 from tieline.node.auditwork import (
     RECEIPT,
     UNKNOWN_KEY,
+    Cosigner,
     Covered,
     Found,
     Range,
+    Row,
     Run,
     SignKeys,
+    Sought,
+    Unverified,
+    author_of,
     calm,
     check,
     check_receipts,
     close,
-    find_tips,
+    leaves_of,
+    seek,
     sign_keys,
+    survey,
 )
+from tieline.node.view import Json, station_name
+from tieline.store.schema import read_row
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 RANGE: Final = 4_096  # entries of the journal that a worker takes at a time
 SMALL: Final = 6_000  # a journal of so few entries is not worth starting processes for
+MAX_PROBLEMS: Final = 1_000
 _WINDOW: Final = 64  # ranges of which the tips are kept
 _DEFERRED: Final = 50_000
-_BORDERS: Final = 4_096
 _HASH: Final = 32
 
-
-@dataclass(slots=True)
-class Head:
-    """A log as far as it is joined."""
-
-    run: Run
-    tree: Frontier = field(default_factory=Frontier)
-    last: bytes | None = None
-    charter: int = 0
-    # Trees of earlier sizes: where a range began.
-    borders: list[tuple[int, tuple[bytes, ...]]] = field(default_factory=list)
-    # Where the run before the last one began, and its leaves.
-    before: tuple[int, bytes] = (-1, b"")
+Ranges = Callable[[], Iterator[Range]]
+Medium = Callable[[], list[str]]  # what is wrong with the medium; goes to another process
 
 
 @dataclass(slots=True)
-class Clean:
-    """What a journal holds in which nothing is wrong."""
+class Verdict:
+    """What an audit found. ``last`` is the last entry that was judged."""
 
-    lines: dict[bytes, Line] = field(default_factory=dict)
-    heads: dict[bytes, Head] = field(default_factory=dict)  # by author
+    damage: list[str] = field(default_factory=list)  # of the medium
+    problems: list[str] = field(default_factory=list)
+    stopped: bool = False  # what comes after the last entry was not judged
     statements: int = 0
     receipts: int = 0
     last: int = 0
+    logs: list[Json] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return not self.damage and not self.problems
+
+    def report(self) -> dict[str, Json]:
+        """The report, as the replay through the record gives it of a journal without problems."""
+        problems = [*self.damage, *self.problems]
+        if self.stopped:
+            problems.append(f"what comes after journal entry {self.last} was not judged")
+        return report_of(problems, self.statements, self.receipts, self.last, self.logs)
 
 
 class Inline(Executor):
@@ -101,9 +114,9 @@ def cores() -> int:
 
 
 def run(
-    ranges: Callable[[], Iterator[Range]], own: bytes, realm: str, *, workers: int
-) -> Clean | None:
-    """Audit a journal; None when something in it is unusual or wrong.
+    ranges: Ranges, own: bytes, realm: str, *, workers: int, medium: Medium | None = None
+) -> Verdict:
+    """Audit a journal, and meanwhile the medium that holds it.
 
     ``workers`` 0 means that all is done in this process.
     """
@@ -115,68 +128,108 @@ def run(
             ProcessPoolExecutor(workers, mp_context=spawn, initializer=calm) as pool,
         ):
             try:
-                return join(ranges, own, realm, pool, workers)
+                return join(ranges, own, realm, pool, workers, medium)
             finally:
                 pool.shutdown(cancel_futures=True)
     try:
-        return join(ranges, own, realm, Inline(), 1)
+        return join(ranges, own, realm, Inline(), 1, medium)
     finally:
         close()
 
 
 def join(
-    ranges: Callable[[], Iterator[Range]], own: bytes, realm: str, pool: Executor, workers: int
-) -> Clean | None:
+    ranges: Ranges,
+    own: bytes,
+    realm: str,
+    pool: Executor,
+    workers: int,
+    medium: Medium | None = None,
+) -> Verdict:
     """As ``run``, by workers that are there already."""
-    return _Joiner(ranges, own, realm, pool, workers).go()
+    looking = None if medium is None else pool.submit(medium)
+    try:
+        verdict = _Joiner(ranges, own, realm, pool, workers).go()
+    except _Doubt as doubt:
+        # It was believed, and more was built on it: once more, up to there.
+        seq = doubt.seq
+        verdict = _Joiner(lambda: _until(ranges, seq), own, realm, pool, workers, seq).go()
+    if looking is not None:
+        verdict.damage = looking.result()
+    return verdict
 
 
-def check_note(kind: int, line: Line | None, at_ms: int, data: bytes, meta: bytes) -> None:
-    """Read a note again under the charters known by now, or a proof, which stands alone.
-
-    Raises ``RemoteError`` when it does not verify. A note on a line without a charter is held
-    against nothing.
-    """
-    if kind == FactKind.PROOF:
-        proof.check(data)
-    elif line is not None:
-        keys = tuple(meta[at : at + MLDSA_KEY_BYTES] for at in range(0, len(meta), MLDSA_KEY_BYTES))
-        noteread.read(line, data, keys, Now(at_ms, 0, 0))
+def _until(ranges: Ranges, last: int) -> Iterator[Range]:
+    for part in ranges():
+        if part.first > last:
+            return
+        yield part if part.last <= last else part.part(part.first, last)
 
 
 class _Stop(Exception):
-    """Something is not plainly right."""
+    """The last entry that was judged may not stand where it stands."""
+
+
+class _Doubt(Exception):
+    """What the author of an entry had read does not stand before it."""
+
+    def __init__(self, seq: int) -> None:
+        super().__init__(seq)
+        self.seq = seq
+
+
+@dataclass(slots=True)
+class _Head:
+    """A log as far as it is joined, with the leaves of its last runs, which receipts are for."""
+
+    line: SketchLine
+    log: SketchLog
+    run: tuple[int, bytes] = (-1, b"")
+    before: tuple[int, bytes] = (-1, b"")
 
 
 class _Joiner:
     def __init__(
         self,
-        ranges: Callable[[], Iterator[Range]],
+        ranges: Ranges,
         own: bytes,
         realm: str,
         pool: Executor,
         workers: int,
+        doubted: int = 0,
     ) -> None:
-        self._ranges, self._own, self._realm, self._pool = ranges, own, realm, pool
+        self._ranges, self._realm, self._pool = ranges, realm, pool
         self._ahead = 2 * workers + 1
         self._keys: SignKeys = {}
-        self._cosigners: dict[bytes, dict[bytes, bytes]] = {}
-        self._clean = Clean()
-        self._names: dict[tuple[bytes, bytes], bytes] = {}  # line and log: its author
-        self._lives: dict[tuple[bytes, bytes], int] = {}
+        self._cosigners: dict[bytes, dict[bytes, Cosigner]] = {}
+        self._judge = Judge(own, realm, self)
+        self._judge.doubted = doubted
+        self._heads: dict[bytes, _Head] = {}  # by author
         self._window: deque[_Tips] = deque(maxlen=_WINDOW)
-        self._deferred: list[tuple[bytes, bytes, int, int]] = []
-        self._receipts: deque[Future[bool]] = deque()
+        self._deferred: list[Promise] = []
+        self._receipts: deque[Future[list[Unverified]]] = deque()
+        self._ends: dict[bytes, Sought | None] = {}
 
-    def go(self) -> Clean | None:
+    def go(self) -> Verdict:
+        stopped = False
         try:
             self._join()
-            self._find_deferred()
-            while self._receipts:
-                self._settle_receipts()
         except _Stop:
-            return None
-        return self._clean
+            stopped = True
+        self._keep_promises()
+        while self._receipts:
+            self._settle_receipts()
+        judge = self._judge
+        if judge.doubted and not stopped:
+            text = f"journal entry {judge.last} was not the same when it was read again"
+            judge.problem(judge.last, text)
+        return Verdict(
+            problems=[text for _, text in sorted(judge.wrong, key=lambda one: one[0])],
+            stopped=stopped,
+            statements=judge.statements,
+            receipts=judge.receipts,
+            last=judge.last,
+            logs=judge.logs(),
+        )
 
     def _join(self) -> None:
         waiting: deque[tuple[Range, Future[Found]]] = deque()
@@ -192,126 +245,244 @@ class _Joiner:
             if not waiting:
                 return
             part, future = waiting.popleft()
-            found = future.result()
-            if found.trouble == UNKNOWN_KEY:
-                found = self._ask(part).result()  # all charters before it are known by now
-            if found.trouble or found.first != self._clean.last + 1:
-                raise _Stop
-            self._take(part, found)
-            if found.last < part.last:
-                rest = part.part(found.last + 1)
+            last = self._take(part, future.result())
+            if last < part.last:
+                rest = part.part(last + 1, part.last)
                 waiting.appendleft((rest, self._ask(rest)))
+            if len(self._judge.wrong) > MAX_PROBLEMS:
+                raise _Stop
 
     def _ask(self, part: Range) -> Future[Found]:
         return self._pool.submit(check, part, self._realm, self._keys)
 
     # ------------------------------------------------------------------------------- joining
 
-    def _take(self, part: Range, found: Found) -> None:
-        for body in found.charters:
-            self._charter(body)
-        for kind, line, at_ms, data, meta in found.notes:
-            try:
-                check_note(kind, self._clean.lines.get(line), at_ms, data, meta)
-            except (TielineError, IndexError, KeyError, ValueError):
-                raise _Stop from None
-        for tip, author, charter, seq in found.unresolved:
-            self._resolve(tip, author, charter, seq)
-        stood = {author: head.tree.size for author, head in self._clean.heads.items()}
+    def _take(self, part: Range, found: Found) -> int:
+        """Take a range, or what there is of it before the next charter; its last entry."""
+        for row in found.charters:
+            self._charter(part, row)
+        if found.trouble == UNKNOWN_KEY:
+            found = self._ask(part).result()  # all charters before it are known by now
+        doubtful = found.first <= self._judge.doubted <= found.last
+        promised = None if doubtful else self._plain(found)
+        if promised is None:
+            return self._walk(part.part(part.first, found.last))
+        stood = {author: head.log.size for author, head in self._heads.items()}
         for author, run in found.runs.items():
             self._grow(author, run)
+        for row in found.notes:
+            self._entry(row)
         self._cover(part, found, stood)
         self._window.append(_Tips(found.runs))
-        self._clean.statements += found.statements
-        self._clean.last = found.last
+        self._promise(promised)
+        self._judge.statements += found.statements
+        self._judge.last = found.last
+        return found.last
 
-    def _charter(self, body: bytes) -> None:
+    def _entry(self, row: Row) -> None:
+        """Have one entry judged; a statement or charter that is wrong is the last one."""
+        judge = self._judge
+        judge.last, wrong = row[0] - 1, len(judge.wrong)
         try:
-            signed = parse_signed_charter(body)
-            line = self._clean.lines.get(signed.charter.line)
-            # A version that ends logs makes statements late that are held: the record knows which.
-            if signed.charter.closed is not None:
-                raise _Stop
-            if line is None:
-                check_chain((signed,))
-                self._clean.lines[signed.charter.line] = Line(self._own, signed)
-            else:
-                check_amendment(line.charter, signed)
-                line.use_charter(signed)
-        except TielineError:
+            fact = read_row(row).fact
+        except ShellError as error:
+            judge.problem(row[0], error.message)
             raise _Stop from None
-        now = self._clean.lines[signed.charter.line]
-        # A key of the version in force may sign for statements of every version; for one that is
-        # former, or of a station that has left, the record knows what it may sign for.
-        self._cosigners[now.id] = {
-            station: entry.certificate.cosign_key
-            for station in now.charter.stations()
-            if (entry := now.charter.station(station)) is not None
-        }
-        versions = dict(self._keys.get(signed.charter.line, {}))
-        versions[signed.charter.version] = sign_keys(signed)
-        self._keys = {**self._keys, signed.charter.line: versions}
+        judge.fact(row[0], fact)
+        if len(judge.wrong) > wrong and fact.kind in _BEARING:
+            raise _Stop
+
+    def _charter(self, part: Range, row: Row) -> None:
+        self._entry(row)
+        for line in self._judge.sketches.values():
+            for log, keep in line.cuts:
+                self._cut(part, line, log, keep)
+            line.cuts.clear()
+            newest = line.charters[line.latest()]
+            versions = self._keys.get(line.id, {})
+            if newest.charter.version not in versions:
+                versions = {**versions, newest.charter.version: sign_keys(newest)}
+                self._keys = {**self._keys, line.id: versions}
+                self._cosigners[line.id] = _cosigners(line)
+
+    def _cut(self, part: Range, line: SketchLine, log: SketchLog, keep: int) -> None:
+        """A charter ends a log before its end: go back to what is left of it."""
+        size, peaks = log.borders[log.border(keep)]
+        tree, first = Frontier(size, peaks), max(0, min(size, keep - 1))
+        ask = self._pool.submit(leaves_of, part, line.id, log.id, first, keep)
+        leaves = ask.result() if keep else b""
+        tree.extend(subtrees(size, leaves[(size - first) * _HASH :]))
+        if len(leaves) != (keep - first) * _HASH:
+            self._judge.problem(part.first, f"the log before journal entry {part.first} is gone")
+            raise _Stop
+        log.end(keep, tree, leaves[-_HASH:] or None)
+
+    def _plain(self, found: Found) -> list[Promise] | None:
+        """Whether a range is plainly right after all before it, and what it takes on trust."""
+        if found.trouble or not all(map(self._continues, found.runs.values())):
+            return None
+        opened = [run.first for run in found.runs.values() if run.start == 0]
+        if any(row[0] < first for row in found.notes for first in opened):
+            return None  # a note is held against the key of its log, if that is known
+        for (line, log), receipts in found.older.items():
+            known = self._judge.sketches.get(line)
+            of = known.sketch.sketches.get(log) if known else None
+            size = of.size if of else 0
+            if known and any(one[0] > size for one in RECEIPT.iter_unpack(receipts)):
+                return None
+        promised: list[Promise] = []
+        for promise in itertools.starmap(Promise, found.unresolved):
+            cause = self._lately(promise.author[2:18], promise.tip)
+            if cause is None:
+                promised.append(promise)
+            elif not _may_read(promise, *cause):
+                return None
+        return promised
+
+    def _continues(self, run: Run) -> bool:
+        """Whether a run goes on where its log ends, and nothing about the log is unusual."""
+        line = self._judge.sketches.get(run.line)
+        if line is None:
+            return False
+        logs, closings, version = line.sketch.sketches, line.sketch.closings, run.versions[0][1]
+        log = logs.get(run.log)
+        if closings.ending(run.station, run.log) is not None or closings.late_at(
+            run.station, run.log, run.start, version
+        ):
+            return False
+        if log is None:
+            lives = sum(1 for other in logs.values() if other.station == run.station)
+            return run.start == 0 and lives < MAX_LOGS_PER_STATION
+        return (
+            (log.station, log.incarnation) == (run.station, run.incarnation)
+            and (log.size, log.last) == (run.start, run.previous)
+            and log.charter <= version
+            and not (log.beside() and (not log.size or log.beside() >= MAX_FORKS_PER_LOG))
+            and (len(log.leaves) < MAX_BRANCHES_PER_LOG or run.previous in log.leaves)
+        )
 
     def _grow(self, author: bytes, run: Run) -> None:
-        head = self._clean.heads.get(author)
-        if head is None:
-            head = self._open(author, run)
-        if (
-            run.start != head.tree.size
-            or run.previous != head.last
-            or run.versions[0][1] < head.charter
-            or run.line not in self._clean.lines
-        ):
-            raise _Stop
-        head.borders.append((head.tree.size, head.tree.peaks()))
-        if len(head.borders) > _BORDERS:
-            del head.borders[1:-1:2]  # the last one is that of this range
-        head.before = (head.run.start, head.run.leaves)
-        head.run = run
-        head.tree.extend(run.trees)
-        head.last, head.charter = run.last, run.versions[-1][1]
+        line = self._judge.sketches[run.line]
+        log = line.sketch.sketches.get(run.log)
+        if log is None:
+            log = line.sketch.open(run.log, run.station, run.incarnation)
+        head = self._heads.setdefault(author, _Head(line, log))
+        log.mark()
+        log.run(run.previous, run.versions, run.trees, run.last)
+        head.run, head.before = (run.start, run.leaves), head.run
 
-    def _open(self, author: bytes, run: Run) -> Head:
-        if self._names.setdefault((run.line, run.log), author) != author:
-            raise _Stop
-        lives = self._lives.get((run.line, run.station), 0) + 1
-        if lives > MAX_LOGS_PER_STATION:
-            raise _Stop
-        self._lives[run.line, run.station] = lives
-        head = self._clean.heads[author] = Head(run)
-        return head
+    # ------------------------------------------------------------------ what is not plainly right
+
+    def _walk(self, part: Range) -> int:
+        """Have a range judged entry by entry; its last one."""
+        seen = self._pool.submit(survey, part, self._realm, self._keys).result()
+        judge = self._judge
+        judge.beside = seen.beside
+        for line in judge.sketches.values():
+            line.sketch.signed = set(seen.signed)
+        try:
+            for row in seen.rows:
+                if row[1] != FactKind.CHARTER:
+                    self._entry(row)
+            if seen.damage:
+                judge.problem(part.first, seen.damage)
+                judge.last = part.first - 1
+                raise _Stop
+        finally:
+            self._leave(part)
+        judge.last = seen.last
+        return seen.last
+
+    def _leave(self, part: Range) -> None:
+        """Take over what the judge left to be done of a range."""
+        judge, tips = self._judge, _Tips({})
+        for line in judge.sketches.values():
+            for log in line.sketch.sketches.values():
+                author = author_of(line.id, log.station, log.incarnation)
+                self._heads.setdefault(author, _Head(line, log))
+            placed = line.sketch.forget()
+            for tip, one in placed.items():
+                log = line.sketch.sketches[one.log]
+                author = author_of(line.id, log.station, log.incarnation)
+                tips.add(tip, author, one.charter)
+        covered: list[Covered] = []
+        for (of, name), receipts in judge.due.items():
+            log = judge.sketches[of].sketch.sketches[name]
+            head = self._heads[author_of(of, log.station, log.incarnation)]
+            covered += self._by_border(head, receipts)
+        self._check(part, covered)
+        judge.due, judge.beside = {}, {}
+        self._window.append(tips)
+        self._promise(judge.promised)
+        judge.promised = []
 
     # ------------------------------------------------------------------------------- citations
 
-    def _resolve(self, tip: bytes, author: bytes, charter: int, seq: int) -> None:
-        """What was read stands before the reader, in another log, by no later charter."""
+    def _lately(self, line: bytes, tip: bytes) -> tuple[bytes, int] | None:
+        """The author and the charter's version of what came not long ago, or is beside a log."""
         for tips in reversed(self._window):
             cause = tips.find(tip)
             if cause is not None:
-                _check_cause(cause, author, charter)
-                return
-        self._deferred.append((tip, author, charter, seq))
-        if len(self._deferred) >= _DEFERRED:
-            self._find_deferred()
+                return cause
+        known = self._judge.sketches.get(line)
+        story = known.sketch.told.get(tip) if known else None
+        if known is None or story is None:
+            return None
+        log = known.sketch.sketches[story.log]
+        return author_of(line, log.station, log.incarnation), story.charter
 
-    def _find_deferred(self) -> None:
-        """Look for what was read long before: once more through the journal, for its hashes."""
-        if not self._deferred:
-            return
-        wanted = {tip for tip, _, _, _ in self._deferred}
-        where: dict[bytes, tuple[bytes, int, int]] = {}
-        asked: deque[Future[list[tuple[bytes, bytes, int, int]]]] = deque()
-        for part in itertools.chain(self._ranges(), [None] * self._ahead):
+    def lately(self, line: bytes, tip: bytes) -> Standing | None:
+        """See ``Finder``."""
+        cause = self._lately(line, tip)
+        if cause is None or cause[0][2:18] != line:
+            return None
+        log = self._heads[cause[0]].log
+        return Standing(tip, log.station, log.id, 0, cause[1])
+
+    def before(self, line: bytes, seq: int, tips: set[bytes]) -> dict[bytes, Standing]:
+        """See ``Finder``."""
+        found = self._seek(lambda: _until(self._ranges, seq - 1), tips)
+        return {
+            tip: one.standing for tip, one in found.items() if one.author[2:18] == line
+        }  # fmt: skip
+
+    def end(self, line: bytes, seq: int, tip: bytes) -> Standing | None:
+        """See ``Finder``."""
+        if tip not in self._ends:
+            self._ends[tip] = self._seek(self._ranges, {tip}).get(tip)
+        found = self._ends[tip]
+        known = found is not None and found.seq < seq and found.author[2:18] == line
+        return found.standing if known and found else None
+
+    def _seek(self, ranges: Ranges, wanted: set[bytes]) -> dict[bytes, Sought]:
+        """Go through the journal once more, for the hashes of its statements."""
+        out: dict[bytes, Sought] = {}
+        asked: deque[Future[dict[bytes, Sought]]] = deque()
+        for part in itertools.chain(ranges(), [None] * self._ahead):
             if part is not None:
-                asked.append(self._pool.submit(find_tips, part, self._realm, wanted))
+                asked.append(self._pool.submit(seek, part, self._realm, wanted))
             if asked and (part is None or len(asked) > self._ahead):
-                for tip, author, charter, seq in asked.popleft().result():
-                    where.setdefault(tip, (author, charter, seq))
-        for tip, author, charter, seq in self._deferred:
-            cause = where.get(tip)
-            if cause is None or cause[2] >= seq:
-                raise _Stop
-            _check_cause(cause[:2], author, charter)
+                out = {**asked.popleft().result(), **out}
+        return out
+
+    def _promise(self, promised: list[Promise]) -> None:
+        self._deferred += promised
+        if len(self._deferred) >= _DEFERRED:
+            self._keep_promises()
+
+    def _keep_promises(self) -> None:
+        """See whether what was read long before is there. Raises ``_Doubt`` at the first entry."""
+        if not self._deferred or self._judge.doubted:
+            return
+        found = self._seek(self._ranges, {one.tip for one in self._deferred})
+        for promise in sorted(self._deferred, key=lambda one: one.seq):
+            one = found.get(promise.tip)
+            if (
+                one is None
+                or one.seq >= promise.seq
+                or not _may_read(promise, one.author, one.standing.charter)
+            ):
+                raise _Doubt(promise.seq)
         self._deferred.clear()
 
     # -------------------------------------------------------------------------------- receipts
@@ -319,69 +490,74 @@ class _Joiner:
     def _cover(self, part: Range, found: Found, stood: dict[bytes, int]) -> None:
         """Give the receipts of a range to a worker, with what leads to their roots."""
         covered: list[Covered] = []
-        for (line, log), receipts in found.recent.items():
-            if self._counts(line, receipts):
-                author = self._names[line, log]
-                leaves = found.runs[author].leaves
-                covered.append(self._covered(author, -1, bytes(receipts), leaves))
-        for (line, log), receipts in found.older.items():
-            if not self._counts(line, receipts):
-                continue
-            of = self._names.get((line, log))
-            if of is None:
-                raise _Stop
-            groups: dict[int, list[bytes]] = {}
-            for fields in RECEIPT.iter_unpack(receipts):
-                if fields[0] > stood.get(of, 0):
-                    raise _Stop
-                base = _border(self._clean.heads[of], fields[0])
-                groups.setdefault(base, []).append(RECEIPT.pack(*fields))
-            covered.extend(
-                self._covered(of, base, b"".join(group)) for base, group in groups.items()
-            )
+        for (line, name), receipts in (*found.recent.items(), *found.older.items()):
+            known = self._judge.sketches.get(line)
+            if known is None:
+                continue  # as in the record: on a line without a charter they are for nothing
+            self._judge.receipts += len(receipts) // RECEIPT.size
+            log = known.sketch.sketches[name]
+            author = author_of(line, log.station, log.incarnation)
+            head = self._heads[author]
+            if found.recent.get((line, name)) is receipts:
+                border = log.border(head.run[0])
+                covered.append(self._covered(head, border, bytes(receipts), head.run[1]))
+            else:
+                covered += self._by_border(head, receipts)
+        self._check(part, covered)
+
+    def _by_border(self, head: _Head, receipts: bytes | bytearray) -> list[Covered]:
+        """Receipts for trees of any size, each from the last tree before it."""
+        groups: dict[int, list[bytes]] = {}
+        for fields in RECEIPT.iter_unpack(receipts):
+            groups.setdefault(head.log.border(fields[0]), []).append(RECEIPT.pack(*fields))
+        return [self._covered(head, at, b"".join(group)) for at, group in groups.items()]
+
+    def _covered(self, head: _Head, border: int, receipts: bytes, leaves: bytes = b"") -> Covered:
+        log = head.log
+        size, peaks = log.borders[border]
+        if not leaves and size == head.before[0]:
+            leaves = head.before[1]
+        return Covered(
+            line=head.line.id, station=log.station, incarnation=log.incarnation, log=log.id,
+            versions=tuple(log.versions), size=size, peaks=peaks, leaves=leaves, receipts=receipts,
+            cosigners=self._cosigners[head.line.id],
+        )  # fmt: skip
+
+    def _check(self, part: Range, covered: list[Covered]) -> None:
         if covered:
             self._receipts.append(self._pool.submit(check_receipts, part, covered))
         while len(self._receipts) > self._ahead:
             self._settle_receipts()
 
-    def _counts(self, line: bytes, receipts: bytearray) -> bool:
-        """As in the record, a receipt on a line without a charter is held against nothing."""
-        if line not in self._clean.lines:
-            return False
-        self._clean.receipts += len(receipts) // RECEIPT.size
-        return True
-
-    def _covered(self, author: bytes, base: int, receipts: bytes, leaves: bytes = b"") -> Covered:
-        head = self._clean.heads[author]
-        size, peaks = head.borders[base]
-        if not leaves and size == head.before[0]:
-            leaves = head.before[1]
-        return Covered(
-            line=head.run.line, station=head.run.station, incarnation=head.run.incarnation,
-            log=head.run.log, size=size, peaks=peaks, leaves=leaves, receipts=receipts,
-            keys=self._cosigners[head.run.line],
-        )  # fmt: skip
-
     def _settle_receipts(self) -> None:
-        if not self._receipts.popleft().result():
-            raise _Stop
+        for one in self._receipts.popleft().result():
+            self._judge.problem(one.seq, unverified(one.seq, one.name, one.size))
 
 
-def _border(head: Head, size: int) -> int:
-    """Which of the earlier trees is the largest that is not beyond a size."""
-    low, high = 0, len(head.borders)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if head.borders[middle][0] <= size:
-            low = middle
-        else:
-            high = middle
-    return low
+_BEARING: Final = frozenset({FactKind.CHARTER, FactKind.STATEMENT, FactKind.SECOND_STORY})
 
 
-def _check_cause(cause: tuple[bytes, int], author: bytes, charter: int) -> None:
-    if cause[0] == author or cause[1] > charter or cause[0][2:18] != author[2:18]:
-        raise _Stop
+def _may_read(promise: Promise, author: bytes, charter: int) -> bool:
+    """Whether somebody may have read what this author wrote by this version of the charter."""
+    another = author != promise.author and author[2:18] == promise.author[2:18]
+    return another and charter <= promise.charter
+
+
+def _cosigners(line: SketchLine) -> dict[bytes, Cosigner]:
+    """Whoever may have signed receipts on a line, with all keys that any version gives."""
+    keys: dict[bytes, dict[bytes, int]] = {}
+    for version in sorted(line.charters, reverse=True):
+        charter = line.charters[version].charter
+        for station in charter.stations():
+            entry = charter.station(station)
+            if entry is not None:
+                keys.setdefault(station, {}).setdefault(entry.certificate.cosign_key, version)
+    return {
+        station: Cosigner(
+            station_name(line, station), tuple((last, key) for key, last in known.items())
+        )
+        for station, known in keys.items()
+    }
 
 
 class _Tips:
@@ -391,20 +567,21 @@ class _Tips:
 
     def __init__(self, runs: dict[bytes, Run]) -> None:
         self._runs = runs
-        self._where: dict[bytes, tuple[bytes, int]] | None = None
+        self._where: dict[bytes, tuple[bytes, int]] = {}
+
+    def add(self, tip: bytes, author: bytes, version: int) -> None:
+        self._where[tip] = (author, version)
 
     def find(self, tip: bytes) -> tuple[bytes, int] | None:
         """The author and the charter's version of the statement with this tip."""
-        if self._where is None:
-            self._where = {}
-            for author, run in self._runs.items():
-                ends = [start for start, _ in run.versions[1:]]
-                ends.append(run.start + len(run.leaves) // _HASH)
-                at = 0
-                for (_, version), end in zip(run.versions, ends, strict=True):
-                    stop = (end - run.start) * _HASH
-                    for here in range(at, stop, _HASH):
-                        self._where[run.leaves[here : here + TIP_BYTES]] = (author, version)
-                    at = stop
-            self._runs = {}
+        for author, run in self._runs.items():
+            ends = [start for start, _ in run.versions[1:]]
+            ends.append(run.start + len(run.leaves) // _HASH)
+            at = 0
+            for (_, version), end in zip(run.versions, ends, strict=True):
+                stop = (end - run.start) * _HASH
+                for here in range(at, stop, _HASH):
+                    self._where[run.leaves[here : here + TIP_BYTES]] = (author, version)
+                at = stop
+        self._runs = {}
         return self._where.get(tip)

@@ -14,10 +14,12 @@ Rules held here:
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import hashlib
 import struct
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -25,17 +27,19 @@ from typing import Any, Final, Protocol
 from tieline.core import crypto, statement
 from tieline.core.charter import SignedCharter, parse_signed_charter
 from tieline.core.checkpoint import Receipt, cosign_message, origin
-from tieline.core.errors import TielineError
+from tieline.core.errors import ShellError, TielineError
 from tieline.core.frontier import Frontier, Subtree, subtrees
 from tieline.core.glance import Glance, Glancer, note_texts, receipt
 from tieline.core.journal import FactKind
+from tieline.core.sketch import Standing, standing
 from tieline.core.statement import TIP_BYTES, log_id, statement_digest
 from tieline.core.tree import HASH_BYTES
 from tieline.store.reader import Reader
 
 Fields = tuple[bytes, int, bytes, int, bytes]  # of a receipt: log, size, cosigner, time, signature
-# The same without its log, as bytes: that is how receipts go from one process to another.
-RECEIPT: Final = struct.Struct(">Q8sQ64s")
+# The same without its log and with its entry of the journal, as bytes: that is how receipts go from
+# one process to another.
+RECEIPT: Final = struct.Struct(">Q8sQ64sQ")
 Row = Sequence[Any]  # as ``store.schema.COLUMNS``
 SignKeys = dict[bytes, dict[int, dict[bytes, bytes]]]  # line, version, station: statement key
 
@@ -50,6 +54,7 @@ _SECOND: Final = int(FactKind.SECOND_STORY)
 _UNREADABLE: Final = (TielineError, TypeError, ValueError, KeyError, IndexError, struct.error)
 _pack: Final = RECEIPT.pack
 _SEEN_BYTES: Final = 1 + TIP_BYTES
+_NO_VERSION: Final = 1 << 32  # beyond any
 
 
 class Range(Protocol):
@@ -63,11 +68,14 @@ class Range(Protocol):
 
     def rows(self) -> Sequence[Row]: ...
 
-    def part(self, first: int) -> Range:
-        """The same range from an entry on."""
+    def part(self, first: int, last: int) -> Range:
+        """Less of the same range."""
 
     def leaves(self, line: bytes, log: bytes, start: int, stop: int) -> bytes:
         """The leaf hashes of a part of a log, however far back."""
+
+    def at(self, line: bytes, log: bytes, position: int) -> tuple[int, bytes] | None:
+        """The statement under a number of a log, wherever it is, and its entry of the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +90,15 @@ class StoreRange:
     def rows(self) -> Sequence[Row]:
         return _reader(self.path, self.key).facts(self.first, self.last)
 
-    def part(self, first: int) -> StoreRange:
-        return StoreRange(self.path, self.key, first, self.last)
+    def part(self, first: int, last: int) -> StoreRange:
+        return StoreRange(self.path, self.key, first, last)
 
     def leaves(self, line: bytes, log: bytes, start: int, stop: int) -> bytes:
         found = _reader(self.path, self.key).statements(line, log, start, stop)
         return b"".join(map(statement_digest, found))
+
+    def at(self, line: bytes, log: bytes, position: int) -> tuple[int, bytes] | None:
+        return _reader(self.path, self.key).statement(line, log, position)
 
 
 _open: dict[tuple[Path, bytes], Reader] = {}
@@ -117,6 +128,7 @@ class Run:
     log: bytes
     start: int
     previous: bytes | None
+    first: int  # the entry of the journal that ``start`` is
     leaves: bytes = b""
     last: bytes = b""
     # From which position on by which version of the charter, the first one included.
@@ -131,7 +143,7 @@ class Found:
     first: int
     last: int
     trouble: str = ""
-    charters: list[bytes] = field(default_factory=list)
+    charters: list[Row] = field(default_factory=list)
     runs: dict[bytes, Run] = field(default_factory=dict)  # by author, see ``Glance``
     # Tips that were read and do not stand before the reader in this range: tip, author, version,
     # entry of the journal.
@@ -139,8 +151,8 @@ class Found:
     # Receipts by line and log, packed: for trees that end in this range, and for others.
     recent: dict[tuple[bytes, bytes], bytearray] = field(default_factory=dict)
     older: dict[tuple[bytes, bytes], bytearray] = field(default_factory=dict)
-    # What whoever joins reads himself, because it is seldom: kind, line, time, body, meta.
-    notes: list[tuple[int, bytes, int, bytes, bytes]] = field(default_factory=list)
+    # What whoever joins reads himself, because it is seldom.
+    notes: list[Row] = field(default_factory=list)
     statements: int = 0
 
 
@@ -211,7 +223,7 @@ class _Walk:
                 if row[0] != self.found.first:
                     self.found.last = row[0] - 1
                     break
-                self._charter(row[4])
+                self._charter(row)
         try:
             self._statements(rows)
         except _Unknown:
@@ -232,16 +244,16 @@ class _Walk:
                 return
             if kind != _STATEMENT:
                 if kind == _RECEIPT:
-                    self._receipt(line, raw)
+                    self._receipt(line, raw, seq)
                 elif kind in _NOTES:
-                    self.found.notes.append((kind, line, at_ms, raw, meta))
+                    self.found.notes.append((seq, kind, at_ms, line, raw, meta, log, position, b""))
                 elif kind == _SECOND:
                     raise ValueError(UNUSUAL)
                 continue
             name, place, previous, tips, charter, signed = look(raw) or self._parse(raw)
             author = authors.get(name)
             if author is None:
-                author = authors[name] = self._author(name, place, previous)
+                author = authors[name] = self._author(name, place, previous, seq)
             if (
                 place != author.next
                 or previous != author.last
@@ -272,7 +284,7 @@ class _Walk:
             elif cause[0] is author or cause[1] > author.charter or cause[0].line != author.line:
                 raise ValueError(UNUSUAL)
 
-    def _receipt(self, line: bytes, raw: bytes) -> None:
+    def _receipt(self, line: bytes, raw: bytes, seq: int) -> None:
         fields = receipt(raw) or _fields(raw)
         where = (line, fields[0])
         author = self._by_log.get(where)
@@ -285,23 +297,21 @@ class _Walk:
         packed = into.get(where)
         if packed is None:
             packed = into[where] = bytearray()
-        packed += _pack(*fields[1:])
+        packed += _pack(*fields[1:], seq)
 
     def _parse(self, body: bytes) -> Glance:
         """The parser itself, for what has no usual form."""
         found = statement.parse(self._realm, body)
         place = found.place
-        name = b"".join(
-            (b"\x01\x50", place.line, b"\x02\x48", place.station, b"\x03\x48", place.incarnation)
-        )
+        name = author_of(place.line, place.station, place.incarnation)
         tips = b"".join(b"\x50" + tip for tip in place.seen)
         signed = found.signature + found.signed
         return Glance(name, place.position, place.previous, tips, place.charter, signed)
 
-    def _author(self, name: bytes, position: int, previous: bytes | None) -> _Author:
+    def _author(self, name: bytes, position: int, previous: bytes | None, seq: int) -> _Author:
         line, station, incarnation = name[2:18], name[20:28], name[30:38]
         log = log_id(line, station, incarnation)
-        author = _Author(Run(line, station, incarnation, log, position, previous), position)
+        author = _Author(Run(line, station, incarnation, log, position, previous, seq), position)
         if self._by_log.setdefault((line, log), author) is not author:
             raise ValueError(UNUSUAL)
         return author
@@ -317,15 +327,121 @@ class _Walk:
         author.tag = (author, charter)
         author.run.versions.append((position, charter))
 
-    def _charter(self, data: bytes) -> None:
-        signed = parse_signed_charter(data)
-        versions = dict(self._keys.get(signed.charter.line, {}))
-        versions[signed.charter.version] = sign_keys(signed)
-        self._keys[signed.charter.line] = versions
-        self.found.charters.append(data)
+    def _charter(self, row: Row) -> None:
+        self.found.charters.append(row)
+        _learn(self._keys, row[4])
+
+
+def author_of(line: bytes, station: bytes, incarnation: bytes) -> bytes:
+    """The author of a log as ``Glance`` names him."""
+    return b"".join((b"\x01\x50", line, b"\x02\x48", station, b"\x03\x48", incarnation))
+
+
+def _learn(keys: SignKeys, data: bytes) -> None:
+    signed = parse_signed_charter(data)
+    versions = dict(keys.get(signed.charter.line, {}))
+    versions[signed.charter.version] = sign_keys(signed)
+    keys[signed.charter.line] = versions
+
+
+# ------------------------------------------------------------------ what is not plainly right
+
+
+@dataclass(slots=True)
+class Survey:
+    """A range for whoever judges it entry by entry, with what can be found out beforehand."""
+
+    rows: list[Row] = field(default_factory=list)
+    last: int = 0  # as in ``Found``
+    # Signatures that verify under the key that the charter gives: digest and key.
+    signed: list[tuple[bytes, bytes]] = field(default_factory=list)
+    # By the entry of a second story: what stands before it in its log, and under its own number.
+    beside: dict[int, list[Standing]] = field(default_factory=dict)
+    damage: str = ""  # why there are no rows
+
+
+def survey(part: Range, realm: str, keys: SignKeys) -> Survey:
+    """All of a range up to the next charter, with its signatures checked. It judges nothing."""
+    out = Survey(last=part.last)
+    try:
+        rows = part.rows()
+    except ShellError as error:
+        out.damage = error.message
+        return out
+    known = dict(keys)
+    for row in rows:
+        if row[1] == _CHARTER and row[0] != part.first:
+            out.last = row[0] - 1
+            break
+        out.rows.append(row)
+        if row[1] in (_STATEMENT, _SECOND, _CHARTER):
+            with contextlib.suppress(*_UNREADABLE):  # whoever judges it will meet the same
+                _look_into(part, row, realm, known, out)
+    return out
+
+
+def _look_into(part: Range, row: Row, realm: str, keys: SignKeys, out: Survey) -> None:
+    if row[1] == _CHARTER:
+        _learn(keys, row[4])
+        return
+    found = statement.parse(realm, row[4])
+    place = found.place
+    key = keys.get(row[3], {}).get(place.charter, {}).get(place.station)
+    if key is not None and crypto.verify(key, found.signed, found.signature):
+        out.signed.append((found.digest, key))
+    if row[1] != _SECOND:
+        return
+    for position in range(max(0, place.position - 1), place.position + 1):
+        other = part.at(row[3], found.log, position)
+        if other is not None and other[0] < row[0]:
+            there = standing(statement.parse(realm, other[1]))
+            out.beside.setdefault(row[0], []).append(there)
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A statement that was looked for: its entry of the journal, its author, where it stands."""
+
+    seq: int
+    author: bytes
+    standing: Standing
+
+
+def seek(part: Range, realm: str, wanted: set[bytes]) -> dict[bytes, Sought]:
+    """Which statements with these tips stand in a range, each where it stands first.
+
+    What does not read has been, or will be, found by whoever judges it.
+    """
+    out: dict[bytes, Sought] = {}
+    with contextlib.suppress(*_UNREADABLE):
+        for row in part.rows():
+            if row[1] not in (_STATEMENT, _SECOND):
+                continue
+            tip = statement_digest(row[4])[:TIP_BYTES]
+            if tip in wanted and tip not in out:
+                found = statement.parse(realm, row[4])
+                place = found.place
+                author = author_of(place.line, place.station, place.incarnation)
+                out[tip] = Sought(row[0], author, standing(found))
+    return out
+
+
+def leaves_of(part: Range, line: bytes, log: bytes, start: int, stop: int) -> bytes:
+    """As ``Range.leaves``, to be asked of a worker; empty where the store does not read."""
+    with contextlib.suppress(*_UNREADABLE):
+        return part.leaves(line, log, start, stop)
+    return b""
 
 
 # --------------------------------------------------------------------------------------- receipts
+
+
+@dataclass(frozen=True, slots=True)
+class Cosigner:
+    """Who signs receipts: his name, and his keys, each with the last version that gives it."""
+
+    name: str
+    keys: tuple[tuple[int, bytes], ...]  # the newest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,11 +456,21 @@ class Covered:
     station: bytes
     incarnation: bytes
     log: bytes
+    versions: tuple[tuple[int, int], ...]  # as ``Run.versions``, of the whole log
     size: int
     peaks: tuple[bytes, ...]
     leaves: bytes
     receipts: bytes
-    keys: dict[bytes, bytes]  # by cosigner
+    cosigners: dict[bytes, Cosigner]
+
+
+@dataclass(frozen=True, slots=True)
+class Unverified:
+    """A receipt that is not signed by whom it names."""
+
+    seq: int
+    name: str
+    size: int
 
 
 def _fields(data: bytes) -> Fields:
@@ -352,61 +478,64 @@ def _fields(data: bytes) -> Fields:
     return one.log, one.size, one.cosigner, one.time_s, one.signature
 
 
-def check_receipts(part: Range, covered: list[Covered]) -> bool:
-    """The second step: whether all of these receipts verify."""
-    try:
-        return all(_verifies(part, one) for one in covered)
-    except _UNREADABLE:
-        return False
+def check_receipts(part: Range, covered: list[Covered]) -> list[Unverified]:
+    """The second step: which of these receipts do not verify."""
+    out: list[Unverified] = []
+    for one in covered:
+        checked: list[Unverified] = []
+        ordered = sorted(RECEIPT.iter_unpack(one.receipts))
+        try:
+            checked.extend(_unverified(part, one, ordered))
+        except _UNREADABLE:  # without its leaves no root is known, and no receipt verifies
+            checked = [_name(one, row) for row in ordered]
+        out.extend(checked)
+    return out
 
 
-def _verifies(part: Range, one: Covered) -> bool:
+def _name(one: Covered, row: tuple[int, bytes, int, bytes, int]) -> Unverified:
+    size, cosigner, _, _, seq = row
+    known = one.cosigners.get(cosigner)
+    return Unverified(seq, known.name if known else cosigner.hex(), size)
+
+
+def _unverified(
+    part: Range, one: Covered, ordered: list[tuple[int, bytes, int, bytes, int]]
+) -> Iterator[Unverified]:
     name = origin(one.line, one.station, one.incarnation)
-    ordered = sorted(RECEIPT.iter_unpack(one.receipts))
     last = ordered[-1][0]
     leaves = one.leaves
-    if not leaves and last > one.size:
+    if last > one.size + len(leaves) // HASH_BYTES:
         leaves = part.leaves(one.line, one.log, one.size, last)
     tree, opens, text_of = Frontier(one.size, one.peaks), crypto.opens, note_texts(name)
     text, at = text_of(tree.size, tree.root()), 0
-    for size, cosigner, time_s, signature in ordered:
+    newest = {by: known.keys[0][1] for by, known in one.cosigners.items()
+              if known.keys[0][0] >= one.versions[-1][1]}  # fmt: skip
+    for row in ordered:
+        size, cosigner, time_s, signature, _ = row
         if size != tree.size:
             end = at + (size - tree.size) * HASH_BYTES
             if end > len(leaves):
-                return False
+                raise ValueError(UNUSUAL)
             if size == tree.size + 1:
                 tree.add(0, leaves[at:end])
             else:
                 tree.extend(subtrees(tree.size, leaves[at:end]))
             at, text = end, text_of(size, tree.root())
-        if not opens(one.keys[cosigner], signature + cosign_message(time_s, text)):
-            return False
-    return True
+        signed = signature + cosign_message(time_s, text)
+        if not opens(newest.get(cosigner, b""), signed) and not _by_former(one, row, signed):
+            yield _name(one, row)
 
 
-def find_tips(part: Range, realm: str, wanted: set[bytes]) -> list[tuple[bytes, bytes, int, int]]:
-    """Where statements with these tips stand in a range: tip, author, version, entry.
+def _by_former(
+    one: Covered, row: tuple[int, bytes, int, bytes, int], signed: bytes
+) -> bool:  # fmt: skip
+    """Whether a receipt stands under a key that its station had when the last statement was made.
 
-    What does not read has been, or will be, found in the first step.
+    As ``Line.receipt_keys`` has it, or had later.
     """
-    try:
-        return _find_tips(part.rows(), realm, wanted)
-    except _UNREADABLE:
-        return []
-
-
-def _find_tips(
-    rows: Sequence[Row], realm: str, wanted: set[bytes]
-) -> list[tuple[bytes, bytes, int, int]]:
-    out: list[tuple[bytes, bytes, int, int]] = []
-    for row in rows:
-        if row[1] == _STATEMENT:
-            tip = statement_digest(row[4])[:TIP_BYTES]
-            if tip in wanted:
-                place = statement.parse(realm, row[4]).place
-                name = b"".join(
-                    (b"\x01\x50", place.line, b"\x02\x48", place.station, b"\x03\x48",
-                     place.incarnation)
-                )  # fmt: skip
-                out.append((tip, name, place.charter, row[0]))
-    return out
+    size, cosigner = row[:2]
+    version = one.versions[bisect_right(one.versions, (size - 1, _NO_VERSION)) - 1][1]
+    known = one.cosigners.get(cosigner)
+    return known is not None and any(
+        crypto.opens(key, signed) for last, key in known.keys if last >= version
+    )

@@ -35,7 +35,7 @@ from tieline.core.errors import LocalError, ShellError
 from tieline.core.identity import Certificate
 from tieline.core.journal import Fact
 from tieline.node import backupfile, privatefile
-from tieline.node.audit import audit_ranges, store_ranges, workers_for
+from tieline.node.audit import audit_file
 from tieline.node.config import Home
 from tieline.node.secrets import StationKeys
 from tieline.node.view import Json
@@ -348,13 +348,13 @@ class Keeper:
         return None if found is None else found.view()
 
     def audit(self, last: int, damage: list[str]) -> dict[str, Json]:
-        """The audit of the store's file up to an entry, whose medium was looked at already.
+        """The audit of the store's file up to an entry; ``damage`` is what is wrong with its log.
 
         It does not touch the open store, so it may run on a thread beside it.
         """
         own = self._keys.certificate
-        ranges = store_ranges(self._home.store_file, self._keys.db_key, last)
-        return audit_ranges(ranges, own.station, own.realm, damage, workers=workers_for(last))
+        key = self._keys.db_key
+        return audit_file(self._home.store_file, key, last, own.station, own.realm, damage)
 
     async def make(self, store: Store, out: Path, *, root: bool) -> dict[str, Json]:
         """Make a backup beside the loop's other work. Raises ``TielineError``."""

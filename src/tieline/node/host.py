@@ -470,7 +470,7 @@ class Host:
         if self._keeper is None:
             return self.audit()
         store = self.runtime.store
-        return await asyncio.to_thread(self._keeper.audit, store.last(), store.damage())
+        return await asyncio.to_thread(self._keeper.audit, store.last(), store.log_damage())
 
     async def doctor(self) -> dict[str, Json]:
         return {"status": self.status(), "audit": await self.audit_beside()}

@@ -17,7 +17,7 @@ from tieline.core.line import Line
 from tieline.core.statement import parse
 from tieline.core.station import Station
 from tieline.node.acts import NodeActs
-from tieline.node.audit import audit_ranges, store_ranges, workers_for
+from tieline.node.audit import audit_file
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.config import Home
 from tieline.node.host import Host
@@ -102,15 +102,14 @@ def heads(home: Home, keys: StationKeys) -> dict[str, Json]:
 def audit_home(home: Home, keys: StationKeys) -> dict[str, Json]:
     """Check a store that nobody has open: its file, then everything in it."""
     own = keys.certificate
-    damage = SqliteStore.verify_file(home.store_file, keys.db_key)
+    damage = SqliteStore.verify_file(home.store_file, keys.db_key, pages=False)
     if damage:
         problems: list[Json] = [*damage]
         return {"ok": False, "statements": 0, "logs": [], "problems": problems}
     store = SqliteStore.open(home.store_file, keys.db_key, read_only=True)
     try:
         last = store.last()
-        ranges = store_ranges(home.store_file, keys.db_key, last)
-        return audit_ranges(ranges, own.station, own.realm, [], workers=workers_for(last))
+        return audit_file(home.store_file, keys.db_key, last, own.station, own.realm, [])
     finally:
         store.close()
 

@@ -20,7 +20,7 @@ from typing import BinaryIO, Final
 
 from tieline.core.errors import LocalError, RemoteError, ShellError
 from tieline.node import backup, backupfile, homekeys, privatefile
-from tieline.node.audit import audit_store, store_ranges, workers_for
+from tieline.node.audit import audit_file
 from tieline.node.backupfile import Manifest, Reader
 from tieline.node.config import Home
 from tieline.node.secrets import KeyFile, StationKeys, Unlock, opens_with_passphrase, unlock
@@ -131,9 +131,8 @@ def _audit(home: Home, keys: StationKeys) -> dict[str, Json]:
     own = keys.certificate
     store = SqliteStore.open(home.store_file, keys.db_key, read_only=True)
     try:
-        last = store.last()
-        ranges = store_ranges(home.store_file, keys.db_key, last)
-        report = audit_store(store, own.station, own.realm, ranges, workers=workers_for(last))
+        file, last, damage = home.store_file, store.last(), store.log_damage()
+        report = audit_file(file, keys.db_key, last, own.station, own.realm, damage)
     finally:
         store.close()
     problems = report.get("problems")

@@ -92,6 +92,10 @@ class SimDisk:
         """See ``ports.Store``."""
         return self.held.damage()
 
+    def log_damage(self) -> list[str]:
+        """See ``ports.Store``."""
+        return self.held.log_damage()
+
     def close(self) -> None:
         """See ``ports.Store``."""
 

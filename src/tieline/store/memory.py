@@ -102,6 +102,10 @@ class MemoryStore:
             raise closed()
         return []
 
+    def log_damage(self) -> list[str]:
+        """See ``ports.Store``."""
+        return self.damage()
+
     def close(self) -> None:
         """See ``ports.Store``. A second time does nothing."""
         self._closed = True

@@ -18,6 +18,7 @@ from tieline.ports import Kept
 from tieline.store import schema
 
 _NAMES: Final = ("kept", "kept_line", "kept_chunk", "kept_tally", "kept_receipt", "kept_act")
+_CHUNKS: Final = 64  # of an array that are in memory twice while it is read
 Rows = Sequence[tuple[object, ...]]
 
 
@@ -86,10 +87,17 @@ class SqlitePast:
 
     def chunks(self, line: bytes) -> Iterator[tuple[str, bytes]]:
         """See ``ports.Past``."""
-        query = "SELECT name, body FROM kept_chunk WHERE line = ? AND name = ? ORDER BY number"
+        query = (
+            "SELECT number, body FROM kept_chunk WHERE line = ? AND name = ? AND number >= ?"
+            " ORDER BY number LIMIT ?"
+        )
         names = self._fetch("SELECT DISTINCT name FROM kept_chunk WHERE line = ?", (line,))
         for name in sorted(cast("str", row[0]) for row in names):
-            yield from cast("list[tuple[str, bytes]]", self._fetch(query, (line, name)))
+            after = 0
+            while rows := self._fetch(query, (line, name, after, _CHUNKS)):
+                for number, body in cast("list[tuple[int, bytes]]", rows):
+                    after = number + 1
+                    yield name, body
 
     def fact(self, seq: int) -> Fact | None:
         """See ``ports.Past``."""

@@ -16,12 +16,9 @@ import apsw
 
 from tieline.core.errors import ShellError
 from tieline.store import chain, schema
-from tieline.store.sqlite import damaged, unlock_file
+from tieline.store.sqlite import PATIENCE_MS, damaged, unlock_file
 
 _RANGE: Final = f"SELECT {schema.COLUMNS} FROM fact WHERE seq >= ? AND seq <= ? ORDER BY seq"  # noqa: S608
-
-# Readers that open a file at one time wait for each other; nobody holds it for long.
-_PATIENCE_MS: Final = 20_000
 
 
 class Reader:
@@ -32,7 +29,7 @@ class Reader:
         self._path = path
         try:
             self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-            self._connection.set_busy_timeout(_PATIENCE_MS)
+            self._connection.set_busy_timeout(PATIENCE_MS)
             unlock_file(self._connection, path, key)
         except apsw.Error as error:
             raise damaged(path, f"it does not open ({error})") from error
@@ -65,6 +62,17 @@ class Reader:
             (line, log, start, stop),
         )
         return [row[0] for row in rows if isinstance(row[0], bytes)]
+
+    def statement(self, line: bytes, log: bytes, position: int) -> tuple[int, bytes] | None:
+        """The entry and the body of one position of a log; None when it is not there."""
+        found = self._fetch(
+            "SELECT seq, body FROM fact WHERE line = ? AND log = ? AND position = ?",
+            (line, log, position),
+        )
+        for row in found:
+            if isinstance(row[0], int) and isinstance(row[1], bytes):
+                return row[0], row[1]
+        return None
 
     def close(self) -> None:
         """A second time does nothing."""

@@ -31,6 +31,7 @@ OLDEST: Final = (3, 51, 3)  # older ones can corrupt a WAL that two connections 
 CHECKPOINT_PAGES: Final = 1_000
 KEY_BYTES: Final = 32
 _BATCH: Final = 512
+PATIENCE_MS: Final = 20_000  # for whoever reads beside others; nobody holds the file for long
 _READ_WRITE: Final = apsw.SQLITE_OPEN_READWRITE
 _INSERT: Final = f"INSERT INTO fact ({schema.COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _SELECT: Final = (
@@ -405,7 +406,14 @@ class SqliteStore:
         """See ``ports.Store``. Reads every page from the disk, and the log as bytes."""
         if self._closed:
             raise closed()
-        return _damage(self._connection, self._path, wal.witness(self._path))
+        return [*self.log_damage(), *_check_pages(self._connection, self._path)]
+
+    def log_damage(self) -> list[str]:
+        """See ``ports.Store``."""
+        if self._closed:
+            raise closed()
+        text = wal.problem(self._path, wal.witness(self._path))
+        return [text] if text else []
 
     def close(self) -> None:
         """See ``ports.Store``. A second time does nothing."""
@@ -420,8 +428,11 @@ class SqliteStore:
             self._lock.release()
 
     @staticmethod
-    def verify_file(path: Path, key: bytes) -> list[str]:
-        """Problems of a store's files that no station has open, one sentence each."""
+    def verify_file(path: Path, key: bytes, *, pages: bool = True) -> list[str]:
+        """Problems of a store's files that no station has open, one sentence each.
+
+        Without ``pages`` the file's pages are left to ``check_pages``, and its log is looked at.
+        """
         seen = wal.witness(path)  # before the database is opened: opening writes a new index
         try:
             store = SqliteStore.open(path, key, read_only=True)
@@ -430,7 +441,9 @@ class SqliteStore:
                 raise
             return [error.message]
         try:
-            return _damage(store._connection, path, seen)  # noqa: SLF001 - its own class
+            text = wal.problem(path, seen)
+            found = _check_pages(store._connection, path) if pages else []  # noqa: SLF001
+            return [text, *found] if text else found
         finally:
             store.close()
 
@@ -456,15 +469,30 @@ def check_library(found: str) -> None:
         )
 
 
-def _damage(connection: apsw.Connection, path: Path, seen: wal.Witness | None) -> list[str]:
-    found = [wal.problem(path, seen)]
+def check_pages(path: Path, key: bytes) -> list[str]:
+    """Read every page of a store's file, beside whoever holds it; its problems, a sentence each.
+
+    It takes no lock and does not look at the log as bytes: see ``SqliteStore.log_damage``.
+    """
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            connection.set_busy_timeout(PATIENCE_MS)
+            unlock_file(connection, path, key)
+            return _check_pages(connection, path)
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        return [f"{path} is damaged: {error}"]
+
+
+def _check_pages(connection: apsw.Connection, path: Path) -> list[str]:
     try:
         connection.execute("PRAGMA shrink_memory")  # pages that are in memory prove nothing
         rows = connection.execute("PRAGMA integrity_check").fetchall()
-        found.extend(f"{path}: {row[0]}" for row in rows if row[0] != "ok")
     except apsw.Error as error:
-        found.append(f"{path} is damaged: {error}")
-    return [text for text in found if text]
+        return [f"{path} is damaged: {error}"]
+    return [f"{path}: {row[0]}" for row in rows if row[0] != "ok"]
 
 
 def setting(connection: apsw.Connection, name: str, *value: str | int) -> object:
