@@ -18,6 +18,7 @@ from typing import Final
 
 import errorcodes
 import packlist
+import packpage
 from errorfamilies import FAMILIES, SENTENCES
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -374,6 +375,7 @@ def made(root: Path) -> tuple[dict[str, str], errorcodes.Codes, argparse.Argumen
         "docs/commands.md": commands_page(parser),
         "docs/errors.md": errors_page(codes),
         **packlist.renewed(root),
+        **packpage.renewed(root),
     }
     return texts, codes, parser
 

@@ -119,7 +119,7 @@ def _heading(number: int, shape: Shape[object], most: int) -> shapes.Key:
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
+class Words:
     """The texts of one language, by key."""
 
     blank: Mapping[str, str]
@@ -184,7 +184,7 @@ WORDS_FILE: Final[Shape[_Tongue]] = Shape(
     (
         key(1, "verified", kinds.Flag(), "whether a fluent reader went through these texts"),
         key(2, "by", kinds.Text(), "who did", default=""),
-        key(3, "words", _Words({}), "the texts by key"),
+        key(3, "words", Words({}), "the texts by key"),
     ),
     _Tongue,
     cited=False,

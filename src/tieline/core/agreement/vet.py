@@ -333,9 +333,11 @@ def _phrase_words(phrase: Phrase) -> Iterator[Wanted]:
 def _words(pack: Pack, tell: Tell) -> None:
     known: set[str] = set()
     english = pack.words[ENGLISH]
+    if not english:  # one sentence, where there would be one for every text
+        tell((), "the pack has no English texts; write words/en.toml")
     for each in wanted(pack):
         known.add(each.key)
-        if each.needed and each.key not in english:
+        if each.needed and english and each.key not in english:
             tell(each.place, f"words/en.toml lacks the text '{each.key}'; add it")
     for language, words in pack.words.items():
         for each_key, text in words.items():

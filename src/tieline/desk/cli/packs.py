@@ -92,7 +92,7 @@ def _check(args: argparse.Namespace) -> int:
             out.append(_unfit_json(name, unfit))
             lines += [str(fault) for fault in unfit.faults]
             end = ", and reading stopped there" if unfit.more else ""
-            lines.append(f"{name}: {len(unfit.faults)} faults{end}")
+            lines.append(f"{name}: {_count(len(unfit.faults), 'fault')}{end}")
             continue
         except RemoteError as error:  # a *.pack file
             good = False
@@ -100,13 +100,21 @@ def _check(args: argparse.Namespace) -> int:
             lines.append(f"{name}: {error.message}")
             continue
         out.append({"pack": name, "ok": True, **_summary(one)})
+        counts = ", ".join(
+            _count(len(things), what)
+            for what, things in (("form", one.forms), ("phrase", one.phrases), ("rule", one.rules))
+        )
         lines.append(
-            f"{one.id} {one.version}: whole. {len(one.forms)} forms, {len(one.phrases)} phrases, "
-            f"{len(one.rules)} rules, {len(one.body)} bytes; languages {_languages(one)}"
+            f"{one.id} {one.version}: whole. {counts}, {len(one.body)} bytes; "
+            f"languages {_languages(one)}"
         )
         lines += [f"hash {one.hash.hex()}", *_missing(one)]
     put(args, {"ok": good, "packs": out}, *lines)
     return 0 if good else 1
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _unfit_json(name: str, unfit: PackUnfit) -> Json:
@@ -145,8 +153,8 @@ def _diff(args: argparse.Namespace) -> int:
         lines.append(f"both say version {old.version}; raise it before anybody signs the newer one")
     if moved:
         lines.append(
-            f"refused: {len(moved)} numbers would change their meaning, and older records would "
-            "read wrongly; give the new things numbers that were never used"
+            f"refused: {_count(len(moved), 'number')} would change meaning, and older records "
+            "would read wrongly; give what is new a number that was never used"
         )
     result: dict[str, Json] = {
         "ok": not moved,
