@@ -182,6 +182,7 @@ def check(part: Range, realm: str, keys: SignKeys) -> Found:
         walk.go(part.rows())
     except _UNREADABLE:
         walk.found.trouble = UNUSUAL
+    walk.close()
     return walk.found
 
 
@@ -235,6 +236,11 @@ class _Walk:
             run.trees = subtrees(run.start, run.leaves)
             self.found.runs[name] = run
             self.found.statements += len(author.leaves)
+
+    def close(self) -> None:
+        """Undo what refers to itself: nobody collects it for a long time (``calm``)."""
+        for author in self._authors.values():
+            del author.tag
 
     def _statements(self, rows: Sequence[Row]) -> None:
         look, opens, sha = self._look, crypto.opens, hashlib.sha256
