@@ -377,6 +377,17 @@ def test_paths_that_do_not_fit(paths: dict[str, str], code: str) -> None:
     assert [error.problem.code for error in got.errors] == [f"field.{code}"]
 
 
+@pytest.mark.parametrize("stuff", [" ", "1 ", "+/-", "1", "datum ", ";", "'", "1;", "\u0661"])
+@pytest.mark.parametrize("kind", ["count", "day", "phases[1].place", "hash", "event"])
+def test_a_long_answer_costs_work_in_proportion(kind: str, stuff: str) -> None:
+    typed = {kind: "1" + stuff * 100_000 + "x"}  # with loops inside loops this would take hours
+    read_answers(PACK, FORM, typed, Tongue(PACK, ENGINE), now_ms=NOW)
+    read_area(typed[kind])
+    read_route(typed[kind], CLOCK)
+    read_position(typed[kind])
+    read_instant(typed[kind], CLOCK)
+
+
 @settings(max_examples=150)
 @given(
     st.dictionaries(

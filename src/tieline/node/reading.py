@@ -97,7 +97,7 @@ def read_answers(
             errors.append(FieldError(path, path, Problem("field.unknown"), form.cite))
             continue
         place, fields = way
-        answer, doubt = _answer(fields[-1], text[:MAX_TYPED], desk)
+        answer, doubt = _answer(fields[-1], text, desk)
         key = ".".join(field.id for field in fields)
         if isinstance(answer, Problem):
             errors.append(FieldError(path, key, answer, fields[-1].cite))
@@ -167,6 +167,9 @@ def _grow(
 def _answer(field: Field, typed: str, desk: _Desk) -> tuple[Answer | Problem, bool]:
     """The answer, and whether it looks wrong although it reads."""
     text = typed.strip()
+    if len(text) > MAX_TYPED:
+        arguments = (("most", str(MAX_TYPED)), ("found", str(len(text))))
+        return Problem("field.long", arguments), False
     special = _special(text, field, desk.tongue)
     if special is not None:
         return problem_of(field, special, ()) or special, False
@@ -193,7 +196,7 @@ def _special(text: str, field: Field, tongue: Tongue) -> Special | None:
 def _read(
     field: Field, text: str, items: tuple[CodeItem, ...], desk: _Desk
 ) -> tuple[Answer | Problem, bool]:
-    figures = _ascii_digits(text)
+    figures = _ascii_digits(" ".join(text.split()))
     match field.type:
         case FieldType.CODE:
             return _code(figures, field, items, desk.tongue), False

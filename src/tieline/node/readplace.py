@@ -36,6 +36,7 @@ from tieline.core.agreement.places import (
 from tieline.core.agreement.value import Problem
 from tieline.node.readtime import Clock, read_instant
 
+MAX_CHARS: Final = 8000
 UNREADABLE: Final = Problem("field.unreadable")
 OUTSIDE: Final = Problem("field.place")
 POLE: Final = Problem("field.pole")
@@ -74,6 +75,9 @@ def read_position(text: str, near: Position | None = None) -> tuple[Position | P
 
     ``near``: a place that is known to be about where the position must be.
     """
+    if len(text) > MAX_CHARS:  # this and single spaces bound what the expressions below may cost
+        return UNREADABLE, False
+    text = " ".join(text.split())
     datum = _DATUM.search(text)
     plain, datum_text = (text[: datum.start()], datum[1].strip()) if datum else (text, "")
     if datum_text.upper().replace(" ", "").replace("-", "") == "WGS84":
@@ -101,9 +105,11 @@ def looks_swapped(place: Position, near: Position) -> bool:
 
 def read_area(text: str, near: Position | None = None) -> tuple[Area | Problem, bool]:
     """``circle POSITION 5 km``, or ``polygon`` and positions with semicolons between."""
-    text = text.strip()
+    if len(text) > MAX_CHARS:
+        return UNREADABLE, False
+    text = " ".join(text.split())
     if ";" in text or text.lower().startswith("polygon"):
-        parts = re.split(r"\s*;\s*", re.sub(r"(?i)\Apolygon\s*", "", text).strip(" ;"))
+        parts = re.split(r" ?; ?", re.sub(r"(?i)\Apolygon\s*", "", text).strip(" ;"))
         read = [read_position(part, near) for part in parts]
         corners: list[tuple[int, int]] = []
         for place, _ in read:
@@ -126,7 +132,10 @@ def read_route(
     """Positions with semicolons between, each with ``at TIME`` behind or without."""
     out: list[Waypoint] = []
     doubts = False
-    for part in re.split(r"\s*;\s*", re.sub(r"(?i)\Aroute\s*", "", text.strip()).strip(" ;")):
+    if len(text) > MAX_CHARS:
+        return UNREADABLE, False
+    text = " ".join(text.split())
+    for part in re.split(r" ?; ?", re.sub(r"(?i)\Aroute\s*", "", text).strip(" ;")):
         place_text, *rest = re.split(r"(?i)\s+at\s+", part, maxsplit=1)
         place, doubt = read_position(place_text, near)
         if isinstance(place, Problem):

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from tieline.core.agreement.plain import MONTHS, date_of
 from tieline.core.agreement.value import Day, Instant, Problem
 
+MAX_CHARS: Final = 200
 UNREADABLE: Final = Problem("field.unreadable")
 NO_ZONE: Final = Problem("field.zone")
 TWICE: Final = Problem("field.clocks")
@@ -54,6 +55,9 @@ class Clock:
 
 def read_instant(text: str, clock: Clock) -> Instant | Problem:
     """An instant with its uncertainty."""
+    if len(text) > MAX_CHARS:  # this and single spaces bound what the expressions below may cost
+        return UNREADABLE
+    text = " ".join(text.split())
     spread = 0
     found = _SPREAD.search(text)
     if found is not None:
@@ -141,6 +145,8 @@ def read_day(text: str, clock: Clock) -> Day | Problem:
 
     Figures with slashes are not read: they mean two dates in two countries.
     """
+    if len(text) > MAX_CHARS:
+        return UNREADABLE
     text = text.strip().upper()
     if text == "TODAY":
         return Day(clock.now_ms // 86_400_000)

@@ -91,6 +91,17 @@ def test_junk_is_refused_by_name_or_read_as_something(
     assert outcome(read, text[:at] + junk + text[end:], sheet.pack).startswith("sheet.")
 
 
+@pytest.mark.parametrize("stuff", [" ", "(", "/", "\\", "[", '"', "ONE ", ", ", "A. ", "| ", "\n|"])
+@pytest.mark.parametrize("name", FORMS)
+def test_a_long_line_costs_work_in_proportion(name: str, stuff: str) -> None:
+    write, read = FORMS[name]
+    lines = write(SHEET, "en").split("\n")
+    for at in (2, 7, 10, len(lines) - 3):
+        long = lines[at] + stuff * (150_000 // len(stuff)) + "x"
+        text = "\n".join([*lines[:at], long, *lines[at + 1 :]])
+        assert outcome(read, text, PACK).startswith("sheet.")
+
+
 def field(number: int, id_: str, kind: FieldType, **more: object) -> Field:
     return Field(number=number, id=id_, type=kind, cite=CITE, **more)  # type: ignore[arg-type]
 

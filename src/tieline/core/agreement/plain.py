@@ -211,8 +211,7 @@ def _read(field: Field, text: str, items: tuple[CodeItem, ...]) -> Answer | Prob
         return _STRINGS[field.type](plain)
     if field.type is FieldType.POSITION:
         return _read_position(text)
-    text = " ".join(text.upper().split(" "))
-    return _read_coded(field.type, text, items) or UNREADABLE
+    return _read_coded(field.type, text.upper(), items) or UNREADABLE
 
 
 def _read_coded(kind: FieldType, text: str, items: tuple[CodeItem, ...]) -> Answer | Problem | None:
