@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 import tracemalloc
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.core.agreement import small
 
+from tieline.core import encode
 from tieline.core.errors import LocalError, PackUnfit, RemoteError
 from tieline.node import packs, tomllines
 
@@ -127,6 +129,141 @@ def test_a_hostile_file_is_refused_soon_and_in_little_memory(tmp_path: Path, whi
         assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
     finally:
         tracemalloc.stop()
+
+
+def lists(count: int, items: int) -> str:
+    """Code lists, for the end of a pack.toml."""
+    return "".join(
+        f'[[codes]]\nid = "c{n}"\n'
+        + "".join(f'[[codes.item]]\nnumber = {i}\nid = "i{i}"\n' for i in range(1, items + 1))
+        for n in range(count)
+    )
+
+
+def forms(count: int, fields: int) -> str:
+    return "".join(
+        f'[[form]]\nid = "f{n}"\nnumber = {n}\n'
+        + "".join(
+            f'[[form.field]]\nnumber = {i}\nid = "x{i}"\ntype = "time"\n'
+            for i in range(1, fields + 1)
+        )
+        for n in range(1, count + 1)
+    )
+
+
+def nested(depth: int) -> str:
+    out = '[[form]]\nid = "f"\nnumber = 1\n'
+    for n in range(1, depth + 1):
+        out += f'[[form{".field" * n}]]\nnumber = 1\nid = "g"\ntype = "group"\n'
+    return out
+
+
+RULE = """[[validity]]
+id = "v{n}"
+on = "ask"
+until_plus = "1d"
+"""
+TOO_MUCH = {
+    "forms": ({"forms": forms(201, 0)}, "'form' must be 0 to 200 times there; it is there 201"),
+    "fields": ({"forms": forms(1, 101)}, "'field' must be 0 to 100 times there; it is there 101"),
+    "fields in all": ({"forms": forms(31, 98)}, "the pack has 3038 fields where 3000 are allowed"),
+    "nesting": ({"forms": nested(4)}, "groups may nest 2 deep at most"),
+    "a group too deep": ({"forms": nested(3)}, "'g.g.g' nests too deep for a statement"),
+    "rules": (
+        {"rules": "".join(RULE.format(n=n) for n in range(201))},
+        "'validity' must be 0 to 200 times there",
+    ),
+    "code lists": ({"pack": small.PACK + lists(200, 1)}, "'codes' must be 0 to 200 times there"),
+    "code items": ({"pack": small.PACK + lists(1, 401)}, "'item' must be 1 to 400 times there"),
+    "languages": (
+        {"pack": small.PACK.replace('"fr"', ", ".join(f'"x{n}"' for n in range(16)))},
+        "'languages' must be an array of 1 to 16 elements; it has 17",
+    ),
+    "a long text": (
+        {"words_fr": small.FR + f'"form.ask.title" = "{"x" * 4001}"\n'},
+        "must be at most 4000 characters long; it has 4001",
+    ),
+    "a long period": (
+        {"rules": small.RULES.replace("48h", "36526d")},
+        "'not_after' must be a hundred years at most",
+    ),
+    "a large number": (
+        {"rules": small.RULES.replace("9000", "1000000000001")},
+        "'at_least' must be a whole number from 0 to 1000000000000",
+    ),
+}
+
+
+@pytest.mark.parametrize("which", TOO_MUCH)
+def test_more_than_a_pack_may_have_is_refused_soon(tmp_path: Path, which: str) -> None:
+    changed, want = TOO_MUCH[which]
+    small.write(tmp_path, **changed)
+    began = time.process_time()
+    found = said(tmp_path)
+    assert time.process_time() - began < 1
+    assert any(want in line for line in found), found[:5]
+
+
+HEAD: dict[int, encode.Value] = {3: 1, 4: "x", 5: "x", 6: 1, 2: "design", 7: ("en",)}
+
+
+def _pack(part: int, value: encode.Value) -> bytes:
+    parts: dict[int, encode.Value] = {0: HEAD, 1: (), 2: (), 3: (), 4: ()}
+    return encode.dumps({**parts, part: value})
+
+
+HOSTILE_BYTES: dict[str, bytes] = {
+    "deep": b"\x81" * 500_000,
+    "wide": encode.dumps((0,) * 900_000),
+    "a long text": encode.dumps("x" * 1_000_000),
+    "promised": b"\x9b\x00\x00\x00\xff\xff\xff\xff\xff" + b"\x00" * 1000,
+    "words": _pack(4, ({3: True, 5: tuple(f"a.x{n:05d}" for n in range(62_000))},)),
+    "forms": _pack(1, tuple({2: "design", 3: "a", 4: 1} for _ in range(20_000))),
+}
+
+
+@pytest.mark.parametrize("which", HOSTILE_BYTES)
+def test_hostile_bytes_are_refused_soon_and_in_little_memory(tmp_path: Path, which: str) -> None:
+    path = tmp_path / "x.pack"
+    path.write_bytes(HOSTILE_BYTES[which])
+    began = time.process_time()
+    with pytest.raises((RemoteError, PackUnfit)):
+        packs.read_file(path)
+    assert time.process_time() - began < 1
+    tracemalloc.start()
+    try:
+        with pytest.raises((RemoteError, PackUnfit)):
+            packs.read_file(path)
+        assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+OWN_LINE = re.compile(r'\[\[?[a-z.]+\]\]?$|(?:"[^"]+"|[a-z_]+) = ')
+
+
+@pytest.mark.parametrize("name", packs.shipped())
+def test_every_key_of_a_shipped_pack_has_its_line(name: str) -> None:
+    """Two readers of one file agree: what tomllib finds at a path stands on the path's line."""
+    sources, _ = packs.read_sources(packs.SHIPPED / name)
+    for source in sources:
+        rows = (packs.SHIPPED / name / source.name).read_text("utf-8").splitlines()
+        assert len(source.lines) == sum(1 for row in rows if OWN_LINE.match(row))
+        for path, line in source.lines.items():
+            value: object = source.table
+            for step in path:
+                value = value[step]  # type: ignore[index]  # a table or an array of them
+            key = next(step for step in reversed(path) if isinstance(step, str))
+            assert key in rows[line - 1]
+            if isinstance(value, str) and len(path) > 1 and not rows[line - 1].endswith("Z"):
+                assert value in rows[line - 1].replace('\\"', '"').replace("\\\\", "\\")
+
+
+def test_brackets_nest_as_deep_as_is_allowed_and_no_deeper() -> None:
+    deep = tomllines.MAX_DEPTH
+    tomllines.scan(f"a = {'[' * deep}{']' * deep}\n", 1000)
+    with pytest.raises(tomllines.BadFile, match="brackets nest deeper than 12"):
+        tomllines.scan(f"b = 1\na = {'[' * (deep + 1)}{']' * (deep + 1)}\n", 1000)
 
 
 def test_a_folder_of_very_many_files_is_refused(tmp_path: Path) -> None:
