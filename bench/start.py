@@ -37,9 +37,8 @@ from tieline.core.journal import Fact, FactKind, Handed, Origin
 from tieline.core.statement import Body, Content, Place, Ref
 from tieline.core.terms import Kind, RefRole, Role
 from tieline.core.tree import Tree
-from tieline.node.config import Config, Home
-from tieline.node.homekeys import NewHome
-from tieline.node.newhome import make_home, sign_all
+from tieline.node import homekeys, secrets
+from tieline.node.config import Config, Home, write_config
 from tieline.store import schema
 from tieline.store.sqlite import SqliteStore
 
@@ -54,7 +53,7 @@ TEXT = "x" * 200
 class Author:
     """One station: its keys and how far its log is."""
 
-    def __init__(self, new: NewHome, line: bytes) -> None:
+    def __init__(self, new: homekeys.NewHome, line: bytes) -> None:
         self.keys = new.station
         self.id = new.station.certificate.station
         self.incarnation = self.id
@@ -68,7 +67,7 @@ class Author:
 class Story:
     """Makes the facts of a line, as the first author's journal has them."""
 
-    def __init__(self, made: Sequence[NewHome], signed: SignedCharter) -> None:
+    def __init__(self, made: Sequence[homekeys.NewHome], signed: SignedCharter) -> None:
         self.signed = signed
         self.line = signed.charter.line
         self.authors = [Author(new, self.line) for new in made]
@@ -161,24 +160,39 @@ class Story:
         )  # fmt: skip
 
 
-def fill_home(folder: Path, count: int) -> Home:
+def make_home(folder: Path, count: int) -> Home:
     """A home whose store holds a line with ``count`` statements."""
     port = stations.free_ports()[0]
     config = Config(listen=(f"127.0.0.1:{port}",), key_file="key")
-    homes = [Home(folder / code, config) for code in CODES]
-    made = [
-        make_home(home, party=code, party_name=code.title())
-        for home, code in zip(homes, CODES, strict=True)
-    ]
-    charter = make_charter(
-        name="bench",
-        cards=[new.card for new in made],
-        nonce=os.urandom(16),
-        release=Release(four_eyes=frozenset()),
+    made: list[homekeys.NewHome] = []
+    for code in CODES:
+        home = Home(folder / code, config)
+        for part in (home.path, home.cards, home.charters, home.socket.parent):
+            part.mkdir(parents=True)
+        made.append(
+            homekeys.create_home_keys(
+                home.path,
+                party=code,
+                party_name=code.title(),
+                realm="",
+                station_name="ops",
+                unlock_with=secrets.create_key_file(home.path / "key"),
+                addresses=(),
+            )
+        )
+    signed = SignedCharter(
+        charter=make_charter(
+            name="bench",
+            cards=[new.card for new in made],
+            nonce=os.urandom(16),
+            release=Release(four_eyes=frozenset()),
+        )
     )
-    signed = sign_all(charter, made)
-    home = homes[0]
-    store = SqliteStore.open(home.store_file, made[0].station.db_key)
+    for new in made:
+        signed = signed.add_signature(new.root.party, new.root.sign_charter(signed.charter))
+    home = Home(folder / CODES[0], config)
+    write_config(home.config_file, config)
+    store = SqliteStore.create(home.store_file, made[0].station.db_key)
     gathered: list[Fact] = []
     for facts in Story(made, signed).facts(count):
         gathered += facts
@@ -196,7 +210,7 @@ def home_of(folder: Path, count: int) -> Home:
     if not (made / "done").exists():
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir(parents=True)
-        fill_home(made, count)
+        make_home(made, count)
         (made / "done").touch()
     return Home.open(made / CODES[0])
 
@@ -235,7 +249,7 @@ def raw_read(home: Home) -> float:
 
 def measure(folder: Path, cache: Path, *, count: int, limit_s: float) -> Json:
     """Fill a home, start it twice, and an empty one once."""
-    empty = start(fill_home(folder, 0), limit_s)
+    empty = start(make_home(folder, 0), limit_s)
     begun = time.perf_counter()
     home = home_of(cache, count)
     filled = time.perf_counter() - begun

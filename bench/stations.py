@@ -22,12 +22,12 @@ import uvloop
 import floor
 import wire
 from figures import Json, spread
-from tieline.core.charter import Release, armor_charter, make_charter
+from tieline.core.charter import Release, SignedCharter, armor_charter, make_charter
 from tieline.core.terms import Precedence
+from tieline.node import homekeys, secrets
 from tieline.node.client import ApiDown, AsyncClient
-from tieline.node.config import Config, Home
-from tieline.node.homekeys import NewHome
-from tieline.node.newhome import make_home, sign_all
+from tieline.node.config import Config, Home, write_config
+from tieline.store.sqlite import SqliteStore
 
 T = TypeVar("T")
 LOOP = "uvloop"  # the event loop that the station runs on; the floor runs on the same
@@ -43,19 +43,34 @@ _SENDER = {"officer": "bench", "precedence": "IMMEDIATE"}
 
 def make_homes(folder: Path, ports: tuple[int, ...]) -> list[Home]:
     """Homes of two parties, with one line between them that one officer may speak on."""
-    made: list[tuple[Home, NewHome]] = []
+    made: list[tuple[Home, homekeys.NewHome]] = []
     for code, port in zip(("ALPHA", "BRAVO"), ports, strict=True):
         config = Config(listen=(f"127.0.0.1:{port}",), key_file="key")
         home = Home(folder / code, config)
-        new = make_home(home, party=code, party_name=code.title(), addresses=config.listen)
+        for part in (home.path, home.cards, home.charters, home.socket.parent):
+            part.mkdir(parents=True)
+        new = homekeys.create_home_keys(
+            home.path,
+            party=code,
+            party_name=code.title(),
+            realm="",
+            station_name="ops",
+            unlock_with=secrets.create_key_file(home.path / "key"),
+            addresses=config.listen,
+        )
+        SqliteStore.create(home.store_file, new.station.db_key).close()
+        write_config(home.config_file, config)
         made.append((home, new))
-    charter = make_charter(
-        name="bench",
-        cards=[new.card for _, new in made],
-        nonce=os.urandom(16),
-        release=Release(four_eyes=frozenset({Precedence.ROUTINE})),
+    signed = SignedCharter(
+        charter=make_charter(
+            name="bench",
+            cards=[new.card for _, new in made],
+            nonce=os.urandom(16),
+            release=Release(four_eyes=frozenset({Precedence.ROUTINE})),
+        )
     )
-    signed = sign_all(charter, (new for _, new in made))
+    for _, new in made:
+        signed = signed.add_signature(new.root.party, new.root.sign_charter(signed.charter))
     for home, _ in made:
         (home.charters / "bench.charter").write_text(armor_charter(signed), encoding="ascii")
     return [home for home, _ in made]

@@ -79,6 +79,8 @@ FAMILIES: Final[dict[str, str]] = {
     "statement waits, a silence goes on record as well.",
     "pack": "An agreement as data: its folder of TOML files, or a `*.pack` file. A pack that is "
     "refused is not used; see [making a pack](pack-authoring.md).",
+    "list": "A table, CSV or XLSX, that is to fill forms. Nothing was sent.",
+    "obligation": "Which obligation is meant.",
     "proof": "An inclusion or consistency proof.",
     "proof_file": "A file that should prove that a station told two stories.",
     "receipt": "A receipt of a peer. It is not counted.",

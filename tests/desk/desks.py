@@ -160,7 +160,7 @@ def copy(there: Path, here: Path) -> None:
     here.write_bytes(there.read_bytes())
 
 
-def found(alpha: Desk, bravo: Desk, *, apart: bool = False) -> None:
+def found(alpha: Desk, bravo: Desk, *, apart: bool = False, packs: tuple[str, ...] = ()) -> None:
     """The steps of docs/quickstart.md up to the two stations' start.
 
     With ``apart`` the stations listen elsewhere than their cards say, so neither reaches the other.
@@ -181,7 +181,8 @@ def found(alpha: Desk, bravo: Desk, *, apart: bool = False) -> None:
     assert "ALPHA (Party Alpha) is verified" in bravo.ok(
         "card", "verify", "alpha.tlcard", stdin=words(alpha) + "\n"
     )
-    made = alpha.ok("charter", "new", "hotline", "--four-eyes", "FLASH,IMMEDIATE", "--sign")
+    named = [part for pack in packs for part in ("--pack", pack)]
+    made = alpha.ok("charter", "new", "hotline", "--four-eyes", "FLASH,IMMEDIATE", "--sign", *named)
     assert "it waits for the signature of BRAVO" in made
     assert "tieline charter sign hotline.charter --install" in made
     copy(alpha.folder / "hotline.charter", bravo.folder / "hotline.charter")
@@ -192,7 +193,9 @@ def found(alpha: Desk, bravo: Desk, *, apart: bool = False) -> None:
     assert "is in force here" in alpha.ok("charter", "install", "hotline.charter")
 
 
-def pair(folder: Path, *, apart: bool = False, real: bool = True) -> Iterator[tuple[Desk, Desk]]:
+def pair(
+    folder: Path, *, apart: bool = False, real: bool = True, packs: tuple[str, ...] = ()
+) -> Iterator[tuple[Desk, Desk]]:
     """ALPHA with a passphrase and BRAVO with a key file, both serving.
 
     With ``real`` the steps until then are processes of their own too; later commands are not.
@@ -200,7 +203,7 @@ def pair(folder: Path, *, apart: bool = False, real: bool = True) -> Iterator[tu
     alpha, bravo = Desk(folder / "alpha", passphrase=PASSPHRASE), Desk(folder / "bravo")
     alpha.real = bravo.real = real
     try:
-        found(alpha, bravo, apart=apart)
+        found(alpha, bravo, apart=apart, packs=packs)
         alpha.real = bravo.real = False
         alpha.serve()
         bravo.serve()

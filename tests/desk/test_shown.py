@@ -84,10 +84,10 @@ def test_a_suspended_peer_that_is_cut_off_is_said_to_be() -> None:
 
 
 def test_a_station_that_a_charter_left_out_is_told() -> None:
-    assert not any("only reads" in line for line in status_lines(_status()))
+    assert not any("REMOVED" in line for line in status_lines(_status()))
     shown = status_lines(_status(member=False))
     assert shown[0].startswith("ALPHA/ops")
-    assert any("only reads" in line for line in shown)
+    assert any("REMOVED" in line for line in shown)
     connect: Callable[[], mock.Mock] = lambda: _answers(_status(member=False))  # noqa: E731
     running, _, _ = doctor._station(connect)
     assert "does not name this station" in running.text

@@ -8,33 +8,36 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "api.md").read_text("utf-8")
-SOURCE = ast.parse((ROOT / "src" / "tieline" / "node" / "acts.py").read_text("utf-8"))
-COMMON = {"line", "officer", "role", "key"}
-ASKING = {"text", "number", "flag", "texts", "choice", "digest", "refs", "fields"}
-# What an act takes through a helper of its own class.
-HELPERS = {"_line": {"line"}, "_find": {"item"}, "_refs": {"refs"}, "_wants": {"wants"}}
+NODE = ROOT / "src" / "tieline" / "node"
+CLASSES = {"NodeActs": "acts.py", "AgreementActs": "agreementacts.py"}
+COMMON = {"line", "officer", "role", "key", "language"}
+ASKING = {"text", "number", "flag", "texts", "choice", "digest", "refs", "fields", "answers"}
+# What an act takes through a helper of its own class, or of the other one.
+HELPERS = {"line": {"line"}, "find": {"item"}, "refs": {"refs"}, "_wants": {"wants"}}
+FOLLOWED = {"_answer", "_speak", "filled"}
 
 
 def methods() -> dict[str, ast.AsyncFunctionDef | ast.FunctionDef]:
-    for node in SOURCE.body:
-        if isinstance(node, ast.ClassDef) and node.name == "NodeActs":
-            return {
-                part.name: part
-                for part in node.body
-                if isinstance(part, ast.AsyncFunctionDef | ast.FunctionDef)
-            }
-    raise AssertionError("there are no acts")
+    return {
+        f"{node.name}.{part.name}": part
+        for file in CLASSES.values()
+        for node in ast.parse((NODE / file).read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef) and node.name in CLASSES
+        for part in node.body
+        if isinstance(part, ast.AsyncFunctionDef | ast.FunctionDef)
+    }
 
 
 def acts_in_the_source() -> dict[str, set[str]]:
     """Each act with the arguments that its method asks for, itself or through others."""
     found = methods()
     table: dict[str, str] = {}
-    for node in ast.walk(found["__init__"]):
-        if isinstance(node, ast.Dict):
-            for key, value in zip(node.keys, node.values, strict=True):
-                if isinstance(key, ast.Constant) and isinstance(value, ast.Attribute):
-                    table[str(key.value)] = value.attr
+    for name in CLASSES:
+        for node in ast.walk(found[f"{name}.__init__"]):
+            if isinstance(node, ast.Dict):
+                for key, value in zip(node.keys, node.values, strict=True):
+                    if isinstance(key, ast.Constant) and isinstance(value, ast.Attribute):
+                        table[str(key.value)] = f"{name}.{value.attr}"
     return {act: asked(found, name) - COMMON for act, name in table.items()}
 
 
@@ -48,16 +51,17 @@ def asked(found: dict[str, ast.AsyncFunctionDef | ast.FunctionDef], name: str) -
             first = node.args[0]
             assert isinstance(first, ast.Constant)
             out.add(str(first.value))
-        elif isinstance(owner, ast.Name) and owner.id == "self":
+        elif "self" in {part.id for part in ast.walk(owner) if isinstance(part, ast.Name)}:
             out |= HELPERS.get(called, set())
-            if called in {"_answer", "_speak"}:
-                out |= asked(found, called)
+            if called in FOLLOWED:
+                (there,) = [each for each in found if each.endswith(f".{called}")]
+                out |= asked(found, there)
     return out
 
 
 def acts_on_the_page() -> dict[str, set[str]]:
     rows = re.findall(r"^\| `([a-z_]+)` \|([^|]*)\| [^|]+ \|$", PAGE, re.MULTILINE)
-    return {act: arguments(text) for act, text in rows if text != "meaning"}
+    return {act: arguments(text) - COMMON for act, text in rows if text != "meaning"}
 
 
 def arguments(text: str) -> set[str]:

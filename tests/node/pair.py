@@ -11,14 +11,15 @@ from typing import Any
 from tieline.core.charter import Release, SignedCharter, armor_charter, make_charter
 from tieline.core.errors import TielineError
 from tieline.core.events import Done, Install, Speak
+from tieline.core.identity import armor
 from tieline.core.statement import Body, Content
 from tieline.core.sync import Pace
 from tieline.core.terms import Kind, Precedence, Role
+from tieline.node import homekeys, secrets
+from tieline.node.agreements import Agreements
 from tieline.node.clock import MachineClock
-from tieline.node.config import Config, Home
-from tieline.node.homekeys import NewHome
+from tieline.node.config import Config, Home, write_config
 from tieline.node.host import Host, RoomWatch
-from tieline.node.newhome import make_home, sign_all
 from tieline.node.secrets import StationKeys
 from tieline.ports import Endpoint, Store
 from tieline.store.memory import MemoryMachine
@@ -39,11 +40,24 @@ def make_homes(
     folder: Path, ports: tuple[int, int] = (7411, 7412), **provisions: Any
 ) -> tuple[list[Seat], str]:
     """The homes of two parties, and the armored charter that both have signed."""
-    made: list[tuple[Home, NewHome]] = []
+    made: list[tuple[Home, homekeys.NewHome]] = []
     for code, port in zip(CODES, ports, strict=True):
         config = Config(listen=(f"127.0.0.1:{port}",), key_file="key", officer="A. Okafor")
         home = Home(folder / code, config)
-        new = make_home(home, party=code, party_name=code.title(), addresses=config.listen)
+        for part in (home.path, home.cards, home.charters, home.socket.parent):
+            part.mkdir(parents=True, mode=0o700)
+        new = homekeys.create_home_keys(
+            home.path,
+            party=code,
+            party_name=code.title(),
+            realm="",
+            station_name="ops",
+            unlock_with=secrets.create_key_file(home.path / "key"),
+            addresses=config.listen,
+        )
+        SqliteStore.create(home.store_file, new.station.db_key).close()
+        write_config(home.config_file, config)
+        home.card_file.write_text(armor(new.card.encoded), encoding="ascii")
         made.append((home, new))
     charter = make_charter(
         name="pair",
@@ -52,7 +66,9 @@ def make_homes(
         release=Release(four_eyes=frozenset()),
         **provisions,
     )
-    signed = sign_all(charter, (new for _, new in made))
+    signed = SignedCharter(charter=charter)
+    for _, new in made:
+        signed = signed.add_signature(new.root.party, new.root.sign_charter(charter))
     text = armor_charter(signed)
     for home, _ in made:
         (home.charters / "pair-1.charter").write_text(text, encoding="ascii")
@@ -103,6 +119,7 @@ class Running:
             on_stop=lambda: None,
             pace=BRISK,
             room=RoomWatch(store) if watch_room and isinstance(store, SqliteStore) else None,
+            agreements=Agreements(seat.home.path),
         )
         self.road: Road | None = None
 

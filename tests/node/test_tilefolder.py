@@ -198,7 +198,7 @@ def test_nothing_is_written_over_and_nothing_half(tmp_path: Path) -> None:
     with pytest.raises(LocalError) as caught:
         tilefolder.write(tmp_path / "half", lacking, OPEN)
     assert caught.value.code == "tiles.root"
-    assert not (tmp_path / "half" / "checkpoint").exists()
+    assert not tilefolder.is_folder(tmp_path / "half")
     other = Source(note=logs.note(SIZE - 1), charters=(), entries=source(3).entries, seal=xored)
     with pytest.raises(LocalError):
         tilefolder.write(tmp_path / "other", other, OPEN)

@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tieline.core.charter import armor_charter, make_charter
+from tieline.core.charter import SignedCharter, armor_charter, make_charter
+from tieline.core.identity import armor
 from tieline.core.provisions import Clocks, Release, Tests
 from tieline.core.terms import Precedence
 from tieline.exercise.scenario import Party, Rules, Scenario
-from tieline.node.config import Config, Home
-from tieline.node.homekeys import NewHome
-from tieline.node.newhome import make_home, sign_all
+from tieline.node.config import Config, Home, write_config
+from tieline.node.homekeys import NewHome, create_home_keys
+from tieline.node.secrets import create_key_file
+from tieline.store.sqlite import SqliteStore
 
 FIRST_HOST: Final = 11  # 127.0.0.11 is the first station; .0 and .1 stay free
 MAX_HOSTS: Final = 240
@@ -63,17 +65,10 @@ async def prepare(
         host = f"127.0.0.{FIRST_HOST + number}"
         back = f"{host}:{_free_port(host)}"
         front = await add_wire(f"127.0.1.{FIRST_HOST + number}:0", back)
-        config = _config(party, scenario.start_ms, (back, host))
-        home = Home(folder / party.code.lower(), config)
-        new = make_home(
-            home,
-            party=party.code,
-            party_name=party.name,
-            realm=scenario.realm,
-            station_name=party.station,
-            addresses=(front,),
-        )
+        home = Home(folder / party.code.lower())
+        new = _home(home, scenario, party, front)
         made[party.code] = new
+        _configure(home, party, scenario.start_ms, (back, host))
         seats[party.code] = Seat(
             party=party.code,
             home=home,
@@ -98,22 +93,45 @@ async def prepare(
         ),
         silence_s=scenario.rules.silence_s,
     )
-    signed = sign_all(charter, (new for _, new in sorted(made.items())))
+    signed = SignedCharter(charter=charter, signatures=())
+    for code, new in sorted(made.items()):
+        signed = signed.add_signature(code, new.root.sign_charter(charter))
     return Table(seats=seats, line=charter.line, charter=armor_charter(signed))
 
 
-def _config(party: Party, clock_ms: int, ends: tuple[str, str]) -> Config:
+def _home(home: Home, scenario: Scenario, party: Party, front: str) -> NewHome:
+    home.path.mkdir(mode=0o700, parents=True)
+    new = create_home_keys(
+        home.path,
+        party=party.code,
+        party_name=party.name,
+        realm=scenario.realm,
+        station_name=party.station,
+        unlock_with=create_key_file(home.path / "key"),
+        addresses=(front,),
+    )
+    SqliteStore.create(home.store_file, new.station.db_key).close()
+    for path in (home.cards, home.charters, home.socket.parent):
+        path.mkdir(mode=0o700)
+    home.card_file.write_text(armor(new.card.encoded), encoding="ascii")
+    return new
+
+
+def _configure(home: Home, party: Party, clock_ms: int, ends: tuple[str, str]) -> None:
     back, host = ends
-    return Config(
-        listen=(back,),
-        dial_from=host,
-        key_file="key",
-        officer=party.watch,
-        controlled_clock_ms=clock_ms,
-        # Twenty hours pass in a minute here: a road that is back is to be found soon.
-        ping_s=1.0,
-        lost_s=4.0,
-        backoff_max_s=0.5,
+    write_config(
+        home.config_file,
+        Config(
+            listen=(back,),
+            dial_from=host,
+            key_file="key",
+            officer=party.watch,
+            controlled_clock_ms=clock_ms,
+            # Twenty hours pass in a minute here: a road that is back is to be found soon.
+            ping_s=1.0,
+            lost_s=4.0,
+            backoff_max_s=0.5,
+        ),
     )
 
 

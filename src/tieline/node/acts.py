@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -34,6 +35,8 @@ from tieline.core.statement import Body, Content, Ref, wants_mask
 from tieline.core.station import Station
 from tieline.core.terms import MAX_TIME_MS, Kind, Precedence, RefRole, Role, Rung
 from tieline.node import logs
+from tieline.node.agreementacts import AgreementActs
+from tieline.node.agreements import Agreements
 from tieline.node.arguments import Arguments
 from tieline.node.evidencefile import scope_of
 from tieline.node.notesview import note_view, notes_view, own_book
@@ -49,10 +52,13 @@ class Host(Protocol):
     @property
     def station(self) -> Station: ...
 
+    @property
+    def agreements(self) -> Agreements: ...
+
     async def perform(self, make: Callable[[int], Act]) -> Done:
         """Run an act through a turn; raises its refusal."""
 
-    def subscribe(self, since: int) -> AsyncIterator[list[Json]]: ...
+    def subscribe(self, since: int) -> AsyncGenerator[list[Json], None]: ...
 
     def digest_at(self, seq: int) -> bytes: ...
 
@@ -127,6 +133,8 @@ class NodeActs:
             "backup": self._backup,
             "stop": self._stop,
         }
+        self._about = AgreementActs(self, host.agreements)
+        self._acts.update(self._about.acts)
 
     async def act(self, name: str, args: Mapping[str, Json]) -> Json:
         """Perform one act. Raises ``TielineError`` when it is refused."""
@@ -138,9 +146,16 @@ class NodeActs:
             )
         return await handler(Arguments(name, args))
 
-    def subscribe(self, since: int) -> AsyncIterator[list[Json]]:
-        """The events after a journal number, then live."""
-        return self.host.subscribe(since)
+    async def subscribe(self, since: int) -> AsyncIterator[list[Json]]:
+        """The events after a journal number, then live; forms in words too."""
+        async with contextlib.aclosing(self.host.subscribe(since)) as batches:
+            async for batch in batches:
+                for event in batch:
+                    if isinstance(event, dict) and event.get("form") and "item" in event:
+                        line = self.host.station.line(bytes.fromhex(str(event["line"])))
+                        item = line.item(bytes.fromhex(str(event["item"])))
+                        event.update({} if item is None else self._told(line, item))
+                yield batch
 
     # ------------------------------------------------------------------------------ asking
 
@@ -149,20 +164,27 @@ class NodeActs:
         return self.host.status()
 
     async def _drafts(self, args: Arguments) -> Json:
-        lines = [self._line(args)] if args.text("line", "") else self._lines()
+        lines = [self.line(args)] if args.text("line", "") else self._lines()
         args.done()
-        return {"drafts": [draft_view(x, d) for x in lines for _, d in sorted(x.drafts.items())]}
+        return {
+            "drafts": [
+                draft_view(line, draft) | self._about.told(line, draft.content)
+                for line in lines
+                for _, draft in sorted(line.drafts.items())
+            ]
+        }
 
     async def _log(self, args: Arguments) -> Json:
-        line = self._line(args)
+        line = self.line(args)
         since, limit = args.number("since", 0), args.number("limit", 1000)
+        lang = args.text("language", "")
         args.done()
         items: list[Json] = []
         # From the newest backwards until the limit: a long record is not walked for a short list.
         for item in reversed(line.record.order):
             seq = self.host.seq_of(item.statement.digest)
             if seq > since:
-                items.append(item_view(line, item, seq))
+                items.append(item_view(line, item, seq) | self._told(line, item, lang))
             if len(items) >= limit:
                 break
             if not len(items) % 200:
@@ -170,17 +192,22 @@ class NodeActs:
         return {"items": items[::-1], "name": line.charter.name, "realm": line.realm}
 
     async def _item(self, args: Arguments) -> Json:
-        line, item = self._find(args)
+        line, item = self.find(args)
+        lang = args.text("language", "")
         args.done()
-        return item_view(line, item, self.host.seq_of(item.statement.digest))
+        seq = self.host.seq_of(item.statement.digest)
+        return item_view(line, item, seq) | self._told(line, item, lang)
+
+    def _told(self, line: Line, item: Item, lang: str = "") -> dict[str, Json]:
+        return self._about.told(line, item.statement.content, lang)
 
     async def _log_head(self, args: Arguments) -> Json:
-        line, wanted = self._line(args), args.text("log", "")
+        line, wanted = self.line(args), args.text("log", "")
         args.done()
         return logs.head(line, wanted)
 
     async def _log_entries(self, args: Arguments) -> Json:
-        line, log, start = self._line(args), args.text("log"), args.number("start")
+        line, log, start = self.line(args), args.text("log"), args.number("start")
         args.done()
         return logs.entries(self.host.statements, line, log, start)
 
@@ -206,26 +233,28 @@ class NodeActs:
     # ------------------------------------------------------------------------------ speaking
 
     async def _send(self, args: Arguments) -> Json:
-        line = self._line(args)
+        line = self.line(args)
         text = args.text("text", "")
         lang = args.text("lang", "en") if text else args.text("lang", "")
-        fields = args.fields("fields")
+        form = args.text("form", "")
+        version = args.number("form_version", 1 if form else 0)
+        filled = await self._about.filled(line, form, version, args, self.refs(line, args))
+        precedence = args.choice("precedence", {"": None, **Precedence.__members__}, "")
         content = Content(
             kind=Kind.MESSAGE,
-            body=Body(text=text or None, lang=lang if text else None, fields=fields),
-            precedence=args.choice("precedence", Precedence.__members__, "ROUTINE"),
+            body=Body(text=text or None, lang=lang if text else None, fields=filled.fields),
+            precedence=filled.precedence if precedence is None else precedence,
             role=self._role(args),
-            to=tuple(sorted(set(args.texts("to")))),
+            to=self._about.addressees(line, filled, tuple(sorted(set(args.texts("to"))))),
             wants=self._wants(args),
-            form=args.text("form", ""),
-            form_version=args.number("form_version", 1) if args.text("form", "") else
-            args.number("form_version", 0),
-            refs=self._refs(line, args),
-        )  # fmt: skip
+            form=filled.form,
+            form_version=filled.version,
+            refs=self.refs(line, args),
+        )
         return await self._speak(line, args, content)
 
     async def _joint(self, args: Arguments) -> Json:
-        line = self._line(args)
+        line = self.line(args)
         parties = args.texts("parties") or tuple(p.code for p in line.charter.parties)
         content = Content(
             kind=Kind.JOINT,
@@ -236,7 +265,7 @@ class NodeActs:
             ),
             precedence=args.choice("precedence", Precedence.__members__, "PRIORITY"),
             role=self._role(args),
-            refs=self._refs(line, args),
+            refs=self.refs(line, args),
         )
         return await self._speak(line, args, content)
 
@@ -251,27 +280,27 @@ class NodeActs:
         return await self._answer(args, Kind.READ_BACK, body)
 
     async def _pass_on(self, args: Arguments) -> Json:
-        at_ms = args.number("at_ms", self.host_now())
+        at_ms = args.number("at_ms", self.now_ms())
         return await self._answer(args, Kind.PASS_ON, Body(unit=args.text("unit"), at_ms=at_ms))
 
     async def _suspend(self, args: Arguments) -> Json:
         content = Content(
             kind=Kind.SUSPEND, body=Body(cause=args.text("cause")), role=self._role(args)
         )
-        return await self._speak(self._line(args), args, content)
+        return await self._speak(self.line(args), args, content)
 
     async def _resume(self, args: Arguments) -> Json:
         body = Body(cause=args.text("cause", "") or None)
         content = Content(kind=Kind.RESUME, body=body, role=self._role(args))
-        return await self._speak(self._line(args), args, content)
+        return await self._speak(self.line(args), args, content)
 
     async def _staff(self, args: Arguments) -> Json:
         body = Body(staffed=args.flag("staffed"), cause=args.text("cause", "") or None)
         content = Content(kind=Kind.WATCH, body=body, role=self._role(args))
-        return await self._speak(self._line(args), args, content)
+        return await self._speak(self.line(args), args, content)
 
     async def _test(self, args: Arguments) -> Json:
-        line = self._line(args)
+        line = self.line(args)
         officer, key = args.text("officer"), args.text("key", "")
         args.done()
         done = await self.host.perform(
@@ -280,7 +309,7 @@ class NodeActs:
         return _done(done)
 
     async def _release(self, args: Arguments) -> Json:
-        line, draft = self._line(args), args.number("draft")
+        line, draft = self.line(args), args.number("draft")
         officer = args.text("officer")
         args.done()
         done = await self.host.perform(
@@ -289,7 +318,7 @@ class NodeActs:
         return _done(done)
 
     async def _discard(self, args: Arguments) -> Json:
-        line, draft = self._line(args), args.number("draft")
+        line, draft = self.line(args), args.number("draft")
         officer = args.text("officer")
         args.done()
         done = await self.host.perform(
@@ -298,7 +327,7 @@ class NodeActs:
         return _done(done)
 
     async def _answer(self, args: Arguments, kind: Kind, body: Body) -> Json:
-        line, item = self._find(args)
+        line, item = self.find(args)
         content = Content(
             kind=kind,
             body=body,
@@ -321,7 +350,7 @@ class NodeActs:
     # ------------------------------------------------------------------------------ upkeep
 
     async def _export(self, args: Arguments) -> Json:
-        line = self._line(args)
+        line = self.line(args)
         wanted = args.texts("to")
         args.done()
         stations = [
@@ -338,14 +367,14 @@ class NodeActs:
         return {"bundle": base64.b64encode(data).decode("ascii"), "statements": count}
 
     async def _proofs(self, args: Arguments) -> Json:
-        lines = [self._line(args)] if args.text("line", "") else self._lines()
+        lines = [self.line(args)] if args.text("line", "") else self._lines()
         args.done()
         return {
             "proofs": [proof_view(p) for x in lines for held in x.proofs.values() for p in held]
         }
 
     async def _evidence(self, args: Arguments) -> Json:
-        line, item = self._find(args) if args.text("item", "") else (self._line(args), None)
+        line, item = self.find(args) if args.text("item", "") else (self.line(args), None)
         out = Path(args.text("out"))
         start, end = args.number("from_ms", 0), args.number("to_ms", MAX_TIME_MS)
         args.done()
@@ -354,12 +383,12 @@ class NodeActs:
         return await self.host.evidence(line, out, scope_of(start, end, item))
 
     async def _notes(self, args: Arguments) -> Json:
-        lines = [self._line(args)] if args.text("line", "") else self._lines()
+        lines = [self.line(args)] if args.text("line", "") else self._lines()
         args.done()
         return {"notes": [view for line in lines for view in notes_view(line)]}
 
     async def _checkpoint(self, args: Arguments) -> Json:
-        line, seal = self._line(args), args.flag("seal", default=False)
+        line, seal = self.line(args), args.flag("seal", default=False)
         args.done()
         await self.host.perform(lambda token: SignCheckpoint(token=token, line=line.id, seal=seal))
         latest = own_book(line).latest()
@@ -387,7 +416,7 @@ class NodeActs:
         return {"line": done.line.hex(), "version": signed.charter.version, "complete": True}
 
     async def _charter_show(self, args: Arguments) -> Json:
-        line = self._line(args)
+        line = self.line(args)
         args.done()
         signed = line.charters[line.latest()]
         return {
@@ -419,14 +448,14 @@ class NodeActs:
 
     # ------------------------------------------------------------------------------ finding
 
-    def host_now(self) -> int:
+    def now_ms(self) -> int:
         now = self.host.status()["now_ms"]
         return now if isinstance(now, int) else 0
 
     def _lines(self) -> list[Line]:
         return [self.host.station.lines[name] for name in sorted(self.host.station.lines)]
 
-    def _line(self, args: Arguments) -> Line:
+    def line(self, args: Arguments) -> Line:
         wanted = args.text("line", "")
         lines = self._lines()
         if not lines:
@@ -442,9 +471,9 @@ class NodeActs:
             )
         return found[0]
 
-    def _find(self, args: Arguments) -> tuple[Line, Item]:
+    def find(self, args: Arguments) -> tuple[Line, Item]:
         wanted = args.digest("item")
-        lines = [self._line(args)] if args.text("line", "") else self._lines()
+        lines = [self.line(args)] if args.text("line", "") else self._lines()
         if len(wanted) == 64:
             for line in lines:
                 item = line.item(bytes.fromhex(wanted))
@@ -462,11 +491,11 @@ class NodeActs:
             raise LocalError("item.ambiguous", f"{which} named {wanted}; take one that 'log' shows")
         return found[0]
 
-    def _refs(self, line: Line, args: Arguments) -> tuple[Ref, ...]:
+    def refs(self, line: Line, args: Arguments) -> tuple[Ref, ...]:
         out: list[Ref] = []
         for wanted, role in args.refs("refs"):
             finder = Arguments("send", {"item": wanted, "line": line.id.hex()})
-            out.append(Ref(self._find(finder)[1].statement.digest, role))
+            out.append(Ref(self.find(finder)[1].statement.digest, role))
         return tuple(out)
 
     def _role(self, args: Arguments) -> Role:

@@ -117,6 +117,20 @@ class Arguments:
         coded = {self._field(name, key): self._coded(name, part) for key, part in value.items()}
         return tuple(sorted(coded.items()))
 
+    def answers(self, name: str) -> dict[str, str] | None:
+        """What an officer typed into a form, by the path of its field."""
+        value = self._get(name)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise self._wrong(name, "must map paths of fields to texts")
+        out = {}
+        for path, text in value.items():
+            if not isinstance(text, str):
+                raise self._wrong(name, "must map paths of fields to texts")
+            out[self._whole(name, path)] = self._whole(name, text)
+        return out
+
     def _field(self, name: str, key: str) -> int:
         if not (key.isascii() and key.isdecimal() and len(key) <= 18):
             raise self._wrong(name, "must map field numbers to values")

@@ -19,7 +19,7 @@ from typing import Final
 
 from tieline.core.address import parse_address
 from tieline.core.errors import LocalError, TielineError
-from tieline.core.terms import Role
+from tieline.core.terms import LANGUAGE, Role
 from tieline.node.witnessurl import parse_url
 
 MAX_CONFIG_BYTES: Final = 65_536
@@ -34,6 +34,7 @@ class Config:
       from, empty for whatever the machine chooses;
     * ``key_file``: a file beside the keys that unlocks them without a passphrase, empty for none;
     * ``officer`` and ``role``: who speaks when the command line does not say;
+    * ``language``: in which forms and rules are shown, where an agreement has it;
     * ``controlled_clock_ms``: where exercise control's clock starts (UTC ms); None on real time;
     * ``ping_s``, ``lost_s``, ``backoff_max_s``: the direct carrier's rhythm in seconds;
     * ``witnesses``: pairs of a witness's name in the charter and the URL where it is asked.
@@ -44,6 +45,7 @@ class Config:
     key_file: str = ""
     officer: str = ""
     role: str = "watch-officer"
+    language: str = "en"
     controlled_clock_ms: int | None = None
     ping_s: float = 2.0
     lost_s: float = 6.0
@@ -58,6 +60,7 @@ _PLACES: Final = {
     ("station", "key_file"): "key_file",
     ("officer", "name"): "officer",
     ("officer", "role"): "role",
+    ("officer", "language"): "language",
     ("exercise", "controlled_clock"): "controlled_clock_ms",
     ("carrier", "ping_s"): "ping_s",
     ("carrier", "lost_s"): "lost_s",
@@ -217,6 +220,8 @@ def _check(path: Path, place: str, name: str, value: object) -> object:
         raise _wrong(path, place, "a text")
     if name == "role" and value not in ROLES:
         raise _wrong(path, place, f"one of {', '.join(ROLES)}")
+    if name == "language" and not LANGUAGE.match(value):
+        raise _wrong(path, place, "a language tag, such as 'fr'")
     return value
 
 

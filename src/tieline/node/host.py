@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -40,6 +40,7 @@ from tieline.core.station import Station
 from tieline.core.sync import Pace
 from tieline.core.terms import Precedence
 from tieline.node import evidencefile
+from tieline.node.agreements import Agreements
 from tieline.node.asking import Witnesses
 from tieline.node.audit import audit_store
 from tieline.node.backup import Keeper
@@ -153,6 +154,7 @@ class Host:
         room: RoomWatch | None = None,
         names: tuple[str, str] = ("", ""),
         keeper: Keeper | None = None,
+        agreements: Agreements | None = None,
     ) -> None:
         self.clock = clock
         self.carriers: list[Carrier] = []
@@ -163,6 +165,7 @@ class Host:
         self._room = room
         self._names = names
         self._keeper = keeper
+        self.agreements = agreements or Agreements()
         self._queue: deque[Event] = deque()
         self._flush: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -340,7 +343,7 @@ class Host:
         self.submit(make(self._token))
         return await future
 
-    async def subscribe(self, since: int) -> AsyncIterator[list[Json]]:
+    async def subscribe(self, since: int) -> AsyncGenerator[list[Json], None]:
         """Every journal entry after ``since`` as an event, then each new one once it is durable.
 
         They come in the batches in which they are at hand. A ``live`` event marks the seam.

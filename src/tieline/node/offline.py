@@ -17,6 +17,7 @@ from tieline.core.line import Line
 from tieline.core.statement import parse
 from tieline.core.station import Station
 from tieline.node.acts import NodeActs
+from tieline.node.agreements import Agreements
 from tieline.node.audit import audit_file
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.config import Home
@@ -191,6 +192,7 @@ async def perform(
             machine=machine,
             fatal=lambda _: None,
             on_stop=lambda: None,
+            agreements=Agreements(home.path, home.config.language),
         )
         result = await NodeActs(host).act(name, args)
         return result if isinstance(result, dict) else {}

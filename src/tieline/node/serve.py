@@ -20,6 +20,7 @@ from tieline.carriers.tls import TlsCarrier
 from tieline.carriers.tuning import TlsTuning
 from tieline.core.errors import LocalError, TielineError
 from tieline.node.acts import NodeActs
+from tieline.node.agreements import Agreements
 from tieline.node.api import ApiServer
 from tieline.node.asking import Witnesses
 from tieline.node.backup import Keeper
@@ -84,6 +85,7 @@ async def _serve(
         room=RoomWatch(store),
         names=(keys.certificate.party, keys.certificate.station_name),
         keeper=Keeper(home, keys),
+        agreements=Agreements(home.path, home.config.language),
     )
     carrier = _carrier(home, keys, host)
     host.carriers.append(carrier)

@@ -140,6 +140,11 @@ class Finding:
         return out
 
 
+def is_folder(path: Path) -> bool:
+    """Whether this looks like a log in tiles."""
+    return path.is_dir() and (path / tiles.CHECKPOINT).is_file()
+
+
 def check(
     folder: Path,
     given: Sequence[SignedCharter] = (),

@@ -184,7 +184,10 @@ def complaint(form: Form, error: FieldError, tongue: Tongue) -> Complaint:
     if way is not None:
         arguments |= _helps(way[-1], tongue)
     what = tongue.say("error." + error.problem.code, **arguments)
-    remedy = tongue.say("remedy." + error.problem.code, **arguments)
+    plain = way is not None and not way[-1].specials and error.problem.code == "field.missing"
+    remedy = tongue.say(
+        "remedy.field.missing-plain" if plain else "remedy." + error.problem.code, **arguments
+    )
     shape = tongue.say(
         "error.line" if error.cite.paragraph else "error.line-without-paragraph",
         field=label,

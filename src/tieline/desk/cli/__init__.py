@@ -17,6 +17,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
+from tieline.desk.cli import ruleverbs
+
 DONE: Final = 0
 REFUSED: Final = 1
 USAGE: Final = 2
@@ -107,6 +109,7 @@ def build_parser() -> argparse.ArgumentParser:
     _setup_verbs(verb)
     _agreement_verbs(verb)
     _talk_verbs(verb, officer)
+    ruleverbs.add(verb)
     _look_verbs(verb, officer)
     _record_verbs(verb)
     _witness_verbs(verb)
@@ -285,6 +288,20 @@ def _provisions(p: _Parser) -> None:
         metavar="NAME",
         help="a witness that is no more (amend)",
     )
+    p.add_argument(
+        "--pack",
+        action="append",
+        default=[],
+        metavar="PACK",
+        help="an agreement in force on the line: the name of a pack, its folder or its file",
+    )
+    p.add_argument(
+        "--no-pack",
+        action="append",
+        default=[],
+        metavar="PACK",
+        help="an agreement that is no longer in force on the line (amend)",
+    )
     p.add_argument("--quorum", type=int, metavar="N", help="how many of the witnesses are needed")
     p.add_argument("--test-interval", metavar="TIME", help="line tests, such as 6h; 0 for none")
     p.add_argument("--checkpoints", metavar="T,T", help="sign heads, with ML-DSA-44: 5m,24h")
@@ -294,12 +311,13 @@ def _talk_verbs(verb: _Verb, officer: _Parser) -> None:
     p = verb("send", "talk", "send a message", officer)
     p.add_argument("text", nargs="?", help="the text; - for standard input")
     p.add_argument("--lang", default="en", help="the text's language (default: en)")
-    p.add_argument("-p", "--precedence", choices=_PRECEDENCES, type=str.upper, default="ROUTINE")
+    p.add_argument("-p", "--precedence", choices=_PRECEDENCES, type=str.upper, default="")
     p.add_argument("--to", action="append", default=[], metavar="CODE", help="default: everyone")
     p.add_argument("--form", default="", help="a coded form instead of, or with, a text")
     p.add_argument(
-        "--field", action="append", default=[], metavar="N=VALUE", help="a field of the form"
+        "--field", action="append", default=[], metavar="PATH=VALUE", help="a field of the form"
     )
+    p.add_argument("--language", default="", help="the officer's language (default: from config)")
     p.add_argument(
         "--wants", action="append", default=[], choices=("read back", "passed on", "nothing")
     )
@@ -307,6 +325,11 @@ def _talk_verbs(verb: _Verb, officer: _Parser) -> None:
         p.add_argument(
             f"--{name}", action="append", default=[], metavar="ITEM", help=f"the item it {name}"
         )
+    for name, what in (
+        ("predecessor", "an item that its form wants cited"),
+        ("concerns", "an item that it is about"),
+    ):
+        p.add_argument(f"--{name}", action="append", default=[], metavar="ITEM", help=what)
     p = verb("release", "talk", "release a draft as the second officer", officer)
     p.add_argument("draft", type=int, help="the draft's number")
     p = verb("discard", "talk", "withdraw a draft", officer)

@@ -31,7 +31,7 @@ from tieline.core.outline import diff, summary
 from tieline.core.succession import amend, ended_stations, with_ends
 from tieline.core.terms import Precedence
 from tieline.core.tlogwitness import read_vkey
-from tieline.desk.cli import files
+from tieline.desk.cli import charterpacks, files
 from tieline.desk.cli.common import client, put, station_keys, unlock_for
 from tieline.desk.cli.keys import heads
 from tieline.node.client import ApiDown
@@ -139,6 +139,7 @@ def _new(args: argparse.Namespace, home: Home) -> None:
         tests=_tests(args) or Tests(),
         intervals=_intervals(args) or Intervals(),
         release=_release(args) or Release(),
+        packs=charterpacks.chosen(args, home, ()),
         witnesses=_witnesses(args, ()),
         quorum=args.quorum or 0,
     )
@@ -160,6 +161,7 @@ def _amend(args: argparse.Namespace, home: Home) -> None:
         tests=_tests(args),
         intervals=_intervals(args),
         release=_release(args),
+        packs=charterpacks.chosen(args, home, old.packs),
         witnesses=_witnesses(args, old.witnesses),
         quorum=args.quorum,
         reroot=args.reroot,
@@ -238,8 +240,10 @@ def _signed(args: argparse.Namespace, home: Home, signed: SignedCharter) -> Sign
     from tieline.node.secrets import unlock_root
 
     _check_roots(home, signed.charter)
+    packs = charterpacks.to_sign(home, signed.charter)
     if not args.json:
-        for line in summary(signed.charter):
+        told = [line for line in summary(signed.charter) if not line.startswith("pack: ")]
+        for line in (*told, *packs):
             print(f"  {visible(line)}")
         if sys.stdin.isatty() and not args.yes:
             print("Your party is bound by what stands above. Sign it? (yes or no) ", end="")

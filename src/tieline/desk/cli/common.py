@@ -53,6 +53,11 @@ def line_of(args: argparse.Namespace) -> dict[str, Json]:
     return {"line": args.line} if args.line else {}
 
 
+def language_of(args: argparse.Namespace) -> dict[str, Json]:
+    """The language that was named, as an argument of an act (default: the station's)."""
+    return {"language": args.language} if args.language else {}
+
+
 def put(args: argparse.Namespace, result: Json, *lines: str) -> None:
     """Print a result: as JSON, or the lines meant for people.
 

@@ -75,10 +75,12 @@ def summary(view: View) -> str:
     kind = text_of(view, "kind")
     body = text_of(view, "text") or text_of(view, "cause")
     parts: list[str] = [] if kind == "message" else [kind]
-    if view.get("form"):
+    told, fields = told_lines(view), view.get("fields")
+    if told:
+        parts.append(f"{told[0]} ({text_of(view, 'form')}): " + "; ".join(told[1:]))
+    elif view.get("form"):
         parts.append(f"form {text_of(view, 'form')} v{text_of(view, 'form_version')}")
-    fields = view.get("fields")
-    if isinstance(fields, dict):
+    if isinstance(fields, dict) and not told:
         parts.append(" ".join(f"{key}={visible(str(value))}" for key, value in fields.items()))
     if kind == "silence":
         due = dtg(number_of(view, "due_ms"))
@@ -121,12 +123,27 @@ def _replaced(view: View) -> str:
     return f"  [{', '.join(said)}]" if said else ""
 
 
+def told_lines(view: View) -> list[str]:
+    """A form in the officer's words: its title, then its fields; empty when no pack here has it."""
+    told = view.get("told")
+    lines = told.get("lines") if isinstance(told, dict) else None
+    if not isinstance(told, dict) or not isinstance(lines, list):
+        return []
+    return [text_of(told, "title"), *(visible(str(line)) for line in lines)]
+
+
 def item_lines(view: View) -> list[str]:
     """One statement in full."""
     out = [item_line(view), f"  digest   {text_of(view, 'item')}"]
     out.append(f"  author   {text_of(view, 'station')}, as {text_of(view, 'role')}")
     out.append(f"  written  {dtg(number_of(view, 'claimed_ms'))} by its own clock")
     out.append(f"  came     {dtg(number_of(view, 'admitted_ms'))} by ours")
+    told = told_lines(view)
+    if told:
+        out.append(
+            f"  form     {text_of(view, 'form')} v{text_of(view, 'form_version')}: {told[0]}"
+        )
+        out.extend(f"           {line}" for line in told[1:])
     if view.get("text"):
         text = str(view["text"]).split("\n")  # an author's own lines stay lines
         out.append(f"  text     ({text_of(view, 'lang')}) {visible(text[0])}")

@@ -10,7 +10,8 @@ from typing import Final
 
 from tieline.core.errors import LocalError
 from tieline.desk.cli import files
-from tieline.desk.cli.common import client, line_of, officer, put
+from tieline.desk.cli.agreements import answers_of
+from tieline.desk.cli.common import client, language_of, line_of, officer, put
 from tieline.desk.cli.show import (
     draft_lines,
     event_line,
@@ -33,21 +34,25 @@ RETRY_S: Final = 1.0
 def send(args: argparse.Namespace) -> None:
     """Say something on a line."""
     text = sys.stdin.read().removesuffix("\n") if args.text == "-" else args.text
-    acts: dict[str, Json] = {**officer(args), "precedence": args.precedence}
+    acts: dict[str, Json] = {**officer(args)}
+    if args.precedence:
+        acts["precedence"] = args.precedence
     if text:
         acts.update(text=text, lang=args.lang)
     if args.to:
         acts["to"] = [code.upper() for code in args.to]
     if args.form:
-        acts["form"] = args.form
-    if args.field:
+        acts.update(form=args.form, **language_of(args))
+    if args.field and all(entry.partition("=")[0].isdecimal() for entry in args.field):
         acts["fields"] = dict(_field(entry) for entry in args.field)
+    elif args.field:
+        acts["answers"] = answers_of(args.field)
     if args.wants:
         acts["wants"] = args.wants
     with_client = client(args)
     refs: list[Json] = [
         {"item": _digest(entry), "role": role}
-        for role in ("answers", "corrects", "cancels", "supersedes")
+        for role in ("answers", "corrects", "cancels", "supersedes", "predecessor", "concerns")
         for entry in getattr(args, role)
     ]
     if refs:

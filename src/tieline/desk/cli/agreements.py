@@ -1,0 +1,260 @@
+"""The verbs about agreements: forms, obligations, calendar, quotas, and why.
+
+Everything is shown in the officer's language (``[officer] language`` in the configuration, or
+``--language``), each rule with its paragraph, and with its doubt where nobody has checked it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Final
+
+from tieline.core.errors import LocalError
+from tieline.core.terms import dtg
+from tieline.desk.cli.common import client, language_of, line_of, put
+from tieline.desk.cli.show import number_of, text_of, views
+
+if TYPE_CHECKING:
+    from tieline.node.view import Json
+
+_DAY_S: Final = 86_400
+_DIGEST: Final = 64
+
+
+def form(args: argparse.Namespace) -> None:
+    """The forms of the agreements in force; one form; or a message's form in our language."""
+    if args.sheet:
+        from tieline.desk.cli.sheets import send_sheet
+
+        send_sheet(args)
+        return
+    station = client(args)
+    shared: dict[str, Json] = {**line_of(args), **language_of(args)}
+    if args.item:
+        found = station.call(
+            "item_form", **shared, item=args.item.lower(), shape=args.shape or "numbered"
+        )
+        faults = found.get("faults")
+        lines = [f"! {fault}" for fault in faults] if isinstance(faults, list) else []
+        put(args, found, *_written(found), *lines, *_weighed(found))
+    elif args.form and (args.field or args.check):
+        found = station.call("fill", **shared, form=args.form, answers=answers_of(args.field),
+                             shape=args.shape or "numbered")  # fmt: skip
+        put(args, found, *_written(found), "nothing was sent")
+    elif args.form:
+        found = station.call("form", **shared, form=args.form)
+        put(args, found, *_form_lines(found))
+    else:
+        found = station.call("forms", **shared)
+        lines = [
+            f"{text_of(each, 'form'):<28} {text_of(each, 'precedence'):<9} {text_of(each, 'title')}"
+            for each in views(found, "forms")
+        ]
+        put(args, found, *(lines or ["no agreement is in force on this line"]))
+
+
+def _written(found: dict[str, Json]) -> list[str]:
+    """The lines of a text form, which ``put`` makes safe one by one."""
+    return str(found.get("text", "")).splitlines()
+
+
+def answers_of(entries: list[str]) -> dict[str, Json]:
+    """``PATH=VALUE`` entries as a form takes them. Raises ``LocalError`` (``act.argument``)."""
+    out: dict[str, Json] = {}
+    for entry in entries:
+        path, equals, value = entry.partition("=")
+        if not equals or not path:
+            raise LocalError("act.argument", f"'{entry}' is no field; write PATH=VALUE")
+        if path in out:
+            raise LocalError("act.argument", f"field {path} was given twice; give it once")
+        out[path] = value
+    return out
+
+
+def _form_lines(found: dict[str, Json]) -> list[str]:
+    out = [f"{text_of(found, 'form')}  {text_of(found, 'title')}  {_cite(found)}"]
+    out += [text_of(found, name) for name in ("note", "disclaimer") if found.get(name)]
+    for each in views(found, "predecessors"):
+        forms = each.get("forms")
+        names = ", ".join(str(name) for name in forms) if isinstance(forms, list) else ""
+        must = "must cite" if each.get("required") else "may cite"
+        out.append(f"  {must} {names} ({text_of(each, 'role')})  {_cite(each)}")
+    out += [line for each in views(found, "fields") for line in _field_lines(each, "  ")]
+    return out
+
+
+def _field_lines(field: dict[str, Json], indent: str) -> list[str]:
+    must = "*" if field.get("required") else " "
+    head = f"{indent}{must} {text_of(field, 'path'):<24} {text_of(field, 'label')}"
+    out = [f"{head}  ({text_of(field, 'type')})  {_cite(field)}".rstrip()]
+    codes = [f"{text_of(code, 'id')} = {text_of(code, 'word')}" for code in views(field, "codes")]
+    out += [f"{indent}      {code}" for code in codes]
+    specials = field.get("specials")
+    if isinstance(specials, list) and specials:
+        out.append(f"{indent}      or: {', '.join(str(each) for each in specials)}")
+    for each in views(field, "fields"):
+        out += _field_lines(each, indent + "  ")
+    return out
+
+
+def _weighed(found: dict[str, Json]) -> list[str]:
+    return [
+        f"{text_of(each, 'label')}: {text_of(each, 'crossing')}  {_cite(each)}"
+        for each in views(found, "thresholds")
+    ]
+
+
+def _cite(view: dict[str, Json]) -> str:
+    """Paragraph and doubt, in brackets."""
+    parts = [text_of(view, "paragraph"), text_of(view, "caution")]
+    said = "; ".join(part for part in parts if part)
+    return f"[{said}]" if said else ""
+
+
+# ------------------------------------------------------------------------------------- obligations
+
+
+def obligations(args: argparse.Namespace) -> None:
+    """Who owes what to whom by when."""
+    found = client(args).call(
+        "obligations",
+        **line_of(args),
+        **language_of(args),
+        party=args.party.upper(),
+        open=not args.all,
+    )
+    lines = [_obligation_line(each) for each in views(found, "obligations")]
+    missing = found.get("missing")
+    if isinstance(missing, list) and missing:
+        lines.append(f"! {len(missing)} packs in force are not here; 'tieline pack keep FILE'")
+    put(args, found, *(lines or ["nobody owes anything" if args.all else "nothing is open"]))
+
+
+def _obligation_line(one: dict[str, Json]) -> str:
+    creditors = one.get("creditors")
+    to = ", ".join(str(code) for code in creditors) if isinstance(creditors, list) else ""
+    mark = "! " if one.get("ours") in ("overdue", "late", "early") else "  "
+    due = _bracket(one.get("due"))
+    views_differ = (
+        f" ({text_of(one, 'state')} / {text_of(one, 'strict')})" if one.get("disputed") else ""
+    )
+    return (
+        f"{mark}{text_of(one, 'debtor')} > {to}  {text_of(one, 'title')}  {due}"
+        f"  {text_of(one, 'said')}{views_differ}  {_cite(one)}  {_short(text_of(one, 'id'))}"
+    )
+
+
+def _short(name: str) -> str:
+    """An id with so much of a digest at its end as tells it from others; ``explain`` takes that."""
+    head, slash, tail = name.rpartition("/")
+    return head + slash + (tail[:12] if len(tail) == _DIGEST else tail)
+
+
+def _bracket(value: Json) -> str:
+    """One time, or from and to where the two views of a clock differ."""
+    ends = value if isinstance(value, list) else []
+    times = [dtg(end) for end in ends if isinstance(end, int) and end >= 0]
+    return " / ".join(dict.fromkeys(times)) or "-"
+
+
+def explain(args: argparse.Namespace) -> None:
+    """Why an obligation is as it is: inputs, paragraph, provenance."""
+    found = client(args).call(
+        "explain", **line_of(args), **language_of(args), obligation=args.obligation
+    )
+    lines = [_obligation_line(found).strip()]
+    lines.append(f"  pack {text_of(found, 'pack')}, rule {text_of(found, 'rule')}  {_cite(found)}")
+    lines += [f"  {_input_line(each)}" for each in views(found, "inputs")]
+    lines += [
+        f"  ! {text_of(each, 'said')}  {text_of(each, 'item')[:12]}"
+        for each in views(found, "doubts")
+    ]
+    put(args, found, *lines)
+
+
+def _input_line(one: dict[str, Json]) -> str:
+    value = one.get("value")
+    shown = "-" if value is None else str(value)
+    if isinstance(value, int):
+        if one.get("kind") == "time":
+            shown = dtg(value) if value >= 0 else str(value)
+        elif one.get("kind") == "date":
+            shown = dtg(value * _DAY_S * 1000)[:2] + dtg(value * _DAY_S * 1000)[7:]
+        elif one.get("kind") == "duration":
+            shown = _duration(value)
+    elif one.get("kind") == "message":
+        shown = shown[:12]
+    of = " ".join(
+        part
+        for part in (
+            text_of(one, "party") if one.get("party") else "",
+            text_of(one, "path") if one.get("path") else "",
+            text_of(one, "item")[:12] if one.get("item") and one.get("kind") != "message" else "",
+        )
+        if part
+    )
+    return f"{text_of(one, 'said')}: {shown}  ({' '.join((text_of(one, 'origin'), of)).strip()})"
+
+
+def _duration(value_ms: int) -> str:
+    sign, seconds = ("-" if value_ms < 0 else ""), abs(value_ms) // 1000
+    for unit, size in (("d", _DAY_S), ("h", 3600), ("min", 60)):
+        if seconds and seconds % size == 0:
+            return f"{sign}{seconds // size} {unit}"
+    return f"{sign}{seconds} s"
+
+
+# ----------------------------------------------------------------------------- calendar and quotas
+
+
+def calendar(args: argparse.Namespace) -> None:
+    """What comes when: exchange dates, due times, ends of validity; or as an ICS file."""
+    span: dict[str, Json] = {}
+    if args.from_ or args.to_:
+        from tieline.desk.cli.evidence import read_time
+
+        given = (("from_ms", args.from_), ("to_ms", args.to_))
+        span = {name: read_time(text) for name, text in given if text}
+    found = client(args).call("calendar", **line_of(args), **language_of(args), **span)
+    entries = views(found, "entries")
+    if args.ics:
+        from tieline.desk.cli import files
+        from tieline.node.ics import write_ics
+
+        data = write_ics(
+            entries,
+            line=f"{text_of(found, 'name')} {text_of(found, 'line')[:8]}",
+            realm=text_of(found, "realm") if found.get("realm") else "",
+            now_ms=number_of(found, "now_ms"),
+        )
+        files.write(args.ics, data)
+        put(args, {**found, "file": str(args.ics)}, f"{len(entries)} entries are in {args.ics}")
+        return
+    lines = [
+        f"{text_of(each, 'dtg')}  {text_of(each, 'party') if each.get('party') else 'all':<8}"
+        f" {text_of(each, 'said')}: {text_of(each, 'title')}  {_cite(each)}"
+        for each in entries
+    ]
+    put(args, found, *(lines or ["nothing is in the calendar"]))
+
+
+def quota(args: argparse.Namespace) -> None:
+    """What is used and left of each quota."""
+    found = client(args).call(
+        "quotas", **line_of(args), **language_of(args), party=args.party.upper()
+    )
+    lines = []
+    for each in views(found, "quotas"):
+        years = each.get("years")
+        span = "-".join(str(y) for y in dict.fromkeys(years)) if isinstance(years, list) else ""
+        limit = f" of {text_of(each, 'limit')}" if each.get("limit") is not None else ""
+        if number_of(each, "peak"):
+            limit += f", {text_of(each, 'peak')} at one time"
+        over = each.get("over")
+        mark = "! " if isinstance(over, list) and over else "  "
+        what = f"  exceeded: {', '.join(map(str, over))}" if isinstance(over, list) and over else ""
+        lines.append(
+            f"{mark}{text_of(each, 'party')}  {span}  {text_of(each, 'title')}:"
+            f" {text_of(each, 'used')}{limit} ({text_of(each, 'side')}){what}  {_cite(each)}"
+        )
+    put(args, found, *(lines or ["no agreement in force has a quota"]))

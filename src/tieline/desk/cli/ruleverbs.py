@@ -1,0 +1,66 @@
+"""The command line of the verbs about agreements: only their arguments, so that help is quick."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Final, Protocol
+
+SHAPES: Final = ("numbered", "slash", "radio")
+
+
+class Verb(Protocol):
+    """Adds a verb: its name, the module that does it, its sentence."""
+
+    def __call__(self, name: str, where: str, text: str) -> argparse.ArgumentParser: ...
+
+
+def add(verb: Verb) -> None:
+    """Add the verbs."""
+    p = verb("form", "agreements", "forms of the agreements in force; or a message in our language")
+    p.add_argument("form", nargs="?", default="", help="a form's id (default: list them)")
+    p.add_argument(
+        "--field", action="append", default=[], metavar="PATH=VALUE", help="fill it, send nothing"
+    )
+    p.add_argument("--check", action="store_true", help="check it without any field too")
+    p.add_argument("--item", metavar="ITEM", help="show the form of this message")
+    p.add_argument("--shape", choices=SHAPES, help="the text to write it as (default: numbered)")
+    p.add_argument(
+        "--sheet", type=Path, metavar="FILE", help="a list of sites, CSV or XLSX: check each row"
+    )
+    p.add_argument("--send", action="store_true", help="with --sheet: send the rows without doubts")
+    p.add_argument("--doubtful", action="store_true", help="with --send: those with doubts too")
+    p.add_argument("--to", action="append", default=[], metavar="CODE", help="default: everyone")
+    p.add_argument("--officer", metavar="NAME", help="who speaks (default: from config)")
+    p.add_argument("--role", choices=("watch-officer", "treaty-officer", "releaser"))
+    p.set_defaults(key="")
+    _shared(p)
+    p = verb("obligations", "agreements", "who owes what to whom by when")
+    p.add_argument(
+        "--party", default="", metavar="CODE", help="only what this party owes or is owed"
+    )
+    p.add_argument("--all", action="store_true", help="what is settled too")
+    _shared(p)
+    p = verb("explain", "agreements", "why an obligation is as it is")
+    p.add_argument("obligation", help="its id, or the first characters of it")
+    _shared(p)
+    p = verb("calendar", "agreements", "dates, due times and ends of validity; also as an ICS file")
+    for name in ("from", "to"):
+        p.add_argument(
+            f"--{name}",
+            dest=f"{name}_",
+            metavar="DTG",
+            help="such as 151440Z NOV 22 (default: a year)",
+        )
+    p.add_argument(
+        "--ics", type=Path, metavar="FILE", help="write it for a calendar, such as F.ics"
+    )
+    _shared(p)
+    p = verb("quota", "agreements", "what is used and left of each quota")
+    p.add_argument("--party", default="", metavar="CODE", help="of this party only")
+    _shared(p)
+
+
+def _shared(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--line", default="", metavar="LINE", help="a line's name or id")
+    p.add_argument("--language", default="", help="the officer's language (default: from config)")

@@ -1,0 +1,508 @@
+"""The acts about agreements: what is in force, filling and reading forms, who owes what and why.
+
+They only read, but for ``fill``, which makes the content of a message out of what an officer typed.
+Every answer is in the language that was asked for; a language that a pack lacks falls back to
+English word by word, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from tieline.core.agreement import numbered, radio, slash
+from tieline.core.agreement.form import (
+    Cited,
+    Filled,
+    complaint,
+    fill,
+    next_number,
+    numbers_of,
+    serial_of,
+)
+from tieline.core.agreement.layout import Page, Sheet, lay_out
+from tieline.core.agreement.ledger import Ledger
+from tieline.core.agreement.message import FieldError, examine
+from tieline.core.agreement.model import ALL, Form, Pack
+from tieline.core.agreement.tongue import ENGLISH, EngineWords, Tongue
+from tieline.core.agreement.value import Serial
+from tieline.core.encode import Value
+from tieline.core.errors import LocalError
+from tieline.core.line import Line
+from tieline.core.record import Item
+from tieline.core.statement import Content, Ref
+from tieline.core.terms import MAX_TIME_MS, Precedence, RefRole
+from tieline.node import agreementview as views
+from tieline.node import packs, reading
+from tieline.node.agreements import Agreements, InForce
+from tieline.node.arguments import Arguments
+from tieline.node.view import Json
+
+Act = Callable[[Arguments], Awaitable[Json]]
+_WRITERS: Final[Mapping[str, Callable[[Page, Tongue], str]]] = {
+    "numbered": numbered.write,
+    "slash": lambda page, _: slash.write(page.sheet),
+    "radio": lambda page, _: radio.write(page),
+}
+_FORMATS: Final = {name: name for name in ("lines", *_WRITERS)}
+_YEAR_MS: Final = 366 * 86_400_000
+
+
+class Desk(Protocol):
+    """What these acts need of the others."""
+
+    def line(self, args: Arguments) -> Line: ...
+
+    def find(self, args: Arguments) -> tuple[Line, Item]: ...
+
+    def refs(self, line: Line, args: Arguments) -> tuple[Ref, ...]: ...
+
+    def now_ms(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coded:
+    """The coded part of a message: none (``form`` is empty), or a form with its fields."""
+
+    form: str = ""
+    version: int = 0
+    fields: tuple[tuple[int, Value], ...] | None = None
+    precedence: Precedence = Precedence.ROUTINE
+    rules: Form | None = None
+
+
+class FormRefused(LocalError):
+    """A form that cannot be sent: every complaint, in the officer's language."""
+
+    def __init__(self, form: str, complaints: tuple[str, ...]) -> None:
+        super().__init__("form.unfit", f"form {form} cannot be sent. " + " ".join(complaints))
+        self.complaints = complaints
+
+
+class AgreementActs:
+    """The acts about agreements of one running station."""
+
+    def __init__(self, desk: Desk, agreements: Agreements) -> None:
+        self._desk = desk
+        self._agreements = agreements
+        self._engine: EngineWords | None = None
+        self.acts: Mapping[str, Act] = {
+            "packs": self._packs,
+            "forms": self._forms,
+            "form": self._form,
+            "fill": self._fill,
+            "item_form": self._item_form,
+            "obligations": self._obligations,
+            "explain": self._explain,
+            "calendar": self._calendar,
+            "quotas": self._quotas,
+            "validities": self._validities,
+            "questions": self._questions,
+        }
+
+    # ---------------------------------------------------------------------------- what there is
+
+    async def _packs(self, args: Arguments) -> Json:
+        line, lang = self._desk.line(args), self._language(args)
+        args.done()
+        found = self._agreements.in_force(line)
+        return {
+            "line": line.id.hex(),
+            "packs": [views.pack_view(pack, self._tongue(pack, lang)) for pack in found.packs],
+            "missing": [digest.hex() for digest in found.missing],
+        }
+
+    async def _forms(self, args: Arguments) -> Json:
+        line, lang, wanted = self._desk.line(args), self._language(args), args.text("pack", "")
+        args.done()
+        return {
+            "forms": [
+                views.form_view(pack, form, self._tongue(pack, lang), whole=False)
+                for pack in self._agreements.in_force(line).packs
+                if wanted in ("", pack.id, pack.tag)
+                for form in pack.forms.values()
+            ]
+        }
+
+    async def _form(self, args: Arguments) -> Json:
+        line, lang, wanted = self._desk.line(args), self._language(args), args.text("form")
+        args.done()
+        pack, form = named(self._agreements.in_force(line), wanted)
+        return views.form_view(pack, form, self._tongue(pack, lang), whole=True)
+
+    # ---------------------------------------------------------------------------------- filling
+
+    async def _fill(self, args: Arguments) -> Json:
+        line, lang = self._desk.line(args), self._language(args)
+        wanted, answers = args.text("form"), args.answers("answers") or {}
+        to, text_lang = args.texts("to"), args.text("lang", ENGLISH)
+        remarks = args.text("text", "")
+        precedence = args.choice("precedence", {"": None, **Precedence.__members__}, "")
+        refs = self._desk.refs(line, args)
+        shape = args.choice("shape", _FORMATS, "numbered")
+        args.done()
+        pack, form = named(self._agreements.in_force(line), wanted)
+        filled = await self.fill(line, pack, form, answers, refs, lang)
+        sheet = Sheet(
+            pack=pack,
+            form=form,
+            values=filled.values,
+            sender=line.party,
+            to=_addressees(line, form, to),
+            precedence=form.precedence if precedence is None else precedence,
+            time_ms=self._desk.now_ms(),
+            number=filled.number,
+            refs=filled.refs,
+            remarks=remarks,
+            lang=text_lang,
+            exercise=line.realm,
+        )
+        return self._written(sheet, lang, shape)
+
+    async def fill(
+        self,
+        line: Line,
+        pack: Pack,
+        form: Form,
+        answers: Mapping[str, str],
+        refs: tuple[Ref, ...],
+        lang: str,
+    ) -> Filled:
+        """What an officer typed as a form that can be sent. Raises ``FormRefused``."""
+        tongue = self._tongue(pack, lang)
+        read = reading.read_answers(pack, form, answers, tongue, now_ms=self._desk.now_ms())
+        cited = tuple(self._cited(line, ref) for ref in refs)
+        ledger = await self._agreements.ledger(line)
+        sent = (entry.message for entry in ledger.entries.values())
+        number = next_number(numbers_of(sent, form, line.party, pack.id))
+        filled = fill(pack, form, read.values, sender=line.party, cited=cited, number=number)
+        if isinstance(filled, Filled) and not read.errors:
+            return filled
+        faults = [*read.errors, *(() if isinstance(filled, Filled) else filled)]
+        raise _refused(pack, form, _once(faults), tongue)
+
+    async def filled(
+        self, line: Line, form: str, version: int, args: Arguments, refs: tuple[Ref, ...]
+    ) -> Coded:
+        """The coded part of what is to be sent, from typed ``answers`` or from coded ``fields``.
+
+        A form of a pack in force must be whole. A form that no pack in force has can be sent with
+        coded fields only: who reads it must know what they mean. Raises ``FormRefused``,
+        ``LocalError`` (``form.unknown``).
+        """
+        answers, fields = args.answers("answers"), args.fields("fields")
+        lang = self._language(args)
+        in_force = self._agreements.in_force(line)
+        tag = form.partition("/")[0]
+        if not form or (answers is None and in_force.by_id(tag) is None and "/" not in form):
+            if answers is not None:
+                raise LocalError("form.none", "answers were given without the form they belong to")
+            return Coded(form=form, version=version, fields=fields)
+        pack, rules = named(in_force, form)
+        if fields is None:
+            made = await self.fill(line, pack, rules, answers or {}, refs, lang)
+            fields = made.fields
+        else:
+            cancels = any(ref.role is RefRole.CANCELS for ref in refs)
+            _, errors = examine(pack, rules, fields, cancels=cancels)
+            if errors:
+                raise _refused(pack, rules, errors, self._tongue(pack, lang))
+        return Coded(
+            form=pack.form_id(rules),
+            version=pack.version,
+            fields=fields,
+            precedence=rules.precedence,
+            rules=rules,
+        )
+
+    def addressees(self, line: Line, coded: Coded, to: tuple[str, ...]) -> tuple[str, ...]:
+        """Whom a message is for: a form that goes to all goes to all, whatever was typed.
+
+        Raises ``LocalError`` (``form.addressees``).
+        """
+        if coded.rules is None or to or len(line.charter.parties) <= 2:
+            wide = coded.rules is not None and coded.rules.to == ALL
+            others = {p.code for p in line.charter.parties if p.code != line.party}
+            if wide and to and set(to) != others:
+                raise LocalError(
+                    "form.addressees",
+                    f"form {coded.form} goes to every party of the line; send it without --to",
+                )
+            return to
+        if coded.rules.to != ALL:
+            raise LocalError(
+                "form.addressees",
+                f"form {coded.form} goes to parties that its sender names; name them with --to",
+            )
+        return to
+
+    def _cited(self, line: Line, ref: Ref) -> Cited:
+        item = line.item(ref.target)
+        if item is None:
+            return Cited(role=ref.role, digest=ref.target)
+        found = self._agreements.form_of(line, item.statement.content)
+        sender = line.party_of(item.statement.place.station)
+        if found is None:
+            return Cited(role=ref.role, digest=ref.target, sender=sender)
+        pack, form = found
+        return Cited(role=ref.role, digest=ref.target, pack=pack.id, form=form.id, sender=sender)
+
+    async def _item_form(self, args: Arguments) -> Json:
+        line, item = self._desk.find(args)
+        lang, shape = self._language(args), args.choice("shape", _FORMATS, "lines")
+        args.done()
+        content = item.statement.content
+        found = self._agreements.form_of(line, content)
+        if found is None:
+            raise LocalError(
+                "form.unknown",
+                f"the statement is of form '{content.form or 'none'}', version"
+                f" {content.form_version}, and no pack here has it; 'tieline log' shows it raw",
+            )
+        pack, form = found
+        sheet, errors = self._sheet(line, item, pack, form)
+        tongue = self._tongue(pack, lang)
+        out = self._written(sheet, lang, shape)
+        out["faults"] = [complaint(form, error, tongue).text for error in errors]
+        ledger = await self._agreements.ledger(line)
+        out["thresholds"] = [
+            views.weighed_view(one, pack.id, self._tongues(line, lang))
+            for one in ledger.thresholds(item.statement.digest)
+        ]
+        return out
+
+    def _sheet(
+        self, line: Line, item: Item, pack: Pack, form: Form
+    ) -> tuple[Sheet, tuple[FieldError, ...]]:
+        """A message as it is written on paper, and what of it breaks its form."""
+        content, place = item.statement.content, item.statement.place
+        refs = tuple((ref.role, ref.target) for ref in content.refs)
+        cancels = any(role is RefRole.CANCELS for role, _ in refs)
+        values, errors = examine(pack, form, content.body.fields or (), cancels=cancels)
+        serial = serial_of(form)
+        given = None if serial is None else values.get(serial.number)
+        sheet = Sheet(
+            pack=pack,
+            form=form,
+            values=values,
+            sender=line.party_of(place.station),
+            to=line.addressed(item),
+            precedence=content.precedence,
+            time_ms=place.time_ms,
+            number=given.n if isinstance(given, Serial) else place.position,
+            refs=refs,
+            remarks=content.body.text or "",
+            lang=content.body.lang or "",
+            exercise=line.realm,
+        )
+        return sheet, errors
+
+    def _written(self, sheet: Sheet, lang: str, shape: str) -> dict[str, Json]:
+        tongue = self._tongue(sheet.pack, lang)
+        page = lay_out(sheet, tongue)
+        writer = _WRITERS.get(shape)
+        return {
+            "form": sheet.pack.form_id(sheet.form),
+            "language": lang,
+            "right_to_left": page.right_to_left,
+            **_page_view(page),
+            "text": "" if writer is None else writer(page, tongue),
+        }
+
+    # ------------------------------------------------------------------------------- obligations
+
+    async def _obligations(self, args: Arguments) -> Json:
+        line, lang = self._desk.line(args), self._language(args)
+        party, open_only = args.text("party", ""), args.flag("open", default=False)
+        args.done()
+        ledger = await self._agreements.ledger(line)
+        now_ms = self._desk.now_ms()
+        tongues = self._tongues(line, lang)
+        found = ledger.obligations(now_ms, party=party, open_only=open_only)
+        return {
+            "now_ms": now_ms,
+            "obligations": [views.obligation_view(one, line.party, tongues) for one in found],
+            "missing": [digest.hex() for digest in self._agreements.in_force(line).missing],
+        }
+
+    async def _explain(self, args: Arguments) -> Json:
+        line, lang, wanted = self._desk.line(args), self._language(args), args.text("obligation")
+        args.done()
+        ledger = await self._agreements.ledger(line)
+        now_ms = self._desk.now_ms()
+        ids = [one.id for one in ledger.obligations(now_ms) if one.id.startswith(wanted)]
+        if wanted in ids:
+            ids = [wanted]
+        why = ledger.explain(ids[0], now_ms) if len(ids) == 1 else None
+        if why is None:
+            raise LocalError(
+                "obligation.unknown",
+                f"{len(ids)} obligations begin with '{wanted}'; name one as 'tieline obligations'"
+                " shows it",
+            )
+        return views.explanation_view(why, line.party, self._tongues(line, lang))
+
+    async def _calendar(self, args: Arguments) -> Json:
+        line, lang = self._desk.line(args), self._language(args)
+        now_ms = self._desk.now_ms()
+        start = args.number("from_ms", now_ms)
+        end = args.number("to_ms", min(start + _YEAR_MS, MAX_TIME_MS))
+        args.done()
+        ledger = await self._agreements.ledger(line)
+        found = ledger.calendar(start, end, now_ms)
+        return {
+            "line": line.id.hex(),
+            "name": line.charter.name,
+            "realm": line.realm,
+            "now_ms": now_ms,
+            "entries": views.entered_views(found, self._tongues(line, lang)),
+        }
+
+    async def _quotas(self, args: Arguments) -> Json:
+        line, lang, party = self._desk.line(args), self._language(args), args.text("party", "")
+        args.done()
+        ledger = await self._agreements.ledger(line)
+        tongues = self._tongues(line, lang)
+        found = ledger.quotas(self._desk.now_ms(), party)
+        return {"quotas": [views.quota_view(one, tongues) for one in found]}
+
+    async def _validities(self, args: Arguments) -> Json:
+        line, lang = self._desk.line(args), self._language(args)
+        held = args.flag("held", default=True)
+        args.done()
+        ledger = await self._agreements.ledger(line)
+        tongues = self._tongues(line, lang)
+        found = ledger.validities(self._desk.now_ms(), held_only=held)
+        return {"validities": [views.window_view(one, tongues) for one in found]}
+
+    async def _questions(self, args: Arguments) -> Json:
+        """What a reader may want to ask: splitting, gaps in serials, missing references."""
+        line, lang = self._desk.line(args), self._language(args)
+        args.done()
+        ledger = await self._agreements.ledger(line)
+        tongues = self._tongues(line, lang)
+        return {
+            "splitting": [
+                views.question_view(one, _pack_of(ledger, one.messages[0]), tongues)
+                for one in ledger.questions()
+            ],
+            "gaps": [
+                {
+                    "pack": gap.pack,
+                    "form": gap.form,
+                    "sender": gap.sender,
+                    "missing": [list(span) for span in gap.missing],
+                    "repeated": list(gap.repeated),
+                }
+                for gap in ledger.serial_gaps()
+            ],
+            "lacking": [
+                {
+                    "item": lack.message.hex(),
+                    "sender": lack.sender,
+                    "pack": lack.pack,
+                    "form": lack.form,
+                    "wants": list(lack.wants.forms),
+                    **views.cite_view(lack.wants.cite, tongues(lack.pack)),
+                }
+                for lack in ledger.lacking()
+            ],
+        }
+
+    # ------------------------------------------------------------------------------------- words
+
+    def told(self, line: Line, content: Content, lang: str = "") -> dict[str, Json]:
+        """A form in words, to stand beside its coded fields; empty for anything else."""
+        found = self._agreements.form_of(line, content) if content.form else None
+        if found is None:
+            return {}
+        pack, form = found
+        values, _ = examine(pack, form, content.body.fields or ())
+        sheet = Sheet(
+            pack=pack, form=form, values=values, sender="", to=content.to,
+            precedence=content.precedence, time_ms=0, number=0,
+        )  # fmt: skip
+        page = lay_out(sheet, self._tongue(pack, lang or self._agreements.language))
+        said: list[Json] = [
+            f"{each.label}: {each.said}" if each.said else each.label for each in page.lines
+        ]
+        return {"told": {"title": page.title, "lines": said}}
+
+    def _language(self, args: Arguments) -> str:
+        return args.text("language", self._agreements.language)
+
+    def _tongue(self, pack: Pack, lang: str) -> Tongue:
+        if self._engine is None:
+            self._engine = packs.engine_words()
+        return Tongue(pack, self._engine, lang)
+
+    def _tongues(self, line: Line, lang: str) -> views.Tongues:
+        made = {pack.id: self._tongue(pack, lang) for pack in self._agreements.in_force(line).packs}
+        return made.__getitem__
+
+
+def named(in_force: InForce, wanted: str) -> tuple[Pack, Form]:
+    """A form by its id on the wire, or by its id alone when one pack has it.
+
+    Raises ``LocalError`` (``form.unknown``).
+    """
+    tag, slash_, name = wanted.partition("/")
+    found = [
+        (pack, pack.forms[one])
+        for pack in in_force.packs
+        for one in ((name,) if slash_ else (wanted,))
+        if one in pack.forms and (not slash_ or tag in (pack.tag, pack.id))
+    ]
+    if len(found) == 1:
+        return found[0]
+    which = "no pack in force has" if not found else "several packs in force have"
+    raise LocalError(
+        "form.unknown", f"{which} a form '{wanted}'; 'tieline form' lists those of the line"
+    )
+
+
+def _addressees(line: Line, form: Form, to: tuple[str, ...]) -> tuple[str, ...]:
+    others = tuple(p.code for p in line.charter.parties if p.code != line.party)
+    return others if form.to == ALL or not to else to
+
+
+def _refused(pack: Pack, form: Form, faults: tuple[FieldError, ...], tongue: Tongue) -> FormRefused:
+    said = tuple(complaint(form, fault, tongue).text for fault in faults)
+    return FormRefused(pack.form_id(form), said)
+
+
+def _once(faults: list[FieldError]) -> tuple[FieldError, ...]:
+    """Each field's first fault: what could not be read is missing too, and that is said once."""
+    kept: dict[str, FieldError] = {}
+    for fault in faults:
+        kept.setdefault(fault.path or fault.problem.code, fault)
+    return tuple(kept.values())
+
+
+def _pack_of(ledger: Ledger, digest: bytes) -> str:
+    return ledger.entries[digest].message.pack
+
+
+def _page_view(page: Page) -> dict[str, Json]:
+    return {
+        "title": page.title,
+        "agreement": page.agreement,
+        "times": list(page.times),
+        "reference": page.reference,
+        "disclaimer": page.disclaimer,
+        "marks": list(page.marks),
+        "lines": [
+            {
+                "marker": line.marker,
+                "depth": line.depth,
+                "label": line.label,
+                "said": line.said,
+                "free": line.free,
+                "fallen": line.fallen,
+                "paragraph": line.cite.paragraph,
+                "provenance": line.cite.provenance.value,
+            }
+            for line in page.lines
+        ],
+    }
