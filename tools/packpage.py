@@ -61,7 +61,8 @@ validity 4, exchange 5, simultaneous 6. Texts are one array of keys and texts in
 key. Periods are milliseconds, times UTC milliseconds since 1970, words of a closed list their
 text; the answers in `specials` stand in the order not-known, withheld, nil. What a file can
 inherit is written out. Bytes that do not re-encode to themselves are refused. The hash of a pack
-is SHA-256 over `tieline-pack-v1`, a zero byte and these bytes. [Vectors](../vectors/README.md)
+is SHA-256 over `tieline-pack-v1`, a zero byte and these bytes. Its
+form is `pack` in the [CDDL](protocol.cddl). [Vectors](../vectors/README.md)
 are in `vectors/pack/`.
 """
 

@@ -35,7 +35,7 @@ from tieline.core.statement import Body, Content, Hold, Place, Ref
 from tieline.core.succession import amend
 from tieline.core.sync import CharterOffer, Have, Head, Push, Receipts
 from tieline.core.terms import Kind, Precedence, RefRole, Role, Rung
-from tieline.node import backupfile, chunkbox, homekeys, keystore, sealed, secrets
+from tieline.node import backupfile, chunkbox, homekeys, keystore, packs, sealed, secrets
 
 ROOT = Path(__file__).parents[2]
 CDDL = (ROOT / "docs" / "protocol.cddl").read_text("utf-8")
@@ -53,6 +53,7 @@ ACCEPTED = {
     "charter/accept.json": ("charter", "signed-charter"),
     "envelope/accept.json": ("envelope", "envelope"),
     "proof/accept.json": ("proof", "proof"),
+    "pack/accept.json": ("body", "pack"),
 }
 
 
@@ -116,6 +117,11 @@ def test_every_accepted_vector_fits() -> None:
     ]
     assert wrong == []
     assert len(found) > 40
+
+
+@pytest.mark.parametrize("name", packs.shipped())
+def test_a_shipped_pack_fits(name: str) -> None:
+    assert why("pack", packs.find(name).body) == ""
 
 
 # ------------------------------------------------------------------------------ fresh encodings
