@@ -149,8 +149,12 @@ class Oracle:
             high = cause
         return low, high
 
-    def effect(self, message: Message) -> Effect:
+    def form_effect(self, message: Message) -> Effect:
         return self.pack.forms[message.form].effect
+
+    def effect(self, message: Message) -> Effect:
+        taking_back = self.quiet(self.root(message))
+        return Effect.NONE if taking_back else self.form_effect(message)
 
     def at(self, message: Message, path: str) -> tuple[object, ...]:
         return values_at(self.pack.forms[message.form], message, path)
@@ -196,7 +200,7 @@ class Oracle:
         cited = [o for _, o in self.cited(message) if self.root(o) is not self.root(message)]
         of_pack = {Effect.SUSPEND, Effect.RESUME, Effect.CONTEST}
         return effect is Effect.SUSPEND or (
-            effect in of_pack and (not cited or any(self.effect(o) in of_pack for o in cited))
+            effect in of_pack and (not cited or any(self.form_effect(o) in of_pack for o in cited))
         )
 
     def standing(self, one: str, other: str, at: int, *, strict: bool) -> str:
@@ -244,7 +248,7 @@ class Oracle:
             for _, target in self.cited(one):
                 if self.root(target) is self.root(one):
                     continue
-                if effect is Effect.RESUME and self.effect(target) is Effect.HOLD:
+                if effect is Effect.RESUME and self.form_effect(target) is Effect.HOLD:
                     if any(self.root(t) is root for _, t in self.cited(target)):
                         steps.append((*key(one), False, one))
                 elif self.root(target) is root:

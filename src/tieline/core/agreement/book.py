@@ -50,6 +50,7 @@ class Book:
         self._reports: dict[tuple[str, str, str], Matter] = {}
         self._slots_of: dict[bytes, list[Slot]] = {}
         self._made_years: dict[tuple[str, str], int] = {}  # pack, rule: slots exist up to it
+        self._slots_until_ms = 0  # before then no other date of an exchange opens
         self._stale: dict[Maker, None] = {}
         self._stale_packs: dict[str, None] = {}
         self._stale_streams: dict[tuple[str, str], bool] = {}  # true: also what has an act
@@ -67,6 +68,7 @@ class Book:
         for name in (pack,) if pack else self.plans:
             self._since[name] = at_ms
         self._made_years.clear()
+        self._slots_until_ms = 0
         self._stale.update(dict.fromkeys(self.slots.values()))
 
     def receipt(self, digest: bytes, party: str, at_ms: int) -> None:
@@ -79,7 +81,7 @@ class Book:
         entry = self.entries.get(digest)
         if entry is None:
             return
-        entry.received()
+        entry.received(party, at_ms)
         self._touch(entry.matter)
         for _, target in entry.targets:
             self._touch(target.matter)
@@ -101,7 +103,7 @@ class Book:
         entry = self.entries[message.digest] = Entry(message, plan, receipts)
         corrected = self._cite(entry)
         self._count(entry, corrected=corrected)
-        if plan.form.effect is not Effect.NONE:
+        if plan.form.effect is not Effect.NONE and not entry.matter.quiet:
             self._apply(entry)
         if corrected:
             # What its first version said of other messages it may now say differently.
@@ -214,8 +216,9 @@ class Book:
 
     def _touch(self, matter: Matter) -> None:
         self._stale[matter] = None
-        for found in self._rounds_of.get(matter, ()):
-            self._stale[found] = None
+        if self._rounds_of:
+            for found in self._rounds_of.get(matter, ()):
+                self._stale[found] = None
         for plan in matter.root.plan.quotas:
             self.quota_books[matter.root.message.pack, plan.rule.id].touch(matter)
 

@@ -16,6 +16,7 @@ DAY_MS: Final = 86_400_000
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 9999
 _MONTH_DAYS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_DAYS_BEFORE: Final = tuple(sum(_MONTH_DAYS[:month]) for month in range(12))  # of a common year
 
 
 def is_leap(year: int) -> bool:
@@ -56,7 +57,7 @@ def day_number(year: int, month: int, day: int) -> int:
         raise LocalError("time.range", f"{year}-{month} has no day {day}")
     before = year - 1
     days = before * 365 + before // 4 - before // 100 + before // 400
-    days += sum(days_in_month(year, earlier) for earlier in range(1, month))
+    days += _DAYS_BEFORE[month - 1] + (1 if month > 2 and is_leap(year) else 0)
     return days + min(day, days_in_month(year, month)) - 719_163
 
 

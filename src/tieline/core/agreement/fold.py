@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from heapq import merge
-from itertools import islice
 from typing import Final
 
 from tieline.core.agreement.book import STANDS, Book, Maker
+from tieline.core.agreement.dates import LAST_YEAR
 from tieline.core.agreement.due import (
     deadline_terms,
     exchange_due,
@@ -30,6 +29,7 @@ from tieline.core.agreement.plan import DeadlinePlan, all_hold
 from tieline.core.agreement.reason import State
 from tieline.core.agreement.value import PartyCode
 from tieline.core.agreement.windows import Round, Slot
+from tieline.core.terms import MAX_TIME_MS
 
 YEARS_BACK: Final = 100  # of an exchange: a clock that is far off costs no more than this
 _BULK: Final = 1_000  # from so many on, rows are sorted once and not put in one by one
@@ -68,8 +68,7 @@ class DeadlineSource:
             some = [one.to.get(creditor, []) for one in found if one is not None]
         if len(some) < 2:
             return entries_of(some[0]) if some else []
-        together = merge(*some, key=lambda item: item[:2])
-        return entries_of(islice(together, ACTS_KEPT))
+        return entries_of(sorted(item for one in some for item in one)[:ACTS_KEPT])
 
     def is_nil(self, entry: Entry) -> bool:
         return False
@@ -127,6 +126,9 @@ class Fold(Book):
 
     def _make_slots(self, now_ms: int) -> None:
         """A slot for each party and each date that has opened since the pack is in force."""
+        if now_ms < self._slots_until_ms:
+            return
+        self._slots_until_ms = MAX_TIME_MS
         for name, plan in self.plans.items():
             since = self._since.get(name)
             if since is None:
@@ -138,6 +140,9 @@ class Fold(Book):
                     for party in self.parties:
                         self._slot(name, rule, party, year)
                 self._made_years[name, rule.id] = max(made, last)
+                if last < LAST_YEAR:
+                    again = exchange_opens(rule, last + 1)
+                    self._slots_until_ms = min(self._slots_until_ms, again)
 
     # ----------------------------------------------------------------------------------- makers
 
@@ -170,7 +175,9 @@ class Fold(Book):
         again = next_change(debt, terms, standing, now_ms) if moves else None
         if again is not None:
             self.sheet.wake(again, maker)
-        return moves or not shown.state is shown.strict is State.MET
+        if shown.state is State.LATE:
+            return shown.strict is not State.LATE
+        return not shown.state is shown.strict is State.MET
 
     def _streams_for(self, matter: Matter) -> list[tuple[str, str]]:
         pack = matter.root.message.pack

@@ -90,7 +90,7 @@ class Ledger(Fold):
         rows = self.sheet.open_rows() if open_only else self.sheet.rows()
         if party:
             return [one for one in rows if party == one.debtor or party in one.creditors]
-        return rows if open_only else rows.copy()
+        return rows.copy()
 
     def obligation(self, id_: str, now_ms: int) -> Obligation | None:
         """One of them."""

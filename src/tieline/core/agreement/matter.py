@@ -13,7 +13,7 @@ hundred-thousandth no more than the first.
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -32,7 +32,9 @@ from tieline.core.terms import RefRole
 ACTS_KEPT: Final = 8
 
 ActKey = tuple[RefRole, str, str]  # role, form, sender
-Kept = tuple[int, bytes, "Entry"]  # claimed time, digest, and what has them
+# Claimed time, digest, and what has them. A digest is never twice in a list, so that comparing two
+# never comes to the entry.
+Kept = tuple[int, bytes, "Entry"]
 Hold = tuple[int, bytes, bool, "Entry"]
 
 
@@ -55,15 +57,13 @@ class Entry:
         self.depth = 0  # how many corrections it stands on
         self.first_ms: int | None = None
         self.matter = Matter(self)
-        if receipts:
-            self.received()
+        for party, at_ms in receipts.items():
+            self.received(party, at_ms)
 
-    def received(self) -> None:
+    def received(self, party: str, at_ms: int) -> None:
         """A receipt came, or moved to an earlier time."""
-        sender = self.message.sender
-        self.first_ms = min(
-            (ms for who, ms in self.receipts.items() if who != sender), default=None
-        )
+        if party != self.message.sender and (self.first_ms is None or at_ms < self.first_ms):
+            self.first_ms = at_ms
 
     @property
     def key(self) -> tuple[int, bytes]:
@@ -136,14 +136,13 @@ class Acts:
 
 
 def _keep(kept: list[Kept], entry: Entry) -> None:
-    """Keep an entry where it is among the first ``ACTS_KEPT``."""
-    if len(kept) < ACTS_KEPT or entry.key < kept[-1][:2]:
-        insort(kept, (*entry.key, entry), key=_order)
+    """Keep an entry where it is among the first ``ACTS_KEPT``, once."""
+    item = (entry.message.time_ms, entry.message.digest, entry)
+    place = bisect_left(kept, item[:2])
+    known = place < len(kept) and kept[place][2] is entry
+    if place < ACTS_KEPT and not known:
+        kept.insert(place, item)
         del kept[ACTS_KEPT:]
-
-
-def _order(item: Kept) -> tuple[int, bytes]:
-    return item[0], item[1]
 
 
 class Matter:
@@ -312,13 +311,15 @@ class Stream:
         for party in entry.message.to:
             kept = self.to.setdefault(party, [])
             last = last and (not kept or kept[-1][:2] < entry.key)
-            insort(kept, (*entry.key, entry), key=_order)
+            insort(kept, (*entry.key, entry))
         return last
 
     def after(self, party: str, key: tuple[int, bytes]) -> list[Kept]:
         """The first ``ACTS_KEPT`` to a party after a (claimed time, digest)."""
         kept = self.to.get(party, [])
-        begin = bisect_right(kept, key, key=_order)
+        begin = bisect_left(kept, key)
+        if begin < len(kept) and kept[begin][:2] == key:
+            begin += 1
         return kept[begin : begin + ACTS_KEPT]
 
 

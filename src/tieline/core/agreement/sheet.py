@@ -15,13 +15,16 @@ from tieline.core.agreement.matter import Debt
 from tieline.core.agreement.reason import UNSETTLED, Obligation
 
 Maker = TypeVar("Maker")
+Urgency = tuple[bool, int, str]  # whether it has no due time, its due time, its id
 
 
 class Sheet(Generic[Maker]):
     """Rows by id, in order; the open ones apart; and when to look again."""
 
-    __slots__ = ("_keys", "_loose", "_open", "_rows", "_seen", "_times", "_wakes", "debts",
-                 "sensitive")  # fmt: skip
+    __slots__ = (
+        "_keys", "_loose", "_open", "_open_rows", "_rows", "_seen", "_times", "_urgent", "_wakes",
+        "debts", "sensitive",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.debts: dict[str, Debt] = {}
@@ -29,7 +32,9 @@ class Sheet(Generic[Maker]):
         self._keys: list[tuple[int, str]] = []
         self._rows: list[Obligation] = []
         self._seen: dict[str, Obligation] = {}
-        self._open: dict[str, Obligation] = {}
+        self._open: dict[str, Urgency] = {}
+        self._urgent: list[Urgency] = []
+        self._open_rows: list[Obligation] = []
         self._loose = True  # keys and rows are out of step and made anew when asked for
         self._times: list[tuple[int, int, Maker]] = []
         self._wakes = 0
@@ -52,22 +57,35 @@ class Sheet(Generic[Maker]):
             self._rows.insert(place, shown)
 
     def _sort_in(self, debt: Debt, maker: Maker, shown: Obligation, *, moves: bool) -> None:
-        if shown.state in UNSETTLED:
-            self._open[debt.id] = shown
-        else:
-            self._open.pop(debt.id, None)
+        self._set_open(debt.id, shown if shown.state in UNSETTLED else None)
         sensitive = self.sensitive.setdefault(debt.pack, {})
         if moves:
             sensitive[debt.id] = maker
         else:
             sensitive.pop(debt.id, None)
 
+    def _set_open(self, id_: str, shown: Obligation | None) -> None:
+        """Put it among the open ones where it belongs, or take it out."""
+        before = self._open.get(id_)
+        urgency = None if shown is None else _urgency(shown)
+        if before is not None:
+            place = bisect_left(self._urgent, before)
+            if shown is not None and before == urgency:
+                self._open_rows[place] = shown
+                return
+            del self._open[id_], self._urgent[place], self._open_rows[place]
+        if urgency is not None and shown is not None:
+            self._open[id_] = urgency
+            place = bisect_left(self._urgent, urgency)
+            self._urgent.insert(place, urgency)
+            self._open_rows.insert(place, shown)
+
     def drop(self, debt: Debt) -> None:
         """Show a debt no more."""
         if self._seen.pop(debt.id, None) is None:
             return
         del self.debts[debt.id]
-        self._open.pop(debt.id, None)
+        self._set_open(debt.id, None)
         self.sensitive.get(debt.pack, {}).pop(debt.id, None)
         if not self._loose:
             place = bisect_left(self._keys, (debt.at_ms, debt.id))
@@ -91,8 +109,8 @@ class Sheet(Generic[Maker]):
         return self._rows
 
     def open_rows(self) -> list[Obligation]:
-        """What is not settled, in order of what is due first; without a due time last."""
-        return sorted(self._open.values(), key=_urgency)
+        """What is not settled, first due first, without a due time last; not to be changed."""
+        return self._open_rows
 
     # ---------------------------------------------------------------------------------- waking
 
@@ -113,6 +131,6 @@ class Sheet(Generic[Maker]):
         self._times.clear()
 
 
-def _urgency(one: Obligation) -> tuple[bool, int, str]:
+def _urgency(one: Obligation) -> Urgency:
     due = one.due.earliest if one.due.latest is None else one.due.latest
     return due is None, due or 0, one.id

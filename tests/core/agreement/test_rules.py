@@ -1,0 +1,212 @@
+"""What each rule means, one example each; ``docs/rules.md`` tells the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.core.agreement import rulepack
+from tests.core.agreement.rulepack import DAY, HOUR, MINUTE, PARTIES, at, message
+
+from tieline.core.agreement.ledger import Ledger
+from tieline.core.agreement.limits import Crossing
+from tieline.core.agreement.message import Message
+from tieline.core.agreement.places import Circle
+from tieline.core.agreement.reason import Doubt, Obligation, Origin, State
+from tieline.core.agreement.value import Number
+from tieline.core.agreement.windows import Holds
+from tieline.core.terms import RefRole
+
+T = at(2028, 3, 1, 10)
+
+
+class Line:
+    """A ledger, and names for what is in it."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger([rulepack.pack()], PARTIES)
+
+    def send(self, name: str, form: str, sender: str, when: int, *cites: tuple[RefRole, str],
+             to: tuple[str, ...] = (), **fields: Any) -> Message:  # fmt: skip
+        refs = tuple((role, rulepack.digest(cited)) for role, cited in cites)
+        made = message(name, form, sender, when, to=to, refs=refs, fields=fields)
+        self.ledger.admit(made)
+        return made
+
+    def got(self, name: str, when: int, *parties: str) -> None:
+        for party in parties or PARTIES:
+            self.ledger.receipt(rulepack.digest(name), party, when)
+
+    def one(self, rule: str, debtor: str, now: int) -> Obligation:
+        (found,) = [o for o in self.ledger.obligations(now)
+                    if (o.rule, o.debtor) == (rule, debtor)]  # fmt: skip
+        return found
+
+
+def test_a_partition_gives_two_views_and_the_reasons_for_both() -> None:
+    line = Line()
+    line.send("q", "ask", "ALPHA", T, to=("BRAVO",))
+    line.got("q", T + 3 * DAY)
+    line.send("a", "reply", "BRAVO", T + 4 * DAY, (RefRole.ANSWERS, "q"))
+    line.got("a", T + 4 * DAY + MINUTE)
+    found = line.one("reply-48h", "BRAVO", T + 9 * DAY)
+    assert (found.due.earliest, found.due.latest) == (T + 2 * DAY, T + 5 * DAY)
+    assert (found.state, found.strict, found.disputed) == (State.MET, State.LATE, True)
+    assert (found.seen_by("ALPHA"), found.seen_by("BRAVO")) == (State.LATE, State.MET)
+    told = line.ledger.explain(found.id, T + 9 * DAY)
+    assert told is not None
+    said = {(one.name, one.origin): one.value for one in told.inputs}
+    assert said["issue", Origin.CLAIM] == T
+    assert said["issue-receipt", Origin.RECEIPT] == T + 3 * DAY
+    assert said["not-after", Origin.PACK] == 2 * DAY
+    assert said["act", Origin.CLAIM] == T + 4 * DAY
+    assert said["now", Origin.CLOCK] == T + 9 * DAY
+    assert not told.doubts
+
+
+def test_a_lying_clock_is_flagged_and_widens_the_bracket() -> None:
+    line = Line()
+    line.send("q", "ask", "ALPHA", T + HOUR, to=("BRAVO",), kind="urgent")
+    line.got("q", T, "CHARLIE")
+    line.send("a", "reply", "BRAVO", T - DAY, (RefRole.ANSWERS, "q"))
+    assert line.ledger.doubts(rulepack.digest("q")) == (Doubt.AFTER_RECEIPT,)
+    assert line.ledger.doubts(rulepack.digest("a")) == (Doubt.BEFORE_CAUSE,)
+    due = line.one("reply-issue", "BRAVO", T).due
+    assert (due.earliest, due.latest) == (T + 2 * DAY, T + HOUR + 2 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("form", "state"),
+    [("waive", State.WAIVED), ("contest", State.CONTESTED), ("hold", State.HELD)],
+)
+def test_what_lets_off_ends_when_it_is_taken_back(form: str, state: State) -> None:
+    line = Line()
+    line.send("q", "ask", "ALPHA", T, to=("BRAVO",))
+    line.got("q", T)
+    sender = "ALPHA" if form == "waive" else "BRAVO"
+    line.send("x", form, sender, T + HOUR, (RefRole.CONCERNS, "q"))
+    assert line.one("reply-48h", "BRAVO", T + 9 * DAY).state is state
+    line.send("y", form, sender, T + DAY, (RefRole.CANCELS, "x"))
+    assert line.one("reply-48h", "BRAVO", T + 9 * DAY).state is State.OVERDUE
+
+
+def test_what_falls_due_in_a_suspension_is_suspended_and_not_overdue() -> None:
+    line = Line()
+    line.send("q", "ask", "ALPHA", T, to=("BRAVO",))
+    line.got("q", T)
+    line.send("s", "suspend", "BRAVO", T + DAY)
+    line.got("s", T + 3 * DAY)
+    line.send("r", "resume", "BRAVO", T + 5 * DAY)
+    line.got("r", T + 5 * DAY)
+    found = line.one("reply-48h", "BRAVO", T + 9 * DAY)
+    assert found.state is State.SUSPENDED
+    # Claimed for the day after, but nobody had it before the obligation was due.
+    assert found.strict is State.OVERDUE
+
+
+def test_who_owes_cannot_undo_its_lateness_by_taking_its_message_back() -> None:
+    for when, state in ((T + DAY + 2 * HOUR, State.ENDED), (T + DAY + 2 * HOUR + 1, State.OVERDUE)):
+        line = Line()
+        line.send("c", "convoy", "ALPHA", T, start=T, until=T + DAY)
+        line.send("x", "convoy", "ALPHA", when, (RefRole.CANCELS, "c"))
+        assert line.one("report", "ALPHA", T + 9 * DAY).state is state
+
+
+def test_the_earliest_of_two_that_end_a_message_counts() -> None:
+    line = Line()
+    line.send("c", "convoy", "ALPHA", T, start=T, until=T + DAY)
+    line.send("x", "convoy", "ALPHA", T + 3 * HOUR, (RefRole.CANCELS, "c"))
+    line.send("y", "convoy", "ALPHA", T + 2 * HOUR, (RefRole.SUPERSEDES, "c"))
+    (found,) = line.ledger.validity(rulepack.digest("c"), T + 9 * HOUR)
+    assert (found.state, found.by) == (Holds.SUPERSEDED, rulepack.digest("y"))
+
+
+def test_a_late_word_that_claims_to_be_early_moves_what_was_settled() -> None:
+    """Without a citation the first later message counts, though it comes last."""
+    line = Line()
+    line.send("v", "visit", "ALPHA", T, to=("BRAVO",), asked="BRAVO", start=T + 3 * DAY)
+    line.send("late", "reply", "BRAVO", T + 8 * DAY)
+    line.got("late", T + 8 * DAY)
+    assert line.one("any-word", "BRAVO", T + 9 * DAY).state is State.LATE
+    line.send("early", "reply", "BRAVO", T + DAY)
+    assert line.one("any-word", "BRAVO", T + 9 * DAY).state is State.MET
+
+
+def test_lists_are_opened_after_every_commitment_was_received_by_all() -> None:
+    line = Line()
+    for n, party in enumerate(PARTIES):
+        line.send(party, "seal", party, T + n * HOUR, object="2028")
+        line.got(party, T + n * HOUR + MINUTE)
+    # A second commitment that is dated back binds nobody: no other party had it first.
+    line.send("again", "seal", "ALPHA", T - DAY, object="2028")
+    line.got("again", T + DAY)
+    opens = T + 2 * HOUR + MINUTE
+    line.send("too soon", "open", "ALPHA", opens - 1, (RefRole.PREDECESSOR, "ALPHA"))
+    line.send("in time", "open", "BRAVO", opens, (RefRole.PREDECESSOR, "BRAVO"))
+    now = opens + 24 * HOUR
+    assert line.one("together", "ALPHA", now).state is State.EARLY
+    assert line.one("together", "BRAVO", now).state is State.MET
+    assert line.one("together", "CHARLIE", now).state is State.OPEN
+    assert line.one("together", "CHARLIE", now + 1).state is State.OVERDUE
+    (found,) = line.ledger.round_states()
+    assert (found.opens_ms, found.second) == (opens, (rulepack.digest("again"),))
+
+
+def test_thresholds_stand_alone_and_say_their_margin() -> None:
+    line = Line()
+    sent = line.send("n", "notify", "ALPHA", T, guns=250, troops=8_999, hours=73,
+                     date=T + 60 * DAY)  # fmt: skip
+    notify, observe, _ = line.ledger.thresholds(sent.digest)
+    assert (notify.crossing, observe.crossing) == (Crossing.YES, Crossing.YES)
+    assert [one.margin for one in notify.any_of] == [-1, None, 0, None, None]
+
+
+def test_a_spread_that_could_turn_the_answer_is_said() -> None:
+    line = Line()
+    sent = line.send("n", "notify", "ALPHA", T, troops=Number(8_900, 100))
+    troops = line.ledger.thresholds(sent.digest)[0].any_of[0]
+    assert (troops.crossing, troops.sure) == (Crossing.NO, False)
+
+
+@pytest.mark.parametrize(
+    ("second", "shared"),
+    [
+        ({"command": " 1st  corps"}, ("command", "time")),
+        ({"area": Circle(500_100_000, 200_000_000, 20_000)}, ("area", "time")),
+        ({"area": Circle(100_000_000, 200_000_000, 20_000)}, None),
+        ({"command": "2nd Corps"}, None),
+        ({"command": "1st Corps", "date": T + 70 * DAY, "last": T + 71 * DAY}, None),
+    ],
+)
+def test_parts_of_one_activity_are_a_question(
+    second: dict[str, Any], shared: tuple[str, ...] | None
+) -> None:
+    line = Line()
+    first: dict[str, Any] = {"troops": 4500, "date": T + 60 * DAY, "last": T + 62 * DAY}
+    area = Circle(500_000_000, 200_000_000, 20_000)
+    line.send("one", "notify", "ALPHA", T, **first, area=area, command="1st Corps")
+    line.send("two", "notify", "ALPHA", T, **(first | second))
+    line.send("three", "notify", "BRAVO", T, **first, command="1st Corps")
+    found = line.ledger.questions()
+    assert [one.shared for one in found] == ([] if shared is None else [shared])
+
+
+def test_numbers_that_are_missing_and_numbers_that_came_twice() -> None:
+    line = Line()
+    for name, serial in (("a", 1), ("b", 2), ("c", 5), ("d", 2)):
+        line.send(name, "gift", "ALPHA", T, serial=serial)
+    (gap,) = line.ledger.serial_gaps()
+    assert (gap.missing, gap.repeated) == (((3, 4),), (2,))
+
+
+def test_a_goodwill_notice_obliges_nobody() -> None:
+    line = Line()
+    line.send("g", "gift", "ALPHA", T)
+    assert line.ledger.obligations(T + 99 * DAY) == []
+
+
+def test_a_message_without_its_predecessor_is_named() -> None:
+    line = Line()
+    line.send("o", "open", "ALPHA", T)
+    (found,) = line.ledger.lacking()
+    assert found.wants.forms == ("seal",)
