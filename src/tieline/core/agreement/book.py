@@ -24,6 +24,7 @@ from tieline.core.agreement.windows import Round, Slot
 from tieline.core.terms import RefRole
 
 Maker = Matter | Slot | Round
+WaitKey = tuple[str, str, str, str]  # pack, form, debtor, creditor
 STANDS = frozenset({Effect.SUSPEND, Effect.CONTEST, Effect.RESUME})
 
 
@@ -44,7 +45,9 @@ class Book:
         self._receipts: dict[bytes, dict[str, int]] = {}
         self._since: dict[str, int] = {}
         self._streams: dict[tuple[str, str, str], Stream] = {}
-        self._streamed: dict[tuple[str, str], dict[Matter, bool]] = {}  # pack, debtor: is waiting
+        self._streamed: dict[tuple[str, str], dict[Matter, None]] = {}  # by pack and debtor
+        # By pack, form, debtor and creditor: what an act of that form to that creditor may change.
+        self._waiting: dict[WaitKey, dict[Matter, None]] = {}
         self._rounds_of: dict[Matter, list[Round]] = {}
         self._chains: dict[Matter, None] = {}  # corrected or taken back: what they cite is stale
         self._reports: dict[tuple[str, str, str], Matter] = {}
@@ -53,7 +56,8 @@ class Book:
         self._slots_until_ms = 0  # before then no other date of an exchange opens
         self._stale: dict[Maker, None] = {}
         self._stale_packs: dict[str, None] = {}
-        self._stale_streams: dict[tuple[str, str], bool] = {}  # true: also what has an act
+        self._stale_streams: dict[tuple[str, str], None] = {}
+        self._stale_waits: dict[WaitKey, None] = {}
         self._now_ms = 0
         self.quota_books: dict[tuple[str, str], QuotaBook] = {
             (name, one.rule.id): QuotaBook(one, name, _crossing(plan), self._reported(name))
@@ -228,8 +232,13 @@ class Book:
         self._stale_packs[pack] = None
 
     def _stream_changed(self, entry: Entry, *, all_: bool) -> None:
-        key = (entry.message.pack, entry.message.sender)
-        self._stale_streams[key] = all_ or self._stale_streams.get(key, False)
+        """An act that cites nothing came or moved: what waits for it, or all it may count for."""
+        message = entry.message
+        if all_:
+            self._stale_streams[message.pack, message.sender] = None
+            return
+        for party in message.to:
+            self._stale_waits[message.pack, message.form, message.sender, party] = None
 
     def _slot(self, pack: str, rule: Exchange, party: str, year: int) -> Slot:
         key = (pack, rule.id, party, year)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from tieline.core.agreement.book import STANDS, Book, Maker
+from tieline.core.agreement.book import STANDS, Book, Maker, WaitKey
 from tieline.core.agreement.dates import LAST_YEAR
 from tieline.core.agreement.due import (
     deadline_terms,
@@ -26,7 +26,6 @@ from tieline.core.agreement.matter import ACTS_KEPT, Debt, Entry, Matter, Stream
 from tieline.core.agreement.message import at_numbers
 from tieline.core.agreement.model import Cite, Deadline, Who
 from tieline.core.agreement.plan import DeadlinePlan, all_hold
-from tieline.core.agreement.reason import State
 from tieline.core.agreement.value import PartyCode
 from tieline.core.agreement.windows import Round, Slot
 from tieline.core.terms import MAX_TIME_MS
@@ -104,11 +103,12 @@ class Fold(Book):
         for pack in self._stale_packs:
             self._stale.update(dict.fromkeys(self.sheet.sensitive.get(pack, {}).values()))
         self._stale_packs.clear()
-        for key, all_ in self._stale_streams.items():
-            for matter, waits in self._streamed.get(key, {}).items():
-                if all_ or waits:
-                    self._stale[matter] = None
+        for key in self._stale_streams:
+            self._stale.update(dict.fromkeys(self._streamed.get(key, {})))
         self._stale_streams.clear()
+        for wait in self._stale_waits:
+            self._stale.update(dict.fromkeys(self._waiting.get(wait, {})))
+        self._stale_waits.clear()
 
     def _spread_chain(self, matter: Matter) -> None:
         """It was corrected or taken back: what it says of others may have changed."""
@@ -159,15 +159,13 @@ class Fold(Book):
                 maker.debts = tuple(self._slot_debts(maker))
         elif not maker.debts:
             maker.debts = tuple(self._round_debts(maker))
-        waits = False
         for debt in maker.debts:
-            waits = self._show(debt, maker, now_ms) or waits
+            self._show(debt, maker, now_ms)
         if isinstance(maker, Matter) and maker.root.plan.uncited:
-            for key in self._streams_for(maker):
-                self._streamed.setdefault(key, {})[maker] = waits
+            self._wait(maker)
 
-    def _show(self, debt: Debt, maker: Maker, now_ms: int) -> bool:
-        """Judge a debt and show it; whether an act may yet change it."""
+    def _show(self, debt: Debt, maker: Maker, now_ms: int) -> None:
+        """Judge a debt and show it."""
         standing = self.standings[debt.pack]
         terms = debt.source.terms(debt)
         shown, moves = settle(debt, terms, standing, now_ms)
@@ -175,17 +173,32 @@ class Fold(Book):
         again = next_change(debt, terms, standing, now_ms) if moves else None
         if again is not None:
             self.sheet.wake(again, maker)
-        if shown.state is State.LATE:
-            return shown.strict is not State.LATE
-        return not shown.state is shown.strict is State.MET
 
-    def _streams_for(self, matter: Matter) -> list[tuple[str, str]]:
-        pack = matter.root.message.pack
-        return [
-            (pack, debt.debtor)
-            for debt in matter.debts
-            if isinstance(debt.source, DeadlineSource) and debt.source.streams
-        ]
+    def _wait(self, matter: Matter) -> None:
+        """Note for which acts a matter waits that need not cite it.
+
+        Toward a creditor who has had an act, a later one changes nothing.
+        """
+        waits: dict[WaitKey, bool] = {}
+        for debt in matter.debts:
+            source = debt.source
+            if not isinstance(source, DeadlineSource) or not source.streams:
+                continue
+            self._streamed.setdefault((debt.pack, debt.debtor), {})[matter] = None
+            for creditor in debt.creditors:
+                acts = source.acts(debt, creditor)
+                done = (
+                    acts and not acts[0].matter.void and acts[0].received_by(creditor) is not None
+                )
+                more = not done or source.rule.not_before_ms is not None
+                for form in source.rule.by:
+                    key = (debt.pack, form, debt.debtor, creditor)
+                    waits[key] = more or waits.get(key, False)
+        for key, more in waits.items():
+            if more:
+                self._waiting.setdefault(key, {})[matter] = None
+            elif key in self._waiting:
+                self._waiting[key].pop(matter, None)
 
     def _is_owed(self, slot: Slot, now_ms: int) -> bool:
         """Whether the date has opened, in the time of the pack, for a party of the line."""
