@@ -215,7 +215,7 @@ P12: Final = (
     Row(
         promise="P12",
         name="careless-hands",
-        fault="init over what is there, a home open to others, a network disk, a store cut short",
+        fault="init over what is there, key files open to others, a store cut short",
         demand="refused with the cause",
         tests=(
             "tests/node/test_secrets.py::test_a_home_that_has_keys_is_left_as_it_is",

@@ -124,6 +124,8 @@ def _ask(bench: Bench, kind: str, chance: random.Random) -> None:
     need("\u2014".encode() not in body, f"a head that is {kind} was cosigned")
     conflicts = report(bench.home)["conflicts"]
     assert isinstance(conflicts, list)
+    if kind == "no extension" and then & (then - 1) == 0:
+        return  # such a proof names no older root, so a wrong one accuses nobody
     need(any(isinstance(each, dict) and str(each["also_signed"]).encode() == false.format()
              for each in conflicts), f"the head that is {kind} was not kept")  # fmt: skip
     need(bench.told, "nobody was told")

@@ -61,6 +61,8 @@ WHERE = (
 DATED = (1_000, DAY_MS, 365 * DAY_MS, START_MS)  # earlier than now, ms
 VERSION = (1, 2)
 ROAD = ("pushed", "in a file", "before the charter")
+WAIT_S = 2.0
+BEACONS_S = 65.0
 CELLS = len(HOW) * len(WHERE) * len(DATED) * len(VERSION) * len(ROAD)
 
 
@@ -103,6 +105,8 @@ def ended_key(seed: int) -> None:
     need(set(before) <= set(bravo.order()), "what was said before the end is gone")
     said = bravo.speak(message("and on")).item
     net.deliver()
+    # Who lacks the other story that this has read hears of it with the next beacon.
+    net.pass_time(BEACONS_S if early and where == WHERE[2] else WAIT_S)
     need(said in charlie.order(), "the line has stopped")
     accusing = accused(net) - ({"ALPHA"} if early and where == WHERE[2] else set())
     need(not accusing, f"accused are {sorted(accusing)}")
@@ -366,17 +370,17 @@ class Editor:
     def __init__(self, target: str, at: int, *, back: bool) -> None:
         self.target, self.at, self.back = target, at, back
         self.calls = 0
-        self.edited = False
+        self.edited = 0  # the number of the call that was edited
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.calls += 1
-        first = self.calls == 1
+        number = self.calls
         host, _, port = self.target.rpartition(":")
         there, back = await asyncio.open_connection(host, int(port))
         ways = (
-            asyncio.ensure_future(self._pump(reader, back, edit=first and not self.back)),
-            asyncio.ensure_future(self._pump(there, writer, edit=first and self.back)),
+            asyncio.ensure_future(self._pump(reader, back, 0 if self.back else number)),
+            asyncio.ensure_future(self._pump(there, writer, number if self.back else 0)),
         )
         self._tasks.update(ways)
 
@@ -386,17 +390,16 @@ class Editor:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, edit: bool
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, call: int
     ) -> None:
         try:
             while data := await reader.read(65_536):
-                if edit:
-                    edit = False
+                if call and not self.edited:
                     # The version of the outer record is the one thing that TLS 1.3 does not read.
                     spots = [0, *range(3, min(len(data), 120))]
                     spot = spots[self.at % len(spots)]
                     data = data[:spot] + bytes([data[spot] ^ 1 << self.at % 8]) + data[spot + 1 :]
-                    self.edited = True
+                    self.edited = call
                 writer.write(data)
                 await writer.drain()
         except ConnectionError:
@@ -426,6 +429,6 @@ async def _edited(seed: int) -> None:
             server.close()
             await editor.close()
         need(editor.edited, "nothing was edited")
-        need(editor.calls > 1, "a session stands on an edited handshake")
+        need(editor.calls > editor.edited, "a session stands on an edited handshake")
         said = [cause for what, _, cause in alpha.events.seen if what in ("failed", "lost")]
         need(said, "the failure is not on record")

@@ -13,8 +13,9 @@ import pytest
 
 from tieline.sim import world
 from tieline.sim.__main__ import main
+from tieline.sim.outcome import Outcome
 from tieline.sim.plan import draw
-from tieline.sim.world import Outcome, World
+from tieline.sim.world import World
 
 HOURS = 0.25
 # Seeds that have failed once, by what they found: a station spinning for line tests (0), another

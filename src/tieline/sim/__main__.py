@@ -17,8 +17,9 @@ from contextlib import ExitStack
 from dataclasses import asdict
 
 from tieline.sim.mutants import MUTANTS, in_force
+from tieline.sim.outcome import Outcome
 from tieline.sim.plan import draw
-from tieline.sim.world import Outcome, World
+from tieline.sim.world import World
 
 HOURS = 1.0
 Job = tuple[int, float, str]

@@ -7,6 +7,7 @@
    order; two stations with the same statements show the same order.
 4. Who was brought two statements under one number has the proof in its journal, and both.
    No honest station is ever accused. Of stations that collude: see ``colludecheck``.
+7. and 8. An officer can always speak, and what did not come is on record: see ``cutcheck``.
 6. No place of a log of an honest station is ever said twice differently, whatever becomes of its
    stores and machines; and no honest station is said to run on two machines, unless it does.
 5. Nothing is admitted, and no receipt counted, that its signer has not signed in just these bytes.

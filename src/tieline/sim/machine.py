@@ -26,7 +26,7 @@ from tieline.core.events import (
     Tick,
     Transmit,
 )
-from tieline.core.journal import Fact
+from tieline.core.journal import Alarm, Fact, FactKind
 from tieline.core.line import Line
 from tieline.core.shelf import Settlement
 from tieline.core.statement import Statement
@@ -34,6 +34,7 @@ from tieline.node.runtime import Runtime
 from tieline.ports import Past, Signer
 from tieline.sim.checkers import Checker, Ledger
 from tieline.sim.clocks import SimClock
+from tieline.sim.cutcheck import Silences, attempts_kept
 from tieline.sim.network import DIRECT, Network
 from tieline.sim.schedule import Schedule
 from tieline.sim.violation import Violation
@@ -66,6 +67,7 @@ class SimDisk:
             raise StoreFailed("the simulated disk broke before the commit was durable")
         last = self.held.commit(facts)
         machine.checker.committed(machine.ledger, tuple(facts))
+        machine.kept(facts)
         if breaks:
             raise StoreFailed("the simulated disk broke after the commit was durable")
         machine.boundary("after commit")
@@ -168,6 +170,7 @@ class Machine:
     disk: MemoryStore = field(default_factory=MemoryStore)
     fail_per_thousand: int = 0
     cut_per_thousand: int = 0
+    silences: Silences = field(init=False)
     lives: int = 0
     retired: bool = False  # it never starts again
     _fuse: int = -1
@@ -175,8 +178,12 @@ class Machine:
     _busy: bool = False
     _timer: int = 0
     _told: int = 0
+    _fresh: list[Fact] = field(default_factory=list)
     _spins: tuple[int, int] = (0, 0)
     _turns: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        self.silences = Silences(self.station)
 
     # ------------------------------------------------------------------------------ life
 
@@ -189,6 +196,7 @@ class Machine:
         """Start a process on what the disk holds."""
         self.lives += 1
         self._fuse = -1
+        self.silences.wait(self.schedule.now_ms)
         self.clock.reboot(self.chance.randrange(10**9))
         now = self.clock.now()
         held = self.disk = self.disk.crash()
@@ -229,6 +237,7 @@ class Machine:
         self.disk, self.memory = disk, memory
         facts = tuple(fact for _, fact in disk.facts())
         self.ledger = checker.refilled(self.ledger, facts)
+        self.silences = Silences(self.station)
         self._told = len(facts)
 
     def unplug(self) -> None:
@@ -271,6 +280,8 @@ class Machine:
         events, self._inbox = self._inbox, []
         self._count_turn()
         was_full = self.runtime.full
+        before = self.line_now()
+        self._fresh.clear()
         if self.chance.randrange(1000) < self.cut_per_thousand:
             self._fuse = self.chance.randrange(8)
         try:
@@ -285,9 +296,27 @@ class Machine:
         if line is not None:
             self.checker.displayed(self.ledger, line)
             if not was_full and not self.runtime.full:
+                if before is not None:
+                    attempts_kept(events, self._fresh, set(before.links))
                 arrived = [event.envelope for event in events if isinstance(event, Arrived)]
                 self.checker.brought(self.ledger, arrived, line.latest())
         self._arm()
+
+    def kept(self, facts: Sequence[Fact]) -> None:
+        """Facts became durable."""
+        self._fresh.extend(facts)
+        for fact in facts:
+            if fact.kind == FactKind.ALARM:
+                self.silences.rang(Alarm.decode(fact.body), self.schedule.now_ms)
+        for parsed in self.checker.statements_of(list(facts)):
+            self.silences.note(parsed)
+
+    def look(self) -> None:
+        """Now and then: whatever this station owes the record is there."""
+        if self.runtime is None or self.disk.full or self.runtime.full:
+            self.silences.wait(self.schedule.now_ms)
+        else:
+            self.silences.look(self.schedule.now_ms)
 
     def _count_turn(self) -> None:
         """A station that keeps itself busy without end is caught, not waited for."""

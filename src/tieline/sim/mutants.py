@@ -21,17 +21,20 @@ from tieline.core import (
     statement,
     stories,
     sync,
+    watch,
 )
 from tieline.core.checkpoint import Receipt, SignedNote
 from tieline.core.closing import Closings
-from tieline.core.events import Event, ForReceipt
+from tieline.core.errors import LocalError
+from tieline.core.events import Event, ForReceipt, Speak
 from tieline.core.exchange import Exchange
+from tieline.core.journal import Attempt
 from tieline.core.life import Life, Mark, Standing
 from tieline.core.line import Line
 from tieline.core.noted import LogNotes, Noted
 from tieline.core.notetalk import NoteExchange
 from tieline.core.record import Duplicate, Forked, Item, Keys, Log, Outcome, Record, SortKey
-from tieline.core.statement import Statement
+from tieline.core.statement import Content, Statement
 from tieline.core.sync import Have, Head, Peer
 from tieline.core.terms import Now
 from tieline.core.turn import Turn
@@ -206,7 +209,7 @@ _begin: Callable[[Life, Log | None], None] = Life.begin
 
 def _forget_the_mark(self: Life, log: Log | None) -> None:
     """The machine's memory says whatever the store says."""
-    if log is not None:
+    if log is not None and log.size:
         self.run.marks = {**(self.run.marks or {}), self.line: Mark(self.log, log.size, log.head)}
     _begin(self, log)
 
@@ -236,6 +239,24 @@ def _any_line(self: SignedNote, name: str, _key: bytes) -> int | None:
 def _any_witness(line: Line, book: LogNotes) -> int:
     """The word of one witness is enough."""
     return max(notes.witnessed(line, book), default=0)
+
+
+_speak: Callable[[Line, Speak, Turn], None] = speech.speak
+
+
+def _speak_unless_forked(line: Line, act: Speak, turn: Turn) -> None:
+    """A line on which somebody has told two stories is closed."""
+    if any(alarm.code == "record.two_stories" for alarm in line.alarms.values()):
+        raise LocalError("line.cut", "two stories were told on this line")
+    _speak(line, act, turn)
+
+
+def _say_no_silence(_line: Line, _content: Content, _turn: Turn) -> None:
+    """What did not come is told to the officers, and to nobody else."""
+
+
+def _keep_no_attempt(_self: Turn, _line: bytes, _attempt: Attempt) -> None:
+    """A failed call leaves no trace."""
 
 
 MUTANTS: dict[str, Mutant] = {
@@ -366,6 +387,24 @@ MUTANTS: dict[str, Mutant] = {
             invariants=frozenset({4, 6}),  # its checkpoints tell two stories, too
             what="a peer that names another end than ours confirms it",
             patches=((renewal, "heard", _any_word),),
+        ),
+        Mutant(
+            name="fork-cuts",
+            invariants=frozenset({7}),
+            what="a line on which two stories were told takes no more words",
+            patches=((speech, "speak", _speak_unless_forked),),
+        ),
+        Mutant(
+            name="silence-unsaid",
+            invariants=frozenset({8}),
+            what="a deadline that ran down is on no record",
+            patches=((watch, "_say", _say_no_silence),),
+        ),
+        Mutant(
+            name="attempts-forgotten",
+            invariants=frozenset({8}),
+            what="what carriers tell is not kept",
+            patches=((Turn, "keep_attempt", _keep_no_attempt),),
         ),
         Mutant(
             name="never-again",

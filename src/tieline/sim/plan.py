@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from dataclasses import asdict, dataclass, replace
 
-from tieline.sim.network import Weather
+from tieline.sim.network import FAIR, Weather
 
 HOUR_MS = 3_600_000
 MIN_STATIONS = 4  # for two that collude
@@ -52,6 +52,39 @@ class Plan:
     def describe(self) -> str:
         """The plan on one line, for a report."""
         return " ".join(f"{name}={value}" for name, value in asdict(self).items())
+
+
+def calm(seed: int, minutes: float, parties: int = 3) -> Plan:
+    """A plan in which nothing goes wrong but what the caller puts into it: to aim at one fault."""
+    return Plan(
+        seed=seed,
+        parties=parties,
+        twins=0,
+        forker=False,
+        loose=False,
+        weather=FAIR,
+        duration_ms=int(minutes * 60_000),
+        send_mean_ms=15_000,
+        crash_mean_ms=0,
+        crash_in_turn=0,
+        part_mean_ms=0,
+        part_length_ms=0,
+        full_mean_ms=0,
+        fail=0,
+        skew_ms=0,
+        drift_ppm=0,
+        jump_mean_ms=0,
+        bundle_mean_ms=0,
+        forge_mean_ms=0,
+        amended=False,
+        four_eyes=False,
+        test_interval_s=0,
+        restore_mean_ms=0,
+        clone=False,
+        colluders=False,
+        witnesses=0,
+        rotation="",
+    )
 
 
 def draw(seed: int, hours: float) -> Plan:
@@ -108,6 +141,4 @@ def draw(seed: int, hours: float) -> Plan:
     # Four stations are needed, two of them honest; who forks alone is another fault, and a copy of
     # a home would need to be told which machine of a liar it talks to.
     able = parties + twins >= MIN_STATIONS and not plan.forker and not plan.clone
-    plan = replace(plan, colluders=plan.colluders and able)
-    # Witnesses and those who collude keep an account of heads that knows no ends.
-    return replace(plan, rotation="" if plan.colluders or plan.witnesses else plan.rotation)
+    return replace(plan, colluders=plan.colluders and able)

@@ -24,6 +24,7 @@ from tieline.sim.cast import Cast
 from tieline.sim.checkers import Checker, Ledger, difference
 from tieline.sim.clocks import SimClock
 from tieline.sim.colluders import Colluders
+from tieline.sim.cutcheck import refused, unanswered
 from tieline.sim.forger import Forger, Loot
 from tieline.sim.forker import Forker
 from tieline.sim.machine import Machine, SimSigner
@@ -31,6 +32,7 @@ from tieline.sim.memory import remembered
 from tieline.sim.mirror import Picture, compare, match, taken
 from tieline.sim.network import DIRECT, FAIR, LOOSE, Network
 from tieline.sim.notefork import NoteForker
+from tieline.sim.outcome import Outcome
 from tieline.sim.people import Officer, Shown
 from tieline.sim.plan import Plan
 from tieline.sim.restores import Restores
@@ -42,25 +44,8 @@ from tieline.store.memory import MemoryMachine
 
 HEAL_MS_MAX = 20 * 60_000
 LOOK_MS = 500
+WATCH_MS = 20_000
 TOKEN_SPAN = 1_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of one seed. ``invariant`` is 0 when nothing was violated."""
-
-    seed: int
-    steps: int
-    virtual_ms: int
-    statements: int
-    second_stories: int
-    refusals: int
-    restarts: int
-    converged_ms: int
-    digest: str
-    invariant: int = 0
-    text: str = ""
-    trace: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -70,7 +55,8 @@ class Pending:
     machine: int
     content: Content | None
     key: str
-    retried: bool = False
+    asked_ms: int
+    life: int  # of the machine, when it was asked
 
 
 @dataclass(slots=True)
@@ -252,6 +238,7 @@ class World:
             chance = self.schedule.stream("times of notes")
             for _ in range(4):
                 self.schedule.at(chance.randint(1, plan.duration_ms), self._fork_notes)
+        self.schedule.after(WATCH_MS, self._watch)
         self.restores.begin()
         if self.colluders is not None:
             self.colluders.begin()
@@ -402,10 +389,13 @@ class World:
             test = CallTest(
                 token=self._token, line=self.cast.line, officer=officer.name, key=officer.next_key()
             )
-            self._pending[self._token] = Pending(number, None, test.key)
+            self._pending[self._token] = self._asks(number, None, test.key)
             self.machines[number].take(test)
         else:
             self._submit(number, officer.speak(), officer.next_key())
+
+    def _asks(self, number: int, content: Content | None, key: str) -> Pending:
+        return Pending(number, content, key, self.schedule.now_ms, self.machines[number].lives)
 
     def _answer(self, number: int) -> None:
         officer = self.officers[number]
@@ -418,7 +408,7 @@ class World:
         twice = officer.chance.random() < 0.05
         for _ in range(2 if twice else 1):
             self._token += 1
-            self._pending[self._token] = Pending(number, content, key)
+            self._pending[self._token] = self._asks(number, content, key)
             act = Speak(
                 token=self._token,
                 line=self.cast.line,
@@ -433,7 +423,7 @@ class World:
         officer = self.officers[number]
         draft = officer.drafts.pop(0)
         self._token += 1
-        self._pending[self._token] = Pending(number, None, "")
+        self._pending[self._token] = self._asks(number, None, "")
         line = self.cast.line
         if officer.chance.random() < 0.2:
             self.machines[number].take(
@@ -462,6 +452,10 @@ class World:
     def _answered(self, number: int, token: int, result: Done | TielineError) -> None:
         asked = self._pending.pop(token, None)
         if isinstance(result, TielineError):
+            runtime = self.machines[number].runtime
+            full = self.machines[number].disk.full or (runtime is not None and runtime.full)
+            if asked is not None:
+                refused(result.code, full=full)
             self.tally.refusals += 1
             self.schedule.note("refused", number, result.code)
             return
@@ -474,6 +468,16 @@ class World:
             first = self._keys.setdefault((number, asked.key), result.item)
             if first != result.item:
                 raise Violation(2, f"one act of an officer ({asked.key}) became two statements")
+
+    def _watch(self) -> None:
+        """Look whether every officer is answered, and what is owed to the record is there."""
+        for asked in self._pending.values():
+            machine = self.machines[asked.machine]
+            if machine.alive and machine.lives == asked.life:
+                unanswered(asked.machine, asked.asked_ms, self.schedule.now_ms)
+        for machine in self.machines:
+            machine.look()
+        self.schedule.after(WATCH_MS, self._watch)
 
     # ------------------------------------------------------------------------------- faults
 

@@ -1,0 +1,92 @@
+"""The line is never cut by the software, and silence is data (invariants 7 and 8).
+
+Whatever has gone wrong, an officer who speaks is answered, and is not refused for it: forks,
+clocks, missing peers, ended keys and restored stores ring and degrade. Only two refusals count: one
+for the words of the act itself, and one for a disk that is full at that moment.
+
+What did not come is in the record: each failure of a carrier is in the journal with its cause, and
+each deadline that ran down on a statement of ours is said by us, within minutes, in words that all
+can read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from tieline.core.events import Connected, Event, Failed, Lost
+from tieline.core.journal import Alarm, Attempt, Fact, FactKind
+from tieline.core.statement import Statement
+from tieline.core.terms import Kind
+from tieline.sim.violation import Violation
+
+ANSWER_MS: Final = 30_000
+SAID_MS: Final = 600_000  # a station that waits for a confirmation of its log waits with this, too
+OF_THE_ACT: Final = ("act.", "draft.", "release.")
+FULL: Final = "store.full"
+_OUTCOMES: Final = {Connected: "connected", Lost: "lost", Failed: "failed"}
+
+
+def refused(code: str, *, full: bool) -> None:
+    """Raise ``Violation`` unless an officer may be refused for this."""
+    if code.startswith(OF_THE_ACT) or (code == FULL and full):
+        return
+    raise Violation(7, f"an officer may not speak: {code}")
+
+
+def unanswered(number: int, since_ms: int, now_ms: int) -> None:
+    """Raise ``Violation`` when an officer has waited too long at a station that runs."""
+    if now_ms - since_ms > ANSWER_MS:
+        raise Violation(7, f"station {number} has not answered its officer for {ANSWER_MS} ms")
+
+
+def attempts_kept(events: Iterable[Event], facts: Iterable[Fact], peers: set[bytes]) -> None:
+    """Raise ``Violation`` when something that a carrier told in a turn is not in its journal."""
+    told = Counter(
+        (event.peer, _OUTCOMES[type(event)], getattr(event, "cause", ""))
+        for event in events
+        if isinstance(event, Connected | Lost | Failed) and event.peer in peers
+    )
+    kept = Counter(
+        (found.station, found.outcome, found.cause)
+        for found in (Attempt.decode(f.body) for f in facts if f.kind == FactKind.ATTEMPT)
+    )
+    missing = told - kept
+    for peer, outcome, cause in missing:
+        raise Violation(8, f"'{outcome}' of {peer.hex()} ({cause}) is in no journal")
+
+
+class Silences:
+    """What one station owes the record: deadlines that ran down on its own statements."""
+
+    def __init__(self, station: bytes) -> None:
+        self._station = station
+        self._own: set[bytes] = set()
+        self._owed: dict[tuple[bytes, str], int] = {}
+
+    def note(self, parsed: Statement) -> None:
+        """A statement came into the journal."""
+        if parsed.place.station != self._station:
+            return
+        self._own.add(parsed.digest)
+        if parsed.content.kind is Kind.SILENCE:
+            for ref in parsed.content.refs:
+                self._owed.pop((ref.target, parsed.content.body.party or ""), None)
+
+    def rang(self, alarm: Alarm, now_ms: int) -> None:
+        """An alarm came into the journal."""
+        if alarm.code.startswith("overdue.") and alarm.item in self._own:
+            self._owed.setdefault((alarm.item, alarm.party), now_ms)
+
+    def wait(self, now_ms: int) -> None:
+        """The station was not able to speak until now: it has time from here."""
+        self._owed = dict.fromkeys(self._owed, now_ms)
+
+    def look(self, now_ms: int) -> None:
+        """Raise ``Violation`` when a silence is on no record."""
+        for (item, party), since in self._owed.items():
+            if now_ms - since > SAID_MS:
+                raise Violation(
+                    8, f"{party} has owed a word on {item.hex()[:12]}, and that is on no record"
+                )

@@ -1,0 +1,23 @@
+"""What became of one seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one seed. ``invariant`` is 0 when nothing was violated."""
+
+    seed: int
+    steps: int
+    virtual_ms: int
+    statements: int
+    second_stories: int
+    refusals: int
+    restarts: int
+    converged_ms: int
+    digest: str
+    invariant: int = 0
+    text: str = ""
+    trace: tuple[str, ...] = ()
