@@ -25,7 +25,7 @@ from tieline.core import (
 )
 from tieline.core.checkpoint import Receipt, SignedNote
 from tieline.core.closing import Closings
-from tieline.core.errors import LocalError
+from tieline.core.errors import StoreFull
 from tieline.core.events import Event, ForReceipt, Speak
 from tieline.core.exchange import Exchange
 from tieline.core.journal import Attempt
@@ -247,7 +247,7 @@ _speak: Callable[[Line, Speak, Turn], None] = speech.speak
 def _speak_unless_forked(line: Line, act: Speak, turn: Turn) -> None:
     """A line on which somebody has told two stories is closed."""
     if any(alarm.code == "record.two_stories" for alarm in line.alarms.values()):
-        raise LocalError("line.cut", "two stories were told on this line")
+        raise StoreFull("two stories were told on this line, so it takes no more words")
     _speak(line, act, turn)
 
 
