@@ -23,7 +23,8 @@ from tieline.core.agreement.model import Pack
 from tieline.core.errors import LocalError, PackFault, PackUnfit, RemoteError, ShellError
 from tieline.node import tomllines
 
-SHIPPED: Final = Path(__file__).resolve().parents[3] / "packs"
+# In the repository a link to its folder packs/, resolved here; in an installed package the files.
+SHIPPED: Final = (Path(__file__).resolve().parents[1] / "packs").resolve()
 ENGINE: Final = "engine"  # the folder of the engine's own words, which is no pack
 MAX_FILES: Final = 64
 MAX_FILE_BYTES: Final = 512 * 1024
