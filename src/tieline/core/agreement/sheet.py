@@ -22,8 +22,8 @@ class Sheet(Generic[Maker]):
     """Rows by id, in order; the open ones apart; and when to look again."""
 
     __slots__ = (
-        "_keys", "_loose", "_open", "_open_rows", "_rows", "_seen", "_times", "_urgent", "_wakes",
-        "debts", "sensitive",
+        "_keys", "_loose", "_open", "_open_loose", "_open_rows", "_rows", "_seen", "_times",
+        "_urgent", "_wakes", "debts", "sensitive",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -35,6 +35,7 @@ class Sheet(Generic[Maker]):
         self._open: dict[str, Urgency] = {}
         self._urgent: list[Urgency] = []
         self._open_rows: list[Obligation] = []
+        self._open_loose = True  # the same of the open ones
         self._loose = True  # keys and rows are out of step and made anew when asked for
         self._times: list[tuple[int, int, Maker]] = []
         self._wakes = 0
@@ -68,6 +69,11 @@ class Sheet(Generic[Maker]):
         """Put it among the open ones where it belongs, or take it out."""
         before = self._open.get(id_)
         urgency = None if shown is None else _urgency(shown)
+        if self._open_loose:
+            self._open.pop(id_, None)
+            if urgency is not None:
+                self._open[id_] = urgency
+            return
         if before is not None:
             place = bisect_left(self._urgent, before)
             if shown is not None and before == urgency:
@@ -93,7 +99,7 @@ class Sheet(Generic[Maker]):
 
     def loosen(self) -> None:
         """Many rows are about to come: sort them once, when they are asked for."""
-        self._loose = True
+        self._loose = self._open_loose = True
 
     def get(self, id_: str) -> Obligation | None:
         """One row."""
@@ -110,6 +116,10 @@ class Sheet(Generic[Maker]):
 
     def open_rows(self) -> list[Obligation]:
         """What is not settled, first due first, without a due time last; not to be changed."""
+        if self._open_loose:
+            self._urgent = sorted(self._open.values())
+            self._open_rows = [self._seen[id_] for _, _, id_ in self._urgent]
+            self._open_loose = False
         return self._open_rows
 
     # ---------------------------------------------------------------------------------- waking
