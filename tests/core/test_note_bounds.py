@@ -163,3 +163,20 @@ def test_notes_that_wait_for_a_charter_bring_no_more_than_the_keys_they_need() -
     assert early._early
     assert waiting <= notetalk.MAX_EARLY_BYTES
     assert not any(needed for _, needed, _ in early._early)
+
+
+def test_names_of_logs_that_do_not_exist_hide_no_false_head_of_one_that_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """ALPHA signs checkpoints of logs that nobody has seen, until no further one is noted."""
+    monkeypatch.setattr(notes, "MAX_LOGS_PER_STATION", 4)
+    _, alpha, bravo, charlie = three()
+    before = len(charlie.line.note_stations)
+    for life in range(8):
+        hand(charlie, bravo, signed(alpha, 9, other_root(), origin=origin(alpha, life)))
+    assert len(charlie.line.note_stations) == before + 4
+    assert [a.party for a in charlie.alarms() if a.code == "note.full"] == ["ALPHA"]
+    charlie.line.notes.pop(alpha.line.own_log, None)
+    charlie.line.note_stations.pop(alpha.line.own_log, None)
+    hand(charlie, bravo, signed(alpha, 1, other_root()))
+    assert two_heads(charlie) == ["ALPHA"]

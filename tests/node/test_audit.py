@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from tests.core.world import Net, kits, sign_all
 from tests.node import journals, verdicts
-from tests.node.journals import Journal, cast
+from tests.node.journals import Author, Journal, cast
 from tests.node.verdicts import Held
 
-from tieline.core import sketch
+from tieline.core import record, sketch
 from tieline.core.charter import finish
 from tieline.core.journal import Fact, FactKind
 from tieline.node import audit, auditrun, auditwork
@@ -230,6 +230,20 @@ def test_what_is_signed_and_wrong_is_named_as_the_record_names_it(how: str, size
     WRONG[how](made)
     made.say(2)
     assert agree(made.facts, size).ok is (how == "a second story")
+
+
+@pytest.mark.parametrize("size", [2, 10_000])
+def test_one_log_too_many_is_refused_also_when_all_are_opened_in_one_range(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(record, "MAX_LOGS_PER_STATION", 3)
+    monkeypatch.setattr(auditrun, "MAX_LOGS_PER_STATION", 3)
+    made = Journal()
+    for life in range(4):
+        assert agree(made.facts, size).ok
+        made.authors[0] = Author(made.authors[0].member, life.to_bytes(8, "big"))
+        made.say(0, reads=False)
+    assert not agree(made.facts, size).ok
 
 
 # ------------------------------------------------------------------------------------ real stores

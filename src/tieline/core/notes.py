@@ -124,13 +124,18 @@ def body_of(line: Line, log: Log, size: int) -> bytes:
 
 
 def book_of(line: Line, head: Checkpoint) -> LogNotes | None:
-    """The notes of the log of a checkpoint; ``None`` when its station has opened too many logs."""
+    """The notes of the log of a checkpoint; ``None`` for one log too many of its station.
+
+    Only logs of which no statement is held are counted: names of logs cost their station nothing,
+    and else they would keep those that it has from being compared.
+    """
     _, station, incarnation = checkpoint.parse_origin(head.origin)
     log = log_id(line.id, station, incarnation)
     book = line.notes.get(log)
     if book is None:
-        lives = sum(1 for other in line.note_stations.values() if other == station)
-        if lives >= MAX_LOGS_PER_STATION:
+        held = line.record.logs
+        lives = sum(by == station and of not in held for of, by in line.note_stations.items())
+        if log not in held and lives >= MAX_LOGS_PER_STATION:
             return None
         book = line.notes[log] = LogNotes(line.note_scales.setdefault(station, Scale()))
         line.note_stations[log] = station
@@ -145,7 +150,7 @@ def keep(line: Line, noted: Noted, turn: Turn) -> bool:
         return False
     kept = place(line, noted, turn.now)
     book = book_of(line, noted.head)
-    if book is not None and book.full:
+    if book is None or book.full:
         _say_full(line, noted, turn)
     if kept is None:
         return False

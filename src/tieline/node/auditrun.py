@@ -19,7 +19,7 @@ import contextlib
 import itertools
 import multiprocessing
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -321,6 +321,9 @@ class _Joiner:
         """Whether a range is plainly right after all before it, and what it takes on trust."""
         if found.trouble or not all(map(self._continues, found.runs.values())):
             return None
+        fresh = Counter((run.line, run.station) for run in found.runs.values() if run.start == 0)
+        if any(self._lives(*of) + count > MAX_LOGS_PER_STATION for of, count in fresh.items()):
+            return None
         opened = [run.first for run in found.runs.values() if run.start == 0]
         if any(row[0] < first for row in found.notes for first in opened):
             return None  # a note is held against the key of its log, if that is known
@@ -351,8 +354,7 @@ class _Joiner:
         ):
             return False
         if log is None:
-            lives = sum(1 for other in logs.values() if other.station == run.station)
-            return run.start == 0 and lives < MAX_LOGS_PER_STATION
+            return run.start == 0
         return (
             (log.station, log.incarnation) == (run.station, run.incarnation)
             and (log.size, log.last) == (run.start, run.previous)
@@ -360,6 +362,11 @@ class _Joiner:
             and not (log.beside() and (not log.size or log.beside() >= MAX_FORKS_PER_LOG))
             and (len(log.leaves) < MAX_BRANCHES_PER_LOG or run.previous in log.leaves)
         )
+
+    def _lives(self, line: bytes, station: bytes) -> int:
+        """How many logs of a station are joined by now."""
+        logs = self._judge.sketches[line].sketch.logs.values()
+        return sum(log.station == station for log in logs)
 
     def _grow(self, author: bytes, run: Run) -> None:
         line = self._judge.sketches[run.line]

@@ -8,7 +8,7 @@ their range are known.
 Rules held here:
 
 * Nothing that is not plainly right is judged here. Whatever is unusual, and be it only a second
-  story, is ``UNUSUAL``, and the journal is replayed through the record, which gives the verdict.
+  story, is ``UNUSUAL``, and the range is judged entry by entry by the record's own rules.
 * All that is sent between processes is plain data.
 """
 
