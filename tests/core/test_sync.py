@@ -15,7 +15,7 @@ from tests.core.world import START_MS, Key, Net, Post, chaff, kit, kits, message
 from tieline.core import encode, exchange, record, sync
 from tieline.core.checkpoint import Receipt, body, cosign_message, origin
 from tieline.core.errors import RemoteError
-from tieline.core.events import Arrived
+from tieline.core.events import Arrived, Connected
 from tieline.core.statement import Place, Statement
 from tieline.core.succession import amend
 from tieline.core.sync import CharterOffer, Have, Head, Notes, Push, Receipts, pack, unpack
@@ -255,6 +255,36 @@ def test_only_a_receipt_that_its_station_signed_counts() -> None:
     assert "receipt.forged" in alpha.refusals()
     arrive(alpha, bravo.who.id, pack(Receipts(alpha.line.id, (receipt(good),))))
     assert alpha.line.ladder.covered(log.id, bravo.who.id) == log.size
+
+
+def test_who_has_lost_what_came_in_a_session_is_told_receipts_again() -> None:
+    net, alpha, bravo = pair()
+    net.deaf = alpha.who.id  # as while a disk is full
+    alpha.speak(message("received, and alpha does not know"))
+    net.pass_time(60)
+    net.deaf = None
+    log = alpha.line.record.logs[alpha.line.own_log]
+    assert bravo.line.record.size(log.id) == log.size
+    net.pass_time(60)
+    assert alpha.line.ladder.covered(log.id, bravo.who.id) < log.size
+    again = Connected(carrier="wire", peer=bravo.who.id, address="test", again=True)
+    alpha.step(again)
+    net.deliver()
+    assert alpha.line.ladder.covered(log.id, bravo.who.id) == log.size
+
+
+def test_who_asks_for_receipts_often_gets_them_no_oftener() -> None:
+    net, alpha, bravo = pair()
+    alpha.speak(message("received"))
+    net.pass_time(60)
+    ask = pack(Receipts(alpha.line.id, ()))
+    for _ in range(50):
+        bravo.step(Arrived(carrier="wire", peer=alpha.who.id, envelope=ask, live=True))
+    told = [unpack(sent.envelope) for sent in bravo.out]
+    assert len([each for each in told if isinstance(each, Receipts)]) == 1
+    bravo.out.clear()
+    net.pass_time(60)  # and once more for the fifty: with a beacon
+    assert bravo.line.peers[alpha.who.id].retell is False
 
 
 def test_a_charter_from_a_peer_counts_only_when_all_have_signed_it() -> None:

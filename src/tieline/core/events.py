@@ -127,11 +127,15 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected:
-    """A session with a peer station stands."""
+    """A session with a peer station stands.
+
+    ``again``: it stood already, and what came in it meanwhile was lost here (the disk was full).
+    """
 
     carrier: str
     peer: bytes
     address: str
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,13 +55,15 @@ class Exchange:
 
     # --------------------------------------------------------------------------- sessions
 
-    def connected(self, peer_id: bytes, turn: Turn) -> None:
-        """A session is open: say all we hold, and forget what an earlier one may have carried."""
+    def connected(self, peer_id: bytes, turn: Turn, *, again: bool) -> None:
+        """Say all we hold; forget what an earlier session may have carried (cf. ``Connected``)."""
         peer = self.line.peers[peer_id]
         peer.forget_session()
         self._tell_have(peer, turn, full=True)
         self._tell_receipts(peer, turn)
         self.notes.tell([peer], turn)
+        if again:
+            turn.transmit(self.line.id, peer_id, sync.pack(Receipts(self.line.id, ())))
 
     def disconnected(self, peer_id: bytes) -> None:
         self.line.peers[peer_id].forget_session()
@@ -69,9 +71,8 @@ class Exchange:
 
     def stalled(self, peer_id: bytes) -> None:
         """Nothing took the last envelope: what is not confirmed is sent again when it can be."""
-        peer = self.line.peers[peer_id]
-        peer.forget_sent()
-        peer.stalled = True
+        self.line.peers[peer_id].forget_sent()
+        self.line.peers[peer_id].stalled = True
 
     def ready(self, peer_id: bytes, turn: Turn) -> None:
         peer = self.line.peers[peer_id]
@@ -97,6 +98,8 @@ class Exchange:
                 for raw in raws:
                     self._take(raw, carrier, peer_id, turn)
                 self._taken(turn)
+            case Receipts(receipts=()):
+                self._retell(peer, turn)
             case Receipts(receipts=receipts):
                 for receipt in receipts:
                     self._take_receipt(receipt, carrier, peer_id, turn)
@@ -377,6 +380,15 @@ class Exchange:
         if news:
             self._send_receipts(peer, news, turn)
 
+    def _retell(self, peer: Peer, turn: Turn) -> None:
+        """Tell who asks for it all receipts again, and who asks often not more often for that."""
+        last = peer.retold_at
+        peer.retell = last is not None and turn.now.real_ms - last < self.pace.retry_ms
+        if not peer.retell:
+            peer.retold_at = turn.now.real_ms
+            peer.told.clear()
+            self._tell_receipts(peer, turn)
+
     # ---------------------------------------------------------------------------- charter
 
     def _offer_charter(self, peer: Peer, turn: Turn) -> None:
@@ -512,6 +524,8 @@ class Exchange:
             line.beacon_at = now + min(self.pace.beacon_ms, line.silence_ms // 2)
             for peer in open_peers:
                 self._tell_have(peer, turn, full=True)
+                if peer.retell:
+                    self._retell(peer, turn)
             self.notes.tell(open_peers, turn)
         for peer in open_peers:
             if peer.retry_at is not None and peer.retry_at <= now:

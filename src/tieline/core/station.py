@@ -412,7 +412,7 @@ class Station:
                         station=station, carrier=carrier, address=address, outcome="connected"
                     )
                     watch.carrier_news(line, link, news, turn)
-                self.exchanges[line.id].connected(station, turn)
+                self.exchanges[line.id].connected(station, turn, again=False)
 
     def _kept_items(self, line: Line, start: int, turn: Turn) -> list[Item]:
         out: list[Item] = []
@@ -445,7 +445,7 @@ class Station:
                 continue
             watch.carrier_news(line, line.links[event.peer], attempt, turn)
             if isinstance(event, Connected):
-                self.exchanges[name].connected(event.peer, turn)
+                self.exchanges[name].connected(event.peer, turn, again=event.again)
             elif isinstance(event, Lost):
                 self.exchanges[name].disconnected(event.peer)
 

@@ -109,7 +109,7 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
-    """Cosignatures on log heads."""
+    """Cosignatures on log heads. None at all asks the receiver to tell its own ones again."""
 
     line: bytes
     receipts: tuple[Receipt, ...]
@@ -300,6 +300,8 @@ class Peer:
     retry_ms: int = 0
     retry_mark: int = 0  # what was confirmed when the retry clock was set
     stalled: bool = False
+    retell: bool = False  # it has lost what we told it of receipts, and asks for them
+    retold_at: int | None = None
 
     def forget_session(self) -> None:
         """The session broke: only what the peer itself said counts from here."""

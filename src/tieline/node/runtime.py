@@ -294,7 +294,7 @@ class Runtime:
     def _sessions(self) -> list[Event]:
         """The sessions that stand, as the events by which they came."""
         return [
-            Connected(carrier=carrier, peer=peer, address=address)
+            Connected(carrier=carrier, peer=peer, address=address, again=True)
             for (peer, carrier), address in sorted(self._live.items())
         ]
 
