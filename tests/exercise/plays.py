@@ -21,15 +21,11 @@ source = "Made for a test."
 [charter]
 line = "Test line"
 four_eyes = ["FLASH"]
-standing = ["not-ours"]
+standing = ["cr/not-ours"]
+packs = ["crisis"]
 tests = { every = "4h", window = "30m", answered_by = "officer" }
 [charter.clocks]
 FLASH = "10m"
-
-[[form]]
-id = "not-ours"
-title = "Not ours"
-labels = { 1 = "About", 2 = "Checked" }
 
 [[party]]
 code = "ALPHA"
@@ -45,6 +41,7 @@ name = "The other side"
 part = "neighbour"
 station = "duty"
 officers = ["Officer B", "Colonel B"]
+language = "fr"
 
 [[event]]
 at = "H+0:01"
@@ -61,9 +58,9 @@ at = "H+0:02"
 act = "send"
 from = "BRAVO"
 precedence = "FLASH"
-form = "not-ours"
-fields = { 1 = "the object", 2 = true }
-answers = "first"
+form = "cr/not-ours"
+fields = { checked = "all", text = "The object." }
+follows = "first"
 
 [[event]]
 at = "H+0:10"

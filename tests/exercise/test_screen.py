@@ -68,7 +68,8 @@ def _play(stage: Stage, bad: str) -> None:
         shown("ALPHA-0", "open"),
         shown("BRAVO-0", "open"),
         shown("ALPHA-1", text=bad, more={**long, "precedence": "FLASH"}),
-        shown("ALPHA-2", more={"form": "not-ours", "fields": {"1": bad, "9": bad}}),
+        shown("ALPHA-2", text=bad, more={"form": "cr/not-ours", "fields": {}, "told": {
+            "title": bad, "lines": [bad, bad, bad], "types": ["coded", "text", "serial"]}}),
         shown("BRAVO-1", "read back", text=bad, refs=[("item ALPHA-1", "answers")]),
         shown("BRAVO-2", "pass on", refs=[("item ALPHA-1", "answers")],
               more={"unit": bad, "at_ms": stage.at_ms}),

@@ -7,12 +7,19 @@ is refused before it is played.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
+from tieline.core.agreement.limits import Crossing
+from tieline.core.agreement.model import Pack
+from tieline.core.agreement.reason import State
+from tieline.core.agreement.windows import Holds
+from tieline.core.errors import LocalError
 from tieline.core.terms import LANGUAGE, Precedence, RefRole, Rung
 from tieline.exercise import scenario as world
+from tieline.exercise.forms import Cited, Coded, Forms
 from tieline.exercise.reading import Table
+from tieline.exercise.times import moment_ms
 
 _WANTS: Final = {
     "acknowledged": Rung.ACKNOWLEDGED,
@@ -36,7 +43,6 @@ _ANSWERS: Final = {
     "pass-on": Rung.PASSED_ON,
 }
 _WORD_OF: Final = {"read_back": "read back", "pass_on": "passed on"}
-MAX_NUMBER: Final = 2**53
 _WAYS: Final = ("bundle", "dial")
 _PRECEDENCES: Final = tuple(p.name for p in sorted(Precedence, reverse=True))
 
@@ -44,9 +50,13 @@ _PRECEDENCES: Final = tuple(p.name for p in sorted(Precedence, reverse=True))
 class ActReader:
     """Reads acts in the order of the script, and keeps which labels may be cited by now."""
 
-    def __init__(self, codes: tuple[str, ...], forms: tuple[world.Form, ...]) -> None:
-        self._codes = codes
-        self._forms = {form.id: form for form in forms}
+    def __init__(
+        self, languages: Mapping[str, str], packs: tuple[Pack, ...], start_ms: int
+    ) -> None:
+        self._codes = tuple(languages)
+        self._forms = Forms(packs, languages)
+        self._start_ms = start_ms
+        self._at_ms = start_ms
         self._cited: dict[str, world.Say | world.Joint] = {}
         self._readers: dict[str, Callable[[Table], world.Act]] = {
             "send": self._say,
@@ -64,10 +74,15 @@ class ActReader:
             "heal": self._heal,
             "forge": self._forge,
             "equivocate": self._equivocate,
+            "owed": self._owed,
+            "quota": self._quota,
+            "holds": self._holds,
+            "margin": self._margin,
         }
 
-    def read(self, table: Table, label: str) -> world.Act:
-        """The act of one event. Raises ``LocalError`` (``scenario.*``)."""
+    def read(self, table: Table, label: str, at_ms: int) -> world.Act:
+        """The act of one event at a moment. Raises ``LocalError`` (``scenario.*``)."""
+        self._at_ms = at_ms
         act = self._readers[table.choice("act", self._readers)](table)
         if label:
             if label in self._cited:
@@ -85,21 +100,22 @@ class ActReader:
         party = self._party(table, "from")
         to = self._addressees(table, party)
         wants = self._wants(table)
-        form, version, fields = self._coded(table)
-        text = table.text("text", "")
-        if bool(text) == bool(form):
-            raise table.wrong("value", "a message has either a 'text' or a 'form' with 'fields'")
+        cites = self._cites(table)
+        coded = self._coded(table, party, cites)
+        if coded is not None:
+            coded.check_addressees(table, to if table.has("to") else (), len(self._codes) - 1)
+        elif not table.has("text"):
+            raise table.wrong("value", "a message has a 'text', or a 'form' with 'fields'")
         unanswered = self._some(table, "unanswered", to)
         return world.Say(
             party=party,
             to=to if table.has("to") else (),
-            precedence=Precedence[table.choice("precedence", _PRECEDENCES)],
-            text=text,
+            precedence=self._precedence(table, coded),
+            text=table.text("text", "" if coded is not None else None),
             lang=self._lang(table),
-            form=form,
-            form_version=version,
-            fields=fields,
-            cites=self._cites(table),
+            form="" if coded is None else coded.id,
+            answers=() if coded is None else coded.answers,
+            cites=cites,
             wants=wants,
             unanswered=unanswered,
             read_backs=self._words(table, "read_back", to, unanswered, wants),
@@ -134,13 +150,17 @@ class ActReader:
         if isinstance(old, world.Joint):
             raise table.wrong("target", f"{target!r} is a joint statement; make a new one instead")
         to = self._addressees(table, party)
+        cites = (world.Cite(target, _REPLACING[act]), *self._cites(table))
+        coded = self._coded(table, party, cites, old.form if table.has("fields") else "")
         return world.Say(
             party=party,
             to=to if table.has("to") else old.to,
             precedence=Precedence[table.choice("precedence", _PRECEDENCES, old.precedence.name)],
-            text=table.text("text"),
+            text=table.text("text", "" if coded is not None else None),
             lang=self._lang(table),
-            cites=(world.Cite(target, _REPLACING[act]), *self._cites(table)),
+            form="" if coded is None else coded.id,
+            answers=() if coded is None else coded.answers,
+            cites=cites,
         )
 
     def _answer(self, table: Table) -> world.Answer:
@@ -167,26 +187,18 @@ class ActReader:
                 )
         return tuple(sorted({Rung.ACKNOWLEDGED, *(_WANTS[word] for word in words)}))
 
-    def _coded(self, table: Table) -> tuple[str, int, tuple[tuple[int, int | str | bool], ...]]:
-        if not table.has("form"):
-            return "", 0, ()
-        form = self._forms.get(table.text("form"))
-        if form is None:
-            known = ", ".join(self._forms) or "none"
-            raise table.wrong("form", f"'form' names no [[form]] of this file (there are: {known})")
-        labels = dict(form.labels)
-        fields: list[tuple[int, int | str | bool]] = []
-        for key, value in table.table("fields").pairs():
-            if not key.isascii() or not key.isdigit() or int(key) not in labels:
-                raise table.wrong("form", f"{form.id} has no field {key!r}; see its labels")
-            if not isinstance(value, int | str) or value == "":
-                raise table.wrong("value", f"field {key} must be a number, a text, true or false")
-            if isinstance(value, int) and abs(value) > MAX_NUMBER:
-                raise table.wrong(
-                    "value", f"field {key} is beyond {MAX_NUMBER}; write it as a text"
-                )
-            fields.append((int(key), value))
-        return form.id, form.version, tuple(sorted(fields, key=lambda field: field[0]))
+    def _coded(
+        self, table: Table, party: str, cites: tuple[world.Cite, ...], form: str = ""
+    ) -> Coded | None:
+        """The form of a message and what is typed into it; ``form`` is the one it has if unsaid."""
+        if not table.has("form") and not form:
+            return None
+        cited: list[Cited] = []
+        for cite in cites:
+            old = self._cited[cite.label]
+            known = old.form if isinstance(old, world.Say) else ""
+            cited.append(Cited(cite.label, cite.role, known, old.party))
+        return self._forms.read(table, form, party, tuple(cited), self._at_ms)
 
     def _words(
         self,
@@ -299,16 +311,77 @@ class ActReader:
             party=party, target=target, to=to, text=table.text("text", limit=600)
         )
 
+    # ------------------------------------------------------------- what agreements must say
+
+    def _owed(self, table: Table) -> world.Owed:
+        return world.Owed(
+            party=self._party(table, "from"),
+            rule=self._forms.rule(table, table.text("rule", limit=80)),
+            debtor=self._party(table, "debtor"),
+            about=self._about(table) if table.has("about") else "",
+            state=table.choice("state", [state.value for state in State]),
+            due_ms=self._moment(table, "due"),
+            text=table.text("text", "", limit=600),
+        )
+
+    def _quota(self, table: Table) -> world.Quota:
+        return world.Quota(
+            party=self._party(table, "from"),
+            rule=self._forms.rule(table, table.text("rule", limit=80)),
+            holder=self._party(table, "party"),
+            used=table.number("used", 0, low=0, high=10_000) if table.has("used") else None,
+            left=table.number("left", 0, low=0, high=10_000) if table.has("left") else None,
+            over=table.texts("over") if table.has("over") else None,
+            text=table.text("text", "", limit=600),
+        )
+
+    def _holds(self, table: Table) -> world.Holds:
+        return world.Holds(
+            party=self._party(table, "from"),
+            about=self._about(table),
+            rule=self._some_rule(table),
+            state=table.choice("state", [state.value for state in Holds]),
+            until_ms=self._moment(table, "until"),
+            text=table.text("text", "", limit=600),
+        )
+
+    def _margin(self, table: Table) -> world.Margin:
+        return world.Margin(
+            party=self._party(table, "from"),
+            about=self._about(table),
+            rule=self._some_rule(table),
+            crossing=table.choice("crossing", [crossing.value for crossing in Crossing]),
+            text=table.text("text", "", limit=600),
+        )
+
+    def _some_rule(self, table: Table) -> str:
+        return self._forms.rule(table, table.text("rule", limit=80)) if table.has("rule") else ""
+
     # ------------------------------------------------------------------------------ parts
 
     def _party(self, table: Table, key: str) -> str:
         return table.choice(key, self._codes)
 
     def _lang(self, table: Table) -> str:
-        lang = table.text("lang", "en", limit=16)
-        if not LANGUAGE.match(lang):
-            raise table.wrong("value", f"'lang' is {lang!r}; write a language as 'en' or 'pt-BR'")
-        return lang
+        return language_of(table, "lang")
+
+    def _precedence(self, table: Table, coded: Coded | None) -> Precedence:
+        default = None if coded is None else coded.form.precedence.name
+        return Precedence[table.choice("precedence", _PRECEDENCES, default)]
+
+    def _moment(self, table: Table, key: str) -> int | None:
+        """A moment, or ``None`` when the key is absent."""
+        if not table.has(key):
+            return None
+        try:
+            return moment_ms(table.text(key), self._start_ms)
+        except LocalError as error:
+            raise table.wrong("time", f"{key!r}: {error.message}") from error
+
+    def _about(self, table: Table) -> str:
+        label = table.text("about", limit=40)
+        self._known(table, "about", label)
+        return label
 
     def _addressees(self, table: Table, party: str) -> tuple[str, ...]:
         others = tuple(code for code in self._codes if code != party)
@@ -360,3 +433,11 @@ class ActReader:
                 "label", f"{key!r} names {label!r}, which no earlier event has (there are: {known})"
             )
         return act
+
+
+def language_of(table: Table, key: str) -> str:
+    """A language of the table, English when it names none."""
+    lang = table.text(key, "en", limit=16)
+    if not LANGUAGE.match(lang):
+        raise table.wrong("value", f"{key!r} is {lang!r}; write a language as 'en' or 'pt-BR'")
+    return lang

@@ -98,6 +98,8 @@ class Board:
         self.stations: dict[str, str] = {}  # station id -> party
         # Answers by party, for ladders on the screen: item -> party -> rungs reached.
         self.rungs: dict[str, dict[str, set[str]]] = {}
+        # Forms as each desk reads them: item -> party -> words in the language of that desk.
+        self.told: dict[str, dict[str, Entry]] = {}
         self.news: list[tuple[str, Shown]] = []
         self.pulse = asyncio.Event()
         self.listener: Callable[[str, Entry], None] | None = None
@@ -156,6 +158,8 @@ class Board:
             if cited not in desk.shown:
                 desk.disorder.append(f"{desk.party} was shown {shown.name} before what it cites")
         desk.shown[shown.item] = len(desk.shown)
+        if "told" in shown.view.raw:
+            self.told.setdefault(shown.item, {})[desk.party] = shown.view.entry("told")
         first = shown.item not in self.statements
         if first:
             self.statements[shown.item] = shown

@@ -26,9 +26,11 @@ from typing import Final, Protocol
 
 from tieline.core.errors import LocalError, TielineError
 from tieline.core.terms import Rung
+from tieline.exercise import looks
 from tieline.exercise import scenario as world
 from tieline.exercise.answer import Entry, Json
 from tieline.exercise.board import Board
+from tieline.exercise.looks import Looked
 from tieline.exercise.officers import Reaction, reactions
 from tieline.exercise.times import h_plus
 
@@ -83,6 +85,8 @@ class Audience(Protocol):
 
     def attacked(self, forge: world.Forge, attacks: tuple[Attack, ...]) -> None: ...
 
+    def looked(self, event: world.Event, looked: Looked) -> None: ...
+
     async def read(self) -> None: ...
 
 
@@ -93,6 +97,7 @@ class Played:
     items: dict[str, str] = field(default_factory=dict)
     attacks: list[Attack] = field(default_factory=list)
     stories: list[tuple[str, str]] = field(default_factory=list)  # a statement, and its other story
+    unowed: list[str] = field(default_factory=list)  # what agreements say otherwise than the script
     trouble: list[str] = field(default_factory=list)
     acts: int = 0
     steps: int = 0
@@ -207,13 +212,6 @@ class Control:
                 await self._speak(event, joint.party, "joint", args)
             case world.Assent(party=party, target=target):
                 await self._speak(event, party, "assent", {"item": self._item(target)})
-            case world.Suspend(party=party, cause=cause):
-                await self._speak(event, party, "suspend", {"cause": cause})
-            case world.Resume(party=party, cause=cause):
-                await self._speak(event, party, "resume", {"cause": cause})
-            case world.Staff(party=party, staffed=staffed, cause=cause):
-                words: dict[str, Json] = {"staffed": staffed, "cause": cause}
-                await self._speak(event, party, "staff", words)
             case world.Cut(groups=groups):
                 await self._set_wires(self._between(groups), cut=True)
             case world.Heal(groups=groups):
@@ -227,8 +225,29 @@ class Control:
                 first = self._item(two.target)
                 other = await self._place.equivocate(two, first, self._links)
                 self.played.stories.append((first, other))
-            case world.Inject() | world.Note():
-                pass
+            case world.Owed() | world.Quota() | world.Holds() | world.Margin() as look:
+                await self._look(event, look)
+            case world.Suspend() | world.Resume() | world.Staff() as word:
+                await self._state(event, word)
+            case _:
+                pass  # what control says
+
+    async def _state(
+        self, event: world.Event, word: world.Suspend | world.Resume | world.Staff
+    ) -> None:
+        """What a party says of its own line or watch."""
+        args: dict[str, Json] = {"cause": word.cause}
+        if isinstance(word, world.Staff):
+            args["staffed"] = word.staffed
+        await self._speak(event, word.party, type(word).__name__.lower(), args)
+
+    async def _look(self, event: world.Event, look: world.Look) -> None:
+        """Ask a desk about the agreements, and note what it says otherwise than the script."""
+        about = "" if isinstance(look, world.Quota) or not look.about else self._item(look.about)
+        looked = await looks.look(look, about, self._links[look.party].act)
+        if looked.fault:
+            self.played.unowed.append(f"event {event.number}, at {self._h()}: {looked.fault}")
+        self._audience.looked(event, looked)
 
     async def _say(self, event: world.Event, say: world.Say) -> str:
         args: dict[str, Json] = {
@@ -241,9 +260,8 @@ class Control:
             ],
         }
         if say.form:
-            args["form"], args["form_version"] = say.form, say.form_version
-            args["fields"] = {str(number): value for number, value in say.fields}
-        else:
+            args["form"], args["answers"] = say.form, dict(say.answers)
+        if say.text:
             args["text"], args["lang"] = say.text, say.lang
         item = await self._speak(event, say.party, "send", args)
         self._said[item] = say

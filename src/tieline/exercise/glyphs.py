@@ -14,7 +14,7 @@ from rich.text import Text
 from tieline.core.terms import civil
 from tieline.exercise.answer import Entry
 from tieline.exercise.board import Shown
-from tieline.exercise.scenario import CONFIDENCE, Form
+from tieline.exercise.scenario import CONFIDENCE
 from tieline.node.text import visible
 
 RUNGS: Final = ("handed over", "received", "acknowledged", "read back", "passed on")
@@ -121,21 +121,42 @@ def ladders(
     return Text("  ").join(parts)
 
 
-def words(shown: Shown, form: Form | None) -> Text:
-    """What a statement says: its text, or its coded fields under their labels."""
-    if "fields" not in shown.view.raw:
-        return Text(visible(shown.view.text("text", "")))
-    labels = dict(form.labels) if form is not None else {}
+def words(shown: Shown) -> Text:
+    """What a statement says in free text, as it was written."""
+    return Text(visible(shown.view.text("text", "")))
+
+
+def coded_words(shown: Shown, told: Mapping[str, Entry], colours: Colours) -> Text:
+    """A form as each desk reads it, the author's first; desks of one language together.
+
+    What people wrote stands in the author's line only: it is in no language but its own.
+    """
+    readers: dict[str, list[str]] = {}
+    order = [code for code in (shown.party, *sorted(told)) if code in told]
+    for code in dict.fromkeys(order):
+        free = code == shown.party
+        readers.setdefault(_form(told[code], free=free), []).append(code)
     text = Text()
-    fields = shown.view.entry("fields")
-    for number in sorted(fields.raw, key=int):
+    for said, codes in readers.items():
         if text:
-            text.append("  ")
-        label = labels.get(int(number), f"field {number}")
-        text.append(f"{visible(label)}: ", style="grey62")
-        text.append(visible(str(fields.raw[number])))
-        text.append(".")
+            text.append("\n")
+        text.append_text(colours.parties(codes))
+        text.append(f"  {said}", style="" if shown.party in codes else "grey78")
+    remark = words(shown)
+    if remark:
+        text.append("\n")
+        text.append_text(remark)
     return text
+
+
+def _form(told: Entry, *, free: bool) -> str:
+    types = told.texts("types")
+    parts = [
+        visible(line, lines=False)
+        for line, kind in zip(told.texts("lines"), types, strict=True)
+        if kind != "serial" and (free or kind != "text")
+    ]
+    return f"{visible(told.text('title'), lines=False)}. {' · '.join(parts)}"
 
 
 def state_words(entry: Entry) -> str:

@@ -20,6 +20,7 @@ from tieline.core.identity import armor
 from tieline.core.provisions import Clocks, Release, Tests
 from tieline.core.terms import Precedence
 from tieline.exercise.scenario import Party, Rules, Scenario
+from tieline.node import packs
 from tieline.node.config import Config, Home, write_config
 from tieline.node.homekeys import NewHome, create_home_keys
 from tieline.node.secrets import create_key_file
@@ -92,10 +93,14 @@ async def prepare(
             four_eyes=frozenset(scenario.rules.four_eyes), standing=scenario.rules.standing
         ),
         silence_s=scenario.rules.silence_s,
+        packs=[pack.hash for pack in scenario.rules.packs],
     )
     signed = SignedCharter(charter=charter, signatures=())
     for code, new in sorted(made.items()):
         signed = signed.add_signature(code, new.root.sign_charter(charter))
+    for code in made:
+        for pack in scenario.rules.packs:
+            packs.keep(seats[code].home.path, pack)
     return Table(seats=seats, line=charter.line, charter=armor_charter(signed))
 
 
@@ -126,6 +131,7 @@ def _configure(home: Home, party: Party, clock_ms: int, ends: tuple[str, str]) -
             dial_from=host,
             key_file="key",
             officer=party.watch,
+            language=party.language,
             controlled_clock_ms=clock_ms,
             # Twenty hours pass in a minute here: a road that is back is to be found soon.
             ping_s=1.0,

@@ -19,6 +19,7 @@ from tieline.exercise.answer import Entry, Json
 from tieline.exercise.board import Board, Shown, read_shown
 from tieline.exercise.control import Played
 from tieline.exercise.evidence import Evidence
+from tieline.exercise.owed import Owed, counts, differences
 from tieline.exercise.record import content
 from tieline.exercise.scenario import Forge, Scenario
 
@@ -70,6 +71,7 @@ class Summary:
     restarts: int
     fresh_logs: int
     seconds: float
+    obligations: dict[str, int]  # by state
     promises_broken: tuple[str, ...]
 
     def as_json(self) -> dict[str, Json]:
@@ -116,6 +118,7 @@ def summarise(
     restarts: int,
     seconds: float,
     evidence: Evidence = NOTHING_WRONG,
+    owed: Owed | None = None,
 ) -> Summary:
     """Count, and say of each promise that was broken how."""
     codes = scenario.codes
@@ -138,6 +141,7 @@ def summarise(
         *_unequal(codes, holdings),
         *_unproved(board, released, held, played),
         *_unscripted(board, played),
+        *(f"agreements: {text}" for text in (*played.unowed, *differences(owed or {}))),
         *(f"evidence: {text}" for text in evidence.problems),
     ]
     return Summary(
@@ -160,6 +164,7 @@ def summarise(
         restarts=restarts,
         fresh_logs=_fresh_logs(released),
         seconds=round(seconds, 2),
+        obligations=counts(owed or {}),
         promises_broken=tuple(broken),
     )
 

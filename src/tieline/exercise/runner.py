@@ -27,6 +27,8 @@ from tieline.exercise.answer import Entry, Json
 from tieline.exercise.board import Board
 from tieline.exercise.control import Attack, Control, Link, Played
 from tieline.exercise.forge import Forger
+from tieline.exercise.looks import Looked
+from tieline.exercise.owed import Debt, read_debts
 from tieline.exercise.promises import Holding, Summary, read_holding, summarise
 from tieline.exercise.scenario import Equivocate, Event, Forge, Scenario
 from tieline.exercise.screen import Screen
@@ -206,6 +208,7 @@ async def run(scenario: Scenario, console: Console, options: Options) -> Summary
             await troupe.start()
             played = await _play(control, troupe)
             logs = await _logs(troupe, played)
+            owed = await _owed(troupe, played)
         finally:
             await troupe.stop()
             screen.close()
@@ -223,10 +226,11 @@ async def run(scenario: Scenario, console: Console, options: Options) -> Summary
         restarts=sum(process.restarts for process in troupe.processes.values()),
         seconds=time.monotonic() - began,
         evidence=made,
+        owed=owed,
     )
     if options.out is not None:
         _write(options.out, summary, holdings)
-    screen.end(summary, holdings.values(), out=options.out)
+    screen.end(summary, holdings.values(), owed, out=options.out)
     if options.svg is not None:
         screen.export_svg(options.svg)
     return summary
@@ -254,6 +258,9 @@ class Clockwork:
 
     def attacked(self, forge: Forge, attacks: tuple[Attack, ...]) -> None:
         self.screen.attacked(forge, attacks)
+
+    def looked(self, event: Event, looked: Looked) -> None:
+        self.screen.looked(event, looked)
 
     async def read(self) -> None:
         await self.screen.read()
@@ -290,6 +297,19 @@ async def _logs(troupe: Troupe, played: Played) -> dict[str, Entry]:
             played.trouble.append(f"{code} could not be asked what it holds: {error.message}")
             logs[code] = Entry({}, code)
     return logs
+
+
+async def _owed(troupe: Troupe, played: Played) -> dict[str, tuple[Debt, ...]]:
+    """What each station says is owed; nothing when one of them does not answer any more."""
+    found: dict[str, tuple[Debt, ...]] = {}
+    try:
+        if not troupe.failure.done():
+            for code, link in troupe.links.items():
+                found[code] = read_debts(await link.act("obligations", {}))
+    except TielineError as error:
+        played.trouble.append(f"what is owed could not be asked: {error.message}")
+        return {}
+    return found
 
 
 def _audit(seat: homes.Seat) -> Entry:

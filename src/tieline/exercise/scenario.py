@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from tieline.core.agreement.model import Pack
 from tieline.core.terms import Precedence, RefRole, Rung
 
 # How sure the author of a scenario is of what an inject says (the marks of the field's fact book).
@@ -56,7 +57,10 @@ class Habits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
-    """Who takes part. The first officer is on watch, the second releases."""
+    """Who takes part. The first officer is on watch, the second releases.
+
+    ``language``: in which its desk reads forms and rules.
+    """
 
     code: str
     name: str
@@ -64,6 +68,7 @@ class Party:
     station: str
     officers: tuple[str, ...]
     habits: Habits
+    language: str = "en"
 
     @property
     def watch(self) -> str:
@@ -76,7 +81,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What the charter of the line will say."""
+    """What the charter of the line will say. ``packs``: the agreements in force on it."""
 
     line: str
     clocks_s: tuple[tuple[Precedence, tuple[tuple[Rung, int], ...]], ...]
@@ -86,16 +91,7 @@ class Rules:
     four_eyes: tuple[Precedence, ...]
     standing: tuple[str, ...]
     silence_s: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """The words of a coded form, for people who look on."""
-
-    id: str
-    version: int
-    title: str
-    labels: tuple[tuple[int, str], ...]
+    packs: tuple[Pack, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +107,11 @@ class Cite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Say:
-    """A message. ``unanswered`` parties' officers never react to it; ``call`` marks a call."""
+    """A message. ``unanswered`` parties' officers never react to it; ``call`` marks a call.
+
+    With a ``form`` (its id on the wire), ``answers`` are what the officer types by path, and
+    ``text`` is a remark. Otherwise ``text`` is the message.
+    """
 
     party: str
     to: tuple[str, ...]
@@ -119,8 +119,7 @@ class Say:
     text: str = ""
     lang: str = "en"
     form: str = ""
-    form_version: int = 0
-    fields: tuple[tuple[int, int | str | bool], ...] = ()
+    answers: tuple[tuple[str, str], ...] = ()
     cites: tuple[Cite, ...] = ()
     wants: tuple[Rung, ...] = (Rung.ACKNOWLEDGED,)
     unanswered: tuple[str, ...] = ()
@@ -233,6 +232,61 @@ class Equivocate:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """An obligation as the desk of ``party`` shows it, and in which state it must be.
+
+    ``about`` is the label of the message that began it, or empty; ``due_ms`` the latest end of
+    its limit, when the script says one; ``text`` words of control beside it.
+    """
+
+    party: str
+    rule: str
+    debtor: str
+    state: str
+    about: str = ""
+    due_ms: int | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """The quota of ``holder`` as the desk of ``party`` shows it, with the numbers it must have."""
+
+    party: str
+    rule: str
+    holder: str
+    used: int | None = None
+    left: int | None = None
+    over: tuple[str, ...] | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holds:
+    """Whether a message holds still, as the desk of ``party`` shows it."""
+
+    party: str
+    about: str
+    state: str
+    rule: str = ""
+    until_ms: int | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Margin:
+    """On which side of a threshold a message lies, as the desk of ``party`` shows it."""
+
+    party: str
+    about: str
+    crossing: str
+    rule: str = ""
+    text: str = ""
+
+
+Look = Owed | Quota | Holds | Margin
+
 Act = (
     Say
     | Answer
@@ -247,6 +301,7 @@ Act = (
     | Heal
     | Forge
     | Equivocate
+    | Look
 )
 
 
@@ -273,14 +328,10 @@ class Scenario:
     picture_ms: int
     rules: Rules
     parties: tuple[Party, ...]
-    forms: tuple[Form, ...]
     events: tuple[Event, ...]
 
     def party(self, code: str) -> Party:
         return next(party for party in self.parties if party.code == code)
-
-    def form(self, form: str) -> Form | None:
-        return next((known for known in self.forms if known.id == form), None)
 
     @property
     def codes(self) -> tuple[str, ...]:

@@ -33,9 +33,11 @@ from tieline.exercise.board import Board
 from tieline.exercise.control import Attack
 from tieline.exercise.glyphs import ROAD, STATE, Colours, zulu
 from tieline.exercise.intro import opening
+from tieline.exercise.looks import Looked
+from tieline.exercise.owed import Owed
 from tieline.exercise.picture import WIDTH, picture
 from tieline.exercise.promises import Holding, Summary
-from tieline.exercise.story import Row, Story
+from tieline.exercise.story import STATES, Row, Story
 from tieline.exercise.times import h_plus
 from tieline.node.text import visible
 
@@ -116,13 +118,17 @@ class Screen:
         if self._live is not None:
             self._live.stop()
 
-    def end(self, summary: Summary, holdings: Iterable[Holding], *, out: Path | None) -> None:
+    def end(
+        self, summary: Summary, holdings: Iterable[Holding], owed: Owed, *, out: Path | None
+    ) -> None:
         """The tables of the end, and in one sentence how it went."""
         self.close()
         holdings = list(holdings)
         self._say(Group("", Rule(Text(BANNER, style="bold red3"), style="red3")))
         self._say(kept_table(self.story, self._board, len(holdings)))
         self._say(Group("", held_table(self._board, holdings, self._colours)))
+        if any(owed.values()):
+            self._say(Group("", owed_table(self._board, owed, self._colours)))
         self._say(Group("", promise_table(summary)))
         for text in summary.promises_broken[:BROKEN_ROWS]:
             self._say(Text(f"BROKEN  {visible(text)}", style="bold red3"))
@@ -163,6 +169,11 @@ class Screen:
 
     def attacked(self, forge: world.Forge, attacks: tuple[Attack, ...]) -> None:
         self._print(self.story.attacked(self._now_ms, forge, attacks))
+
+    def looked(self, event: world.Event, looked: Looked) -> None:
+        """What a desk says of an agreement."""
+        if isinstance(event.act, world.Owed | world.Quota | world.Holds | world.Margin):
+            self._print([self.story.looked(event, event.act, looked)])
 
     def restarted(self, party: str, code: int) -> None:
         """A station's process ended and was started again."""
@@ -345,6 +356,32 @@ def held_table(board: Board, holdings: Iterable[Holding], colours: Colours) -> T
     return table
 
 
+def owed_table(board: Board, owed: Owed, colours: Colours) -> Table:
+    """What was owed, in the words of each desk, and how sure the rule behind it is."""
+    table = _table("Who owed what, as each desk says it")
+    table.add_column("who", no_wrap=True)
+    table.add_column("owes", ratio=1)
+    table.add_column("on", no_wrap=True)
+    table.add_column("due", no_wrap=True)
+    for code in owed:
+        table.add_column(Text(code, style=colours.of(code)))
+    table.add_column("source")
+    views = [{debt.id: debt for debt in debts} for debts in owed.values()]
+    for debt in next(iter(owed.values())):
+        said = [view.get(debt.id) for view in views]
+        table.add_row(
+            colours.party(debt.debtor),
+            visible(debt.title),
+            board.cited_name(debt.trigger) if debt.trigger else visible(debt.key),
+            "" if debt.due_ms is None else f"{dtg(debt.due_ms)[:2]} {zulu(debt.due_ms)}",
+            *("?" if one is None else Text(visible(one.said), STATES.get(one.state, ""))
+              for one in said),
+            visible(f"§ {debt.paragraph}, {debt.provenance}" if debt.paragraph
+                    else debt.provenance),
+        )  # fmt: skip
+    return table
+
+
 def _table(title: str) -> Table:
     return Table(
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
@@ -382,6 +419,12 @@ def promise_table(summary: Summary) -> Table:
             "one record",
             f"{summary.statements} statements, {summary.logs_verified} logs recomputed",
             int(not summary.verified),
+        ),
+        (
+            "one account of what is owed",
+            f"{sum(summary.obligations.values())} obligations"
+            + "".join(f", {n} {state}" for state, n in summary.obligations.items()),
+            sum(text.startswith("agreements: ") for text in summary.promises_broken),
         ),
         (
             "evidence",

@@ -17,9 +17,10 @@ from typing import Final
 from tieline.core.errors import LocalError, RemoteError, ShellError
 from tieline.core.identity import MAX_NAME, check_name
 from tieline.core.provisions import MAX_CLOCK_S
-from tieline.core.terms import FORM_ID, PARTY_CODE, REALM, STATION_NAME, Precedence, Rung, dtg
+from tieline.core.terms import PARTY_CODE, REALM, STATION_NAME, Precedence, Rung, dtg
+from tieline.exercise import forms
 from tieline.exercise import scenario as world
-from tieline.exercise.acts import RUNGS, ActReader
+from tieline.exercise.acts import RUNGS, ActReader, language_of
 from tieline.exercise.reading import Table
 from tieline.exercise.times import moment_ms, span_ms
 
@@ -28,7 +29,6 @@ MAX_FILE_BYTES: Final = 1_000_000
 MAX_EVENTS: Final = 2_000
 MAX_DAYS: Final = 62
 MAX_SILENCE_S: Final = 86_400
-FIELD: Final = re.compile(r"(0|[1-9][0-9]{0,4})\Z", re.ASCII)
 _ID: Final = re.compile(r"[a-z0-9-]{1,32}\Z")
 _PRECEDENCES: Final = tuple(p.name for p in sorted(Precedence, reverse=True))
 # FIELD 0, "FLASH handling inside a station": the customary limits; officers here are quicker.
@@ -83,8 +83,7 @@ def _scenario(values: Mapping[str, object], name: str) -> world.Scenario:
         raise top.wrong("time", f"'ends' must be after the start, within {MAX_DAYS} days of it")
     picture_ms = _moment(top, "picture", start_ms) if top.has("picture") else end_ms
     parties = _parties(top, start_ms)
-    forms = _forms(top)
-    rules = _rules(top.table("charter"), forms)
+    rules = _rules(top.table("charter"))
     scenario = world.Scenario(
         id=ident,
         title=title,
@@ -95,8 +94,7 @@ def _scenario(values: Mapping[str, object], name: str) -> world.Scenario:
         picture_ms=picture_ms,
         rules=rules,
         parties=parties,
-        forms=forms,
-        events=_events(top, name, parties, forms, (start_ms, end_ms)),
+        events=_events(top, name, parties, rules, (start_ms, end_ms)),
     )
     top.done()
     return scenario
@@ -167,6 +165,7 @@ def _parties(top: Table, start_ms: int) -> tuple[world.Party, ...]:
                 station=_matched(table, "station", STATION_NAME, "1 to 12 of a-z, 0-9 and '-'"),
                 officers=officers,
                 habits=_habits(table, start_ms),
+                language=language_of(table, "language"),
             )
         )
         table.done()
@@ -198,7 +197,7 @@ def _habits(party: Table, start_ms: int) -> world.Habits:
     return habits
 
 
-def _rules(table: Table, forms: tuple[world.Form, ...]) -> world.Rules:
+def _rules(table: Table) -> world.Rules:
     clocks = table.table("clocks")
     tests = table.table("tests")
     four_eyes = table.texts("four_eyes", ())
@@ -207,9 +206,10 @@ def _rules(table: Table, forms: tuple[world.Form, ...]) -> world.Rules:
             known = ", ".join(_PRECEDENCES)
             raise table.wrong("value", f"{word!r} is no precedence; write some of {known}")
     standing = table.texts("standing", ())
+    agreed = forms.packs_of(table)
     for form in standing:
-        if all(known.id != form for known in forms):
-            raise table.wrong("form", f"'standing' has {form!r}, which no [[form]] of this file is")
+        if form not in forms.ids(agreed):
+            raise table.wrong("form", f"'standing' has {form!r}, which no pack of 'packs' has")
     every_s = _seconds(tests, "every", "0s", 0, MAX_CLOCK_S)
     rules = world.Rules(
         line=_name(table, "line"),
@@ -220,6 +220,7 @@ def _rules(table: Table, forms: tuple[world.Form, ...]) -> world.Rules:
         four_eyes=tuple(Precedence[word] for word in four_eyes),
         standing=standing,
         silence_s=_seconds(table, "silence", "30s", 1, MAX_SILENCE_S),
+        packs=agreed,
     )
     for part in (clocks, tests, table):
         part.done()
@@ -240,28 +241,6 @@ def _clock(clocks: Table, name: str) -> tuple[tuple[Rung, int], ...]:
     return tuple((rung, seconds) for rung in Rung)
 
 
-def _forms(top: Table) -> tuple[world.Form, ...]:
-    forms: list[world.Form] = []
-    for number, values in enumerate(top.tables("form"), start=1):
-        table = Table(values, f"{top.where}, form {number}")
-        labels: list[tuple[int, str]] = []
-        for key, label in table.table("labels").pairs():
-            if not FIELD.match(key) or not isinstance(label, str) or not label.strip():
-                raise table.wrong("value", f"label {key!r} must be a number with a text")
-            labels.append((int(key), label))
-        form = world.Form(
-            id=_matched(table, "id", FORM_ID, "1 to 64 printing ASCII characters without blanks"),
-            version=table.number("version", 1, low=1, high=65_535),
-            title=_name(table, "title"),
-            labels=tuple(labels),
-        )
-        table.done()
-        if any(known.id == form.id for known in forms):
-            raise table.wrong("form", f"{form.id} is there already; give every form its own id")
-        forms.append(form)
-    return tuple(forms)
-
-
 # ------------------------------------------------------------------------------ the events
 
 
@@ -269,14 +248,14 @@ def _events(
     top: Table,
     name: str,
     parties: tuple[world.Party, ...],
-    forms: tuple[world.Form, ...],
+    rules: world.Rules,
     span: tuple[int, int],
 ) -> tuple[world.Event, ...]:
     start_ms, end_ms = span
     rows = top.tables("event")
     if not 1 <= len(rows) <= MAX_EVENTS:
         raise top.wrong("event", f"an exercise has 1 to {MAX_EVENTS} events, each under [[event]]")
-    reader = ActReader(tuple(party.code for party in parties), forms)
+    reader = ActReader({party.code: party.language for party in parties}, rules.packs, start_ms)
     events: list[world.Event] = []
     before_ms = start_ms
     for number, values in enumerate(rows, start=1):
@@ -292,7 +271,7 @@ def _events(
             raise table.wrong("order", "it comes after the exercise ends; move 'ends' or the event")
         before_ms = at_ms
         label = table.text("label", "", limit=40)
-        act = reader.read(table, label)
+        act = reader.read(table, label, at_ms)
         table.done()
         events.append(world.Event(number=number, at_ms=at_ms, act=act, label=label))
     return tuple(events)

@@ -25,6 +25,7 @@ from tieline.exercise.glyphs import (
     STATE,
     Colours,
     badge,
+    coded_words,
     ladder,
     ladders,
     minutes,
@@ -33,6 +34,7 @@ from tieline.exercise.glyphs import (
     words,
     zulu,
 )
+from tieline.exercise.looks import Looked
 from tieline.node.text import visible
 
 _ANSWERS: Final = {
@@ -40,6 +42,13 @@ _ANSWERS: Final = {
     "read back": ("«»", "reads back"),
     "pass on": ("→", "has passed on"),
     "assent": ("✓", "assents to"),
+}
+STATES: Final = {
+    "overdue": "bold red3",
+    "late": "bold dark_orange",
+    "exceeded": "bold red3",
+    "met": "bold green3",
+    "valid": "bold green3",
 }
 _LATE_MS: Final = 60_000
 # From best to worst, as two ends of a pair may differ.
@@ -171,13 +180,10 @@ class Story:
         to = Text("all", style="bold") if not shown.to else self._colours.parties(shown.to)
         body = Text.assemble(self._colours.party(shown.party), " ▸ ", to, "   ")
         body.append_text(self.named(shown.item))
-        form = self._scenario.form(shown.view.text("form", ""))
         if shown.kind == "joint":
             body.append("  for all to make together", style="bold")
         elif self._is_call(shown.item):
             body.append("  a call", style="bold")
-        elif form is not None:
-            body.append(f"  form “{form.title}”", style="bold")
         by_role: dict[str, list[str]] = {}
         for cited, role in shown.refs:
             by_role.setdefault(REF.get(role, role), []).append(self._board.cited_name(cited))
@@ -186,7 +192,8 @@ class Story:
         release = self._release(shown)
         if release:
             body.append(f"  {release}", style="grey50")
-        said = words(shown, form)
+        told = self._board.told.get(shown.item, {})
+        said = coded_words(shown, told, self._colours) if told else words(shown)
         body.append("\n")
         body.append_text(said)
         body.append("\n")
@@ -458,6 +465,45 @@ class Story:
             body.append(said)
             rows.append(Row(at_ms, mark, body, 60))
         return rows
+
+    def looked(self, event: world.Event, look: world.Look, looked: Looked) -> Row:
+        """What a desk says of an agreement, why, and how sure the rule is."""
+        body = self._colours.party(look.party)
+        body.append("  ")
+        if looked.holder:
+            body.append_text(self._colours.party(looked.holder))
+            body.append(": ")
+        body.append(visible(looked.title), style="bold")
+        if looked.due:
+            body.append(f" ▸ {looked.due}")
+        style = STATES.get(looked.state, "bold")
+        body.append(f"  {visible(looked.said)}", style=style)
+        if looked.mark:
+            body.append(f"  [{visible(looked.mark)}]", style="grey62")
+        if looked.caution:
+            body.append(f" {visible(looked.caution)}", style="gold3")
+        if look.text:
+            body.append(f"\n{visible(look.text)}", style="italic")
+        reasons = [
+            " ".join(
+                part
+                for part in (
+                    visible(one.said),
+                    visible(one.value),
+                    self._board.cited_name(one.item) if one.item else "",
+                )
+                if part
+            )
+            for one in looked.reasons
+        ]
+        if reasons:
+            body.append(f"\n{' · '.join(reasons)}", style="grey62")
+        if looked.fault:
+            body.append(f"\nBROKEN  {visible(looked.fault)}", style="bold red3")
+        mark = Text(
+            type(look).__name__.lower(), style="bold red3" if looked.fault else "bold gold3"
+        )
+        return Row(event.at_ms, mark, body, 120)
 
     def restarted(self, at_ms: int, party: str, code: int) -> Row:
         """A station's process ended, and was started again."""

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from tieline.core.agreement import numbered, radio, slash
+from tieline.core.agreement import layout, numbered, radio, slash
 from tieline.core.agreement.form import (
     Cited,
     Filled,
@@ -427,7 +427,8 @@ class AgreementActs:
         said: list[Json] = [
             f"{each.label}: {each.said}" if each.said else each.label for each in page.lines
         ]
-        return {"told": {"title": page.title, "lines": said}}
+        types: list[Json] = [_type(each) for each in page.lines]
+        return {"told": {"title": page.title, "lines": said, "types": types}}
 
     def _language(self, args: Arguments) -> str:
         return args.text("language", self._agreements.language)
@@ -482,6 +483,15 @@ def _once(faults: list[FieldError]) -> tuple[FieldError, ...]:
 
 def _pack_of(ledger: Ledger, digest: bytes) -> str:
     return ledger.entries[digest].message.pack
+
+
+def _type(line: layout.Line) -> str:
+    """What a line is: a heading, what a person wrote, the sender's count, or a coded answer."""
+    if line.answer is None:
+        return "heading"
+    if line.free:
+        return "text"
+    return "serial" if isinstance(line.answer, Serial) else "coded"
 
 
 def _page_view(page: Page) -> dict[str, Json]:
