@@ -35,7 +35,7 @@ class Show {
         make("span", { class: "dtg" }, dateTimeGroup(said.claimed)),
       ),
       make("p", { class: "line" }, heading(record, this.names)),
-      contentOf(record),
+      contentOf(record, this.reading.charters[said.charter - 1].packs),
     );
   }
 
@@ -93,11 +93,17 @@ function kindName({ number, kind }) {
   return CALLED.get(number) ?? kind.name;
 }
 
-function contentOf({ said }) {
+// `packs`: the hashes that the statement's version of the charter names. Which of several the form
+// is of cannot be told without the packs.
+function contentOf({ said }, packs = []) {
   const { body, form } = said;
   const parts = [];
   if (form !== null) {
-    parts.push(make("p", {}, "Form ", isolated(form.id), `, version ${form.version}`));
+    const hashes = packs.map((pack) => [" ", make("code", {}, grouped(hex(pack)))]);
+    const of = packs.length === 1 ? ", the pack:" : ", one of the packs:";
+    const charter = `; in force by charter version ${said.charter}`;
+    const named = packs.length === 0 ? `${charter}: no pack` : [charter, of, hashes];
+    parts.push(make("p", {}, "Form ", isolated(form.id), `, version ${form.version}`, named));
   }
   if (body.text !== undefined) {
     const attributes = { lang: body.lang ?? null, dir: "auto" };

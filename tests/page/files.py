@@ -73,3 +73,17 @@ def long_line(statements: int) -> bytes:
     packed = evidence.pack(story, lambda _: True, {})
     data: bytes = packed.data()
     return data
+
+
+def coded(*packs: tuple[bytes, ...]) -> bytes:
+    """A form under each version of a charter, which name these packs."""
+    first, *later = (sorted(each) for each in packs)
+    story = evidence.Story(["ALPHA", "BRAVO"], changes={11: first})
+    log = story.log("ALPHA")
+    story.say(log, 1, {1: "First word", 2: "en"}, changes={14: ["cr/first", 1]})
+    for each in later:
+        story.amend({11: each})
+        story.say(log, 1, {1: "First word", 2: "en"}, changes={14: ["cr/first", 1]})
+    packed = evidence.pack(story, lambda _: True, {})
+    data: bytes = packed.data()
+    return data

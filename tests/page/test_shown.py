@@ -84,6 +84,20 @@ def test_an_exercise_is_marked_wherever_something_of_it_is_shown(opened: Open, f
     assert "EXERCISE SPRING-TIDE" in text(page, "#about")
 
 
+def test_a_form_is_shown_with_the_packs_that_its_charter_version_names(
+    opened: Open, files: Any
+) -> None:
+    page = opened(files.coded((b"\x01" * 32, b"\x02" * 32), (b"\x02" * 32,), ()))
+    quiet(page)
+    said = "[...document.querySelectorAll('article')].slice(1).map((each) => each.textContent)"
+    two, one, none = page.value(said)
+    assert "Form cr/first, version 1; in force by charter version 1, one of the packs: " in two
+    assert " ".join(["01010101"] * 8 + ["02020202"] * 8) in two
+    assert "in force by charter version 2, the pack: " + " ".join(["02020202"] * 8) in one
+    assert "01010101" not in one
+    assert "in force by charter version 3: no pack" in none
+
+
 def test_two_stories_are_shown_at_the_top_with_both(opened: Open, files: Any) -> None:
     page = opened(files.vector("two-stories"))
     assert "DELTA/main signed two different statements" in text(page, "#conflicts")
