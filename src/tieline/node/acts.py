@@ -7,7 +7,6 @@ answered only after the turn that carries it is durable.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import contextlib
@@ -40,6 +39,7 @@ from tieline.node.agreements import Agreements
 from tieline.node.arguments import Arguments
 from tieline.node.evidencefile import scope_of
 from tieline.node.notesview import note_view, notes_view, own_book
+from tieline.node.slices import Slices
 from tieline.node.view import Json, draft_view, heads_view, item_view, proof_view, word
 
 _ROLES: Final = {word(role.name).replace(" ", "-"): role for role in Role if role}
@@ -144,13 +144,17 @@ class NodeActs:
                 "act.unknown",
                 f"there is no act {name[:40]!a}; there are {', '.join(sorted(self._acts))}",
             )
+        await self._about.ready(self._lines())
         return await handler(Arguments(name, args))
 
     async def subscribe(self, since: int) -> AsyncIterator[list[Json]]:
         """The events after a journal number, then live; forms in words too."""
+        slices = Slices()
         async with contextlib.aclosing(self.host.subscribe(since)) as batches:
             async for batch in batches:
+                await self._about.ready(self._lines())
                 for event in batch:
+                    await slices.turn()
                     if isinstance(event, dict) and event.get("form") and "item" in event:
                         line = self.host.station.line(bytes.fromhex(str(event["line"])))
                         item = line.item(bytes.fromhex(str(event["item"])))
@@ -180,6 +184,7 @@ class NodeActs:
         lang = args.text("language", "")
         args.done()
         items: list[Json] = []
+        slices = Slices()
         # From the newest backwards until the limit: a long record is not walked for a short list.
         for item in reversed(line.record.order):
             seq = self.host.seq_of(item.statement.digest)
@@ -187,8 +192,7 @@ class NodeActs:
                 items.append(item_view(line, item, seq) | self._told(line, item, lang))
             if len(items) >= limit:
                 break
-            if not len(items) % 200:
-                await asyncio.sleep(0)
+            await slices.turn()
         return {"items": items[::-1], "name": line.charter.name, "realm": line.realm}
 
     async def _item(self, args: Arguments) -> Json:
@@ -199,7 +203,8 @@ class NodeActs:
         return item_view(line, item, seq) | self._told(line, item, lang)
 
     def _told(self, line: Line, item: Item, lang: str = "") -> dict[str, Json]:
-        return self._about.told(line, item.statement.content, lang)
+        statement = item.statement
+        return self._about.told(line, statement.content, lang, statement.place.charter)
 
     async def _log_head(self, args: Arguments) -> Json:
         line, wanted = self.line(args), args.text("log", "")

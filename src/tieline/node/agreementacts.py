@@ -7,11 +7,11 @@ English word by word, and says so.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
-from tieline.core.agreement import layout, numbered, radio, slash
+from tieline.core.agreement import layout, numbered, plain, radio, slash
 from tieline.core.agreement.form import (
     Cited,
     Filled,
@@ -25,8 +25,8 @@ from tieline.core.agreement.layout import Page, Sheet, lay_out
 from tieline.core.agreement.ledger import Ledger
 from tieline.core.agreement.message import FieldError, examine
 from tieline.core.agreement.model import ALL, Form, Pack
-from tieline.core.agreement.tongue import ENGLISH, EngineWords, Tongue
-from tieline.core.agreement.value import Serial
+from tieline.core.agreement.tongue import ENGLISH, Tongue
+from tieline.core.agreement.value import Instant, Serial
 from tieline.core.encode import Value
 from tieline.core.errors import LocalError
 from tieline.core.line import Line
@@ -34,9 +34,10 @@ from tieline.core.record import Item
 from tieline.core.statement import Content, Ref
 from tieline.core.terms import MAX_TIME_MS, Precedence, RefRole
 from tieline.node import agreementview as views
-from tieline.node import packs, reading
+from tieline.node import reading
 from tieline.node.agreements import Agreements, InForce
 from tieline.node.arguments import Arguments
+from tieline.node.slices import Slices
 from tieline.node.view import Json
 
 Act = Callable[[Arguments], Awaitable[Json]]
@@ -47,6 +48,10 @@ _WRITERS: Final[Mapping[str, Callable[[Page, Tongue], str]]] = {
 }
 _FORMATS: Final = {name: name for name in ("lines", *_WRITERS)}
 _YEAR_MS: Final = 366 * 86_400_000
+SHOWN: Final = 1_000  # obligations of one answer, unless it is asked for more
+FAULTS_SHOWN: Final = 20
+RAW_SHOWN: Final = 400  # characters of a value that breaks its form
+Found = TypeVar("Found")
 
 
 class Desk(Protocol):
@@ -86,7 +91,6 @@ class AgreementActs:
     def __init__(self, desk: Desk, agreements: Agreements) -> None:
         self._desk = desk
         self._agreements = agreements
-        self._engine: EngineWords | None = None
         self.acts: Mapping[str, Act] = {
             "packs": self._packs,
             "forms": self._forms,
@@ -101,6 +105,10 @@ class AgreementActs:
             "questions": self._questions,
         }
 
+    async def ready(self, lines: Iterable[Line]) -> None:
+        """Have at hand what the acts need of these lines' agreements. Never raises."""
+        await self._agreements.ready(lines)
+
     # ---------------------------------------------------------------------------- what there is
 
     async def _packs(self, args: Arguments) -> Json:
@@ -111,6 +119,7 @@ class AgreementActs:
             "line": line.id.hex(),
             "packs": [views.pack_view(pack, self._tongue(pack, lang)) for pack in found.packs],
             "missing": [digest.hex() for digest in found.missing],
+            "damaged": list(found.damaged),
         }
 
     async def _forms(self, args: Arguments) -> Json:
@@ -175,7 +184,8 @@ class AgreementActs:
         cited = tuple(self._cited(line, ref) for ref in refs)
         ledger = await self._agreements.ledger(line)
         sent = (entry.message for entry in ledger.entries.values())
-        number = next_number(numbers_of(sent, form, line.party, pack.id))
+        numbers = numbers_of(sent, form, line.party, pack.id)
+        number = next_number((*numbers, *_waiting(line, pack, form)))
         filled = fill(pack, form, read.values, sender=line.party, cited=cited, number=number)
         if isinstance(filled, Filled) and not read.errors:
             return filled
@@ -194,8 +204,8 @@ class AgreementActs:
         answers, fields = args.answers("answers"), args.fields("fields")
         lang = self._language(args)
         in_force = self._agreements.in_force(line)
-        tag = form.partition("/")[0]
-        if not form or (answers is None and in_force.by_id(tag) is None and "/" not in form):
+        known = "/" in form or any(form in pack.forms for pack in in_force.packs)
+        if not form or (answers is None and not known):
             if answers is not None:
                 raise LocalError("form.none", "answers were given without the form they belong to")
             return Coded(form=form, version=version, fields=fields)
@@ -241,7 +251,7 @@ class AgreementActs:
         item = line.item(ref.target)
         if item is None:
             return Cited(role=ref.role, digest=ref.target)
-        found = self._agreements.form_of(line, item.statement.content)
+        found = self._agreements.form_of_item(line, item)
         sender = line.party_of(item.statement.place.station)
         if found is None:
             return Cited(role=ref.role, digest=ref.target, sender=sender)
@@ -253,7 +263,7 @@ class AgreementActs:
         lang, shape = self._language(args), args.choice("shape", _FORMATS, "lines")
         args.done()
         content = item.statement.content
-        found = self._agreements.form_of(line, content)
+        found = self._agreements.form_of_item(line, item)
         if found is None:
             raise LocalError(
                 "form.unknown",
@@ -267,7 +277,7 @@ class AgreementActs:
         out["faults"] = [complaint(form, error, tongue).text for error in errors]
         ledger = await self._agreements.ledger(line)
         out["thresholds"] = [
-            views.weighed_view(one, pack.id, self._tongues(line, lang))
+            views.weighed_view(one, pack.id, self._tongues(ledger, lang))
             for one in ledger.thresholds(item.statement.digest)
         ]
         return out
@@ -315,22 +325,30 @@ class AgreementActs:
     async def _obligations(self, args: Arguments) -> Json:
         line, lang = self._desk.line(args), self._language(args)
         party, open_only = args.text("party", ""), args.flag("open", default=False)
+        limit = args.number("limit", SHOWN)
         args.done()
-        ledger = await self._agreements.ledger(line)
         now_ms = self._desk.now_ms()
-        tongues = self._tongues(line, lang)
+        ledger = await self._agreements.ledger(line, now_ms)
+        tongues = self._tongues(ledger, lang)
         found = ledger.obligations(now_ms, party=party, open_only=open_only)
+        # What is due first, of what is open; else what is newest.
+        some = found[:limit] if open_only else found[max(0, len(found) - limit) :]
+        in_force = self._agreements.in_force(line)
         return {
             "now_ms": now_ms,
-            "obligations": [views.obligation_view(one, line.party, tongues) for one in found],
-            "missing": [digest.hex() for digest in self._agreements.in_force(line).missing],
+            "obligations": await _sliced(
+                some, lambda one: views.obligation_view(one, line.party, tongues)
+            ),
+            "left_out": len(found) - len(some),
+            "missing": [digest.hex() for digest in in_force.missing],
+            "damaged": list(in_force.damaged),
         }
 
     async def _explain(self, args: Arguments) -> Json:
         line, lang, wanted = self._desk.line(args), self._language(args), args.text("obligation")
         args.done()
-        ledger = await self._agreements.ledger(line)
         now_ms = self._desk.now_ms()
+        ledger = await self._agreements.ledger(line, now_ms)
         ids = [one.id for one in ledger.obligations(now_ms) if one.id.startswith(wanted)]
         if wanted in ids:
             ids = [wanted]
@@ -341,7 +359,7 @@ class AgreementActs:
                 f"{len(ids)} obligations begin with '{wanted}'; name one as 'tieline obligations'"
                 " shows it",
             )
-        return views.explanation_view(why, line.party, self._tongues(line, lang))
+        return views.explanation_view(why, line.party, self._tongues(ledger, lang))
 
     async def _calendar(self, args: Arguments) -> Json:
         line, lang = self._desk.line(args), self._language(args)
@@ -349,22 +367,24 @@ class AgreementActs:
         start = args.number("from_ms", now_ms)
         end = args.number("to_ms", min(start + _YEAR_MS, MAX_TIME_MS))
         args.done()
-        ledger = await self._agreements.ledger(line)
+        ledger = await self._agreements.ledger(line, now_ms)
         found = ledger.calendar(start, end, now_ms)
+        tongues = self._tongues(ledger, lang)
         return {
             "line": line.id.hex(),
             "name": line.charter.name,
             "realm": line.realm,
             "now_ms": now_ms,
-            "entries": views.entered_views(found, self._tongues(line, lang)),
+            "entries": await _sliced(found, lambda one: views.entered_view(one, tongues)),
         }
 
     async def _quotas(self, args: Arguments) -> Json:
         line, lang, party = self._desk.line(args), self._language(args), args.text("party", "")
         args.done()
-        ledger = await self._agreements.ledger(line)
-        tongues = self._tongues(line, lang)
-        found = ledger.quotas(self._desk.now_ms(), party)
+        now_ms = self._desk.now_ms()
+        ledger = await self._agreements.ledger(line, now_ms)
+        tongues = self._tongues(ledger, lang)
+        found = ledger.quotas(now_ms, party)
         return {"quotas": [views.quota_view(one, tongues) for one in found]}
 
     async def _validities(self, args: Arguments) -> Json:
@@ -372,16 +392,17 @@ class AgreementActs:
         held = args.flag("held", default=True)
         args.done()
         ledger = await self._agreements.ledger(line)
-        tongues = self._tongues(line, lang)
+        tongues = self._tongues(ledger, lang)
         found = ledger.validities(self._desk.now_ms(), held_only=held)
-        return {"validities": [views.window_view(one, tongues) for one in found]}
+        shown = await _sliced(found, lambda one: views.window_view(one, tongues))
+        return {"validities": shown}
 
     async def _questions(self, args: Arguments) -> Json:
         """What a reader may want to ask: splitting, gaps in serials, missing references."""
         line, lang = self._desk.line(args), self._language(args)
         args.done()
         ledger = await self._agreements.ledger(line)
-        tongues = self._tongues(line, lang)
+        tongues = self._tongues(ledger, lang)
         return {
             "splitting": [
                 views.question_view(one, _pack_of(ledger, one.messages[0]), tongues)
@@ -412,34 +433,45 @@ class AgreementActs:
 
     # ------------------------------------------------------------------------------------- words
 
-    def told(self, line: Line, content: Content, lang: str = "") -> dict[str, Json]:
-        """A form in words, to stand beside its coded fields; empty for anything else."""
-        found = self._agreements.form_of(line, content) if content.form else None
+    def told(
+        self, line: Line, content: Content, lang: str = "", charter: int | None = None
+    ) -> dict[str, Json]:
+        """A form in words, to stand beside its coded fields; empty for anything else.
+
+        ``charter``: the version it was signed under. What breaks the form is among the lines, as it
+        is on the wire: who reads a message, or releases one, must see all of it.
+        """
+        found = self._agreements.form_of(line, content, charter) if content.form else None
         if found is None:
             return {}
         pack, form = found
-        values, _ = examine(pack, form, content.body.fields or ())
+        fields = content.body.fields or ()
+        cancels = any(ref.role is RefRole.CANCELS for ref in content.refs)
+        values, errors = examine(pack, form, fields, cancels=cancels)
         sheet = Sheet(
             pack=pack, form=form, values=values, sender="", to=content.to,
             precedence=content.precedence, time_ms=0, number=0,
         )  # fmt: skip
-        page = lay_out(sheet, self._tongue(pack, lang or self._agreements.language))
-        said: list[Json] = [
-            f"{each.label}: {each.said}" if each.said else each.label for each in page.lines
-        ]
+        tongue = self._tongue(pack, lang or self._agreements.language)
+        page = lay_out(sheet, tongue)
+        said: list[Json] = [_said(each) for each in page.lines]
         types: list[Json] = [_type(each) for each in page.lines]
+        if errors:
+            raw = [f"! {complaint(form, error, tongue).text}" for error in errors[:FAULTS_SHOWN]]
+            raw += [f"! {number} = {value!r}"[:RAW_SHOWN] for number, value in fields]
+            said += raw
+            types += ["text"] * len(raw)
         return {"told": {"title": page.title, "lines": said, "types": types}}
 
     def _language(self, args: Arguments) -> str:
         return args.text("language", self._agreements.language)
 
     def _tongue(self, pack: Pack, lang: str) -> Tongue:
-        if self._engine is None:
-            self._engine = packs.engine_words()
-        return Tongue(pack, self._engine, lang)
+        return Tongue(pack, self._agreements.engine, lang)
 
-    def _tongues(self, line: Line, lang: str) -> views.Tongues:
-        made = {pack.id: self._tongue(pack, lang) for pack in self._agreements.in_force(line).packs}
+    def _tongues(self, ledger: Ledger, lang: str) -> views.Tongues:
+        """Of the packs that the ledger was made of: a charter may have come since."""
+        made = {name: self._tongue(plan.pack, lang) for name, plan in ledger.plans.items()}
         return made.__getitem__
 
 
@@ -479,6 +511,36 @@ def _once(faults: list[FieldError]) -> tuple[FieldError, ...]:
     for fault in faults:
         kept.setdefault(fault.path or fault.problem.code, fault)
     return tuple(kept.values())
+
+
+def _said(line: layout.Line) -> str:
+    """A line of a form; a time with its uncertainty, which its date-time group does not show."""
+    if not line.said:
+        return line.label or line.marker
+    exact = f" ({plain.write(line.answer)})" if isinstance(line.answer, Instant) else ""
+    return f"{line.label}: {line.said}{exact}"
+
+
+def _waiting(line: Line, pack: Pack, form: Form) -> Iterator[int]:
+    """The serials of the drafts of this form that wait for a second officer."""
+    serial = serial_of(form)
+    if serial is None:
+        return
+    for draft in line.drafts.values():
+        content = draft.content
+        if (content.form, content.form_version) == (pack.form_id(form), pack.version):
+            given = dict(content.body.fields or ()).get(serial.number)
+            if isinstance(given, int):
+                yield given
+
+
+async def _sliced(found: Iterable[Found], view: Callable[[Found], Json]) -> list[Json]:
+    """Many views, without holding up the line."""
+    slices, out = Slices(), list[Json]()
+    for one in found:
+        out.append(view(one))
+        await slices.turn()
+    return out
 
 
 def _pack_of(ledger: Ledger, digest: bytes) -> str:

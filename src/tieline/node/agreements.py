@@ -1,44 +1,57 @@
 """The agreements in force on a station's lines: packs by hash, and a ledger over each record.
 
 A charter names packs by their hashes; the bytes lie in the home (``packs``). A pack that is named
-and not here is said to be missing, and its messages are shown as they are on the wire: nothing on
-the line waits for it.
+and not here, or whose file is damaged, is said to be missing, and its messages are shown as they
+are on the wire: nothing on the line waits for it.
 
 A ledger is made of a record when it is first asked for, in slices, so that the line goes on
 meanwhile; after that it takes what is new. It is made anew when the charter changes, or a missing
 pack is brought. Nothing of it is kept on disk: it follows from the record, the packs and the clock.
+Who asks and goes away stops nothing: the reading is nobody's, and goes on for the next who asks.
 
-A message that breaks its form, and a second story, are in the record and not in the ledger.
+A message that breaks its form, and a second story, are in the record and not in the ledger. A
+message of an earlier version of a pack counts as it would under the present one when it says the
+same under both; else it is read, and not counted. A pack that was taken out counts no more.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from tieline.core.agreement.ledger import Ledger
-from tieline.core.agreement.message import Message, examine
-from tieline.core.agreement.model import Form, Pack
-from tieline.core.agreement.tongue import ENGLISH
+from tieline.core.agreement.message import Message, Values, examine
+from tieline.core.agreement.model import Field, Form, Pack
+from tieline.core.agreement.tongue import ENGLISH, EngineWords
+from tieline.core.errors import TielineError
 from tieline.core.line import Line
 from tieline.core.record import STORY, Item
 from tieline.core.statement import Content
 from tieline.core.terms import Kind, RefRole, Rung
 from tieline.node import packs
+from tieline.node.slices import Slices
 
-SLICE: Final = 200  # statements read before others have their turn
+_log: Final = logging.getLogger(__name__)
+RENEWED: Final = 32  # matters that are looked at anew in one go
 
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The packs of a line's present charter: those that are here, and the hashes of the others."""
+    """The packs of a line's present charter: those that are here, and the hashes of the others.
+
+    ``damaged``: why the file of one that is missing cannot be read.
+    """
 
     packs: tuple[Pack, ...]
     missing: tuple[bytes, ...]
+    damaged: tuple[str, ...] = ()
 
     def by_id(self, name: str) -> Pack | None:
         """The pack of an id or a tag."""
@@ -56,8 +69,9 @@ class _Reader:
     # By log: place and item of each form statement in it, and how much of it each station covered.
     forms: dict[bytes, list[tuple[int, Item]]] = field(default_factory=dict)
     covered: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
-    begun: dict[int, int] = field(default_factory=dict)  # charter version: its first claimed time
-    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+    begun: dict[int, dict[str, int]] = field(default_factory=dict)  # version: party: first time
+    asked_ms: int = 0
+    reading: asyncio.Task[None] | None = None
 
 
 class Agreements:
@@ -70,22 +84,57 @@ class Agreements:
         self._home = home
         self.language = language
         self._packs: dict[bytes, Pack] = {}
+        self._damaged: dict[bytes, tuple[tuple[int, int], str]] = {}  # what the file was, and why
+        self._engine: EngineWords | None = None
         self._readers: dict[bytes, _Reader] = {}
 
+    @property
+    def engine(self) -> EngineWords:
+        """The engine's own words. Without them keys are shown; nothing waits for words."""
+        if self._engine is None:
+            try:
+                self._engine = packs.engine_words()
+            except TielineError as error:
+                _log.warning("the engine's words cannot be read: %s", error.message)
+                self._engine = {}
+        return self._engine
+
+    async def ready(self, lines: Iterable[Line]) -> None:
+        """Read what these lines' charters name, apart from the line's own work. Never raises."""
+        named = {
+            digest
+            for line in lines
+            for signed in line.charters.values()
+            for digest in signed.charter.packs
+        }
+        if named and self._engine is None:
+            await asyncio.to_thread(lambda: self.engine)
+        for digest in named - set(self._packs):
+            await asyncio.to_thread(self._pack, digest)
+
     def in_force(self, line: Line) -> InForce:
-        """The packs of the line's charter. Raises ``RemoteError`` (``pack.bytes``)."""
+        """The packs of the line's charter."""
         found = [(digest, self._pack(digest)) for digest in line.charter.packs]
+        missing = tuple(digest for digest, pack in found if pack is None)
         return InForce(
             tuple(pack for _, pack in found if pack is not None),
-            tuple(digest for digest, pack in found if pack is None),
+            missing,
+            tuple(self._damaged[digest][1] for digest in missing if digest in self._damaged),
         )
 
-    def form_of(self, line: Line, content: Content) -> tuple[Pack, Form] | None:
-        """The pack and form of a statement, as they were when it was signed."""
+    def form_of(
+        self, line: Line, content: Content, charter: int | None = None
+    ) -> tuple[Pack, Form] | None:
+        """The pack and form of a statement, as they were when it was signed.
+
+        ``charter``: the version it was signed under; ``None`` for what is yet to be signed.
+        """
         tag, slash, name = content.form.partition("/")
         if not slash:
             return None
-        for _, signed in sorted(line.charters.items(), reverse=True):
+        for version, signed in sorted(line.charters.items(), reverse=True):
+            if charter is not None and version > charter:
+                continue
             for digest in signed.charter.packs:
                 pack = self._pack(digest)
                 if pack is None or (pack.tag, pack.version) != (tag, content.form_version):
@@ -94,19 +143,24 @@ class Agreements:
                 return None if form is None else (pack, form)
         return None
 
+    def form_of_item(self, line: Line, item: Item) -> tuple[Pack, Form] | None:
+        """The pack and form of a statement that stands in the record."""
+        statement = item.statement
+        return self.form_of(line, statement.content, statement.place.charter)
+
     def message(self, line: Line, item: Item) -> Message | None:
         """A form statement as the rules see it; ``None`` for all else and for what is unfit."""
         content = item.statement.content
         if content.kind is not Kind.MESSAGE or not content.form:
             return None
-        found = self.form_of(line, content)
+        found = self.form_of_item(line, item)
         if found is None:
             return None
         pack, form = found
         refs = tuple((ref.role, ref.target) for ref in content.refs)
         cancels = any(role is RefRole.CANCELS for role, _ in refs)
         values, errors = examine(pack, form, content.body.fields or (), cancels=cancels)
-        if errors:
+        if errors or not self._says_the_same(line, pack, form, content, values):
             return None
         sender = line.party_of(item.statement.place.station)
         every = (party.code for party in line.charter_of(item).parties)
@@ -121,54 +175,110 @@ class Agreements:
             refs=refs,
         )
 
-    async def ledger(self, line: Line) -> Ledger:
-        """The ledger of a line, with all that the record holds now."""
-        parties = tuple(party.code for party in line.charter.parties)
-        present = self.in_force(line).packs
-        hashes = tuple(pack.hash for pack in present)
-        reader = self._readers.get(line.id)
-        if reader is None or (reader.hashes, reader.parties) != (hashes, parties):
-            reader = self._readers[line.id] = _Reader(Ledger(present, parties), hashes, parties)
-        async with reader.busy:
-            await self._read(line, reader)
-        return reader.ledger
+    def _says_the_same(
+        self, line: Line, pack: Pack, form: Form, content: Content, values: Values
+    ) -> bool:
+        """Whether a message of a pack that has changed since says the same under the present one.
+
+        The ledger knows the present version only: fields that moved would count for others.
+        """
+        present = next((one for one in self.in_force(line).packs if one.id == pack.id), None)
+        if present is None or present.hash == pack.hash:
+            return present is not None
+        now = present.forms.get(form.id)
+        if now is None or not _same_fields(form.fields, now.fields, values):
+            return False
+        cancels = any(ref.role is RefRole.CANCELS for ref in content.refs)
+        read, errors = examine(present, now, content.body.fields or (), cancels=cancels)
+        return not errors and read == values
+
+    async def ledger(self, line: Line, now_ms: int = 0) -> Ledger:
+        """The ledger of a line, with all that the record holds now, looked at for ``now_ms``."""
+        while True:
+            parties = tuple(party.code for party in line.charter.parties)
+            present = self.in_force(line).packs
+            hashes = tuple(pack.hash for pack in present)
+            reader = self._readers.get(line.id)
+            if reader is None or (reader.hashes, reader.parties) != (hashes, parties):
+                ledger = Ledger(present, parties)
+                reader = self._readers[line.id] = _Reader(ledger, hashes, parties)
+            reader.asked_ms = now_ms or reader.asked_ms
+            joined = reader.reading
+            if joined is None:
+                joined = reader.reading = asyncio.create_task(self._read(line, reader))
+                joined.add_done_callback(partial(_rest, reader))
+                await asyncio.shield(joined)
+                return reader.ledger
+            # Another's reading began before we asked: what came since then is read after it.
+            await asyncio.wait((joined,))
 
     def _pack(self, digest: bytes) -> Pack | None:
-        if digest not in self._packs:
-            found = None if self._home is None else packs.load_kept(self._home, digest)
-            if found is None:
-                return None
+        found = self._packs.get(digest)
+        if found is not None or self._home is None:
+            return found
+        try:
+            status = packs.kept(self._home, digest).stat()
+        except OSError:
+            self._damaged.pop(digest, None)
+            return None
+        mark = (status.st_mtime_ns, status.st_size)
+        if self._damaged.get(digest, ((), ""))[0] == mark:
+            return None
+        try:
+            found = packs.load_kept(self._home, digest)
+        except TielineError as error:
+            self._damaged[digest] = (mark, error.message)
+            _log.warning("a pack in force cannot be read: %s", error.message)
+            return None
+        if found is not None:
             self._packs[digest] = found
-        return self._packs[digest]
+            self._damaged.pop(digest, None)
+        return found
 
     async def _read(self, line: Line, reader: _Reader) -> None:
-        """Take in what is new: first the statements, then the receipts for them."""
-        for number, item in enumerate(self._new(line, reader)):
-            place = item.statement.place
-            if place.charter not in reader.begun:
-                reader.begun[place.charter] = place.time_ms
-                self._date(line, reader)
+        """Take in what is new: statements, then the receipts for them, then what they change."""
+        slices = Slices()
+        for item in self._new(line, reader):
+            self._begin(line, reader, item)
             message = self.message(line, item)
             if message is not None:
                 reader.ledger.admit(message)
-                reader.forms.setdefault(item.statement.log, []).append((place.position, item))
-            if number % SLICE == SLICE - 1:
-                await asyncio.sleep(0)
+                place = item.statement.place.position
+                reader.forms.setdefault(item.statement.log, []).append((place, item))
+            await slices.turn()
         for log in list(reader.forms):
-            self._receipts(line, reader, log)
-            await asyncio.sleep(0)
+            for digest, party, at_ms in self._receipts(line, reader, log):
+                reader.ledger.receipt(digest, party, at_ms)
+                await slices.turn()
+        while reader.asked_ms and not reader.ledger.catch_up(reader.asked_ms, RENEWED):
+            await slices.turn()
+
+    def _begin(self, line: Line, reader: _Reader, item: Item) -> None:
+        """Note when a party first spoke under a charter."""
+        place = item.statement.place
+        parties = reader.begun.setdefault(place.charter, {})
+        sender = line.party_of(place.station)
+        if sender not in parties:
+            parties[sender] = place.time_ms
+            self._date(line, reader)
 
     def _date(self, line: Line, reader: _Reader) -> None:
-        """A pack is in force since the first statement under the charter that brought it."""
+        """A pack is in force since the first statement under the charter that brought it.
+
+        Our own party's first statement counts where there is one: another's clock may lie, and
+        would otherwise begin a calendar in 1970.
+        """
         for pack in self.in_force(line).packs:
             versions = [
                 version
                 for version, signed in line.charters.items()
                 if pack.hash in signed.charter.packs
             ]
-            begun = [
-                time_ms for version, time_ms in reader.begun.items() if version >= min(versions)
+            since = [
+                parties for version, parties in reader.begun.items() if version >= min(versions)
             ]
+            own = [parties[line.party] for parties in since if line.party in parties]
+            begun = own or [time_ms for parties in since for time_ms in parties.values()]
             if begun:
                 reader.ledger.since(min(begun), pack.id)
 
@@ -196,7 +306,10 @@ class Agreements:
         ]
         yield from sorted(items)
 
-    def _receipts(self, line: Line, reader: _Reader, log: bytes) -> None:
+    def _receipts(
+        self, line: Line, reader: _Reader, log: bytes
+    ) -> Iterator[tuple[bytes, str, int]]:
+        """Which statement of a log came to which party, and when, beyond what was told before."""
         placed = reader.forms[log]
         for station in line.charter.stations():
             party = line.party_of(station)
@@ -204,12 +317,36 @@ class Agreements:
             covered = min(line.ladder.covered(log, station), reader.read[log])
             reader.covered[log, station] = covered
             start = bisect_left(placed, before, key=_position)
-            for place, item in placed[start:]:
+            for place, item in islice(placed, start, None):
                 if place >= covered:
                     break
                 mark = line.ladder.rungs(item, party).get(Rung.RECEIVED)
                 if mark is not None:
-                    reader.ledger.receipt(item.statement.digest, party, mark.at_ms)
+                    yield item.statement.digest, party, mark.at_ms
+
+
+def _rest(reader: _Reader, done: asyncio.Task[None]) -> None:
+    """A reading has ended. One that failed has read less than it noted: the next begins anew."""
+    reader.reading = None
+    if done.cancelled() or done.exception() is not None:
+        reader.hashes = (b"",)
+
+
+def _same_fields(old: tuple[Field, ...], new: tuple[Field, ...], values: Values) -> bool:
+    """Whether each field that was answered has the same number, name and type in both."""
+    known = {one.number: one for one in new}
+    for was in old:
+        value = values.get(was.number)
+        other = known.get(was.number)
+        if value is None:
+            continue
+        if other is None or (was.id, was.type) != (other.id, other.type):
+            return False
+        if isinstance(value, tuple) and not all(
+            _same_fields(was.fields, other.fields, one) for one in value
+        ):
+            return False
+    return True
 
 
 def _position(entry: tuple[int, Item]) -> int:

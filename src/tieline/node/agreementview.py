@@ -6,7 +6,7 @@ show a deadline without its doubt. Times are UTC ms; words come from the pack an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from tieline.core.agreement.limits import Margin, Question, Weighed
@@ -294,17 +294,14 @@ def window_view(one: Window, tongues: Tongues) -> dict[str, Json]:
     }
 
 
-def entered_views(found: Iterable[Entered], tongues: Tongues) -> list[Json]:
-    """The calendar, in order of time."""
-    return [
-        {
-            "at_ms": one.at_ms,
-            "dtg": dtg(one.at_ms),
-            "what": one.what,
-            "said": str(tongues(one.pack).say("calendar." + one.what.replace(" ", "-"))),
-            "party": one.party,
-            "ref": one.ref,
-            **_rule(one.pack, one.rule, one.cite, tongues),
-        }
-        for one in found
-    ]
+def entered_view(one: Entered, tongues: Tongues) -> Json:
+    """An entry of the calendar."""
+    return {
+        "at_ms": one.at_ms,
+        "dtg": dtg(one.at_ms),
+        "what": one.what,
+        "said": str(tongues(one.pack).say("calendar." + one.what.replace(" ", "-"))),
+        "party": one.party,
+        "ref": one.ref,
+        **_rule(one.pack, one.rule, one.cite, tongues),
+    }

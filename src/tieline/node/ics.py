@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from icalendar import Calendar, Event
 
+from tieline.node.text import visible
 from tieline.node.view import Json
 
 PRODUCT = "-//Tieline//calendar of agreements//EN"
@@ -23,6 +24,8 @@ def write_ics(
     calendar = Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
+    # The library lets a carriage return through, with which a name could write lines of its own.
+    line, realm = visible(line), visible(realm)
     calendar.add("x-wr-calname", f"{realm + ' EXERCISE: ' if realm else ''}{line}")
     for entry in entries:
         calendar.add_component(_event(entry, line, realm, now_ms))
@@ -36,17 +39,17 @@ def _event(entry: Mapping[str, Json], line: str, realm: str, now_ms: int) -> Eve
     title = f"{entry['said']}: {entry['title']}"
     if entry["party"]:
         title += f" ({entry['party']})"
-    event.add("uid", f"{entry['ref']}/{entry['what']}@{line}")
+    event.add("uid", visible(f"{entry['ref']}/{entry['what']}@{line}"))
     event.add("dtstamp", _instant(now_ms))
     event.add("dtstart", when)
     event.add("dtend", when)
-    event.add("summary", f"EXERCISE {realm}: {title}" if realm else title)
+    event.add("summary", visible(f"EXERCISE {realm}: {title}" if realm else title))
     told = [f"{entry['pack']}: {entry['rule']}"]
     if entry["paragraph"]:
         told.append(str(entry["paragraph"]))
     if "caution" in entry:
         told.append(str(entry["caution"]))
-    event.add("description", "\n".join(told))
+    event.add("description", "\n".join(visible(each) for each in told))
     event.add("transp", "TRANSPARENT")
     return event
 

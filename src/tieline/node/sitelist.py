@@ -29,7 +29,7 @@ SAME_M: Final = 50
 _FAR_M: Final = 300_000  # a list of sites is about one theatre
 _CELL: Final = 5_000  # 1e-7 degrees: some 55 m of latitude
 _AROUND: Final = 3_600_000_000 // _CELL
-_MAX_WIDTH: Final = 6_400
+_MAX_WIDTH: Final = 64
 
 
 class Doubt(enum.StrEnum):
@@ -148,7 +148,8 @@ def _cell(lat: int, lon: int) -> tuple[int, int]:
 def _near(place: tuple[int, int]) -> Iterator[tuple[int, int]]:
     """The cells in which a place within ``SAME_M`` can lie: more of them towards a pole.
 
-    Within a kilometre of a pole not all of them are looked at: nobody lives there.
+    Within a degree of a pole not all of them are looked at: nobody lives there, and a list of
+    such places would take minutes.
     """
     narrow = math.cos(math.radians(place[0] / 1e7))
     width = min(_MAX_WIDTH, math.ceil(1 / max(narrow, 1e-9)))

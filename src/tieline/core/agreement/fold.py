@@ -78,6 +78,13 @@ class Fold(Book):
 
     def refresh(self, now_ms: int) -> None:
         """Bring the sheet to ``now_ms``."""
+        self.catch_up(now_ms)
+
+    def catch_up(self, now_ms: int, most: int | None = None) -> bool:
+        """A part of ``refresh``: look at ``most`` makers at the most; whether all were looked at.
+
+        What is left stays marked: whoever asks meanwhile has it looked at first.
+        """
         sheet = self.sheet
         if now_ms < self._now_ms:
             sheet.forget_times()
@@ -89,11 +96,13 @@ class Fold(Book):
         self._stale.update(dict.fromkeys(sheet.woken(now_ms)))
         self._spread()
         self._make_slots(now_ms)
-        stale, self._stale = self._stale, {}
-        if len(stale) > _BULK:
+        if len(self._stale) > _BULK:
             sheet.loosen()
-        for maker in stale:
-            self._renew(maker, now_ms)
+        left = len(self._stale) if most is None else most
+        while left and self._stale:
+            left -= 1
+            self._renew(self._stale.popitem()[0], now_ms)
+        return not self._stale
 
     def _spread(self) -> None:
         """Carry what was marked as a whole to each maker that it may move."""

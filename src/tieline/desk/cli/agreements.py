@@ -10,7 +10,7 @@ import argparse
 from typing import TYPE_CHECKING, Final
 
 from tieline.core.errors import LocalError
-from tieline.core.terms import dtg
+from tieline.core.terms import MAX_TIME_MS, dtg
 from tieline.desk.cli.common import client, language_of, line_of, put
 from tieline.desk.cli.show import number_of, text_of, views
 
@@ -122,8 +122,14 @@ def obligations(args: argparse.Namespace) -> None:
         **language_of(args),
         party=args.party.upper(),
         open=not args.all,
+        limit=args.limit,
     )
     lines = [_obligation_line(each) for each in views(found, "obligations")]
+    left = number_of(found, "left_out")
+    if left:
+        lines.append(f"{left} more are not shown; --limit N shows more")
+    damaged = found.get("damaged")
+    lines += [f"! {why}" for why in damaged] if isinstance(damaged, list) else []
     missing = found.get("missing")
     if isinstance(missing, list) and missing:
         lines.append(f"! {len(missing)} packs in force are not here; 'tieline pack keep FILE'")
@@ -153,8 +159,13 @@ def _short(name: str) -> str:
 def _bracket(value: Json) -> str:
     """One time, or from and to where the two views of a clock differ."""
     ends = value if isinstance(value, list) else []
-    times = [dtg(end) for end in ends if isinstance(end, int) and end >= 0]
+    times = [_time(end) for end in ends if isinstance(end, int)]
     return " / ".join(dict.fromkeys(times)) or "-"
+
+
+def _time(value_ms: int) -> str:
+    """A time; the number itself where another's clock or a sum of days leaves the calendar."""
+    return dtg(value_ms) if 0 <= value_ms <= MAX_TIME_MS else f"{value_ms} ms"
 
 
 def explain(args: argparse.Namespace) -> None:
@@ -177,9 +188,10 @@ def _input_line(one: dict[str, Json]) -> str:
     shown = "-" if value is None else str(value)
     if isinstance(value, int):
         if one.get("kind") == "time":
-            shown = dtg(value) if value >= 0 else str(value)
+            shown = _time(value)
         elif one.get("kind") == "date":
-            shown = dtg(value * _DAY_S * 1000)[:2] + dtg(value * _DAY_S * 1000)[7:]
+            shown = _time(value * _DAY_S * 1000)
+            shown = shown if shown.endswith("ms") else shown[:2] + shown[7:]
         elif one.get("kind") == "duration":
             shown = _duration(value)
     elif one.get("kind") == "message":

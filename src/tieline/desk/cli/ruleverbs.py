@@ -40,6 +40,7 @@ def add(verb: Verb) -> None:
         "--party", default="", metavar="CODE", help="only what this party owes or is owed"
     )
     p.add_argument("--all", action="store_true", help="what is settled too")
+    p.add_argument("--limit", type=int, default=1000, help="at most so many (default: 1000)")
     _shared(p)
     p = verb("explain", "agreements", "why an obligation is as it is")
     p.add_argument("obligation", help="its id, or the first characters of it")

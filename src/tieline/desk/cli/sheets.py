@@ -107,12 +107,13 @@ def _send(
     rows: list[Row],
     columns: Columns,
 ) -> list[Json]:
-    """Send rows in messages; each has a key of its content: a second run repeats nothing."""
+    """Send rows in messages; each has a key of what it says and to whom: again repeats nothing."""
     sent: list[Json] = []
     for start in range(0, len(rows), columns.most):
         part = rows[start : start + columns.most]
         answers = answered(part, columns)
-        mark = hashlib.sha256(repr(sorted(answers.items())).encode()).hexdigest()[:32]
+        what = (args.form, sorted(code.upper() for code in args.to), sorted(answers.items()))
+        mark = hashlib.sha256(repr(what).encode("utf-8", "surrogatepass")).hexdigest()[:32]
         done = station.call(
             "send", **{**officer(args), **shared, "key": f"sheet-{mark}"},
             form=args.form, answers=answers, to=[code.upper() for code in args.to],

@@ -177,7 +177,7 @@ def draft_lines(drafts: Iterable[View]) -> list[str]:
     """Drafts, one on a line."""
     return [
         f"{_mark(draft)}draft {text_of(draft, 'draft')}  {text_of(draft, 'precedence'):<9} by"
-        f" {text_of(draft, 'officer')}: {summary(draft)}"
+        f" {text_of(draft, 'officer')} > {_codes(draft, 'to') or 'all'}: {summary(draft)}"
         for draft in drafts
     ]
 
