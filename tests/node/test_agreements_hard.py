@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from tests.node.pair import Running
 from tests.node.test_agreements import Desk, refused, settled, two
 
+from tieline.core.agreement.ledger import Ledger
 from tieline.core.agreement.load import pack_from_bytes, to_bytes
 from tieline.core.agreement.model import Pack
 from tieline.core.charter import Release, SignedCharter
@@ -17,10 +19,14 @@ from tieline.core.events import Speak
 from tieline.core.statement import Body, Content
 from tieline.core.succession import amend
 from tieline.core.terms import Kind, Precedence, Role
+from tieline.desk.cli import sheets
 from tieline.desk.cli.agreements import _bracket, _input_line
 from tieline.desk.cli.show import draft_lines, event_line, item_line, item_lines
 from tieline.node import packs, secrets, slices
+from tieline.node.agreements import _Reader
 from tieline.node.ics import write_ics
+from tieline.node.sheet import Row
+from tieline.node.sitelist import _near
 from tieline.node.view import Json
 
 ASK: dict[str, Json] = {"asked": "BRAVO", "causes": "Columns near the border"}
@@ -266,3 +272,43 @@ def test_a_time_outside_the_calendar_is_shown_as_a_number() -> None:
     assert _bracket([-5, late]) == f"-5 ms / {late} ms"
     for kind, value in (("time", late), ("time", -1), ("date", 10**7), ("date", -1)):
         assert "ms" in _input_line({"kind": kind, "value": value})
+
+
+def test_a_lying_clock_begins_no_calendar_where_we_have_spoken(
+    tmp_path: Path, vienna: Pack
+) -> None:
+    asyncio.run(_begun(tmp_path, vienna))
+
+
+async def _begun(folder: Path, vienna: Pack) -> None:
+    alpha, _ = await two(folder, vienna)
+    line = alpha.running.host.station.lines[alpha.running.line]
+    reader = _Reader(Ledger((vienna,), ("ALPHA", "BRAVO")), (), ())
+    for party, time_ms, since in (("BRAVO", 0, 0), ("ALPHA", 5_000, 5_000)):
+        reader.begun.setdefault(1, {})[party] = time_ms
+        alpha.running.host.agreements._date(line, reader)
+        assert reader.ledger._since == {vienna.id: since}
+
+
+def test_places_near_a_pole_cost_no_more_than_a_few_cells() -> None:
+    assert max(len(list(_near((lat, 0)))) for lat in (0, 899_990_000, 900_000_000)) < 400
+
+
+def test_rows_are_a_repetition_only_as_the_same_form_to_the_same_parties(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sheets, "officer", lambda _: {})
+    keys = []
+
+    class Station:
+        def call(self, _: str, **args: Json) -> dict[str, Json]:
+            keys.append(args["key"])
+            return {}
+
+    row = Row(2, ("Clinic",))
+    columns = sheets.Columns("", 1, {0: "name"}, None, None, "", "name", "", (), {}, {})
+    for form, to in (("site", []), ("site", ["bravo"]), ("route", []), ("site", ["BRAVO"])):
+        args = argparse.Namespace(form=form, to=to)
+        sheets._send(args, Station(), {}, [row], columns)  # type: ignore[arg-type]
+    assert len(set(keys)) == 3
+    assert keys[1] == keys[3]
