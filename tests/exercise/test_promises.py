@@ -15,6 +15,7 @@ from tieline.exercise.answer import Entry, Json
 from tieline.exercise.board import read_shown
 from tieline.exercise.control import Attack, Played
 from tieline.exercise.evidence import Evidence
+from tieline.exercise.owed import Debt
 from tieline.exercise.promises import Holding, Summary, read_holding, summarise
 from tieline.exercise.runner import Options
 from tieline.exercise.scenario import Scenario
@@ -26,6 +27,11 @@ RECORD = [
     shown("ALPHA-1"),
     shown("BRAVO-1", "acknowledge", refs=[("item ALPHA-1", "answers")]),
 ]
+DEBT = Debt(
+    id="1", rule="crisis/next-first", title="The next word", debtor="ALPHA",
+    trigger="item ALPHA-1", key="", state="met", strict="met", seen="met", said="met",
+    due_ms=None, paragraph="", provenance="design",
+)  # fmt: skip
 HEADS: dict[str, tuple[int, str]] = {"log ALPHA": (2, "aa"), "log BRAVO": (2, "bb")}
 
 
@@ -48,6 +54,7 @@ class Case:
         self.desks = Desks(SCENARIO)
         self.played = Played()
         self.evidence = Evidence(statements=4)
+        self.owed: dict[str, tuple[Debt, ...]] = dict.fromkeys(SCENARIO.codes, (DEBT,))
         self.holdings = {code: holding(code) for code in SCENARIO.codes}
 
     def play(self, record: Iterable[dict[str, Json]] = RECORD) -> None:
@@ -63,6 +70,7 @@ class Case:
             restarts=0,
             seconds=1.0,
             evidence=self.evidence,
+            owed=self.owed,
         )
 
 
@@ -75,6 +83,7 @@ def test_a_kept_exercise() -> None:
     assert (summary.lost, summary.duplicates, summary.order_violations) == (0, 0, 0)
     assert (summary.forged_accepted, summary.verified, summary.logs_verified) == (0, True, 4)
     assert (summary.evidence_statements, summary.evidence_verified) == (4, True)
+    assert summary.obligations == {"met": 1}
 
 
 def test_a_scripted_second_story_that_all_show_breaks_nothing() -> None:
@@ -206,6 +215,16 @@ def _accused(case: Case) -> None:
     _ring(case, "BRAVO", "ALPHA")
 
 
+def _owed_elsewhere(case: Case) -> None:
+    case.play()
+    case.owed["BRAVO"] = (replace(DEBT, state="overdue"),)
+
+
+def _owed_otherwise(case: Case) -> None:
+    case.play()
+    case.played.unowed.append("event 3, at H+1: a reply is overdue at ALPHA, not met")
+
+
 def _trouble(case: Case) -> None:
     case.play()
     case.played.trouble.append("at H+1: the line did not come to rest")
@@ -232,6 +251,8 @@ BREAKS: list[tuple[Callable[[Case], None], str, dict[str, object]]] = [
     (_story_not_held, "BRAVO does not hold both stories of ALPHA", {"stories_told": 1}),
     (_story_not_rung, "ALPHA holds both stories of ALPHA, and no alarm", {"stories_proved": 1}),
     (_accused, "BRAVO says that ALPHA told two stories, which it did not", {}),
+    (_owed_elsewhere, "agreements: crisis/next-first of ALPHA is met", {"obligations": {"met": 1}}),
+    (_owed_otherwise, "agreements: event 3", {}),
     (_trouble, "did not come to rest", {}),
 ]
 

@@ -105,6 +105,10 @@ def test_an_exercise_ends_with_every_promise_kept(pair: tuple[Run, Run]) -> None
     assert summary["forged_tried"] == 4
     assert summary["verified"] is True
     assert summary["logs_verified"] == stations**2
+    owed = summary["obligations"]
+    assert isinstance(owed, dict)
+    assert set(owed) <= {"met", "late"}
+    assert sum(owed.values()) >= 5
     assert "\x1b" not in calm.told
     assert calm.told.count("EXERCISE EXERCISE EXERCISE") == 2
     assert "Every promise was kept." in calm.told
@@ -116,7 +120,7 @@ def test_killed_stations_change_nothing_but_times(pair: tuple[Run, Run]) -> None
     summary = haunted.summary()
     assert summary["restarts"] == _lives(str(summary["scenario"]))
     assert haunted.records() == calm.records()
-    same = ("lost", "duplicates", "order_violations", "promises_broken")
+    same = ("lost", "duplicates", "order_violations", "promises_broken", "obligations")
     assert {name: summary[name] for name in same} == {n: calm.summary()[n] for n in same}
     # All that rang in peace rang; and besides, what a desk hears of a station that was away.
     rang, more = Counter(calm.alarms()), Counter(haunted.alarms())

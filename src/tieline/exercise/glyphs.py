@@ -133,15 +133,17 @@ def coded_words(shown: Shown, told: Mapping[str, Entry], colours: Colours) -> Te
     """
     readers: dict[str, list[str]] = {}
     order = [code for code in (shown.party, *sorted(told)) if code in told]
+    pages: dict[str, Text] = {}
     for code in dict.fromkeys(order):
-        free = code == shown.party
-        readers.setdefault(_form(told[code], free=free), []).append(code)
+        page = _form(told[code], free=code == shown.party)
+        pages[page.plain] = page
+        readers.setdefault(page.plain, []).append(code)
     text = Text()
     for said, codes in readers.items():
-        if text:
-            text.append("\n")
+        text.append("\n" if text else "")
         text.append_text(colours.parties(codes))
-        text.append(f"  {said}", style="" if shown.party in codes else "grey78")
+        text.append("  ")
+        text.append_text(pages[said])
     remark = words(shown)
     if remark:
         text.append("\n")
@@ -149,14 +151,17 @@ def coded_words(shown: Shown, told: Mapping[str, Entry], colours: Colours) -> Te
     return text
 
 
-def _form(told: Entry, *, free: bool) -> str:
-    types = told.texts("types")
-    parts = [
-        visible(line, lines=False)
-        for line, kind in zip(told.texts("lines"), types, strict=True)
-        if kind != "serial" and (free or kind != "text")
-    ]
-    return f"{visible(told.text('title'), lines=False)}. {' · '.join(parts)}"
+def _form(told: Entry, *, free: bool) -> Text:
+    """A form in one language: its title, and its answers behind their labels."""
+    text = Text(visible(told.text("title"), lines=False), style="bold")
+    for line, kind in zip(told.texts("lines"), told.texts("types"), strict=True):
+        if kind == "serial" or (kind == "text" and not free):
+            continue
+        label, colon, answer = visible(line, lines=False).partition(": ")
+        text.append(" · " if colon or kind == "heading" else " ", style="not bold grey50")
+        text.append(f"{label}{colon}", style="not bold grey62")
+        text.append(answer, style="not bold")
+    return text
 
 
 def state_words(entry: Entry) -> str:

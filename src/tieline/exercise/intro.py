@@ -19,7 +19,7 @@ from tieline.exercise.glyphs import (
     minutes,
     provenance,
 )
-from tieline.exercise.scenario import CONFIDENCE, Inject, Scenario
+from tieline.exercise.scenario import CONFIDENCE, Holds, Inject, Margin, Owed, Quota, Scenario
 from tieline.node.text import visible
 
 _NUMBERS: Final = {2: "Two", 3: "Three", 4: "Four", 5: "Five", 6: "Six"}
@@ -47,6 +47,8 @@ def opening(scenario: Scenario, colours: Colours) -> RenderableType:
     for party in scenario.parties:
         who = Text.assemble((visible(party.name), "bold"))
         who.append(f"  {visible(party.part)}", style="grey62")
+        if scenario.rules.packs:
+            who.append(f"  reads {party.language}", style="grey62")
         parties.add_row(colours.party(party.code), who)
     start = Text.assemble((f"Start {dtg(scenario.start_ms)}. ", "bold"))
     start.append(visible(scenario.source), style="grey70")
@@ -82,6 +84,11 @@ def legend(scenario: Scenario) -> Table:
         release += "; a form with standing authority needs one"
     if four_eyes:
         grid.add_row("four eyes", f"{four_eyes}: {release}")
+    if scenario.rules.packs:
+        packs = ", ".join(pack.id for pack in scenario.rules.packs)
+        grid.add_row("forms", f"of {packs}: sent as codes, shown as each desk reads them")
+        if any(isinstance(event.act, Owed | Quota | Holds | Margin) for event in scenario.events):
+            grid.add_row("owed", "what a desk says of the agreement, why, and how sure its rule is")
     grid.add_row("⟨U+0412⟩", "a character that could deceive, written out as its number")
     used = [
         mark for mark in CONFIDENCE

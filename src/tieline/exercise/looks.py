@@ -20,16 +20,18 @@ from tieline.exercise.answer import Entry, Json
 from tieline.exercise.owed import latest
 
 Ask = Callable[[str, Mapping[str, Json]], Awaitable[Entry]]
+_HOURS_MS: Final = 72 * 3_600_000  # up to here clocks are named in hours
 _UNITS: Final = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One fact behind an answer: in words, its value, and the statement that it is from."""
+    """One fact behind an answer: in words, its value, the statement and parties it is about."""
 
     said: str
     value: str
     item: str = ""
+    parties: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ async def _owed(act: world.Owed, about: str, ask: Ask) -> Looked:
         return _none(act.rule, f"{act.party} shows {len(found)} obligations {act.rule} of"
                      f" {act.debtor}, not one")  # fmt: skip
     why = await ask("explain", {"obligation": found[0].text("id")})
-    state, due_ms = why.text("state"), latest(why)
+    state, due_ms = why.text("ours"), latest(why)
     fault = ""
     if state != act.state:
         fault = f"{act.rule} of {act.debtor} is {state} at {act.party}, not {act.state}"
@@ -179,6 +181,7 @@ async def _margin(act: world.Margin, about: str, ask: Ask) -> Looked:
             Reason(each.text("path"), f"{_figure(each, 'value')} / {_figure(each, 'at_least')}"
                    f" ({_figure(each, 'margin', sign='+')})")
             for each in margins
+            if each.raw.get("value") is not None
         ),
         fault=""
         if crossing == act.crossing
@@ -207,26 +210,58 @@ def _figure(one: Entry, key: str, *, sign: str = "") -> str:
     return f"{value:{sign},}".replace(",", " ") if isinstance(value, int) else "?"
 
 
-def _reasons(inputs: Iterable[Entry]) -> Iterable[Reason]:
-    for one in inputs:
+def _reasons(inputs: Iterable[Entry]) -> list[Reason]:
+    """The facts behind an answer; what is the same for several parties stands once."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for said, value, item, party in _facts(inputs):
+        parties = found.setdefault((said, value, item), [])
+        if party and party not in parties:
+            parties.append(party)
+    return [Reason(*fact, tuple(parties)) for fact, parties in found.items()]
+
+
+def _known(facts: list[Entry]) -> set[str]:
+    """Names of facts that need no words: one end of a bracket of one moment, and both of the limit.
+
+    The limit stands in the head of the row.
+    """
+    values = {one.text("name"): one.raw.get("value") for one in facts}
+    known: set[str] = set()
+    for name, value in values.items():
+        stem, dash, end = name.rpartition("-")
+        if dash and end == "earliest" and values.get(f"{stem}-latest") == value:
+            known.add(name)
+            if stem == "due":
+                known.add("due-latest")
+    return known
+
+
+def _facts(inputs: Iterable[Entry]) -> Iterable[tuple[str, str, str, str]]:
+    facts = list(inputs)
+    known = _known(facts)
+    for one in facts:
         value, kind = one.raw.get("value"), one.text("kind")
-        if value is None:
+        if value is None or one.text("name") in known:
             continue
         if kind == "message":
-            yield Reason(one.text("said"), "", str(value))
+            yield one.text("said"), "", str(value), ""
+            continue
+        if kind == "duration" and not value:
             continue
         shown = str(value)
         if isinstance(value, int) and kind == "time":
-            shown = dtg(value)
+            shown = dtg(value)[:7]
         elif isinstance(value, int) and kind == "date":
             shown = dtg(value * 86_400_000)[:2] + dtg(value * 86_400_000)[7:]
         elif isinstance(value, int) and kind == "duration":
             shown = _span(value)
-        yield Reason(one.text("said"), shown, one.text("item", ""))
+        yield one.text("said"), shown, one.text("item", ""), one.text("party", "")
 
 
 def _span(value_ms: int) -> str:
+    if value_ms <= _HOURS_MS and value_ms % 3_600_000 == 0:
+        return f"{value_ms // 3_600_000} h"
     for size, unit in _UNITS:
-        if value_ms and value_ms % size == 0:
+        if value_ms % size == 0:
             return f"{value_ms // size} {unit}"
     return f"{value_ms} ms"

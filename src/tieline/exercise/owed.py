@@ -16,7 +16,11 @@ from tieline.exercise.answer import Entry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Debt:
-    """One obligation at one station. ``said`` is its state in the words of that desk."""
+    """One obligation at one station.
+
+    ``state`` is what the debtor may hold, ``strict`` what its creditors may; ``seen`` is the one of
+    the two that is this desk's view, and ``said`` the same in its words.
+    """
 
     id: str
     rule: str
@@ -26,6 +30,7 @@ class Debt:
     key: str
     state: str
     strict: str
+    seen: str
     said: str
     due_ms: int | None
     paragraph: str
@@ -47,6 +52,7 @@ def read_debts(answer: Entry) -> tuple[Debt, ...]:
             key=one.text("key"),
             state=one.text("state"),
             strict=one.text("strict"),
+            seen=one.text("ours"),
             said=one.text("said"),
             due_ms=latest(one),
             paragraph=one.text("paragraph"),

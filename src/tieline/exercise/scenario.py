@@ -234,7 +234,7 @@ class Equivocate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owed:
-    """An obligation as the desk of ``party`` shows it, and in which state it must be.
+    """An obligation as the desk of ``party`` shows it, and in which state it must be there.
 
     ``about`` is the label of the message that began it, or empty; ``due_ms`` the latest end of
     its limit, when the script says one; ``text`` words of control beside it.

@@ -200,7 +200,8 @@ class Screen:
 
     def _row(self, row: Row, width: int, *, first: bool) -> RenderableType:
         grid = Table.grid(padding=(0, 1), expand=True)
-        grid.add_column(width=7, justify="right", style="grey62")
+        last = h_plus(self._scenario.end_ms, self._scenario.start_ms)
+        grid.add_column(width=max(7, len(last)), justify="right", style="grey62")
         clock = [zulu(row.at_ms)] if width >= NARROW else []
         if clock:
             grid.add_column(width=5, style="grey62")
@@ -360,25 +361,22 @@ def owed_table(board: Board, owed: Owed, colours: Colours) -> Table:
     """What was owed, in the words of each desk, and how sure the rule behind it is."""
     table = _table("Who owed what, as each desk says it")
     table.add_column("who", no_wrap=True)
-    table.add_column("owes", ratio=1)
-    table.add_column("on", no_wrap=True)
-    table.add_column("due", no_wrap=True)
-    for code in owed:
-        table.add_column(Text(code, style=colours.of(code)))
-    table.add_column("source")
+    table.add_column("owes what, and what became of it, at each desk")
     views = [{debt.id: debt for debt in debts} for debts in owed.values()]
     for debt in next(iter(owed.values())):
-        said = [view.get(debt.id) for view in views]
-        table.add_row(
-            colours.party(debt.debtor),
-            visible(debt.title),
-            board.cited_name(debt.trigger) if debt.trigger else visible(debt.key),
-            "" if debt.due_ms is None else f"{dtg(debt.due_ms)[:2]} {zulu(debt.due_ms)}",
-            *("?" if one is None else Text(visible(one.said), STATES.get(one.state, ""))
-              for one in said),
-            visible(f"§ {debt.paragraph}, {debt.provenance}" if debt.paragraph
-                    else debt.provenance),
-        )  # fmt: skip
+        body = Text(visible(debt.title), style="bold")
+        mark = f"§ {debt.paragraph}, {debt.provenance}" if debt.paragraph else debt.provenance
+        body.append(f"  [{visible(mark)}]", style="not bold grey62")
+        name = board.cited_name(debt.trigger) if debt.trigger else visible(debt.key)
+        due = "" if debt.due_ms is None else f", due {dtg(debt.due_ms)}"
+        body.append(f"  on {name}{due}\n", style="not bold")
+        for code, view in zip(owed, views, strict=True):
+            own = view.get(debt.id)
+            body.append(f"{code} ", style=f"not bold {colours.of(code)}")
+            style = "not bold" if own is None else STATES.get(own.seen, "not bold")
+            body.append("?   " if own is None else f"{visible(own.said)}   ", style=style)
+        body.rstrip()
+        table.add_row(colours.party(debt.debtor), body)
     return table
 
 

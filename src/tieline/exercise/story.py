@@ -34,7 +34,7 @@ from tieline.exercise.glyphs import (
     words,
     zulu,
 )
-from tieline.exercise.looks import Looked
+from tieline.exercise.looks import Looked, Reason
 from tieline.node.text import visible
 
 _ANSWERS: Final = {
@@ -200,7 +200,8 @@ class Story:
         body.append_text(self.ladder(shown))
         if shown.kind == "joint":
             body.append_text(self._signatories(shown))
-        return Row(at_ms, badge(shown.precedence), body, len(said))
+        # Nobody reads all languages: one of them is what a form takes to read.
+        return Row(at_ms, badge(shown.precedence), body, len(said) // max(1, len(told)))
 
     def _signatories(self, joint: Shown) -> Text:
         """Who has made a joint statement theirs, and who has not yet."""
@@ -468,8 +469,7 @@ class Story:
 
     def looked(self, event: world.Event, look: world.Look, looked: Looked) -> Row:
         """What a desk says of an agreement, why, and how sure the rule is."""
-        body = self._colours.party(look.party)
-        body.append("  ")
+        body = Text.assemble("at ", self._colours.party(look.party), "   ")
         if looked.holder:
             body.append_text(self._colours.party(looked.holder))
             body.append(": ")
@@ -486,11 +486,12 @@ class Story:
             body.append(f"\n{visible(look.text)}", style="italic")
         reasons = [
             " ".join(
-                part
+                visible(part)
                 for part in (
-                    visible(one.said),
-                    visible(one.value),
+                    one.said,
+                    one.value,
                     self._board.cited_name(one.item) if one.item else "",
+                    ", ".join(self._others(one)),
                 )
                 if part
             )
@@ -504,6 +505,11 @@ class Story:
             type(look).__name__.lower(), style="bold red3" if looked.fault else "bold gold3"
         )
         return Row(event.at_ms, mark, body, 120)
+
+    def _others(self, fact: Reason) -> list[str]:
+        """The parties of a fact, but for the author of the statement that it is about."""
+        shown = self._board.statements.get(fact.item)
+        return [code for code in fact.parties if shown is None or code != shown.party]
 
     def restarted(self, at_ms: int, party: str, code: int) -> Row:
         """A station's process ended, and was started again."""
