@@ -276,8 +276,9 @@ async function run(check) {
   try {
     result = await check();
   } catch (error) {
-    dataset.verdict = "unable";
-    say("NOT CHECKED: this page met a mistake of its own. Use another reader for this file.");
+    clearPage(); // else what was shown before it would stand there as a verdict
+    const sentence = "This page met a mistake of its own. Use another reader for this file.";
+    showBox("unable", "NOT CHECKED", sentence);
     result = { error: String(error) };
   }
   document.getElementById("result").textContent = JSON.stringify(result);

@@ -379,3 +379,20 @@ def test_no_changed_checkpoint_passes_in_either_reader(laboratory: Any, files: A
     there = [each in {"checked", "partly"} for each in found]
     assert there == [passes(data, given) for data in every]
     assert there[: len(notes(whole))] == [True, False]  # one is by a cosigner alone
+
+
+def test_a_mistake_of_the_page_leaves_no_verdict_behind(opened: Open, choose: Choose) -> None:
+    """It comes when the verdict is shown already: the sentence and its colour go with it."""
+    page = opened("")
+    page.value(
+        "{ const append = Element.prototype.append; Element.prototype.append = function (...all) {"
+        " append.apply(this, all); if (all.some((one) => one.matches?.('#accused')))"
+        " throw new Error('a mistake'); }; }"
+    )
+    choose(page, PROOFS[0]["armor"].encode())
+    assert verdict(page) == "unable"
+    assert page.value("document.getElementById('verdict').className") == "unable"
+    assert "The proof holds" not in text(page, "main")
+    assert "NOT CHECKED" in text(page, "#verdict .word")
+    assert text(page, "#parts") == ""
+    assert page.value("typeof tielineFacts") == "undefined"
