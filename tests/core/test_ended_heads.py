@@ -20,6 +20,7 @@ from tieline.core.charter import LogEnd
 from tieline.core.checkpoint import SignedNote
 from tieline.core.events import Arrived, SignCheckpoint
 from tieline.core.journal import Alarm
+from tieline.core.statement import log_id
 from tieline.core.succession import amend
 from tieline.core.sync import Notes
 from tieline.core.tree import leaf_hash
@@ -150,3 +151,33 @@ def test_a_version_that_names_no_end_makes_no_difference() -> None:
         post.install(sign_all(new, net.parties))
     told(net.post("BRAVO"), net.post("DELTA"), head(ALPHA.stations[0], net.post("BRAVO"), end, 1))
     assert named(net.post("BRAVO"), "record.two_heads")
+
+
+def test_a_second_key_that_has_not_ended_puts_nothing_in_the_place_of_a_head_that_waits() -> None:
+    """ALPHA has two keys that no list ends, and signs heads of a log that nobody has seen."""
+    net = line_of_four()
+    new = amend(net.signed.charter, cards=[FRESH.card()])
+    net.post("ALPHA").ring.append(FRESH.stations[0])
+    for post in net:
+        post.install(sign_all(new, net.parties))
+    bravo, delta = net.post("BRAVO"), net.post("DELTA")
+    station = ALPHA.stations[0].id
+    life = b"not yet."
+    log = log_id(bravo.line.id, station, life)
+
+    def unseen(kit: StationKit, root: bytes) -> SignedNote:
+        name = checkpoint.origin(bravo.line.id, station, life)
+        body = checkpoint.body(name, 9, root)
+        mark = checkpoint.log_signature(name, kit.sign_key.public, kit.sign_key.sign(body))
+        return SignedNote(body=body, signatures=(mark,))
+
+    first = unseen(ALPHA.stations[0], FALSE)
+    told(bravo, delta, first)
+    facts = len(bravo.facts)
+    for _ in range(5):
+        told(bravo, delta, unseen(FRESH.stations[0], leaf_hash(b"another")), first)
+    assert bravo.line.notes[log].heads[9].head.root == FALSE
+    assert len(bravo.facts) == facts
+    told(bravo, delta, unseen(ALPHA.stations[0], leaf_hash(b"a third")))
+    assert [alarm.item for alarm in named(bravo, "record.two_heads")] == [log]
+    assert bravo.line.proofs[log]

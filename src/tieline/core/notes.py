@@ -172,7 +172,12 @@ def place(line: Line, noted: Noted, now: Now) -> Noted | None:
     held = book.heads.get(size)
     differs = held is not None and held.head.root != noted.head.root
     if held is not None and differs and held.sign_key != noted.sign_key:
-        held = None  # of a log that we have yet to see, by a key that has ended since it came
+        known = stories.signer_of(line, log_of(line, noted.head))
+        if known is None and end_of(line, held) is None:
+            return (
+                None  # of a log that we have yet to see: the first stays, whose key has not ended
+            )
+        held = None
     if held is not None and not differs:
         merged = _grown(line, book, held, noted)
         if merged is not None:
