@@ -124,6 +124,33 @@ def test_a_false_head_that_waits_when_the_key_ends_is_let_go_and_accuses_nobody(
     assert delta.reload().lines[delta.line.id].notes[end.log].against == []
 
 
+def test_two_heads_of_which_the_true_one_came_second_hinder_no_start() -> None:
+    """DELTA is behind and hears the false one first; then the key ends, and its copy grows."""
+    net = line_of_four()
+    alpha, bravo, delta = net.post("ALPHA"), net.post("BRAVO"), net.post("DELTA")
+    part(net, "DELTA")
+    for _ in range(6):
+        alpha.speak(message("DELTA does not have this"))
+    net.deliver()
+    (end,) = ends(alpha, alpha.who.id)
+    tree = bravo.line.record.logs[end.log].tree
+    size = end.size - 3
+    told(delta, bravo, head(ALPHA.stations[0], bravo, end, size))
+    told(delta, bravo, head(ALPHA.stations[0], bravo, end, size, tree.root(size)))
+    assert named(delta, "record.two_heads")
+    (made,) = delta.line.proofs[end.log]
+    second = rotated(net)
+    for code in CODES:
+        net.post(code).install(second)
+    join(net, "DELTA")
+    net.pass_time(400)
+    assert delta.line.record.size(end.log) == end.size
+    told(delta, bravo, head(ALPHA.stations[0], bravo, end, size + 2, tree.root(size + 2)))
+    assert size + 2 in delta.line.notes[end.log].heads
+    again = delta.reload().lines[delta.line.id]
+    assert again.proofs[end.log] == delta.line.proofs[end.log] == [made]
+
+
 def test_what_was_proved_before_the_key_ended_stays_proved() -> None:
     net = line_of_four()
     (end,) = ends(net.post("ALPHA"), ALPHA.stations[0].id)

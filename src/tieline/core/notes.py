@@ -372,8 +372,10 @@ def _proofs(line: Line, book: LogNotes) -> Iterator[tuple[bytes, int]]:
             continue
         sizes = sorted(s for s in book.heads if bad.head.size < s and s not in book.open)
         if log is not None and sizes and sizes[0] <= log.size and bad.head.size > 0:
-            book.proved.add(name)
             root = log.tree.root(bad.head.size)
+            if root == bad.head.root:
+                continue  # it was the true one of two; the other was let go when its key ended
+            book.proved.add(name)
             path = log.tree.consistency(bad.head.size, sizes[0])
             yield _prove((bad, book.heads[sizes[0]]), line.realm, root, path), sizes[0]
 
