@@ -13,6 +13,7 @@ from tests.core.test_keys_change import (
     part,
     rotated,
 )
+from tests.core.test_snapshot import resumed
 from tests.core.world import CODES, Net, Post, StationKit, message, sign_all
 
 from tieline.core import checkpoint, sync
@@ -24,6 +25,7 @@ from tieline.core.statement import log_id
 from tieline.core.succession import amend
 from tieline.core.sync import Notes
 from tieline.core.tree import leaf_hash
+from tieline.store.memory import MemoryStore
 
 FALSE = leaf_hash(b"a thief's story")
 
@@ -122,6 +124,35 @@ def test_a_false_head_that_waits_when_the_key_ends_is_let_go_and_accuses_nobody(
     assert not named(delta, "record.two_heads")
     assert named(delta, "key.after_end")
     assert delta.reload().lines[delta.line.id].notes[end.log].against == []
+
+
+@pytest.mark.parametrize("every", [0, 1])
+@pytest.mark.parametrize("known", ["before", "after"])
+def test_a_start_knows_what_had_contradicted_before_a_key_ended(known: str, every: int) -> None:
+    """A head waits, and the log comes before or after its key has ended; then DELTA starts."""
+    net = line_of_four()
+    alpha, bravo, delta = net.post("ALPHA"), net.post("BRAVO"), net.post("DELTA")
+    part(net, "DELTA")
+    for _ in range(6):
+        alpha.speak(message("DELTA does not have this"))
+    net.deliver()
+    (end,) = ends(alpha, alpha.who.id)
+    told(delta, bravo, head(ALPHA.stations[0], bravo, end, end.size - 1))
+    second = rotated(net)
+    if known == "before":
+        join(net, "DELTA")
+        net.pass_time(60)
+    for code in CODES:
+        net.post(code).install(second)
+    join(net, "DELTA")
+    net.pass_time(400)
+    station = resumed(delta, MemoryStore(delta.facts), every) if every else delta.reload()
+    for line in (delta.line, station.lines[delta.line.id]):
+        book = line.notes[end.log]
+        assert [noted.head.size for noted in book.against] == (
+            [end.size - 1] if known == "before" else []
+        )
+    assert bool(named(delta, "record.two_heads")) is (known == "before")
 
 
 def test_two_heads_of_which_the_true_one_came_second_hinder_no_start() -> None:

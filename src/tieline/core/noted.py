@@ -5,6 +5,7 @@ Containers without judgement: ``tieline.core.notes`` reads, compares and tells t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -114,6 +115,11 @@ class LogNotes:
         """Hold what contradicts."""
         self.against.append(noted)
         self.scale.total += noted.weight
+
+    def acquit(self, of: Callable[[Noted], bool]) -> None:
+        """Let go of what contradicts and is such."""
+        self.scale.total -= sum(noted.weight for noted in self.against if of(noted))
+        self.against[:] = [noted for noted in self.against if not of(noted)]
 
     def spare(self, *, newest: bool = False) -> list[int]:
         """The sizes of heads that were compared and agree and are no part of a proof, ascending.

@@ -184,6 +184,15 @@ def fits_end(line: Line, noted: Noted, end: int) -> bool:
     return held is None or held.head.root == head.root
 
 
+def has_rung(line: Line, log: bytes) -> bool:
+    """Whether officers were told that checkpoints of a log contradict what is held or each other.
+
+    It is kept, and says after a start what had come to light before a key of that log ended.
+    """
+    party = line.party_of(line.note_stations[log])
+    return ("record.two_heads", log, party, 0) in line.alarms
+
+
 def kept_note(line: Line, fact: Fact, past: Now) -> Noted | None:
     """A note that was kept here; its signatures were verified when it came.
 

@@ -33,7 +33,7 @@ from tieline.core.events import Done, ForNote, ForSeal, SignCheckpoint
 from tieline.core.journal import Alarm, Fact, FactKind
 from tieline.core.line import Line
 from tieline.core.noted import LogNotes, Noted, Scale
-from tieline.core.noteread import end_of, fits_end, kept_note, log_of, noted_of
+from tieline.core.noteread import end_of, fits_end, has_rung, kept_note, log_of, noted_of
 from tieline.core.record import MAX_LOGS_PER_STATION, Log
 from tieline.core.statement import log_id
 from tieline.core.sync import MAX_NOTES, MAX_PUSH_BYTES, Notes
@@ -289,7 +289,8 @@ def grew(line: Line, log: Log, turn: Turn | None) -> bool:
         end = end_of(line, noted)
         if end is not None and turn is not None:
             _say_after_end(line, noted, end, turn)
-        if end is None and noted.sign_key == stories.signer_of(line, log):
+        counts = end is None or (turn is None and has_rung(line, log.id))
+        if counts and noted.sign_key == stories.signer_of(line, log):
             book.accuse(noted)
     _trim(book)
     if reached and book.against and turn is not None:
@@ -374,7 +375,7 @@ def _proofs(line: Line, book: LogNotes) -> Iterator[tuple[bytes, int]]:
         if log is not None and sizes and sizes[0] <= log.size and bad.head.size > 0:
             root = log.tree.root(bad.head.size)
             if root == bad.head.root:
-                continue  # it was the true one of two; the other was let go when its key ended
+                continue  # the true one of two; the other was let go when its key ended
             book.proved.add(name)
             path = log.tree.consistency(bad.head.size, sizes[0])
             yield _prove((bad, book.heads[sizes[0]]), line.realm, root, path), sizes[0]
@@ -579,13 +580,19 @@ def restore(line: Line, fact: Fact, past: Now) -> None:
 
 def settle(line: Line) -> None:
     """All facts are back: compare what ran ahead, and know again which notes make a proof."""
-    close(line)
+    compare(line)
     for name, book in line.notes.items():
-        log = line.record.logs.get(name)
-        if log is not None:
-            grew(line, log, None)
+        if not has_rung(line, name):  # a key had ended when it turned out what it had signed
+            book.acquit(lambda noted: end_of(line, noted) is not None)
         if book.against:
             book.shown.update(size for _, size in _proofs(line, book))
+    close(line)
+
+
+def compare(line: Line) -> None:
+    """What had been compared when it was kept is compared again, as far as logs are back."""
+    for name in line.notes.keys() & line.record.logs.keys():
+        grew(line, line.record.logs[name], None)
 
 
 def done(line: Line, token: int, turn: Turn) -> None:

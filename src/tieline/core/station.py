@@ -226,6 +226,7 @@ class Station:
             self.lines[line.id] = line
             self.exchanges[line.id] = Exchange(line, self.pace)
         else:
+            notes.compare(line)  # what had contradicted before a key ended still does
             line.use_charter(signed)
             count_slots_anew(line, at_ms)
         return line
