@@ -42,7 +42,7 @@ from tieline.core.line import Line
 from tieline.core.statement import Statement
 from tieline.core.sync import Push, Receipts
 from tieline.sim.endings import Endings
-from tieline.sim.notecheck import NoteChecker
+from tieline.sim.notecheck import Head, NoteChecker, unaware
 from tieline.sim.peaks import Peaks, grown, root_of
 from tieline.sim.shown import Shown
 from tieline.sim.violation import Violation
@@ -62,6 +62,7 @@ class Ledger:
     promised: dict[bytes, int] = field(default_factory=dict)
     shown: Shown = field(default_factory=Shown)
     endings: Endings = field(default_factory=Endings)
+    heads: dict[Head, None] = field(default_factory=dict)  # in the order in which they came
 
 
 class Checker:
@@ -107,7 +108,7 @@ class Checker:
 
     def committed(self, ledger: Ledger, facts: tuple[Fact, ...]) -> None:
         """Facts became durable."""
-        self.notes.committed(ledger.honest, facts)
+        self.notes.committed(ledger.heads, facts)
         shown: list[Statement] = []
         for fact in facts:
             if fact.kind in (FactKind.STATEMENT, FactKind.SECOND_STORY):
@@ -411,7 +412,7 @@ class Checker:
 
 
 def difference(ledgers: list[Ledger], lines: list[Line]) -> str:
-    """Why the records of honest stations are not yet equal; empty when they are."""
+    """Why honest stations do not yet know the same; empty when they do."""
     first, line = ledgers[0], lines[0]
     for ledger, other in zip(ledgers[1:], lines[1:], strict=True):
         lack = len(_record(first) ^ _record(ledger))
@@ -421,7 +422,8 @@ def difference(ledgers: list[Ledger], lines: list[Line]) -> str:
             return f"{_who(first)} and {_who(ledger)} show another order"
         if line.charters.keys() != other.charters.keys():
             return f"{_who(first)} and {_who(ledger)} hold other charters"
-    return _unreceipted(ledgers, lines)
+    heads = {head: None for ledger in ledgers for head in ledger.heads}
+    return _unreceipted(ledgers, lines) or unaware(heads, lines)
 
 
 def _record(ledger: Ledger) -> set[bytes]:

@@ -1,10 +1,14 @@
 """What must come of checkpoints, whoever signs which and tells it to whom.
 
 Every note that counts was signed by its station, no honest station is accused or signs two heads,
-every proof verifies alone, and who can know of a contradiction knows of it when all have met.
+every proof verifies alone, and who can know of a contradiction knows of it when all have met. A
+head that only a lost store has held (put back since, or of a copy of a home that is stopped) is
+known to nobody.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from tieline.core import proof
 from tieline.core.checkpoint import SignedNote, parse_origin, read_checkpoint
@@ -25,23 +29,21 @@ class NoteChecker:
         self._signed = signed
         self._roots: dict[tuple[str, int], bytes] = {}
         self._owners: dict[bytes, bytes] = {}
-        # Every head that an honest station keeps, in the order in which they came.
-        self.heads: dict[Head, None] = {}
         # Of each witness, by name and key id: the texts and lines that it has made.
         self.cosigned: dict[tuple[str, bytes], set[tuple[bytes, bytes]]] = {}
         self.proofs = 0
 
-    def committed(self, believer_honest: bool, facts: tuple[Fact, ...]) -> None:  # noqa: FBT001
-        """Facts became durable at a station."""
+    def committed(self, heads: dict[Head, None], facts: tuple[Fact, ...]) -> None:
+        """Facts became durable in a store, whose heads these are: it has those in them, too."""
         for fact in facts:
             if fact.kind == FactKind.NOTE:
-                self._note(SignedNote.parse(fact.body), kept=believer_honest)
+                heads[self._note(SignedNote.parse(fact.body))] = None
             elif fact.kind == FactKind.PROOF:
                 self._proof(fact.body)
             elif fact.kind == FactKind.ALARM:
                 self._alarm(Alarm.decode(fact.body))
 
-    def _note(self, note: SignedNote, *, kept: bool) -> None:
+    def _note(self, note: SignedNote) -> Head:
         head = read_checkpoint(note.body)
         line, station, incarnation = parse_origin(head.origin)
         self._owners[log_id(line, station, incarnation)] = station
@@ -52,11 +54,10 @@ class NoteChecker:
             by = self.cosigned.get((each.name, each.key_id))
             if by is not None and (note.body, each.signature) not in by:
                 raise Violation(5, f"a line of witness {each.name} counts that it never made")
-        if kept:
-            self.heads[head.origin, head.size, head.root] = None
         before = self._roots.setdefault((head.origin, head.size), head.root)
         if before != head.root and self._honest[station]:
             raise Violation(4, f"honest station {station.hex()} signed two heads of one size")
+        return head.origin, head.size, head.root
 
     def _proof(self, data: bytes) -> None:
         try:
@@ -74,17 +75,21 @@ class NoteChecker:
         if owner is None or self._honest[owner]:
             raise Violation(4, f"{alarm.party} is accused of two heads and signed only one")
 
-    def unaware(self, lines: list[Line]) -> str:
-        """Which honest station does not know of a false head that contradicts what it holds."""
-        for name, size, root in self.heads:
-            log_name = log_id(*parse_origin(name))
-            for line in lines:
-                log = line.record.logs.get(log_name)
-                if log is None or log.forks or size > log.size or log.tree.root(size) == root:
-                    continue
-                if not any(
-                    alarm.code == "record.two_heads" and alarm.item == log_name
-                    for alarm in line.alarms.values()
-                ):
-                    return f"station {line.own.hex()} does not know of a false head of {size}"
-        return ""
+
+def unaware(heads: Iterable[Head], lines: list[Line]) -> str:
+    """Which honest station does not know of a false head that contradicts what it holds.
+
+    ``heads``: those that honest stations keep in the stores that they have now.
+    """
+    for name, size, root in heads:
+        log_name = log_id(*parse_origin(name))
+        for line in lines:
+            log = line.record.logs.get(log_name)
+            if log is None or log.forks or size > log.size or log.tree.root(size) == root:
+                continue
+            if not any(
+                alarm.code == "record.two_heads" and alarm.item == log_name
+                for alarm in line.alarms.values()
+            ):
+                return f"station {line.own.hex()} does not know of a false head of {size}"
+    return ""

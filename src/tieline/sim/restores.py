@@ -71,10 +71,8 @@ class Restores:
             world.repeat(plan.send_mean_ms, self._speak_alone)
 
     def heal(self) -> None:
-        """The copies stop for good; the first homes are plugged in."""
+        """Of two machines with the same keys the one that is not plugged in stops for good."""
         for number in sorted(self._copies):
-            if self._world.machines[number] is self._copies[number]:
-                self._plug(number)
             copy = self._copies[number]
             copy.retired = True
             copy.kill("the copy is stopped for good")

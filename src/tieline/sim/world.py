@@ -322,7 +322,7 @@ class World:
             self._until(self.schedule.now_ms + LOOK_MS)
             lines = [line for line in (m.line_now() for m in honest) if line is not None]
             if len(lines) == len(honest):
-                why = difference(ledgers, lines) or self.checker.notes.unaware(lines)
+                why = difference(ledgers, lines)
                 if self.colluders is not None:
                     why = why or self.colluders.check.unaware(honest)
                 if self.watchers is not None:
