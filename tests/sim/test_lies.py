@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from tieline.core import sync
+from tieline.core.sync import Receipts
 from tieline.sim.colluders import Colluders
+from tieline.sim.forger import Forger, Loot
 from tieline.sim.network import FAIR
 from tieline.sim.plan import Plan, draw
 from tieline.sim.world import World
@@ -105,3 +109,16 @@ def test_a_witness_lies_in_every_way_and_nothing_comes_of_it() -> None:
         if alarm.code in ("record.two_heads", "record.two_stories", "station.two_lives")
     ]
     assert accused == []
+
+
+def test_the_forger_makes_nothing_of_a_question_for_receipts() -> None:
+    loot = Loot(
+        line=bytes(16),
+        realm="LIVE",
+        stations=(bytes(8),),
+        own_key=lambda _: bytes(64),
+        elsewhere=lambda _number, _message: bytes(64),
+    )
+    forger = Forger(random.Random(1), loot)
+    forger.overhear(sync.pack(Receipts(bytes(16), ())))
+    assert {made[0] for made in (forger.craft() for _ in range(200)) if made} >= {"replay", "noise"}

@@ -200,7 +200,7 @@ class Forger:
     def _receipt(self, envelope: bytes) -> bytes | None:
         """A receipt for more than was signed for, or in another's name."""
         opened = sync.unpack(envelope)
-        if not isinstance(opened, Receipts):
+        if not isinstance(opened, Receipts) or not opened.receipts:
             return None
         old = self._chance.choice(opened.receipts)
         tricks = (
