@@ -108,6 +108,7 @@ class Checker:
 
     def committed(self, ledger: Ledger, facts: tuple[Fact, ...]) -> None:
         """Facts became durable."""
+        ledger.endings.going.clear()
         self.notes.committed(ledger.heads, facts)
         shown: list[Statement] = []
         for fact in facts:
@@ -295,6 +296,9 @@ class Checker:
             if receipt.cosigner != ledger.station:
                 continue
             held = ledger.logs.get(receipt.log, [])
+            size = min(receipt.size, len(held))
+            # Made before the version that ended the log, in the same turn: it was true then.
+            held = [*held, *ledger.endings.going.get(receipt.log, ())]
             if receipt.size > len(held):
                 raise Violation(
                     1,
@@ -305,7 +309,7 @@ class Checker:
             if self._cosigned[ledger.station].get(message) != receipt.signature:
                 raise Violation(1, "a receipt is over another log head than the one held")
             before = ledger.promised.get(receipt.log, 0)
-            ledger.promised[receipt.log] = max(before, receipt.size)
+            ledger.promised[receipt.log] = max(before, size)
 
     def _left(self, raw: bytes) -> None:
         parsed = self._read(raw)

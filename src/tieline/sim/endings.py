@@ -19,12 +19,14 @@ class Endings:
     """The ends of one station's account.
 
     ``late`` are the digests kept that are late; ``admitted`` those of them that came after the
-    version that makes them so was in force, ``gone`` those that it took out of their logs.
+    version that makes them so was in force, ``gone`` those that it took out of their logs,
+    ``going`` those that went with the last commit: what leaves with it may have been said before.
     """
 
     late: set[bytes] = field(default_factory=set)
     admitted: set[bytes] = field(default_factory=set)
     gone: dict[bytes, list[bytes]] = field(default_factory=dict)
+    going: dict[bytes, list[bytes]] = field(default_factory=dict)
     changed: bool = False
     _keys: dict[bytes, bytes] = field(default_factory=dict)
     _ended: dict[bytes, int] = field(default_factory=dict)
@@ -61,6 +63,8 @@ class Endings:
         """These were in a log, and are late now."""
         self.late.update(digests)
         self.gone.setdefault(log, []).extend(digests)
+        if digests:
+            self.going[log] = digests
 
     def let_in(self, digest: bytes) -> None:
         """A late one is admitted."""

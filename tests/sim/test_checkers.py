@@ -1,13 +1,19 @@
-"""What the simulator demands to be known of false heads, and what nobody is left to know."""
+"""What the simulator's checkers ask of stations whose stores are lost or whose logs are ended."""
 
 from __future__ import annotations
 
+import pytest
+from tests.core.test_keys_change import ALPHA, FRESH, line_of_four
 from tests.core.test_notes import hand, kept, other_root, signed, three
-from tests.core.world import Post
+from tests.core.world import Post, sign_all
 
-from tieline.core.checkpoint import SignedNote
+from tieline.core import checkpoint, statement, sync
+from tieline.core.charter import LogEnd
+from tieline.core.checkpoint import Receipt, SignedNote
 from tieline.core.journal import Fact, FactKind
+from tieline.core.succession import amend
 from tieline.sim.checkers import Checker, Ledger, difference
+from tieline.sim.violation import Violation
 
 
 def judged(alpha: Post, bravo: Post, charlie: Post, note: SignedNote) -> tuple[Checker, Fact]:
@@ -48,3 +54,38 @@ def test_what_liars_keep_binds_nobody_and_an_alarm_is_enough() -> None:
     assert charlie.who.id.hex() in difference([one, other], lines)
     hand(charlie, bravo, note)
     assert not difference([one, other], lines)
+
+
+def test_a_receipt_from_before_the_end_of_its_log_may_leave_with_it_and_not_later() -> None:
+    net = line_of_four()
+    bravo = net.post("BRAVO")
+    log = next(
+        log for log in bravo.line.record.logs.values() if log.station == ALPHA.stations[0].id
+    )
+    last = log.items[-2].statement.digest
+    closed = [LogEnd(log=log.id, size=log.size - 1, last=last)]
+    second = sign_all(amend(net.signed.charter, cards=[FRESH.card()], closed=closed), net.parties)
+
+    checker = Checker(bravo.line.id, bravo.realm, {post.who.id: True for post in net})
+    facts = [fact for fact in bravo.facts if fact.kind in (FactKind.STATEMENT, FactKind.CHARTER)]
+    for fact in facts:
+        if fact.kind == FactKind.STATEMENT:
+            said = statement.parse(bravo.realm, fact.body)
+            checker.note_signature(said.place.station, said.signed, said.signature)
+    name = checkpoint.origin(bravo.line.id, log.station, log.incarnation)
+    head = checkpoint.body(name, log.size, log.tree.root(log.size))
+    checker.note_cosignature(bravo.who.id, checkpoint.cosign_message(5, head), bytes(64))
+    receipt = Receipt(
+        log=log.id, size=log.size, cosigner=bravo.who.id, time_s=5, signature=bytes(64)
+    )
+    envelope = sync.pack(sync.Receipts(bravo.line.id, (receipt,)))
+
+    ledger = Ledger(bravo.who.id, honest=True)
+    checker.committed(ledger, tuple(facts))
+    end = Fact(kind=FactKind.CHARTER, line=bravo.line.id, body=second.encode(), at_ms=0)
+    checker.committed(ledger, (end,))
+    checker.leaving(ledger, envelope)
+    assert ledger.promised[log.id] == log.size - 1
+    checker.committed(ledger, ())
+    with pytest.raises(Violation, match="whose journal holds"):
+        checker.leaving(ledger, envelope)
