@@ -14,7 +14,7 @@ from tieline.core.agreement.limits import crosses
 from tieline.core.agreement.matter import Entry, Matter, Stream
 from tieline.core.agreement.message import Message, at_numbers
 from tieline.core.agreement.model import Effect, Exchange, Pack
-from tieline.core.agreement.plan import PackPlan, compile_pack, named
+from tieline.core.agreement.plan import STANDS, PackPlan, compile_pack, named
 from tieline.core.agreement.quota import QuotaBook
 from tieline.core.agreement.serials import Serials
 from tieline.core.agreement.sheet import Sheet
@@ -25,7 +25,6 @@ from tieline.core.terms import RefRole
 
 Maker = Matter | Slot | Round
 WaitKey = tuple[str, str, str, str]  # pack, form, debtor, creditor
-STANDS = frozenset({Effect.SUSPEND, Effect.CONTEST, Effect.RESUME})
 
 
 class Book:
@@ -77,7 +76,9 @@ class Book:
 
     def receipt(self, digest: bytes, party: str, at_ms: int) -> None:
         """A station of ``party`` had a message at ``at_ms`` by its own clock; the first counts."""
-        known = self._receipts.setdefault(digest, {})
+        known = self._receipts.get(digest)
+        if known is None:
+            known = self._receipts[digest] = {}
         before = known.get(party)
         if before is not None and before <= at_ms:
             return
@@ -89,12 +90,14 @@ class Book:
         self._touch(entry.matter)
         for _, target in entry.targets:
             self._touch(target.matter)
-        for slot in self._slots_of.get(digest, ()):
-            self._stale[slot] = None
-        if entry.plan.streams:
+        plan = entry.plan
+        if plan.exchanges:
+            for slot in self._slots_of.get(digest, ()):
+                self._stale[slot] = None
+        if plan.streams:
             moved = before is not None or any(entry.doubts())
             self._stream_changed(entry, all_=moved)
-        if entry.plan.form.effect in STANDS:
+        if plan.stands:
             self._standing_changed(entry)
 
     def admit(self, message: Message) -> None:
@@ -103,10 +106,13 @@ class Book:
         plan = None if pack is None else pack.forms.get(message.form)
         if plan is None or message.digest in self.entries:
             return
-        receipts = self._receipts.setdefault(message.digest, {})
+        receipts = self._receipts.get(message.digest)
+        if receipts is None:
+            receipts = self._receipts[message.digest] = {}
         entry = self.entries[message.digest] = Entry(message, plan, receipts)
-        corrected = self._cite(entry)
-        self._count(entry, corrected=corrected)
+        corrected = bool(message.refs) and self._cite(entry)
+        if plan.serial or plan.wants:
+            self._count(entry, corrected=corrected)
         if plan.form.effect is not Effect.NONE and not entry.matter.quiet:
             self._apply(entry)
         if corrected:
@@ -156,8 +162,8 @@ class Book:
                 if isinstance(one, Serial):
                     key = (message.pack, message.form, message.sender)
                     self.serials.setdefault(key, Serials()).add(one.n)
-        for needed in plan.form.predecessors:
-            if needed.required and not entry.cites(needed):
+        for needed in plan.wants:
+            if not entry.cites(needed):
                 self.unmet.append(entry)
                 break
 
@@ -219,6 +225,8 @@ class Book:
     # ---------------------------------------------------------------------------------- marking
 
     def _touch(self, matter: Matter) -> None:
+        if matter in self._stale:
+            return  # as is all that follows from it: only ``refresh`` empties what is marked
         self._stale[matter] = None
         if self._rounds_of:
             for found in self._rounds_of.get(matter, ()):

@@ -74,7 +74,9 @@ def year_of(time_ms: int) -> int:
 
 def within(time_ms: int) -> int:
     """The instant, or the nearest that can be written: a sum of times may leave the range."""
-    return min(max(time_ms, 0), MAX_TIME_MS)
+    if 0 <= time_ms <= MAX_TIME_MS:
+        return time_ms
+    return 0 if time_ms < 0 else MAX_TIME_MS
 
 
 def clamp_year(year: int) -> int:

@@ -16,7 +16,7 @@ How bounds count:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tieline.core.agreement.dates import (
     DAY_MS,
@@ -45,6 +45,9 @@ _RANK = {state: rank for rank, state in enumerate(WORST)}
 # What the clock may move, or a change of standing.
 _MOVED = UNSETTLED | {State.LAPSED, State.LATE}
 _BEST = {State.MET: 0, State.LATE: 1, State.EARLY: 2}
+
+Times = Sequence[tuple[Entry, int, int | None]]  # act, the time that favours its author, receipt
+_NEVER: Times = ()
 
 
 # ---------------------------------------------------------------------------------------- clocks
@@ -87,10 +90,11 @@ def base_of(plan: DeadlinePlan, matter: Matter, debtor: str) -> Bracket:
 
 def _received(matter: Matter, debtor: str) -> Bracket:
     """Not before it was written, not after the debtor's station had it or the debtor cited it."""
-    issued = matter.root.written_from()
-    times = (matter.current.received_by(debtor), matter.known_to.get(debtor))
-    latest = min((one for one in times if one is not None), default=None)
-    return Bracket(issued if latest is None else min(issued, latest), latest)
+    issued, latest = matter.root.written_from(), matter.current.received_by(debtor)
+    cited = matter.known_to.get(debtor)
+    if cited is not None and (latest is None or cited < latest):
+        latest = cited
+    return Bracket(issued if latest is None or issued < latest else latest, latest)
 
 
 def _calendar(plan: DeadlinePlan, matter: Matter) -> Bracket:
@@ -114,14 +118,14 @@ def _date_of(time_ms: int | None, plan: DeadlinePlan) -> int | None:
 
 
 def _bound(base: Bracket, by_ms: int, count: Count, edge: Callable[[int], int]) -> Bracket:
-    return Bracket(
-        _moved(base.earliest, by_ms, count, edge), _moved(base.latest, by_ms, count, edge)
-    )
+    earliest, latest = base
+    low = None if earliest is None else _moved(earliest, by_ms, count, edge)
+    if latest == earliest:
+        return Bracket(low, low)
+    return Bracket(low, None if latest is None else _moved(latest, by_ms, count, edge))
 
 
-def _moved(time_ms: int | None, by_ms: int, count: Count, edge: Callable[[int], int]) -> int | None:
-    if time_ms is None:
-        return None
+def _moved(time_ms: int, by_ms: int, count: Count, edge: Callable[[int], int]) -> int:
     if count is Count.INSTANT:
         return within(time_ms + by_ms)
     return within(edge(day_of(time_ms) + by_ms // DAY_MS))
@@ -171,12 +175,19 @@ def settle(debt: Debt, terms: Terms, standing: Standing, now_ms: int) -> tuple[O
 
     ``terms``: those of its source, as they are now.
     """
-    creditors = debt.creditors
-    state, entry, strict = _views(debt, terms, creditors[0], standing, now_ms)
+    creditors, matter = debt.creditors, debt.matter
+    # Where nothing was said by or of one creditor alone, those who had the same acts at the same
+    # times see the same, and one judgement is that of all of them.
+    alike = standing.plain and (matter is None or not (matter.waivers or matter.ender))
+    acts = _times(debt, terms, creditors[0])
+    state, entry, strict = _views(debt, terms, creditors[0], acts, standing, now_ms)
     moves = state in _MOVED or strict in _MOVED
     for creditor in creditors[1:]:
         # The view of the creditor who has most to complain of speaks for all.
-        other, by, harder = _views(debt, terms, creditor, standing, now_ms)
+        had = _times(debt, terms, creditor)
+        if alike and had == acts:
+            continue
+        other, by, harder = _views(debt, terms, creditor, had, standing, now_ms)
         moves = moves or other in _MOVED or harder in _MOVED
         if _RANK[other] < _RANK[state]:
             state, entry = other, by
@@ -190,7 +201,7 @@ def settle(debt: Debt, terms: Terms, standing: Standing, now_ms: int) -> tuple[O
         rule=rule.id,
         debtor=debt.debtor,
         creditors=creditors,
-        trigger=b"" if debt.matter is None else debt.matter.root.message.digest,
+        trigger=b"" if matter is None else matter.root.message.digest,
         key=debt.key,
         not_before=terms.not_before,
         due=terms.due,
@@ -206,19 +217,28 @@ def settle(debt: Debt, terms: Terms, standing: Standing, now_ms: int) -> tuple[O
 
 def next_change(debt: Debt, terms: Terms, standing: Standing, now_ms: int) -> int | None:
     """The next time after ``now_ms`` at which the same facts may give another state."""
-    times = [end + 1 for end in (terms.due.earliest, terms.due.latest) if end is not None]
+    soon: int | None = None
+    for end in terms.due:
+        if end is not None and end >= now_ms and (soon is None or end < soon):
+            soon = end + 1
     if debt.matter is not None:
-        times += [time_ms for time_ms, _, _, _ in debt.matter.holds]
-    soon = min((time_ms for time_ms in times if time_ms > now_ms), default=None)
-    other = standing.next_change(now_ms)
-    return min((one for one in (soon, other) if one is not None), default=None)
+        for time_ms, _, _, _ in debt.matter.holds:
+            if time_ms > now_ms and (soon is None or time_ms < soon):
+                soon = time_ms
+    other = None if standing.plain else standing.next_change(now_ms)
+    return other if soon is None or (other is not None and other < soon) else soon
 
 
 def _views(
-    debt: Debt, terms: Terms, creditor: str, standing: Standing, now_ms: int
+    debt: Debt, terms: Terms, creditor: str, acts: Times, standing: Standing, now_ms: int
 ) -> tuple[State, Entry | None, State]:
     """The debtor's view with the message behind it, and the creditor's strict one."""
-    acts = _times(debt, terms, creditor)
+    if not acts and standing.plain and (debt.matter is None or debt.matter.bare):
+        return (
+            _undone(terms, terms.due.latest, now_ms),
+            None,
+            _undone(terms, terms.due.earliest, now_ms),
+        )
     state, entry = _acted(terms, acts, strict=False)
     strict, _ = _acted(terms, acts, strict=True)
     if state is not State.MET and state is not State.EARLY:
@@ -256,9 +276,14 @@ def _laid_over(
         contest = _contest(debt, creditor, standing, now_ms, strict=strict)
         if contest is not None:
             return contest
-    if limit is not None and now_ms > limit:
-        return (State.LAPSED if terms.lapses else State.OVERDUE), None
-    return State.OPEN, None
+    return _undone(terms, limit, now_ms), None
+
+
+def _undone(terms: Terms, limit: int | None, now_ms: int) -> State:
+    """What was not done, and nothing excuses."""
+    if limit is None or now_ms <= limit:
+        return State.OPEN
+    return State.LAPSED if terms.lapses else State.OVERDUE
 
 
 def _let_off(
@@ -296,9 +321,7 @@ def _contest(
     return None
 
 
-def _acted(
-    terms: Terms, acts: list[tuple[Entry, int, int | None]], *, strict: bool
-) -> tuple[State | None, Entry | None]:
+def _acted(terms: Terms, acts: Times, *, strict: bool) -> tuple[State | None, Entry | None]:
     """The best of the debtor's acts, as this creditor may see it."""
     best: State | None = None
     by: Entry | None = None
@@ -311,7 +334,7 @@ def _acted(
     return best, by
 
 
-def _times(debt: Debt, terms: Terms, creditor: str) -> list[tuple[Entry, int, int | None]]:
+def _times(debt: Debt, terms: Terms, creditor: str) -> Times:
     """Each act with the time of it that favours the debtor, and when this creditor had it."""
     if terms.own:
         matter = debt.matter
@@ -319,9 +342,12 @@ def _times(debt: Debt, terms: Terms, creditor: str) -> list[tuple[Entry, int, in
             return []
         root = matter.root
         return [(root, root.written_from(), matter.current.received_by(creditor))]
+    acts = debt.source.acts(debt, creditor)
+    if not acts:
+        return _NEVER
     return [
         (entry, entry.written_from(), entry.received_by(creditor))
-        for entry in debt.source.acts(debt, creditor)
+        for entry in acts
         if not entry.matter.void
     ]
 

@@ -7,11 +7,11 @@ when it was touched, and when a time passes at which what it makes may change.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tieline.core.agreement.book import STANDS, Book, Maker, WaitKey
+from tieline.core.agreement.book import Book, Maker, WaitKey
 from tieline.core.agreement.dates import LAST_YEAR
 from tieline.core.agreement.due import (
     deadline_terms,
@@ -22,9 +22,18 @@ from tieline.core.agreement.due import (
     settle,
 )
 from tieline.core.agreement.limits import crosses
-from tieline.core.agreement.matter import ACTS_KEPT, Debt, Entry, Matter, Stream, Terms, entries_of
+from tieline.core.agreement.matter import (
+    ACTS_KEPT,
+    Debt,
+    Entry,
+    Kept,
+    Matter,
+    Stream,
+    Terms,
+    entries_of,
+)
 from tieline.core.agreement.message import at_numbers
-from tieline.core.agreement.model import Cite, Deadline, Who
+from tieline.core.agreement.model import Deadline, Who
 from tieline.core.agreement.plan import DeadlinePlan, all_hold
 from tieline.core.agreement.value import PartyCode
 from tieline.core.agreement.windows import Round, Slot
@@ -39,23 +48,17 @@ class DeadlineSource:
     """How a deadline makes an obligation of one debtor from a matter."""
 
     plan: DeadlinePlan
+    rule: Deadline
     matter: Matter
     streams: tuple[Stream, ...]  # what the debtor sends of the forms that discharge it uncited
-
-    @property
-    def rule(self) -> Deadline:
-        return self.plan.rule
-
-    @property
-    def cite(self) -> Cite:
-        return self.plan.rule.cite
 
     def terms(self, debt: Debt) -> Terms:
         return deadline_terms(self.plan, self.matter, debt.debtor)
 
     def acts(self, debt: Debt, creditor: str) -> list[Entry]:
         """What the debtor sent to a creditor that may discharge it, by claimed time."""
-        rule = self.plan.rule
+        rule = self.rule
+        some: list[list[Kept]] = []
         if rule.link is None:
             begun = self.matter.root.key
             some = [stream.after(creditor, begun) for stream in self.streams]
@@ -63,8 +66,11 @@ class DeadlineSource:
             acts = self.matter.acts
             if not acts:
                 return []
-            found = [acts.get((rule.link, form, debt.debtor)) for form in rule.by]
-            some = [one.to.get(creditor, []) for one in found if one is not None]
+            for form in rule.by:
+                found = acts.get((rule.link, form, debt.debtor))
+                kept = None if found is None else found.to.get(creditor)
+                if kept is not None:
+                    some.append(kept)
         if len(some) < 2:
             return entries_of(some[0]) if some else []
         return entries_of(sorted(item for one in some for item in one)[:ACTS_KEPT])
@@ -86,6 +92,7 @@ class Fold(Book):
         What is left stays marked: whoever asks meanwhile has it looked at first.
         """
         sheet = self.sheet
+        self._spread_chains()  # before anything is marked that was not touched, see ``_touch``
         if now_ms < self._now_ms:
             sheet.forget_times()
             for entry in self.entries.values():
@@ -104,11 +111,13 @@ class Fold(Book):
             self._renew(self._stale.popitem()[0], now_ms)
         return not self._stale
 
-    def _spread(self) -> None:
-        """Carry what was marked as a whole to each maker that it may move."""
+    def _spread_chains(self) -> None:
         chains, self._chains = self._chains, {}
         for matter in chains:
             self._spread_chain(matter)
+
+    def _spread(self) -> None:
+        """Carry what was marked as a whole to each maker that it may move."""
         for pack in self._stale_packs:
             self._stale.update(dict.fromkeys(self.sheet.sensitive.get(pack, {}).values()))
         self._stale_packs.clear()
@@ -130,7 +139,7 @@ class Fold(Book):
                 self._stale[slot] = None
         if matter.root.plan.streams:
             self._stream_changed(matter.root, all_=True)
-        if matter.root.plan.form.effect in STANDS:
+        if matter.root.plan.stands:
             self._standing_changed(matter.root)
 
     def _make_slots(self, now_ms: int) -> None:
@@ -224,7 +233,8 @@ class Fold(Book):
     def _remake(self, matter: Matter) -> None:
         """The debts of a matter as its current version says; what stays keeps its id."""
         if matter.made_for is None:
-            matter.debts = tuple(self._matter_debts(matter))
+            if matter.root.plan.deadlines:
+                matter.debts = tuple(self._matter_debts(matter))
             matter.made_for = matter.current
             return
         before = {debt.id: debt for debt in matter.debts}
@@ -241,58 +251,64 @@ class Fold(Book):
         matter.debts = tuple(debts)
         matter.made_for = matter.current
 
-    def _matter_debts(self, matter: Matter) -> Iterator[Debt]:
-        message = matter.current.message
-        pack = matter.root.plan.pack
+    def _matter_debts(self, matter: Matter) -> list[Debt]:
+        made: list[Debt] = []
         if matter.quiet:
-            return
+            return made
+        values = matter.current.message.values
         for plan in matter.root.plan.deadlines:
-            rule = plan.rule
-            if not all_hold(plan.when, message.values):
+            if plan.when and not all_hold(plan.when, values):
                 continue
-            if rule.threshold and not crosses(pack.thresholds[rule.threshold], matter):
+            over = plan.rule.threshold
+            if over and not crosses(matter.root.plan.pack.thresholds[over], matter):
                 continue
             for debtor in self._debtors(plan, matter):
-                yield from self._debt(plan, matter, debtor)
+                debt = self._debt(plan, matter, debtor)
+                if debt is not None:
+                    made.append(debt)
+        return made
 
-    def _debtors(self, plan: DeadlinePlan, matter: Matter) -> list[str]:
+    def _debtors(self, plan: DeadlinePlan, matter: Matter) -> Sequence[str]:
         message = matter.current.message
         match plan.rule.who:
             case Who.SENDER:
-                return [message.sender]
+                return (message.sender,)
             case Who.RECEIVERS:
+                if len(message.to) == 1 and message.to[0] != message.sender:
+                    return message.to
                 return sorted({*message.to} - {message.sender})
             case Who.EVERY:
-                return list(self.parties)
+                return self.parties
             case Who.FIELD:
                 found = at_numbers(message.values, plan.who)
                 codes = {one.code for one in found if isinstance(one, PartyCode)}
                 return sorted(codes & {*self.parties})
 
-    def _debt(self, plan: DeadlinePlan, matter: Matter, debtor: str) -> Iterator[Debt]:
+    def _debt(self, plan: DeadlinePlan, matter: Matter, debtor: str) -> Debt | None:
         rule, message = plan.rule, matter.current.message
         creditors: tuple[str, ...]
         if rule.to_all:
             creditors = self.parties
         elif not rule.by or debtor == message.sender:
-            creditors = tuple(sorted(dict.fromkeys(message.to)))
+            some = message.to
+            creditors = some if len(some) == 1 else tuple(sorted(dict.fromkeys(some)))
         else:
             creditors = (message.sender,)
         owed = self._applied(message.pack, debtor, creditors)
         if not owed:
-            return
+            return None
         streams: tuple[Stream, ...] = ()
         if rule.link is None:
             streams = tuple(
                 self._streams.setdefault((message.pack, form, debtor), Stream()) for form in rule.by
             )
         root = matter.root.message
-        yield Debt(
+        return Debt(
             id=f"{message.pack}/{rule.id}/{debtor}/{root.digest.hex()}",
             pack=message.pack,
             debtor=debtor,
             creditors=owed,
-            source=DeadlineSource(plan, matter, streams),
+            source=DeadlineSource(plan, rule, matter, streams),
             matter=matter,
             at_ms=root.time_ms,
         )
@@ -328,5 +344,7 @@ class Fold(Book):
         """Those among the creditors (sorted) toward whom the pack is applied at all."""
         standing = self.standings[pack]
         if not standing.statuses:
+            if debtor not in creditors:
+                return creditors
             return tuple([one for one in creditors if one != debtor])
         return tuple(one for one in creditors if one != debtor and standing.applies(debtor, one))

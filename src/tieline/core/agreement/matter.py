@@ -79,9 +79,8 @@ class Entry:
 
     def received_by(self, party: str) -> int | None:
         """When ``party`` had it; its sender had it when it says it wrote it."""
-        if party == self.message.sender:
-            return self.message.time_ms
-        return self.receipts.get(party)
+        message = self.message
+        return message.time_ms if party == message.sender else self.receipts.get(party)
 
     def doubts(self) -> Iterator[Doubt]:
         """What speaks against its claimed time."""
@@ -138,6 +137,9 @@ class Acts:
 def _keep(kept: list[Kept], entry: Entry) -> None:
     """Keep an entry where it is among the first ``ACTS_KEPT``, once."""
     item = (entry.message.time_ms, entry.message.digest, entry)
+    if not kept:
+        kept.append(item)
+        return
     place = bisect_left(kept, item[:2])
     known = place < len(kept) and kept[place][2] is entry
     if place < ACTS_KEPT and not known:
@@ -213,6 +215,11 @@ class Matter:
         """Note that its sender cancelled or superseded it; the earliest stays."""
         if self.ender is None or entry.key < self.ender.key:
             self.ender, self.ender_role = entry, role
+
+    @property
+    def bare(self) -> bool:
+        """Whether nobody said anything of it that may let off who owes what follows from it."""
+        return self.ender is None and not (self.waivers or self.holds or self.contests)
 
     @property
     def void(self) -> bool:
@@ -339,15 +346,15 @@ class Stated:
 
 def stated_at(values: Values, way: Way, *, last: bool = False) -> Stated | None:
     """The earliest (or ``last``: latest) time along a way; ``None`` when none is stated."""
-    found: list[Stated] = []
+    best: Stated | None = None
     for one in at_numbers(values, way):
         if isinstance(one, Instant):
-            spread = one.spread_s * 1000
-            found.append(Stated(one.ms - spread, one.ms + spread, date=False))
+            spread, ms = one.spread_s * 1000, one.ms
+            found = Stated(ms - spread, ms + spread, date=False)
         elif isinstance(one, Day):
-            found.append(Stated(start_of(one.days), end_of(one.days), date=True))
-    if not found:
-        return None
-    return (
-        max(found, key=lambda one: one.high_ms) if last else min(found, key=lambda one: one.low_ms)
-    )
+            found = Stated(start_of(one.days), end_of(one.days), date=True)
+        else:
+            continue
+        if best is None or (found.high_ms > best.high_ms if last else found.low_ms < best.low_ms):
+            best = found
+    return best

@@ -15,10 +15,12 @@ from tieline.core.agreement.model import (
     Condition,
     Criterion,
     Deadline,
+    Effect,
     Exchange,
     FieldType,
     Form,
     Pack,
+    Predecessor,
     Quota,
     Simultaneous,
     Threshold,
@@ -39,6 +41,7 @@ from tieline.core.agreement.value import (
 
 Way = tuple[int, ...]  # the field numbers of a path; empty: the rule names no field
 NOWHERE: Final[Way] = ()
+STANDS: Final = frozenset({Effect.SUSPEND, Effect.CONTEST, Effect.RESUME})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,10 @@ class Clause:
 
     def holds(self, values: Values) -> bool:
         """Whether any repeat of the field holds one of the codes."""
-        return any(
-            isinstance(one, Code) and one.id in self.one_of for one in at_numbers(values, self.way)
-        )
+        for one in at_numbers(values, self.way):
+            if isinstance(one, Code) and one.id in self.one_of:
+                return True
+        return False
 
 
 Clauses = tuple[Clause, ...]
@@ -60,7 +64,10 @@ Clauses = tuple[Clause, ...]
 
 def all_hold(clauses: Clauses, values: Values) -> bool:
     """Whether a message fulfils every condition of a rule."""
-    return all(clause.holds(values) for clause in clauses)
+    for clause in clauses:  # noqa: SIM110 - twice as fast, and asked of each message
+        if not clause.holds(values):
+            return False
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +147,8 @@ class FormPlan:
     states_units: bool = False  # some quota reads its limit from the last such message
     streams: bool = False  # it discharges a deadline without citing the trigger
     uncited: bool = False  # a deadline on it can be discharged without citing it
+    wants: tuple[Predecessor, ...] = ()  # what every message of it has to cite
+    stands: bool = False  # it may change what the pack is between two parties
 
     def codes(self, values: Values, way: Way) -> tuple[str, ...]:
         """The ids of the codes along a way."""
@@ -180,7 +189,13 @@ def compile_pack(pack: Pack) -> PackPlan:
     plan = PackPlan(pack=pack)
     for form in pack.forms.values():
         ways = [way_of(form, one.id) for one in form.fields if one.type is FieldType.SERIAL]
-        plan.forms[form.id] = FormPlan(pack=plan, form=form, serial=ways[0] if ways else NOWHERE)
+        plan.forms[form.id] = FormPlan(
+            pack=plan,
+            form=form,
+            serial=ways[0] if ways else NOWHERE,
+            wants=tuple(one for one in form.predecessors if one.required),
+            stands=form.effect in STANDS,
+        )
     for rule in pack.rules.values():
         match rule:
             case Deadline():

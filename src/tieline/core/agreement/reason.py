@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from tieline.core.agreement.model import Cite
 
@@ -92,8 +92,7 @@ class Input:
     party: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Bracket:
+class Bracket(NamedTuple):
     """The earliest and latest instant that can be argued, UTC ms; ``None``: not known (yet)."""
 
     earliest: int | None
@@ -110,9 +109,11 @@ class Bracket:
 UNKNOWN: Final = Bracket(None, None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Obligation:
+class Obligation(NamedTuple):
     """Who owes what to whom by when, and what became of it.
+
+    A named tuple, as is ``Bracket``: a long record makes a hundred thousand of them, and a frozen
+    dataclass takes about three times as long to make.
 
     ``trigger``: the digest of the message that began it (empty: the calendar did, and ``key`` says
     which date or round). ``due.earliest`` is when it is due in the strict view, ``due.latest`` in

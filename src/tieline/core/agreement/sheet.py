@@ -108,9 +108,8 @@ class Sheet(Generic[Maker]):
     def rows(self) -> list[Obligation]:
         """All rows in order; the caller may not change the list."""
         if self._loose:
-            debts = sorted(self.debts.values(), key=lambda debt: (debt.at_ms, debt.id))
-            self._keys = [(debt.at_ms, debt.id) for debt in debts]
-            self._rows = [self._seen[debt.id] for debt in debts]
+            self._keys = sorted([(debt.at_ms, id_) for id_, debt in self.debts.items()])
+            self._rows = [self._seen[id_] for _, id_ in self._keys]
             self._loose = False
         return self._rows
 
