@@ -213,6 +213,21 @@ def test_a_request_without_an_answer_and_the_meeting_after_it() -> None:
     assert season.state("ua-reply", "BRAVO", end + DAY) is State.LATE
 
 
+def test_each_creditor_sees_what_is_owed_to_it() -> None:
+    """A reply that has not reached CHARLIE is no complaint of ALPHA, which has it."""
+    season = Season(VD)
+    asked = when(6, 2, 20)
+    season.say("ask", "ALPHA", "ua-ask", asked, {"asked": "BRAVO", "causes": "Columns by night"})
+    season.say(
+        "reply", "BRAVO", "ua-reply", asked + HOUR, {"explanation": "A planned exercise"},
+        (RefRole.ANSWERS, "ask"), late={"CHARLIE": asked + 60 * HOUR},
+    )  # fmt: skip
+    (owed,) = season.ledger.obligations(ms(asked + 70 * HOUR))
+    assert (owed.state, owed.strict) == (State.MET, State.LATE)
+    seen = {party: owed.seen_by(party) for party in PARTIES}
+    assert seen == dict.fromkeys(PARTIES, State.MET) | {"CHARLIE": State.LATE}
+
+
 def inspect(season: Season, name: str, sender: str, at: datetime, answered: str) -> None:
     season.say(
         name, sender, "insp-ask", at,
@@ -235,6 +250,7 @@ def test_an_inspection_in_its_window_and_the_quota() -> None:
     inspect(season, "once more", "ALPHA", when(11, 10), "quota")
     asked = {one.rule: one for one in season.ledger.quotas(ms(when(12, 1)), "DELTA")}
     assert (asked["insp-passive"].used, asked["insp-same"].over) == (3, ())
+    assert asked["insp-passive"].pending == 0  # what was refused waits for nothing
 
 
 def test_a_launch_window_that_moves() -> None:

@@ -32,10 +32,15 @@ _SURE: Final = frozenset({Provenance.READ, Provenance.DESIGN})
 
 
 def cite_view(cite: Cite, tongue: Tongue) -> dict[str, Json]:
-    """Paragraph, provenance, and the sentence that must stand beside what nobody has checked."""
-    out: dict[str, Json] = {"paragraph": cite.paragraph, "provenance": cite.provenance.value}
+    """Paragraph and provenance, in words as ``mark``; ``caution`` where nobody has checked it."""
+    mark = str(tongue.say(f"mark.{cite.provenance.value}"))
+    out: dict[str, Json] = {
+        "paragraph": cite.paragraph,
+        "provenance": cite.provenance.value,
+        "mark": mark,
+    }
     if cite.provenance not in _SURE:
-        out["caution"] = str(tongue.say(f"mark.{cite.provenance.value}"))
+        out["caution"] = mark
     return out
 
 

@@ -530,7 +530,10 @@ class Oracle:
             stated = self.stated(message, rule.path) if rule.path else None
             when = root.time_ms if stated is None else stated[0] or 0
             judges = others if rule.side is Side.ACTIVE else [party]
-            counted = not rule.accepted_by or any(self.accepted(rule, root, j) for j in judges)
+            said = [self.accepted(rule, root, j) for j in judges] if rule.accepted_by else [True]
+            counted = True in said
+            if not counted and None not in said:
+                continue
             uses.append((day(when).year, counted, others, message))
         span = range(year - rule.years + 1, year + 1)
         used = [use for use in uses if use[0] in span and use[1]]
@@ -553,17 +556,18 @@ class Oracle:
             over.append("simultaneous")
         return len(used), pending, limit, over
 
-    def accepted(self, rule: Quota, root: Message, party: str) -> bool:
+    def accepted(self, rule: Quota, root: Message, party: str) -> bool | None:
+        """What a party's last answer says; ``None``: it has given none."""
         found = [
             one
             for role, one in self.about(root)
             if role is RefRole.ANSWERS and one.form == rule.accepted_by and one.sender == party
         ]
         if not found:
-            return False
+            return None
         last = max(found, key=key)
         if self.void(last):
-            return False
+            return None
         codes = self.codes(self.current(self.root(last)), rule.accepted_path)
         return bool(set(codes) & set(rule.accepted_is))
 

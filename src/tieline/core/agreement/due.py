@@ -182,6 +182,7 @@ def settle(debt: Debt, terms: Terms, standing: Standing, now_ms: int) -> tuple[O
     acts = _times(debt, terms, creditors[0])
     state, entry, strict = _views(debt, terms, creditors[0], acts, standing, now_ms)
     moves = state in _MOVED or strict in _MOVED
+    each = [strict]
     for creditor in creditors[1:]:
         # The view of the creditor who has most to complain of speaks for all.
         had = _times(debt, terms, creditor)
@@ -189,6 +190,7 @@ def settle(debt: Debt, terms: Terms, standing: Standing, now_ms: int) -> tuple[O
             continue
         other, by, harder = _views(debt, terms, creditor, had, standing, now_ms)
         moves = moves or other in _MOVED or harder in _MOVED
+        each.append(harder)
         if _RANK[other] < _RANK[state]:
             state, entry = other, by
         if _RANK[harder] < _RANK[strict]:
@@ -207,6 +209,7 @@ def settle(debt: Debt, terms: Terms, standing: Standing, now_ms: int) -> tuple[O
         due=terms.due,
         state=state,
         strict=strict,
+        each=tuple(each) if each.count(strict) < len(each) else (),
         by=b"" if entry is None else entry.message.digest,
         done_ms=entry.message.time_ms if entry is not None and done else None,
         nil=entry is not None and done and debt.source.is_nil(entry),

@@ -2,7 +2,8 @@
 
 What is counted is a matter (a message with its corrections) that was not taken back, for the party
 whose quota it is: its sender's (active) or its receiver's (passive). A quota that counts only what
-was accepted reads the last answer of the receiver; what waits for an answer is *pending*.
+was accepted reads the last answer of the receiver; what waits for an answer is *pending*,
+and what was refused is neither.
 
 Periods are UTC calendar years. ``years`` of them end with the year asked about, so "one in three
 calendar years" looks back two. Windows overlap when they share an instant; a window of dates holds
@@ -206,9 +207,10 @@ class QuotaBook:
                 year=year_of(at_ms),
                 object=named(objects[0]) if objects else "",
                 window=self._window(matter),
-                counted=self._accepted(matter, party, others),
+                counted=taken,
             )
             for party, others in sides
+            if (taken := self._taken(matter, party, others)) is not None
         )
 
     def _receivers(self, matter: Matter) -> tuple[str, ...]:
@@ -218,14 +220,16 @@ class QuotaBook:
             return tuple(dict.fromkeys(one.code for one in found if isinstance(one, PartyCode)))
         return tuple(sorted(dict.fromkeys(message.to)))
 
-    def _accepted(self, matter: Matter, party: str, others: tuple[str, ...]) -> bool:
-        """Whether the receiving side's last answer takes it up."""
+    def _taken(self, matter: Matter, party: str, others: tuple[str, ...]) -> bool | None:
+        """Whether the receiving side's last answer takes it up; ``None`` when every one refuses."""
         rule = self.plan.rule
         if not rule.accepted_by:
             return True
+        waits = False
         for receiver in others if rule.side is Side.ACTIVE else (party,):
             acts = matter.acts.get((RefRole.ANSWERS, rule.accepted_by, receiver))
             if acts is None or acts.last is None or acts.last.matter.void:
+                waits = True
                 continue
             answer = acts.last.matter.current
             if not self.plan.accepted:
@@ -233,7 +237,7 @@ class QuotaBook:
             codes = answer.plan.codes(answer.message.values, self.plan.accepted)
             if any(code in rule.accepted_is for code in codes):
                 return True
-        return False
+        return False if waits else None
 
     def _window(self, matter: Matter) -> tuple[int, int] | None:
         """From when, until just before when."""

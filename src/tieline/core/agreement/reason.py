@@ -117,9 +117,10 @@ class Obligation(NamedTuple):
 
     ``trigger``: the digest of the message that began it (empty: the calendar did, and ``key`` says
     which date or round). ``due.earliest`` is when it is due in the strict view, ``due.latest`` in
-    the debtor's. ``state`` is as the debtor sees it, ``strict`` as the creditor may. ``by``: the
-    message that discharged it, or that waived, contested, suspended, held or ended it. ``done_ms``:
-    the claimed time of the act.
+    the debtor's. ``state`` is as the debtor sees it, ``strict`` as that creditor may who has most
+    to complain of; ``each`` has the strict one for each creditor, and is empty when all are alike.
+    ``by``: the message that discharged it, or that waived, contested, suspended, held or ended it.
+    ``done_ms``: the claimed time of the act.
     """
 
     id: str
@@ -137,6 +138,7 @@ class Obligation(NamedTuple):
     done_ms: int | None
     nil: bool
     cite: Cite
+    each: tuple[State, ...] = ()
 
     @property
     def disputed(self) -> bool:
@@ -144,8 +146,13 @@ class Obligation(NamedTuple):
         return self.state is not self.strict
 
     def seen_by(self, party: str) -> State:
-        """The state in the view of ``party``: a creditor's is the strict one."""
-        return self.strict if party in self.creditors else self.state
+        """The state in the view of ``party``: a creditor's is the strict one, as it is owed to it.
+
+        That another creditor is not known to have been answered is no complaint of this one.
+        """
+        if party not in self.creditors:
+            return self.state
+        return self.each[self.creditors.index(party)] if self.each else self.strict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tieline.node.view import Json
 
 _DAY_S: Final = 86_400
+_IN_DAYS_S: Final = 4 * _DAY_S  # shorter spans are written in hours
 _DIGEST: Final = 64
 
 
@@ -99,16 +100,22 @@ def _field_lines(field: dict[str, Json], indent: str) -> list[str]:
 
 def _weighed(found: dict[str, Json]) -> list[str]:
     return [
-        f"{text_of(each, 'label')}: {text_of(each, 'crossing')}  {_cite(each)}"
+        f"{text_of(each, 'label')}: {text_of(each, 'crossing')}  {_basis(each)}"
         for each in views(found, "thresholds")
     ]
 
 
-def _cite(view: dict[str, Json]) -> str:
+def _cite(view: dict[str, Json], doubt: str = "caution") -> str:
     """Paragraph and doubt, in brackets."""
-    parts = [text_of(view, "paragraph"), text_of(view, "caution")]
-    said = "; ".join(part for part in parts if part)
+    paragraph = text_of(view, "paragraph")
+    said = "; ".join(part for part in (f"§ {paragraph}" if paragraph else "",
+                                       text_of(view, doubt)) if part)  # fmt: skip
     return f"[{said}]" if said else ""
+
+
+def _basis(view: dict[str, Json]) -> str:
+    """Paragraph and provenance of a rule, in brackets: also when it was read, or made up."""
+    return _cite(view, "mark")
 
 
 # ------------------------------------------------------------------------------------- obligations
@@ -146,7 +153,7 @@ def _obligation_line(one: dict[str, Json]) -> str:
     )
     return (
         f"{mark}{text_of(one, 'debtor')} > {to}  {text_of(one, 'title')}  {due}"
-        f"  {text_of(one, 'said')}{views_differ}  {_cite(one)}  {_short(text_of(one, 'id'))}"
+        f"  {text_of(one, 'said')}{views_differ}  {_basis(one)}  {_short(text_of(one, 'id'))}"
     )
 
 
@@ -174,8 +181,8 @@ def explain(args: argparse.Namespace) -> None:
         "explain", **line_of(args), **language_of(args), obligation=args.obligation
     )
     lines = [_obligation_line(found).strip()]
-    lines.append(f"  pack {text_of(found, 'pack')}, rule {text_of(found, 'rule')}  {_cite(found)}")
-    lines += [f"  {_input_line(each)}" for each in views(found, "inputs")]
+    lines.append(f"  pack {text_of(found, 'pack')}, rule {text_of(found, 'rule')}  {_basis(found)}")
+    lines += [f"  {line}" for line in _input_lines(views(found, "inputs"))]
     lines += [
         f"  ! {text_of(each, 'said')}  {text_of(each, 'item')[:12]}"
         for each in views(found, "doubts")
@@ -183,7 +190,24 @@ def explain(args: argparse.Namespace) -> None:
     put(args, found, *lines)
 
 
-def _input_line(one: dict[str, Json]) -> str:
+def _input_lines(inputs: list[dict[str, Json]]) -> list[str]:
+    """What an answer follows from. Both ends of a time that has only one are said in one line."""
+    out: list[str] = []
+    ends = iter(inputs)
+    for one in ends:
+        said = text_of(one, "said")
+        if text_of(one, "name").endswith("-earliest"):
+            other = next(ends, {})
+            if other.get("value") == one.get("value"):
+                said = f"{said} / {text_of(other, 'said')}"
+            else:
+                out += [_input_line(one, said), _input_line(other, text_of(other, "said"))]
+                continue
+        out.append(_input_line(one, said))
+    return out
+
+
+def _input_line(one: dict[str, Json], said: str) -> str:
     value = one.get("value")
     shown = "-" if value is None else str(value)
     if isinstance(value, int):
@@ -193,7 +217,7 @@ def _input_line(one: dict[str, Json]) -> str:
             shown = _time(value * _DAY_S * 1000)
             shown = shown if shown.endswith("ms") else shown[:2] + shown[7:]
         elif one.get("kind") == "duration":
-            shown = _duration(value)
+            shown = _duration(value, dates=text_of(one, "name").endswith("-dates"))
     elif one.get("kind") == "message":
         shown = shown[:12]
     of = " ".join(
@@ -205,13 +229,16 @@ def _input_line(one: dict[str, Json]) -> str:
         )
         if part
     )
-    return f"{text_of(one, 'said')}: {shown}  ({' '.join((text_of(one, 'origin'), of)).strip()})"
+    return f"{said}: {shown}  ({' '.join((text_of(one, 'origin'), of)).strip()})"
 
 
-def _duration(value_ms: int) -> str:
+def _duration(value_ms: int, *, dates: bool) -> str:
+    """A span as agreements write it: 48 h and 72 h in hours, 14 d in days; dates always in days."""
     sign, seconds = ("-" if value_ms < 0 else ""), abs(value_ms) // 1000
-    for unit, size in (("d", _DAY_S), ("h", 3600), ("min", 60)):
-        if seconds and seconds % size == 0:
+    if dates:
+        return f"{sign}{seconds // _DAY_S} d"
+    for unit, size, least in (("d", _DAY_S, _IN_DAYS_S), ("h", 3600, 3600), ("min", 60, 60)):
+        if seconds >= least and seconds % size == 0:
             return f"{sign}{seconds // size} {unit}"
     return f"{sign}{seconds} s"
 
@@ -244,7 +271,7 @@ def calendar(args: argparse.Namespace) -> None:
         return
     lines = [
         f"{text_of(each, 'dtg')}  {text_of(each, 'party') if each.get('party') else 'all':<8}"
-        f" {text_of(each, 'said')}: {text_of(each, 'title')}  {_cite(each)}"
+        f" {text_of(each, 'said')}: {text_of(each, 'title')}  {_basis(each)}"
         for each in entries
     ]
     put(args, found, *(lines or ["nothing is in the calendar"]))
@@ -255,18 +282,34 @@ def quota(args: argparse.Namespace) -> None:
     found = client(args).call(
         "quotas", **line_of(args), **language_of(args), party=args.party.upper()
     )
-    lines = []
-    for each in views(found, "quotas"):
-        years = each.get("years")
-        span = "-".join(str(y) for y in dict.fromkeys(years)) if isinstance(years, list) else ""
-        limit = f" of {text_of(each, 'limit')}" if each.get("limit") is not None else ""
-        if number_of(each, "peak"):
-            limit += f", {text_of(each, 'peak')} at one time"
-        over = each.get("over")
-        mark = "! " if isinstance(over, list) and over else "  "
-        what = f"  exceeded: {', '.join(map(str, over))}" if isinstance(over, list) and over else ""
-        lines.append(
-            f"{mark}{text_of(each, 'party')}  {span}  {text_of(each, 'title')}:"
-            f" {text_of(each, 'used')}{limit} ({text_of(each, 'side')}){what}  {_cite(each)}"
-        )
+    lines = [line for each in views(found, "quotas") for line in _quota_lines(each)]
     put(args, found, *(lines or ["no agreement in force has a quota"]))
+
+
+def _quota_lines(one: dict[str, Json]) -> list[str]:
+    """One quota, and below it who has how much of it."""
+    years, over = one.get("years"), one.get("over")
+    span = "-".join(str(y) for y in dict.fromkeys(years)) if isinstance(years, list) else ""
+    exceeded = [str(each) for each in over] if isinstance(over, list) else []
+    parts = [_used(one)]
+    if one.get("left") is not None:
+        parts.append(f"{number_of(one, 'left')} left")
+    if number_of(one, "pending"):
+        parts.append(f"{number_of(one, 'pending')} not answered")
+    if number_of(one, "peak"):
+        parts.append(f"{number_of(one, 'peak')} at one time")
+    if exceeded:
+        parts.append(f"EXCEEDED: {', '.join(exceeded)}")
+    head = f"{'! ' if exceeded else '  '}{text_of(one, 'party')}  {span}  {text_of(one, 'title')}"
+    out = [f"{head}: {', '.join(parts)} ({text_of(one, 'side')})  {_basis(one)}"]
+    # An active quota is used up with nobody in particular.
+    parties = views(one, "parties") if one.get("side") == "passive" else []
+    shares = [(text_of(each, "party"), each) for each in parties]
+    shares += [(text_of(each, "object"), each) for each in views(one, "objects")]
+    out += [f"      {name}: {_used(each)}" for name, each in shares if number_of(each, "used")]
+    return out
+
+
+def _used(one: dict[str, Json]) -> str:
+    limit = "" if one.get("limit") is None else f" of {number_of(one, 'limit')}"
+    return f"{number_of(one, 'used')}{limit} used"
