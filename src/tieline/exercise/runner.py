@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -28,7 +28,7 @@ from tieline.exercise.board import Board
 from tieline.exercise.control import Attack, Control, Link, Played
 from tieline.exercise.forge import Forger
 from tieline.exercise.looks import Looked
-from tieline.exercise.owed import Debt, read_debts
+from tieline.exercise.owed import Debt, Owed, read_debts
 from tieline.exercise.promises import Holding, Summary, read_holding, summarise
 from tieline.exercise.scenario import Equivocate, Event, Forge, Scenario
 from tieline.exercise.screen import Screen
@@ -229,7 +229,7 @@ async def run(scenario: Scenario, console: Console, options: Options) -> Summary
         owed=owed,
     )
     if options.out is not None:
-        _write(options.out, summary, holdings)
+        _write(options.out, summary, holdings, owed)
     screen.end(summary, holdings.values(), owed, out=options.out)
     if options.svg is not None:
         screen.export_svg(options.svg)
@@ -340,7 +340,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(out: Path, summary: Summary, holdings: Mapping[str, Holding]) -> None:
+def _write(out: Path, summary: Summary, holdings: Mapping[str, Holding], owed: Owed) -> None:
     """The outcome as files: ``summary.json``, and ``record-CODE.json`` for each station."""
     out.mkdir(parents=True, exist_ok=True)
     _dump(out / "summary.json", summary.as_json())
@@ -350,6 +350,7 @@ def _write(out: Path, summary: Summary, holdings: Mapping[str, Holding]) -> None
             "station": code,
             "content": holding.content,
             "items": holding.items,
+            "owed": [asdict(debt) for debt in owed.get(code, ())],
         }
         _dump(out / f"record-{code}.json", record)
 

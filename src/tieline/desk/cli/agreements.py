@@ -207,7 +207,8 @@ def _input_lines(inputs: list[dict[str, Json]]) -> list[str]:
     return out
 
 
-def _input_line(one: dict[str, Json], said: str) -> str:
+def _input_line(one: dict[str, Json], said: str = "") -> str:
+    said = said or text_of(one, "said")
     value = one.get("value")
     shown = "-" if value is None else str(value)
     if isinstance(value, int):
