@@ -187,6 +187,7 @@ def settle(debt: Debt, terms: Terms, standing: Standing, now_ms: int) -> tuple[O
         # The view of the creditor who has most to complain of speaks for all.
         had = _times(debt, terms, creditor)
         if alike and had == acts:
+            each.append(each[0])
             continue
         other, by, harder = _views(debt, terms, creditor, had, standing, now_ms)
         moves = moves or other in _MOVED or harder in _MOVED
