@@ -110,10 +110,7 @@ def test_all_faults_come_at_once_with_field_paragraph_and_remedy() -> None:
         ("phases[2].troops", "field.special"),
     ]
     assert said(got) == [
-        (
-            "What happened (event, paragraph 16.1.2): no answer was given. Answer it, or say one "
-            "of: none here."
-        ),
+        "What happened (event, paragraph 16.1.2): no answer was given. Answer it.",
         (
             "Phases / Troops (phases[1].troops, paragraph 16.1.2): the number is not between 1 and "
             "50000. Correct the number."
