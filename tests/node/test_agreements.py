@@ -14,6 +14,7 @@ from tests.node.pair import Running
 from tieline.core.agreement.model import Pack
 from tieline.core.charter import dearmor_charter
 from tieline.core.errors import LocalError
+from tieline.desk.cli.show import status_lines
 from tieline.node import packs
 from tieline.node.acts import NodeActs
 from tieline.node.view import Json
@@ -147,6 +148,9 @@ async def _missing(folder: Path, vienna: Pack) -> None:
     asked = await alpha.send("vd/ua-ask", {"asked": "BRAVO", "causes": "Columns"})
     await settled(alpha, bravo)
     assert (await bravo.call("packs"))["missing"] == [vienna.hash.hex()]
+    shown = "\n".join(status_lines(await bravo.call("status")))
+    assert f"! pack {vienna.hash.hex()} is in force and cannot be read here" in shown
+    assert "agreements:" not in shown
     assert (await bravo.call("item", item=asked))["form"] == "vd/ua-ask"
     assert (await bravo.call("obligations"))["obligations"] == []
     with refused("form.unknown"):
@@ -154,6 +158,8 @@ async def _missing(folder: Path, vienna: Pack) -> None:
     # Brought by hand, it is there at once, and what was sent before counts.
     packs.keep(bravo.running.seat.home.path, vienna)
     assert (await bravo.call("packs"))["missing"] == []
+    shown = "\n".join(status_lines(await bravo.call("status")))
+    assert ("agreements: vienna-document-2011 1" in shown, "! pack" in shown) == (True, False)
     assert (await bravo.owed("ua-reply"))["trigger"] == asked
 
 

@@ -28,7 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     folder = tmp_path_factory.mktemp("doctor")
     alpha, bravo = Desk(folder / "alpha", passphrase=desks.PASSPHRASE), Desk(folder / "bravo")
     alpha.real = bravo.real = False
-    desks.found(alpha, bravo)
+    desks.found(alpha, bravo, packs=("points-of-contact",))
     return alpha
 
 
@@ -57,6 +57,17 @@ def test_a_home_in_order_has_only_what_does_not_run(home: Home) -> None:
     bad = {what for what, finding in look(home).items() if finding.bad}
     assert {what.split(" ")[0] for what in bad} == {"station", "BRAVO"}
     assert "start it with 'tieline serve'" in trouble(home, "station")
+
+
+def test_a_pack_that_is_in_force_and_not_here(home: Home) -> None:
+    assert look(home)["packs"].text == "in force on the line 'hotline': points-of-contact 1"
+    (kept,) = (home.path / "packs").iterdir()
+    kept.write_bytes(kept.read_bytes()[:-1])
+    assert "cannot be read" in trouble(home, "pack")
+    kept.unlink()
+    told = trouble(home, "pack")
+    assert f"the pack {kept.stem} is in force on the line 'hotline' and is not here" in told
+    assert "tieline pack keep" in told
 
 
 def test_a_clock_before_its_time(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ from tieline.core.charter import Charter, SignedCharter, dearmor_charter
 from tieline.core.errors import RemoteError, TielineError
 from tieline.core.identity import dearmor, parse_card
 from tieline.core.terms import dtg
+from tieline.node import packs
 from tieline.node.backup import last_backup
 from tieline.node.client import ApiDown, ApiRefused, Client
 from tieline.node.config import Home
@@ -59,7 +60,7 @@ def examine(home: Home, connect: Callable[[], Client]) -> list[Finding]:
     out = [_software(), _clock(home), _disk(home), *_keys(home), _backup(home)]
     charters, found = _charters(home)
     running, status, heard = _station(connect)
-    out += [*heard, *found, running]
+    out += [*heard, *found, *_packs(home, charters), running]
     listening = _listening_of(home)
     probes: dict[str, str] = {}
     if status is None:
@@ -257,6 +258,30 @@ def _charters(home: Home) -> tuple[list[Charter], list[Finding]]:
         )
         out.append(Finding(what="charter", bad=True, text=text))
     return list(newest.values()), out
+
+
+def _packs(home: Home, charters: list[Charter]) -> Iterator[Finding]:
+    """Whether each pack that a charter names is in this home."""
+    for charter in charters:
+        here: list[str] = []
+        for digest in charter.packs:
+            try:
+                pack = packs.load_kept(home.path, digest)
+                why = "is not here"
+            except TielineError as error:
+                pack, why = None, f"cannot be read ({error.message})"
+            if pack is not None:
+                here.append(f"{pack.id} {pack.version}")
+                continue
+            text = (
+                f"the pack {digest.hex()} is in force on the line '{charter.name}' and {why}: its"
+                " forms are shown raw and no obligation of it is counted; get its file, and run"
+                " 'tieline pack keep FILE' (or NAME, if it came with the software)"
+            )
+            yield Finding(what="pack", bad=True, text=text)
+        if here:
+            text = f"in force on the line '{charter.name}': {', '.join(here)}"
+            yield Finding(what="packs", text=text)
 
 
 def _ending(status: Mapping[str, Json]) -> Iterator[Finding]:

@@ -427,6 +427,9 @@ class Host:
 
     def _line_view(self, line: Line) -> dict[str, Json]:
         view = line_view(line)
+        agreed = self.agreements.in_force(line)
+        view["packs"] = [f"{pack.id} {pack.version}" for pack in agreed.packs]
+        view["packs_missing"] = [digest.hex() for digest in agreed.missing]
         if self.witnesses is not None and line.charter.witnesses:
             view["witnesses"] = self.witnesses.view(line)
         return view

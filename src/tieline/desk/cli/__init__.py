@@ -380,6 +380,7 @@ def _look_verbs(verb: _Verb, officer: _Parser) -> None:
         default="open",
         help="tiles: with the statements (default), without, or sealed to the line's stations",
     )
+    p.add_argument("--language", default="", help="the officer's language (default: from config)")
     p.add_argument("-n", "--limit", type=int, default=50, help="how many, the newest (default: 50)")
     p = verb("watch", "talk", "follow what happens, as it happens", officer)
     p.add_argument(

@@ -210,6 +210,7 @@ def status_lines(status: View) -> list[str]:
             )
         out.extend(_life_lines(view))
         out.extend(_peer_line(peer) for peer in views(view, "peers"))
+        out.extend(_pack_lines(view))
         out.extend(_witnessed_line(view))
         out.extend(_witness_lines(view))
         out.extend(_key_lines(view, number_of(status, "now_ms")))
@@ -218,6 +219,20 @@ def status_lines(status: View) -> list[str]:
             out.append(f"  SUSPENDED by {suspended}; end your own with 'tieline resume'")
         out.extend("  " + line for line in draft_lines(views(view, "waiting")))
     return out
+
+
+def _pack_lines(view: View) -> list[str]:
+    """The agreements in force, and those of which the pack is not here, with the remedy."""
+    here = _codes(view, "packs").replace(",", ", ")
+    lacking = view.get("packs_missing")
+    return [
+        *([f"  agreements: {here}"] if here else []),
+        *(
+            f"  ! pack {visible(str(digest))} is in force and cannot be read here: get its file"
+            " and run 'tieline pack keep FILE' (or NAME, if it came with the software)"
+            for digest in (lacking if isinstance(lacking, list) else [])
+        ),
+    ]
 
 
 def _witnessed_line(view: View) -> list[str]:

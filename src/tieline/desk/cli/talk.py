@@ -189,10 +189,11 @@ def log(args: argparse.Namespace) -> None:
         export(args)
         return
     if args.item:
-        result = client(args).call("item", item=_digest(args.item), **line_of(args))
+        named = {**line_of(args), **language_of(args)}
+        result = client(args).call("item", item=_digest(args.item), **named)
         put(args, result, *item_lines(result))
         return
-    result = client(args).call("log", limit=args.limit, **line_of(args))
+    result = client(args).call("log", limit=args.limit, **line_of(args), **language_of(args))
     banner = [f"EXERCISE EXERCISE EXERCISE {result['realm']}"] if result.get("realm") else []
     put(args, result, *banner, *(item_line(view) for view in views(result, "items")))
 
