@@ -64,6 +64,7 @@ DONE: list[tuple[str, ...]] = [
     ("verify",), ("verify", "hotline.charter"), ("export", "x.bundle"), ("doctor",),
     ("proof",), ("evidence", "--out", "line.html"), ("witness", "init", "w.example", "--key-file"),
     ("witness", "show"), ("keys",), ("keys", "show"),
+    ("form",), ("obligations",), ("calendar",), ("quota",), ("pack", "list"),
 ]  # fmt: skip
 
 
@@ -92,7 +93,8 @@ def test_every_verb_answers_with_one_json_object(line: Pair) -> None:
         "init",
         "serve",
         "stop",
-    }  # the last three: below
+        "explain",  # of an obligation, which this line has none of: test_agreements
+    }  # init, serve and stop: below
     assert asked == verbs()
 
 

@@ -99,6 +99,7 @@ P11: Final = (
         play=trust.trust_store_back,
         tests=("tests/node/test_verify.py::test_an_entry_taken_out_is_noticed",),
         sabotage=("old-key-still-speaks", "mark-ignored"),
+        few=12,
     ),
     Row(
         promise="P11",

@@ -114,6 +114,7 @@ class Runtime:
         # What this run of the process finds out of its logs outlives a rebuilding of the station.
         self._run = Run(tag=machine.tag, entropy=machine.entropy(), marks=machine.marks())
         self._marks = dict(self._run.marks or {})
+        self._started = False
         self.station = self._rebuild(now)
 
     def _rebuild(self, now: Now) -> Station:
@@ -146,6 +147,9 @@ class Runtime:
 
         Raises ``StoreFailed`` when the store can no longer promise anything: stop the process.
         """
+        if not self._started:
+            self._started = True
+            self._remember_start()
         queue = [*self._after, *events]
         self._after.clear()
         if self.full and not self._recover(queue, now):
@@ -229,6 +233,23 @@ class Runtime:
                 marks.pop(name, None)
             elif log is not None and line.life.standing is Standing.WRITING:
                 marks[name] = Mark(log.id, log.size, log.head)
+        self._note_marks(marks)
+
+    def _remember_start(self) -> None:
+        """Have the machine remember what a run that died between commit and mark left behind.
+
+        It leaves for the peers now: were the store put back to before it, nobody here would know.
+        """
+        marks = dict(self._marks)
+        for name, line in self.station.lines.items():
+            mark, log = marks.get(name), line.record.logs.get(line.own_log)
+            if mark is None or log is None or line.life.standing is Standing.CLOSED:
+                continue
+            if mark.log == log.id and mark.size < log.size:
+                marks[name] = Mark(log.id, log.size, log.head)
+        self._note_marks(marks)
+
+    def _note_marks(self, marks: dict[bytes, Mark]) -> None:
         if marks != self._marks:
             self._marks = marks
             self._machine.remember(marks)
