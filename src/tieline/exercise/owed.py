@@ -76,7 +76,11 @@ def counts(owed: Owed) -> dict[str, int]:
 
 
 def differences(owed: Owed) -> list[str]:
-    """Where two stations do not say the same of what is owed."""
+    """Where two stations do not say the same of what is owed.
+
+    The strict view is each desk's own: it follows from the receipts of others that it holds, and of
+    several receipts of one station a third party is given the newest.
+    """
     found: list[str] = []
     codes = list(owed)
     for code in codes[1:]:
@@ -90,9 +94,9 @@ def differences(owed: Owed) -> list[str]:
         )
         for ident in sorted(one.keys() & other.keys()):
             ours, theirs = one[ident], other[ident]
-            if (ours.state, ours.strict) != (theirs.state, theirs.strict):
+            if ours.state != theirs.state:
                 found.append(
-                    f"{ours.rule} of {ours.debtor} is {ours.state} or {ours.strict} at {codes[0]},"
-                    f" {theirs.state} or {theirs.strict} at {code}"
+                    f"{ours.rule} of {ours.debtor} is {ours.state} at {codes[0]}, {theirs.state}"
+                    f" at {code}"
                 )
     return found
