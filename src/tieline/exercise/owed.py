@@ -78,8 +78,9 @@ def counts(owed: Owed) -> dict[str, int]:
 def differences(owed: Owed) -> list[str]:
     """Where two stations do not say the same of what is owed.
 
-    The strict view is each desk's own: it follows from the receipts of others that it holds, and of
-    several receipts of one station a third party is given the newest.
+    The strict view is each desk's own, and so is a due time that runs from a receipt: both follow
+    from the receipts of others that it holds, and of several a third party is given the newest.
+    From one due time one state must follow.
     """
     found: list[str] = []
     codes = list(owed)
@@ -94,7 +95,7 @@ def differences(owed: Owed) -> list[str]:
         )
         for ident in sorted(one.keys() & other.keys()):
             ours, theirs = one[ident], other[ident]
-            if ours.state != theirs.state:
+            if ours.due_ms == theirs.due_ms and ours.state != theirs.state:
                 found.append(
                     f"{ours.rule} of {ours.debtor} is {ours.state} at {codes[0]}, {theirs.state}"
                     f" at {code}"
