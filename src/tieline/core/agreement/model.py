@@ -23,6 +23,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import Final
 
+from tieline.core.agreement.meaning import Act, Means, Sense
 from tieline.core.terms import Precedence, RefRole
 
 ALL: Final = "*"  # in Form.to: every party of the line
@@ -76,7 +77,8 @@ class Field:
     """One field of a form, or of a group or a phrase.
 
     ``low`` and ``high`` bound a count (or each repeat count of a group: ``repeat``). ``max_chars``
-    bounds text and unit. ``codes`` names the code list of a CODE field.
+    bounds text and unit. ``codes`` names the code list of a CODE field. ``means``: what it says of
+    an incident.
     """
 
     number: int
@@ -91,15 +93,20 @@ class Field:
     max_chars: int = 0
     repeat: tuple[int, int] = (0, 1)
     fields: tuple[Field, ...] = ()
+    means: Means = Means.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeItem:
-    """One item of a code list: its number on the wire, its id. Its words are ``code.LIST.ID``."""
+    """One item of a code list: its number on the wire, its id. Its words are ``code.LIST.ID``.
+
+    ``sense``: what it means to the software, where a field of an incident's form holds it.
+    """
 
     number: int
     id: str
     cite: Cite
+    sense: Sense = Sense.NONE
 
 
 class Effect(enum.StrEnum):
@@ -130,7 +137,7 @@ class Form:
     ``to``: ``"*"`` for every party, else one or more named by the sender. ``answers``: forms that
     it answers. ``obliges``: false for a goodwill notice: no obligation and no precedent.
     ``flash``: made to be sent as FLASH over a narrow carrier. ``disclaimer``: a word key shown on
-    every rendering, or empty.
+    every rendering, or empty. ``act``: what it does in an incident.
     """
 
     id: str
@@ -145,6 +152,7 @@ class Form:
     obliges: bool = True
     flash: bool = False
     disclaimer: str = ""
+    act: Act = Act.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

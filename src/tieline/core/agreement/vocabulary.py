@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from tieline.core.agreement import model
+from tieline.core.agreement import meaning, model
 from tieline.core.agreement.kinds import (
     DAY_MS,
     Choice,
@@ -62,6 +62,9 @@ FORWARD: Final = Duration(negative=False)
 
 TYPE: Final = Choice({each.value: each for each in model.FieldType}, model.FieldType.TEXT)
 SPECIALS: Final = SetOf(Choice({each.value: each for each in model.Special}, model.Special.NIL))
+ACT: Final = Choice({each.value: each for each in meaning.Act}, meaning.Act.NONE)
+MEANS: Final = Choice({each.value: each for each in meaning.Means}, meaning.Means.NONE)
+SENSE: Final = Choice({each.value: each for each in meaning.Sense}, meaning.Sense.NONE)
 EFFECT: Final = Choice({each.value: each for each in model.Effect}, model.Effect.NONE)
 PRECEDENCE: Final = Choice({each.name: each for each in Precedence}, Precedence.ROUTINE)
 ROLES: Final[dict[str, object]] = {each.name.lower(): each for each in RefRole}
@@ -141,6 +144,7 @@ ITEM: Final[Shape[model.CodeItem]] = Shape(
     (
         key(1, "number", NUMBER, "its number on the wire, which never changes"),
         key(2, "id", ID, "its name in this pack"),
+        key(3, "sense", SENSE, "what it means in an incident", default=meaning.Sense.NONE),
     ),
     model.CodeItem,
 )
@@ -186,6 +190,7 @@ FIELD: Final[Shape[model.Field]] = Shape(
             "fields",
             default=(),
         ),
+        key(12, "means", MEANS, "what it says of an incident", default=meaning.Means.NONE),
     ),
     model.Field,
 )
@@ -221,6 +226,7 @@ FORM: Final[Shape[model.Form]] = Shape(
         key(9, "obliges", Flag(), "false: no obligation comes of it", default=True),
         key(10, "flash", Flag(), "whether it must fit a narrow carrier", default=False),
         key(11, "disclaimer", WORD_KEY, "the key of a text that is always shown", default=""),
+        key(12, "act", ACT, "what it does in an incident", default=meaning.Act.NONE),
     ),
     model.Form,
 )
