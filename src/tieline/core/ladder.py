@@ -114,12 +114,15 @@ class Ladder:
 
     def receipt_for(self, statement: Statement, station: bytes) -> Receipt | None:
         """The earliest receipt of a station that covers a statement."""
-        cover = self.covers.get((statement.log, station))
+        return self.receipt_at(statement.log, statement.place.position, station)
+
+    def receipt_at(self, log: bytes, position: int, station: bytes) -> Receipt | None:
+        """The earliest receipt of a station that covers a place of a log."""
+        cover = self.covers.get((log, station))
         if cover is None:
             return None
-        position = statement.place.position
         if position < cover.settled:
-            return self._old_receipt(statement.log, station, position)
+            return self._old_receipt(log, station, position)
         index = bisect_right(cover.sizes, position)
         return cover.receipts[index] if index < len(cover.receipts) else None
 

@@ -122,6 +122,11 @@ class Agreements:
             tuple(self._damaged[digest][1] for digest in missing if digest in self._damaged),
         )
 
+    def at_hand(self, line: Line) -> tuple[bytes, ...]:
+        """The hashes of the packs that any charter of the line has named, and that are here."""
+        named = {digest for signed in line.charters.values() for digest in signed.charter.packs}
+        return tuple(digest for digest in sorted(named) if self._pack(digest) is not None)
+
     def form_of(
         self, line: Line, content: Content, charter: int | None = None
     ) -> tuple[Pack, Form] | None:

@@ -58,7 +58,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What a form says of an incident: aspects, questions, and its single answers by meaning."""
+    """What a form says of an incident: aspects, questions, and its single answers by meaning.
+
+    ``areas``: all that means an area, also in groups, where one answer by meaning is not enough.
+    """
 
     pack: str
     form: str
@@ -66,6 +69,7 @@ class Said:
     stated: tuple[Stated, ...] = ()
     asked: tuple[Asked, ...] = ()
     answers: Mapping[Means, Part]
+    areas: tuple[Part, ...] = ()
 
     def sense(self, means: Means) -> Sense:
         """What the code of a field means; ``NONE`` when there is none."""
@@ -146,7 +150,10 @@ def read_said(pack: Pack, form: Form, values: Values) -> Said | None:
                 stated.append(_stated(field.means, parts))
             elif field.means is Means.ABOUT:
                 asked.append(Asked(parts.get(Means.ABOUT), _text(parts.get(Means.WORDS))))
-    if form.act is Act.NONE and not stated and not asked and not answers:
+            else:
+                stated += _row(parts)
+    areas = tuple(_areas(pack, form.fields, values, ""))
+    if form.act is Act.NONE and not stated and not asked and not answers and not areas:
         return None
     if Means.ABOUT in answers and not asked:
         asked.append(Asked(answers[Means.ABOUT], _text(answers.get(Means.WORDS))))
@@ -157,7 +164,19 @@ def read_said(pack: Pack, form: Form, values: Values) -> Said | None:
         stated=tuple(_sure(stated, answers)),
         asked=tuple(asked),
         answers=answers,
+        areas=areas,
     )
+
+
+def _areas(pack: Pack, fields: Iterable[Field], values: Values, above: str) -> Iterator[Part]:
+    """Every place that means an area, in a group too."""
+    for field in fields:
+        value = values.get(field.number)
+        if isinstance(value, tuple):
+            for one in value:
+                yield from _areas(pack, field.fields, one, f"{above}{field.id}.")
+        elif value is not None and field.means is Means.AREA:
+            yield _part(pack, field, f"{above}{field.id}", value)
 
 
 def _single(
@@ -174,6 +193,18 @@ def _single(
         stated.append(Stated(aspect=field.means, value=part))
     else:
         answers[field.means] = part
+
+
+def _row(parts: Mapping[Means, Part]) -> Iterator[Stated]:
+    """The aspects of one row of a table: how sure and by what stands once in the row."""
+    for means, part in parts.items():
+        if means in _ASPECTS:
+            yield Stated(
+                aspect=means,
+                value=part,
+                confidence=parts.get(Means.CONFIDENCE),
+                source=parts.get(Means.SOURCE),
+            )
 
 
 def _sure(stated: Iterable[Stated], answers: Mapping[Means, Part]) -> Iterator[Stated]:
