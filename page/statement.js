@@ -5,6 +5,7 @@ const STATEMENT_LIMITS = { bytes: 32768, depth: 8, items: 4096 };
 const MOST_STATEMENTS = 2 ** 48;
 const LONGEST_TEXT = 12000;
 const LONGEST_REMARK = 200;
+const LONGEST_NAME = 80;
 
 const PRECEDENCES = ["ROUTINE", "PRIORITY", "IMMEDIATE", "FLASH"];
 const ROLES = ["station", "watch officer", "treaty officer", "releaser"];
@@ -48,6 +49,11 @@ function isPartyList(value) {
   return value.every((code, at) => at === 0 || value[at - 1] < code);
 }
 
+function isFlag(value) {
+  return value === true || value === false;
+}
+
+// A field whose last part is there is refused under that code when it is false or empty.
 const BODY_FIELDS = new Map([
   [1, ["text", textUpTo(LONGEST_TEXT), BODY_CODE]],
   [2, ["lang", (value) => isText(value) && /^[A-Za-z0-9-]{1,16}$/.test(value), "statement.body"]],
@@ -55,7 +61,7 @@ const BODY_FIELDS = new Map([
   [4, ["unit", textUpTo(LONGEST_REMARK), BODY_CODE]],
   [5, ["time", isTime, BODY_CODE]],
   [6, ["cause", textUpTo(LONGEST_REMARK), BODY_CODE]],
-  [7, ["staffed", (value) => value === true || value === false, BODY_CODE]],
+  [7, ["staffed", isFlag, BODY_CODE]],
   [8, ["slot", isTime, BODY_CODE]],
   [9, ["holds", (value) => Array.isArray(value) && value.every(isHold), "statement.body"]],
   [10, ["parties", isPartyList, "statement.parties"]],
@@ -63,22 +69,28 @@ const BODY_FIELDS = new Map([
   [12, ["party", (value) => isText(value) && PARTY_CODE.test(value), "statement.party"]],
   [13, ["due", isTime, BODY_CODE]],
   [14, ["attempts", isTime, BODY_CODE]],
+  [15, ["effective", isTime, BODY_CODE]],
+  [16, ["bindsLate", isFlag, BODY_CODE, "statement.body"]],
+  [17, ["reserve", isFlag, BODY_CODE, "statement.body"]],
+  [18, ["through", textUpTo(LONGEST_NAME), BODY_CODE, "statement.body"]],
+  [19, ["terms", (value) => value instanceof Map, BODY_CODE]],
 ]);
 
 // Kinds: name, body fields that must be there, those that may, and the rungs asked for by default.
+// 17, without prejudice, stands in what officers say; 18, whose word it is, in what they hand on.
 const KINDS = new Map([
   [0, { name: "open", must: [6], may: [], wants: 0 }],
-  [1, { name: "message", must: [], may: [1, 2, 3], wants: 1 }],
-  [2, { name: "acknowledge", must: [], may: [], wants: 0, answers: true }],
-  [3, { name: "read back", must: [1, 2], may: [], wants: 0, answers: true }],
-  [4, { name: "pass on", must: [4, 5], may: [], wants: 0, answers: true }],
+  [1, { name: "message", must: [], may: [1, 2, 3, 17, 18], wants: 1 }],
+  [2, { name: "acknowledge", must: [], may: [17, 18], wants: 0, answers: true }],
+  [3, { name: "read back", must: [1, 2], may: [17, 18], wants: 0, answers: true }],
+  [4, { name: "pass on", must: [4, 5], may: [17, 18], wants: 0, answers: true }],
   [5, { name: "test", must: [1, 8, 9], may: [], wants: 1 }],
-  [6, { name: "suspend", must: [6], may: [], wants: 0 }],
-  [7, { name: "resume", must: [], may: [6], wants: 0 }],
+  [6, { name: "suspend", must: [6], may: [17], wants: 0 }],
+  [7, { name: "resume", must: [], may: [6, 17], wants: 0 }],
   [8, { name: "silence", must: [11, 12, 13, 14], may: [6, 8], wants: 0 }],
-  [9, { name: "watch", must: [7], may: [6], wants: 0 }],
-  [10, { name: "joint", must: [1, 2, 10], may: [], wants: 1 }],
-  [11, { name: "assent", must: [], may: [], wants: 0, answers: true }],
+  [9, { name: "watch", must: [7], may: [6, 17], wants: 0 }],
+  [10, { name: "joint", must: [1, 2, 10], may: [15, 16, 17, 18, 19], wants: 1 }],
+  [11, { name: "assent", must: [], may: [17], wants: 0, answers: true }],
 ]);
 const NO_KIND = { name: "kind of newer software", wants: 0 };
 
@@ -136,8 +148,10 @@ function readBody(fields, kind) {
     if (!kind.must.includes(key) && !kind.may.includes(key)) {
       refuse("statement.body", `The body of a ${kind.name} has a field that it may not have.`);
     }
-    const [name, fits, code] = field;
-    if (!fits(value)) refuse(code, `The field "${name}" of a statement is not as it must be.`);
+    const [name, fits, code, empty] = field;
+    const what = `The field "${name}" of a statement is not as it must be.`;
+    if (!fits(value)) refuse(code, what);
+    if (empty !== undefined && (value === false || value === "")) refuse(empty, what);
     body[name] = value;
   }
   if (
@@ -145,6 +159,9 @@ function readBody(fields, kind) {
     (raw.has(1) && !raw.has(2) && kind.may.includes(2))
   ) {
     refuse("statement.body", `The body of a ${kind.name} lacks a field that it must have.`);
+  }
+  if ((raw.has(16) && !raw.has(15)) || (raw.has(19) && !fields.has(14))) {
+    refuse("statement.body", "A joint statement lacks what one of its fields needs beside it.");
   }
   return body;
 }

@@ -97,7 +97,7 @@ function kindName({ number, kind }) {
 // is of cannot be told without the packs.
 function contentOf({ said }, packs = []) {
   const { body, form } = said;
-  const parts = [];
+  const parts = marksOf(body);
   if (form !== null) {
     const hashes = packs.map((pack) => [" ", make("code", {}, grouped(hex(pack)))]);
     const of = packs.length === 1 ? ", the pack:" : ", one of the packs:";
@@ -105,20 +105,32 @@ function contentOf({ said }, packs = []) {
     const named = packs.length === 0 ? `${charter}: no pack` : [charter, of, hashes];
     parts.push(make("p", {}, "Form ", isolated(form.id), `, version ${form.version}`, named));
   }
-  if (body.text !== undefined) {
+  if (body.text) {
     const attributes = { lang: body.lang ?? null, dir: "auto" };
     parts.push(make("blockquote", attributes, safe(body.text)));
   }
   const sentences = sentencesOf(body);
   if (sentences.length > 0) parts.push(make("p", {}, sentences));
-  if (body.fields !== undefined) {
-    const rows = [...body.fields].map(([key, value]) => [
+  const fields = body.fields ?? body.terms;
+  if (fields !== undefined) {
+    const rows = [...fields].map(([key, value]) => [
       make("dt", {}, `Field ${key}`),
       make("dd", {}, diagnostic(value)),
     ]);
     parts.push(make("dl", { class: "facts" }, rows));
   }
   return parts;
+}
+
+// What nobody may miss who reads the words below it.
+function marksOf(body) {
+  const out = [];
+  if (body.reserve) out.push(make("p", { class: "mark" }, make("strong", {}, "WITHOUT PREJUDICE")));
+  if (body.through !== undefined) {
+    const words = [make("strong", {}, "THROUGH "), isolated(body.through)];
+    out.push(make("p", { class: "mark" }, words, ": whose word its author hands on."));
+  }
+  return out;
 }
 
 // The fields of a body that are no text, as sentences.
@@ -139,6 +151,10 @@ function sentencesOf(body) {
     out.push(`Its author held ${plural(body.holds.length, "log")} of others. `);
   }
   if (body.parties !== undefined) out.push(`Proposed for ${body.parties.join(", ")}. `);
+  if (body.effective !== undefined) {
+    const late = body.bindsLate ? ", also if a signature is late" : "";
+    out.push(`Effective at ${timeText(body.effective)}${late}. `);
+  }
   if (body.cause !== undefined) out.push("Cause given: ", isolated(body.cause));
   return out;
 }

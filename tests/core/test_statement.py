@@ -29,6 +29,7 @@ from tieline.core.statement import (
     pack_content,
     parse,
     seal,
+    signed_size,
     to_sign,
     unpack_content,
     wanted_rungs,
@@ -105,9 +106,21 @@ BODIES: dict[Kind, st.SearchStrategy[Body]] = {
         slot=st.none() | times,
     ),
     Kind.WATCH: st.builds(Body, staffed=st.booleans(), cause=st.none() | words),
-    Kind.JOINT: st.builds(Body, text=texts, lang=st.just("en"), parties=parties),
+    Kind.JOINT: st.builds(
+        Body,
+        text=texts,
+        lang=st.just("en"),
+        parties=parties,
+        effective_ms=times,
+        late_binds=st.sampled_from([None, True]),
+        terms=st.none() | coded,
+    )
+    | st.builds(Body, text=texts, lang=st.just("en"), parties=parties),
     Kind.ASSENT: st.just(Body()),
 }
+# Which of them may be said without prejudice, and which may hand on another's word.
+OFFICERS = BODIES.keys() - {Kind.OPEN, Kind.TEST, Kind.SILENCE}
+RELAYED = OFFICERS - {Kind.SUSPEND, Kind.RESUME, Kind.WATCH, Kind.ASSENT}
 refs = st.lists(st.builds(Ref, digests, st.sampled_from(RefRole)), max_size=4, unique=True)
 
 
@@ -118,10 +131,16 @@ def contents(draw: st.DrawFn) -> Content:
     if kind in statements.TARGETED:
         target = Ref(draw(digests), RefRole.ANSWERS)
         cited = (target, *(ref for ref in cited if ref != target))
-    form = draw(st.just("") | st.text("abc/-9", min_size=1, max_size=64))
+    body = draw(BODIES[kind])
+    if kind in OFFICERS:
+        body = replace(body, reserve=draw(st.sampled_from([None, True])))
+    if kind in RELAYED:
+        body = replace(body, through=draw(st.none() | st.text(min_size=1, max_size=80)))
+    forms = st.text("abc/-9", min_size=1, max_size=64)
+    form = draw(forms if body.terms is not None else st.just("") | forms)
     return Content(
         kind=kind,
-        body=draw(BODIES[kind]),
+        body=body,
         precedence=draw(st.sampled_from(Precedence)),
         role=draw(st.sampled_from(Role)),
         to=draw(st.just(()) | parties),
@@ -184,7 +203,7 @@ def test_what_the_reader_takes_the_writer_makes(
     except RemoteError:
         return
     known_body = encode.dumps(fields.get(16)) == encode.dumps(
-        {key: value for key, value in _map(fields.get(16)).items() if 1 <= key <= 14} or None
+        {key: value for key, value in _map(fields.get(16)).items() if 1 <= key <= 19} or None
     )
     if not read.unknown and known_body:
         assert compose(read.place, read.content) == payload
@@ -358,6 +377,28 @@ def test_a_mask_of_rungs_goes_both_ways() -> None:
 def test_a_newer_station_may_say_more_and_all_of_it_is_kept() -> None:
     newer = next(c for c in vectors("accept.json")["cases"] if c["name"].startswith("keys of"))
     read = parse("", bytes.fromhex(newer["statement"]))
-    assert read.unknown == (17, 900)
+    assert read.unknown == (16, 17, 900)
     assert read.content.body.text == "Text"
     assert read.raw.hex() == newer["statement"]
+
+
+@given(places(), contents())
+def test_software_from_before_the_marks_keeps_them_and_reads_the_rest(
+    where: Place, content: Content
+) -> None:
+    """A reader that knows the body up to key 14 takes the statement, and its bytes stay whole."""
+    raw = seal("", compose(where, content), bytes(64)).raw
+    with pytest.MonkeyPatch.context() as patch:
+        older = {key: name for key, name in statements._BODY_KEYS.items() if key <= 14}
+        patch.setattr(statements, "_BODY_KEYS", older)
+        read = parse("", raw)
+    assert read.raw == raw
+    body = normal(content).body
+    assert read.content.body == replace(
+        body, effective_ms=None, late_binds=None, reserve=None, through=None, terms=None
+    )
+
+
+def test_a_mark_costs_nothing_where_it_is_not_used() -> None:
+    plain = signed_size(message())
+    assert signed_size(replace(message(), body=replace(message().body, reserve=True))) == plain + 2

@@ -194,7 +194,11 @@ const VECTORS = {
         role: NAMED(ROLES[said.role]),
         asks: rungs.filter((_, bit) => (said.wants >> bit) & 1),
         refs: said.references.map(({ target, role }) => [target, NAMED(role)]),
-        unknown: [...(newerKind ? [9] : []), ...said.newer],
+        unknown: [
+          ...(newerKind ? [9] : []),
+          ...(said.body.newer.length > 0 ? [16] : []),
+          ...said.newer,
+        ],
         payload: diagnosticText(decode(said.message.payload, STATEMENT_LIMITS)),
         good: await verifyEd25519(fromHex(key), said.message.signature, message),
       };

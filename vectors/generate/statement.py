@@ -104,11 +104,30 @@ ACCEPT: dict[str, tuple[Map, str]] = {
         "",
     ),
     "an assent": ({9: 11, 11: 2, 15: [TARGET, 1]}, ""),
+    "an assent without prejudice": ({9: 11, 11: 2, 13: 1, 15: [TARGET, 1], 16: {17: True}}, ""),
+    "a message without prejudice, through a mediator": (
+        {9: 1, 11: 1, 16: {1: "They will withdraw.", 2: "en", 17: True, 18: "BRAVO"}}, "",
+    ),
+    "an acknowledgement through a mediator": (
+        {9: 2, 11: 1, 15: [TARGET, 1], 16: {18: "the local commander"}}, "",
+    ),
+    "a suspension without prejudice": ({9: 6, 11: 1, 16: {6: "talks", 17: True}}, ""),
+    "a joint statement with an effective time": (
+        {8: 2, 9: 10, 11: 2, 15: [TARGET, 5],
+         16: {1: "All firing stops.", 2: "en", 10: ["ALPHA", "BRAVO"], 15: TIME_MS + 3_600_000}},
+        "",
+    ),
+    "a joint statement on a form, which a late signature still binds": (
+        {8: 2, 9: 10, 11: 2, 14: ["crisis/hold", 2],
+         16: {1: "", 2: "en", 10: ["ALPHA", "BRAVO"], 15: TIME_MS, 16: True, 17: True,
+              19: {1: 3, 2: [TIME_MS // 1000, 60]}}},
+        "",
+    ),
     "the last instant and the highest numbers": (
         {**MESSAGE, 4: 2**48, 7: 253_402_300_799_999, 10: 2**16}, "",
     ),
     "keys of a newer version": (
-        MESSAGE | {17: "later", 900: [1, {7: b""}], 16: {1: "Text", 2: "en", 15: True}}, "",
+        MESSAGE | {17: "later", 900: [1, {7: b""}], 16: {1: "Text", 2: "en", 20: True}}, "",
     ),
     "a kind of a newer version": ({9: 60, 16: {1: 5}}, ""),
 }  # fmt: skip
@@ -160,8 +179,16 @@ def accepted(name: str, changes: Map, realm: str) -> Case:
         "role": next(n for n, v in ROLES.items() if v == fields.get(11, 0)),
         "asks_for": asks_for(fields, kind),
         "refs": refs(fields.get(15)),
-        "unknown": sorted(([9] if kind == "UNKNOWN" else []) + [k for k in fields if k > 16]),
+        "unknown": sorted(unknown(fields, kind)),
     }
+
+
+def unknown(fields: Map, kind: str) -> list[int]:
+    """The keys of newer versions; 16 when the body has one."""
+    body = fields.get(16, {})
+    newer = isinstance(body, dict) and any(key > 19 for key in body)
+    first = [9] if kind == "UNKNOWN" else [16] if newer else []
+    return first + [key for key in fields if key > 16]
 
 
 def asks_for(fields: Map, kind: str) -> list[str]:
@@ -266,6 +293,35 @@ BAD: dict[str, tuple[str, Map]] = {
     "a joint statement of nobody": (
         "statement.parties", {9: 10, 16: {1: "Text", 2: "en", 10: []}},
     ),
+    "a joint statement that may not bind late": (
+        BODY, {9: 10, 16: {1: "Text", 2: "en", 10: ["ALPHA"], 15: TIME_MS, 16: False}},
+    ),
+    "a joint statement that binds late, of no time": (
+        BODY, {9: 10, 16: {1: "Text", 2: "en", 10: ["ALPHA"], 16: True}},
+    ),
+    "a joint statement after the year 9999": (
+        "statement_body.field",
+        {9: 10, 16: {1: "Text", 2: "en", 10: ["ALPHA"], 15: 253_402_300_800_000}},
+    ),
+    "terms of no form": (BODY, {9: 10, 16: {1: "", 2: "en", 10: ["ALPHA"], 19: {1: 1}}}),
+    "terms that are an array": (
+        "statement_body.field",
+        {9: 10, 14: ["crisis/hold", 1], 16: {1: "", 2: "en", 10: ["ALPHA"], 19: [1]}},
+    ),
+    "a joint statement with the fields of a message": (
+        BODY, {9: 10, 14: ["crisis/hold", 1], 16: {1: "", 2: "en", 3: {1: 1}, 10: ["ALPHA"]}},
+    ),
+    "a message with an effective time": (BODY, {16: {1: "Text", 2: "en", 15: TIME_MS}}),
+    "a message with prejudice": (BODY, {16: {1: "Text", 2: "en", 17: False}}),
+    "a message without prejudice by a number": (
+        "statement_body.field", {16: {1: "Text", 2: "en", 17: 1}},
+    ),
+    "a line test without prejudice": (BODY, {9: 5, 16: {1: "Text", 8: 1, 9: [], 17: True}}),
+    "a message through nobody": (BODY, {16: {1: "Text", 2: "en", 18: ""}}),
+    "a message through a name of 81 characters": (
+        "statement_body.field", {16: {1: "Text", 2: "en", 18: "x" * 81}},
+    ),
+    "an assent through another": (BODY, {9: 11, 15: [TARGET, 1], 16: {18: "BRAVO"}}),
     "joint parties out of order": (
         "statement.parties", {9: 10, 16: {1: "Text", 2: "en", 10: ["BRAVO", "ALPHA"]}},
     ),

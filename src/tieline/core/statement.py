@@ -48,6 +48,7 @@ MAX_REFS: Final = 16
 MAX_SEEN: Final = 512
 TIP_BYTES: Final = 16  # how much of a digest names what its author had read
 MAX_PARTIES: Final = 64
+MAX_THROUGH: Final = 80  # characters of who is spoken for
 LIMITS: Final = Limits(max_bytes=MAX_STATEMENT_BYTES, max_depth=8, max_items=4096)
 
 WANT_ACKNOWLEDGE: Final = 1
@@ -64,23 +65,29 @@ _DEFAULT_WANTS: Final = {
     Kind.TEST: WANT_ACKNOWLEDGE,
     Kind.JOINT: WANT_ACKNOWLEDGE,
 }
-# Which body fields each kind must have, and which it may have besides.
+# Which body fields each kind must have, and which it may have besides. What an officer says may be
+# said without prejudice; what is handed on may name whose word it is.
+_SAID: Final = frozenset({"reserve"})
+_RELAYED: Final = _SAID | {"through"}
 _BODY: Final[dict[Kind, tuple[frozenset[str], frozenset[str]]]] = {
     Kind.OPEN: (frozenset({"cause"}), frozenset()),
-    Kind.MESSAGE: (frozenset(), frozenset({"text", "lang", "fields"})),
-    Kind.ACKNOWLEDGE: (frozenset(), frozenset()),
-    Kind.READ_BACK: (frozenset({"text", "lang"}), frozenset()),
-    Kind.PASS_ON: (frozenset({"unit", "at_ms"}), frozenset()),
+    Kind.MESSAGE: (frozenset(), _RELAYED | {"text", "lang", "fields"}),
+    Kind.ACKNOWLEDGE: (frozenset(), _RELAYED),
+    Kind.READ_BACK: (frozenset({"text", "lang"}), _RELAYED),
+    Kind.PASS_ON: (frozenset({"unit", "at_ms"}), _RELAYED),
     Kind.TEST: (frozenset({"text", "slot", "holds"}), frozenset()),
-    Kind.SUSPEND: (frozenset({"cause"}), frozenset()),
-    Kind.RESUME: (frozenset(), frozenset({"cause"})),
+    Kind.SUSPEND: (frozenset({"cause"}), _SAID),
+    Kind.RESUME: (frozenset(), _SAID | {"cause"}),
     Kind.SILENCE: (
         frozenset({"party", "rung", "due_ms", "attempts"}),
         frozenset({"cause", "slot"}),
     ),
-    Kind.WATCH: (frozenset({"staffed"}), frozenset({"cause"})),
-    Kind.JOINT: (frozenset({"text", "lang", "parties"}), frozenset()),
-    Kind.ASSENT: (frozenset(), frozenset()),
+    Kind.WATCH: (frozenset({"staffed"}), _SAID | {"cause"}),
+    Kind.JOINT: (
+        frozenset({"text", "lang", "parties"}),
+        _RELAYED | {"effective_ms", "late_binds", "terms"},
+    ),
+    Kind.ASSENT: (frozenset(), _SAID),
 }
 # Kinds that speak of one earlier statement, and must cite it first.
 TARGETED: Final = frozenset({Kind.ACKNOWLEDGE, Kind.READ_BACK, Kind.PASS_ON, Kind.ASSENT})
@@ -88,6 +95,7 @@ _KNOWN: Final = frozenset(range(1, 17))
 _BODY_KEYS: Final = {
     1: "text", 2: "lang", 3: "fields", 4: "unit", 5: "at_ms", 6: "cause", 7: "staffed",
     8: "slot", 9: "holds", 10: "parties", 11: "rung", 12: "party", 13: "due_ms", 14: "attempts",
+    15: "effective_ms", 16: "late_binds", 17: "reserve", 18: "through", 19: "terms",
 }  # fmt: skip
 
 
@@ -110,7 +118,12 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """What a statement says. Which fields may be set depends on the kind; see ``_BODY``."""
+    """What a statement says. Which fields may be set depends on the kind; see ``_BODY``.
+
+    ``effective_ms``: from when a joint statement holds; ``late_binds``: also if a signature comes
+    after that. ``reserve``: said without prejudice. ``through``: whose word its author hands on, a
+    party's code or a name. ``terms``: the fields of a form that a joint statement agrees on.
+    """
 
     text: str | None = None
     lang: str | None = None
@@ -126,6 +139,11 @@ class Body:
     party: str | None = None
     due_ms: int | None = None
     attempts: int | None = None
+    effective_ms: int | None = None
+    late_binds: bool | None = None
+    reserve: bool | None = None
+    through: str | None = None
+    terms: tuple[tuple[int, Value], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,8 +330,8 @@ def _body_map(body: Body) -> dict[int, Value]:
         value = getattr(body, name)
         if value is None:
             continue
-        if name == "fields":
-            value = dict(body.fields or ())
+        if name in ("fields", "terms"):
+            value = dict(value)
         elif name == "holds":
             value = tuple((hold.log, hold.size, hold.last) for hold in body.holds or ())
         elif name == "rung":
@@ -363,8 +381,11 @@ def _read_payload(payload: bytes) -> tuple[Place, Content, tuple[int, ...]]:
     )
     content = _read_content(fields)
     unknown = tuple(sorted(fields.unknown(_KNOWN)))
+    body = fields.opt_map(16) or {}
     if content.kind is Kind.UNKNOWN:
         unknown = (9, *unknown)
+    elif not body.keys() <= _BODY_KEYS.keys():
+        unknown = tuple(sorted((*unknown, 16)))
     return place, content, unknown
 
 
@@ -384,6 +405,8 @@ def _read_content(fields: Fields) -> Content:
     )
     if kind in TARGETED and (not content.refs or content.refs[0].role is not RefRole.ANSWERS):
         raise _wrong("references", f"a statement of kind {kind.name} cites its target first")
+    if content.body.terms is not None and not content.form:
+        raise _wrong("body", "the fields of a form need the form that they are of")
     return content
 
 
@@ -500,6 +523,8 @@ def _read_body(kind: Kind, value: dict[int, Value] | None) -> Body:
     if missing:
         raise _wrong("body", f"a statement of kind {kind.name} needs the field '{missing[0]}'")
     body = Body(**found)  # type: ignore[arg-type]  # names and types come from the table above
+    if body.late_binds and body.effective_ms is None:
+        raise _wrong("body", "only a statement with an effective time can bind late")
     if body.text is not None and body.lang is None and "lang" in required | optional:
         raise _wrong("body", "a text needs its language")
     return body
@@ -509,27 +534,37 @@ def _read_body_field(fields: Fields, key: int, name: str) -> object:
     match name:
         case "text":
             return fields.text(key, max_len=MAX_TEXT_CHARS)
-        case "lang":
-            lang = fields.text(key, max_len=16)
-            if not LANGUAGE.match(lang):
-                raise _wrong("body", "a language is a short tag of letters, digits and hyphens")
-            return lang
         case "unit" | "cause":
             return fields.text(key, max_len=200)
         case "party":
             return _read_codes((fields.text(key, max_len=12),), "party")[0]
         case "parties":
             return _read_codes(fields.array(key), "parties")
-        case "fields":
+        case "fields" | "terms":
             return tuple(sorted(fields.map(key).items()))
         case "staffed":
             return fields.boolean(key)
+        case "lang" | "late_binds" | "reserve" | "through":
+            return _read_mark(fields, key, name)
         case "rung":
             return _member(Rung, fields.uint(key, max=255), "rung")
         case "holds":
             return tuple(_read_hold(item) for item in fields.array(key))
-        case _:  # slot, at_ms, due_ms, attempts
+        case _:  # slot, at_ms, due_ms, attempts, effective_ms
             return fields.uint(key, max=MAX_TIME_MS)
+
+
+def _read_mark(fields: Fields, key: int, name: str) -> bool | str:
+    """A language, or a mark that says something by being there: true, or a name."""
+    if name == "lang":
+        lang = fields.text(key, max_len=16)
+        if not LANGUAGE.match(lang):
+            raise _wrong("body", "a language is a short tag of letters, digits and hyphens")
+        return lang
+    value = fields.text(key, MAX_THROUGH) if name == "through" else fields.boolean(key)
+    if not value:
+        raise _wrong("body", f"the field '{name}' is left out, or says something")
+    return value
 
 
 def _read_hold(item: Value) -> Hold:
