@@ -72,6 +72,7 @@ class ActReader:
             "note": self._note,
             "cut": self._cut,
             "heal": self._heal,
+            "carry": self._carry,
             "forge": self._forge,
             "equivocate": self._equivocate,
             "owed": self._owed,
@@ -287,6 +288,12 @@ class ActReader:
 
     def _heal(self, table: Table) -> world.Heal:
         return world.Heal(groups=self._groups(table) if table.has("between") else ())
+
+    def _carry(self, table: Table) -> world.Carry:
+        party, to = self._party(table, "from"), self._party(table, "to")
+        if party == to:
+            raise table.wrong("party", "'from' and 'to' must be two different parties")
+        return world.Carry(party=party, to=to)
 
     def _forge(self, table: Table) -> world.Forge:
         victim, claims = self._party(table, "victim"), self._party(table, "claims")

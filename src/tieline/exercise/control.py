@@ -71,6 +71,8 @@ class Field(Protocol):
         self, act: world.Equivocate, first: str, links: Mapping[str, Link]
     ) -> str: ...
 
+    async def carry(self, act: world.Carry, links: Mapping[str, Link]) -> None: ...
+
 
 class Audience(Protocol):
     """Whoever looks on. ``read`` may take its time; nothing else may."""
@@ -124,7 +126,8 @@ class Control:
         self._place = place
         self._audience = audience
         self._patience_s = patience_s
-        self._cut: set[frozenset[str]] = set()
+        self._unwired = {frozenset(pair) for pair in scenario.unwired}
+        self._cut = set(self._unwired)
         self._said: dict[str, world.Say] = {}
         self._wakeup_ms: int | None = None
         self._moved = asyncio.Event()
@@ -217,6 +220,8 @@ class Control:
             case world.Heal(groups=groups):
                 pairs = self._between(groups) if groups else tuple(sorted(self._sorted_cut()))
                 await self._set_wires(pairs, cut=False)
+            case world.Carry() as carry:
+                await self._place.carry(carry, self._links)
             case world.Forge() as forge:
                 attacks = await self._place.forge(forge, self._links)
                 self.played.attacks.extend(attacks)
@@ -337,7 +342,7 @@ class Control:
 
     def _sorted_cut(self) -> list[tuple[str, str]]:
         out: list[tuple[str, str]] = []
-        for pair in self._cut:
+        for pair in self._cut - self._unwired:
             one, other = sorted(pair)
             out.append((one, other))
         return sorted(out)

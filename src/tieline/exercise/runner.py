@@ -22,7 +22,7 @@ from typing import Final
 from rich.console import Console
 
 from tieline.core.errors import LocalError, TielineError
-from tieline.exercise import chaos, evidence, homes
+from tieline.exercise import carried, chaos, evidence, homes
 from tieline.exercise.answer import Entry, Json
 from tieline.exercise.board import Board
 from tieline.exercise.control import Attack, Control, Link, Played
@@ -30,7 +30,7 @@ from tieline.exercise.forge import Forger
 from tieline.exercise.looks import Looked
 from tieline.exercise.owed import Debt, Owed, read_debts
 from tieline.exercise.promises import Holding, Summary, read_holding, summarise
-from tieline.exercise.scenario import Equivocate, Event, Forge, Scenario
+from tieline.exercise.scenario import Carry, Equivocate, Event, Forge, Scenario
 from tieline.exercise.screen import Screen
 from tieline.exercise.steady import SteadyLink
 from tieline.exercise.supervise import Process
@@ -69,6 +69,7 @@ class Place:
     wire: Wire
     forger: Forger
     stories: TwoStories
+    folder: Path
 
     async def cut(self, pairs: tuple[tuple[str, str], ...]) -> None:
         for caller, front in self._roads(pairs):
@@ -83,6 +84,9 @@ class Place:
 
     async def equivocate(self, act: Equivocate, first: str, links: Mapping[str, Link]) -> str:
         return await self.stories.tell(act, first, links)
+
+    async def carry(self, act: Carry, links: Mapping[str, Link]) -> None:
+        await carried.by_hand(act, self.folder, links)
 
     def _roads(self, pairs: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
         seats = self.table.seats
@@ -104,6 +108,7 @@ class Troupe:
             wire,
             Forger(scenario, table, folder, lambda: self.now_ms),
             TwoStories(scenario.realm, table, lambda: self.now_ms),
+            folder,
         )
         self.links = {
             code: SteadyLink(code, seat.home.socket, time_ms=lambda: self.now_ms)
@@ -120,6 +125,7 @@ class Troupe:
             for code, seat in table.seats.items()
         }
         self._wire = wire
+        self._unwired = scenario.unwired
         self._watchers: list[asyncio.Task[None]] = []
         self.visits: asyncio.Task[None] | None = None
 
@@ -139,6 +145,7 @@ class Troupe:
 
     async def start(self) -> None:
         """Start the stations, bring them the charter, and begin to watch."""
+        await self.place.cut(self._unwired)
         await asyncio.gather(*(process.start() for process in self.processes.values()))
         for code, link in self.links.items():
             watcher = asyncio.create_task(link.watch(partial(self.board.take, code)))

@@ -12,6 +12,7 @@ confidence of its source. This module knows nothing of stations.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Final
 
 from tieline.core.agreement.model import Pack
@@ -59,7 +60,8 @@ class Habits:
 class Party:
     """Who takes part. The first officer is on watch, the second releases.
 
-    ``language``: in which its desk reads forms and rules.
+    ``language``: in which its desk reads forms and rules. ``wired``: whether its station has wires
+    at all; one without is fed by bundle files only.
     """
 
     code: str
@@ -69,6 +71,7 @@ class Party:
     officers: tuple[str, ...]
     habits: Habits
     language: str = "en"
+    wired: bool = True
 
     @property
     def watch(self) -> str:
@@ -223,6 +226,14 @@ class Forge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Carry:
+    """A bundle file is exported at ``party`` for ``to``, carried by hand, and imported there."""
+
+    party: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Equivocate:
     """A party signs another story under the number of ``target``; a bundle brings it to ``to``."""
 
@@ -299,6 +310,7 @@ Act = (
     | Note
     | Cut
     | Heal
+    | Carry
     | Forge
     | Equivocate
     | Look
@@ -336,3 +348,12 @@ class Scenario:
     @property
     def codes(self) -> tuple[str, ...]:
         return tuple(party.code for party in self.parties)
+
+    @property
+    def unwired(self) -> tuple[tuple[str, str], ...]:
+        """The pairs of parties between which there is no wire from first to last."""
+        return tuple(
+            (one.code, other.code)
+            for one, other in combinations(self.parties, 2)
+            if not (one.wired and other.wired)
+        )

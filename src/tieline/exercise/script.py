@@ -166,6 +166,7 @@ def _parties(top: Table, start_ms: int) -> tuple[world.Party, ...]:
                 officers=officers,
                 habits=_habits(table, start_ms),
                 language=language_of(table, "language"),
+                wired=table.flag("wired") if table.has("wired") else True,
             )
         )
         table.done()

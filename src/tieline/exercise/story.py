@@ -437,6 +437,12 @@ class Story:
                     Text(" and ").join([self._colours.parties(group) for group in groups])
                 )
                 return Row(event.at_ms, Text("healed", style="bold green3"), body, 30)
+            case world.Carry() as carry:
+                body = Text("a bundle file of ")
+                body.append_text(self._colours.party(carry.party))
+                body.append(" is carried by hand to ")
+                body.append_text(self._colours.party(carry.to))
+                return Row(event.at_ms, Text("bundle", style="bold gold3"), body, 30)
             case world.Equivocate() as two:
                 body = self._colours.party(two.party)
                 body.append(" signs another story under a number that it has used, and has it")
