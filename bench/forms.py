@@ -1,9 +1,9 @@
-"""How many bytes each FLASH form of the shipped packs takes as a signed statement.
+"""How many bytes each FLASH form and each phrase of the shipped packs takes as a signed statement.
 
 One frame of a narrow carrier has 340 bytes, and a first report must fit it. A form is filled with
 every short answer it has room for, and with those of its long ones (texts, areas, routes, groups)
-that it demands: more than an officer in a hurry will say. The statement stands deep in the log of a
-line of four, where three other logs moved since.
+that it demands: more than an officer in a hurry will say. A phrase answers another one. The
+statement stands deep in the log of a line of four, where three other logs moved since.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def filled(pack: Pack, fields: tuple[Field, ...]) -> Values:
 def content_of(pack: Pack, form: Form) -> Content:
     """The statement's content: released by two people, with what the form must cite."""
     roles = [need.role for need in form.predecessors if need.required]
-    if form.answers and RefRole.ANSWERS not in roles:
+    if (form.answers or form.phrase is not None) and RefRole.ANSWERS not in roles:
         roles.append(RefRole.ANSWERS)
     return Content(
         kind=Kind.MESSAGE,
@@ -81,11 +81,11 @@ def content_of(pack: Pack, form: Form) -> Content:
 
 
 def rows() -> Iterator[dict[str, str | int]]:
-    """A row for each FLASH form, largest first."""
+    """A row for each FLASH form and each phrase, largest first."""
     found = []
     for name in packs.shipped():
         pack = packs.find(name)
-        for form in pack.forms.values():
+        for form in pack.sendable():
             if form.flash:
                 size = statement.signed_size(content_of(pack, form), other_logs=OTHER_LOGS)
                 found.append({"pack": name, "form": pack.form_id(form), "bytes": size})
@@ -95,7 +95,7 @@ def rows() -> Iterator[dict[str, str | int]]:
 def main(argv: Sequence[str]) -> int:
     """Measure and print; 1 when a form does not fit."""
     parser = argparse.ArgumentParser(
-        prog="bench forms", description="size of each FLASH form as a signed statement"
+        prog="bench forms", description="size of each FLASH form and phrase as a signed statement"
     )
     parser.add_argument("--json", action="store_true", help="print the result on one line")
     args = parser.parse_args(argv)

@@ -12,7 +12,7 @@ from tests.desk import desks
 from tests.desk.desks import Desk, one_object
 
 Pair = tuple[Desk, Desk]
-PACKS = ("crisis", "humanitarian-notification")
+PACKS = ("crisis", "humanitarian-notification", "incsea")
 FIRST = ("--field", "knowledge=partly", "--field", "origin=unknown", "--field", "next=now+30m")
 
 
@@ -43,6 +43,43 @@ def test_a_first_word_of_three_fields_is_released_by_a_second_officer_and_read_i
     assert "CHECK ALL" in bravo.ok("form", "--item", number, "--shape", "radio")
     assert "First word: an event has occurred (cr/first)" in bravo.ok("log")
     assert "form     cr/first v1" in bravo.ok("log", number)
+
+
+def test_a_phrase_is_listed_sent_read_and_answered_at_the_command_line(line: Pair) -> None:
+    alpha, bravo = line
+    listed = alpha.ok("form")
+    assert "cr/first" in listed
+    assert "is/:ir2" in listed
+    shown = alpha.ok("form", "IR2", "--language", "it")
+    for part in ("is/:ir2  IR2  Sto filando", "formulazione (it): YANKEE", "YANG-KEY",
+                 "risposta prevista: ZL1", "Metri a poppa", "Nessun lettore"):  # fmt: skip
+        assert part in shown
+    assert "Metres astern: 300" in alpha.ok("form", "IR2", "--field", "metres=300")
+    refused = alpha.run("send", "--phrase", "IR2", "--language", "de")
+    assert (refused.code, "Metres astern (metres)" in refused.err) == (1, True)
+    done = one_object(alpha.ok("--json", "send", "--phrase", "IR2", "--field", "metres=300"))
+    came = bravo.until(lambda event: event.get("form") == "is/:ir2")
+    assert came["item"] == done["item"]
+    assert isinstance(came["told"], dict)
+    assert isinstance(came["told"]["phrase"], dict)
+    number = str(came["seq"])
+    offered = bravo.run("send", "--answers", number)
+    assert (offered.code, "IR2 expects in reply: --phrase ZL1 (" in offered.err) == (1, True)
+    doubted = bravo.ok("send", "--phrase", "IR3", "--answers", number)
+    assert "? IR2 expects ZL1; this reply is none of them" in doubted
+    assert "? " not in bravo.ok("send", "--phrase", "ZL1", "--answers", number)
+    event = alpha.until(lambda event: event.get("form") == "is/:ir3")
+    assert event["doubts"] == ["IR2 expects ZL1; this reply is none of them"]
+    log = [row for row in alpha.ok("log", "--language", "fr").splitlines() if "is/:ir2" in row]
+    for part in ("IR2: Je file", "prononciation (fr): YANG-KEY", "[mots non vérifiés]"):
+        assert part in log[0]
+    whole = bravo.ok("log", number)
+    assert "  form     is/:ir2 v1: IR2: I am streaming" in whole
+    assert "expected response: ZL1 I have received" in whole
+    assert "* wording (en): YANKEE VICTOR" in bravo.ok("form", "--item", number)
+    assert "MSGID/IS :IR2/ALPHA/" in bravo.ok("form", "--item", number, "--shape", "slash")
+    book = alpha.ok("pack", "show", "incsea", "zl1", "--lang", "ru")
+    assert "is/:zl1  ZL1  Ваше сообщение получил и понял." in book
 
 
 def test_what_is_owed_is_told_with_its_reason_and_stands_in_the_calendar(line: Pair) -> None:

@@ -50,6 +50,50 @@ def test_the_border_scenario_has_all_that_was_asked_of_it() -> None:
     assert any(isinstance(a, world.Inject) and a.confidence.startswith("M") for _, a in acts)
 
 
+PHRASES = """
+[[event]]
+at = "H+1:20"
+act = "send"
+label = "gear"
+from = "ALPHA"
+phrase = "IR2"
+fields = { metres = "1 200" }
+
+[[event]]
+at = "H+1:30"
+act = "send"
+from = "BRAVO"
+to = ["ALPHA"]
+phrase = "is/:zl1"
+answers = "gear"
+precedence = "IMMEDIATE"
+
+[[event]]
+at = "H+1:40"
+act = "correct"
+from = "ALPHA"
+target = "gear"
+fields = { metres = "1300" }
+"""
+
+
+def test_a_message_may_be_a_phrase_by_its_code_and_standing_authority_may_cover_one() -> None:
+    text = _changed('standing = ["cr/not-ours"]', 'standing = ["cr/not-ours", "is/:ir2"]')
+    text = text.replace('packs = ["crisis"]', 'packs = ["crisis", "incsea"]')
+    scenario = read((text + PHRASES).encode(), "phrases.toml")
+    says = [event.act for event in scenario.events if isinstance(event.act, world.Say)][-3:]
+    assert [(say.form, say.answers, say.to) for say in says] == [
+        ("is/:ir2", (("metres", "1 200"),), ()),
+        ("is/:zl1", (), ("ALPHA",)),
+        ("is/:ir2", (("metres", "1300"),), ()),
+    ]
+    assert [say.precedence.name for say in says] == ["ROUTINE", "IMMEDIATE", "ROUTINE"]
+    assert scenario.rules.standing == ("cr/not-ours", "is/:ir2")
+    wrong = text + PHRASES.replace('"1 200"', '"many"')
+    with pytest.raises(LocalError, match="IR2 of ALPHA cannot be sent: Metres astern"):
+        read(wrong.encode(), "phrases.toml")
+
+
 def _changed(old: str, new: str) -> str:
     assert SMALL.count(old) >= 1
     changed: str = SMALL.replace(old, new, 1)
@@ -167,6 +211,10 @@ WRONG: list[tuple[str, str, str, str, tuple[str, ...]]] = [
     ("a language that is none", TEXT, TEXT + '\nlang = "en us"', "value", ("event 1", "'lang'")),
     ("a form that is not there", 'form = "cr/not-ours"', 'form = "cr/ours"', "form",
      ("event 2", "'form'", "cr/not-ours")),
+    ("a phrase that is not there", TEXT, 'phrase = "IR1"', "form",
+     ("event 1", "'phrase'", "IR1", "(there are: none)")),
+    ("a form and a phrase", 'form = "cr/not-ours"', 'form = "cr/not-ours"\nphrase = "IR1"', "form",
+     ("event 2", "'phrase'", "remove one")),
     ("a field that is not there", 'text = "The object."', 'words = "x"', "form",
      ("event 2", "words")),
     ("a code that is not there", 'checked = "all"', 'checked = "none"', "form",

@@ -37,7 +37,11 @@ class Seat:
 
 
 def make_homes(
-    folder: Path, ports: tuple[int, int] = (7411, 7412), **provisions: Any
+    folder: Path,
+    ports: tuple[int, int] = (7411, 7412),
+    *,
+    release: Release = Release(four_eyes=frozenset()),  # noqa: B008 - a frozen value
+    **provisions: Any,
 ) -> tuple[list[Seat], str]:
     """The homes of two parties, and the armored charter that both have signed."""
     made: list[tuple[Home, homekeys.NewHome]] = []
@@ -63,7 +67,7 @@ def make_homes(
         name="pair",
         cards=[new.card for _, new in made],
         nonce=bytes(16),
-        release=Release(four_eyes=frozenset()),
+        release=release,
         **provisions,
     )
     signed = SignedCharter(charter=charter)

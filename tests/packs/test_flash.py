@@ -1,4 +1,4 @@
-"""A form made to be sent as FLASH fits one frame of a narrow carrier, signature included."""
+"""A form made to be sent as FLASH, and any phrase, fits one frame of a narrow carrier, signed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tests.packs.test_texts import filled
 
 from tieline.core.agreement.message import wire_fields
 from tieline.core.agreement.model import Field, FieldType
-from tieline.core.statement import Body, Content, Place, wants_mask
-from tieline.core.terms import Kind, Role, Rung
+from tieline.core.statement import Body, Content, Place, Ref, wants_mask
+from tieline.core.terms import Kind, RefRole, Role, Rung
 
 FRAME = 340  # bytes
 ALPHA = kit("ALPHA").stations[0]
@@ -36,7 +36,7 @@ def test_a_flash_form_with_typical_values_fits_one_frame(name: str) -> None:
         time_ms=START_MS,
         charter=1,
     )
-    for form in made.forms.values():
+    for form in made.sendable():
         if not form.flash:
             continue
         content = Content(
@@ -46,6 +46,7 @@ def test_a_flash_form_with_typical_values_fits_one_frame(name: str) -> None:
             wants=wants_mask((Rung.ACKNOWLEDGED, Rung.READ_BACK)),
             form=made.form_id(form),
             form_version=made.version,
+            refs=() if form.phrase is None else (Ref(chaff("asked", 32), RefRole.ANSWERS),),
             body=Body(fields=wire_fields(filled(made, typical(form.fields)))),
         )
         size = len(write(ALPHA, "", place, content).raw)

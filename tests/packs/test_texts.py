@@ -1,4 +1,4 @@
-"""Every form of every shipped pack, wholly filled in, on paper in each language of its pack.
+"""Every form and phrase of every shipped pack, wholly filled in, on paper in each language of it.
 
 What one side writes in its language the other reads in its own: the fields that come back are the
 same, whatever language the paper was in.
@@ -85,7 +85,7 @@ def sheet_of(made: Pack, form: Form) -> Sheet:
 def test_each_form_on_paper_in_any_language_comes_back(name: str) -> None:
     made = pack(name)
     known = {made.tag: made}
-    for form in made.forms.values():
+    for form in made.sendable():
         sheet = sheet_of(made, form)
         assert check_values(made, form, sheet.values) == (), form.id
         assert slash.read(slash.write(sheet), known, ENGINE) == sheet, form.id
@@ -93,8 +93,11 @@ def test_each_form_on_paper_in_any_language_comes_back(name: str) -> None:
             page = lay_out(sheet, tongue(name, language.tag))
             text = numbered.write(page, tongue(name, language.tag))
             assert numbered.read(text, known, ENGINE) == sheet, (form.id, language.tag)
-            title = f"form.{form.id}.title"
+            phrase = form.phrase
+            title = f"form.{form.id}.title" if phrase is None else f"phrase.{phrase.id}.meaning"
             words = made.words[language.tag]
-            assert page.title == words.get(title, made.words["en"][title])
+            code = "" if phrase is None else f"{phrase.code}: "
+            assert page.title == code + words.get(title, made.words["en"][title])
+            assert phrase is None or made.words["en"][f"phrase.{phrase.id}.wording"] in text
         page = lay_out(sheet, tongue(name, "en"))
         assert radio.read(radio.write(page), known, ENGINE) == sheet, form.id

@@ -144,6 +144,38 @@ MESSAGES: list[tuple[dict[int, object], dict[str, str], list[tuple[str, str]]]] 
 ]
 
 
+# A phrase book beside a form of the same id: what an id on the wire names, and what answers what.
+BOOK: Case = {
+    "tag": "md",
+    "version": 3,
+    "forms": ["ask"],
+    "phrases": [
+        {"id": "ask", "code": "Q1", "response": ["R1", "R/2"], "fields": [
+            {"number": 1, "id": "direction", "type": "count", "required": True, "high": 360}]},
+        {"id": "heard", "code": "R1", "response": [], "fields": []},
+        {"id": "not-able", "code": "R/2", "response": [], "fields": []},
+    ],
+}  # fmt: skip
+NAMES = {
+    "md/ask": "form ask", "md/:ask": "phrase ask", "md/:heard": "phrase heard",
+    "md/:not-able": "phrase not-able", "md/heard": "", "md/::ask": "", "md/:": "", "md/": "",
+    "md:ask": "", ":ask": "", "md/:Ask": "", "MD/:ask": "", "md/:Q1": "", "mx/:ask": "",
+}  # fmt: skip
+SAID: list[tuple[str, dict[int, object], dict[str, str], list[tuple[str, str]]]] = [
+    ("md/:ask", {1: 95}, {"direction": "95"}, []),
+    ("md/:ask", {1: (95, 5)}, {"direction": "95 +-5"}, []),
+    ("md/:ask", {1: 361}, {}, [("direction", "field.range")]),
+    ("md/:ask", {}, {}, [("direction", "field.missing")]),
+    ("md/:heard", {}, {}, []),
+    ("md/:heard", {1: 95}, {}, [("1", "field.unknown")]),
+]
+REPLIES = [
+    ("md/:ask", "md/:heard", True), ("md/:ask", "md/:not-able", True),
+    ("md/:ask", "md/:ask", False), ("md/:ask", "md/ask", False), ("md/:ask", "", False),
+    ("md/:heard", "md/:ask", True), ("md/:heard", "", True),
+]  # fmt: skip
+
+
 def check_word(path: str, text: str) -> str:
     """Two bytes of a hash as a word (protocol.md, section 4.6)."""
     data = b"tieline-radio-v1\0" + f"{path}\0{text}".encode()
@@ -152,6 +184,32 @@ def check_word(path: str, text: str) -> str:
     shifts = ((consonants, 12, 15), (vowels, 10, 3), (consonants, 6, 15), (vowels, 4, 3))
     word = "".join(letters[bits >> shift & mask] for letters, shift, mask in shifts)
     return word + consonants[bits & 15]
+
+
+def said() -> Case:
+    """The phrases."""
+    return {
+        "about": "Phrases of the book in 'book', which are forms on the wire. 'names': what an "
+        "id names; empty: nothing. 'messages': key 14 of the statement, its fields, what reads "
+        "and what is wrong as in messages.json, MSGID of the slash form (by ALPHA, number 1) "
+        "and line FORM of the radio script. 'replies': whether the phrase expects the reply; "
+        "an empty one is free text.",
+        "book": BOOK,
+        "names": NAMES,
+        "messages": [
+            {
+                "form": cbor((name, BOOK["version"])).hex(), "fields": cbor(fields).hex(),
+                "reads": reads, "faults": faults,
+                "msgid": f"MSGID/{name.upper().replace('/', ' ')}/ALPHA/1/{BOOK['version']}//",
+                "radio": f"FORM: {name.upper()}. CHECK {check_word('FORM', name.upper())}",
+            }
+            for name, fields, reads, faults in SAID
+        ],
+        "replies": [
+            {"phrase": phrase, "reply": reply, "expected": expected}
+            for phrase, reply, expected in REPLIES
+        ],
+    }  # fmt: skip
 
 
 def build() -> dict[str, object]:
@@ -186,6 +244,7 @@ def build() -> dict[str, object]:
                 for fields, reads, faults in MESSAGES
             ],
         },
+        "form/phrases.json": said(),
         "form/checkwords.json": {
             "about": "The check word of a line of a radio script: what it names (a field's path of "
             "numbers, or a heading) and its answer.",

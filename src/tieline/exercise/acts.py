@@ -106,7 +106,9 @@ class ActReader:
         if coded is not None:
             coded.check_addressees(table, to if table.has("to") else (), len(self._codes) - 1)
         elif not table.has("text"):
-            raise table.wrong("value", "a message has a 'text', or a 'form' with 'fields'")
+            raise table.wrong(
+                "value", "a message has a 'text', a 'form' with 'fields', or a 'phrase'"
+            )
         unanswered = self._some(table, "unanswered", to)
         return world.Say(
             party=party,
@@ -192,7 +194,7 @@ class ActReader:
         self, table: Table, party: str, cites: tuple[world.Cite, ...], form: str = ""
     ) -> Coded | None:
         """The form of a message and what is typed into it; ``form`` is the one it has if unsaid."""
-        if not table.has("form") and not form:
+        if not table.has("form") and not table.has("phrase") and not form:
             return None
         cited: list[Cited] = []
         for cite in cites:

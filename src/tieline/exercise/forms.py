@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 from tieline.core.agreement import form as filling
 from tieline.core.agreement.model import ALL, Form, Pack
+from tieline.core.agreement.naming import phrase_named
 from tieline.core.agreement.tongue import EngineWords, Tongue
-from tieline.core.errors import TielineError
+from tieline.core.errors import LocalError, TielineError
 from tieline.core.terms import RefRole
 from tieline.exercise.reading import Table
 from tieline.node import packs
@@ -46,7 +47,12 @@ class Coded:
         return self.pack.form_id(self.form)
 
     def check_addressees(self, table: Table, to: tuple[str, ...], others: int) -> None:
-        """Whether the form may go to those named. Raises ``LocalError`` (``scenario.form``)."""
+        """Whether the form may go to those named: a phrase goes to anybody.
+
+        Raises ``LocalError`` (``scenario.form``).
+        """
+        if self.form.phrase is not None:
+            return
         if self.form.to == ALL and to and len(to) != others:
             raise table.wrong("form", f"{self.id} goes to every party of the line; remove 'to'")
         if self.form.to != ALL and not to and others > 1:
@@ -68,8 +74,8 @@ def packs_of(table: Table) -> tuple[Pack, ...]:
 
 
 def ids(agreed: Iterable[Pack]) -> list[str]:
-    """The ids on the wire of all forms of some packs."""
-    return [pack.form_id(form) for pack in agreed for form in pack.forms.values()]
+    """The ids on the wire of all forms and phrases of some packs."""
+    return [pack.form_id(form) for pack in agreed for form in pack.sendable()]
 
 
 @functools.cache
@@ -105,9 +111,18 @@ class Forms:
     def read(
         self, table: Table, default: str, sender: str, cited: tuple[Cited, ...], at_ms: int
     ) -> Coded:
-        """A form and its answers. Raises ``LocalError`` (``scenario.form``, ``.value``)."""
-        wanted = table.text("form", default or None)
-        pack, form = self._named(table, wanted)
+        """A form, or a phrase, and its answers.
+
+        Raises ``LocalError`` (``scenario.form``, ``.value``).
+        """
+        if table.has("phrase"):
+            wanted = table.text("phrase", limit=60)
+            if table.has("form"):
+                raise table.wrong("form", "a message has a 'form' or a 'phrase'; remove one")
+            pack, form = self._phrase(table, wanted)
+        else:
+            wanted = table.text("form", default or None)
+            pack, form = self._named(table, wanted)
         answers = dict(_typed(table.table("fields")))
         tongue = Tongue(pack, _engine(), self._languages[sender])
         read = read_answers(pack, form, answers, tongue, now_ms=at_ms)
@@ -122,7 +137,7 @@ class Forms:
 
     def _named(self, table: Table, wanted: str) -> tuple[Pack, Form]:
         for pack in self._packs:
-            for form in pack.forms.values():
+            for form in pack.sendable():
                 if pack.form_id(form) == wanted:
                     return pack, form
         tag = wanted.partition("/")[0]
@@ -134,6 +149,17 @@ class Forms:
             f"'form' is {wanted!r}, which no pack of this charter has"
             f" (there are: {', '.join(known) or 'none'})",
         )
+
+    def _phrase(self, table: Table, wanted: str) -> tuple[Pack, Form]:
+        try:
+            return phrase_named(self._packs, wanted)
+        except LocalError as error:
+            every = (form for pack in self._packs for form in pack.sendable())
+            codes = ", ".join(form.name for form in every if form.phrase is not None)
+            raise table.wrong(
+                "form",
+                f"'phrase' is {wanted!r}: {error.message} (there are: {codes or 'none'})",
+            ) from error
 
     def _cited(self, cited: tuple[Cited, ...]) -> tuple[filling.Cited, ...]:
         found: list[filling.Cited] = []

@@ -155,7 +155,8 @@ class NodeActs:
                 await self._about.ready(self._lines())
                 for event in batch:
                     await slices.turn()
-                    if isinstance(event, dict) and event.get("form") and "item" in event:
+                    told = isinstance(event, dict) and (event.get("form") or event.get("refs"))
+                    if isinstance(event, dict) and told and "item" in event:
                         line = self.host.station.line(bytes.fromhex(str(event["line"])))
                         item = line.item(bytes.fromhex(str(event["item"])))
                         event.update({} if item is None else self._told(line, item))
@@ -256,7 +257,9 @@ class NodeActs:
             form_version=filled.version,
             refs=self.refs(line, args),
         )
-        return await self._speak(line, args, content)
+        done = await self._speak(line, args, content)
+        doubts = self._about.told(line, content, args.text("language", "")).get("doubts")
+        return {**done, "doubts": doubts} if doubts else done
 
     async def _joint(self, args: Arguments) -> Json:
         line = self.line(args)
@@ -342,7 +345,7 @@ class NodeActs:
         )
         return await self._speak(line, args, content)
 
-    async def _speak(self, line: Line, args: Arguments, content: Content) -> Json:
+    async def _speak(self, line: Line, args: Arguments, content: Content) -> dict[str, Json]:
         officer, key = args.text("officer"), args.text("key", "")
         args.done()
         done = await self.host.perform(

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
-from tieline.core.agreement import layout, numbered, plain, radio, slash
+from tieline.core.agreement import numbered, phrases, radio, slash
 from tieline.core.agreement.form import (
     Cited,
     Filled,
@@ -24,19 +24,21 @@ from tieline.core.agreement.form import (
 from tieline.core.agreement.layout import Page, Sheet, lay_out
 from tieline.core.agreement.ledger import Ledger
 from tieline.core.agreement.message import FieldError, examine
-from tieline.core.agreement.model import ALL, Form, Pack
+from tieline.core.agreement.model import ALL, Form, Pack, Phrase
+from tieline.core.agreement.naming import either_named, named, phrase_named
 from tieline.core.agreement.tongue import ENGLISH, Tongue
-from tieline.core.agreement.value import Instant, Serial
+from tieline.core.agreement.value import Serial
 from tieline.core.encode import Value
 from tieline.core.errors import LocalError
 from tieline.core.line import Line
 from tieline.core.record import Item
 from tieline.core.statement import Content, Ref
-from tieline.core.terms import MAX_TIME_MS, Precedence, RefRole
+from tieline.core.terms import MAX_TIME_MS, Kind, Precedence, RefRole
 from tieline.node import agreementview as views
 from tieline.node import reading
-from tieline.node.agreements import Agreements, InForce
+from tieline.node.agreements import Agreements
 from tieline.node.arguments import Arguments
+from tieline.node.formwords import page_view, told
 from tieline.node.slices import Slices
 from tieline.node.view import Json
 
@@ -49,8 +51,6 @@ _WRITERS: Final[Mapping[str, Callable[[Page, Tongue], str]]] = {
 _FORMATS: Final = {name: name for name in ("lines", *_WRITERS)}
 _YEAR_MS: Final = 366 * 86_400_000
 SHOWN: Final = 1_000  # obligations of one answer, unless it is asked for more
-FAULTS_SHOWN: Final = 20
-RAW_SHOWN: Final = 400  # characters of a value that breaks its form
 Found = TypeVar("Found")
 
 
@@ -81,7 +81,7 @@ class FormRefused(LocalError):
     """A form that cannot be sent: every complaint, in the officer's language."""
 
     def __init__(self, form: str, complaints: tuple[str, ...]) -> None:
-        super().__init__("form.unfit", f"form {form} cannot be sent. " + " ".join(complaints))
+        super().__init__("form.unfit", f"{form} cannot be sent. " + " ".join(complaints))
         self.complaints = complaints
 
 
@@ -125,19 +125,21 @@ class AgreementActs:
     async def _forms(self, args: Arguments) -> Json:
         line, lang, wanted = self._desk.line(args), self._language(args), args.text("pack", "")
         args.done()
+        every = [
+            (form, views.form_view(pack, form, self._tongue(pack, lang), whole=False))
+            for pack in self._agreements.in_force(line).packs
+            if wanted in ("", pack.id, pack.tag)
+            for form in pack.sendable()
+        ]
         return {
-            "forms": [
-                views.form_view(pack, form, self._tongue(pack, lang), whole=False)
-                for pack in self._agreements.in_force(line).packs
-                if wanted in ("", pack.id, pack.tag)
-                for form in pack.forms.values()
-            ]
+            "forms": [view for form, view in every if form.phrase is None],
+            "phrases": [view for form, view in every if form.phrase is not None],
         }
 
     async def _form(self, args: Arguments) -> Json:
         line, lang, wanted = self._desk.line(args), self._language(args), args.text("form")
         args.done()
-        pack, form = named(self._agreements.in_force(line), wanted)
+        pack, form = either_named(self._agreements.in_force(line).packs, wanted)
         return views.form_view(pack, form, self._tongue(pack, lang), whole=True)
 
     # ---------------------------------------------------------------------------------- filling
@@ -151,7 +153,7 @@ class AgreementActs:
         refs = self._desk.refs(line, args)
         shape = args.choice("shape", _FORMATS, "numbered")
         args.done()
-        pack, form = named(self._agreements.in_force(line), wanted)
+        pack, form = either_named(self._agreements.in_force(line).packs, wanted)
         filled = await self.fill(line, pack, form, answers, refs, lang)
         sheet = Sheet(
             pack=pack,
@@ -167,7 +169,8 @@ class AgreementActs:
             lang=text_lang,
             exercise=line.realm,
         )
-        return self._written(sheet, lang, shape)
+        doubts = self.doubts(line, refs, (pack, form), lang)
+        return {**self._written(sheet, lang, shape), "doubts": [*doubts]}
 
     async def fill(
         self,
@@ -197,19 +200,27 @@ class AgreementActs:
     ) -> Coded:
         """The coded part of what is to be sent, from typed ``answers`` or from coded ``fields``.
 
-        A form of a pack in force must be whole. A form that no pack in force has can be sent with
-        coded fields only: who reads it must know what they mean. Raises ``FormRefused``,
-        ``LocalError`` (``form.unknown``).
+        ``phrase`` among the arguments names a phrase instead of a form. What a pack in force has
+        must be whole. A form that no pack in force has can be sent with coded fields only: who
+        reads it must know what they mean. Raises ``FormRefused``, ``LocalError``
+        (``form.unknown``, ``form.none``, ``act.empty``).
         """
         answers, fields = args.answers("answers"), args.fields("fields")
-        lang = self._language(args)
+        lang, phrase = self._language(args), args.text("phrase", "")
         in_force = self._agreements.in_force(line)
+        if phrase and form:
+            raise LocalError("form.none", "a message is of a form or of a phrase; name one of them")
+        if phrase:
+            pack, rules = phrase_named(in_force.packs, phrase)
+            form = pack.form_id(rules)
         known = "/" in form or any(form in pack.forms for pack in in_force.packs)
         if not form or (answers is None and not known):
             if answers is not None:
                 raise LocalError("form.none", "answers were given without the form they belong to")
+            if not form and fields is None and not args.text("text", ""):
+                self._offer(line, refs, lang)
             return Coded(form=form, version=version, fields=fields)
-        pack, rules = named(in_force, form)
+        pack, rules = named(in_force.packs, form)
         if fields is None:
             made = await self.fill(line, pack, rules, answers or {}, refs, lang)
             fields = made.fields
@@ -231,6 +242,8 @@ class AgreementActs:
 
         Raises ``LocalError`` (``form.addressees``).
         """
+        if coded.rules is not None and coded.rules.phrase is not None:
+            return to
         if coded.rules is None or to or len(line.charter.parties) <= 2:
             wide = coded.rules is not None and coded.rules.to == ALL
             others = {p.code for p in line.charter.parties if p.code != line.party}
@@ -316,7 +329,7 @@ class AgreementActs:
             "form": sheet.pack.form_id(sheet.form),
             "language": lang,
             "right_to_left": page.right_to_left,
-            **_page_view(page),
+            **page_view(page),
             "text": "" if writer is None else writer(page, tongue),
         }
 
@@ -436,14 +449,17 @@ class AgreementActs:
     def told(
         self, line: Line, content: Content, lang: str = "", charter: int | None = None
     ) -> dict[str, Json]:
-        """A form in words, to stand beside its coded fields; empty for anything else.
+        """A form in words, to stand beside its coded fields, and the doubts about a reply.
 
-        ``charter``: the version it was signed under. What breaks the form is among the lines, as it
-        is on the wire: who reads a message, or releases one, must see all of it.
+        ``charter``: the version it was signed under. Empty for a text that answers no phrase.
         """
         found = self._agreements.form_of(line, content, charter) if content.form else None
+        out: dict[str, Json] = {}
+        if content.refs and content.kind is Kind.MESSAGE:
+            doubts = self.doubts(line, content.refs, found, lang)
+            out |= {"doubts": [*doubts]} if doubts else {}
         if found is None:
-            return {}
+            return out
         pack, form = found
         fields = content.body.fields or ()
         cancels = any(ref.role is RefRole.CANCELS for ref in content.refs)
@@ -453,15 +469,35 @@ class AgreementActs:
             precedence=content.precedence, time_ms=0, number=0,
         )  # fmt: skip
         tongue = self._tongue(pack, lang or self._agreements.language)
-        page = lay_out(sheet, tongue)
-        said: list[Json] = [_said(each) for each in page.lines]
-        types: list[Json] = [_type(each) for each in page.lines]
-        if errors:
-            raw = [f"! {complaint(form, error, tongue).text}" for error in errors[:FAULTS_SHOWN]]
-            raw += [f"! {number} = {value!r}"[:RAW_SHOWN] for number, value in fields]
-            said += raw
-            types += ["text"] * len(raw)
-        return {"told": {"title": page.title, "lines": said, "types": types}}
+        return out | {"told": told(lay_out(sheet, tongue), tongue, errors, fields)}
+
+    def doubts(
+        self, line: Line, refs: Iterable[Ref], reply: tuple[Pack, Form] | None, lang: str = ""
+    ) -> tuple[str, ...]:
+        """What an officer may want to look at again: a reply that no phrase it answers expects."""
+        return tuple(
+            phrases.unexpected(phrase, self._tongue(pack, lang or self._agreements.language))
+            for pack, phrase in self._answered(line, refs)
+            if not phrases.is_expected(pack, phrase, reply)
+        )
+
+    def _answered(self, line: Line, refs: Iterable[Ref]) -> Iterator[tuple[Pack, Phrase]]:
+        """The phrases that are answered."""
+        for ref in refs:
+            item = line.item(ref.target) if ref.role is RefRole.ANSWERS else None
+            found = None if item is None else self._agreements.form_of_item(line, item)
+            if found is not None and found[1].phrase is not None:
+                yield found[0], found[1].phrase
+
+    def _offer(self, line: Line, refs: Iterable[Ref], lang: str) -> None:
+        """Name the replies that are expected, to who says nothing yet. Raises ``act.empty``."""
+        for pack, phrase in self._answered(line, refs):
+            some = phrases.expected(pack, phrase, self._tongue(pack, lang))
+            if some:
+                said = "; ".join(f"--phrase {one.code} ({one.meaning})" for one in some)
+                raise LocalError(
+                    "act.empty", f"nothing is said yet, and {phrase.code} expects in reply: {said}"
+                )
 
     def _language(self, args: Arguments) -> str:
         return args.text("language", self._agreements.language)
@@ -475,26 +511,6 @@ class AgreementActs:
         return made.__getitem__
 
 
-def named(in_force: InForce, wanted: str) -> tuple[Pack, Form]:
-    """A form by its id on the wire, or by its id alone when one pack has it.
-
-    Raises ``LocalError`` (``form.unknown``).
-    """
-    tag, slash_, name = wanted.partition("/")
-    found = [
-        (pack, pack.forms[one])
-        for pack in in_force.packs
-        for one in ((name,) if slash_ else (wanted,))
-        if one in pack.forms and (not slash_ or tag in (pack.tag, pack.id))
-    ]
-    if len(found) == 1:
-        return found[0]
-    which = "no pack in force has" if not found else "several packs in force have"
-    raise LocalError(
-        "form.unknown", f"{which} a form '{wanted}'; 'tieline form' lists those of the line"
-    )
-
-
 def _addressees(line: Line, form: Form, to: tuple[str, ...]) -> tuple[str, ...]:
     others = tuple(p.code for p in line.charter.parties if p.code != line.party)
     return others if form.to == ALL or not to else to
@@ -502,7 +518,8 @@ def _addressees(line: Line, form: Form, to: tuple[str, ...]) -> tuple[str, ...]:
 
 def _refused(pack: Pack, form: Form, faults: tuple[FieldError, ...], tongue: Tongue) -> FormRefused:
     said = tuple(complaint(form, fault, tongue).text for fault in faults)
-    return FormRefused(pack.form_id(form), said)
+    what = "form" if form.phrase is None else f"phrase {form.name},"
+    return FormRefused(f"{what} {pack.form_id(form)}", said)
 
 
 def _once(faults: list[FieldError]) -> tuple[FieldError, ...]:
@@ -511,14 +528,6 @@ def _once(faults: list[FieldError]) -> tuple[FieldError, ...]:
     for fault in faults:
         kept.setdefault(fault.path or fault.problem.code, fault)
     return tuple(kept.values())
-
-
-def _said(line: layout.Line) -> str:
-    """A line of a form; a time with its uncertainty, which its date-time group does not show."""
-    if not line.said:
-        return line.label or line.marker
-    exact = f" ({plain.write(line.answer)})" if isinstance(line.answer, Instant) else ""
-    return f"{line.label}: {line.said}{exact}"
 
 
 def _waiting(line: Line, pack: Pack, form: Form) -> Iterator[int]:
@@ -545,36 +554,3 @@ async def _sliced(found: Iterable[Found], view: Callable[[Found], Json]) -> list
 
 def _pack_of(ledger: Ledger, digest: bytes) -> str:
     return ledger.entries[digest].message.pack
-
-
-def _type(line: layout.Line) -> str:
-    """What a line is: a heading, what a person wrote, the sender's count, or a coded answer."""
-    if line.answer is None:
-        return "heading"
-    if line.free:
-        return "text"
-    return "serial" if isinstance(line.answer, Serial) else "coded"
-
-
-def _page_view(page: Page) -> dict[str, Json]:
-    return {
-        "title": page.title,
-        "agreement": page.agreement,
-        "times": list(page.times),
-        "reference": page.reference,
-        "disclaimer": page.disclaimer,
-        "marks": list(page.marks),
-        "lines": [
-            {
-                "marker": line.marker,
-                "depth": line.depth,
-                "label": line.label,
-                "said": line.said,
-                "free": line.free,
-                "fallen": line.fallen,
-                "paragraph": line.cite.paragraph,
-                "provenance": line.cite.provenance.value,
-            }
-            for line in page.lines
-        ],
-    }

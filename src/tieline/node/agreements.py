@@ -144,7 +144,7 @@ class Agreements:
                 pack = self._pack(digest)
                 if pack is None or (pack.tag, pack.version) != (tag, content.form_version):
                     continue
-                form = pack.forms.get(name)
+                form = pack.form(name)
                 return None if form is None else (pack, form)
         return None
 
@@ -154,7 +154,10 @@ class Agreements:
         return self.form_of(line, statement.content, statement.place.charter)
 
     def message(self, line: Line, item: Item) -> Message | None:
-        """A form statement as the rules see it; ``None`` for all else and for what is unfit."""
+        """A form statement as the rules see it; ``None`` for all else and for what is unfit.
+
+        Phrases are for people: no rule names one, and none counts one.
+        """
         content = item.statement.content
         if content.kind is not Kind.MESSAGE or not content.form:
             return None
@@ -162,6 +165,8 @@ class Agreements:
         if found is None:
             return None
         pack, form = found
+        if form.phrase is not None:
+            return None
         refs = tuple((ref.role, ref.target) for ref in content.refs)
         cancels = any(role is RefRole.CANCELS for role, _ in refs)
         values, errors = examine(pack, form, content.body.fields or (), cancels=cancels)

@@ -17,8 +17,12 @@ from tieline.core.agreement.model import (
     Pack,
     Provenance,
     Validity,
+    field_key,
+    note_key,
+    title_key,
     word_key,
 )
+from tieline.core.agreement.phrases import Spoken, sentences, spoken
 from tieline.core.agreement.quota import QuotaState
 from tieline.core.agreement.reason import Bracket, Explanation, Input, Obligation
 from tieline.core.agreement.tongue import Tongue, Word
@@ -82,7 +86,7 @@ def pack_view(pack: Pack, tongue: Tongue) -> dict[str, Json]:
 
 def form_view(pack: Pack, form: Form, tongue: Tongue, *, whole: bool) -> dict[str, Json]:
     """A form; ``whole``: with its fields and what it may cite."""
-    title = tongue.word(word_key("form", form.id, "title"))
+    title = tongue.word(title_key(form))
     out: dict[str, Json] = {
         "form": pack.form_id(form),
         "title": title.text,
@@ -93,13 +97,20 @@ def form_view(pack: Pack, form: Form, tongue: Tongue, *, whole: bool) -> dict[st
         "obliges": form.obliges,
         **cite_view(form.cite, tongue),
     }
+    if form.phrase is not None:
+        out["code"] = form.phrase.code
     if not whole:
         return out
-    note = word_key("form", form.id, "note")
+    note = note_key(form)
     if tongue.has(note):
         out["note"] = str(tongue.word(note))
     if form.disclaimer:
         out["disclaimer"] = str(tongue.word(form.disclaimer))
+    if form.phrase is not None:
+        said = spoken(pack, form.phrase, tongue)
+        out["phrase"] = spoken_view(said)
+        out["said"] = [f"{label}: {text}" for label, text in sentences(said, tongue)]
+    out["marks"] = [] if tongue.verified else [str(tongue.say("mark.unchecked"))]
     out["answers"] = [pack.form_id(pack.forms[name]) for name in form.answers]
     out["predecessors"] = [
         {
@@ -124,9 +135,24 @@ def form_view(pack: Pack, form: Form, tongue: Tongue, *, whole: bool) -> dict[st
     return out
 
 
+def spoken_view(said: Spoken) -> dict[str, Json]:
+    """How a phrase is said, its signal, and the phrases expected in reply."""
+    return {
+        "code": said.code,
+        "wordings": [
+            {"lang": one.lang, "text": one.text, "said": one.said} for one in said.wordings
+        ],
+        "signal": None if said.signal is None else said.signal.text,
+        "expects": [
+            {"code": one.code, "form": one.form, "meaning": one.meaning.text}
+            for one in said.expects
+        ],
+    }
+
+
 def _field(pack: Pack, form: Form, field: Field, above: str, tongue: Tongue) -> Json:
     path = f"{above}{field.id}"
-    label = tongue.word(word_key("field", form.id, path))
+    label = tongue.word(field_key(form, path))
     out: dict[str, Json] = {
         "path": path,
         "label": label.text,

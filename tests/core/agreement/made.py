@@ -14,6 +14,7 @@ from tieline.core.agreement.model import (
     Form,
     Language,
     Pack,
+    Phrase,
     Provenance,
     Rule,
     Special,
@@ -134,6 +135,7 @@ def pack_of(
     *forms: Form,
     words: dict[str, dict[str, str]] | None = None,
     rules: dict[str, Rule] | None = None,
+    phrases: tuple[Phrase, ...] = (),
 ) -> Pack:
     return Pack(
         id="made",
@@ -143,7 +145,7 @@ def pack_of(
         languages=(Language(tag="en", verified=True),),
         codes={"list": ITEMS},
         forms={form.id: form for form in forms},
-        phrases={},
+        phrases={phrase.id: phrase for phrase in phrases},
         rules=rules or {},
         status=(),
         words=words or {"en": {}},

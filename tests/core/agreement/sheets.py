@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hypothesis import strategies as st
-from tests.core.agreement.made import ITEMS, PIECES, TEXTS, fields, form_of, pack_of, values
+from tests.core.agreement.made import CITE, ITEMS, PIECES, TEXTS, fields, form_of, pack_of, values
 
 from tieline.core.agreement.layout import Sheet
-from tieline.core.agreement.model import Field, Pack
+from tieline.core.agreement.model import Field, Pack, Phrase, phrase_form
 from tieline.core.terms import Precedence, RefRole
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -30,7 +30,11 @@ def keys(known: tuple[Field, ...], before: str) -> Iterator[str]:
 @st.composite
 def words_of(draw: st.DrawFn, known: tuple[Field, ...]) -> dict[str, dict[str, str]]:
     """English words, plain or hostile, and half of them in French."""
-    every = [*keys(known, "field.made"), *(f"code.list.{item.id}" for item in ITEMS)]
+    every = [
+        *keys(known, "field.made"), *keys(known, "phrase.made.field"),
+        *(f"code.list.{item.id}" for item in ITEMS),
+        "phrase.made.meaning", "phrase.made.wording", "phrase.made.pronunciation", "flags",
+    ]  # fmt: skip
     hostile = draw(st.booleans())
     english = {
         key: f"{draw(PIECES)} {at}" if hostile else f"word {at}" for at, key in enumerate(every)
@@ -41,9 +45,16 @@ def words_of(draw: st.DrawFn, known: tuple[Field, ...]) -> dict[str, dict[str, s
 
 @st.composite
 def sheets(draw: st.DrawFn) -> Sheet:
+    """A form or a phrase, in a pack that has both, of one name."""
     known = draw(fields(2))
     form = form_of(*known)
-    pack: Pack = pack_of(form, words=draw(words_of(known)))
+    phrase = Phrase(
+        id="made", number=1, code=draw(st.sampled_from(["M1", 'A "(1)" / B: C'])), cite=CITE,
+        fields=known, response=("M1",), signal=draw(st.sampled_from(["", "flags"])),
+    )  # fmt: skip
+    pack: Pack = pack_of(form, words=draw(words_of(known)), phrases=(phrase,))
+    if draw(st.booleans()):
+        form = phrase_form(phrase)
     ref = st.tuples(
         st.sampled_from(sorted(set(RefRole) - {RefRole.CANCELS})),
         st.binary(min_size=8, max_size=8),

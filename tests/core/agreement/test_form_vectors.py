@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tests.core.agreement.made import CITE, form_of, pack_of
 
 from tieline.core import encode
-from tieline.core.agreement import plain
+from tieline.core.agreement import plain, radio, slash
+from tieline.core.agreement.layout import Sheet, lay_out
 from tieline.core.agreement.message import Values, examine
-from tieline.core.agreement.model import CodeItem, Field, FieldType, Special
+from tieline.core.agreement.model import CodeItem, Field, FieldType, Form, Pack, Phrase, Special
+from tieline.core.agreement.phrases import is_expected
 from tieline.core.agreement.radio import check_word
+from tieline.core.agreement.tongue import Tongue
 from tieline.core.agreement.value import Problem, read_value, wire_value
+from tieline.core.terms import Precedence
 
 FOLDER = Path(__file__).parents[3] / "vectors" / "form"
 
@@ -97,3 +102,54 @@ def test_messages_read_as_far_as_they_do_and_their_faults_are_named() -> None:
 def test_check_words() -> None:
     for case in load("checkwords")["cases"]:
         assert check_word(case["path"], case["text"]) == case["word"]
+
+
+def book_of(data: dict[str, Any]) -> Pack:
+    said = [
+        Phrase(
+            id=one["id"], number=at, code=one["code"], cite=CITE,
+            fields=tuple(field(each) for each in one["fields"]), response=tuple(one["response"]),
+        )
+        for at, one in enumerate(data["phrases"], 1)
+    ]  # fmt: skip
+    made = pack_of(*(form_of(id_=id_) for id_ in data["forms"]), phrases=tuple(said))
+    return replace(made, tag=data["tag"], version=data["version"])
+
+
+def found(book: Pack, wire: str) -> tuple[Pack, Form] | None:
+    tag, slash_, name = wire.partition("/")
+    form = book.form(name) if slash_ and tag == book.tag else None
+    return None if form is None else (book, form)
+
+
+def test_phrases_are_named_read_written_and_answered_as_they_say() -> None:
+    data = load("phrases")
+    book = book_of(data["book"])
+    for wire, what in data["names"].items():
+        known = found(book, wire)
+        kind = "form" if known is None or known[1].phrase is None else "phrase"
+        assert ("" if known is None else f"{kind} {known[1].id.lstrip(':')}") == what, wire
+        assert known is None or book.form_id(known[1]) == wire
+    for case in data["messages"]:
+        named = encode.loads(bytes.fromhex(case["form"]))
+        fields = encode.loads(bytes.fromhex(case["fields"]))
+        assert isinstance(named, tuple)
+        assert isinstance(fields, dict)
+        known = found(book, str(named[0]))
+        assert known is not None
+        assert named[1] == book.version
+        values, errors = examine(*known, fields.items())
+        assert dict(leaves(known[1].fields, values, "")) == case["reads"]
+        assert [[error.path, error.problem.code] for error in errors] == case["faults"]
+        sheet = Sheet(
+            pack=book, form=known[1], values=values, sender="ALPHA", to=("BRAVO",),
+            precedence=Precedence.ROUTINE, time_ms=0, number=1,
+        )  # fmt: skip
+        assert slash.write(sheet).startswith(case["msgid"] + "\n")
+        assert case["radio"] in radio.write(lay_out(sheet, Tongue(book, {}))).split("\n")
+    for case in data["replies"]:
+        asked = found(book, case["phrase"])
+        assert asked is not None
+        assert asked[1].phrase is not None
+        reply = found(book, case["reply"])
+        assert is_expected(book, asked[1].phrase, reply) is case["expected"], case

@@ -23,7 +23,15 @@ from tieline.core.agreement.message import (
     resolve,
     wire_fields,
 )
-from tieline.core.agreement.model import Cite, Field, FieldType, Form, Pack, word_key
+from tieline.core.agreement.model import (
+    Cite,
+    Field,
+    FieldType,
+    Form,
+    Pack,
+    field_key,
+    word_key,
+)
 from tieline.core.agreement.tongue import Tongue
 from tieline.core.agreement.value import Problem, Serial
 from tieline.core.encode import Value
@@ -175,7 +183,7 @@ def complaint(form: Form, error: FieldError, tongue: Tongue) -> Complaint:
     label, fallen = tongue.say("error.form").text, False
     if way is not None:
         words = [
-            tongue.word(word_key("field", form.id, *(one.id for one in way[: end + 1])))
+            tongue.word(field_key(form, *(one.id for one in way[: end + 1])))
             for end in range(len(way))
         ]
         label = " / ".join(word.text for word in words)
@@ -191,7 +199,7 @@ def complaint(form: Form, error: FieldError, tongue: Tongue) -> Complaint:
     shape = tongue.say(
         "error.line" if error.cite.paragraph else "error.line-without-paragraph",
         field=label,
-        path=error.path or form.id,
+        path=error.path or form.name,
         paragraph=error.cite.paragraph,
         what=what.text,
         remedy=remedy.text,

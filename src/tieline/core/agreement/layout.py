@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from tieline.core.agreement import plain
+from tieline.core.agreement import phrases, plain
 from tieline.core.agreement.message import Values
 from tieline.core.agreement.model import (
     Cite,
@@ -24,6 +24,8 @@ from tieline.core.agreement.model import (
     Pack,
     Provenance,
     Special,
+    field_key,
+    title_key,
     word_key,
 )
 from tieline.core.agreement.tongue import Tongue, Word
@@ -100,23 +102,25 @@ class Page:
     disclaimer: str
     marks: tuple[str, ...]
     right_to_left: bool
+    spoken: phrases.Spoken | None = None  # of a phrase: how it is said and answered
 
 
 def lay_out(sheet: Sheet, tongue: Tongue, zones: Zones = no_zones) -> Page:
     """The sheet in the language of ``tongue``, with the clocks of ``zones`` beside UTC."""
     form = sheet.form
-    title = tongue.word(word_key("form", form.id, "title"))
+    title = tongue.word(title_key(form))
+    said = None if form.phrase is None else phrases.spoken(sheet.pack, form.phrase, tongue)
     lines = tuple(_lines(sheet, tongue, zones))
     marks: list[str] = []
     if not tongue.verified:
         marks.append(str(tongue.say("mark.unchecked")))
-    if title.fallen or any(line.fallen for line in lines):
+    if title.fallen or any(line.fallen for line in lines) or _fell(said):
         marks.append(str(tongue.say("mark.fallen")))
     if form.cite.provenance is not Provenance.READ:
         marks.append(str(tongue.say(f"mark.{form.cite.provenance.value}")))
     return Page(
         sheet=sheet,
-        title=title.text,
+        title=title.text if said is None else f"{said.code}: {title}",
         agreement=str(tongue.word("pack.title")),
         times=tuple(clocks(sheet.time_ms, zones)),
         reference=form.cite.paragraph or sheet.pack.cite.paragraph,
@@ -124,7 +128,16 @@ def lay_out(sheet: Sheet, tongue: Tongue, zones: Zones = no_zones) -> Page:
         disclaimer=str(tongue.word(form.disclaimer)) if form.disclaimer else "",
         marks=tuple(marks),
         right_to_left=tongue.right_to_left,
+        spoken=said,
     )
+
+
+def _fell(said: phrases.Spoken | None) -> bool:
+    """Whether a word about a phrase is English for lack of one. A wording names its language."""
+    if said is None:
+        return False
+    signal = said.signal is not None and said.signal.fallen
+    return signal or any(one.meaning.fallen for one in said.expects)
 
 
 def clocks(time_ms: int, zones: Zones) -> Iterator[str]:
@@ -187,7 +200,7 @@ def _fields(
         if value is None:
             continue
         here, ids = (*path, field.number), (*names, field.id)
-        label = tongue.word(word_key("field", sheet.form.id, *ids))
+        label = tongue.word(field_key(sheet.form, *ids))
         marker = field_marker(field.number, depth)
         if not isinstance(value, tuple):
             said = _said(field, value, tongue, zones)

@@ -20,6 +20,7 @@ nothing (``ledger``).
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,6 +28,7 @@ from tieline.core.agreement.meaning import Act, Means, Sense
 from tieline.core.terms import Precedence, RefRole
 
 ALL: Final = "*"  # in Form.to: every party of the line
+PHRASE_SIGN: Final = ":"  # opens the id of the form of a phrase; ids of forms have letters first
 
 
 class Provenance(enum.StrEnum):
@@ -137,7 +139,8 @@ class Form:
     ``to``: ``"*"`` for every party, else one or more named by the sender. ``answers``: forms that
     it answers. ``obliges``: false for a goodwill notice: no obligation and no precedent.
     ``flash``: made to be sent as FLASH over a narrow carrier. ``disclaimer``: a word key shown on
-    every rendering, or empty. ``act``: what it does in an incident.
+    every rendering, or empty. ``act``: what it does in an incident. ``phrase``: what this form was
+    made of (``phrase_form``); ``None`` for those that the pack itself has as forms.
     """
 
     id: str
@@ -153,6 +156,12 @@ class Form:
     flash: bool = False
     disclaimer: str = ""
     act: Act = Act.NONE
+    phrase: Phrase | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it by: the id of a form, the code of a phrase."""
+        return self.id if self.phrase is None else self.phrase.code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +170,7 @@ class Phrase:
 
     Its words are ``phrase.ID.meaning``, ``.wording``, ``.pronunciation``. ``response``: codes of
     the phrases that answer it. ``signal``: how it is given without a voice (a word key), or empty.
+    On the wire it is a form, ``TAG/:ID`` (``phrase_form``).
     """
 
     id: str
@@ -170,6 +180,26 @@ class Phrase:
     fields: tuple[Field, ...] = ()
     response: tuple[str, ...] = ()
     signal: str = ""
+
+
+def phrase_form(phrase: Phrase) -> Form:
+    """The form in which a phrase is sent: its blanks are the fields.
+
+    It goes to whom its sender names, or to all; it answers what it likes, since a reply that is not
+    the expected one is still to be heard; and no rule can name it. Every phrase must fit a narrow
+    carrier. Its id begins with ``PHRASE_SIGN``, which no form's does, so that a form and a phrase
+    of one name stay two things.
+    """
+    return Form(
+        id=PHRASE_SIGN + phrase.id,
+        number=phrase.number,
+        cite=phrase.cite,
+        fields=phrase.fields,
+        to="",
+        obliges=False,
+        flash=True,
+        phrase=phrase,
+    )
 
 
 # ------------------------------------------------------------------------------------------- rules
@@ -465,6 +495,18 @@ class Pack:
         """The form's id on the wire."""
         return f"{self.tag}/{form.id}"
 
+    def form(self, name: str) -> Form | None:
+        """The form of an id, or that of a phrase (``:ID``); ``None`` when there is none."""
+        if not name.startswith(PHRASE_SIGN):
+            return self.forms.get(name)
+        phrase = self.phrases.get(name.removeprefix(PHRASE_SIGN))
+        return None if phrase is None else phrase_form(phrase)
+
+    def sendable(self) -> Iterator[Form]:
+        """All that can be sent: the forms, then the phrases as forms."""
+        yield from self.forms.values()
+        yield from map(phrase_form, self.phrases.values())
+
 
 def word_key(*parts: str) -> str:
     """The key of a text: ``form.ID.title``, ``field.FORM.PATH``, ``code.LIST.ID``.
@@ -472,3 +514,26 @@ def word_key(*parts: str) -> str:
     Also ``rule.ID.title``, ``pack.title``, ``form.ID.note``, ``phrase.ID.meaning``.
     """
     return ".".join(parts)
+
+
+def title_key(form: Form) -> str:
+    """The key of what a form is called; of a phrase, of what it means."""
+    if form.phrase is None:
+        return word_key("form", form.id, "title")
+    return word_key("phrase", form.phrase.id, "meaning")
+
+
+def note_key(form: Form) -> str:
+    """The key of what its readers should know of it, which a pack may have."""
+    return word_key(*_owner(form), "note")
+
+
+def field_key(form: Form, *path: str) -> str:
+    """The key of a field's label; ``path``: the ids of the fields down to it."""
+    if form.phrase is None:
+        return word_key("field", form.id, *path)
+    return word_key("phrase", form.phrase.id, "field", *path)
+
+
+def _owner(form: Form) -> tuple[str, str]:
+    return ("form", form.id) if form.phrase is None else ("phrase", form.phrase.id)

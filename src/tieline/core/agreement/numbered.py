@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from tieline.core.agreement import plain
+from tieline.core.agreement import phrases, plain
 from tieline.core.agreement.layout import Line, Page, Sheet, number_of
-from tieline.core.agreement.model import Field, FieldType, Pack, word_key
+from tieline.core.agreement.model import Field, FieldType, Pack, field_key
 from tieline.core.agreement.tongue import EngineWords, Tongue
 from tieline.core.agreement.value import Text
 from tieline.core.agreement.written import (
@@ -41,12 +41,17 @@ _INDENT: Final = "   "
 
 
 def write(page: Page, tongue: Tongue) -> str:
-    """The page as numbered text. Marks of doubt and the disclaimer stand above it."""
+    """The page as numbered text.
+
+    Marks of doubt, the disclaimer and how a phrase is said stand above it and are not read back.
+    """
     sheet = page.sheet
     out: list[str] = []
     if sheet.exercise:
         out.append(f"{tongue.say('head.exercise')} {sheet.exercise}")
     out += [f"* {plain.quote(text)}" for text in (page.disclaimer, *page.marks) if text]
+    said = () if page.spoken is None else phrases.sentences(page.spoken, tongue)
+    out += [f"* {plain.quote(label)}: {plain.quote(text)}" for label, text in said]
     subject = f"{sheet.pack.form_id(sheet.form)} {sheet.pack.version} ({plain.quote(page.title)})"
     values = (sheet.precedence.name, sheet.sender, ", ".join(sheet.to), subject)
     out += [
@@ -206,7 +211,7 @@ def _after_label(taken: Leaves, path: tuple[int, ...], text: str) -> str:
         field: Field = next(one for one in fields if one.number == number)
         ids.append(field.id)
         fields = field.fields
-    key = word_key("field", taken.form.id, *ids)
+    key = field_key(taken.form, *ids)
     for label in (*taken.tongue.everywhere(key), f"[{key}]"):
         shown = plain.quote(label)
         if text.casefold() == shown.casefold():

@@ -254,6 +254,12 @@ def _phrases(pack: Pack, tell: Tell) -> None:
     for each in pack.phrases.values():
         place = ("phrase", each.id)
         _fields(pack, each.fields, tell, place, "", _AT_FIELDS)
+        for path, field in fields_of(each.fields):
+            if field.type is FieldType.SERIAL:
+                tell(
+                    (*place, "field", path),
+                    f"phrase '{each.id}' has a serial, and nothing counts phrases; take it out",
+                )
         for other in each.response:
             if other not in codes:
                 tell((*place, "response"), vetrules.dangling("phrase with the code", other, codes))

@@ -232,7 +232,8 @@ FORM: Final[Shape[model.Form]] = Shape(
 )
 PHRASE: Final[Shape[model.Phrase]] = Shape(
     "[[phrase]]",
-    "A phrase of a phrase book; its words are phrase.ID.meaning, .wording, .pronunciation.",
+    "A phrase of a phrase book, sent as a form TAG/:ID; its words are phrase.ID.meaning, .wording,"
+    " .pronunciation (as who does not speak the language of the wording says it), .field.PATH.",
     (
         key(1, "id", ID, "its name"),
         key(2, "number", NUMBER, "its number on the wire, which never changes"),

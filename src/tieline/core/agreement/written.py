@@ -168,7 +168,7 @@ class Heading:
         """The pack and form that are named. Raises ``RemoteError`` (``sheet.form_unknown``)."""
         tag, _, name = self.form.lower().partition("/")
         pack = packs.get(tag)
-        form = None if pack is None else pack.forms.get(name)
+        form = None if pack is None else pack.form(name)
         if pack is None or form is None or self.version != str(pack.version):
             raise RemoteError(
                 "sheet.form_unknown",

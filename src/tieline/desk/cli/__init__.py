@@ -272,7 +272,7 @@ def _provisions(p: _Parser) -> None:
         action="append",
         default=[],
         metavar="FORM",
-        help="a form that one officer may release alone",
+        help="a form or phrase, by its id on the wire, that one officer may release alone",
     )
     p.add_argument(
         "--witness",
@@ -314,6 +314,9 @@ def _talk_verbs(verb: _Verb, officer: _Parser) -> None:
     p.add_argument("-p", "--precedence", choices=_PRECEDENCES, type=str.upper, default="")
     p.add_argument("--to", action="append", default=[], metavar="CODE", help="default: everyone")
     p.add_argument("--form", default="", help="a coded form instead of, or with, a text")
+    p.add_argument(
+        "--phrase", default="", metavar="CODE", help="a phrase of a phrase book, such as IR1"
+    )
     p.add_argument(
         "--field", action="append", default=[], metavar="PATH=VALUE", help="a field of the form"
     )

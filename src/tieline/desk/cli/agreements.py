@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from tieline.core.errors import LocalError
 from tieline.core.terms import MAX_TIME_MS, dtg
 from tieline.desk.cli.common import client, language_of, line_of, put
-from tieline.desk.cli.show import number_of, text_of, views
+from tieline.desk.cli.show import doubt_lines, number_of, text_of, texts_of, views
 
 if TYPE_CHECKING:
     from tieline.node.view import Json
@@ -23,7 +23,7 @@ _DIGEST: Final = 64
 
 
 def form(args: argparse.Namespace) -> None:
-    """The forms of the agreements in force; one form; or a message's form in our language."""
+    """The forms and phrases in force; one of them; or a message's form in our language."""
     if args.sheet:
         from tieline.desk.cli.sheets import send_sheet
 
@@ -37,11 +37,12 @@ def form(args: argparse.Namespace) -> None:
         )
         faults = found.get("faults")
         lines = [f"! {fault}" for fault in faults] if isinstance(faults, list) else []
+        lines += doubt_lines(found)
         put(args, found, *_written(found), *lines, *_weighed(found))
     elif args.form and (args.field or args.check):
         found = station.call("fill", **shared, form=args.form, answers=answers_of(args.field),
                              shape=args.shape or "numbered")  # fmt: skip
-        put(args, found, *_written(found), "nothing was sent")
+        put(args, found, *_written(found), *doubt_lines(found), "nothing was sent")
     elif args.form:
         found = station.call("form", **shared, form=args.form)
         put(args, found, *_form_lines(found))
@@ -50,6 +51,10 @@ def form(args: argparse.Namespace) -> None:
         lines = [
             f"{text_of(each, 'form'):<28} {text_of(each, 'precedence'):<9} {text_of(each, 'title')}"
             for each in views(found, "forms")
+        ]
+        lines += [
+            f"{text_of(each, 'form'):<28} {text_of(each, 'code'):<9} {text_of(each, 'title')}"
+            for each in views(found, "phrases")
         ]
         put(args, found, *(lines or ["no agreement is in force on this line"]))
 
@@ -73,7 +78,10 @@ def answers_of(entries: list[str]) -> dict[str, Json]:
 
 
 def _form_lines(found: dict[str, Json]) -> list[str]:
-    out = [f"{text_of(found, 'form')}  {text_of(found, 'title')}  {_cite(found)}"]
+    head = (text_of(found, name) for name in ("form", "code", "title"))
+    out = ["  ".join(part for part in (*head, _cite(found)) if part)]
+    out += texts_of(found, "marks")
+    out += [f"  {line}" for line in texts_of(found, "said")]
     out += [text_of(found, name) for name in ("note", "disclaimer") if found.get(name)]
     for each in views(found, "predecessors"):
         forms = each.get("forms")

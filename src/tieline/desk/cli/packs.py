@@ -8,11 +8,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tieline.core.agreement.model import Cite, Field, FieldType, Form, Pack, Provenance, Rule
+from tieline.core.agreement.model import (
+    Cite,
+    Field,
+    FieldType,
+    Form,
+    Pack,
+    Provenance,
+    Rule,
+    field_key,
+    note_key,
+    title_key,
+)
+from tieline.core.agreement.naming import either_named
+from tieline.core.agreement.phrases import sentences, spoken
 from tieline.core.agreement.tongue import Tongue, Word
 from tieline.core.errors import LocalError, PackFault, PackUnfit, RemoteError
 from tieline.desk.cli.common import put
 from tieline.node import packs
+from tieline.node.agreementview import spoken_view
 from tieline.node.text import visible
 from tieline.node.view import Json
 
@@ -255,7 +269,7 @@ def _test(args: argparse.Namespace) -> int:
 
 
 def _show(args: argparse.Namespace) -> int:
-    names = _named(args, 1, 2, "show PACK [FORM] [--lang TAG]")
+    names = _named(args, 1, 2, "show PACK [FORM|CODE] [--lang TAG]")
     one = packs.find(names[0])
     if args.lang not in one.words:
         raise LocalError(
@@ -266,12 +280,13 @@ def _show(args: argparse.Namespace) -> int:
     if len(names) == 1:
         put(args, _pack_json(one, tongue), *pack_lines(one, tongue))
         return 0
-    name = names[1].removeprefix(f"{one.tag}/")
-    form = one.forms.get(name)
-    if form is None:
+    try:
+        _, form = either_named((one,), names[1])
+    except LocalError:
+        known = ", ".join(each.name for each in one.sendable())
         raise LocalError(
-            "pack.form", f"{one.id} has no form {visible(name)}; it has {', '.join(one.forms)}"
-        )
+            "pack.form", f"{one.id} has no form {visible(names[1])}; it has {known}"
+        ) from None
     put(args, _form_json(one, form, tongue), *form_lines(one, form, tongue))
     return 0
 
@@ -303,8 +318,9 @@ def pack_lines(one: Pack, tongue: Tongue) -> list[str]:
     lines += _rows(rows, tongue)
     if one.phrases:
         lines += ["", "PHRASES"]
-        phrases = one.phrases.values()
-        lines += _rows([(p.code, f"phrase.{p.id}.meaning", p.cite) for p in phrases], tongue)
+        phrases = [form for form in one.sendable() if form.phrase is not None]
+        named = [(f"{p.name}  {one.form_id(p)}", title_key(p), p.cite) for p in phrases]
+        lines += _rows(named, tongue)
     if one.rules:
         lines += ["", "RULES"]
         rules = one.rules.values()
@@ -324,6 +340,7 @@ def _pack_json(one: Pack, tongue: Tongue) -> dict[str, Json]:
         **_summary(one),
         "lang": tongue.lang,
         "forms": [_form_json(one, form, tongue) for form in one.forms.values()],
+        "phrases": [_form_json(one, p, tongue) for p in one.sendable() if p.phrase is not None],
         "rules": [_rule_json(rule, tongue) for rule in one.rules.values()],
     }
 
@@ -345,13 +362,17 @@ def form_lines(one: Pack, form: Form, tongue: Tongue) -> list[str]:
     """A form as its officers see it: its fields with their answers, each with its marks."""
     wide = tongue.say("show.to-all" if form.to else "show.to-named").text
     free = "" if form.obliges else f"  {tongue.say('show.no-obligation')}"
-    title = _marked(tongue.word(f"form.{form.id}.title"))
+    title = _marked(tongue.word(title_key(form)))
+    code = f"{form.name}  " if form.phrase is not None else ""
     lines = [
-        f"{one.form_id(form)}  {title}  {mark(form.cite, tongue)}",
+        f"{one.form_id(form)}  {code}{title}  {mark(form.cite, tongue)}",
         f"{form.precedence.name}  {wide}{free}",
         *_unchecked(tongue),
     ]
-    note = f"form.{form.id}.note"
+    if form.phrase is not None:
+        said = spoken(one, form.phrase, tongue)
+        lines += [f"{label}: {text}" for label, text in sentences(said, tongue)]
+    note = note_key(form)
     if tongue.has(note):
         lines.append(_marked(tongue.word(note)))
     if form.answers:
@@ -362,13 +383,13 @@ def form_lines(one: Pack, form: Form, tongue: Tongue) -> list[str]:
         must = f" ({tongue.say('show.required')})" if need.required else ""
         lines.append(f"{tongue.say(f'role.{need.role.value}')}: {titles}{must}")
     for each_field in form.fields:
-        lines += _field_lines(one, f"{form.id}.{each_field.id}", each_field, tongue, 1)
+        lines += _field_lines(one, field_key(form, each_field.id), each_field, tongue, 1)
     if form.disclaimer:
         lines += ["", _marked(tongue.word(form.disclaimer))]
     return lines
 
 
-def _field_lines(one: Pack, path: str, field: Field, tongue: Tongue, depth: int) -> list[str]:
+def _field_lines(one: Pack, key: str, field: Field, tongue: Tongue, depth: int) -> list[str]:
     indent = _INDENT * depth
     parts = [tongue.say(f"type.{field.type.value}").text]
     if field.required:
@@ -381,22 +402,24 @@ def _field_lines(one: Pack, path: str, field: Field, tongue: Tongue, depth: int)
         tongue.say(f"special.{each.value}").text
         for each in sorted(field.specials, key=lambda special: special.value)
     ]
-    label = _marked(tongue.word(f"field.{path}"))
+    label = _marked(tongue.word(key))
     lines = [f"{indent}{field.number}. {label}  ({', '.join(parts)})  {mark(field.cite, tongue)}"]
-    if tongue.has(f"hint.{path}"):
-        lines.append(f"{indent}   {_marked(tongue.word(f'hint.{path}'))}")
+    hint = "hint." + key.removeprefix("field.")
+    if tongue.has(hint):
+        lines.append(f"{indent}   {_marked(tongue.word(hint))}")
     for item in one.codes.get(field.codes, ()):
         word = _marked(tongue.word(f"code.{field.codes}.{item.id}"))
         lines.append(f"{indent}   {item.number} = {word}")
     for inner in field.fields:
-        lines += _field_lines(one, f"{path}.{inner.id}", inner, tongue, depth + 1)
+        lines += _field_lines(one, f"{key}.{inner.id}", inner, tongue, depth + 1)
     return lines
 
 
 def _form_json(one: Pack, form: Form, tongue: Tongue) -> dict[str, Json]:
-    title = tongue.word(f"form.{form.id}.title")
+    title = tongue.word(title_key(form))
+    phrase = {} if form.phrase is None else spoken_view(spoken(one, form.phrase, tongue))
     return {
-        "id": form.id,
+        "id": form.id if form.phrase is None else form.phrase.id,
         "wire": one.form_id(form),
         "number": form.number,
         "title": title.text,
@@ -417,12 +440,15 @@ def _form_json(one: Pack, form: Form, tongue: Tongue) -> dict[str, Json]:
             for each in form.predecessors
         ],
         "disclaimer": tongue.word(form.disclaimer).text if form.disclaimer else "",
-        "fields": [_field_json(one, f"{form.id}.{each.id}", each, tongue) for each in form.fields],
+        "fields": [
+            _field_json(one, field_key(form, each.id), each, tongue) for each in form.fields
+        ],
+        **({"phrase": phrase} if phrase else {}),
     }
 
 
-def _field_json(one: Pack, path: str, field: Field, tongue: Tongue) -> Json:
-    label = tongue.word(f"field.{path}")
+def _field_json(one: Pack, key: str, field: Field, tongue: Tongue) -> Json:
+    label = tongue.word(key)
     return {
         "id": field.id,
         "number": field.number,
@@ -444,5 +470,5 @@ def _field_json(one: Pack, path: str, field: Field, tongue: Tongue) -> Json:
             }
             for item in one.codes.get(field.codes, ())
         ],
-        "fields": [_field_json(one, f"{path}.{each.id}", each, tongue) for each in field.fields],
+        "fields": [_field_json(one, f"{key}.{each.id}", each, tongue) for each in field.fields],
     }

@@ -17,8 +17,10 @@ class Verb(Protocol):
 
 def add(verb: Verb) -> None:
     """Add the verbs."""
-    p = verb("form", "agreements", "forms of the agreements in force; or a message in our language")
-    p.add_argument("form", nargs="?", default="", help="a form's id (default: list them)")
+    p = verb("form", "agreements", "forms and phrases in force; or a message in our language")
+    p.add_argument(
+        "form", nargs="?", default="", help="a form's id, or a phrase's code (default: list all)"
+    )
     p.add_argument(
         "--field", action="append", default=[], metavar="PATH=VALUE", help="fill it, send nothing"
     )

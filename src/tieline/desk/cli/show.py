@@ -25,6 +25,17 @@ def text_of(view: View, name: str) -> str:
     return visible(str(value)) if value is not None else ""
 
 
+def texts_of(view: View, name: str) -> list[str]:
+    """A list of texts of a view, each safe to show; nothing where there is no such list."""
+    value = view.get(name)
+    return [visible(str(one)) for one in value] if isinstance(value, list) else []
+
+
+def doubt_lines(view: View) -> list[str]:
+    """What an officer may want to look at again, such as a reply that is not the expected one."""
+    return [f"? {doubt}" for doubt in texts_of(view, "doubts")]
+
+
 def number_of(view: View, name: str) -> int:
     """A number of a view; 0 when there is none."""
     value = view.get(name)
@@ -77,7 +88,9 @@ def summary(view: View) -> str:
     parts: list[str] = [] if kind == "message" else [kind]
     told, fields = told_lines(view), view.get("fields")
     if told:
-        parts.append(f"{told[0]} ({text_of(view, 'form')}): " + "; ".join(told[1:]))
+        said = "; ".join(told[1:])
+        parts.append(f"{told[0]} ({text_of(view, 'form')})" + (f": {said}" if said else ""))
+        parts += [f"[{mark}]" for mark in texts_of(_told(view), "brief")]
     elif view.get("form"):
         parts.append(f"form {text_of(view, 'form')} v{text_of(view, 'form_version')}")
     if isinstance(fields, dict) and not told:
@@ -94,7 +107,7 @@ def summary(view: View) -> str:
     )
     if body:
         parts.append(body if len(body) <= 100 or kind != "test" else body[:60] + "…")
-    return " ".join(parts)
+    return " ".join((*parts, *doubt_lines(view)))
 
 
 def ladder(view: View) -> str:
@@ -125,11 +138,14 @@ def _replaced(view: View) -> str:
 
 def told_lines(view: View) -> list[str]:
     """A form in the officer's words: its title, then its fields; empty when no pack here has it."""
+    told = _told(view)
+    return [text_of(told, "title"), *texts_of(told, "lines")] if told else []
+
+
+def _told(view: View) -> View:
+    """A form in words as it stands in a view; empty when it does not."""
     told = view.get("told")
-    lines = told.get("lines") if isinstance(told, dict) else None
-    if not isinstance(told, dict) or not isinstance(lines, list):
-        return []
-    return [text_of(told, "title"), *(visible(str(line)) for line in lines)]
+    return told if isinstance(told, dict) and isinstance(told.get("lines"), list) else {}
 
 
 def item_lines(view: View) -> list[str]:
@@ -144,6 +160,8 @@ def item_lines(view: View) -> list[str]:
             f"  form     {text_of(view, 'form')} v{text_of(view, 'form_version')}: {told[0]}"
         )
         out.extend(f"           {line}" for line in told[1:])
+        out.extend(f"  *        {mark}" for mark in texts_of(_told(view), "marks"))
+    out.extend(f"  {doubt}" for doubt in doubt_lines(view))
     if view.get("text"):
         text = str(view["text"]).split("\n")  # an author's own lines stay lines
         out.append(f"  text     ({text_of(view, 'lang')}) {visible(text[0])}")

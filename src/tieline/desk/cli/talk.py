@@ -13,6 +13,7 @@ from tieline.desk.cli import files
 from tieline.desk.cli.agreements import answers_of
 from tieline.desk.cli.common import client, language_of, line_of, officer, put
 from tieline.desk.cli.show import (
+    doubt_lines,
     draft_lines,
     event_line,
     item_line,
@@ -42,7 +43,11 @@ def send(args: argparse.Namespace) -> None:
     if args.to:
         acts["to"] = [code.upper() for code in args.to]
     if args.form:
-        acts.update(form=args.form, **language_of(args))
+        acts["form"] = args.form
+    if args.phrase:
+        acts["phrase"] = args.phrase
+    if args.form or args.phrase or args.answers:
+        acts.update(language_of(args))
     if args.field and all(entry.partition("=")[0].isdecimal() for entry in args.field):
         acts["fields"] = dict(_field(entry) for entry in args.field)
     elif args.field:
@@ -58,7 +63,7 @@ def send(args: argparse.Namespace) -> None:
     if refs:
         acts["refs"] = refs
     result = with_client.call("send", **acts)
-    put(args, result, said(result), *_kept_back(args, with_client, result))
+    put(args, result, said(result), *doubt_lines(result), *_kept_back(args, with_client, result))
 
 
 def _kept_back(args: argparse.Namespace, station: Client, result: dict[str, Json]) -> list[str]:
