@@ -35,11 +35,12 @@ from tieline.core.line import Line
 from tieline.core.record import STORY, Item
 from tieline.core.statement import Content
 from tieline.core.terms import Kind, RefRole, Rung
-from tieline.node import packs
+from tieline.node import collector, packs
 from tieline.node.slices import Slices
 
 _log: Final = logging.getLogger(__name__)
 RENEWED: Final = 32  # matters that are looked at anew in one go
+SETTLED: Final = 2_000  # forms after which what was read is put out of the collector's sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class _Reader:
     begun: dict[int, dict[str, int]] = field(default_factory=dict)  # version: party: first time
     asked_ms: int = 0
     reading: asyncio.Task[None] | None = None
+    settled: bool = False
 
 
 class Agreements:
@@ -210,6 +212,8 @@ class Agreements:
             hashes = tuple(pack.hash for pack in present)
             reader = self._readers.get(line.id)
             if reader is None or (reader.hashes, reader.parties) != (hashes, parties):
+                if reader is not None and reader.settled:
+                    collector.unsettle()
                 ledger = Ledger(present, parties)
                 reader = self._readers[line.id] = _Reader(ledger, hashes, parties)
             reader.asked_ms = now_ms or reader.asked_ms
@@ -247,7 +251,7 @@ class Agreements:
 
     async def _read(self, line: Line, reader: _Reader) -> None:
         """Take in what is new: statements, then the receipts for them, then what they change."""
-        slices = Slices()
+        slices, taken = Slices(), 0
         for item in self._new(line, reader):
             self._begin(line, reader, item)
             message = self.message(line, item)
@@ -255,12 +259,19 @@ class Agreements:
                 reader.ledger.admit(message)
                 place = item.statement.place.position
                 reader.forms.setdefault(item.statement.log, []).append((place, item))
+                taken += 1
+                if taken % SETTLED == 0:
+                    _settle(reader)
             await slices.turn()
         for log in list(reader.forms):
             for digest, party, at_ms in self._receipts(line, reader, log):
                 reader.ledger.receipt(digest, party, at_ms)
                 await slices.turn()
+        looks = 0
         while reader.asked_ms and not reader.ledger.catch_up(reader.asked_ms, RENEWED):
+            looks += RENEWED
+            if taken >= SETTLED and looks % SETTLED < RENEWED:
+                _settle(reader)
             await slices.turn()
 
     def _begin(self, line: Line, reader: _Reader, item: Item) -> None:
@@ -333,6 +344,12 @@ class Agreements:
                 mark = line.ladder.rungs(item, party).get(Rung.RECEIVED)
                 if mark is not None:
                     yield item.statement.digest, party, mark.at_ms
+
+
+def _settle(reader: _Reader) -> None:
+    """A full look of the collector at a long ledger would hold up the line."""
+    collector.settle()
+    reader.settled = True
 
 
 def _rest(reader: _Reader, done: asyncio.Task[None]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import random
 import signal
 from collections.abc import Callable, Hashable
@@ -19,6 +18,7 @@ from tieline.carriers.pipe import Identity
 from tieline.carriers.tls import TlsCarrier
 from tieline.carriers.tuning import TlsTuning
 from tieline.core.errors import LocalError, TielineError
+from tieline.node import collector
 from tieline.node.acts import NodeActs
 from tieline.node.agreements import Agreements
 from tieline.node.api import ApiServer
@@ -96,7 +96,7 @@ async def _serve(
         chance=random.SystemRandom(),
     )
     host.reload_keys = partial(_reload, live, carrier)
-    _calm_collector()
+    collector.calm()
     api = ApiServer(home.socket, NodeActs(host))
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopping.set)
@@ -162,16 +162,6 @@ def _stamp(home: Home) -> Callable[[], Hashable]:
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     return look
-
-
-def _calm_collector() -> None:
-    """Have the garbage collector look seldom: a station keeps what it makes, in no cycles.
-
-    What is loaded now stays for good and is never looked at again.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def _clock(home: Home, keys: StationKeys, store: SqliteStore) -> MachineClock | ControlledClock:

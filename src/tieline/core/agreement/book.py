@@ -24,6 +24,9 @@ from tieline.core.agreement.windows import Round, Slot
 from tieline.core.terms import RefRole
 
 Maker = Matter | Slot | Round
+# Members of an enum, found once: finding one costs more than what is done with it here.
+_CORRECTS, _CANCELS, _SUPERSEDES = RefRole.CORRECTS, RefRole.CANCELS, RefRole.SUPERSEDES
+_CONCERNS = RefRole.CONCERNS
 WaitKey = tuple[str, str, str, str]  # pack, form, debtor, creditor
 
 
@@ -41,7 +44,8 @@ class Book:
         self.rounds: dict[tuple[str, str, str, tuple[str, ...]], Round] = {}
         self.slots: dict[tuple[str, str, str, int], Slot] = {}
         self.sheet: Sheet[Maker] = Sheet()
-        self._receipts: dict[bytes, dict[str, int]] = {}
+        self.sheet.sensitive.update({name: {} for name in self.plans})
+        self._receipts: dict[bytes, dict[str, int]] = {}  # of what was not taken in
         self._since: dict[str, int] = {}
         self._streams: dict[tuple[str, str, str], Stream] = {}
         self._streamed: dict[tuple[str, str], dict[Matter, None]] = {}  # by pack and debtor
@@ -76,21 +80,22 @@ class Book:
 
     def receipt(self, digest: bytes, party: str, at_ms: int) -> None:
         """A station of ``party`` had a message at ``at_ms`` by its own clock; the first counts."""
-        known = self._receipts.get(digest)
-        if known is None:
-            known = self._receipts[digest] = {}
+        entry = self.entries.get(digest)
+        known = self._receipts.setdefault(digest, {}) if entry is None else entry.receipts
         before = known.get(party)
         if before is not None and before <= at_ms:
             return
         known[party] = at_ms
-        entry = self.entries.get(digest)
         if entry is None:
             return
         entry.received(party, at_ms)
-        self._touch(entry.matter)
+        if entry.matter not in self._stale:
+            self._touch(entry.matter)
         for _, target in entry.targets:
             self._touch(target.matter)
         plan = entry.plan
+        if not plan.heard:
+            return
         if plan.exchanges:
             for slot in self._slots_of.get(digest, ()):
                 self._stale[slot] = None
@@ -106,19 +111,17 @@ class Book:
         plan = None if pack is None else pack.forms.get(message.form)
         if plan is None or message.digest in self.entries:
             return
-        receipts = self._receipts.get(message.digest)
-        if receipts is None:
-            receipts = self._receipts[message.digest] = {}
+        receipts = self._receipts.pop(message.digest, {}) if self._receipts else {}
         entry = self.entries[message.digest] = Entry(message, plan, receipts)
         corrected = bool(message.refs) and self._cite(entry)
         if plan.serial or plan.wants:
             self._count(entry, corrected=corrected)
-        if plan.form.effect is not Effect.NONE and not entry.matter.quiet:
+        if plan.does and not entry.matter.quiet:
             self._apply(entry)
         if corrected:
             # What its first version said of other messages it may now say differently.
             self._chains[entry.matter] = None
-        elif not entry.matter.quiet:
+        elif plan.filed and not entry.matter.quiet:
             self._file(entry)
         self._touch(entry.matter)
 
@@ -133,17 +136,17 @@ class Book:
             targets.append((role, target))
             entry.cause_ms = max(entry.cause_ms, target.message.time_ms)
             own = target.message.sender == message.sender
-            if own and role is RefRole.CORRECTS and target.plan is entry.plan and not corrected:
+            if own and role is _CORRECTS and target.plan is entry.plan and not corrected:
                 corrected = True
                 entry.matter, entry.depth = target.matter, target.depth + 1
                 entry.matter.correct(entry)
                 continue
             matter = target.matter
-            if own and role in (RefRole.CANCELS, RefRole.SUPERSEDES):
+            if own and role in (_CANCELS, _SUPERSEDES):
                 matter.end(entry, role)
-                cancels = cancels or (role is RefRole.CANCELS and target.plan is entry.plan)
+                cancels = cancels or (role is _CANCELS and target.plan is entry.plan)
                 self._chains[matter] = None
-            elif own and role is RefRole.CONCERNS:
+            elif own and role is _CONCERNS:
                 matter.affirmed_ms = max(matter.affirmed_ms or 0, message.time_ms)
             matter.cited_by(entry)
             key = (role, message.form, message.sender)
@@ -157,7 +160,7 @@ class Book:
     def _count(self, entry: Entry, *, corrected: bool) -> None:
         """Serial numbers and predecessors."""
         message, plan = entry.message, entry.plan
-        if plan.serial and not corrected:
+        if plan.serial and not corrected and plan.serial[0] in message.values:
             for one in at_numbers(message.values, plan.serial):
                 if isinstance(one, Serial):
                     key = (message.pack, message.form, message.sender)

@@ -28,8 +28,8 @@ from tieline.core.agreement.dates import (
     within,
     year_of,
 )
-from tieline.core.agreement.matter import Debt, Entry, Matter, Terms, stated_at
-from tieline.core.agreement.model import Base, Count, Exchange, PairState
+from tieline.core.agreement.matter import Debt, Entry, Matter, Source, Terms, stated_at
+from tieline.core.agreement.model import Base, Exchange, PairState
 from tieline.core.agreement.plan import DeadlinePlan
 from tieline.core.agreement.reason import (
     UNKNOWN,
@@ -41,6 +41,10 @@ from tieline.core.agreement.reason import (
 )
 from tieline.core.agreement.standing import Standing
 
+# Members of an enum, found once: finding one costs more than what is done with it here.
+_ISSUE, _RECEIPT, _START, _CALENDAR = Base.ISSUE, Base.RECEIPT, Base.START, Base.CALENDAR
+_MET, _EARLY, _LATE = State.MET, State.EARLY, State.LATE
+_OPEN, _OVERDUE, _LAPSED = State.OPEN, State.OVERDUE, State.LAPSED
 _RANK = {state: rank for rank, state in enumerate(WORST)}
 # What the clock may move, or a change of standing.
 _MOVED = UNSETTLED | {State.LAPSED, State.LATE}
@@ -55,37 +59,30 @@ _NEVER: Times = ()
 
 def deadline_terms(plan: DeadlinePlan, matter: Matter, debtor: str) -> Terms:
     """Set a deadline's clock."""
-    rule = plan.rule
     base = base_of(plan, matter, debtor)
-    low, high = rule.not_before_ms, rule.not_after_ms
+    low, high = plan.rule.not_before_ms, plan.rule.not_after_ms
     return Terms(
-        base=base,
-        not_before=None if low is None else _bound(base, low, rule.count, start_of),
-        due=UNKNOWN if high is None else _bound(base, high, rule.count, end_of),
-        bounded=high is not None,
-        lapses=rule.lapses,
-        at_receipt=rule.judged is Base.RECEIPT,
-        own=not rule.by,
+        base,
+        None if low is None else _bound(base, low, plan, start_of),
+        UNKNOWN if high is None else _bound(base, high, plan, end_of),
     )
 
 
 def base_of(plan: DeadlinePlan, matter: Matter, debtor: str) -> Bracket:
     """When the clock began: both ends of what can be argued."""
-    rule, current = plan.rule, matter.current
-    match rule.base:
-        case Base.ISSUE:
-            return Bracket(matter.root.written_from(), current.written_until())
-        case Base.RECEIPT:
-            return _received(matter, debtor)
-        case Base.CALENDAR:
-            return _calendar(plan, matter)
-        case _:
-            stated = stated_at(current.message.values, plan.base)
-            if stated is None:
-                return UNKNOWN
-            if stated.date and rule.base is Base.START and rule.count is Count.INSTANT:
-                return Bracket(stated.low_ms, stated.low_ms)
-            return Bracket(stated.low_ms, stated.high_ms)
+    base = plan.rule.base
+    if base is _ISSUE:
+        return Bracket(matter.root.written_from(), matter.current.written_until())
+    if base is _RECEIPT:
+        return _received(matter, debtor)
+    if base is _CALENDAR:
+        return _calendar(plan, matter)
+    stated = stated_at(matter.current.message.values, plan.base)
+    if stated is None:
+        return UNKNOWN
+    if stated.date and base is _START and not plan.dates:
+        return Bracket(stated.low_ms, stated.low_ms)
+    return Bracket(stated.low_ms, stated.high_ms)
 
 
 def _received(matter: Matter, debtor: str) -> Bracket:
@@ -117,18 +114,18 @@ def _date_of(time_ms: int | None, plan: DeadlinePlan) -> int | None:
     return end_of(day_number(year, rule.month or 1, rule.day or 1))
 
 
-def _bound(base: Bracket, by_ms: int, count: Count, edge: Callable[[int], int]) -> Bracket:
+def _bound(base: Bracket, by_ms: int, plan: DeadlinePlan, edge: Callable[[int], int]) -> Bracket:
     earliest, latest = base
-    low = None if earliest is None else _moved(earliest, by_ms, count, edge)
+    low = None if earliest is None else _moved(earliest, by_ms, plan, edge)
     if latest == earliest:
-        return Bracket(low, low)
-    return Bracket(low, None if latest is None else _moved(latest, by_ms, count, edge))
+        return base if low == earliest else Bracket(low, low)
+    return Bracket(low, None if latest is None else _moved(latest, by_ms, plan, edge))
 
 
-def _moved(time_ms: int, by_ms: int, count: Count, edge: Callable[[int], int]) -> int:
-    if count is Count.INSTANT:
-        return within(time_ms + by_ms)
-    return within(edge(day_of(time_ms) + by_ms // DAY_MS))
+def _moved(time_ms: int, by_ms: int, plan: DeadlinePlan, edge: Callable[[int], int]) -> int:
+    if plan.dates:
+        return within(edge(day_of(time_ms) + by_ms // DAY_MS))
+    return within(time_ms + by_ms)
 
 
 def exchange_due(rule: Exchange, year: int) -> int:
@@ -159,12 +156,7 @@ def exchange_terms(rule: Exchange, year: int) -> Terms:
     """The clock of one exchange date."""
     due = exchange_due(rule, year)
     opens = exchange_opens(rule, year)
-    return Terms(
-        base=Bracket(due, due),
-        not_before=Bracket(opens, opens),
-        due=Bracket(due, due),
-        bounded=True,
-    )
+    return Terms(Bracket(due, due), Bracket(opens, opens), Bracket(due, due))
 
 
 # ----------------------------------------------------------------------------------------- views
@@ -175,17 +167,61 @@ def settle(debt: Debt, terms: Terms, standing: Standing, now_ms: int) -> tuple[O
 
     ``terms``: those of its source, as they are now.
     """
+    creditors, matter, source = debt.creditors, debt.matter, debt.source
+    entry: Entry | None = None
+    apart: tuple[State, ...] = ()
+    if standing.plain and not source.own and (matter is None or matter.bare) and source.idle(debt):
+        # The most frequent case by far: nothing was done and nothing said, and all see the same.
+        earliest, latest = terms.due
+        state = _undone(source, latest, now_ms)
+        strict = state if earliest == latest else _undone(source, earliest, now_ms)
+        moves = True
+    else:
+        state, entry, strict, apart, moves = _judged(debt, terms, standing, now_ms)
+    rule = source.rule
+    done = entry is not None and state in _BEST
+    shown = Obligation(
+        debt.id,
+        debt.pack,
+        rule.id,
+        debt.debtor,
+        creditors,
+        b"" if matter is None else matter.root.message.digest,
+        debt.key,
+        terms.not_before,
+        terms.due,
+        state,
+        strict,
+        b"" if entry is None else entry.message.digest,
+        entry.message.time_ms if entry is not None and done else None,
+        entry is not None and done and source.is_nil(entry),
+        rule.cite,
+        apart,
+    )
+    return shown, moves
+
+
+def _judged(
+    debt: Debt, terms: Terms, standing: Standing, now_ms: int
+) -> tuple[State, Entry | None, State, tuple[State, ...], bool]:
+    """Both views, where somebody acted or said something.
+
+    The debtor's with the message behind it, the strict one, that of each creditor where they
+    differ, and whether any of them may move yet.
+    """
     creditors, matter = debt.creditors, debt.matter
     # Where nothing was said by or of one creditor alone, those who had the same acts at the same
     # times see the same, and one judgement is that of all of them.
     alike = standing.plain and (matter is None or not (matter.waivers or matter.ender))
-    acts = _times(debt, terms, creditors[0])
+    acts = _times(debt, creditors[0])
     state, entry, strict = _views(debt, terms, creditors[0], acts, standing, now_ms)
     moves = state in _MOVED or strict in _MOVED
+    if len(creditors) == 1:
+        return state, entry, strict, (), moves
     each = [strict]
     for creditor in creditors[1:]:
         # The view of the creditor who has most to complain of speaks for all.
-        had = _times(debt, terms, creditor)
+        had = _times(debt, creditor)
         if alike and had == acts:
             each.append(each[0])
             continue
@@ -196,27 +232,8 @@ def settle(debt: Debt, terms: Terms, standing: Standing, now_ms: int) -> tuple[O
             state, entry = other, by
         if _RANK[harder] < _RANK[strict]:
             strict = harder
-    done = entry is not None and state in _BEST
-    rule = debt.source.rule
-    shown = Obligation(
-        id=debt.id,
-        pack=debt.pack,
-        rule=rule.id,
-        debtor=debt.debtor,
-        creditors=creditors,
-        trigger=b"" if matter is None else matter.root.message.digest,
-        key=debt.key,
-        not_before=terms.not_before,
-        due=terms.due,
-        state=state,
-        strict=strict,
-        each=tuple(each) if each.count(strict) < len(each) else (),
-        by=b"" if entry is None else entry.message.digest,
-        done_ms=entry.message.time_ms if entry is not None and done else None,
-        nil=entry is not None and done and debt.source.is_nil(entry),
-        cite=rule.cite,
-    )
-    return shown, moves
+    apart = tuple(each) if each.count(strict) < len(each) else ()
+    return state, entry, strict, apart, moves
 
 
 def next_change(debt: Debt, terms: Terms, standing: Standing, now_ms: int) -> int | None:
@@ -237,25 +254,29 @@ def _views(
     debt: Debt, terms: Terms, creditor: str, acts: Times, standing: Standing, now_ms: int
 ) -> tuple[State, Entry | None, State]:
     """The debtor's view with the message behind it, and the creditor's strict one."""
+    source = debt.source
     if not acts and standing.plain and (debt.matter is None or debt.matter.bare):
-        return (
-            _undone(terms, terms.due.latest, now_ms),
-            None,
-            _undone(terms, terms.due.earliest, now_ms),
-        )
-    state, entry = _acted(terms, acts, strict=False)
-    strict, _ = _acted(terms, acts, strict=True)
-    if state is not State.MET and state is not State.EARLY:
+        earliest, latest = terms.due
+        return _undone(source, latest, now_ms), None, _undone(source, earliest, now_ms)
+    if len(acts) == 1:
+        by, claimed, received = acts[0]
+        state = _judge(source, terms, claimed, received, strict=False)
+        entry = None if state is None else by
+        strict = _judge(source, terms, claimed, received, strict=True)
+    else:
+        state, entry = _acted(source, terms, acts, strict=False)
+        strict, _ = _acted(source, terms, acts, strict=True)
+    if state is not _MET and state is not _EARLY:
         limit = terms.due.latest
-        state, entry = _laid_over(debt, terms, creditor, standing, now_ms, limit, (state, entry))
-    if strict is not State.MET and strict is not State.EARLY:
+        state, entry = _laid_over(debt, creditor, standing, now_ms, limit, (state, entry))
+    if strict is not _MET and strict is not _EARLY:
         limit, seen = terms.due.earliest, (strict, None)
-        strict, _ = _laid_over(debt, terms, creditor, standing, now_ms, limit, seen, strict=True)
+        strict, _ = _laid_over(debt, creditor, standing, now_ms, limit, seen, strict=True)
     return state, entry, strict
 
 
 def _laid_over(
-    debt: Debt, terms: Terms, creditor: str, standing: Standing, now_ms: int, limit: int | None,
+    debt: Debt, creditor: str, standing: Standing, now_ms: int, limit: int | None,
     acted: tuple[State | None, Entry | None], *, strict: bool = False,
 ) -> tuple[State, Entry | None]:  # fmt: skip
     """What was late or was not done, under what waives, ends, holds, suspends and contests."""
@@ -280,14 +301,14 @@ def _laid_over(
         contest = _contest(debt, creditor, standing, now_ms, strict=strict)
         if contest is not None:
             return contest
-    return _undone(terms, limit, now_ms), None
+    return _undone(debt.source, limit, now_ms), None
 
 
-def _undone(terms: Terms, limit: int | None, now_ms: int) -> State:
+def _undone(source: Source, limit: int | None, now_ms: int) -> State:
     """What was not done, and nothing excuses."""
     if limit is None or now_ms <= limit:
-        return State.OPEN
-    return State.LAPSED if terms.lapses else State.OVERDUE
+        return _OPEN
+    return _LAPSED if source.lapses else _OVERDUE
 
 
 def _let_off(
@@ -325,22 +346,24 @@ def _contest(
     return None
 
 
-def _acted(terms: Terms, acts: Times, *, strict: bool) -> tuple[State | None, Entry | None]:
+def _acted(
+    source: Source, terms: Terms, acts: Times, *, strict: bool
+) -> tuple[State | None, Entry | None]:
     """The best of the debtor's acts, as this creditor may see it."""
     best: State | None = None
     by: Entry | None = None
     for entry, claimed, received in acts:
-        state = _judge(terms, claimed, received, strict=strict)
+        state = _judge(source, terms, claimed, received, strict=strict)
         if state is not None and (best is None or _BEST[state] < _BEST[best]):
             best, by = state, entry
-            if state is State.MET:
+            if state is _MET:
                 break
     return best, by
 
 
-def _times(debt: Debt, terms: Terms, creditor: str) -> Times:
+def _times(debt: Debt, creditor: str) -> Times:
     """Each act with the time of it that favours the debtor, and when this creditor had it."""
-    if terms.own:
+    if debt.source.own:
         matter = debt.matter
         if matter is None:
             return []
@@ -356,19 +379,22 @@ def _times(debt: Debt, terms: Terms, creditor: str) -> Times:
     ]
 
 
-def _judge(terms: Terms, claimed: int, received: int | None, *, strict: bool) -> State | None:
+def _judge(
+    source: Source, terms: Terms, claimed: int, received: int | None, *, strict: bool
+) -> State | None:
     """One act against the bounds; ``None``: in this view it has not happened, or not yet."""
-    done = received if strict or terms.at_receipt else claimed
+    done = received if strict or source.at_receipt else claimed
     if done is None:
         return None
-    begun = done if terms.at_receipt else claimed
-    limit = terms.due.earliest if strict else terms.due.latest
-    if terms.not_before is not None:
-        opens = terms.not_before.latest if strict else terms.not_before.earliest
-        if terms.waits if opens is None else begun < opens:
-            return State.EARLY
-    if terms.bounded and limit is None and (strict or terms.own):
+    begun = done if source.at_receipt else claimed
+    _, not_before, due = terms
+    limit = due.earliest if strict else due.latest
+    if not_before is not None:
+        opens = not_before.latest if strict else not_before.earliest
+        if source.waits if opens is None else begun < opens:
+            return _EARLY
+    if source.bounded and limit is None and (strict or source.own):
         return None  # against a time that nobody knows nothing can be said to be in time
     if limit is not None and done > limit:
-        return State.LATE
-    return State.MET
+        return _LATE
+    return _MET

@@ -95,7 +95,7 @@ def _clock(debt: Debt, terms: Terms) -> Iterator[Input]:
     yield from _ends("began", terms.base)
     if terms.not_before is not None:
         yield from _ends("opens", terms.not_before)
-    if terms.bounded:
+    if debt.source.bounded:
         yield from _ends("due", terms.due)
 
 

@@ -8,8 +8,7 @@ when it was touched, and when a time passes at which what it makes may change.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from tieline.core.agreement.book import Book, Maker, WaitKey
 from tieline.core.agreement.dates import LAST_YEAR
@@ -26,61 +25,90 @@ from tieline.core.agreement.matter import (
     ACTS_KEPT,
     Debt,
     Entry,
-    Kept,
     Matter,
     Stream,
     Terms,
-    entries_of,
 )
 from tieline.core.agreement.message import at_numbers
-from tieline.core.agreement.model import Deadline, Who
+from tieline.core.agreement.model import Base, Deadline, Pack, Who
 from tieline.core.agreement.plan import DeadlinePlan, all_hold
 from tieline.core.agreement.value import PartyCode
 from tieline.core.agreement.windows import Round, Slot
 from tieline.core.terms import MAX_TIME_MS
 
 YEARS_BACK: Final = 100  # of an exchange: a clock that is far off costs no more than this
+# Members of an enum, found once: finding one costs more than what is done with it here.
+_SENDER, _RECEIVERS, _EVERY = Who.SENDER, Who.RECEIVERS, Who.EVERY
 _BULK: Final = 1_000  # from so many on, rows are sorted once and not put in one by one
 
 
-@dataclass(slots=True, eq=False)
 class DeadlineSource:
-    """How a deadline makes an obligation of one debtor from a matter."""
+    """How a deadline makes obligations of one debtor, one from each matter of its form."""
 
-    plan: DeadlinePlan
-    rule: Deadline
-    matter: Matter
-    streams: tuple[Stream, ...]  # what the debtor sends of the forms that discharge it uncited
+    __slots__ = (
+        "at_receipt", "bounded", "lapses", "named", "owed_to", "own", "plan", "rule", "streams",
+    )  # fmt: skip
+    waits: ClassVar[bool] = False
+
+    def __init__(
+        self, pack: str, plan: DeadlinePlan, debtor: str, streams: tuple[Stream, ...]
+    ) -> None:
+        self.plan = plan
+        self.rule: Deadline = plan.rule
+        self.streams = streams  # what the debtor sends of the forms that discharge it uncited
+        self.named = f"{pack}/{plan.rule.id}/{debtor}/"  # what the ids of its debts begin with
+        self.owed_to: dict[tuple[str, ...], tuple[str, ...]] = {}  # see ``Fold._owed``
+        self.bounded = plan.rule.not_after_ms is not None
+        self.lapses = plan.rule.lapses
+        self.at_receipt = plan.rule.judged is Base.RECEIPT
+        self.own = not plan.rule.by
 
     def terms(self, debt: Debt) -> Terms:
-        return deadline_terms(self.plan, self.matter, debt.debtor)
+        return deadline_terms(self.plan, _begun(debt), debt.debtor)
 
-    def acts(self, debt: Debt, creditor: str) -> list[Entry]:
+    def idle(self, debt: Debt) -> bool:
+        """Whether nobody sent anything about the trigger; one that waits uncited has to look."""
+        return self.rule.link is not None and not _begun(debt).acts
+
+    def acts(self, debt: Debt, creditor: str) -> Sequence[Entry]:
         """What the debtor sent to a creditor that may discharge it, by claimed time."""
         rule = self.rule
-        some: list[list[Kept]] = []
+        some: list[list[Entry]] = []
         if rule.link is None:
-            begun = self.matter.root.key
+            begun = _begun(debt).root.key
             some = [stream.after(creditor, begun) for stream in self.streams]
         else:
-            acts = self.matter.acts
+            acts = _begun(debt).acts
             if not acts:
-                return []
+                return ()
             for form in rule.by:
                 found = acts.get((rule.link, form, debt.debtor))
                 kept = None if found is None else found.to.get(creditor)
                 if kept is not None:
                     some.append(kept)
         if len(some) < 2:
-            return entries_of(some[0]) if some else []
-        return entries_of(sorted(item for one in some for item in one)[:ACTS_KEPT])
+            return some[0] if some else ()
+        both = [entry for one in some for entry in one]
+        both.sort(key=lambda entry: entry.key)
+        return both[:ACTS_KEPT]
 
     def is_nil(self, entry: Entry) -> bool:
         return False
 
 
+def _begun(debt: Debt) -> Matter:
+    """The matter of a deadline's debt: each has one."""
+    if debt.matter is None:
+        raise AssertionError(debt.id)
+    return debt.matter
+
+
 class Fold(Book):
     """Renews what was touched."""
+
+    def __init__(self, packs: Sequence[Pack], parties: Sequence[str]) -> None:
+        super().__init__(packs, parties)
+        self._sources: dict[tuple[DeadlinePlan, str], DeadlineSource] = {}  # plan, debtor
 
     def refresh(self, now_ms: int) -> None:
         """Bring the sheet to ``now_ms``."""
@@ -130,7 +158,7 @@ class Fold(Book):
 
     def _spread_chain(self, matter: Matter) -> None:
         """It was corrected or taken back: what it says of others may have changed."""
-        for entry in matter.entries:
+        for entry in (matter.root, *matter.corrections):
             for _, target in entry.targets:
                 self._touch(target.matter)
                 for _, further in target.targets:  # letting go cites the hold, not what is held
@@ -188,9 +216,10 @@ class Fold(Book):
         terms = debt.source.terms(debt)
         shown, moves = settle(debt, terms, standing, now_ms)
         self.sheet.put(debt, maker, shown, moves=moves)
-        again = next_change(debt, terms, standing, now_ms) if moves else None
-        if again is not None:
-            self.sheet.wake(again, maker)
+        if moves:
+            again = next_change(debt, terms, standing, now_ms)
+            if again is not None:
+                self.sheet.wake(again, maker)
 
     def _wait(self, matter: Matter) -> None:
         """Note for which acts a matter waits that need not cite it.
@@ -244,10 +273,8 @@ class Fold(Book):
             else debt
             for debt in self._matter_debts(matter)
         ]
-        names = {debt.id for debt in debts}
         for debt in before.values():
-            if debt.id not in names:
-                self.sheet.drop(debt)
+            self.sheet.drop(debt)  # it is owed no more, or by another debt in its place
         matter.debts = tuple(debts)
         matter.made_for = matter.current
 
@@ -259,8 +286,7 @@ class Fold(Book):
         for plan in matter.root.plan.deadlines:
             if plan.when and not all_hold(plan.when, values):
                 continue
-            over = plan.rule.threshold
-            if over and not crosses(matter.root.plan.pack.thresholds[over], matter):
+            if plan.over is not None and not crosses(plan.over, matter):
                 continue
             for debtor in self._debtors(plan, matter):
                 debt = self._debt(plan, matter, debtor)
@@ -269,49 +295,47 @@ class Fold(Book):
         return made
 
     def _debtors(self, plan: DeadlinePlan, matter: Matter) -> Sequence[str]:
-        message = matter.current.message
-        match plan.rule.who:
-            case Who.SENDER:
-                return (message.sender,)
-            case Who.RECEIVERS:
-                if len(message.to) == 1 and message.to[0] != message.sender:
-                    return message.to
-                return sorted({*message.to} - {message.sender})
-            case Who.EVERY:
-                return self.parties
-            case Who.FIELD:
-                found = at_numbers(message.values, plan.who)
-                codes = {one.code for one in found if isinstance(one, PartyCode)}
-                return sorted(codes & {*self.parties})
+        message, who = matter.current.message, plan.rule.who
+        if who is _SENDER:
+            return (message.sender,)
+        if who is _RECEIVERS:
+            if len(message.to) == 1 and message.to[0] != message.sender:
+                return message.to
+            return sorted({*message.to} - {message.sender})
+        if who is _EVERY:
+            return self.parties
+        found = at_numbers(message.values, plan.who)
+        codes = {one.code for one in found if isinstance(one, PartyCode)}
+        return sorted(codes & {*self.parties})
 
     def _debt(self, plan: DeadlinePlan, matter: Matter, debtor: str) -> Debt | None:
-        rule, message = plan.rule, matter.current.message
-        creditors: tuple[str, ...]
-        if rule.to_all:
-            creditors = self.parties
-        elif not rule.by or debtor == message.sender:
+        message, root = matter.current.message, matter.root.message
+        source = self._sources.get((plan, debtor))
+        if source is None:
+            source = self._sources[plan, debtor] = self._source(message.pack, plan, debtor)
+        if plan.rule.to_all:
+            some = self.parties
+        elif source.own or debtor == message.sender:
             some = message.to
-            creditors = some if len(some) == 1 else tuple(sorted(dict.fromkeys(some)))
         else:
-            creditors = (message.sender,)
-        owed = self._applied(message.pack, debtor, creditors)
+            some = (message.sender,)
+        owed = source.owed_to.get(some)
+        if owed is None:
+            owed = source.owed_to[some] = self._applied(
+                message.pack, debtor, some if len(some) == 1 else tuple(sorted({*some}))
+            )
         if not owed:
             return None
+        id_ = source.named + root.digest.hex()
+        return Debt(id_, message.pack, debtor, owed, source, matter, "", root.time_ms)
+
+    def _source(self, pack: str, plan: DeadlinePlan, debtor: str) -> DeadlineSource:
         streams: tuple[Stream, ...] = ()
-        if rule.link is None:
+        if plan.rule.link is None:
             streams = tuple(
-                self._streams.setdefault((message.pack, form, debtor), Stream()) for form in rule.by
+                self._streams.setdefault((pack, form, debtor), Stream()) for form in plan.rule.by
             )
-        root = matter.root.message
-        return Debt(
-            id=f"{message.pack}/{rule.id}/{debtor}/{root.digest.hex()}",
-            pack=message.pack,
-            debtor=debtor,
-            creditors=owed,
-            source=DeadlineSource(plan, rule, matter, streams),
-            matter=matter,
-            at_ms=root.time_ms,
-        )
+        return DeadlineSource(pack, plan, debtor, streams)
 
     def _slot_debts(self, slot: Slot) -> Iterator[Debt]:
         owed = self._applied(slot.pack, slot.party, self.parties)
@@ -322,6 +346,7 @@ class Fold(Book):
                 debtor=slot.party,
                 creditors=owed,
                 source=slot,
+                matter=None,
                 key=str(slot.year),
                 at_ms=exchange_due(slot.rule, slot.year),
             )
@@ -337,7 +362,9 @@ class Fold(Book):
                     debtor=party,
                     creditors=owed,
                     source=found,
+                    matter=None,
                     key=found.name,
+                    at_ms=0,
                 )
 
     def _applied(self, pack: str, debtor: str, creditors: tuple[str, ...]) -> tuple[str, ...]:

@@ -14,16 +14,16 @@ hundred-thousandth no more than the first.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from tieline.core.agreement.dates import end_of, start_of
 from tieline.core.agreement.message import Message, Values, at_numbers
 from tieline.core.agreement.model import Deadline, Exchange, Predecessor, Simultaneous
 from tieline.core.agreement.plan import FormPlan, Way
-from tieline.core.agreement.reason import SKEW_MS, Bracket, Doubt
+from tieline.core.agreement.reason import SKEW_MS, Bracket, Doubt, Obligation
 from tieline.core.agreement.value import Day, Instant
 from tieline.core.terms import RefRole
 
@@ -72,10 +72,10 @@ class Entry:
 
     def cites(self, wants: Predecessor) -> bool:
         """Whether it cites one of the predecessors that its form asks for."""
-        return any(
-            role is wants.role and target.message.form in wants.forms
-            for role, target in self.targets
-        )
+        for role, target in self.targets:
+            if role is wants.role and target.message.form in wants.forms:
+                return True
+        return False
 
     def received_by(self, party: str) -> int | None:
         """When ``party`` had it; its sender had it when it says it wrote it."""
@@ -106,7 +106,7 @@ class Said:
     __slots__ = ("_kept",)
 
     def __init__(self) -> None:
-        self._kept: list[Kept] = []
+        self._kept: list[Entry] = []
 
     def add(self, entry: Entry) -> None:
         """Take in what was said."""
@@ -114,7 +114,7 @@ class Said:
 
     def standing(self) -> Entry | None:
         """The earliest that was not taken back."""
-        return next((entry for _, _, entry in self._kept if not entry.matter.void), None)
+        return next((entry for entry in self._kept if not entry.matter.void), None)
 
 
 class Acts:
@@ -123,28 +123,32 @@ class Acts:
     __slots__ = ("last", "to")
 
     def __init__(self) -> None:
-        self.to: dict[str, list[Kept]] = {}
+        self.to: dict[str, list[Entry]] = {}  # by claimed time
         self.last: Entry | None = None  # whoever it was to
 
     def add(self, entry: Entry) -> None:
         """Keep it where it is among the first ``ACTS_KEPT`` to an addressee, or the last."""
         for party in entry.message.to:
-            _keep(self.to.setdefault(party, []), entry)
+            kept = self.to.get(party)
+            if kept is None:
+                self.to[party] = [entry]
+            else:
+                _keep(kept, entry)
         if self.last is None or entry.key > self.last.key:
             self.last = entry
 
 
-def _keep(kept: list[Kept], entry: Entry) -> None:
+def _keep(kept: list[Entry], entry: Entry) -> None:
     """Keep an entry where it is among the first ``ACTS_KEPT``, once."""
-    item = (entry.message.time_ms, entry.message.digest, entry)
-    if not kept:
-        kept.append(item)
-        return
-    place = bisect_left(kept, item[:2])
-    known = place < len(kept) and kept[place][2] is entry
+    place = bisect_left(kept, entry.key, key=_key)
+    known = place < len(kept) and kept[place] is entry
     if place < ACTS_KEPT and not known:
-        kept.insert(place, item)
+        kept.insert(place, entry)
         del kept[ACTS_KEPT:]
+
+
+def _key(entry: Entry) -> tuple[int, bytes]:
+    return entry.key
 
 
 class Matter:
@@ -155,16 +159,16 @@ class Matter:
     """
 
     __slots__ = (
-        "acts", "affirmed_ms", "contests", "current", "debts", "ender", "ender_role", "entries",
-        "holds", "known_to", "made_for", "quiet", "root", "waivers",
+        "acts", "affirmed_ms", "contests", "corrections", "current", "debts", "ender",
+        "ender_role", "holds", "known_to", "made_for", "quiet", "root", "waivers",
     )  # fmt: skip
 
     def __init__(self, root: Entry) -> None:
         self.root = root
         self.current = root
-        self.entries: tuple[Entry, ...] | list[Entry] = (root,)
+        self.corrections: Sequence[Entry] = ()
         self.ender: Entry | None = None  # cancelled or superseded it
-        self.ender_role = RefRole.CANCELS
+        self.ender_role = _CANCELS
         self.acts: Mapping[ActKey, Acts] = _NO_ACTS
         self.known_to: Mapping[str, int] = _NO_TIMES  # who cited it, by earliest claimed time
         self.waivers: Mapping[str, Said] = _NOTHING_SAID  # by creditor
@@ -205,9 +209,9 @@ class Matter:
 
     def correct(self, entry: Entry) -> None:
         """Take a correction in. Of two corrections of one message the greater key is current."""
-        if isinstance(self.entries, tuple):
-            self.entries = list(self.entries)
-        self.entries.append(entry)
+        if not isinstance(self.corrections, list):
+            self.corrections = []
+        self.corrections.append(entry)
         if (entry.depth, entry.key) > (self.current.depth, self.current.key):
             self.current = entry
 
@@ -224,7 +228,7 @@ class Matter:
     @property
     def void(self) -> bool:
         """Whether it was taken back, so that an effect of it is none."""
-        return self.ender is not None and self.ender_role is RefRole.CANCELS
+        return self.ender is not None and self.ender_role is _CANCELS
 
     def held(self, at_ms: int) -> Entry | None:
         """Who holds it at a time: the message that set the hold which is longest in force."""
@@ -245,22 +249,46 @@ class Matter:
         insort(self.holds, (*entry.key, on, entry), key=lambda item: item[:2])
 
 
+_CANCELS: Final = RefRole.CANCELS  # a member is found slowly, and this is asked all the time
 _NO_ACTS: Final[Mapping[ActKey, Acts]] = MappingProxyType({})
 _NO_TIMES: Final[Mapping[str, int]] = MappingProxyType({})
 _NOTHING_SAID: Final[Mapping[str, Said]] = MappingProxyType({})
 
 
 class Source(Protocol):
-    """What a debt comes from: its rule set against a trigger, and the acts that count."""
+    """What debts come from: a rule, how it sets its clock, and the acts that count.
+
+    ``bounded``: there is an upper bound, though its time may not be known. ``waits``: nothing may
+    happen before a time that is not known yet. ``own``: the trigger itself is the act.
+    """
 
     @property
     def rule(self) -> Deadline | Exchange | Simultaneous: ...
+
+    @property
+    def bounded(self) -> bool: ...
+
+    @property
+    def lapses(self) -> bool: ...
+
+    @property
+    def at_receipt(self) -> bool: ...
+
+    @property
+    def waits(self) -> bool: ...
+
+    @property
+    def own(self) -> bool: ...
 
     def terms(self, debt: Debt) -> Terms:
         """Its clock."""
         ...
 
-    def acts(self, debt: Debt, creditor: str) -> list[Entry]:
+    def idle(self, debt: Debt) -> bool:
+        """Whether it is plain that there is no act; if not, ``acts`` says whether there is."""
+        ...
+
+    def acts(self, debt: Debt, creditor: str) -> Sequence[Entry]:
         """What the debtor sent to a creditor that may discharge it, by claimed time."""
         ...
 
@@ -269,11 +297,12 @@ class Source(Protocol):
         ...
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
+@dataclass(slots=True, eq=False)
 class Debt:
     """One party's obligation from one matter, date or round, as the ledger keeps it.
 
-    ``at_ms`` orders a listing and never changes.
+    ``at_ms`` orders a listing and never changes. ``shown``: as it was last judged (``None``: it was
+    not yet, or is no more). ``urgent_ms``: by what it stands among the open ones (-1: it does not).
     """
 
     id: str
@@ -281,27 +310,19 @@ class Debt:
     debtor: str
     creditors: tuple[str, ...]
     source: Source
-    matter: Matter | None = None
-    key: str = ""
-    at_ms: int = 0
+    matter: Matter | None
+    key: str
+    at_ms: int
+    shown: Obligation | None = None
+    urgent_ms: int = -1
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Terms:
-    """A rule's clock set against one trigger.
-
-    ``bounded``: there is an upper bound, though its time may not be known. ``waits``: nothing may
-    happen before a time that is not known yet. ``own``: the trigger itself is the act.
-    """
+class Terms(NamedTuple):
+    """A rule's clock set against one trigger."""
 
     base: Bracket
     not_before: Bracket | None
     due: Bracket
-    bounded: bool
-    lapses: bool = False
-    at_receipt: bool = False
-    waits: bool = False
-    own: bool = False
 
 
 class Stream:
@@ -314,25 +335,20 @@ class Stream:
 
     def add(self, entry: Entry) -> bool:
         """Keep it in order of its claimed time; whether it is the last one everywhere."""
-        last = True
+        last, item = True, (*entry.key, entry)
         for party in entry.message.to:
             kept = self.to.setdefault(party, [])
-            last = last and (not kept or kept[-1][:2] < entry.key)
-            insort(kept, (*entry.key, entry))
+            last = last and (not kept or kept[-1][:2] < item[:2])
+            insort(kept, item)
         return last
 
-    def after(self, party: str, key: tuple[int, bytes]) -> list[Kept]:
+    def after(self, party: str, key: tuple[int, bytes]) -> list[Entry]:
         """The first ``ACTS_KEPT`` to a party after a (claimed time, digest)."""
         kept = self.to.get(party, [])
         begin = bisect_left(kept, key)
         if begin < len(kept) and kept[begin][:2] == key:
             begin += 1
-        return kept[begin : begin + ACTS_KEPT]
-
-
-def entries_of(kept: Iterable[Kept]) -> list[Entry]:
-    """The entries of a list that is kept in order."""
-    return [entry for _, _, entry in kept]
+        return [entry for _, _, entry in kept[begin : begin + ACTS_KEPT]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Final
 from tieline.core.agreement.message import Values, at_numbers, resolve
 from tieline.core.agreement.model import (
     Condition,
+    Count,
     Criterion,
     Deadline,
     Effect,
@@ -53,6 +54,8 @@ class Clause:
 
     def holds(self, values: Values) -> bool:
         """Whether any repeat of the field holds one of the codes."""
+        if self.way[0] not in values:
+            return False
         for one in at_numbers(values, self.way):
             if isinstance(one, Code) and one.id in self.one_of:
                 return True
@@ -68,16 +71,6 @@ def all_hold(clauses: Clauses, values: Values) -> bool:
         if not clause.holds(values):
             return False
     return True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadlinePlan:
-    """A deadline, resolved against the form that begins it."""
-
-    rule: Deadline
-    when: Clauses
-    base: Way
-    who: Way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +90,21 @@ class ThresholdPlan:
     def asks(self) -> bool:
         """Whether the pack wants suspected splitting asked about."""
         return bool(self.area or self.since or self.command)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DeadlinePlan:
+    """A deadline, resolved against the form that begins it.
+
+    ``over``: the threshold that a trigger has to cross. ``dates``: its bounds count in UTC dates.
+    """
+
+    rule: Deadline
+    when: Clauses
+    base: Way
+    who: Way
+    over: ThresholdPlan | None
+    dates: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +157,9 @@ class FormPlan:
     uncited: bool = False  # a deadline on it can be discharged without citing it
     wants: tuple[Predecessor, ...] = ()  # what every message of it has to cite
     stands: bool = False  # it may change what the pack is between two parties
+    does: bool = False  # it has an effect besides what rules say of it
+    filed: bool = False  # rules look for messages of it
+    heard: bool = False  # when others had it moves more than what it begins and what it cites
 
     def codes(self, values: Values, way: Way) -> tuple[str, ...]:
         """The ids of the codes along a way."""
@@ -195,13 +206,15 @@ def compile_pack(pack: Pack) -> PackPlan:
             serial=ways[0] if ways else NOWHERE,
             wants=tuple(one for one in form.predecessors if one.required),
             stands=form.effect in STANDS,
+            does=form.effect is not Effect.NONE,
         )
+    for rule in pack.rules.values():
+        if isinstance(rule, Threshold):
+            _threshold(plan, rule)
     for rule in pack.rules.values():
         match rule:
             case Deadline():
                 _deadline(plan, rule)
-            case Threshold():
-                _threshold(plan, rule)
             case Quota():
                 _quota(plan, rule)
             case Validity():
@@ -213,6 +226,10 @@ def compile_pack(pack: Pack) -> PackPlan:
             case Simultaneous():
                 way = way_of(plan.forms[rule.commit].form, rule.round_path)
                 plan.forms[rule.commit].commits.append(RoundPlan(rule=rule, round=way))
+    for one in plan.forms.values():
+        looked_for = one.validities or one.thresholds or one.commits or one.states_units
+        one.filed = bool(looked_for or one.exchanges or one.streams)
+        one.heard = bool(one.exchanges or one.streams or one.stands)
     return plan
 
 
@@ -227,6 +244,8 @@ def _deadline(plan: PackPlan, rule: Deadline) -> None:
             when=_clauses(form, rule.when),
             base=way_of(form, rule.path),
             who=way_of(form, rule.who_path),
+            over=plan.thresholds[rule.threshold] if rule.threshold else None,
+            dates=rule.count is Count.UTC_DATE,
         )
     )
     if rule.link is None:

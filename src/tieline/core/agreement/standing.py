@@ -48,7 +48,7 @@ class _Step:
 class Standing:
     """The standing of one pack."""
 
-    __slots__ = ("_entries", "_known", "_steps", "_times", "statuses")
+    __slots__ = ("_entries", "_known", "_steps", "_times", "plain", "statuses")
 
     def __init__(self, pack: Pack) -> None:
         self._entries: dict[str, list[Entry]] = {}
@@ -56,22 +56,19 @@ class Standing:
         self._steps: dict[tuple[str, bool], list[_Step]] = {}
         self._times: list[int] | None = None
         self.statuses: dict[tuple[str, str], Status] = {one.pair: one for one in pack.status}
+        self.plain = not self.statuses  # the pack is simply in force between all
 
     def add(self, entry: Entry) -> None:
         """Take in a suspension, a resumption, or a contest of the pack."""
         self._entries.setdefault(entry.message.sender, []).append(entry)
         self._known[entry.message.digest] = entry
+        self.plain = False
         self.changed()
 
     def changed(self) -> None:
         """A receipt or a cancellation moved something."""
         self._steps.clear()
         self._times = None
-
-    @property
-    def plain(self) -> bool:
-        """Whether the pack is simply in force between all."""
-        return not self._entries and not self.statuses
 
     def applies(self, one: str, other: str) -> bool:
         """Whether the pack is applied between two parties at all."""

@@ -15,7 +15,9 @@ list is in the opening, and who holds both hashes it.
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from tieline.core.agreement.dates import (
     DAY_MS,
@@ -33,7 +35,6 @@ from tieline.core.agreement.matter import (
     Entry,
     Matter,
     Terms,
-    entries_of,
     stated_at,
 )
 from tieline.core.agreement.model import Cite, Count, Exchange, Simultaneous
@@ -211,12 +212,22 @@ class Slot:
     acts_kept: Acts = field(default_factory=Acts)
     debts: tuple[Debt, ...] = ()
 
+    bounded: ClassVar[bool] = True
+    lapses: ClassVar[bool] = False
+    at_receipt: ClassVar[bool] = False
+    waits: ClassVar[bool] = False
+    own: ClassVar[bool] = False
+
     def terms(self, debt: Debt) -> Terms:
         return exchange_terms(self.rule, self.year)
 
-    def acts(self, debt: Debt, creditor: str) -> list[Entry]:
+    def idle(self, debt: Debt) -> bool:
+        """Whether it gave nothing for this date."""
+        return not self.acts_kept.to
+
+    def acts(self, debt: Debt, creditor: str) -> Sequence[Entry]:
         """What the party gave to another for this date."""
-        return entries_of(self.acts_kept.to.get(creditor, ()))
+        return self.acts_kept.to.get(creditor, ())
 
     def is_nil(self, entry: Entry) -> bool:
         """Whether a message says that there is nothing to report."""
@@ -252,6 +263,12 @@ class Round:
     parties: tuple[str, ...]
     commits: dict[str, list[Entry]] = field(default_factory=dict)
     debts: tuple[Debt, ...] = ()
+
+    bounded: ClassVar[bool] = True
+    lapses: ClassVar[bool] = False
+    at_receipt: ClassVar[bool] = False
+    waits: ClassVar[bool] = True
+    own: ClassVar[bool] = False
 
     @property
     def rule(self) -> Simultaneous:
@@ -295,13 +312,17 @@ class Round:
                     times.append(receipt)
         return max(times, default=None)
 
-    def acts(self, debt: Debt, creditor: str) -> list[Entry]:
+    def idle(self, debt: Debt) -> bool:
+        """Never said at once: what it opened hangs on which of its commitments binds it."""
+        return False
+
+    def acts(self, debt: Debt, creditor: str) -> Sequence[Entry]:
         """The party's openings of the commitment that binds it."""
         commit = self.committed(debt.debtor)
         if commit is None:
-            return []
+            return ()
         kept = commit.matter.acts.get((RefRole.PREDECESSOR, self.rule.open, debt.debtor))
-        return [] if kept is None else entries_of(kept.to.get(creditor, ()))
+        return () if kept is None else kept.to.get(creditor, ())
 
     def is_nil(self, entry: Entry) -> bool:
         return False
@@ -310,12 +331,9 @@ class Round:
         """The clock of the openings."""
         base = self.complete_ms()
         if base is None:
-            return Terms(base=UNKNOWN, not_before=UNKNOWN, due=UNKNOWN, bounded=True, waits=True)
+            return Terms(UNKNOWN, UNKNOWN, UNKNOWN)
         due = within(base + self.rule.within_ms)
-        return Terms(
-            base=Bracket(base, base), not_before=Bracket(base, base), due=Bracket(due, due),
-            bounded=True, waits=True,
-        )  # fmt: skip
+        return Terms(Bracket(base, base), Bracket(base, base), Bracket(due, due))
 
 
 def _bound(entry: Entry) -> tuple[bool, int, int, bytes]:

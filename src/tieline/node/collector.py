@@ -1,0 +1,29 @@
+"""The garbage collector of a process that runs for long: it looks seldom, and not at what stays.
+
+Left to itself it looks at all that is alive again whenever that has grown by a quarter, and the
+process stands still meanwhile. A station keeps most of what it makes, and hardly any of it in
+cycles: looking finds nothing. What is left out of sight here is not kept alive by that: it goes as
+soon as nothing refers to it, unless it refers to itself.
+"""
+
+from __future__ import annotations
+
+import gc
+
+
+def calm() -> None:
+    """Look seldom from now on, and never again at what is loaded now."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def settle() -> None:
+    """What was made lately stays (a long record is being read): do not look at it again."""
+    gc.collect(1)
+    gc.freeze()
+
+
+def unsettle() -> None:
+    """Something that was settled is needed no more: look at everything again, when it is time."""
+    gc.unfreeze()
