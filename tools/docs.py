@@ -175,6 +175,15 @@ def verbs(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]
     return {}
 
 
+def _all_verbs(
+    parser: argparse.ArgumentParser, above: str = ""
+) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """The verbs, each followed by its own, with the names that one types."""
+    for name, verb in verbs(parser).items():
+        yield above + name, verb
+        yield from _all_verbs(verb, f"{above}{name} ")
+
+
 def _tieline(words: list[str], parser: argparse.ArgumentParser) -> str:
     known = verbs(parser)
     here, rest = parser, words[1:]
@@ -190,12 +199,12 @@ def _tieline(words: list[str], parser: argparse.ArgumentParser) -> str:
                 return f"there is no option {option}"
             if action.nargs is None and "=" not in word and rest:
                 rest.pop(0)
-        elif here is parser and re.match(r"[a-z]", word):
+        elif known and re.match(r"[a-z]", word):
             for name in word.split("|"):
                 if name not in known:
                     return f"there is no verb {name}"
             here = known[word.split("|")[0]]
-            choices = _choices(here)
+            choices, known = _choices(here), verbs(here)
         elif choices and re.match(r"[a-z|-]+\Z", word):
             wrong = set(word.split("|")) - choices
             if wrong:
@@ -206,7 +215,7 @@ def _tieline(words: list[str], parser: argparse.ArgumentParser) -> str:
 
 def _choices(parser: argparse.ArgumentParser) -> set[str]:
     for action in parser._actions:  # noqa: SLF001
-        if not action.option_strings and action.choices is not None:
+        if not action.option_strings and action.choices is not None and not verbs(parser):
             return {str(choice) for choice in action.choices}
     return set()
 
@@ -224,10 +233,15 @@ def commands_page(parser: argparse.ArgumentParser) -> str:
         "is one sentence on standard error, with `--json` an object on standard output; its code",
         "stands in [errors](errors.md).",
     ]
-    for name, verb in verbs(parser).items():
-        positional = [a for a in verb._actions if not a.option_strings]  # noqa: SLF001
-        shown = " ".join(_place(action) for action in positional)
-        out += ["", f"## {name}", "", f"{_sentence(verb.description)}", ""]
+    for name, verb in _all_verbs(parser):
+        positional = [
+            action
+            for action in verb._actions  # noqa: SLF001
+            if not action.option_strings and not verbs(verb)
+        ]
+        shown = " ".join(_place(action) for action in positional) or "|".join(verbs(verb))
+        level = "###" if " " in name else "##"
+        out += ["", f"{level} {name}", "", f"{_sentence(verb.description)}", ""]
         out += [f"`tieline {name}{' ' + shown if shown else ''}`", ""]
         rows = [
             f"| `{_spelled(action)}` | {_help(action)} |"

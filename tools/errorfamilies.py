@@ -77,6 +77,8 @@ FAMILIES: Final[dict[str, str]] = {
     "note": "A signed note, such as a checkpoint with its signatures.",
     "overdue": "Alarms: a rung of the receipt ladder was not reached in time. Where our own "
     "statement waits, a silence goes on record as well.",
+    "incident": "An incident that was named, or what is to be said in one. `tieline incident list "
+    "--all` shows the incidents, `tieline form` what each form of the line takes.",
     "pack": "An agreement as data: its folder of TOML files, or a `*.pack` file. A pack that is "
     "refused is not used; see [making a pack](pack-authoring.md).",
     "list": "A table, CSV or XLSX, that is to fill forms. Nothing was sent.",

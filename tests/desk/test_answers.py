@@ -65,6 +65,7 @@ DONE: list[tuple[str, ...]] = [
     ("proof",), ("evidence", "--out", "line.html"), ("witness", "init", "w.example", "--key-file"),
     ("witness", "show"), ("keys",), ("keys", "show"),
     ("form",), ("obligations",), ("calendar",), ("quota",), ("pack", "list"),
+    ("incident", "list"),
 ]  # fmt: skip
 
 

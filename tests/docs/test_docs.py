@@ -70,6 +70,8 @@ def parser() -> argparse.ArgumentParser:
     card.add_argument("--out", metavar="FILE", help="where to")
     card.add_argument("--home", help="where")
     verbs.add_parser("log", description="the record.")
+    actions = verbs.add_parser("incident", description="incidents").add_subparsers(dest="action")
+    actions.add_parser("show", description="one of them").add_argument("name", help="which")
     return made
 
 
@@ -88,6 +90,7 @@ USAGE = "  demo [--headless --out DIR]   play\n  help    this\n"
         "`./dev`",
         "`tieline log | grep --count x`",
         "say tieline wrong --bad without marks",
+        "`tieline incident show x`",
     ],
 )
 def test_commands_that_exist_pass(text: str) -> None:
@@ -103,6 +106,7 @@ def test_commands_that_exist_pass(text: str) -> None:
         ("`tieline log --out x`", "no option --out"),
         ("`tieline card show|hide`", "hide is none of"),
         ("```\n.venv/bin/tieline log -x\n```", "no option -x"),
+        ("`tieline incident hide`", "no verb hide"),
         ("`./dev fly`", "no verb fly"),
         ("`./dev demo --fast`", "no option --fast"),
     ],
@@ -117,7 +121,8 @@ def test_the_page_of_commands_follows_the_parser() -> None:
     assert "## card\n\nShow a card.\n\n`tieline card [show|verify] [FILE]`" in page
     assert "| `--out FILE` | where to |" in page
     assert "--home`" not in page
-    assert page.endswith("`tieline log`\n")
+    assert "## log\n\nThe record.\n\n`tieline log`\n\n## incident\n" in page
+    assert "### incident show\n\nOne of them.\n\n`tieline incident show NAME`" in page
 
 
 def test_made_pages_that_are_old_are_found(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ from tieline.node.agreementacts import AgreementActs
 from tieline.node.agreements import Agreements
 from tieline.node.arguments import Arguments
 from tieline.node.evidencefile import scope_of
+from tieline.node.incidentacts import IncidentActs
+from tieline.node.incidents import Incidents
 from tieline.node.notesview import note_view, notes_view, own_book
 from tieline.node.slices import Slices
 from tieline.node.view import Json, draft_view, heads_view, item_view, proof_view, word
@@ -54,6 +56,9 @@ class Host(Protocol):
 
     @property
     def agreements(self) -> Agreements: ...
+
+    @property
+    def incidents(self) -> Incidents: ...
 
     async def perform(self, make: Callable[[int], Act]) -> Done:
         """Run an act through a turn; raises its refusal."""
@@ -100,7 +105,7 @@ class NodeActs:
         self._acts: dict[str, Callable[[Arguments], Awaitable[Json]]] = {
             "status": self._status,
             "drafts": self._drafts,
-            "send": self._send,
+            "send": self.send,
             "release": self._release,
             "discard": self._discard,
             "ack": self._ack,
@@ -134,7 +139,9 @@ class NodeActs:
             "stop": self._stop,
         }
         self._about = AgreementActs(self, host.agreements)
+        self._incidents = IncidentActs(self, host.agreements, host.incidents)
         self._acts.update(self._about.acts)
+        self._acts.update(self._incidents.acts)
 
     async def act(self, name: str, args: Mapping[str, Json]) -> Json:
         """Perform one act. Raises ``TielineError`` when it is refused."""
@@ -238,13 +245,15 @@ class NodeActs:
 
     # ------------------------------------------------------------------------------ speaking
 
-    async def _send(self, args: Arguments) -> Json:
+    async def send(self, args: Arguments) -> Json:
+        """A message; with ``incident`` it cites what belongs cited there."""
         line = self.line(args)
         text = args.text("text", "")
         lang = args.text("lang", "en") if text else args.text("lang", "")
         form = args.text("form", "")
         version = args.number("form_version", 1 if form else 0)
-        filled = await self._about.filled(line, form, version, args, self.refs(line, args))
+        refs = await self._incidents.refs(line, args)
+        filled = await self._about.filled(line, form, version, args, refs)
         precedence = args.choice("precedence", {"": None, **Precedence.__members__}, "")
         content = Content(
             kind=Kind.MESSAGE,
@@ -255,7 +264,7 @@ class NodeActs:
             wants=self._wants(args),
             form=filled.form,
             form_version=filled.version,
-            refs=self.refs(line, args),
+            refs=refs,
         )
         done = await self._speak(line, args, content)
         doubts = self._about.told(line, content, args.text("language", "")).get("doubts")
@@ -273,7 +282,7 @@ class NodeActs:
             ),
             precedence=args.choice("precedence", Precedence.__members__, "PRIORITY"),
             role=self._role(args),
-            refs=self.refs(line, args),
+            refs=await self._incidents.refs(line, args),
         )
         return await self._speak(line, args, content)
 
@@ -459,6 +468,10 @@ class NodeActs:
     def now_ms(self) -> int:
         now = self.host.status()["now_ms"]
         return now if isinstance(now, int) else 0
+
+    def seq(self, digest: bytes) -> int:
+        """The journal's number of a statement here."""
+        return self.host.seq_of(digest)
 
     def _lines(self) -> list[Line]:
         return [self.host.station.lines[name] for name in sorted(self.host.station.lines)]

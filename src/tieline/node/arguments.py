@@ -131,6 +131,22 @@ class Arguments:
             out[self._whole(name, path)] = self._whole(name, text)
         return out
 
+    def objects(self, name: str) -> tuple[dict[str, str], ...]:
+        """A list of objects with texts."""
+        value = self._get(name)
+        out: list[dict[str, str]] = []
+        for entry in value if isinstance(value, list) else [value] if value is not None else []:
+            texts = entry if isinstance(entry, dict) else {"": None}
+            if not all(isinstance(text, str) for text in texts.values()):
+                raise self._wrong(name, "must be a list of objects with texts")
+            out.append({key: self._whole(name, str(text)) for key, text in texts.items()})
+        return tuple(out)
+
+    def passed(self, *names: str) -> dict[str, Json]:
+        """Arguments as they were given, for an act that carries this one out and checks them."""
+        given = {name: self._get(name) for name in names}
+        return {name: value for name, value in given.items() if value is not None}
+
     def _field(self, name: str, key: str) -> int:
         if not (key.isascii() and key.isdecimal() and len(key) <= 18):
             raise self._wrong(name, "must map field numbers to values")

@@ -45,6 +45,7 @@ from tieline.node.asking import Witnesses
 from tieline.node.audit import audit_store
 from tieline.node.backup import Keeper
 from tieline.node.clock import ControlledClock, MachineClock
+from tieline.node.incidents import Incidents
 from tieline.node.runtime import Runtime
 from tieline.node.view import Json, event_view, line_view
 from tieline.ports import Carrier, Endpoint, Fact, Machine, Signer, Store
@@ -166,6 +167,7 @@ class Host:
         self._names = names
         self._keeper = keeper
         self.agreements = agreements or Agreements()
+        self.incidents = Incidents(self.agreements)
         self._queue: deque[Event] = deque()
         self._flush: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None

@@ -29,8 +29,8 @@ from tieline.core.agreement.matter import (
     Stream,
     Terms,
 )
-from tieline.core.agreement.message import at_numbers
-from tieline.core.agreement.model import Base, Deadline, Pack, Who
+from tieline.core.agreement.message import Values, at_numbers
+from tieline.core.agreement.model import Base, Deadline, Pack, Special, Who
 from tieline.core.agreement.plan import DeadlinePlan, all_hold
 from tieline.core.agreement.value import PartyCode
 from tieline.core.agreement.windows import Round, Slot
@@ -286,6 +286,8 @@ class Fold(Book):
         for plan in matter.root.plan.deadlines:
             if plan.when and not all_hold(plan.when, values):
                 continue
+            if _not_promised(plan, values):
+                continue
             if plan.over is not None and not crosses(plan.over, matter):
                 continue
             for debtor in self._debtors(plan, matter):
@@ -375,3 +377,14 @@ class Fold(Book):
                 return creditors
             return tuple([one for one in creditors if one != debtor])
         return tuple(one for one in creditors if one != debtor and standing.applies(debtor, one))
+
+
+def _not_promised(plan: DeadlinePlan, values: Values) -> bool:
+    """Whether a message leaves out the time at which something would be owed, or says: none.
+
+    Then nothing was promised. A time that is not known, or is withheld, is owed all the same.
+    """
+    rule = plan.rule
+    if rule.base is not Base.START or not plan.base or not rule.by:
+        return False
+    return all(one is Special.NIL for one in at_numbers(values, plan.base))

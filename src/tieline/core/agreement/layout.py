@@ -203,7 +203,7 @@ def _fields(
         label = tongue.word(field_key(sheet.form, *ids))
         marker = field_marker(field.number, depth)
         if not isinstance(value, tuple):
-            said = _said(field, value, tongue, zones)
+            said = say(field, value, tongue, zones)
             yield Line(
                 path=here, marker=marker, depth=depth, label=label.text, answer=value,
                 said=said.text, cite=field.cite, fallen=label.fallen or said.fallen,
@@ -221,7 +221,7 @@ def _fields(
             yield from _fields(sheet, field.fields, one, ((*here, index), ids), tongue, zones)
 
 
-def _said(field: Field, answer: Answer, tongue: Tongue, zones: Zones) -> Word:
+def say(field: Field, answer: Answer, tongue: Tongue, zones: Zones = no_zones) -> Word:
     """What an answer says, in words: the code's word, the special's word, times by all clocks."""
     match answer:
         case Special():

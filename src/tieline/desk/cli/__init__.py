@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
-from tieline.desk.cli import ruleverbs
+from tieline.desk.cli import incidentverbs, ruleverbs
 
 DONE: Final = 0
 REFUSED: Final = 1
@@ -110,6 +110,7 @@ def build_parser() -> argparse.ArgumentParser:
     _agreement_verbs(verb)
     _talk_verbs(verb, officer)
     ruleverbs.add(verb)
+    incidentverbs.add(verb, common, officer)
     _look_verbs(verb, officer)
     _record_verbs(verb)
     _witness_verbs(verb)
@@ -307,7 +308,7 @@ def _provisions(p: _Parser) -> None:
     p.add_argument("--checkpoints", metavar="T,T", help="sign heads, with ML-DSA-44: 5m,24h")
 
 
-def _talk_verbs(verb: _Verb, officer: _Parser) -> None:
+def _send_verb(verb: _Verb, officer: _Parser) -> None:
     p = verb("send", "talk", "send a message", officer)
     p.add_argument("text", nargs="?", help="the text; - for standard input")
     p.add_argument("--lang", default="en", help="the text's language (default: en)")
@@ -316,6 +317,13 @@ def _talk_verbs(verb: _Verb, officer: _Parser) -> None:
     p.add_argument("--form", default="", help="a coded form instead of, or with, a text")
     p.add_argument(
         "--phrase", default="", metavar="CODE", help="a phrase of a phrase book, such as IR1"
+    )
+    p.add_argument(
+        "--incident",
+        action="append",
+        default=[],
+        metavar="INCIDENT",
+        help="what it belongs to: its name, or the first characters of its digest",
     )
     p.add_argument(
         "--field", action="append", default=[], metavar="PATH=VALUE", help="a field of the form"
@@ -333,6 +341,10 @@ def _talk_verbs(verb: _Verb, officer: _Parser) -> None:
         ("concerns", "an item that it is about"),
     ):
         p.add_argument(f"--{name}", action="append", default=[], metavar="ITEM", help=what)
+
+
+def _talk_verbs(verb: _Verb, officer: _Parser) -> None:
+    _send_verb(verb, officer)
     p = verb("release", "talk", "release a draft as the second officer", officer)
     p.add_argument("draft", type=int, help="the draft's number")
     p = verb("discard", "talk", "withdraw a draft", officer)

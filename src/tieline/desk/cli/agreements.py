@@ -108,7 +108,7 @@ def _field_lines(field: dict[str, Json], indent: str) -> list[str]:
 
 def _weighed(found: dict[str, Json]) -> list[str]:
     return [
-        f"{text_of(each, 'label')}: {text_of(each, 'crossing')}  {_basis(each)}"
+        f"{text_of(each, 'label')}: {text_of(each, 'crossing')}  {basis(each)}"
         for each in views(found, "thresholds")
     ]
 
@@ -121,7 +121,7 @@ def _cite(view: dict[str, Json], doubt: str = "caution") -> str:
     return f"[{said}]" if said else ""
 
 
-def _basis(view: dict[str, Json]) -> str:
+def basis(view: dict[str, Json]) -> str:
     """Paragraph and provenance of a rule, in brackets: also when it was read, or made up."""
     return _cite(view, "mark")
 
@@ -139,7 +139,7 @@ def obligations(args: argparse.Namespace) -> None:
         open=not args.all,
         limit=args.limit,
     )
-    lines = [_obligation_line(each) for each in views(found, "obligations")]
+    lines = [obligation_line(each) for each in views(found, "obligations")]
     left = number_of(found, "left_out")
     if left:
         lines.append(f"{left} more are not shown; --limit N shows more")
@@ -151,21 +151,28 @@ def obligations(args: argparse.Namespace) -> None:
     put(args, found, *(lines or ["nobody owes anything" if args.all else "nothing is open"]))
 
 
-def _obligation_line(one: dict[str, Json]) -> str:
+def obligation_line(one: dict[str, Json]) -> str:
+    """Who owes what by when, on one line."""
     creditors = one.get("creditors")
     to = ", ".join(str(code) for code in creditors) if isinstance(creditors, list) else ""
     mark = "! " if one.get("ours") in ("overdue", "late", "early") else "  "
-    due = _bracket(one.get("due"))
-    views_differ = (
-        f" ({text_of(one, 'state')} / {text_of(one, 'strict')})" if one.get("disputed") else ""
-    )
     return (
-        f"{mark}{text_of(one, 'debtor')} > {to}  {text_of(one, 'title')}  {due}"
-        f"  {text_of(one, 'said')}{views_differ}  {_basis(one)}  {_short(text_of(one, 'id'))}"
+        f"{mark}{text_of(one, 'debtor')} > {to}  {text_of(one, 'title')}"
+        f"  {_bracket(one.get('due'))}  {_said(one)}  {basis(one)}  {short(text_of(one, 'id'))}"
     )
 
 
-def _short(name: str) -> str:
+def clock_of(one: dict[str, Json]) -> str:
+    """The state of an obligation, and when it is due."""
+    return f"{_said(one)}, due {_bracket(one.get('due'))}"
+
+
+def _said(one: dict[str, Json]) -> str:
+    differ = f" ({text_of(one, 'state')} / {text_of(one, 'strict')})" if one.get("disputed") else ""
+    return f"{text_of(one, 'said')}{differ}"
+
+
+def short(name: str) -> str:
     """An id with so much of a digest at its end as tells it from others; ``explain`` takes that."""
     head, slash, tail = name.rpartition("/")
     return head + slash + (tail[:12] if len(tail) == _DIGEST else tail)
@@ -188,8 +195,8 @@ def explain(args: argparse.Namespace) -> None:
     found = client(args).call(
         "explain", **line_of(args), **language_of(args), obligation=args.obligation
     )
-    lines = [_obligation_line(found).strip()]
-    lines.append(f"  pack {text_of(found, 'pack')}, rule {text_of(found, 'rule')}  {_basis(found)}")
+    lines = [obligation_line(found).strip()]
+    lines.append(f"  pack {text_of(found, 'pack')}, rule {text_of(found, 'rule')}  {basis(found)}")
     lines += [f"  {line}" for line in _input_lines(views(found, "inputs"))]
     lines += [
         f"  ! {text_of(each, 'said')}  {text_of(each, 'item')[:12]}"
@@ -280,7 +287,7 @@ def calendar(args: argparse.Namespace) -> None:
         return
     lines = [
         f"{text_of(each, 'dtg')}  {text_of(each, 'party') if each.get('party') else 'all':<8}"
-        f" {text_of(each, 'said')}: {text_of(each, 'title')}  {_basis(each)}"
+        f" {text_of(each, 'said')}: {text_of(each, 'title')}  {basis(each)}"
         for each in entries
     ]
     put(args, found, *(lines or ["nothing is in the calendar"]))
@@ -310,7 +317,7 @@ def _quota_lines(one: dict[str, Json]) -> list[str]:
     if exceeded:
         parts.append(f"EXCEEDED: {', '.join(exceeded)}")
     head = f"{'! ' if exceeded else '  '}{text_of(one, 'party')}  {span}  {text_of(one, 'title')}"
-    out = [f"{head}: {', '.join(parts)} ({text_of(one, 'side')})  {_basis(one)}"]
+    out = [f"{head}: {', '.join(parts)} ({text_of(one, 'side')})  {basis(one)}"]
     # An active quota is used up with nobody in particular.
     parties = views(one, "parties") if one.get("side") == "passive" else []
     shares = [(text_of(each, "party"), each) for each in parties]

@@ -54,6 +54,8 @@ def send(args: argparse.Namespace) -> None:
         acts["answers"] = answers_of(args.field)
     if args.wants:
         acts["wants"] = args.wants
+    if args.incident:
+        acts["incident"] = args.incident
     with_client = client(args)
     refs: list[Json] = [
         {"item": _digest(entry), "role": role}

@@ -1,0 +1,295 @@
+"""How incidents are written as lines of text: one list, one incident, two lanes, who knew what.
+
+Made for a terminal of 80 columns. Every text from outside is made safe by ``put``, line by line;
+an exercise is marked in the first line and in the line of the incident.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from tieline.core.terms import MAX_TIME_MS, dtg
+from tieline.desk.cli.agreements import basis, clock_of, short
+from tieline.desk.cli.incidentwords import words
+from tieline.desk.cli.show import View, number_of, text_of, views
+from tieline.node.view import Json
+
+_MINUTE_MS: Final = 60_000
+_HOUR_MS: Final = 60 * _MINUTE_MS
+_DAY_MS: Final = 24 * _HOUR_MS
+_LANE: Final = 24  # where the second lane begins
+
+
+def list_lines(found: View, *, every: bool) -> Iterator[str]:
+    """Incidents, one on two lines."""
+    yield from _banner(found)
+    rows = views(found, "incidents")
+    for one in rows:
+        yield (
+            f"{text_of(one, 'incident')[:8]}  {_state(one):<14}  {text_of(one, 'dtg')}"
+            f"  {text_of(one, 'opened_by')}: {_called(one) or text_of(one, 'title')}"
+        )
+        yield f"          {_parties(one)}; {number_of(one, 'statements')} statements"
+    if not rows:
+        yield "no incident is on this line" if every else "no incident is open"
+    if number_of(found, "left_out"):
+        yield f"{number_of(found, 'left_out')} older ones are not shown; --limit N shows more"
+    yield from _foot(found)
+
+
+def show_lines(found: View) -> Iterator[str]:
+    """One incident."""
+    yield from _banner(found)
+    yield from _header(found)
+    yield from _clocks(found)
+    yield from _messages(found)
+    yield from _foot(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """Something at a time, in one of two lanes. ``place``: of its statement in display order."""
+
+    at_ms: int
+    place: int
+    lines: list[str]
+    first_lane: bool = False
+
+
+def _banner(found: View) -> Iterator[str]:
+    if found.get("exercise"):
+        yield f"EXERCISE EXERCISE EXERCISE {text_of(found, 'exercise')}"
+
+
+def _foot(found: View) -> Iterator[str]:
+    for digest in _texts(found, "missing"):
+        yield (
+            f"! pack {digest[:12]} is in force and not here, so what it says is not counted:"
+            " 'tieline pack keep FILE'"
+        )
+    if found.get("accounts") is False:
+        yield (
+            "! no agreement in force has forms for accounts, questions and closure; pack 'incident'"
+            " has: 'tieline charter amend FILE --pack incident', signed by every party"
+        )
+    for mark in _texts(found, "marks"):
+        yield f"! {mark}"
+
+
+# ------------------------------------------------------------------------------------ header
+
+
+def _header(found: View) -> Iterator[str]:
+    called = _called(found)
+    yield (
+        f"incident {text_of(found, 'incident')[:8]}{'  ' + called if called else ''}"
+        f"  {_state(found)}"
+    )
+    yield (
+        f"  opened {text_of(found, 'dtg')} by {text_of(found, 'opened_by')}:"
+        f" {text_of(found, 'title')}"
+    )
+    yield f"  {_parties(found)}"
+    for one in _texts(found, "crossed"):
+        yield f"  ! closing {one[:8]} crossed with a reopening and does not count"
+
+
+def _called(found: View) -> str:
+    name = text_of(found, "name")
+    return f"'{name}'" if name else ""
+
+
+def _state(found: View) -> str:
+    return words(f"state.{text_of(found, 'state')}")
+
+
+def _parties(found: View) -> str:
+    closed = [text_of(one, "party") for one in views(found, "closed_by")]
+    out = f"took part: {', '.join(_texts(found, 'parties'))}"
+    if closed:
+        out += f"; closed by {', '.join(closed)}"
+        missing = _texts(found, "not_closed")
+        out += f", not yet by {', '.join(missing)}" if missing else ""
+    return out
+
+
+# ------------------------------------------------------------------------------------ clocks
+
+
+def clock_lines(one: dict[str, Json]) -> Iterator[str]:
+    """An obligation on two lines: who owes what, and until when, by which rule."""
+    creditors = ", ".join(_texts(one, "creditors"))
+    mark = "!" if one.get("ours") in ("overdue", "late", "early") else " "
+    yield f"{mark} {text_of(one, 'debtor')} > {creditors}  {text_of(one, 'title')}"
+    yield f"      {clock_of(one)}  {basis(one)}  {short(text_of(one, 'id'))}"
+
+
+def _clocks(found: View) -> Iterator[str]:
+    clocks = views(found, "clocks")
+    if not clocks:
+        return
+    yield "clocks"
+    first = found.get("escalation")
+    named = text_of(first, "id") if isinstance(first, dict) else ""
+    for one in clocks:
+        yield from clock_lines(one)
+        if text_of(one, "id") == named:
+            yield f"      {_left(one, number_of(found, 'now_ms'))}{_calms(one)}"
+
+
+def _left(one: View, now_ms: int) -> str:
+    ends = one.get("due")
+    known = [end for end in ends if isinstance(end, int)] if isinstance(ends, list) else []
+    if not known:
+        return "no time is due"
+    left = max(known) - now_ms
+    if left < 0:
+        return f"this is the first clock: {span(-left)} ago"
+    return f"this is the first clock: {span(left)} left"
+
+
+def _calms(one: View) -> str:
+    forms = _texts(one, "calms")
+    return f"; {' or '.join(forms)} meets it" if forms else ""
+
+
+def owed_line(one: View) -> str:
+    """What is owed, and what meets it."""
+    return f"{text_of(one, 'title')}{_calms(one)}"
+
+
+def span(value_ms: int) -> str:
+    """A span in the two largest units that it has."""
+    parts = []
+    for unit, size in (("d", _DAY_MS), ("h", _HOUR_MS), ("min", _MINUTE_MS)):
+        count, value_ms = divmod(value_ms, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "less than a minute"
+
+
+# ---------------------------------------------------------------------------------- messages
+
+
+def _messages(found: View) -> Iterator[str]:
+    rows = views(found, "messages")
+    yield f"messages ({len(rows)})"
+    for one in rows:
+        yield f"  {message_line(one)}"
+        yield from (f"      ! {mark}" for mark in _marks(one))
+
+
+def message_line(one: View) -> str:
+    """A statement in a list: number, time, author, what it is, and its first words."""
+    said = text_of(one, "title") or text_of(one, "kind")
+    unit = f" {text_of(one, 'unit')}" if one.get("unit") else ""
+    text = text_of(one, "text")
+    body = f": {text}" if text else ""
+    return (
+        f"#{number_of(one, 'seq'):<5} {text_of(one, 'dtg')}  {text_of(one, 'party'):<8}"
+        f" {said}{unit}{body}"
+    )
+
+
+def _marks(one: View) -> Iterator[str]:
+    if one.get("second_story"):
+        yield "second story or late: it counts for nothing"
+    if one.get("unfit"):
+        yield "it breaks its form: it counts for nothing"
+    if one.get("cancelled_by"):
+        yield f"taken back by {text_of(one, 'cancelled_by')[:8]}"
+    if one.get("replaced_by"):
+        yield f"replaced by {text_of(one, 'replaced_by')[:8]}"
+    brought = _texts(one, "brought_by")
+    if brought:
+        counts = "" if one.get("moves") else "; it counts for nothing here"
+        yield f"brought in by {', '.join(brought)}{counts}"
+    for item in _texts(one, "void"):
+        yield f"what it does to {item[:8]} is void: another's, or not read"
+
+
+# ---------------------------------------------------------------------------------- timeline
+
+
+def timeline_lines(found: View) -> Iterator[str]:
+    """Both lanes, in the order of their times: what happened left, who learned right."""
+    yield from _banner(found)
+    yield from _header(found)
+    yield f"{'when it happened':<{_LANE}}when each side learned"
+    events = [*_happened(found), *_learned(found)]
+    # A receipt tells no more than the second: within one, what was written first comes first.
+    events.sort(key=lambda one: (one.at_ms // 1000, one.place))
+    for one in events:
+        stamp = dtg(one.at_ms) if 0 <= one.at_ms <= MAX_TIME_MS else f"{one.at_ms} ms"
+        between = "  " if one.first_lane else " " * max(2, _LANE - len(stamp))
+        yield f"{stamp}{between}{one.lines[0]}"
+        yield from (" " * _LANE + line for line in one.lines[1:])
+    yield from _foot(found)
+
+
+def _happened(found: View) -> Iterator[_Event]:
+    for one in views(found, "happened"):
+        spread = number_of(one, "spread_s")
+        give = f" (give or take {span(spread * 1000)})" if spread else ""
+        label = text_of(one, "label") or words(f"means.{text_of(one, 'means')}")
+        said = f"{text_of(one, 'party')}: {label}{give}  ({text_of(one, 'item')[:8]})"
+        yield _Event(number_of(one, "at_ms"), -1, [said], first_lane=True)
+
+
+def _learned(found: View) -> Iterator[_Event]:
+    for place, one in enumerate(views(found, "learned")):
+        crossed = [f"  crossed with {item[:8]}" for item in _texts(one, "crossed")]
+        head = f"{text_of(one, 'party')} writes {text_of(one, 'item')[:8]}: {_what(one)}"
+        yield _Event(number_of(one, "claimed_ms"), place, [head, *crossed])
+        steps = one.get("reached")
+        for party, reached in steps.items() if isinstance(steps, dict) else ():
+            got = reached if isinstance(reached, dict) else {}
+            unit = f" to {text_of(got, 'unit')}" if got.get("unit") else ""
+            for step, at_ms in got.items():
+                if isinstance(at_ms, int):
+                    more = unit if step == "passed on" else ""
+                    done = f"  {party} has {step} {text_of(one, 'item')[:8]}{more}"
+                    yield _Event(at_ms, place, [done])
+
+
+def _what(one: View) -> str:
+    return text_of(one, "title") or text_of(one, "text")[:40] or text_of(one, "kind")
+
+
+# ------------------------------------------------------------------------------------- known
+
+
+def known_lines(found: View) -> Iterator[str]:
+    """What an author had read and what not, and since when the others have the message."""
+    yield from _banner(found)
+    yield message_line(found)
+    read = views(found, "read")
+    yield f"  its author had read {len(read) + number_of(found, 'left_out')} statements here"
+    yield from (f"    {message_line(one)}" for one in read)
+    unread = views(found, "unread")
+    if unread:
+        yield "  and had not read, though they stand before it"
+        yield from (f"    {message_line(one)}" for one in unread)
+    crossed = views(found, "crossed")
+    if crossed:
+        yield "  crossed with it: neither author had read the other"
+        yield from (f"    {message_line(one)}" for one in crossed)
+    reached = found.get("reached")
+    for party, steps in reached.items() if isinstance(reached, dict) else ():
+        got = steps if isinstance(steps, dict) else {}
+        times = [f"{step} {dtg(at)}" for step, at in got.items() if isinstance(at, int)]
+        unit = f" ({text_of(got, 'unit')})" if got.get("unit") else ""
+        yield f"  {party:<8} {', '.join(times) or 'has not signed for it'}{unit}"
+    yield from _foot(found)
+
+
+def _texts(view: View, name: str) -> list[str]:
+    value: Json = view.get(name)
+    return [str(one) for one in value] if isinstance(value, list) else []
+
+
+def joined(parts: Iterable[str]) -> str:
+    """What is said of several parts, those that are empty left out."""
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,178 @@
+"""The incidents of a station's lines: what the record says, as the incident layer sees it.
+
+A book is made of a record when it is first asked for, in slices, so that the line goes on
+meanwhile; after that it takes what is new. It is made anew when a charter comes, for that may end a
+log, and when a pack is brought that was missing. Nothing of it is kept on disk: it follows from the
+record and the packs.
+
+A form is read by the pack that was in force when it was signed: what a party said then, it said in
+those words. A form that breaks its pack is in the record, and shown; it says nothing here, and
+neither does a form of which the pack is not here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from tieline.core.agreement.message import examine
+from tieline.core.incident.book import Book
+from tieline.core.incident.entry import Entry, Said, read_said
+from tieline.core.line import Line
+from tieline.core.record import Item
+from tieline.core.terms import Kind, RefRole
+from tieline.node.agreements import Agreements
+from tieline.node.slices import Slices
+
+# What a station says by itself is no part of an incident.
+_APART: Final = frozenset({Kind.OPEN, Kind.TEST})
+
+
+class Known:
+    """Who knew what, as the record of a line has it. A view: it holds nothing."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def saw(self, later: Entry, earlier: Entry) -> bool:
+        """Whether the author of ``later`` had read ``earlier`` when writing it."""
+        record = self._line.record
+        log = record.logs.get(later.log)
+        if log is None:
+            return False
+        of = record.logs.get(earlier.log)
+        if of is not None and earlier.digest in of.forks:
+            return log.read_forks.get(earlier.digest, later.position + 1) <= later.position
+        return record.known_at(later.log, later.position, earlier.log) > earlier.position
+
+    def arrived_ms(self, entry: Entry, party: str) -> int | None:
+        """By a party's own signed receipt, when the first of its stations held it."""
+        if entry.story:
+            return None  # a receipt is for the branch whose head it signs
+        ladder = self._line.ladder
+        found = (
+            ladder.receipt_at(entry.log, entry.position, station)
+            for station in ladder.stations.get(party, ())
+            if station != entry.station
+        )
+        return min((one.time_s * 1000 for one in found if one is not None), default=None)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """The book of one line, how far it has read, and of what it was made."""
+
+    book: Book
+    mark: tuple[int, tuple[bytes, ...]]
+    read: dict[bytes, int] = field(default_factory=dict)
+    stories: int = 0
+    parties: dict[bytes, str] = field(default_factory=dict)
+    reading: asyncio.Task[None] | None = None
+
+
+class Incidents:
+    """What the lines of a station say of incidents."""
+
+    def __init__(self, agreements: Agreements) -> None:
+        self._agreements = agreements
+        self._readers: dict[bytes, _Reader] = {}
+
+    async def book(self, line: Line) -> Book:
+        """The book of a line, with all that the record holds now."""
+        while True:
+            mark = (line.latest(), self._agreements.at_hand(line))
+            reader = self._readers.get(line.id)
+            if reader is None or reader.mark != mark:
+                reader = self._readers[line.id] = _Reader(Book(Known(line)), mark)
+            joined = reader.reading
+            if joined is None:
+                joined = reader.reading = asyncio.create_task(self._read(line, reader))
+                joined.add_done_callback(partial(_rest, reader))
+                await asyncio.shield(joined)
+                return reader.book
+            # Another's reading began before we asked: what came since then is read after it.
+            await asyncio.wait((joined,))
+
+    async def _read(self, line: Line, reader: _Reader) -> None:
+        slices = Slices()
+        for item in _new(line, reader):
+            if item.statement.content.kind not in _APART:
+                reader.book.admit(self._entry(line, reader, item))
+            await slices.turn()
+
+    def _entry(self, line: Line, reader: _Reader, item: Item) -> Entry:
+        statement = item.statement
+        place, content, body = statement.place, statement.content, statement.content.body
+        party = reader.parties.get(place.station)
+        if party is None:
+            party = reader.parties[place.station] = line.party_of(place.station)
+        return Entry(
+            digest=statement.digest,
+            log=statement.log,
+            position=place.position,
+            station=place.station,
+            party=party,
+            to=line.addressed(item),
+            kind=content.kind,
+            time_ms=place.time_ms,
+            key=item.key,
+            role=content.role,
+            precedence=content.precedence,
+            refs=tuple((ref.role, ref.target) for ref in content.refs),
+            text=body.text or "",
+            lang=body.lang or "",
+            said=self._said(line, item),
+            parties=body.parties or (),
+            unit=body.unit or "",
+            at_ms=body.at_ms,
+            effective_ms=body.effective_ms,
+            late_binds=bool(body.late_binds),
+            reserve=bool(body.reserve),
+            through=body.through or "",
+            story=item.second_story,
+        )
+
+    def _said(self, line: Line, item: Item) -> Said | None:
+        content = item.statement.content
+        if content.kind is not Kind.MESSAGE or not content.form:
+            return None
+        found = self._agreements.form_of_item(line, item)
+        if found is None:
+            return None
+        pack, form = found
+        cancels = any(ref.role is RefRole.CANCELS for ref in content.refs)
+        values, errors = examine(pack, form, content.body.fields or (), cancels=cancels)
+        return None if errors else read_said(pack, form, values)
+
+
+def _rest(reader: _Reader, done: asyncio.Task[None]) -> None:
+    """A reading has ended. One that failed has read less than it noted: the next begins anew."""
+    reader.reading = None
+    if done.cancelled() or done.exception() is not None:
+        reader.mark = (0, (b"",))
+
+
+def _new(line: Line, reader: _Reader) -> Iterable[Item]:
+    """What was not read yet, as the record is at this moment; second stories too."""
+    record = line.record
+    fresh = {
+        log.id: (reader.read.get(log.id, 0), log.size)
+        for log in record.logs.values()
+        if log.size > reader.read.get(log.id, 0)
+    }
+    stories = record.stories[reader.stories :]
+    first = not reader.read and not reader.stories
+    reader.read.update({log: stop for log, (_, stop) in fresh.items()})
+    reader.stories += len(stories)
+    if first:
+        # From nothing: by references, which outlive what comes meanwhile.
+        for ref in tuple(record.refs):
+            yield record.item(ref)
+        return
+    for log, (start, stop) in fresh.items():
+        for position in range(start, stop):
+            yield record.logs[log].items[position]
+    yield from stories

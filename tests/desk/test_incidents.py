@@ -1,0 +1,180 @@
+"""Incidents at two real stations, by both command lines: from the first word to closure and back.
+
+What one desk shows of an incident, the other shows too: the views are compared as JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.desk import desks
+from tests.desk.desks import Desk, one_object
+
+from tieline.node.view import Json
+
+Pair = tuple[Desk, Desk]
+PACKS = ("crisis", "incident")
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    yield from desks.pair(tmp_path_factory.mktemp("incidents"), real=False, packs=PACKS)
+
+
+@pytest.fixture(scope="module")
+def opened(line: Pair) -> str:
+    """The digest of an incident that ALPHA opened with a first word of three fields."""
+    alpha, bravo = line
+    said = one_object(alpha.ok(
+        "--json", "incident", "open", "--sure", "partly", "--own-forces", "unknown",
+        "--next", "now+30m", "--where", "50.47N 23.93E +-200 M", "--name", "North field",
+    ))  # fmt: skip
+    assert (said["form"], said["incidents"]) == ("cr/first", [])
+    return str(released(alpha, bravo, said)["item"])
+
+
+def released(who: Desk, other: Desk, said: dict[str, Json]) -> dict[str, Json]:
+    """What was said, once a second officer has released it and the other desk has it."""
+    if not said["released"]:
+        again = who.ok("--json", "release", str(said["draft"]), "--officer", "Second")
+        said = {**said, **one_object(again)}
+    other.until(lambda event: event.get("item") == said["item"])
+    return said
+
+
+def say(who: Desk, other: Desk, *command: str) -> str:
+    """Say something in an incident; its digest."""
+    return str(released(who, other, one_object(who.ok("--json", "incident", *command)))["item"])
+
+
+def shown(desk: Desk, incident: str) -> dict[str, Json]:
+    return one_object(desk.ok("--json", "incident", "show", incident))
+
+
+def rows(view: dict[str, Json], name: str) -> list[dict[str, Json]]:
+    value = view[name]
+    assert isinstance(value, list)
+    return [one for one in value if isinstance(one, dict)]
+
+
+# What a desk shows for itself: numbers of its journal, its clock, and its own view of what is owed.
+OWN = frozenset({"seq", "now_ms", "ours", "said", "reached", "escalation"})
+
+
+def alike(view: Json) -> Json:
+    """A view without what is each desk's own."""
+    if isinstance(view, dict):
+        return {name: alike(value) for name, value in view.items() if name not in OWN}
+    if isinstance(view, list):
+        return [alike(one) for one in view]
+    return view
+
+
+def test_what_is_said_is_cited_where_it_belongs_and_both_desks_show_one_incident(
+    line: Pair, opened: str
+) -> None:
+    alpha, bravo = line
+    first = say(bravo, alpha, "account", "north FIELD", "--where", "50.5N 23.93E +-300 M",
+                "--count", "2", "--sure", "high", "--source", "radar")  # fmt: skip
+    better = say(bravo, alpha, "account", opened[:8], "--corrects", first[:12], "--count", "1")
+    asked = say(alpha, bravo, "ask", "North field", "--of", "bravo", "--by", "now+1h",
+                "--about", "evidence", "Which radar?")  # fmt: skip
+    answered = say(bravo, alpha, "answer", asked[:12], "--stance", "later", "--next", "now+2h")
+    told = str(one_object(alpha.ok("--json", "send", "we wait", "--incident", opened[:8]))["item"])
+    bravo.until(lambda event: event.get("item") == told)
+    views = [shown(desk, opened[:8]) for desk in line]
+    assert alike(views[0]) == alike(views[1])
+    items = [str(one["item"]) for one in rows(views[0], "messages")]
+    assert items == [opened, first, better, asked, answered, told]
+    (corrected,) = [one for one in rows(views[1], "messages") if one["item"] == first]
+    assert corrected["replaced_by"] == better
+    # The clocks of what was promised and asked, with their rule; the first that runs is named.
+    clocks = {str(one["rule"]): one for one in rows(views[0], "clocks")}
+    assert (clocks["next-first"]["debtor"], clocks["answer-due"]["state"]) == ("ALPHA", "met")
+    assert clocks["next-first"]["calms"] == ["cr/update", "cr/close"]
+    lines = alpha.ok("incident", "show", "North field")
+    assert "this is the first clock" in lines
+    assert "cr/update or cr/close meets it" in lines
+    assert "replaced by" in lines
+
+
+def test_a_promised_word_is_cited_by_the_word_that_keeps_it(line: Pair, opened: str) -> None:
+    alpha, bravo = line
+    say(alpha, bravo, "word", opened[:8], "--sure", "know", "--own-forces", "not-hostile",
+        "--next", "now+1h")  # fmt: skip
+    clocks = {str(one["rule"]): one for one in rows(shown(bravo, opened), "clocks")}
+    assert clocks["next-first"]["state"] == "met"
+    assert clocks["next-update"]["state"] == "open"
+
+
+def test_both_lanes_and_who_knew_what(line: Pair, opened: str) -> None:
+    alpha, bravo = line
+    message = say(alpha, bravo, "account", opened[:8], "--when", "now-40m +-300 S")
+    bravo.ok("ack", message[:12])
+    alpha.until(lambda event: event.get("kind") == "acknowledge")
+    lanes = one_object(alpha.ok("--json", "incident", "timeline", opened[:8]))
+    (spread,) = [one for one in rows(lanes, "happened") if one["item"] == message]
+    assert (spread["means"], spread["spread_s"]) == ("when", 300)
+    (learned,) = [one for one in rows(lanes, "learned") if one["item"] == message]
+    reached = learned["reached"]
+    assert isinstance(reached, dict)
+    assert isinstance(reached["BRAVO"], dict)
+    assert set(reached["BRAVO"]) == {"received", "acknowledged"}
+    text = bravo.ok("incident", "timeline", opened[:8])
+    assert "give or take 5 min" in text
+    assert f"BRAVO has acknowledged {message[:8]}" in text
+    told = one_object(alpha.ok("--json", "incident", "known", message[:12]))
+    assert opened in [one["item"] for one in rows(told, "read")]
+    assert rows(told, "crossed") == []
+
+
+def test_closed_by_both_and_opened_again(line: Pair, opened: str) -> None:
+    alpha, bravo = line
+    say(bravo, alpha, "close", opened[:8], "--reason", "settled")
+    view = shown(alpha, opened)
+    assert (view["state"], view["not_closed"]) == ("closed by some", ["ALPHA"])
+    closing = one_object(alpha.ok("--json", "incident", "close", opened[:8], "--reason", "settled"))
+    assert "next-update" in [one["rule"] for one in rows(closing, "owed")]  # it is still owed
+    released(alpha, bravo, closing)
+    assert [shown(desk, opened)["state"] for desk in line] == ["closed", "closed"]
+    assert bravo.ok("incident", "list") == "no incident is open\n"
+    assert "CLOSED" in bravo.ok("incident", "list", "--all")
+    say(bravo, alpha, "reopen", opened[:8], "--reason", "new-fact")
+    view = shown(alpha, opened)
+    assert (view["state"], view["closed_by"]) == ("open", [])
+
+
+def test_two_incidents_are_linked_and_messages_brought_in(line: Pair, opened: str) -> None:
+    alpha, bravo = line
+    second = say(bravo, alpha, "open", "--sure", "know", "--own-forces", "not-hostile",
+                 "--next", "now+30m")  # fmt: skip
+    link = say(bravo, alpha, "link", opened[:8], second[:8], "--reason", "same-event")
+    say(alpha, bravo, "link", "--answer", link[:12], "--stance", "agreed")
+    aside = str(one_object(bravo.ok("--json", "send", "a word aside"))["item"])
+    alpha.until(lambda event: event.get("item") == aside)
+    say(bravo, alpha, "attach", second[:8], aside[:12])
+    (brought,) = [one for one in rows(shown(alpha, second), "messages") if one["item"] == aside]
+    assert (brought["brought_by"], brought["moves"]) == (["BRAVO"], True)
+    assert link in [one["item"] for one in rows(shown(alpha, opened), "messages")]
+    assert link in [one["item"] for one in rows(shown(alpha, second), "messages")]
+
+
+def test_what_cannot_be_said_is_refused_and_says_how_it_can(line: Pair, opened: str) -> None:
+    alpha, _ = line
+    for command, code in (
+        (("show", "nowhere"), "incident.unknown"),
+        (("account", opened[:8], "--whose", "BRAVO"), "usage"),
+        (("attribute", opened[:8], "--sure", "low"), "incident.field"),
+        (("answer", opened[:12], "--stance", "full"), "incident.answers"),
+        (("link", opened[:8], opened[:12]), "act.argument"),
+        (("ask", opened[:8], "--of", "BRAVO", "--by", "now+1h"), "act.argument"),
+        (("close", opened[:8], "--form", "in/account"), "incident.form"),
+        (("account", opened[:8], "--count", "many"), "form.unfit"),
+    ):
+        refused = alpha.run("--json", "incident", *command)
+        error = one_object(refused.out)["error"]
+        assert isinstance(error, dict)
+        assert error["code"] == code, (command, error)
+        assert refused.code == (2 if code == "usage" else 1)
+    assert str(one_object(alpha.ok("--json", "drafts"))["drafts"]) == "[]"
