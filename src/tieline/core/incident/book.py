@@ -24,19 +24,24 @@ in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Final
 
 from tieline.core.agreement.meaning import Act
+from tieline.core.incident.account import Account
+from tieline.core.incident.align import Tolerances
 from tieline.core.incident.entry import Entry, Knowing
+from tieline.core.incident.knowing import Known
 from tieline.core.incident.look import Head, Look, Row, View
 from tieline.core.incident.marks import AGAINST, Marks, ordered
 from tieline.core.terms import Kind, RefRole
 
 MAX_PLACES: Final = 16
 MAX_BROUGHT: Final = 512
+USUAL: Final = Tolerances()
+NO_DUES: Final[Mapping[tuple[bytes, str], int]] = {}
 _TEXTS: Final = frozenset({Kind.JOINT, Kind.ASSENT})
 _ABOUT_TEXTS: Final = frozenset({Act.DECLINE, Act.WITHDRAW, Act.COMPLY})
 
@@ -223,9 +228,32 @@ class Book:
         """The statements of an incident in display order. Raises as ``head``."""
         return tuple(row.entry for row in self._look(id_).rows())
 
-    def view(self, id_: bytes, now_ms: int) -> View:
-        """The whole incident at a moment. Raises as ``head``."""
-        return self._look(id_).view(now_ms)
+    def view(
+        self,
+        id_: bytes,
+        now_ms: int,
+        *,
+        within: Tolerances = USUAL,
+        dues: Mapping[tuple[bytes, str], int] = NO_DUES,
+    ) -> View:
+        """The whole incident at a moment. Raises as ``head``.
+
+        ``within``: what is taken for the same place, time and number. ``dues``: when an agreement
+        says that an answer is due, by the digest of the question and the party that was asked.
+        """
+        return self._look(id_).view(now_ms, within, dues)
+
+    def accounts(self, id_: bytes) -> tuple[Account, ...]:
+        """What the parties say of an incident, with all versions. Raises as ``head``."""
+        return self._look(id_).accounts().all()
+
+    def known(self, id_: bytes, digest: bytes) -> Known:
+        """What was known around a statement of an incident. Raises ``KeyError`` if it is not here.
+
+        It changes with every statement of the incident, so it is made when it is asked for.
+        """
+        look = self._look(id_)
+        return look.witness(self._knowing).known(self._entries[digest])
 
     def texts(self, id_: bytes | None = None) -> tuple[Entry, ...]:
         """Joint statements and what was said to them, in display order; of one incident, or all."""
@@ -245,7 +273,7 @@ class Book:
             case.version, case.marked = self._version, self.marks.version
         look = case.look
         if look is None:
-            look = case.look = Look(case.opener, self.marks, self._knowing.saw)
+            look = case.look = Look(case.opener, self.marks, self._knowing.saw, self._ends)
             case.used = 0
             for digest, parties in case.brought.items():
                 look.add(self._entries[digest], parties)
@@ -253,6 +281,18 @@ class Book:
             look.add(entry)
         case.used = len(case.own)
         return look
+
+    def _ends(self, entry: Entry) -> tuple[tuple[bytes, str], ...]:
+        """The incidents that a link joins: those of what it cites, with who opened them."""
+        found = dict.fromkeys(
+            case
+            for target in entry.cites()
+            if target in self._entries and self._knowing.saw(entry, self._entries[target])
+            for case in self._places.get(target, ())
+        )
+        places = self._places.get(entry.digest, ())
+        joined = (case.opener for case in found if case in places)
+        return tuple((opener.digest, opener.party) for opener in ordered(joined))
 
     # ------------------------------------------------------------------------------ attachments
 

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from tieline.core.agreement.meaning import ASPECTS, Act, Means, Sense
 from tieline.core.agreement.message import Values
 from tieline.core.agreement.model import Field, FieldType, Form, Pack
-from tieline.core.agreement.value import Answer, Code, Hash, Text
+from tieline.core.agreement.value import Answer, Code, Day, Hash, Instant, Text
 from tieline.core.terms import Kind, Precedence, RefRole, Role
 
 OrderKey = tuple[int, int, int, bytes, bytes, int, bytes]
@@ -127,6 +127,18 @@ class Knowing(Protocol):
 
     def arrived_ms(self, entry: Entry, party: str) -> int | None:
         """By a party's own signed receipt, when the first of its stations held it."""
+
+
+def instant_ms(entry: Entry, means: Means, *, latest: bool = False) -> int | None:
+    """A time that a statement gives by one of its fields; ``latest``: the end of its doubt."""
+    part = None if entry.said is None else entry.said.answers.get(means)
+    match part.answer if part else None:
+        case Instant(seconds=seconds, spread_s=spread):
+            return (seconds + (spread if latest else 0)) * 1000
+        case Day(days=days):
+            return (days + (1 if latest else 0)) * 86_400_000 - (1 if latest else 0)
+        case _:
+            return None
 
 
 # ---------------------------------------------------------------------------------------- reading

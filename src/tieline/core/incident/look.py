@@ -10,11 +10,24 @@ from typing import Final
 
 from tieline.core.agreement.meaning import Act, Means
 from tieline.core.agreement.value import Text, Unit
+from tieline.core.incident.account import Account, Accounts, Aligned, apart
+from tieline.core.incident.align import Tolerances
 from tieline.core.incident.closure import Closure, closure, takes_part
-from tieline.core.incident.entry import Entry, OrderKey
-from tieline.core.incident.marks import Marks, Saw
+from tieline.core.incident.entry import Entry, Knowing, OrderKey
+from tieline.core.incident.hold import Hold, HoldThread, hold_threads, settle_hold
+from tieline.core.incident.knowing import Witness
+from tieline.core.incident.link import Ends, Link, links
+from tieline.core.incident.marks import Marks, Saw, ordered
+from tieline.core.incident.public import Public, publics
+from tieline.core.incident.question import Dues, Question, Thread, asked_threads, settle
+from tieline.core.incident.states import LinkState
 
 _TURNS: Final = frozenset({Act.CLOSE, Act.REOPEN})
+_TOPS: Final = frozenset({Act.ASK, Act.HOLD, Act.LINK, Act.PUBLIC})
+_ASKING: Final = frozenset({Act.ASK, Act.ANSWER, Act.WITHDRAW})
+_HOLDING: Final = frozenset({Act.HOLD, Act.HOLD_ANSWER, Act.LIFT, Act.COMPLY, Act.WITHDRAW})
+_LINKING: Final = frozenset({Act.LINK, Act.LINK_ANSWER, Act.WITHDRAW})
+_THREADED: Final = _ASKING | _HOLDING | _LINKING | {Act.PUBLIC}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,26 +61,54 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """An incident as a whole. ``rows`` are in display order."""
+    """An incident as a whole. ``rows`` are in display order.
+
+    ``accounts`` is what the parties observed and say of their own side, ``attribution`` what they
+    infer; ``alignments`` compares both, aspect by aspect.
+    """
 
     head: Head
     rows: tuple[Row, ...]
+    accounts: tuple[Account, ...]
+    attribution: tuple[Account, ...]
+    alignments: tuple[Aligned, ...]
+    questions: tuple[Question, ...]
+    holds: tuple[Hold, ...]
+    links: tuple[Link, ...]
+    publics: tuple[Public, ...]
+
+    @property
+    def linked(self) -> tuple[bytes, ...]:
+        """The incidents whose accounts are shown beside, since a link with them is accepted."""
+        ends = (id_ for one in self.links if one.state is LinkState.ACCEPTED for id_ in one.ends)
+        return tuple(dict.fromkeys(id_ for id_ in ends if id_ != self.head.id))
 
 
 class Look:
-    """What is made of the statements of one incident. They are added in any order."""
+    """What is made of the statements of one incident. They are added in any order.
 
-    def __init__(self, opener: Entry, marks: Marks, saw: Saw) -> None:
+    ``ends``: the incidents that a link joins, each with the party that opened it.
+    """
+
+    def __init__(self, opener: Entry, marks: Marks, saw: Saw, ends: Ends) -> None:
         self._opener = opener
         self._marks = marks
         self._saw = saw
+        self._ends = ends
         self._rows: list[Row] = []
         self._sorted = True
+        self._last = opener
         self._first: dict[str, Entry] = {}
         self._turns: list[Entry] = []
-        self._acts: dict[Act, list[Entry]] = {}
-        self._last = opener
+        self._acts: dict[Act, list[Entry]] = {}  # all but second stories
+        self._tops: dict[Act, list[Entry]] = {}  # those of them that move something here
+        self._accounts = Accounts(marks, saw)
         self._closure: Closure | None = None
+        self._asked: tuple[Thread, ...] | None = None
+        self._held: tuple[HoldThread, ...] | None = None
+        self._links: tuple[Link, ...] | None = None
+        self._publics: tuple[Public, ...] | None = None
+        self._witness: Witness | None = None
 
     def add(self, entry: Entry, brought_by: tuple[str, ...] = ()) -> None:
         """One more statement; ``brought_by``: which parties attached it, if any did."""
@@ -84,22 +125,49 @@ class Look:
             )
         )
         self._sorted = False
+        self._witness = None
         if entry.key > self._last.key:
             self._last = entry
-        if moves:
-            self._sort_in(entry)
-
-    def _sort_in(self, entry: Entry) -> None:
+        if entry.story:
+            return
         act = entry.act
-        self._acts.setdefault(act, []).append(entry)
+        if act in _THREADED:
+            self._acts.setdefault(act, []).append(entry)
+            self._forget(act)
+        if moves:
+            self._sort_in(entry, act)
+
+    def _sort_in(self, entry: Entry, act: Act) -> None:
+        if act in _TOPS:
+            self._tops.setdefault(act, []).append(entry)
+        elif act in _TURNS:
+            self._turns.append(entry)
+            self._closure = None
         if takes_part(entry):
             known = self._first.get(entry.party)
             if known is None or entry.key < known.key:
                 self._first[entry.party] = entry
                 self._closure = None
-        if act in _TURNS:
-            self._turns.append(entry)
-            self._closure = None
+        self._accounts.add(entry)
+
+    def _forget(self, act: Act) -> None:
+        """What must be made anew because of one more act."""
+        if act in _ASKING:
+            self._asked = None
+        if act in _HOLDING:
+            self._held = None
+        if act in _LINKING:
+            self._links = None
+        if act is Act.PUBLIC:
+            self._publics = None
+
+    def _of(self, acts: frozenset[Act]) -> list[Entry]:
+        return ordered(entry for act in sorted(acts) for entry in self._acts.get(act, ()))
+
+    def _top(self, act: Act) -> list[Entry]:
+        return ordered(self._tops.get(act, ()))
+
+    # ----------------------------------------------------------------------------------- parts
 
     def head(self) -> Head:
         """What a list shows."""
@@ -122,9 +190,57 @@ class Look:
             self._sorted = True
         return tuple(self._rows)
 
-    def view(self, now_ms: int) -> View:
+    def accounts(self) -> Accounts:
+        """What the parties say."""
+        return self._accounts
+
+    def questions(self, now_ms: int, dues: Dues) -> tuple[Question, ...]:
+        """The questions, each to one party."""
+        if self._asked is None:
+            others = self._of(_ASKING - {Act.ASK})
+            self._asked = asked_threads(self._top(Act.ASK), others, self._marks, self._saw)
+        return tuple(settle(one, now_ms, self._saw, dues) for one in self._asked)
+
+    def holds(self, now_ms: int) -> tuple[Hold, ...]:
+        """The holds and ceases."""
+        if self._held is None:
+            others = self._of(_HOLDING - {Act.HOLD})
+            self._held = hold_threads(self._top(Act.HOLD), others, self._marks, self._saw)
+        return tuple(settle_hold(one, now_ms, self._saw) for one in self._held)
+
+    def links(self) -> tuple[Link, ...]:
+        """The links with other incidents."""
+        if self._links is None:
+            others = self._of(_LINKING - {Act.LINK})
+            self._links = links(self._top(Act.LINK), others, self._ends, self._marks, self._saw)
+        return self._links
+
+    def publics(self) -> tuple[Public, ...]:
+        """The statements to the public."""
+        if self._publics is None:
+            self._publics = publics(self._top(Act.PUBLIC), self._marks, self._saw)
+        return self._publics
+
+    def witness(self, knowing: Knowing) -> Witness:
+        """Who had read what in this incident."""
+        if self._witness is None:
+            self._witness = Witness((row.entry for row in self._rows), knowing)
+        return self._witness
+
+    def view(self, now_ms: int, within: Tolerances, dues: Dues) -> View:
         """The whole incident at a moment."""
-        return View(head=self.head(), rows=self.rows())
+        observed, inferred = apart(self._accounts.all())
+        return View(
+            head=self.head(),
+            rows=self.rows(),
+            accounts=observed,
+            attribution=inferred,
+            alignments=self._accounts.aligned(within),
+            questions=self.questions(now_ms, dues),
+            holds=self.holds(now_ms),
+            links=self.links(),
+            publics=self.publics(),
+        )
 
 
 def _name(opener: Entry) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from tieline.core.agreement.meaning import Act
 from tieline.core.incident.entry import Entry
 from tieline.core.terms import RefRole
 
@@ -116,6 +117,17 @@ def threads(tops: Iterable[Entry], others: Sequence[Entry], saw: Saw) -> dict[by
         for top in mine:
             out[top].append(entry)
     return out
+
+
+def withdrawal(top: Entry, said: Sequence[Entry], marks: Marks) -> Entry | None:
+    """By what its author took back a question, a hold or a link, or said it anew."""
+    found = [
+        one
+        for one in said
+        if one.act is Act.WITHDRAW and (one.party, one.through) == (top.party, top.through)
+    ]
+    found += [one for one in (marks.cancelled_by(top), marks.replaced_by(top)) if one is not None]
+    return first(found)
 
 
 def first(entries: Iterable[Entry]) -> Entry | None:

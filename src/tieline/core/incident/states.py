@@ -296,3 +296,50 @@ HOLD: Final = Table(
         (_H.NOT_AGREED, _HE.WITHDRAWN): (_H.WITHDRAWN, "Cancelled, or said anew."),
     },
 )
+
+
+# ----------------------------------------------------------------------------------------- public
+
+
+class PublicState(enum.StrEnum):
+    """Of a statement to the public."""
+
+    PLANNED = "planned"
+    MADE = "made"
+    OTHERWISE = "made otherwise"
+    WITHDRAWN = "withdrawn"
+
+
+class PublicEvent(enum.StrEnum):
+    """What its party says of it on the line."""
+
+    PLANNED = "will be made"
+    MADE = "was made"
+    SAME = "was made as planned"
+    OTHER = "was made with another text"
+    WITHDRAWN = "its party takes it back"
+
+
+_P, _PE = PublicState, PublicEvent
+PUBLIC: Final = Table(
+    "public statement",
+    "A party says on the line what it will say in public, or what it has said, by the hash of the "
+    "text. Whether the text is the same is seen by comparing hashes, not by reading.",
+    {
+        _PE.PLANNED: (_P.PLANNED, "Said on the line before it is said in public."),
+        _PE.MADE: (_P.MADE, "Said on the line afterwards, without a plan."),
+    },
+    {
+        (_P.PLANNED, _PE.SAME): (_P.MADE, "The hash is that of the plan."),
+        (_P.PLANNED, _PE.OTHER): (_P.OTHERWISE, "The hash is another: both are shown."),
+        (_P.PLANNED, _PE.WITHDRAWN): (_P.WITHDRAWN, "Or planned anew with another text."),
+        (_P.MADE, _PE.SAME): (_P.MADE, "Made once more."),
+        (_P.MADE, _PE.OTHER): (_P.OTHERWISE, "Made once more, with another text."),
+        (_P.MADE, _PE.WITHDRAWN): (_P.WITHDRAWN, "Its party says that it is not its statement."),
+        (_P.OTHERWISE, _PE.SAME): (_P.MADE, "Made at last as planned."),
+        (_P.OTHERWISE, _PE.OTHER): (_P.OTHERWISE, "With another text again."),
+        (_P.OTHERWISE, _PE.WITHDRAWN): (_P.WITHDRAWN, "Its party says that it is not its own."),
+    },
+)
+
+TABLES: Final = (INCIDENT, LINK, QUESTION, HOLD, PUBLIC)
