@@ -87,7 +87,7 @@ const KINDS = new Map([
   [5, { name: "test", must: [1, 8, 9], may: [], wants: 1 }],
   [6, { name: "suspend", must: [6], may: [17], wants: 0 }],
   [7, { name: "resume", must: [], may: [6, 17], wants: 0 }],
-  [8, { name: "silence", must: [11, 12, 13, 14], may: [6, 8], wants: 0 }],
+  [8, { name: "silence", must: [12, 13, 14], may: [6, 8, 11], wants: 0 }],
   [9, { name: "watch", must: [7], may: [6, 17], wants: 0 }],
   [10, { name: "joint", must: [1, 2, 10], may: [15, 16, 17, 18, 19], wants: 1 }],
   [11, { name: "assent", must: [], may: [17], wants: 0, answers: true }],
@@ -215,6 +215,11 @@ function readStatement(bytes, digest = leafHash(bytes)) {
   if (fields.has(12) && !isPartyList(fields.get(12))) {
     refuse("statement.addressees", "The addressees of a statement are not as they must be.");
   }
+  const form = readForm(fields);
+  const body = readBody(fields, kind);
+  if (number === 8 && (body.rung === undefined) !== Boolean(form?.id)) {
+    refuse("statement.body", "A silence is of a rung, or else of the rule that its form names.");
+  }
   return {
     message,
     digest,
@@ -232,9 +237,9 @@ function readStatement(bytes, digest = leafHash(bytes)) {
     role: readRole(fields),
     to: fields.get(12) ?? null,
     wants: readWants(fields, kind),
-    form: readForm(fields),
+    form,
     references: readReferences(fields, kind),
-    body: readBody(fields, kind),
+    body,
     newer: [...fields.keys()].filter((key) => key === 0 || key > 16),
   };
 }

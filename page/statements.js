@@ -144,7 +144,8 @@ function sentencesOf(body) {
   }
   if (body.party !== undefined) {
     const tries = plural(body.attempts, "attempt");
-    out.push(`${body.party} owes “${RUNGS[body.rung]}” since ${timeText(body.due)} (${tries}). `);
+    const owed = body.rung === undefined ? "what the rule asks" : `“${RUNGS[body.rung]}”`;
+    out.push(`${body.party} owes ${owed} since ${timeText(body.due)} (${tries}). `);
   }
   if (body.slot !== undefined) out.push(`Slot of the line test: ${body.slot}. `);
   if (body.holds !== undefined) {

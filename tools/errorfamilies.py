@@ -75,6 +75,9 @@ FAMILIES: Final[dict[str, str]] = {
     "log": "Bounds of what one station may open or fork. Its party must explain.",
     "machine": "The mark of how far this machine has written, `machine.mark` in the home.",
     "note": "A signed note, such as a checkpoint with its signatures.",
+    "owed": "Alarms: what an agreement's rule asks was not done by its due time, of ours or of "
+    "theirs. The code ends with the rule, as `owed.vd/ua-reply`. What is owed to us goes on record "
+    "as a silence.",
     "overdue": "Alarms: a rung of the receipt ladder was not reached in time. Where our own "
     "statement waits, a silence goes on record as well.",
     "incident": "An incident that was named, or what is to be said in one. `tieline incident list "
@@ -132,6 +135,12 @@ SENTENCES: Final[dict[str, str]] = {
     "lacks the address to dial from; check the address on the card, the route and their station",
     "carrier.name": "the name in the address was not found, or has no address; use a literal "
     "address, which needs no look-up",
+    "owed.long_ago": "more obligations were overdue before this station looked than ring each by "
+    "itself; see `tieline obligations`",
+    "owed.rule": "a deadline of an agreement has passed: who owes what to whom, due when; "
+    "`tieline explain` shows why",
+    "owed.unwatched": "deadlines of agreements are not watched any more, by a defect; start the "
+    "station again, and report it with its log",
     "config.value": "a setting has the wrong type or is out of its bounds; the sentence names the "
     "file, the setting and what it must be",
     "evidence.write": "the file of evidence cannot be written; the sentence says why. Nothing was "

@@ -42,6 +42,11 @@ ALPHA = kit("ALPHA").stations[0]
 CODES = ("ALPHA", "BRAVO", "CHARLIE", "D-9")
 
 
+def silence(rung: Rung | None) -> Content:
+    body = Body(party="BRAVO", rung=rung, due_ms=START_MS, attempts=0)
+    return Content(kind=Kind.SILENCE, body=body)
+
+
 def vectors(name: str) -> Any:
     return json.loads((VECTORS / name).read_text("utf-8"))
 
@@ -99,7 +104,7 @@ BODIES: dict[Kind, st.SearchStrategy[Body]] = {
     Kind.SILENCE: st.builds(
         Body,
         party=st.sampled_from(CODES),
-        rung=st.sampled_from(Rung),
+        rung=st.none() | st.sampled_from(Rung),
         due_ms=times,
         attempts=st.integers(0, 99),
         cause=st.none() | words,
@@ -138,6 +143,8 @@ def contents(draw: st.DrawFn) -> Content:
         body = replace(body, through=draw(st.none() | st.text(min_size=1, max_size=80)))
     forms = st.text("abc/-9", min_size=1, max_size=64)
     form = draw(forms if body.terms is not None else st.just("") | forms)
+    if kind is Kind.SILENCE:  # of a rung, or of the rule that the form names
+        form = draw(forms) if body.rung is None else ""
     return Content(
         kind=kind,
         body=body,
@@ -351,6 +358,8 @@ def test_a_realm_is_under_the_signature_of_every_statement() -> None:
         (place(), replace(message(), body=Body(text="x", lang="e n")), "statement.body"),
         (place(), replace(message(), body=Body(staffed=True)), "statement.body"),
         (place(), replace(message(), form="a b"), "statement.form"),
+        (place(), silence(None), "statement.body"),
+        (place(), replace(silence(Rung.RECEIVED), form="vd/ua-reply"), "statement.body"),
         (place(), replace(message(), form_version=2), "statement.lossy"),
         (place(), replace(message(), wants=8), "statement.field"),
         (place(), Content(kind=Kind.ACKNOWLEDGE), "statement.references"),

@@ -246,6 +246,26 @@ class SignFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """The rules of an agreement say that a party has not done by its due time what it owes.
+
+    ``rule`` names the rule as ``tag/id``, of version ``version`` of its pack; ``trigger`` is the
+    statement that began the obligation (32 bytes), or, of one that the calendar began, a digest of
+    its id. ``text`` tells the officer. ``creditor``: it is owed to us, among others.
+    """
+
+    line: bytes
+    rule: str
+    version: int
+    debtor: str
+    creditor: bool
+    trigger: bytes
+    due_ms: int
+    text: str
+    precedence: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """The shell reports a trouble of the station itself that an officer must know (disk, clock)."""
 
@@ -273,6 +293,7 @@ Event = (
     | Ready
     | Signed
     | SignFailed
+    | Owed
     | Trouble
     | Tick
 )

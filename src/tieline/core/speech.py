@@ -437,3 +437,18 @@ def content_of_silence(
     )
     refs = (statement.Ref(item.statement.digest, RefRole.CONCERNS),) if item else ()
     return Content(kind=Kind.SILENCE, body=body, precedence=Precedence.ROUTINE, refs=refs)
+
+
+def content_of_default(
+    item: Item | None,
+    rule: str,
+    version: int,
+    party: str,
+    due_ms: int,
+    attempts: int,
+    cause: str,
+) -> Content:
+    """The statement that puts on record that a party has not done what a rule asks of it."""
+    body = Body(party=party, due_ms=due_ms, attempts=attempts, cause=cause[:200] or None)
+    refs = (statement.Ref(item.statement.digest, RefRole.CONCERNS),) if item else ()
+    return Content(kind=Kind.SILENCE, body=body, form=rule, form_version=version, refs=refs)

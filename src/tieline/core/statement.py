@@ -79,8 +79,8 @@ _BODY: Final[dict[Kind, tuple[frozenset[str], frozenset[str]]]] = {
     Kind.SUSPEND: (frozenset({"cause"}), _SAID),
     Kind.RESUME: (frozenset(), _SAID | {"cause"}),
     Kind.SILENCE: (
-        frozenset({"party", "rung", "due_ms", "attempts"}),
-        frozenset({"cause", "slot"}),
+        frozenset({"party", "due_ms", "attempts"}),
+        frozenset({"rung", "cause", "slot"}),
     ),
     Kind.WATCH: (frozenset({"staffed"}), _SAID | {"cause"}),
     Kind.JOINT: (
@@ -407,6 +407,8 @@ def _read_content(fields: Fields) -> Content:
         raise _wrong("references", f"a statement of kind {kind.name} cites its target first")
     if content.body.terms is not None and not content.form:
         raise _wrong("body", "the fields of a form need the form that they are of")
+    if kind is Kind.SILENCE and (content.body.rung is None) != bool(form):
+        raise _wrong("body", "a silence is of a rung, or else of the rule that its form names")
     return content
 
 

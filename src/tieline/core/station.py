@@ -44,6 +44,7 @@ from tieline.core.events import (
     Install,
     Lost,
     Outrun,
+    Owed,
     PeersChanged,
     Ready,
     Release,
@@ -266,6 +267,10 @@ class Station:
             case Outrun(line=name, log=log):
                 if name in self.lines:
                     renewal.outrun(self.lines[name], log, turn)
+            case Owed(line=name):
+                if name in self.lines:
+                    watch.owed(self.lines[name], event, turn)
+                    speech.pump(self.lines[name], turn)
             case Trouble():
                 self._trouble(event, turn)
             case Tick():

@@ -11,6 +11,7 @@ from typing import Final
 
 from tieline.core import notes, speech
 from tieline.core.errors import LocalError
+from tieline.core.events import Owed
 from tieline.core.journal import Alarm, Attempt, Origin, StateChange
 from tieline.core.ladder import Due
 from tieline.core.line import Line, Link, first_slot
@@ -119,6 +120,38 @@ def admitted(line: Line, item: Item, turn: Turn) -> None:
     )
 
 
+def owed(line: Line, news: Owed, turn: Turn) -> None:
+    """An obligation of an agreement is overdue: one alarm for ever, on both sides, and a record.
+
+    Of several stations of a party that it is owed to, one puts the silence on the record. Who owes
+    puts nothing there: what it has not done is the other side's to say.
+    """
+    alarm = Alarm(
+        code=f"owed.{news.rule}",
+        precedence=Precedence(news.precedence),
+        text=news.text,
+        item=news.trigger,
+        party=news.debtor,
+    )
+    if alarm.cause in line.alarms or not line.member:
+        return
+    raise_alarm(line, alarm, turn)
+    if not news.creditor or line.own != line.lead(line.party):
+        return
+    cause, attempts = _tries(line, news.debtor)
+    content = speech.content_of_default(
+        line.item(news.trigger), news.rule, news.version, news.debtor, news.due_ms, attempts, cause
+    )
+    _say(line, content, turn)
+
+
+def _tries(line: Line, party: str) -> tuple[str, int]:
+    """Why a party may not have been reached, as far as our carriers know, and how often tried."""
+    links = [k for k in line.links.values() if line.charter.party_of(k.station) == party]
+    attempts = sum(link.attempts + len(link.sessions) for link in links)
+    return next((link.cause for link in links if link.cause), ""), attempts
+
+
 def _missed(line: Line, due: Due, turn: Turn) -> None:
     statement = due.item.statement
     ours = statement.place.station == line.own
@@ -139,9 +172,7 @@ def _missed(line: Line, due: Due, turn: Turn) -> None:
     )
     raise_alarm(line, alarm, turn)
     if ours:
-        links = [k for k in line.links.values() if line.charter.party_of(k.station) == due.party]
-        attempts = sum(link.attempts + len(link.sessions) for link in links)
-        cause = next((link.cause for link in links if link.cause), "")
+        cause, attempts = _tries(line, due.party)
         content = speech.content_of_silence(
             due.item, due.party, due.rung, max(0, due.due_ms), attempts, cause, -1
         )

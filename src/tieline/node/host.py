@@ -45,6 +45,7 @@ from tieline.node.asking import Witnesses
 from tieline.node.audit import audit_store
 from tieline.node.backup import Keeper
 from tieline.node.clock import ControlledClock, MachineClock
+from tieline.node.duewatch import DueWatch
 from tieline.node.incidents import Incidents
 from tieline.node.runtime import Runtime
 from tieline.node.view import Json, event_view, line_view
@@ -160,6 +161,7 @@ class Host:
         self.clock = clock
         self.carriers: list[Carrier] = []
         self.witnesses: Witnesses | None = None
+        self.due: DueWatch | None = None
         self._sealer = sealer
         self._fatal = fatal
         self._on_stop = on_stop
@@ -193,6 +195,11 @@ class Host:
         """Give the carriers their peers and begin to keep time."""
         self.peers_changed()
         self.submit(Tick())
+
+    def watch(self) -> list[asyncio.Task[None]]:
+        """Begin what goes on beside the turns; whoever stops the station cancels it."""
+        watches = [each.run() for each in (self.witnesses, self.due) if each is not None]
+        return [self._loop.create_task(each) for each in watches]
 
     def submit(self, event: Event) -> None:
         """Queue an event for the next turn."""
@@ -300,6 +307,8 @@ class Host:
     def published(self, first: int, facts: Sequence[Fact]) -> None:
         if self.witnesses is not None:
             self.witnesses.published(facts)
+        if self.due is not None:
+            self.due.published(facts)
         for watcher in self._watchers:
             for offset, fact in enumerate(facts):
                 watcher.offer(first + offset, fact)
@@ -438,7 +447,10 @@ class Host:
 
     def settle(self) -> dict[str, Json]:
         """Whether anything is still under way, and when time alone will make something due."""
-        wake = self.station.wakeup(self.clock.now())
+        wakes = [self.station.wakeup(self.clock.now()).mono_ms]
+        at_rest = self.due is None or self.due.idle
+        if self.due is not None and isinstance(self.clock, ControlledClock):
+            wakes.append(self.due.next_ms)  # its wall clock is its deadline clock
         pending = 0
         heads: dict[str, Json] = {}
         peers: dict[str, Json] = {}
@@ -454,10 +466,10 @@ class Host:
                 }
                 peers[station.hex()] = covered
         return {
-            "idle": not self._queue and not self.runtime.owes and not pending,
+            "idle": at_rest and not self._queue and not self.runtime.owes and not pending,
             "heads": heads,
             "covered_by": peers,
-            "next_wakeup_ms": wake.mono_ms,
+            "next_wakeup_ms": min((at for at in wakes if at is not None), default=None),
             "now_ms": self.clock.now().wall_ms,
         }
 
@@ -490,6 +502,8 @@ class Host:
             )
         self.clock.set(wall_ms)
         self.submit(Tick())
+        if self.due is not None:
+            self.due.moved()
 
     def export_bundle(self, line: Line, to: tuple[bytes, ...]) -> tuple[bytes, int]:
         """A sealed, signed bundle of what some stations may lack, and its count of statements."""

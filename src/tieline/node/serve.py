@@ -18,6 +18,7 @@ from tieline.carriers.pipe import Identity
 from tieline.carriers.tls import TlsCarrier
 from tieline.carriers.tuning import TlsTuning
 from tieline.core.errors import LocalError, TielineError
+from tieline.core.line import Line
 from tieline.node import collector
 from tieline.node.acts import NodeActs
 from tieline.node.agreements import Agreements
@@ -26,6 +27,7 @@ from tieline.node.asking import Witnesses
 from tieline.node.backup import Keeper
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.config import Home
+from tieline.node.duewatch import DueWatch
 from tieline.node.host import Host, RoomWatch
 from tieline.node.machine import HomeMachine
 from tieline.node.rotation import LiveKeys
@@ -89,35 +91,42 @@ async def _serve(
     )
     carrier = _carrier(home, keys, host)
     host.carriers.append(carrier)
-    host.witnesses = Witnesses(
-        lambda: list(host.station.lines.values()),
-        host.submit,
-        dict(home.config.witnesses),
-        chance=random.SystemRandom(),
-    )
+    _set_watches(home, host)
     host.reload_keys = partial(_reload, live, carrier)
     collector.calm()
     api = ApiServer(home.socket, NodeActs(host))
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopping.set)
     await carrier.start()
-    asking: asyncio.Task[None] | None = None
+    watches: list[asyncio.Task[None]] = []
     try:
         await api.start()
         host.start()
-        asking = loop.create_task(host.witnesses.run())
+        watches = host.watch()
         if ready is not None:
             ready(", ".join(carrier.bound))
         await stopping.wait()
     finally:
-        if asking is not None:
-            asking.cancel()
+        for task in watches:
+            task.cancel()
         await api.stop()
         with contextlib.suppress(TielineError):
             await carrier.stop()
         host.close()
     if fatal:
         raise fatal[0]
+
+
+def _set_watches(home: Home, host: Host) -> None:
+    """Give the station who asks its witnesses, and who looks at what agreements say is owed."""
+
+    def lines() -> list[Line]:
+        return list(host.station.lines.values())
+
+    host.witnesses = Witnesses(
+        lines, host.submit, dict(home.config.witnesses), chance=random.SystemRandom()
+    )
+    host.due = DueWatch(lines, host.agreements, host.clock.now, host.submit)
 
 
 def _carrier(home: Home, keys: StationKeys, host: Host) -> TlsCarrier:

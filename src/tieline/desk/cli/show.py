@@ -91,13 +91,17 @@ def summary(view: View) -> str:
         said = "; ".join(told[1:])
         parts.append(f"{told[0]} ({text_of(view, 'form')})" + (f": {said}" if said else ""))
         parts += [f"[{mark}]" for mark in texts_of(_told(view), "brief")]
+    elif kind == "silence" and view.get("form"):
+        parts.append(f"rule {text_of(view, 'form')} v{text_of(view, 'form_version')}")
     elif view.get("form"):
         parts.append(f"form {text_of(view, 'form')} v{text_of(view, 'form_version')}")
     if isinstance(fields, dict) and not told:
         parts.append(" ".join(f"{key}={visible(str(value))}" for key, value in fields.items()))
     if kind == "silence":
         due = dtg(number_of(view, "due_ms"))
-        parts.append(f"of {text_of(view, 'about_party')}: not {text_of(view, 'rung')} by {due}")
+        rung = text_of(view, "rung")
+        owed = f"not {rung}" if rung else "what this rule asks was not done"
+        parts.append(f"of {text_of(view, 'about_party')}: {owed} by {due}")
     if kind == "pass on":
         parts.append(f"told {text_of(view, 'unit')} at {dtg(number_of(view, 'at_ms'))}")
     if kind == "watch":

@@ -1,0 +1,210 @@
+"""The watch on what agreements say is owed: a deadline that passes rings on both sides.
+
+The core knows no agreement; the ledger of a line's packs is read here, whenever a line with packs
+has something new and whenever a due time comes. What is overdue goes to the core as an event, which
+rings once for ever and puts a silence on the record.
+
+Of what was overdue long before this station looked (it was away, or a pack came later) the newest
+few ring, and one alarm says how many more there are: an alarm list of hundreds is none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from tieline.core import crypto
+from tieline.core.agreement.model import word_key
+from tieline.core.agreement.reason import Obligation, State
+from tieline.core.agreement.tongue import Tongue
+from tieline.core.errors import TielineError
+from tieline.core.events import Event, Owed, Trouble
+from tieline.core.journal import FactKind
+from tieline.core.line import Line
+from tieline.core.terms import Now, Precedence, dtg
+from tieline.node.agreements import Agreements
+from tieline.ports import Fact
+
+_log: Final = logging.getLogger(__name__)
+LONG_AGO_MS: Final = 86_400_000
+MANY: Final = 10  # of what was overdue long ago so many ring by themselves
+REST: Final = 4  # after a look as many times its own length goes to other work
+_NEWS: Final = frozenset({FactKind.STATEMENT, FactKind.RECEIPT, FactKind.CHARTER})
+
+
+class DueWatch:
+    """One station's. ``lines`` and ``now`` are asked anew at each look; ``submit`` takes events."""
+
+    def __init__(
+        self,
+        lines: Callable[[], Iterable[Line]],
+        agreements: Agreements,
+        now: Callable[[], Now],
+        submit: Callable[[Event], None],
+    ) -> None:
+        self._lines, self._agreements, self._now, self._submit = lines, agreements, now, submit
+        self._wake = asyncio.Event()
+        self._fresh: set[bytes] = set()  # lines with something that was not looked at
+        self._due: dict[bytes, int] = {}  # by line: when the next open obligation falls due
+        self._told: set[tuple[bytes, str]] = set()
+        self._looked: set[bytes] = set()
+        self._looking = False
+        self.looks = 0
+
+    # ------------------------------------------------------------------------------ news
+
+    def published(self, facts: Sequence[Fact]) -> None:
+        """These facts are durable now."""
+        lines = {fact.line for fact in facts if fact.kind in _NEWS}
+        if lines:
+            self._fresh |= lines
+            self._wake.set()
+
+    def moved(self) -> None:
+        """The clock was set."""
+        self._wake.set()
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything up to now was looked at."""
+        return not self._looking and not self._waiting()
+
+    @property
+    def next_ms(self) -> int | None:
+        """When time alone next makes something overdue, on the wall clock."""
+        return min(self._due.values(), default=None)
+
+    def _waiting(self) -> set[bytes]:
+        now_ms = self._now().wall_ms
+        return self._fresh | {line for line, at in self._due.items() if at <= now_ms}
+
+    # ------------------------------------------------------------------------------ looks
+
+    async def run(self) -> None:
+        """Look, for ever. A line whose agreements cannot be read is said in the log and left.
+
+        A fault of this watch rings: deadlines that pass unseen are worse than a station that says
+        so. Everything else on the line goes on.
+        """
+        try:
+            await self._run()
+        except Exception as error:
+            self._looking = False
+            self._submit(
+                Trouble(
+                    code="owed.unwatched",
+                    text=f"deadlines of agreements are not watched any more ({error!r}): start the"
+                    " station again, and look at 'tieline obligations' meanwhile",
+                )
+            )
+            raise
+
+    async def _run(self) -> None:
+        while True:
+            began = time.thread_time()
+            self._wake.clear()
+            self._looking = True
+            waiting = self._waiting()
+            for line in list(self._lines()):
+                if line.id in waiting or line.id not in self._looked:
+                    await self._look(line)
+            self._fresh -= waiting - {line.id for line in self._lines()}
+            self._looking = False
+            self.looks += 1
+            await asyncio.sleep(REST * (time.thread_time() - began))
+            await self._next()
+
+    async def _next(self) -> None:
+        """Wait for news, or for the next due time."""
+        if self._waiting():
+            return
+        due, now_ms = self.next_ms, self._now().wall_ms
+        wait_s = 3600.0 if due is None else min(3600.0, max(0.001, (due - now_ms) / 1000))
+        try:
+            await asyncio.wait_for(self._wake.wait(), wait_s)
+        except TimeoutError:
+            return
+
+    async def _look(self, line: Line) -> None:
+        now_ms = self._now().wall_ms
+        self._fresh.discard(line.id)
+        self._due.pop(line.id, None)
+        first = line.id not in self._looked
+        self._looked.add(line.id)
+        if not self._agreements.in_force(line).packs:
+            return
+        try:
+            ledger = await self._agreements.ledger(line, now_ms)
+        except TielineError as error:
+            _log.warning("the agreements of line %s cannot be read: %s", line.id.hex()[:8],
+                         error.message)  # fmt: skip
+            return
+        overdue: list[tuple[int, Obligation]] = []
+        coming: list[int] = []
+        for one in ledger.obligations(now_ms, party=line.party, open_only=True):
+            due_ms = _due(one, line.party)
+            if due_ms is None or (line.id, one.id) in self._told:
+                continue
+            state = one.seen_by(line.party)
+            if state is State.OVERDUE:
+                overdue.append((due_ms, one))
+            elif state is State.OPEN and due_ms >= now_ms:
+                coming.append(due_ms + 1)
+        if coming:
+            self._due[line.id] = min(coming)
+        self._ring(line, sorted(overdue, key=_when), now_ms, first=first)
+
+    def _ring(
+        self, line: Line, overdue: list[tuple[int, Obligation]], now_ms: int, *, first: bool
+    ) -> None:
+        old = [entry for entry in overdue if entry[0] < now_ms - LONG_AGO_MS] if first else []
+        silent = {one.id for _, one in old[: max(0, len(old) - MANY)]}
+        for due_ms, one in overdue:
+            self._told.add((line.id, one.id))
+            if one.id not in silent:
+                self._submit(self._news(line, one, due_ms))
+        if silent:
+            text = (
+                f"{len(silent)} more obligations of agreements on line {line.id.hex()[:8]} were"
+                " overdue before this station looked; see 'tieline obligations'"
+            )
+            self._submit(Trouble(code="owed.long_ago", text=text,
+                                 precedence=int(Precedence.PRIORITY)))  # fmt: skip
+
+    def _news(self, line: Line, one: Obligation, due_ms: int) -> Owed:
+        pack = self._agreements.in_force(line).by_id(one.pack)
+        tongue = None if pack is None else Tongue(
+            pack, self._agreements.engine, self._agreements.language
+        )  # fmt: skip
+        title = (
+            one.rule if tongue is None else str(tongue.word(word_key("rule", one.rule, "title")))
+        )
+        ours = one.debtor == line.party
+        whose = f"we owe {', '.join(one.creditors)}" if ours else f"{one.debtor} owes us"
+        item = line.item(one.trigger) if one.trigger else None
+        rank = Precedence.PRIORITY
+        if item is not None:
+            rank = max(rank, item.statement.content.precedence)
+        return Owed(
+            line=line.id,
+            rule=f"{pack.tag if pack else one.pack[:4]}/{one.rule}",
+            version=pack.version if pack else 0,
+            debtor=one.debtor,
+            creditor=not ours,
+            trigger=one.trigger or crypto.sha256(one.id.encode()),
+            due_ms=max(0, due_ms),
+            text=f"{whose}: {title}; due {dtg(max(0, due_ms))}",
+            precedence=int(rank),
+        )
+
+
+def _due(one: Obligation, party: str) -> int | None:
+    """When it is due in the view of ``party``: who owes has until the latest end of the bracket."""
+    return one.due.latest if party == one.debtor else one.due.earliest
+
+
+def _when(entry: tuple[int, Obligation]) -> tuple[int, str]:
+    return entry[0], entry[1].id

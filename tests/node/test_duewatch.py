@@ -1,0 +1,153 @@
+"""The watch on what is owed: a deadline rings once on both sides, and one of them records it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from tests.node import pair
+from tests.node.pair import Running
+from tests.node.test_agreements import DAY_MS, Desk, two
+
+from tieline.core.agreement.model import Pack
+from tieline.core.terms import Kind, rfc3339
+from tieline.node import packs
+from tieline.node.duewatch import MANY, DueWatch
+from tieline.node.view import Json
+
+CODE = "owed.cr/next-first"
+ANSWERS: dict[str, Json] = {"knowledge": "do-not-know", "origin": "unknown"}
+Play = Callable[[Desk, Desk], Awaitable[None]]
+
+
+@pytest.fixture(scope="module")
+def crisis() -> Pack:
+    return packs.find("crisis")
+
+
+@asynccontextmanager
+async def watched(*desks: Desk) -> AsyncGenerator[None, None]:
+    """Both stations look at what is owed, as they do when they are served."""
+    tasks: list[asyncio.Task[None]] = []
+    for desk in desks:
+        host = desk.running.host
+        host.due = DueWatch(
+            lambda host=host: list(host.station.lines.values()),  # type: ignore[misc]
+            host.agreements,
+            host.clock.now,
+            host.submit,
+        )
+        tasks += host.watch()
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def first(desk: Desk, next_ms: int) -> str:
+    """A first word whose next word is promised for a time."""
+    return await desk.send("cr/first", {**ANSWERS, "next": rfc3339(next_ms)})
+
+
+def alarms(running: Running) -> list[str]:
+    (line,) = running.host.station.lines.values()
+    return sorted(code for code, *_ in line.alarms)
+
+
+def silences(running: Running) -> list[tuple[str, str, bytes]]:
+    """Who recorded what of which rule, about which statement."""
+    (line,) = running.host.station.lines.values()
+    return [
+        (line.party_of(item.statement.place.station), item.statement.content.form,
+         item.statement.content.refs[0].target)
+        for item in line.record.order
+        if item.statement.content.kind is Kind.SILENCE and item.statement.content.form
+    ]  # fmt: skip
+
+
+async def until(running: Running, done: Callable[[], bool]) -> None:
+    """Follow a station's events until something is so."""
+    async with asyncio.timeout(pair.WAIT_S):
+        async for _ in running.host.subscribe(0):
+            if done():
+                return
+
+
+def test_a_deadline_that_passes_rings_once_on_both_sides(tmp_path: Path, crisis: Pack) -> None:
+    asyncio.run(_rings(tmp_path, crisis))
+
+
+async def _rings(folder: Path, crisis: Pack) -> None:
+    alpha, bravo = await two(folder, crisis)
+    async with watched(alpha, bravo):
+        now_ms = alpha.running.host.clock.now().wall_ms
+        sent = bytes.fromhex(await first(alpha, now_ms - 5_000))
+        for desk in (alpha, bravo):
+            await until(desk.running, lambda desk=desk: bool(silences(desk.running)))  # type: ignore[misc]
+            await until(desk.running, lambda desk=desk: CODE in alarms(desk.running))  # type: ignore[misc]
+            # BRAVO is owed the next word and records it; ALPHA owes it and records nothing.
+            assert silences(desk.running) == [("BRAVO", "cr/next-first", sent)]
+        (line,) = bravo.running.host.station.lines.values()
+        (alarm,) = [line.alarms[cause] for cause in line.alarms if cause[0] == CODE]
+        assert alarm.text.startswith("ALPHA owes us: The next word by the time named; due ")
+        # More news, another look: nothing rings or is recorded a second time.
+        await alpha.running.say("We are still looking into it.")
+        await pair.equal(alpha.running, bravo.running)
+        assert bravo.running.host.due is not None
+        await until_idle(bravo.running.host.due)
+        assert len(silences(bravo.running)) == 1
+    again = Running(bravo.running.seat, bravo.running.store)
+    async with watched(Desk(again)):
+        assert again.host.due is not None
+        await until_idle(again.host.due)
+        assert (alarms(again).count(CODE), len(silences(again))) == (1, 1)
+
+
+async def until_idle(due: DueWatch) -> None:
+    async with asyncio.timeout(pair.WAIT_S):
+        while not due.idle or not due.looks:  # noqa: ASYNC110 - no event says so
+            await asyncio.sleep(0)
+
+
+def test_of_what_was_overdue_long_ago_a_few_ring(tmp_path: Path, crisis: Pack) -> None:
+    asyncio.run(_long_ago(tmp_path, crisis))
+
+
+async def _long_ago(folder: Path, crisis: Pack) -> None:
+    alpha, bravo = await two(folder, crisis)
+    now_ms = alpha.running.host.clock.now().wall_ms
+    for step in range(MANY + 3):
+        await first(alpha, now_ms - 3 * DAY_MS + step * 1_000)
+    await pair.equal(alpha.running, bravo.running)
+    for _ in range(2):  # a second start rings none of those that the first one kept quiet about
+        async with watched(bravo):
+            due = bravo.running.host.due
+            assert due is not None
+            await until_idle(due)
+            await until(bravo.running, lambda: len(silences(bravo.running)) == MANY)
+            await until_idle(due)
+        assert alarms(bravo.running).count(CODE) == MANY
+        assert "owed.long_ago" in bravo.running.host.station.troubles
+
+
+def test_a_watch_that_fails_says_so(tmp_path: Path, crisis: Pack) -> None:
+    asyncio.run(_fails(tmp_path, crisis))
+
+
+async def _fails(folder: Path, crisis: Pack) -> None:
+    alpha, _ = await two(folder, crisis)
+    host = alpha.running.host
+
+    def lines() -> list[object]:
+        raise RuntimeError("no lines")
+
+    host.due = DueWatch(lines, host.agreements, host.clock.now, host.submit)  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError):
+        await host.due.run()
+    host.due = None
+    await pair.settle(alpha.running)
+    assert "owed.unwatched" in host.station.troubles
