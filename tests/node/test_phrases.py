@@ -135,7 +135,7 @@ async def _answered(folder: Path, book: Pack) -> None:
         view = await alpha.call("item", item=done["item"])
         assert view["doubts"] == doubt
         assert f"? {doubt[0]}" in item_line(view)
-    plain = await say(bravo, phrase="IR3")
+    plain = await say(bravo, phrase="IR3", refs=[{"item": asked, "role": "concerns"}])
     assert "doubts" not in plain
 
 
@@ -212,6 +212,14 @@ async def _uncounted(folder: Path, book: Pack) -> None:
     with refused("form.unfit"):  # a phrase takes no form's place
         await say(alpha, phrase="IR1", refs=[{"item": sent, "role": "cancels"}])
     await settled(alpha, bravo)
+    host = bravo.running.host
+    (line,) = host.station.lines.values()
+    counted = {
+        item.statement.content.form: host.agreements.message(line, item) is not None
+        for item in line.record.order
+        if item.statement.content.form
+    }
+    assert counted == {"is/danger": True, "is/:ir1": False, "is/:zl1": False}
     after = [await bravo.call(act) for act in asked]
     moving = {"now_ms"}
     assert [{key: value for key, value in one.items() if key not in moving} for one in after] == [
