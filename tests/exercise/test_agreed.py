@@ -124,13 +124,14 @@ def test_a_form_is_shown_as_each_desk_reads_it_and_free_text_once() -> None:
             "title": title,
             "lines": [f"{label}: 0100Z", f"{label}: in my own words", f"{label}: 7"],
             "types": ["coded", "text", "serial"],
+            "brief": ["mots non vérifiés"] if code == "BRAVO" else [],
         }
         desks.show(code, shown("ALPHA-0", text="A remark.", more={"told": told}))
     statement = desks.board.statements["item ALPHA-0"]
     said = coded_words(statement, desks.board.told["item ALPHA-0"], Colours(scenario.codes))
     assert said.plain.splitlines() == [
         "ALPHA  Not ours · Next: 0100Z · Next: in my own words",
-        "BRAVO  Pas à nous · Suite: 0100Z",
+        "BRAVO  Pas à nous · Suite: 0100Z [mots non vérifiés]",
         "A remark.",
     ]
 

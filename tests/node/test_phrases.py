@@ -259,6 +259,8 @@ async def _listed(folder: Path, book: Pack) -> None:
         one.code for pack in sorted((book, other), key=lambda pack: pack.hash)
         for one in pack.phrases.values()
     ]  # fmt: skip
+    assert (await alpha.call("form", form="D07"))["precedence"] == "FLASH"
+    assert (await alpha.call("form", form="D01"))["precedence"] == "ROUTINE"
     # Each side's wording with how the other side says it, the reader's language first.
     shown = await alpha.call("form", form="d06", language="ru")
     english, russian = other.words["en"], other.words["ru"]

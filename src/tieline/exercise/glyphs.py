@@ -161,6 +161,8 @@ def _form(told: Entry, *, free: bool) -> Text:
         text.append(" · " if colon or kind == "heading" else " ", style="not bold grey50")
         text.append(f"{label}{colon}", style="not bold grey62")
         text.append(answer, style="not bold")
+    for mark in told.texts("brief"):
+        text.append(f" [{visible(mark, lines=False)}]", style="not bold grey50")
     return text
 
 

@@ -170,7 +170,7 @@ class Phrase:
 
     Its words are ``phrase.ID.meaning``, ``.wording``, ``.pronunciation``. ``response``: codes of
     the phrases that answer it. ``signal``: how it is given without a voice (a word key), or empty.
-    On the wire it is a form, ``TAG/:ID`` (``phrase_form``).
+    ``precedence``: the one proposed. On the wire it is a form, ``TAG/:ID`` (``phrase_form``).
     """
 
     id: str
@@ -180,6 +180,7 @@ class Phrase:
     fields: tuple[Field, ...] = ()
     response: tuple[str, ...] = ()
     signal: str = ""
+    precedence: Precedence = Precedence.ROUTINE
 
 
 def phrase_form(phrase: Phrase) -> Form:
@@ -196,6 +197,7 @@ def phrase_form(phrase: Phrase) -> Form:
         cite=phrase.cite,
         fields=phrase.fields,
         to="",
+        precedence=phrase.precedence,
         obliges=False,
         flash=True,
         phrase=phrase,

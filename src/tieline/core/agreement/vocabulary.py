@@ -241,6 +241,7 @@ PHRASE: Final[Shape[model.Phrase]] = Shape(
         key(4, "field", Tables(lambda: FIELD, MAX_FIELDS), "its blanks", "fields", default=()),
         key(5, "response", ListOf(CODE, 20), "codes of the phrases that answer it", default=()),
         key(6, "signal", WORD_KEY, "the key of how it is given without a voice", default=""),
+        key(7, "precedence", PRECEDENCE, "the precedence proposed", default=Precedence.ROUTINE),
     ),
     model.Phrase,
 )
