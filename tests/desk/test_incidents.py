@@ -6,6 +6,7 @@ What one desk shows of an incident, the other shows too: the views are compared 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 
 import pytest
 from tests.desk import desks
@@ -89,6 +90,24 @@ def test_what_is_said_is_cited_where_it_belongs_and_both_desks_show_one_incident
     assert items == [opened, first, better, asked, answered, told]
     (corrected,) = [one for one in rows(views[1], "messages") if one["item"] == first]
     assert corrected["replaced_by"] == better
+    # What was corrected and not said anew stands as it was said; both versions are shown.
+    accounts = {str(one["aspect"]): one for one in rows(views[0], "accounts")}
+    assert (accounts["where"]["alignment"], accounts["count"]["alignment"]) == (
+        "differ", "not stated",
+    )  # fmt: skip
+    assert rows(accounts["where"], "pairs")[0]["metres"] in range(3_330, 3_345)
+    (of_bravo,) = rows(accounts["count"], "parties")
+    versions = [
+        (one["standing"], [each["n"] for each in rows(one, "stated")])
+        for one in rows(of_bravo, "versions")
+    ]
+    assert versions == [("replaced", [2]), ("current", [1])]
+    (question,) = rows(views[0], "questions")
+    assert (question["state"], question["of"], question["answer"]) == (
+        "promised",
+        "BRAVO",
+        answered,
+    )
     # The clocks of what was promised and asked, with their rule; the first that runs is named.
     clocks = {str(one["rule"]): one for one in rows(views[0], "clocks")}
     assert (clocks["next-first"]["debtor"], clocks["answer-due"]["state"]) == ("ALPHA", "met")
@@ -96,7 +115,9 @@ def test_what_is_said_is_cited_where_it_belongs_and_both_desks_show_one_incident
     lines = alpha.ok("incident", "show", "North field")
     assert "this is the first clock" in lines
     assert "cr/update or cr/close meets it" in lines
-    assert "replaced by" in lines
+    assert "Where: DIFFER, 3.3 km apart" in lines
+    assert f"before: 2  (replaced by {better[:8]})" in lines
+    assert max(len(each) for each in lines.splitlines()) <= 80
 
 
 def test_a_promised_word_is_cited_by_the_word_that_keeps_it(line: Pair, opened: str) -> None:
@@ -157,7 +178,36 @@ def test_two_incidents_are_linked_and_messages_brought_in(line: Pair, opened: st
     (brought,) = [one for one in rows(shown(alpha, second), "messages") if one["item"] == aside]
     assert (brought["brought_by"], brought["moves"]) == (["BRAVO"], True)
     assert link in [one["item"] for one in rows(shown(alpha, opened), "messages")]
-    assert link in [one["item"] for one in rows(shown(alpha, second), "messages")]
+    view = shown(alpha, second)
+    assert link in [one["item"] for one in rows(view, "messages")]
+    (joined,) = rows(view, "links")
+    assert (joined["state"], joined["ends"]) == ("accepted", [opened, second])
+    (beside,) = rows(view, "linked")
+    assert (beside["name"], "where" in str(beside["accounts"])) == ("North field", True)
+
+
+def test_where_the_accounts_meet_they_agree_and_attribution_stands_apart(
+    line: Pair, opened: str
+) -> None:
+    alpha, bravo = line
+    say(alpha, bravo, "account", opened[:8], "--where", "50.5N 23.93E +-300 M", "--count", "1")
+    say(bravo, alpha, "attribute", opened[:8], "--cause", "air-defence", "--sure", "low")
+    say(alpha, bravo, "attribute", opened[:8], "--cause", "strike")
+    view = shown(bravo, opened)
+    accounts = {str(one["aspect"]): one["alignment"] for one in rows(view, "accounts")}
+    assert (accounts["where"], accounts["count"], "cause" in accounts) == ("agree", "agree", False)
+    assert [(one["aspect"], one["alignment"]) for one in rows(view, "attribution")] == [
+        ("cause", "differ")
+    ]
+
+
+def test_what_is_said_in_public_is_told_by_its_hash(line: Pair, opened: str) -> None:
+    alpha, bravo = line
+    (alpha.folder / "press.txt").write_text("what we say", encoding="utf-8")
+    say(alpha, bravo, "public", opened[:8], "press.txt", "--state", "planned", "--at", "now+2h")
+    (public,) = rows(shown(bravo, opened), "publics")
+    digest = sha256(b"what we say").hexdigest()
+    assert (public["state"], public["hash"]) == ("planned", digest)
 
 
 def test_what_cannot_be_said_is_refused_and_says_how_it_can(line: Pair, opened: str) -> None:

@@ -11,24 +11,35 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final, Protocol
 
 from tieline.core.agreement.meaning import Act, Means
-from tieline.core.agreement.model import Form, Pack, Predecessor
+from tieline.core.agreement.message import Values, examine
+from tieline.core.agreement.model import Form, Pack
 from tieline.core.agreement.naming import named
-from tieline.core.agreement.reason import Obligation, State
-from tieline.core.agreement.tongue import Tongue
+from tieline.core.agreement.reason import UNKNOWN, Obligation, State
 from tieline.core.errors import LocalError
 from tieline.core.incident.book import Book
 from tieline.core.incident.entry import Entry
-from tieline.core.incident.states import IncidentState
+from tieline.core.incident.knowing import Known
+from tieline.core.incident.question import Question
+from tieline.core.incident.states import IncidentState, QuestionState
 from tieline.core.line import Line
 from tieline.core.record import Item
-from tieline.core.statement import MAX_REFS, Ref
+from tieline.core.statement import Ref
 from tieline.core.terms import RefRole
 from tieline.node import incidentforms as forms
 from tieline.node.agreements import Agreements
-from tieline.node.agreementview import Tongues, obligation_view
+from tieline.node.agreementview import obligation_view
 from tieline.node.arguments import Arguments
+from tieline.node.citing import Citing
+from tieline.node.incidentparts import (
+    accounts_view,
+    hold_view,
+    link_view,
+    public_view,
+    question_view,
+    remark_view,
+)
 from tieline.node.incidents import Incidents
-from tieline.node.incidenttime import known_view, timeline_view
+from tieline.node.incidenttime import known_view, readers_view, timeline_view
 from tieline.node.incidentview import Wording, head_view, name_of, row_view
 from tieline.node.slices import Slices
 from tieline.node.view import Json, texts, word
@@ -36,12 +47,12 @@ from tieline.node.view import Json, texts, word
 Act_ = Callable[[Arguments], Awaitable[Json]]
 _MEANS: Final = {means.value: means for means in Means}
 _DOES: Final = {name: name for name in forms.DOES}
-_CITES: Final = (RefRole.CONCERNS, RefRole.PREDECESSOR)
 _PASSED: Final = ("line", "officer", "role", "key", "lang", "language", "precedence", "to", "wants")
+# What is shown of itself and moves nothing.
+_REMARKS: Final = frozenset({Act.LESSON, Act.CONCERN, Act.STANDING})
 _RUNNING: Final = frozenset({State.OPEN.value, State.OVERDUE.value})
 SHOWN: Final = 100  # incidents of one list, unless it is asked for more
 MIN_NAME: Final = 4  # characters of a digest
-DISCHARGED: Final = 8  # promises that one message keeps
 
 
 class Desk(Protocol):
@@ -112,8 +123,16 @@ class IncidentActs:
         book = await self._incidents.book(line)
         id_ = self.named(line, book, wanted)
         now_ms = self._desk.now_ms()
-        clocks = await self._clocks(line, book, id_, wording.lang)
-        view = book.view(id_, now_ms)
+        owed = await self._obligations(line, book, id_)
+        view = book.view(id_, now_ms, dues=_dues(one for one, _ in owed))
+        clocks = [clock_view(one, pack, line.party, wording) for one, pack in owed]
+        clocks += _asked_clocks(view.questions, clocks, wording)
+        clocks.sort(key=_due_first)
+
+        def around(entry: Entry) -> Known:
+            return book.known(id_, entry.digest)
+
+        rows = [row.entry for row in view.rows]
         out: dict[str, Json] = {
             "line": line.id.hex(),
             "exercise": line.realm,
@@ -121,6 +140,14 @@ class IncidentActs:
             **head_view(view.head, wording, _names(book)),
             "clocks": [*clocks],
             "escalation": _escalation(clocks),
+            "accounts": accounts_view(view.accounts, view.alignments, wording, around),
+            "attribution": accounts_view(view.attribution, view.alignments, wording, around),
+            "questions": [question_view(one, wording) for one in view.questions],
+            "holds": [hold_view(one, now_ms, wording) for one in view.holds],
+            "links": [link_view(one, wording) for one in view.links],
+            "linked": [self._linked(book, one, wording) for one in view.linked],
+            "publics": [public_view(one, wording) for one in view.publics],
+            "remarks": [remark_view(one, wording) for one in rows if one.act in _REMARKS],
             "messages": [row_view(row, wording, self._desk.seq) for row in view.rows],
         }
         return {**out, **self._lacking(line), "marks": wording.marks()}
@@ -159,27 +186,34 @@ class IncidentActs:
             "exercise": line.realm,
             "incidents": texts(one.hex() for one in ids),
             **known_view(line, entry, rest, wording, self._desk.seq),
+            "readers": readers_view(book.known(ids[0], digest)) if ids else [],
             "marks": wording.marks(),
         }
 
-    async def _clocks(self, line: Line, book: Book, id_: bytes, lang: str) -> list[dict[str, Json]]:
-        """What is or was owed by what was said in an incident, first due first."""
+    async def _obligations(
+        self, line: Line, book: Book, id_: bytes
+    ) -> list[tuple[Obligation, Pack]]:
+        """What is or was owed by what was said in an incident, and the pack of each rule."""
         now_ms = self._desk.now_ms()
         ledger = await self._agreements.ledger(line, now_ms)
         within = {entry.digest for entry in book.members(id_)}
-        packs = {name: plan.pack for name, plan in ledger.plans.items()}
-        tongues = self._tongues(packs, lang)
-        out = [
-            clock_view(one, packs[one.pack], line.party, tongues)
+        return [
+            (one, ledger.plans[one.pack].pack)
             for one in ledger.obligations(now_ms)
-            if one.trigger in within or one.by in within
+            if (one.trigger in within or one.by in within) and not _idle(one)
         ]
-        out.sort(key=lambda one: (_due(one) is None, _due(one) or 0, str(one["id"])))
-        return out
 
-    def _tongues(self, packs: Mapping[str, Pack], lang: str) -> Tongues:
-        engine = self._agreements.engine
-        return {name: Tongue(pack, engine, lang) for name, pack in packs.items()}.__getitem__
+    def _linked(self, book: Book, id_: bytes, wording: Wording) -> Json:
+        """An incident of the same event, as both sides agreed: its accounts stand beside ours."""
+
+        def around(entry: Entry) -> Known:
+            return book.known(id_, entry.digest)
+
+        view = book.view(id_, self._desk.now_ms())
+        return {
+            **head_view(view.head, wording, _names(book)),
+            "accounts": accounts_view(view.accounts, view.alignments, wording, around),
+        }
 
     def _wording(self, args: Arguments) -> Wording:
         line = self._desk.line(args)
@@ -191,7 +225,7 @@ class IncidentActs:
         able = any(
             form.act is Act.ACCOUNT for pack in in_force.packs for form in pack.forms.values()
         )
-        return {"missing": texts(one.hex() for one in in_force.missing), "accounts": able}
+        return {"missing": texts(one.hex() for one in in_force.missing), "able": able}
 
     # -------------------------------------------------------------------------------- finding
 
@@ -254,15 +288,20 @@ class IncidentActs:
         ids = [self.named(line, book, name) for name in incidents]
         _enough(does, ids, answered)
         only = self._answer(line, book, does, answered, refs) if answered else ()
+        corrected = self._corrected(line, refs)
         owed = await self._owed(line, book, ids)
         best = {name for one, pack in owed for name in forms.discharging(pack, one.rule)[0]}
+        best |= {pack.form_id(form) for pack, form, _ in corrected}
         in_force = self._agreements.in_force(line)
         pack, form = forms.choose(
             in_force, does, wanted_form, best=best, only=only, means=typed.means
         )
-        cited = _Citing(line.party, pack, form, book, refs)
+        cited = Citing(line.party, pack, form, book, refs)
         cited.all(ids, owed)
         answers = forms.answers(pack, form, typed)
+        for _, was, values in corrected:
+            if was.id == form.id:
+                answers = forms.restated(form, values, answers)
         beside = words and not forms.takes_words(form)
         sent: dict[str, Json] = {
             **passed,
@@ -278,10 +317,21 @@ class IncidentActs:
         if does == "open" and out.get("item"):
             within.append(out["item"])
         if does == "close":
-            tongues = self._tongues({each.id: each for _, each in owed}, lang)
+            wording = Wording(line, self._agreements, lang)
             left = [one for one in owed if pack.form_id(form) not in _meets(*one)]
-            out["owed"] = [clock_view(one, each, line.party, tongues) for one, each in left]
+            out["owed"] = [clock_view(one, each, line.party, wording) for one, each in left]
         return {**out, "form": pack.form_id(form), "incidents": within}
+
+    def _corrected(self, line: Line, refs: Iterable[Ref]) -> list[tuple[Pack, Form, Values]]:
+        """What is corrected: the answers that are not given anew are said again."""
+        out: list[tuple[Pack, Form, Values]] = []
+        for ref in refs:
+            item = line.item(ref.target) if ref.role is RefRole.CORRECTS else None
+            found = None if item is None else self._agreements.form_of_item(line, item)
+            if item is not None and found is not None:
+                fields = item.statement.content.body.fields or ()
+                out.append((*found, examine(*found, fields)[0]))
+        return out
 
     def _of(self, line: Line, book: Book, answered: str) -> tuple[bytes, ...]:
         if not answered:
@@ -330,91 +380,11 @@ class IncidentActs:
         book = await self._incidents.book(line)
         ids = [self.named(line, book, name) for name in wanted]
         if not form:
-            return _Citing.plain(refs, ids)
+            return Citing.plain(refs, ids)
         pack, rules = named(self._agreements.in_force(line).packs, form)
-        cited = _Citing(line.party, pack, rules, book, list(refs))
+        cited = Citing(line.party, pack, rules, book, list(refs))
         cited.all(ids, await self._owed(line, book, ids))
         return cited.refs(attach=rules.act is Act.ATTACH)
-
-
-class _Citing:
-    """What a message of an incident cites."""
-
-    def __init__(self, party: str, pack: Pack, form: Form, book: Book, refs: list[Ref]) -> None:
-        self._party, self._pack, self._form, self._book = party, pack, form, book
-        self._refs = refs
-        self._openings: list[Ref] = []
-
-    @staticmethod
-    def plain(refs: tuple[Ref, ...], ids: list[bytes]) -> tuple[Ref, ...]:
-        """The references of a text: it concerns the incidents that were named."""
-        cited = {ref.target for ref in refs}
-        return (*refs, *(Ref(one, RefRole.CONCERNS) for one in ids if one not in cited))
-
-    def all(self, ids: list[bytes], owed: list[tuple[Obligation, Pack]]) -> None:
-        """Cite promises kept, what the form wants cited, and the openings."""
-        self.keep(owed)
-        self.require([entry for one in ids for entry in self._book.members(one)])
-        for one in ids:
-            self.open(one)
-
-    def keep(self, owed: list[tuple[Obligation, Pack]]) -> None:
-        """Cite the promises that this message keeps."""
-        wire = self._pack.form_id(self._form)
-        kept = 0
-        for one, pack in owed:
-            by, role = forms.discharging(pack, one.rule)
-            if wire in by and kept < DISCHARGED:
-                self._add(Ref(one.trigger, role))
-                kept += 1
-
-    def require(self, members: list[Entry]) -> None:
-        """Cite what the form wants cited and nobody named: our own newest, else another's."""
-        for need in self._form.predecessors:
-            if not need.required or any(self._meets(need, ref) for ref in self._refs):
-                continue
-            fit = [entry for entry in members if not entry.story and self._fits(need, entry)]
-            fit.sort(key=lambda entry: (entry.party == self._party, entry.key))
-            if fit:
-                self._add(Ref(fit[-1].digest, need.role))
-
-    def open(self, opening: bytes) -> None:
-        """Cite the opening of the incident, in a role that the form does not keep for another."""
-        if any(ref.target == opening for ref in self._refs):
-            self._openings += [ref for ref in self._refs if ref.target == opening]
-            return
-        entry = self._book.entry(opening)
-        for role in _CITES:
-            needs = [need for need in self._form.predecessors if need.role is role]
-            free = all(
-                (entry is not None and self._fits(need, entry))
-                or any(self._meets(need, ref) for ref in self._refs)
-                for need in needs
-            )
-            if free:
-                ref = Ref(opening, role)
-                self._refs.append(ref)
-                self._openings.append(ref)
-                return
-
-    def refs(self, *, attach: bool = False) -> tuple[Ref, ...]:
-        """All of it. What attaches names the incident first: the rest is brought into it."""
-        if not attach:
-            return tuple(self._refs)[:MAX_REFS]
-        first = [*dict.fromkeys(self._openings)]
-        return (*first, *(ref for ref in self._refs if ref not in first))
-
-    def _add(self, ref: Ref) -> None:
-        if ref not in self._refs:
-            self._refs.append(ref)
-
-    def _meets(self, need: Predecessor, ref: Ref) -> bool:
-        entry = self._book.entry(ref.target)
-        return ref.role is need.role and entry is not None and self._fits(need, entry)
-
-    def _fits(self, need: Predecessor, entry: Entry) -> bool:
-        said = entry.said
-        return said is not None and said.pack == self._pack.id and said.form in need.forms
 
 
 def _names(book: Book) -> list[str]:
@@ -428,20 +398,59 @@ def _due(clock: Mapping[str, Json]) -> int | None:
     return max(known, default=None)
 
 
+def _due_first(clock: Mapping[str, Json]) -> tuple[bool, int, str]:
+    due_ms = _due(clock)
+    return due_ms is None, due_ms or 0, str(clock["id"])
+
+
+def _dues(owed: Iterable[Obligation]) -> dict[tuple[bytes, str], int]:
+    """When an agreement says that an answer is due, by question and party, in its favour."""
+    return {(one.trigger, one.debtor): one.due.latest for one in owed if one.due.latest is not None}
+
+
+def _asked_clocks(
+    questions: Iterable[Question], clocks: list[dict[str, Json]], wording: Wording
+) -> list[dict[str, Json]]:
+    """The clocks of questions for which no agreement has a rule: due when the question says."""
+    ruled = {(one["trigger"], one["debtor"]) for one in clocks}
+    out: list[dict[str, Json]] = []
+    for one in questions:
+        trigger = one.ask.digest.hex()
+        if one.due_ms is None or (trigger, one.of) in ruled:
+            continue
+        state = State.OVERDUE if one.state is QuestionState.OVERDUE else State.OPEN
+        out.append(
+            {
+                "id": f"question/{one.of}/{trigger}",
+                "pack": "", "rule": "", "title": wording.title(one.ask),
+                "debtor": one.of, "creditors": [one.ask.party], "trigger": trigger,
+                "due": [one.due_ms, one.due_ms],
+                "state": state.value, "ours": state.value, "said": state.value,
+                "calms": texts(wording.answering(one.ask)), "cites": "answers",
+            }
+        )  # fmt: skip
+    return out
+
+
 def _escalation(clocks: list[dict[str, Json]]) -> Json:
     """The first clock that runs: who owes what, by when, and what calms it."""
     running = [one for one in clocks if one["ours"] in _RUNNING and _due(one) is not None]
     return running[0] if running else None
 
 
-def clock_view(one: Obligation, pack: Pack, party: str, tongues: Tongues) -> dict[str, Json]:
+def clock_view(one: Obligation, pack: Pack, party: str, wording: Wording) -> dict[str, Json]:
     """Who owes what by when, and what meets it."""
     calms, role = forms.discharging(pack, one.rule)
     return {
-        **obligation_view(one, party, tongues),
+        **obligation_view(one, party, lambda _: wording.tongue(pack)),
         "calms": texts(calms),
         "cites": word(role.name),
     }
+
+
+def _idle(one: Obligation) -> bool:
+    """Whether it waits for a time that the message does not say, and nothing can meet it."""
+    return one.state is State.OPEN and one.due == UNKNOWN
 
 
 def _meets(one: Obligation, pack: Pack) -> tuple[str, ...]:

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from tieline.core.agreement import plain
 from tieline.core.agreement.meaning import ASPECTS, ATTRIBUTION, Act, Means, Sense
+from tieline.core.agreement.message import Values
 from tieline.core.agreement.model import Deadline, Field, FieldType, Form, Pack
 from tieline.core.errors import LocalError
 from tieline.core.terms import RefRole
@@ -188,6 +190,39 @@ def answers(pack: Pack, form: Form, wanted: Wanted) -> dict[str, str]:
         out[field.id] = wanted.words
     out.update(wanted.answers or {})
     return out
+
+
+def restated(form: Form, values: Values, typed: Mapping[str, str]) -> dict[str, str]:
+    """A correction: what was typed, and of what it corrects all that was not typed anew.
+
+    A part of a group that is typed anew is typed as a whole: how sure one was of the old number
+    says nothing of the new one.
+    """
+    anew = {path.split(".")[0] for path in typed}
+    anew |= {f"{name}[1]" for name in anew if "[" not in name}
+    out: dict[str, str] = {}
+    for field in form.fields:
+        value = values.get(field.number)
+        if value is None or field.type is FieldType.SERIAL:
+            continue
+        if not isinstance(value, tuple):
+            out[field.id] = plain.write(value)
+            continue
+        for number, one in enumerate(value, 1):
+            name = f"{field.id}[{number}]"
+            if name not in anew:
+                out.update(_written(field.fields, one, f"{name}."))
+    return {**out, **typed}
+
+
+def _written(fields: tuple[Field, ...], values: Values, above: str) -> Iterator[tuple[str, str]]:
+    for field in fields:
+        value = values.get(field.number)
+        if isinstance(value, tuple):
+            for number, one in enumerate(value, 1):
+                yield from _written(field.fields, one, f"{above}{field.id}[{number}].")
+        elif value is not None:
+            yield f"{above}{field.id}", plain.write(value)
 
 
 def takes_words(form: Form) -> bool:

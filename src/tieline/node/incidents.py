@@ -31,7 +31,7 @@ from tieline.node.slices import Slices
 _APART: Final = frozenset({Kind.OPEN, Kind.TEST})
 
 
-class Known:
+class RecordKnowing:
     """Who knew what, as the record of a line has it. A view: it holds nothing."""
 
     def __init__(self, line: Line) -> None:
@@ -86,7 +86,7 @@ class Incidents:
             mark = (line.latest(), self._agreements.at_hand(line))
             reader = self._readers.get(line.id)
             if reader is None or reader.mark != mark:
-                reader = self._readers[line.id] = _Reader(Book(Known(line)), mark)
+                reader = self._readers[line.id] = _Reader(Book(RecordKnowing(line)), mark)
             joined = reader.reading
             if joined is None:
                 joined = reader.reading = asyncio.create_task(self._read(line, reader))

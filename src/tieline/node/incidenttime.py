@@ -14,9 +14,10 @@ from typing import Final
 from tieline.core.agreement.meaning import Means
 from tieline.core.agreement.value import Day, Instant
 from tieline.core.incident.entry import Entry, Part
+from tieline.core.incident.knowing import Known
 from tieline.core.line import Line
 from tieline.core.terms import Kind, Rung, dtg
-from tieline.node.incidents import Known
+from tieline.node.incidents import RecordKnowing
 from tieline.node.incidentview import Seq, Wording, entry_view
 from tieline.node.view import Json, texts, word
 
@@ -110,7 +111,7 @@ def reached(line: Line, entry: Entry) -> dict[str, Json]:
 
 def _crossings(line: Line, entries: list[Entry]) -> dict[bytes, list[bytes]]:
     """For each statement the others whose authors had not read it, nor it them."""
-    known = Known(line)
+    known = RecordKnowing(line)
     out: dict[bytes, list[bytes]] = {}
     for index, later in enumerate(entries):
         for earlier in entries[max(0, index - MAX_SHOWN) : index]:
@@ -129,7 +130,7 @@ def known_view(
     ``unread``: what stands before it and was not read. ``crossed``: what of either side's the other
     had not read. ``later``: how many statements came after it, with knowledge of it.
     """
-    known = Known(line)
+    known = RecordKnowing(line)
     read: list[Entry] = []
     unread: list[Entry] = []
     crossed: list[Entry] = []
@@ -155,6 +156,18 @@ def known_view(
         "later": later,
         "reached": reached(line, entry),
     }
+
+
+def readers_view(known: Known) -> list[Json]:
+    """By party but the author's: what it wrote first having read a statement, and what without."""
+    return [
+        {
+            "party": one.party,
+            "first": None if one.first is None else one.first.hex(),
+            "without": texts(item.hex() for item in one.without),
+        }
+        for one in known.readers
+    ]
 
 
 def _number(value: Json) -> int:

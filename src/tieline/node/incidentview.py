@@ -22,6 +22,7 @@ from tieline.core.incident.look import Head, Row
 from tieline.core.line import Line
 from tieline.core.terms import RefRole, dtg
 from tieline.node.agreements import Agreements
+from tieline.node.incidentforms import answering
 from tieline.node.view import Json, texts, word
 
 # The journal's number of a statement here; 0 for none.
@@ -48,6 +49,14 @@ class Wording:
             found = self._tongues[pack.hash] = Tongue(pack, self._agreements.engine, self.lang)
             self.unchecked = self.unchecked or not found.verified
         return found
+
+    def answering(self, entry: Entry) -> tuple[str, ...]:
+        """The forms that may answer a message, by their ids on the wire."""
+        found = self.form(entry)
+        if found is None:
+            return ()
+        in_force = self._agreements.in_force(self._line)
+        return answering(in_force, "answer", found[0].id, found[1].id)
 
     def form(self, entry: Entry) -> tuple[Pack, Form] | None:
         """The pack and the form of a statement, as they were when it was signed."""
@@ -104,6 +113,8 @@ class Wording:
         said = say(field, part.answer, tongue)
         self.fallen = self.fallen or said.fallen
         out["said"] = said.text
+        if isinstance(part.answer, Instant) and part.answer.spread_s:
+            out["said"] = f"{said.text} +-{part.answer.spread_s} S"  # as a position shows its own
         return out
 
     def code(self, entry: Entry, means: Means) -> str:

@@ -6,19 +6,17 @@ an exercise is marked in the first line and in the line of the incident.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from tieline.core.terms import MAX_TIME_MS, dtg
+from tieline.desk.cli import incidentaccounts as accounts
 from tieline.desk.cli.agreements import basis, clock_of, short
-from tieline.desk.cli.incidentwords import words
+from tieline.desk.cli.incidentwords import span, texts, words, wrapped
 from tieline.desk.cli.show import View, number_of, text_of, views
 from tieline.node.view import Json
 
-_MINUTE_MS: Final = 60_000
-_HOUR_MS: Final = 60 * _MINUTE_MS
-_DAY_MS: Final = 24 * _HOUR_MS
 _LANE: Final = 24  # where the second lane begins
 
 
@@ -44,6 +42,7 @@ def show_lines(found: View) -> Iterator[str]:
     yield from _banner(found)
     yield from _header(found)
     yield from _clocks(found)
+    yield from accounts.lines(found)
     yield from _messages(found)
     yield from _foot(found)
 
@@ -64,17 +63,17 @@ def _banner(found: View) -> Iterator[str]:
 
 
 def _foot(found: View) -> Iterator[str]:
-    for digest in _texts(found, "missing"):
+    for digest in texts(found, "missing"):
         yield (
             f"! pack {digest[:12]} is in force and not here, so what it says is not counted:"
             " 'tieline pack keep FILE'"
         )
-    if found.get("accounts") is False:
+    if found.get("able") is False:
         yield (
             "! no agreement in force has forms for accounts, questions and closure; pack 'incident'"
             " has: 'tieline charter amend FILE --pack incident', signed by every party"
         )
-    for mark in _texts(found, "marks"):
+    for mark in texts(found, "marks"):
         yield f"! {mark}"
 
 
@@ -92,7 +91,7 @@ def _header(found: View) -> Iterator[str]:
         f" {text_of(found, 'title')}"
     )
     yield f"  {_parties(found)}"
-    for one in _texts(found, "crossed"):
+    for one in texts(found, "crossed"):
         yield f"  ! closing {one[:8]} crossed with a reopening and does not count"
 
 
@@ -107,10 +106,10 @@ def _state(found: View) -> str:
 
 def _parties(found: View) -> str:
     closed = [text_of(one, "party") for one in views(found, "closed_by")]
-    out = f"took part: {', '.join(_texts(found, 'parties'))}"
+    out = f"took part: {', '.join(texts(found, 'parties'))}"
     if closed:
         out += f"; closed by {', '.join(closed)}"
-        missing = _texts(found, "not_closed")
+        missing = texts(found, "not_closed")
         out += f", not yet by {', '.join(missing)}" if missing else ""
     return out
 
@@ -120,10 +119,10 @@ def _parties(found: View) -> str:
 
 def clock_lines(one: dict[str, Json]) -> Iterator[str]:
     """An obligation on two lines: who owes what, and until when, by which rule."""
-    creditors = ", ".join(_texts(one, "creditors"))
+    creditors = ", ".join(texts(one, "creditors"))
     mark = "!" if one.get("ours") in ("overdue", "late", "early") else " "
     yield f"{mark} {text_of(one, 'debtor')} > {creditors}  {text_of(one, 'title')}"
-    yield f"      {clock_of(one)}  {basis(one)}  {short(text_of(one, 'id'))}"
+    yield from wrapped(" " * 6, clock_of(one), basis(one), short(text_of(one, "id")))
 
 
 def _clocks(found: View) -> Iterator[str]:
@@ -151,23 +150,13 @@ def _left(one: View, now_ms: int) -> str:
 
 
 def _calms(one: View) -> str:
-    forms = _texts(one, "calms")
+    forms = texts(one, "calms")
     return f"; {' or '.join(forms)} meets it" if forms else ""
 
 
 def owed_line(one: View) -> str:
     """What is owed, and what meets it."""
     return f"{text_of(one, 'title')}{_calms(one)}"
-
-
-def span(value_ms: int) -> str:
-    """A span in the two largest units that it has."""
-    parts = []
-    for unit, size in (("d", _DAY_MS), ("h", _HOUR_MS), ("min", _MINUTE_MS)):
-        count, value_ms = divmod(value_ms, size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2]) or "less than a minute"
 
 
 # ---------------------------------------------------------------------------------- messages
@@ -202,11 +191,11 @@ def _marks(one: View) -> Iterator[str]:
         yield f"taken back by {text_of(one, 'cancelled_by')[:8]}"
     if one.get("replaced_by"):
         yield f"replaced by {text_of(one, 'replaced_by')[:8]}"
-    brought = _texts(one, "brought_by")
+    brought = texts(one, "brought_by")
     if brought:
         counts = "" if one.get("moves") else "; it counts for nothing here"
         yield f"brought in by {', '.join(brought)}{counts}"
-    for item in _texts(one, "void"):
+    for item in texts(one, "void"):
         yield f"what it does to {item[:8]} is void: another's, or not read"
 
 
@@ -240,7 +229,7 @@ def _happened(found: View) -> Iterator[_Event]:
 
 def _learned(found: View) -> Iterator[_Event]:
     for place, one in enumerate(views(found, "learned")):
-        crossed = [f"  crossed with {item[:8]}" for item in _texts(one, "crossed")]
+        crossed = [f"  crossed with {item[:8]}" for item in texts(one, "crossed")]
         head = f"{text_of(one, 'party')} writes {text_of(one, 'item')[:8]}: {_what(one)}"
         yield _Event(number_of(one, "claimed_ms"), place, [head, *crossed])
         steps = one.get("reached")
@@ -282,14 +271,11 @@ def known_lines(found: View) -> Iterator[str]:
         times = [f"{step} {dtg(at)}" for step, at in got.items() if isinstance(at, int)]
         unit = f" ({text_of(got, 'unit')})" if got.get("unit") else ""
         yield f"  {party:<8} {', '.join(times) or 'has not signed for it'}{unit}"
+    for reader in views(found, "readers"):
+        party, first = text_of(reader, "party"), reader.get("first")
+        if first:
+            yield f"  {party:<8} wrote {text_of(reader, 'first')[:8]} with knowledge of it"
+        without = texts(reader, "without")
+        if without:
+            yield f"  {party:<8} wrote without it: {', '.join(item[:8] for item in without)}"
     yield from _foot(found)
-
-
-def _texts(view: View, name: str) -> list[str]:
-    value: Json = view.get(name)
-    return [str(one) for one in value] if isinstance(value, list) else []
-
-
-def joined(parts: Iterable[str]) -> str:
-    """What is said of several parts, those that are empty left out."""
-    return ", ".join(part for part in parts if part)

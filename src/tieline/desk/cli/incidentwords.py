@@ -2,25 +2,91 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
+
+from tieline.core.terms import MAX_TIME_MS, dtg
+from tieline.desk.cli.show import View
+from tieline.node.view import Json
+
+_MINUTE_MS: Final = 60_000
+_UNITS: Final = (("d", 1440 * _MINUTE_MS), ("h", 60 * _MINUTE_MS), ("min", _MINUTE_MS))
+COLUMNS: Final = 80
+_KILOMETRE: Final = 1000
 
 WORDS: Final = {
     "state.open": "OPEN",
     "state.closed by some": "CLOSED BY SOME",
     "state.closed": "CLOSED",
-    "relation.agree": "agree",
-    "relation.differ": "DIFFER",
-    "relation.not stated": "not stated by all",
-    "relation.not comparable": "not comparable",
+    "alignment.agree": "agree",
+    "alignment.differ": "DIFFER",
+    "alignment.not stated": "stated by one",
+    "alignment.not comparable": "not comparable",
+    "standing.earlier": "earlier",
+    "standing.replaced": "replaced by",
+    "standing.cancelled": "taken back by",
+    "standing.beside": "beside: another station of theirs says",
     "means.when": "occurred",
     "means.from": "from",
     "means.until": "until",
     "means.next": "next word",
     "means.due": "answer asked for by",
     "means.effective": "takes effect",
+    "question.asked": "asked",
+    "question.promised": "the answer follows",
+    "question.answered in part": "answered in part",
+    "question.answered": "answered",
+    "question.declined": "declined",
+    "question.overdue": "OVERDUE",
+    "question.withdrawn": "taken back",
+    "stance.agreed": "agrees",
+    "stance.other-time": "wants another time",
+    "stance.not-agreed": "does not agree",
+    "own.complying": "does as said",
+    "own.not-yet": "not yet everywhere",
+    "own.unable": "is not able to",
 }
 
 
 def words(key: str) -> str:
     """The words of a key; the last part of the key where there are none."""
     return WORDS.get(key) or key.partition(".")[2]
+
+
+def span(value_ms: int) -> str:
+    """A span in the two largest units that it has."""
+    parts = []
+    for unit, size in _UNITS:
+        count, value_ms = divmod(value_ms, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "less than a minute"
+
+
+def metres(value: int) -> str:
+    """A distance: in kilometres from one on."""
+    return f"{value} m" if value < _KILOMETRE else f"{value / _KILOMETRE:.1f} km"
+
+
+def moment(value: Json) -> str:
+    """A time as a date-time group; a stroke where there is none."""
+    if not isinstance(value, int):
+        return "-"
+    return dtg(value) if 0 <= value <= MAX_TIME_MS else f"{value} ms"
+
+
+def wrapped(head: str, *parts: str) -> Iterator[str]:
+    """Parts after a head, each whole, on as many lines as 80 columns need."""
+    indent, line = " " * len(head), head
+    for part in parts:
+        if line not in (head, indent) and len(line) + len(part) + 2 > COLUMNS:
+            yield line
+            line = indent
+        line += part if line in (head, indent) else f"  {part}"
+    yield line
+
+
+def texts(view: View, name: str) -> list[str]:
+    """A list of texts in a view; nothing where there is no such list."""
+    value = view.get(name)
+    return [str(one) for one in value] if isinstance(value, list) else []
