@@ -39,7 +39,7 @@ from tieline.node import reading
 from tieline.node.agreements import Agreements
 from tieline.node.arguments import Arguments
 from tieline.node.formwords import page_view, told
-from tieline.node.slices import Slices
+from tieline.node.slices import Slices, through
 from tieline.node.view import Json
 
 Act = Callable[[Arguments], Awaitable[Json]]
@@ -381,7 +381,7 @@ class AgreementActs:
         end = args.number("to_ms", min(start + _YEAR_MS, MAX_TIME_MS))
         args.done()
         ledger = await self._agreements.ledger(line, now_ms)
-        found = ledger.calendar(start, end, now_ms)
+        found = await through(ledger.calendar_steps(start, end, now_ms))
         tongues = self._tongues(ledger, lang)
         return {
             "line": line.id.hex(),
@@ -397,8 +397,8 @@ class AgreementActs:
         now_ms = self._desk.now_ms()
         ledger = await self._agreements.ledger(line, now_ms)
         tongues = self._tongues(ledger, lang)
-        found = ledger.quotas(now_ms, party)
-        return {"quotas": [views.quota_view(one, tongues) for one in found]}
+        found = await through(ledger.quotas_steps(now_ms, party))
+        return {"quotas": await _sliced(found, lambda one: views.quota_view(one, tongues))}
 
     async def _validities(self, args: Arguments) -> Json:
         line, lang = self._desk.line(args), self._language(args)
@@ -406,7 +406,8 @@ class AgreementActs:
         args.done()
         ledger = await self._agreements.ledger(line)
         tongues = self._tongues(ledger, lang)
-        found = ledger.validities(self._desk.now_ms(), held_only=held)
+        now_ms = self._desk.now_ms()
+        found = await through(ledger.validities_steps(now_ms, held_only=held))
         shown = await _sliced(found, lambda one: views.window_view(one, tongues))
         return {"validities": shown}
 
@@ -419,7 +420,7 @@ class AgreementActs:
         return {
             "splitting": [
                 views.question_view(one, _pack_of(ledger, one.messages[0]), tongues)
-                for one in ledger.questions()
+                for one in await through(ledger.questions_steps())
             ],
             "gaps": [
                 {
@@ -431,17 +432,17 @@ class AgreementActs:
                 }
                 for gap in ledger.serial_gaps()
             ],
-            "lacking": [
-                {
+            "lacking": await _sliced(
+                await through(ledger.lacking_steps()),
+                lambda lack: {
                     "item": lack.message.hex(),
                     "sender": lack.sender,
                     "pack": lack.pack,
                     "form": lack.form,
                     "wants": list(lack.wants.forms),
                     **views.cite_view(lack.wants.cite, tongues(lack.pack)),
-                }
-                for lack in ledger.lacking()
-            ],
+                },
+            ),
         }
 
     # ------------------------------------------------------------------------------------- words

@@ -40,7 +40,7 @@ from tieline.node.slices import Slices
 
 _log: Final = logging.getLogger(__name__)
 RENEWED: Final = 32  # matters that are looked at anew in one go
-SETTLED: Final = 2_000  # forms after which what was read is put out of the collector's sight
+SETTLED: Final = 500  # forms after which what was read is put out of the collector's sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,8 +264,9 @@ class Agreements:
                     _settle(reader)
             await slices.turn()
         for log in list(reader.forms):
-            for digest, party, at_ms in self._receipts(line, reader, log):
-                reader.ledger.receipt(digest, party, at_ms)
+            for told in self._receipts(line, reader, log):
+                if told is not None:
+                    reader.ledger.receipt(*told)
                 await slices.turn()
         looks = 0
         while reader.asked_ms and not reader.ledger.catch_up(reader.asked_ms, RENEWED):
@@ -329,8 +330,11 @@ class Agreements:
 
     def _receipts(
         self, line: Line, reader: _Reader, log: bytes
-    ) -> Iterator[tuple[bytes, str, int]]:
-        """Which statement of a log came to which party, and when, beyond what was told before."""
+    ) -> Iterator[tuple[bytes, str, int] | None]:
+        """Which statement of a log came to which party, and when, beyond what was told before.
+
+        ``None`` for one without a receipt: going past many takes its time too.
+        """
         placed = reader.forms[log]
         for station in line.charter.stations():
             party = line.party_of(station)
@@ -342,8 +346,7 @@ class Agreements:
                 if place >= covered:
                     break
                 mark = line.ladder.rungs(item, party).get(Rung.RECEIVED)
-                if mark is not None:
-                    yield item.statement.digest, party, mark.at_ms
+                yield None if mark is None else (item.statement.digest, party, mark.at_ms)
 
 
 def _settle(reader: _Reader) -> None:

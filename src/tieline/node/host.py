@@ -53,7 +53,8 @@ from tieline.ports import Carrier, Endpoint, Fact, Machine, Signer, Store
 from tieline.store.disk import Room
 
 MAX_QUEUE: Final = 20_000
-REPLAY_BATCH: Final = 256
+REPLAY_BATCH: Final = 256  # journal entries that are read for a watcher in one go
+REPLAY_PIECE: Final = 16  # and shown: each may want its statement read
 WATCHER_BACKLOG: Final = 4_096
 MAX_SLEEP_S: Final = 60.0
 ROOM_MS: Final = 1_000
@@ -367,18 +368,19 @@ class Host:
         try:
             while not self._dead:
                 if watcher.behind:
-                    # No await between the last read and the switch to live: the seam is exact.
                     batch = self._read(since)
-                    events: list[Json] = [event_view(self.station, *entry) for entry in batch]
-                    since = batch[-1][0] if batch else since
-                    if len(batch) < REPLAY_BATCH and self.runtime.store.last() == since:
+                    for begin in range(0, len(batch), REPLAY_PIECE):
+                        piece = batch[begin : begin + REPLAY_PIECE]
+                        since = piece[-1][0]
+                        yield [event_view(self.station, *entry) for entry in piece]
+                        await asyncio.sleep(0)  # who listens may never have to wait
+                    # No await between this look and the switch to live: the seam is exact.
+                    if self.runtime.store.last() == since:
                         watcher.behind = False
                         watcher.queue.clear()
                         if not live:
                             live = True
-                            events.append({"type": "live", "seq": since})
-                    if events:
-                        yield events
+                            yield [{"type": "live", "seq": since}]
                     continue
                 if watcher.queue:
                     fresh = [(seq, fact) for seq, fact in watcher.queue if seq > since]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Final
+from typing import Final, TypeVar
 
+from tieline.core.agreement.steps import Steps
+
+T = TypeVar("T")
 SLICE_S: Final = 0.01
 
 
@@ -20,3 +23,15 @@ class Slices:
         if time.perf_counter() >= self._until:
             await asyncio.sleep(0)
             self._until = time.perf_counter() + SLICE_S
+
+
+async def through(steps: Steps[T]) -> T:
+    """The answer that comes in steps, without holding up the line."""
+    slices = Slices()
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            answer: T = done.value
+            return answer
+        await slices.turn()

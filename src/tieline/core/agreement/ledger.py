@@ -12,7 +12,8 @@ is never corrected.
 
 Cost: ``admit`` and ``receipt`` do a bounded amount of work, whatever the record holds already; the
 asking pays for what was touched since it was last asked. A suspension touches what is open between
-its parties. Putting the clock back looks at everything again.
+its parties. Putting the clock back looks at everything again. What goes through the whole record
+can be asked for in steps (``steps``).
 """
 
 from __future__ import annotations
@@ -25,24 +26,31 @@ from tieline.core.agreement.due import exchange_due, exchange_opens
 from tieline.core.agreement.explain import reasons
 from tieline.core.agreement.fold import YEARS_BACK, Fold
 from tieline.core.agreement.limits import Question, Weighed, questions, weigh
-from tieline.core.agreement.matter import Matter
+from tieline.core.agreement.matter import Entry, Matter
 from tieline.core.agreement.model import Cite, Predecessor
 from tieline.core.agreement.places import overlap
+from tieline.core.agreement.plan import ValidityPlan
 from tieline.core.agreement.quota import QuotaState
 from tieline.core.agreement.reason import Doubt, Explanation, Obligation
 from tieline.core.agreement.serials import SerialGap
 from tieline.core.agreement.standing import Pair
+from tieline.core.agreement.steps import EACH, Steps, in_order, whole
 from tieline.core.agreement.windows import (
+    GONE,
+    Ends,
     Entered,
     ExchangeState,
-    Holds,
     Round,
     Window,
+    ends_of,
     exchange_state,
+    holds,
     window,
 )
 
 ENTERED_MAX = 10_000  # of one calendar
+# An entry of the calendar as it is sorted: time, pack, rule, what, party, reference.
+_Dated = tuple[int, str, str, str, str, str, Cite]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,26 +124,39 @@ class Ledger(Fold):
 
     def questions(self) -> list[Question]:
         """Activities that look like parts of one: to be asked about, by a person."""
+        return whole(self.questions_steps())
+
+    def questions_steps(self) -> Steps[list[Question]]:
+        """See ``questions``."""
         out: list[Question] = []
         for plan in self.plans.values():
             for threshold in plan.thresholds.values():
                 if not threshold.asks:
                     continue
                 by_sender: dict[str, list[Matter]] = {}
-                for matter in self.matters.get((plan.pack.id, threshold.rule.on), ()):
+                some = self.matters.get((plan.pack.id, threshold.rule.on), ())
+                for place, matter in enumerate(some):
                     by_sender.setdefault(matter.root.message.sender, []).append(matter)
-                out += questions(threshold, by_sender, overlap)
+                    if place % EACH == 0:
+                        yield
+                out += yield from questions(threshold, by_sender, overlap)
         return out
 
     def quotas(self, now_ms: int, party: str = "") -> list[QuotaState]:
         """Each quota of each party (or one) for the current year and later ones already used."""
+        return whole(self.quotas_steps(now_ms, party))
+
+    def quotas_steps(self, now_ms: int, party: str = "") -> Steps[list[QuotaState]]:
+        """See ``quotas``."""
         self.refresh(now_ms)
         this = year_of(now_ms)
         out: list[QuotaState] = []
         for _, book in sorted(self.quota_books.items()):
+            yield from book.renew()
             for one in (party,) if party else sorted({*self.parties, *book.parties()}):
-                years = [this, *(year for year in book.years(one) if year > this)]
-                out += [book.state(one, year) for year in years]
+                for year in [this, *(year for year in book.years(one) if year > this)]:
+                    out.append(book.state(one, year))
+                    yield
         return out
 
     def validities(self, now_ms: int, *, held_only: bool = False) -> list[Window]:
@@ -143,15 +164,27 @@ class Ledger(Fold):
 
         In order of the messages' claimed times.
         """
-        gone = (Holds.EXPIRED, Holds.CANCELLED, Holds.SUPERSEDED)
-        out = [
-            window(plan, matter, now_ms)
-            for some in self.matters.values()
-            for matter in some
-            for plan in matter.root.plan.validities
-        ]
-        out.sort(key=lambda one: (one.since_ms is None, one.since_ms or 0, one.message, one.rule))
-        return [one for one in out if not (held_only and one.state in gone)]
+        return whole(self.validities_steps(now_ms, held_only=held_only))
+
+    def validities_steps(self, now_ms: int, *, held_only: bool = False) -> Steps[list[Window]]:
+        """See ``validities``."""
+        rows: list[tuple[bool, int, bytes, str, Window]] = []
+        for place, (plan, matter, ends) in enumerate(self._windows()):
+            if not held_only or holds(matter, ends, now_ms)[0] not in GONE:
+                one = window(plan, matter, now_ms)
+                since = one.since_ms
+                rows.append((since is None, since or 0, one.message, one.rule, one))
+            if place % EACH == 0:
+                yield
+        rows = yield from in_order(rows)
+        return [one for *_, one in rows]
+
+    def _windows(self) -> Iterator[tuple[ValidityPlan, Matter, Ends]]:
+        for some in list(self.matters.values()):
+            if some[0].root.plan.validities:
+                for matter in some:
+                    for plan in matter.root.plan.validities:
+                        yield plan, matter, ends_of(plan, matter)
 
     def validity(self, digest: bytes, now_ms: int) -> list[Window]:
         """How long one message holds."""
@@ -194,15 +227,28 @@ class Ledger(Fold):
 
     def lacking(self) -> list[Lacking]:
         """Messages that do not cite what their form wants cited."""
-        return [
-            Lacking(
-                message=entry.message.digest, sender=entry.message.sender,
-                pack=entry.message.pack, form=entry.message.form, wants=wants,
-            )
-            for entry in sorted(self.unmet, key=lambda entry: entry.key)
-            for wants in entry.plan.form.predecessors
-            if wants.required and not entry.cites(wants)
-        ]  # fmt: skip
+        return whole(self.lacking_steps())
+
+    def lacking_steps(self) -> Steps[list[Lacking]]:
+        """See ``lacking``."""
+        rows: list[tuple[int, bytes, Entry]] = []
+        for entry in self.unmet:
+            rows.append((*entry.key, entry))
+            if len(rows) % EACH == 0:
+                yield
+        rows = yield from in_order(rows)
+        out: list[Lacking] = []
+        for place, (_, digest, entry) in enumerate(rows):
+            message = entry.message
+            out += [
+                Lacking(message=digest, sender=message.sender, pack=message.pack,
+                        form=message.form, wants=wants)
+                for wants in entry.plan.wants
+                if not entry.cites(wants)
+            ]  # fmt: skip
+            if place % EACH == 0:
+                yield
+        return out
 
     def doubts(self, digest: bytes) -> tuple[Doubt, ...]:
         """What speaks against the claimed time of a message."""
@@ -214,49 +260,60 @@ class Ledger(Fold):
 
         From ``from_ms`` to ``to_ms``, both meant; at most ``ENTERED_MAX`` of them.
         """
-        found = [
-            one
-            for some in (self._dates(from_ms, to_ms), self._dues(now_ms), self._ends(now_ms))
-            for one in some
-            if from_ms <= one.at_ms <= to_ms
-        ]
-        found.sort(key=lambda one: (one.at_ms, one.pack, one.rule, one.what, one.party, one.ref))
-        return found[:ENTERED_MAX]
+        return whole(self.calendar_steps(from_ms, to_ms, now_ms))
 
-    def _dates(self, from_ms: int, to_ms: int) -> Iterator[Entered]:
+    def calendar_steps(self, from_ms: int, to_ms: int, now_ms: int) -> Steps[list[Entered]]:
+        """See ``calendar``."""
+        self.refresh(now_ms)
+        span = (from_ms, to_ms)
+        rows: list[_Dated] = []
+        place = 0
+        for some in (self._dates(*span), self._dues(*span), self._ends(*span, now_ms)):
+            for row in some:
+                place += 1
+                if row is not None and from_ms <= row[0] <= to_ms:
+                    rows.append(row)
+                if place % EACH == 0:
+                    yield
+        rows = yield from in_order(rows, ENTERED_MAX)
+        out: list[Entered] = []
+        for at_ms, pack, rule, what, party, ref, cite in rows:
+            out.append(Entered(at_ms=at_ms, what=what, pack=pack, rule=rule, party=party,
+                               ref=ref, cite=cite))  # fmt: skip
+            if len(out) % EACH == 0:
+                yield
+        return out
+
+    def _dates(self, from_ms: int, to_ms: int) -> Iterator[_Dated]:
         first = year_of(from_ms)
         last = min(year_of(to_ms), first + YEARS_BACK)
         for name, plan in self.plans.items():
             for rule in plan.exchanges:
                 for year in range(first, clamp_year(last + 1) + 1):
                     ref = f"{name}/{rule.id}/{year}"
-                    for what, at_ms in (
-                        ("opens", exchange_opens(rule, year)),
-                        ("exchange", exchange_due(rule, year)),
-                    ):
-                        if what == "exchange" or rule.opens_ms:
-                            yield Entered(at_ms=at_ms, what=what, pack=name, rule=rule.id,
-                                          party="", ref=ref, cite=rule.cite)  # fmt: skip
+                    yield exchange_due(rule, year), name, rule.id, "exchange", "", ref, rule.cite
+                    if rule.opens_ms:
+                        opens = exchange_opens(rule, year)
+                        yield opens, name, rule.id, "opens", "", ref, rule.cite
 
-    def _dues(self, now_ms: int) -> Iterator[Entered]:
-        for one in self.obligations(now_ms, open_only=True):
+    def _dues(self, from_ms: int, to_ms: int) -> Iterator[_Dated]:
+        for one in self.sheet.open_between(from_ms, to_ms):
             at_ms = one.due.earliest if one.due.latest is None else one.due.latest
             if at_ms is not None and one.trigger:
-                yield Entered(at_ms=at_ms, what="due", pack=one.pack, rule=one.rule,
-                              party=one.debtor, ref=one.id, cite=one.cite)  # fmt: skip
+                yield at_ms, one.pack, one.rule, "due", one.debtor, one.id, one.cite
 
-    def _ends(self, now_ms: int) -> Iterator[Entered]:
-        for one in self.validities(now_ms, held_only=True):
-            for what, at_ms in (
-                ("valid from", one.since_ms),
-                ("valid until", one.until_ms),
-                ("revalidate", one.stale_ms),
-            ):
+    def _ends(self, from_ms: int, to_ms: int, now_ms: int) -> Iterator[_Dated | None]:
+        """Ends of windows; ``None`` stands for a window without any of them in the time."""
+        for plan, matter, ends in self._windows():
+            yield None
+            near = any(at_ms is not None and from_ms <= at_ms <= to_ms for at_ms in ends)
+            if not near or holds(matter, ends, now_ms)[0] in GONE:
+                continue
+            rule, sender = plan.rule, matter.current.message.sender
+            name, ref = matter.root.plan.pack.pack.id, matter.root.message.digest.hex()
+            for what, at_ms in zip(("valid from", "valid until", "revalidate"), ends, strict=True):
                 if at_ms is not None:
-                    yield Entered(
-                        at_ms=at_ms, what=what, pack=one.pack, rule=one.rule, party=one.sender,
-                        ref=one.message.hex(), cite=one.cite,
-                    )  # fmt: skip
+                    yield at_ms, name, rule.id, what, sender, ref, rule.cite
 
 
 def _round_state(found: Round) -> RoundState:

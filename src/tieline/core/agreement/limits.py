@@ -25,6 +25,7 @@ from tieline.core.agreement.message import Values, at_numbers
 from tieline.core.agreement.model import Cite, Criterion, Special, Take
 from tieline.core.agreement.places import Circle, Place, Polygon, Position, Route
 from tieline.core.agreement.plan import ThresholdPlan, Way, all_hold, named
+from tieline.core.agreement.steps import EACH, Steps, in_order
 from tieline.core.agreement.value import Number
 
 NEIGHBOURS: Final = 32
@@ -198,14 +199,23 @@ _PLACES: Final = (Position, Circle, Polygon, Route)
 
 def questions(
     plan: ThresholdPlan, by_sender: Mapping[str, Iterable[Matter]], meets: Meets
-) -> list[Question]:
+) -> Steps[list[Question]]:
     """What looks split under one threshold; ``meets``: whether two areas have a place in common."""
     out: list[Question] = []
     meets = _bounded(meets)
     for sender in sorted(by_sender):
-        parts = [part for one in by_sender[sender] if (part := _part(plan, one)) is not None]
-        parts.sort(key=lambda part: (part.start_ms, part.digest))
+        parts: list[_Part] = []
+        for place, one in enumerate(by_sender[sender]):
+            part = _part(plan, one)
+            if part is not None:
+                parts.append(part)
+            if place % EACH == 0:
+                yield
+        rows = yield from in_order([(part.start_ms, part.digest, part) for part in parts])
+        parts = [part for _, _, part in rows]
         for place, first in enumerate(parts):
+            if place % EACH == 0:
+                yield
             found = _grown(plan, first, parts[place + 1 : place + 1 + NEIGHBOURS], meets)
             if found is not None:
                 some, shared, sums = found

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Final
 
 from tieline.core.agreement.dates import clamp_year, day_number, end_of, start_of, year_of
@@ -24,6 +25,7 @@ from tieline.core.agreement.message import at_numbers
 from tieline.core.agreement.model import Cite, Quota, Side
 from tieline.core.agreement.plan import QuotaPlan, all_hold, named
 from tieline.core.agreement.reason import Input, InputKind, Origin
+from tieline.core.agreement.steps import EACH, Steps, whole
 from tieline.core.agreement.value import Number, PartyCode
 from tieline.core.terms import RefRole
 
@@ -75,8 +77,9 @@ class QuotaState:
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    """One matter as one party's quota sees it."""
+    """One matter as one party's quota sees it. ``key``: that of its root."""
 
+    key: tuple[int, bytes]
     matter: Matter
     party: str
     others: tuple[str, ...]
@@ -86,6 +89,7 @@ class _Use:
     counted: bool
 
 
+_by_key = attrgetter("key")
 Crosses = Callable[[str, Matter], bool]  # threshold, matter
 Reported = Callable[[str, str], Matter | None]  # form, party: its last report
 
@@ -108,23 +112,23 @@ class QuotaBook:
 
     def parties(self) -> list[str]:
         """Whose quota was ever touched."""
-        self._refresh()
+        whole(self.renew())
         return sorted(self._held)
 
     def years(self, party: str) -> list[int]:
         """The years in which something is counted or pending for a party."""
-        self._refresh()
+        whole(self.renew())
         return sorted(year for year, uses in self._held.get(party, {}).items() if uses)
 
     def state(self, party: str, year: int) -> QuotaState:
         """The quota of a party in the period that ends with ``year``."""
-        self._refresh()
+        whole(self.renew())
         rule = self.plan.rule
         first = year - min(max(rule.years, 1), YEARS_MAX) + 1
         by_year = self._held.get(party, {})
         all_uses = [use for one in range(first, year + 1) for use in by_year.get(one, {}).values()]
         uses = [use for use in all_uses if use.counted]
-        uses.sort(key=lambda use: use.matter.root.key)
+        uses.sort(key=_by_key)
         limit, inputs = self._limit(party)
         parties = Counter(other for use in uses for other in use.others)
         objects = Counter(use.object for use in uses if use.object)
@@ -170,9 +174,14 @@ class QuotaBook:
 
     # -------------------------------------------------------------------------------- counting
 
-    def _refresh(self) -> None:
-        stale, self._stale = self._stale, {}
-        for matter in stale:
+    def renew(self) -> Steps[None]:
+        """Read again what was touched."""
+        read = 0
+        while self._stale:
+            matter, _ = self._stale.popitem()
+            read += 1
+            if read % EACH == 0:
+                yield
             for use in self._uses.pop(matter, ()):
                 del self._held[use.party][use.year][matter]
             uses = self._read(matter)
@@ -201,6 +210,7 @@ class QuotaBook:
             sides = [(one, (message.sender,)) for one in receivers]
         return tuple(
             _Use(
+                key=matter.root.key,
                 matter=matter,
                 party=party,
                 others=others,

@@ -123,6 +123,12 @@ class Sheet(Generic[Maker]):
             self._open_loose = False
         return self._open_rows
 
+    def open_between(self, from_ms: int, to_ms: int) -> list[Obligation]:
+        """What is not settled and due from ``from_ms`` to ``to_ms``, both meant, in order."""
+        rows = self.open_rows()
+        begin = bisect_left(self._urgent, (from_ms, ""), key=_by_urgency)
+        return rows[begin : bisect_left(self._urgent, (to_ms + 1, ""), key=_by_urgency)]
+
     # ---------------------------------------------------------------------------------- waking
 
     def wake(self, at_ms: int, maker: Maker) -> None:

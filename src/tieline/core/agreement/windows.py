@@ -17,7 +17,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from tieline.core.agreement.dates import (
     DAY_MS,
@@ -63,6 +63,9 @@ class Holds(enum.StrEnum):
     EXPIRED = "expired"
     CANCELLED = "cancelled"
     SUPERSEDED = "superseded"
+
+
+GONE: Final = frozenset({Holds.EXPIRED, Holds.CANCELLED, Holds.SUPERSEDED})  # by itself, or cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,15 +131,24 @@ class Entered:
 # -------------------------------------------------------------------------------------- validity
 
 
+Ends = tuple[int | None, int | None, int | None]  # since, until, stale
+
+
+def ends_of(plan: ValidityPlan, matter: Matter) -> Ends:
+    """The first and the last instant of a window, and after which it must have been affirmed."""
+    revalidate_ms = plan.rule.revalidate_ms
+    since, until = _ends(plan, matter)
+    if revalidate_ms is None:
+        return since, until, None
+    affirmed = max(matter.current.message.time_ms, matter.affirmed_ms or 0)
+    return since, until, within(affirmed + revalidate_ms)
+
+
 def window(plan: ValidityPlan, matter: Matter, now_ms: int) -> Window:
     """How long a message holds, and whether it does at ``now_ms``."""
     rule, message = plan.rule, matter.current.message
-    since, until = _ends(plan, matter)
-    stale = None
-    if rule.revalidate_ms is not None:
-        affirmed = max(matter.current.message.time_ms, matter.affirmed_ms or 0)
-        stale = within(affirmed + rule.revalidate_ms)
-    state, by = _holds(matter, (since, until, stale), now_ms)
+    since, until, stale = ends = ends_of(plan, matter)
+    state, by = holds(matter, ends, now_ms)
     inputs = [
         Input(name="issue", kind=InputKind.TIME, value=message.time_ms, origin=Origin.CLAIM,
               message=message.digest),
@@ -179,9 +191,8 @@ def _ends(plan: ValidityPlan, matter: Matter) -> tuple[int | None, int | None]:
     return since, None if last is None else within(last + rule.until_plus_ms)
 
 
-def _holds(
-    matter: Matter, ends: tuple[int | None, int | None, int | None], now_ms: int
-) -> tuple[Holds, bytes]:
+def holds(matter: Matter, ends: Ends, now_ms: int) -> tuple[Holds, bytes]:
+    """Whether a message with these ends holds, and what cut or holds it."""
     since, until, stale = ends
     if matter.ender is not None:
         cut = matter.ender_role is RefRole.CANCELS
