@@ -6,7 +6,7 @@ two agree only if both say what ``docs/rules.md`` says.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 
 from tieline.core.agreement.message import Message, values_at
@@ -21,6 +21,7 @@ from tieline.core.agreement.model import (
     Quota,
     Side,
     Simultaneous,
+    Special,
     Take,
     Threshold,
     Validity,
@@ -31,6 +32,7 @@ from tieline.core.terms import RefRole
 
 DAY = 86_400_000
 ACTS_KEPT = 8  # acts to one creditor that are looked at: part of what the rules say
+VERSIONS_KEPT = 32  # of one message that are looked at
 SKEW = 60_000
 EPOCH = date(1970, 1, 1)
 WORST = ["overdue", "open", "contested", "early", "late", "met", "lapsed", "held", "suspended",
@@ -38,6 +40,7 @@ WORST = ["overdue", "open", "contested", "early", "late", "met", "lapsed", "held
 GOOD = ["met", "late", "early"]
 
 Bounds = tuple[int | None, int | None]
+Acts = list[tuple[int, int | None]] | Deadline  # acts, or the rule that judges its own trigger
 
 
 def day(ms: int) -> date:
@@ -185,9 +188,11 @@ class Oracle:
         return sum(numbers) if criterion.take is Take.SUM else max(numbers, default=0)
 
     def crosses(self, name: str, root: Message) -> bool:
+        return self.over(name, self.current(root))
+
+    def over(self, name: str, message: Message) -> bool:
         rule = self.pack.rules[name]
         assert isinstance(rule, Threshold)
-        message = self.current(root)
         reached = [self.number(c, message) >= c.at_least for c in rule.any_of]
         needed = [self.number(c, message) >= c.at_least for c in rule.all_of]
         return self.when(rule, message) and any(reached) and all(needed)
@@ -237,7 +242,7 @@ class Oracle:
                 suspended, contested, resumed = False, False, True
         return suspended, contested, resumed
 
-    def held(self, root: Message, at: int) -> bool:
+    def held(self, root: Message, at: int, debtor: str = "", *, strict: bool = False) -> bool:
         steps = []
         for one in self.messages:
             effect = self.effect(one)
@@ -245,23 +250,33 @@ class Oracle:
                 continue
             if effect is Effect.RESUME and self.stands(one):
                 continue
+            when = self.counts(one, effect, debtor, strict=strict)
             for _, target in self.cited(one):
-                if self.root(target) is self.root(one):
+                if self.root(target) is self.root(one) or when is None:
                     continue
                 if effect is Effect.RESUME and self.form_effect(target) is Effect.HOLD:
                     if any(self.root(t) is root for _, t in self.cited(target)):
-                        steps.append((*key(one), False, one))
-                elif self.root(target) is root:
-                    steps.append((*key(one), effect is Effect.HOLD, one))
+                        steps.append((when, one.digest, False, one))
+                elif self.root(target) is root and one.sender in (target.sender, *target.to):
+                    steps.append((when, one.digest, effect is Effect.HOLD, one))
         holders = set()
         for when, _, on, one in sorted(steps, key=lambda step: step[:2]):
             if when > at:
                 break
-            if on and not self.void(one):
+            if on and not self.void(one) and (one.sender != debtor or debtor == root.sender):
                 holders.add(one.sender)
             elif not on:
                 holders.discard(one.sender)
         return bool(holders)
+
+    def counts(self, one: Message, effect: Effect, debtor: str, *, strict: bool) -> int | None:
+        """From when a hold, or what lifts it, counts for whose obligation that would excuse."""
+        if debtor and effect is Effect.HOLD and strict:
+            return max(one.time_ms, self.first(one) or one.time_ms)
+        if debtor and effect is Effect.RESUME and not strict and debtor != one.sender:
+            had = self.had(one, debtor)
+            return None if had is None else max(one.time_ms, had)
+        return one.time_ms
 
     def says(self, root: Message, party: str, effect: Effect) -> bool:
         return any(
@@ -272,15 +287,32 @@ class Oracle:
 
     # ---------------------------------------------------------------------------- obligations
 
-    def base(self, rule: Deadline, root: Message, debtor: str) -> Bounds:
-        message = self.current(root)
+    def versions(self, root: Message) -> list[Message]:
+        found = sorted(self.chain(root), key=lambda one: (self.depth(one), key(one)))
+        return found if len(found) < VERSIONS_KEPT else [*found[: VERSIONS_KEPT - 1], found[-1]]
+
+    def obliges(self, rule: Deadline, version: Message, debtor: str) -> bool:
+        """Whether a version of a message begins what the rule says for a debtor."""
+        base = self.at(version, rule.path) if rule.path else ()
+        if base and all(one is Special.NIL for one in base):
+            return False
+        if not base and rule.base is Base.START and rule.by:
+            return False  # no time was promised
+        if rule.threshold and not self.over(rule.threshold, version):
+            return False
+        return self.when(rule, version) and debtor in self.debtors(rule, version)
+
+    def base(self, rule: Deadline, first: Message, message: Message, debtor: str) -> Bounds:
+        """The clock as a version tells it, for whom the first one obliged."""
+        until = first if debtor == first.sender else message
         if rule.base is Base.ISSUE:
-            return self.written(root)[0], self.written(message)[1]
+            return self.written(first)[0], self.written(until)[1]
         if rule.base is Base.RECEIPT:
-            times = [one.time_ms for _, one in self.about(root) if one.sender == debtor]
+            about = self.about(self.root(first))
+            times = [one.time_ms for _, one in about if one.sender == debtor]
             receipt = self.had(message, debtor)
             times += [] if receipt is None else [receipt]
-            issue = self.written(root)[0]
+            issue = self.written(first)[0]
             return (issue, None) if not times else (min(issue, *times), min(times))
         stated = self.stated(message, rule.path)
         if stated is None:
@@ -294,6 +326,77 @@ class Oracle:
         if on_date and rule.base is Base.START and rule.count is Count.INSTANT:
             return stated[0], stated[0]
         return stated
+
+    def clock(
+        self, rule: Deadline, first: Message, message: Message, debtor: str
+    ) -> tuple[Bounds, Bounds]:
+        """Not before, and due."""
+        base = self.base(rule, first, message, debtor)
+        opens = self.bound(base, rule.not_before_ms, rule.count, up=False)
+        return opens, self.bound(base, rule.not_after_ms, rule.count, up=True)
+
+    def goes_by(
+        self, rule: Deadline, root: Message, debtor: str, creditors: set[str], *, strict: bool
+    ) -> tuple[Message, bool]:
+        """The version by which another's act is owed, and whether a correction has ended it."""
+        versions = self.versions(root)
+        obliging = [one for one in versions if self.obliges(rule, one, debtor)]
+        first = at = obliging[0]
+        ended = False
+        for one in versions[versions.index(first) + 1 :]:
+            due = self.clock(rule, first, at, debtor)[1]
+            if debtor == root.sender:
+                times = [self.had(one, c) for c in creditors]
+                came = None if None in times else max(t for t in times if t is not None)
+                came = came if strict else self.written(one)[0]
+                limit = due[0] if strict else due[1]
+                if came is None or (limit is not None and came > limit):
+                    continue
+                ended = one not in obliging
+            elif one in obliging and not strict:
+                then, came = self.clock(rule, first, one, debtor)[1][1], self.had(one, debtor)
+                surprise = then is not None and (came is None or then < came)
+                if surprise and (due[1] is None or due[1] > (then or 0)):
+                    continue
+            at = one if one in obliging else at
+        return at, ended
+
+    def own(
+        self, rule: Deadline, root: Message, creditor: str, flags: set[str], *, strict: bool
+    ) -> str | None:
+        """What becomes of a message that is judged by itself."""
+        us = root.sender
+        obliging = [one for one in self.versions(root) if self.obliges(rule, one, us)]
+        first = obliging[0]
+
+        def verdict(one: Message, by: Message) -> str | None:
+            opens, due = self.clock(rule, first, by, us)
+            act = (self.written(one)[0], self.had(one, creditor))
+            return self.judged([act], opens, due, flags, strict=strict)
+
+        if rule.base in (Base.OCCURRENCE, Base.ARRIVAL):
+            return verdict(first, self.stating(rule, obliging))
+        now = obliging[-1]
+        told = [one for one in obliging if creditor in one.to] or [now]
+        limit = self.clock(rule, first, now, us)[1][0]
+        if strict and limit is not None:
+            dues = [self.clock(rule, first, one, us)[1][0] for one in told]
+            worse = [n for n, due in enumerate(dues) if due is None or due > limit]
+            told = told[max(worse, default=-1) + 1 :]
+        for one in told:
+            if verdict(one, one) == "met" == verdict(one, now):
+                return "met"
+        same = 0
+        while same < len(told) and self.clock(rule, first, told[-1 - same], us) == self.clock(
+            rule, first, now, us
+        ):
+            same += 1
+        return verdict(told[-same], now)
+
+    def stating(self, rule: Deadline, obliging: list[Message]) -> Message:
+        """The first version that says when it was."""
+        found = [one for one in obliging if self.stated(one, rule.path) is not None]
+        return found[0] if found else obliging[-1]
 
     def bound(self, base: Bounds, by: int | None, count: Count, *, up: bool) -> Bounds:
         if by is None:
@@ -331,14 +434,24 @@ class Oracle:
         return min(found, key=GOOD.index, default=None)
 
     def view(
-        self, debtor: str, creditor: str, root: Message | None,
-        acts: list[tuple[int, int | None]], opens: Bounds, due: Bounds, flags: set[str],
-        *, strict: bool,
+        self, debtor: str, creditor: str, root: Message | None, acts: Acts,
+        opens: Bounds, due: Bounds, flags: set[str], *, strict: bool,
     ) -> str:  # fmt: skip
-        state = self.judged(acts, opens, due, flags, strict=strict)
-        if state in ("met", "early"):
-            return state
-        limit = due[0] if strict else due[1]
+        if isinstance(acts, Deadline):
+            assert root is not None
+            state = self.own(acts, root, creditor, flags, strict=strict)
+        else:
+            state = self.judged(acts, opens, due, flags, strict=strict)
+        if state not in ("met", "early"):
+            limit = due[0] if strict else due[1]
+            state = self.laid_over(debtor, creditor, root, state, limit, flags, strict=strict)
+        return state
+
+    def laid_over(
+        self, debtor: str, creditor: str, root: Message | None, state: str | None,
+        limit: int | None, flags: set[str], *, strict: bool,
+    ) -> str:  # fmt: skip
+        """What was late or not done, under what lets it off."""
         if state is None and root is not None:
             if self.says(root, creditor, Effect.WAIVE):
                 return "waived"
@@ -348,8 +461,10 @@ class Oracle:
                 too_late = limit is not None and (when is None or when > limit)
                 if ender[1].sender != debtor or not too_late:
                     return "ended"
+        if state is None and ("strictly ended" if strict else "ended") in flags:
+            return "ended"
         at = self.now if limit is None else limit if state else min(self.now, limit)
-        if root is not None and self.held(root, at):
+        if root is not None and self.held(root, at, debtor, strict=strict):
             return "held"
         if self.standing(debtor, creditor, at, strict=strict) == "suspended":
             return "suspended"
@@ -377,7 +492,7 @@ class Oracle:
 
     def put(
         self, out: dict[str, tuple[str, str, Bounds, Bounds]], id_: str, debtor: str,
-        root: Message | None, acts: dict[str, list[tuple[int, int | None]]],
+        root: Message | None, acts: Mapping[str, Acts],
         opens: Bounds, due: Bounds, flags: set[str],
     ) -> None:  # fmt: skip
         views = [
@@ -397,36 +512,55 @@ class Oracle:
 
     def deadline(self, rule: Deadline, out: dict[str, tuple[str, str, Bounds, Bounds]]) -> None:
         for root in self.roots():
-            message = self.current(root)
-            if root.form != rule.on or self.quiet(root) or not self.when(rule, message):
+            if root.form != rule.on or self.quiet(root):
                 continue
-            if rule.threshold and not self.crosses(rule.threshold, root):
-                continue
-            for debtor in self.debtors(rule, message):
-                creditors = {message.sender}
-                if rule.to_all:
-                    creditors = set(self.parties)
-                elif not rule.by or debtor == message.sender:
-                    creditors = set(message.to)
-                creditors.discard(debtor)
-                if not creditors:
-                    continue
-                base = self.base(rule, root, debtor)
-                opens = self.bound(base, rule.not_before_ms, rule.count, up=False)
-                due = self.bound(base, rule.not_after_ms, rule.count, up=True)
-                flags = {"opens"} if rule.not_before_ms is not None else set()
-                flags |= {"bounded"} if rule.not_after_ms is not None else set()
-                flags |= {"lapses"} if rule.lapses else set()
-                flags |= {"receipt"} if rule.judged is Base.RECEIPT else set()
-                acts = {}
-                for one in creditors:
-                    if rule.by:
-                        acts[one] = self.times(self.answers(rule, root, debtor), one)
-                    else:
-                        flags |= {"own"}
-                        acts[one] = [(self.written(root)[0], self.had(message, one))]
-                id_ = f"{self.pack.id}/{rule.id}/{debtor}/{root.digest.hex()}"
-                self.put(out, id_, debtor, root, acts, opens, due, flags)
+            now, owed = self.current(root), dict[str, Message]()
+            for one in self.versions(root):
+                if self.obliges(rule, one, root.sender):
+                    owed[root.sender] = one
+            for debtor in self.parties:
+                if self.obliges(rule, now, debtor):
+                    owed[debtor] = now
+            for debtor, message in owed.items():
+                self.debt(rule, root, message, debtor, out)
+
+    def debt(
+        self, rule: Deadline, root: Message, message: Message, debtor: str,
+        out: dict[str, tuple[str, str, Bounds, Bounds]],
+    ) -> None:  # fmt: skip
+        creditors = {message.sender}
+        if rule.to_all:
+            creditors = set(self.parties)
+        elif not rule.by or debtor == message.sender:
+            creditors = set(message.to)
+        creditors.discard(debtor)
+        if not creditors:
+            return
+        obliging = [one for one in self.versions(root) if self.obliges(rule, one, debtor)]
+        first, mine, theirs = obliging[0], obliging[-1], obliging[-1]
+        flags = {"opens"} if rule.not_before_ms is not None else set[str]()
+        flags |= {"bounded"} if rule.not_after_ms is not None else set()
+        flags |= {"lapses"} if rule.lapses else set()
+        flags |= {"receipt"} if rule.judged is Base.RECEIPT else set()
+        acts: dict[str, Acts] = {}
+        if rule.by:
+            found = self.answers(rule, root, debtor)
+            acts = {one: self.times(found, one) for one in creditors}
+            mine, ended = self.goes_by(rule, root, debtor, creditors, strict=False)
+            theirs, strictly = self.goes_by(rule, root, debtor, creditors, strict=True)
+            flags |= {"ended"} if ended else set()
+            flags |= {"strictly ended"} if strictly else set()
+        else:
+            flags |= {"own"}
+            acts = dict.fromkeys(creditors, rule)
+            if rule.base in (Base.OCCURRENCE, Base.ARRIVAL):
+                mine = theirs = self.stating(rule, obliging)
+            if self.current(root) not in obliging:
+                flags |= {"ended", "strictly ended"}
+        soft, hard = (self.clock(rule, first, one, debtor) for one in (mine, theirs))
+        opens, due = (soft[0][0], hard[0][1]), (hard[1][0], soft[1][1])
+        id_ = f"{self.pack.id}/{rule.id}/{debtor}/{root.digest.hex()}"
+        self.put(out, id_, debtor, root, acts, opens, due, flags)
 
     def debtors(self, rule: Deadline, message: Message) -> list[str]:
         if rule.who is Who.SENDER:
@@ -624,6 +758,8 @@ class Oracle:
         ender = self.ender(root)
         if ender is not None:
             return ("cancelled" if ender[0] is RefRole.CANCELS else "superseded"), until
+        if self.ended(rule, root):
+            return "ended", until
         if until is not None and self.now > until:
             return "expired", until
         if self.held(root, self.now):
@@ -634,8 +770,24 @@ class Oracle:
             said = [message.time_ms] + [
                 one.time_ms
                 for role, one in self.about(root)
-                if role is RefRole.CONCERNS and one.sender == root.sender
+                if role is RefRole.CONCERNS
+                and one.sender == root.sender
+                and one.form not in rule.ended_by
             ]
             if self.now > max(said) + rule.revalidate_ms:
                 return "stale", until
         return "valid", until
+
+    def ended(self, rule: Validity, root: Message) -> bool:
+        """Whether its sender took it back by another form, as a whole or object by object."""
+        acts = [
+            one
+            for role, one in self.about(root)
+            if one.sender == root.sender and one.form in rule.ended_by and self.root(one) is one
+            and role not in (RefRole.CANCELS, RefRole.SUPERSEDES) and not self.void(one)
+        ]  # fmt: skip
+        if not rule.objects:
+            return bool(acts)
+        listed = {str(o) for o in self.at(self.current(root), rule.objects)}
+        named = {str(o) for one in acts for o in self.at(self.current(one), rule.objects)}
+        return bool(acts) and listed <= named

@@ -30,6 +30,7 @@ from tieline.core.agreement.model import (
     Rule,
     Side,
     Simultaneous,
+    Special,
     Status,
     Take,
     Threshold,
@@ -154,6 +155,12 @@ RULES: tuple[Rule, ...] = (
              not_after_ms=0, month=11, day=15, years=-2, threshold="largest"),
     deadline("report", on="convoy", by=("reply",), base=Base.OCCURRENCE, path="until",
              who=Who.SENDER, not_after_ms=2 * HOUR),
+    deadline("first-word", on="convoy", base=Base.OCCURRENCE, path="start", who=Who.SENDER,
+             not_after_ms=2 * HOUR),
+    deadline("next-word", on="visit", by=("reply", "visit"), base=Base.START, path="until",
+             who=Who.SENDER, link=RefRole.PREDECESSOR, not_after_ms=0),
+    deadline("prepare", on="visit", by=("reply",), base=Base.START, path="start",
+             who=Who.RECEIVERS, not_after_ms=-6 * HOUR),
     deadline("prompt", on="convoy", by=("reply",)),
     Threshold(id="notifiable", cite=CITE, on="notify", label="label.notifiable", any_of=(
         over("troops", 9000), over("tanks", 250), over("guns", 250),
@@ -174,7 +181,10 @@ RULES: tuple[Rule, ...] = (
           threshold="largest"),
     quota("large", on="notify", side=Side.ACTIVE, limit=3, path="date", threshold="notifiable",
           below="largest", simultaneous=2, from_path="date", until_path="last"),
-    Validity(id="convoy", cite=CITE, on="convoy", from_path="start", until_path="until"),
+    Validity(id="convoy", cite=CITE, on="convoy", from_path="start", until_path="until",
+             ended_by=("reply",)),
+    Validity(id="stock", cite=CITE, on="visit", from_path="start", until_plus_ms=9 * DAY,
+             ended_by=("list", "verdict"), objects="object"),
     Validity(id="window-4d", cite=CITE, on="notify", from_path="date", until_path="date",
              until_plus_ms=4 * DAY, count=Count.UTC_DATE),
     Validity(id="listed", cite=CITE, on="units", revalidate_ms=30 * DAY),
@@ -251,7 +261,7 @@ def message(
     """One message; fields are plain values, or answers as they are."""
     values: dict[int, Answer | tuple[Values, ...]] = {}
     for key, value in (fields or {}).items():
-        plain = isinstance(value, (int, str, tuple))
+        plain = isinstance(value, (int, str, tuple)) and not isinstance(value, Special)
         values[NOTICE[key][0]] = answer(key, value) if plain else value  # type: ignore[assignment]
     others = tuple(one for one in PARTIES if one != sender)
     return Message(

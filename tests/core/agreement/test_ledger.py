@@ -14,7 +14,7 @@ from tests.core.agreement.rulepack import DAY, HOUR, MINUTE, PARTIES, at
 
 from tieline.core.agreement.ledger import Ledger
 from tieline.core.agreement.message import Message
-from tieline.core.agreement.model import Deadline, Quota, Validity
+from tieline.core.agreement.model import Deadline, Quota, Special, Validity
 from tieline.core.agreement.reason import UNSETTLED, Obligation
 from tieline.core.terms import RefRole
 
@@ -74,7 +74,9 @@ class World:
         made: dict[str, object] = {"kind": chance.choice(("plain", "urgent"))}
         if form in ("visit", "convoy"):
             made |= {"asked": chance.choice(others), "object": chance.choice(("1st", "2nd"))}
-            if chance.random() < 0.9:
+            if chance.random() < 0.1:
+                made |= {chance.choice(("start", "until")): Special.NIL}
+            elif chance.random() < 0.9:
                 made["start"] = (start, chance.choice((0, 30 * MINUTE)))
                 made["until"] = (start + 12 * HOUR, 0)
         elif form == "notify":
@@ -83,6 +85,8 @@ class World:
                      "serial": chance.randrange(1, 9)}  # fmt: skip
         elif form == "units":
             made["troops"] = chance.choice(TROOPS)
+        elif form in ("list", "verdict"):
+            made["object"] = chance.choice(("1st", "2nd"))
         elif form in ("seal", "open"):
             made["object"] = chance.choice(("2028", "2029"))
         return made

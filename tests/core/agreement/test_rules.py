@@ -83,7 +83,7 @@ def test_what_lets_off_ends_when_it_is_taken_back(form: str, state: State) -> No
     line = Line()
     line.send("q", "ask", "ALPHA", T, to=("BRAVO",))
     line.got("q", T)
-    sender = "ALPHA" if form == "waive" else "BRAVO"
+    sender = "BRAVO" if form == "contest" else "ALPHA"
     line.send("x", form, sender, T + HOUR, (RefRole.CONCERNS, "q"))
     assert line.one("reply-48h", "BRAVO", T + 9 * DAY).state is state
     line.send("y", form, sender, T + DAY, (RefRole.CANCELS, "x"))

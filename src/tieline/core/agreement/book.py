@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tieline.core.agreement.due import exchange_year
-from tieline.core.agreement.limits import crosses
+from tieline.core.agreement.clocks import exchange_year
 from tieline.core.agreement.matter import Entry, Matter, Stream
 from tieline.core.agreement.message import Message, at_numbers
 from tieline.core.agreement.model import Effect, Exchange, Pack
-from tieline.core.agreement.plan import STANDS, PackPlan, compile_pack, named
+from tieline.core.agreement.plan import STANDS, PackPlan, compile_pack, crosses, named
 from tieline.core.agreement.quota import QuotaBook
 from tieline.core.agreement.serials import Serials
 from tieline.core.agreement.sheet import Sheet
@@ -27,6 +26,7 @@ Maker = Matter | Slot | Round
 # Members of an enum, found once: finding one costs more than what is done with it here.
 _CORRECTS, _CANCELS, _SUPERSEDES = RefRole.CORRECTS, RefRole.CANCELS, RefRole.SUPERSEDES
 _CONCERNS = RefRole.CONCERNS
+_RESUME = Effect.RESUME
 WaitKey = tuple[str, str, str, str]  # pack, form, debtor, creditor
 
 
@@ -91,9 +91,12 @@ class Book:
         entry.received(party, at_ms)
         if entry.matter not in self._stale:
             self._touch(entry.matter)
+        plan = entry.plan
         for _, target in entry.targets:
             self._touch(target.matter)
-        plan = entry.plan
+            if plan.does and plan.form.effect is _RESUME:
+                for _, further in target.targets:  # letting go cites the hold, not what is held
+                    self._touch(further.matter)
         if not plan.heard:
             return
         if plan.exchanges:
@@ -141,11 +144,13 @@ class Book:
                 entry.matter, entry.depth = target.matter, target.depth + 1
                 entry.matter.correct(entry)
                 continue
-            matter = target.matter
+            matter, plan = target.matter, target.plan
             if own and role in (_CANCELS, _SUPERSEDES):
                 matter.end(entry, role)
                 cancels = cancels or (role is _CANCELS and target.plan is entry.plan)
                 self._chains[matter] = None
+            elif own and message.form in matter.root.plan.ended_by and entry.plan.pack is plan.pack:
+                matter.stop(entry)
             elif own and role is _CONCERNS:
                 matter.affirmed_ms = max(matter.affirmed_ms or 0, message.time_ms)
             matter.cited_by(entry)
@@ -210,14 +215,19 @@ class Book:
             self.standings[entry.message.pack].add(entry)
             self._standing_changed(entry)
             return
+        pack, sender = entry.plan.pack, entry.message.sender
         for target in cited:
             matter = target.matter
+            if target.plan.pack is not pack:
+                continue  # no agreement moves what follows from another
             if effect is Effect.RESUME and target.plan.form.effect is Effect.HOLD:
                 for _, further in target.targets:
                     further.matter.hold(entry, on=False)
                     self._touch(further.matter)
                 continue
             if effect in (Effect.RESUME, Effect.HOLD):
+                if sender != target.message.sender and sender not in target.message.to:
+                    continue  # it is no business of a party that it was not for
                 matter.hold(entry, on=effect is Effect.HOLD)
             elif effect is Effect.WAIVE:
                 matter.waive(entry)
@@ -264,4 +274,4 @@ class Book:
 
 
 def _crossing(plan: PackPlan) -> Callable[[str, Matter], bool]:
-    return lambda name, matter: crosses(plan.thresholds[name], matter)
+    return lambda name, matter: crosses(plan.thresholds[name], matter.current.message.values)

@@ -1,48 +1,20 @@
-"""When something is due, and what became of it in two views (see ``reason``).
+"""What became of what was owed, in two views (see ``reason``).
 
-``Terms`` are a rule's clock set against one trigger: the bracket in which the clock began, the
-bounds that follow, and how an act is judged. ``settle`` weighs the acts of the debtor against them
-for each creditor, lays over that what waives, holds, suspends, contests or ends, and gives one
-obligation. A bound that hangs on something unknown is unknown: nothing is late by a guess.
-
-How bounds count:
-
-* ``Count.INSTANT``: base plus duration, to the millisecond; an act at that very instant is in time.
-* ``Count.UTC_DATE``: the date of the base plus whole days; not before its first instant, not after
-  its last.
-* A base that is a date, counted in instants: a START begins at 00:00Z of it; what happened or
-  arrived on a date did so at some instant of it, so its bracket is the whole day.
+``Terms`` are a rule's clock set against one trigger (see ``clocks``). ``settle`` weighs the acts of
+the debtor against them for each creditor, lays over that what waives, holds, suspends, contests or
+ends, and gives one obligation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from tieline.core.agreement.dates import (
-    DAY_MS,
-    clamp_year,
-    day_number,
-    day_of,
-    end_of,
-    start_of,
-    within,
-    year_of,
-)
-from tieline.core.agreement.matter import Debt, Entry, Matter, Source, Terms, stated_at
-from tieline.core.agreement.model import Base, Exchange, PairState
-from tieline.core.agreement.plan import DeadlinePlan
-from tieline.core.agreement.reason import (
-    UNKNOWN,
-    UNSETTLED,
-    WORST,
-    Bracket,
-    Obligation,
-    State,
-)
+from tieline.core.agreement.matter import Debt, Entry, Matter, Source, Terms
+from tieline.core.agreement.model import PairState
+from tieline.core.agreement.reason import UNSETTLED, WORST, Obligation, State
 from tieline.core.agreement.standing import Standing
 
 # Members of an enum, found once: finding one costs more than what is done with it here.
-_ISSUE, _RECEIPT, _START, _CALENDAR = Base.ISSUE, Base.RECEIPT, Base.START, Base.CALENDAR
 _MET, _EARLY, _LATE = State.MET, State.EARLY, State.LATE
 _OPEN, _OVERDUE, _LAPSED = State.OPEN, State.OVERDUE, State.LAPSED
 _RANK = {state: rank for rank, state in enumerate(WORST)}
@@ -52,111 +24,6 @@ _BEST = {State.MET: 0, State.LATE: 1, State.EARLY: 2}
 
 Times = Sequence[tuple[Entry, int, int | None]]  # act, the time that favours its author, receipt
 _NEVER: Times = ()
-
-
-# ---------------------------------------------------------------------------------------- clocks
-
-
-def deadline_terms(plan: DeadlinePlan, matter: Matter, debtor: str) -> Terms:
-    """Set a deadline's clock."""
-    base = base_of(plan, matter, debtor)
-    low, high = plan.rule.not_before_ms, plan.rule.not_after_ms
-    return Terms(
-        base,
-        None if low is None else _bound(base, low, plan, start_of),
-        UNKNOWN if high is None else _bound(base, high, plan, end_of),
-    )
-
-
-def base_of(plan: DeadlinePlan, matter: Matter, debtor: str) -> Bracket:
-    """When the clock began: both ends of what can be argued."""
-    base = plan.rule.base
-    if base is _ISSUE:
-        return Bracket(matter.root.written_from(), matter.current.written_until())
-    if base is _RECEIPT:
-        return _received(matter, debtor)
-    if base is _CALENDAR:
-        return _calendar(plan, matter)
-    stated = stated_at(matter.current.message.values, plan.base)
-    if stated is None:
-        return UNKNOWN
-    if stated.date and base is _START and not plan.dates:
-        return Bracket(stated.low_ms, stated.low_ms)
-    return Bracket(stated.low_ms, stated.high_ms)
-
-
-def _received(matter: Matter, debtor: str) -> Bracket:
-    """Not before it was written, not after the debtor's station had it or the debtor cited it."""
-    issued, latest = matter.root.written_from(), matter.current.received_by(debtor)
-    cited = matter.known_to.get(debtor)
-    if cited is not None and (latest is None or cited < latest):
-        latest = cited
-    return Bracket(issued if latest is None or issued < latest else latest, latest)
-
-
-def _calendar(plan: DeadlinePlan, matter: Matter) -> Bracket:
-    """The last instant of a date of a year that the trigger names (or in which it was issued)."""
-    if plan.base:
-        stated = stated_at(matter.current.message.values, plan.base)
-        if stated is None:
-            return UNKNOWN
-        ends = Bracket(stated.low_ms, stated.high_ms)
-    else:
-        ends = Bracket(matter.root.written_from(), matter.current.written_until())
-    return Bracket(_date_of(ends.earliest, plan), _date_of(ends.latest, plan))
-
-
-def _date_of(time_ms: int | None, plan: DeadlinePlan) -> int | None:
-    if time_ms is None:
-        return None
-    rule = plan.rule
-    year = clamp_year(year_of(time_ms) + rule.years)
-    return end_of(day_number(year, rule.month or 1, rule.day or 1))
-
-
-def _bound(base: Bracket, by_ms: int, plan: DeadlinePlan, edge: Callable[[int], int]) -> Bracket:
-    earliest, latest = base
-    low = None if earliest is None else _moved(earliest, by_ms, plan, edge)
-    if latest == earliest:
-        return base if low == earliest else Bracket(low, low)
-    return Bracket(low, None if latest is None else _moved(latest, by_ms, plan, edge))
-
-
-def _moved(time_ms: int, by_ms: int, plan: DeadlinePlan, edge: Callable[[int], int]) -> int:
-    if plan.dates:
-        return within(edge(day_of(time_ms) + by_ms // DAY_MS))
-    return within(time_ms + by_ms)
-
-
-def exchange_due(rule: Exchange, year: int) -> int:
-    """The last instant at which the exchange of a year is in time, UTC ms."""
-    return end_of(day_number(year, rule.month, rule.day))
-
-
-def exchange_opens(rule: Exchange, year: int) -> int:
-    """When it can first be given: ``opens_ms`` before the day, else after the last one."""
-    if rule.opens_ms:
-        return max(start_of(day_of(exchange_due(rule, year))) - rule.opens_ms, 0)
-    return exchange_due(rule, year - 1) + 1 if year > 1970 else 0
-
-
-def exchange_year(rule: Exchange, time_ms: int) -> int:
-    """The year of the exchange that a message of this time belongs to.
-
-    From the opening of one exchange to that of the next: what comes after the day is late for its
-    year, not early for the next.
-    """
-    year = clamp_year(year_of(time_ms) + 1 + rule.opens_ms // (365 * DAY_MS))
-    while year > 1970 and time_ms < exchange_opens(rule, year):
-        year -= 1
-    return year
-
-
-def exchange_terms(rule: Exchange, year: int) -> Terms:
-    """The clock of one exchange date."""
-    due = exchange_due(rule, year)
-    opens = exchange_opens(rule, year)
-    return Terms(Bracket(due, due), Bracket(opens, opens), Bracket(due, due))
 
 
 # ----------------------------------------------------------------------------------------- views
@@ -170,7 +37,8 @@ def settle(debt: Debt, terms: Terms, standing: Standing, now_ms: int) -> tuple[O
     creditors, matter, source = debt.creditors, debt.matter, debt.source
     entry: Entry | None = None
     apart: tuple[State, ...] = ()
-    if standing.plain and not source.own and (matter is None or matter.bare) and source.idle(debt):
+    plain = standing.plain and not source.own and terms.ended is terms.strictly_ended is None
+    if plain and (matter is None or matter.bare) and source.idle(debt):
         # The most frequent case by far: nothing was done and nothing said, and all see the same.
         earliest, latest = terms.due
         state = _undone(source, latest, now_ms)
@@ -213,7 +81,7 @@ def _judged(
     # Where nothing was said by or of one creditor alone, those who had the same acts at the same
     # times see the same, and one judgement is that of all of them.
     alike = standing.plain and (matter is None or not (matter.waivers or matter.ender))
-    acts = _times(debt, creditors[0])
+    acts = _times(debt, terms, creditors[0])
     state, entry, strict = _views(debt, terms, creditors[0], acts, standing, now_ms)
     moves = state in _MOVED or strict in _MOVED
     if len(creditors) == 1:
@@ -221,7 +89,7 @@ def _judged(
     each = [strict]
     for creditor in creditors[1:]:
         # The view of the creditor who has most to complain of speaks for all.
-        had = _times(debt, creditor)
+        had = _times(debt, terms, creditor)
         if alike and had == acts:
             each.append(each[0])
             continue
@@ -243,9 +111,10 @@ def next_change(debt: Debt, terms: Terms, standing: Standing, now_ms: int) -> in
         if end is not None and end >= now_ms and (soon is None or end < soon):
             soon = end + 1
     if debt.matter is not None:
-        for time_ms, _, _, _ in debt.matter.holds:
-            if time_ms > now_ms and (soon is None or time_ms < soon):
-                soon = time_ms
+        for strict in (False, True) if debt.matter.holds else ():
+            for time_ms, _, _, _ in debt.matter.hold_steps(debt.debtor, strict=strict):
+                if time_ms > now_ms and (soon is None or time_ms < soon):
+                    soon = time_ms
     other = None if standing.plain else standing.next_change(now_ms)
     return other if soon is None or (other is not None and other < soon) else soon
 
@@ -255,10 +124,14 @@ def _views(
 ) -> tuple[State, Entry | None, State]:
     """The debtor's view with the message behind it, and the creditor's strict one."""
     source = debt.source
-    if not acts and standing.plain and (debt.matter is None or debt.matter.bare):
+    plain = standing.plain and terms.ended is terms.strictly_ended is None
+    if not acts and plain and (debt.matter is None or debt.matter.bare):
         earliest, latest = terms.due
         return _undone(source, latest, now_ms), None, _undone(source, earliest, now_ms)
-    if len(acts) == 1:
+    if len(terms.versions) > 1:
+        state, entry = _told(source, terms, acts, strict=False)
+        strict, _ = _told(source, terms, acts, strict=True)
+    elif len(acts) == 1:
         by, claimed, received = acts[0]
         state = _judge(source, terms, claimed, received, strict=False)
         entry = None if state is None else by
@@ -268,15 +141,15 @@ def _views(
         strict, _ = _acted(source, terms, acts, strict=True)
     if state is not _MET and state is not _EARLY:
         limit = terms.due.latest
-        state, entry = _laid_over(debt, creditor, standing, now_ms, limit, (state, entry))
+        state, entry = _laid_over(debt, terms, creditor, standing, now_ms, limit, (state, entry))
     if strict is not _MET and strict is not _EARLY:
         limit, seen = terms.due.earliest, (strict, None)
-        strict, _ = _laid_over(debt, creditor, standing, now_ms, limit, seen, strict=True)
+        strict, _ = _laid_over(debt, terms, creditor, standing, now_ms, limit, seen, strict=True)
     return state, entry, strict
 
 
 def _laid_over(
-    debt: Debt, creditor: str, standing: Standing, now_ms: int, limit: int | None,
+    debt: Debt, terms: Terms, creditor: str, standing: Standing, now_ms: int, limit: int | None,
     acted: tuple[State | None, Entry | None], *, strict: bool = False,
 ) -> tuple[State, Entry | None]:  # fmt: skip
     """What was late or was not done, under what waives, ends, holds, suspends and contests."""
@@ -285,10 +158,13 @@ def _laid_over(
         lid = _let_off(debt, matter, creditor, limit, strict=strict)
         if lid is not None:
             return lid
+    corrected = terms.strictly_ended if strict else terms.ended
+    if state is None and corrected is not None:
+        return State.ENDED, corrected
     # What is late was due when it was due, whatever time it is now.
     at_ms = now_ms if limit is None else limit if state is not None else min(now_ms, limit)
     if matter is not None and matter.holds:
-        holder = matter.held(at_ms)
+        holder = matter.held(at_ms, debt.debtor, strict=strict)
         if holder is not None:
             return State.HELD, holder
     if not standing.plain:
@@ -361,14 +237,42 @@ def _acted(
     return best, by
 
 
-def _times(debt: Debt, creditor: str) -> Times:
+def _told(
+    source: Source, terms: Terms, acts: Times, *, strict: bool
+) -> tuple[State | None, Entry | None]:
+    """A plan that was told in several versions: see ``clocks``.
+
+    A version counts that was in time for the plan that it told, and is for the present plan; and
+    strictly only if the creditor was told of no later plan since. Else the first version of the
+    present plan is judged.
+    """
+    own, limit = dict(terms.versions), terms.due.earliest
+    met: Entry | None = None
+    first, same = acts[-1], True
+    for act in reversed(acts):
+        entry, claimed, received = act
+        mine = own[entry]
+        told = mine.due.earliest
+        if strict and limit is not None and (told is None or told > limit):
+            break
+        same = same and (mine.due, mine.not_before) == (terms.due, terms.not_before)
+        first = act if same else first
+        both = [_judge(source, one, claimed, received, strict=strict) for one in (mine, terms)]
+        met = entry if both == [_MET, _MET] else met
+    if met is not None:
+        return _MET, met
+    return _judge(source, terms, first[1], first[2], strict=strict), first[0]
+
+
+def _times(debt: Debt, terms: Terms, creditor: str) -> Times:
     """Each act with the time of it that favours the debtor, and when this creditor had it."""
     if debt.source.own:
         matter = debt.matter
         if matter is None:
             return []
-        root = matter.root
-        return [(root, root.written_from(), matter.current.received_by(creditor))]
+        some = [entry for entry, _ in terms.versions if creditor in entry.message.to]
+        some = some or [terms.versions[-1][0] if terms.versions else matter.root]
+        return [(one, one.written_from(), one.received_by(creditor)) for one in some]
     acts = debt.source.acts(debt, creditor)
     if not acts:
         return _NEVER
@@ -387,7 +291,7 @@ def _judge(
     if done is None:
         return None
     begun = done if source.at_receipt else claimed
-    _, not_before, due = terms
+    not_before, due = terms.not_before, terms.due
     limit = due.earliest if strict else due.latest
     if not_before is not None:
         opens = not_before.latest if strict else not_before.earliest

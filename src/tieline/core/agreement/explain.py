@@ -26,6 +26,7 @@ from tieline.core.agreement.reason import (
 from tieline.core.agreement.value import Code
 
 ACTS_SHOWN: Final = 20
+_HAPPENED = frozenset({Base.OCCURRENCE, Base.ARRIVAL})
 _DONE = frozenset({State.MET, State.LATE, State.EARLY})
 
 
@@ -43,7 +44,10 @@ def reasons(debt: Debt, shown: Obligation, now_ms: int) -> Explanation:
         )  # fmt: skip
     inputs.append(Input(name="now", kind=InputKind.TIME, value=now_ms, origin=Origin.CLOCK))
     return Explanation(
-        obligation=shown, base=terms.base, inputs=tuple(inputs), doubts=tuple(_doubts(debt, acts))
+        obligation=shown,
+        base=terms.base,
+        inputs=tuple(inputs),
+        doubts=tuple(_doubts(debt, terms, acts)),
     )
 
 
@@ -123,19 +127,28 @@ def _receipt(name: str, entry: Entry, party: str) -> Input:
                  origin=Origin.RECEIPT, message=entry.message.digest, party=party)  # fmt: skip
 
 
-def _doubts(debt: Debt, acts: list[Entry]) -> Iterator[tuple[Doubt, bytes]]:
+def _restated(rule: Deadline, matter: Matter, terms: Terms) -> Iterator[tuple[Doubt, bytes]]:
+    """What the present version says of when it happened."""
+    message = matter.current.message
+    for plan in matter.root.plan.deadlines:
+        stated = stated_at(message.values, plan.base) if plan.rule is rule else None
+        if stated is None:
+            continue
+        if rule.base is Base.OCCURRENCE and stated.low_ms > message.time_ms:
+            yield Doubt.IN_FUTURE, message.digest
+        if (stated.low_ms, stated.high_ms) != terms.base:
+            yield Doubt.RESTATED, message.digest
+
+
+def _doubts(debt: Debt, terms: Terms, acts: list[Entry]) -> Iterator[tuple[Doubt, bytes]]:
     """What speaks against the times that this rests on."""
     entries = list(acts)
     matter = debt.matter
     if matter is not None:
         entries = [*dict.fromkeys((matter.root, matter.current)), *entries]
         rule = debt.source.rule
-        if isinstance(rule, Deadline) and rule.base is Base.OCCURRENCE and not rule.by:
-            message = matter.current.message
-            for plan in matter.root.plan.deadlines:
-                stated = stated_at(message.values, plan.base) if plan.rule is rule else None
-                if stated is not None and stated.low_ms > message.time_ms:
-                    yield Doubt.IN_FUTURE, message.digest
+        if isinstance(rule, Deadline) and rule.base in _HAPPENED and not rule.by:
+            yield from _restated(rule, matter, terms)
     for entry in entries:
         for doubt in entry.doubts():
             yield doubt, entry.message.digest

@@ -11,16 +11,16 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar, Final
 
 from tieline.core.agreement.book import Book, Maker, WaitKey
-from tieline.core.agreement.dates import LAST_YEAR
-from tieline.core.agreement.due import (
+from tieline.core.agreement.clocks import (
     deadline_terms,
     exchange_due,
     exchange_opens,
     exchange_year,
-    next_change,
-    settle,
+    obliges,
+    obliges_party,
 )
-from tieline.core.agreement.limits import crosses
+from tieline.core.agreement.dates import LAST_YEAR
+from tieline.core.agreement.due import next_change, settle
 from tieline.core.agreement.matter import (
     ACTS_KEPT,
     Debt,
@@ -29,9 +29,10 @@ from tieline.core.agreement.matter import (
     Stream,
     Terms,
 )
-from tieline.core.agreement.message import Values, at_numbers
-from tieline.core.agreement.model import Base, Deadline, Pack, Special, Who
-from tieline.core.agreement.plan import DeadlinePlan, all_hold
+from tieline.core.agreement.message import at_numbers
+from tieline.core.agreement.model import Base, Deadline, Pack, Who
+from tieline.core.agreement.plan import DeadlinePlan
+from tieline.core.agreement.reason import SKEW_MS
 from tieline.core.agreement.value import PartyCode
 from tieline.core.agreement.windows import Round, Slot
 from tieline.core.terms import MAX_TIME_MS
@@ -64,7 +65,7 @@ class DeadlineSource:
         self.own = not plan.rule.by
 
     def terms(self, debt: Debt) -> Terms:
-        return deadline_terms(self.plan, _begun(debt), debt.debtor)
+        return deadline_terms(self.plan, _begun(debt), debt.debtor, debt.creditors)
 
     def idle(self, debt: Debt) -> bool:
         """Whether nobody sent anything about the trigger; one that waits uncited has to look."""
@@ -194,7 +195,7 @@ class Fold(Book):
 
     def _renew(self, maker: Maker, now_ms: int) -> None:
         if isinstance(maker, Matter):
-            if maker.made_for is not maker.current:
+            if maker.made_for != len(maker.corrections):
                 self._remake(maker)
         elif isinstance(maker, Slot):
             if not self._is_owed(maker, now_ms):
@@ -224,7 +225,8 @@ class Fold(Book):
     def _wait(self, matter: Matter) -> None:
         """Note for which acts a matter waits that need not cite it.
 
-        Toward a creditor who has had an act, a later one changes nothing.
+        Toward a creditor who has had an act a later one changes nothing, unless the first one was
+        on its way so long that a later one may have come in time.
         """
         waits: dict[WaitKey, bool] = {}
         for debt in matter.debts:
@@ -232,11 +234,10 @@ class Fold(Book):
             if not isinstance(source, DeadlineSource) or not source.streams:
                 continue
             self._streamed.setdefault((debt.pack, debt.debtor), {})[matter] = None
+            due = source.terms(debt).due.earliest
             for creditor in debt.creditors:
                 acts = source.acts(debt, creditor)
-                done = (
-                    acts and not acts[0].matter.void and acts[0].received_by(creditor) is not None
-                )
+                done = bool(acts) and _settled(acts[0], creditor, due)
                 more = not done or source.rule.not_before_ms is not None
                 for form in source.rule.by:
                     key = (debt.pack, form, debt.debtor, creditor)
@@ -261,10 +262,10 @@ class Fold(Book):
 
     def _remake(self, matter: Matter) -> None:
         """The debts of a matter as its current version says; what stays keeps its id."""
-        if matter.made_for is None:
+        if matter.made_for < 0:
             if matter.root.plan.deadlines:
                 matter.debts = tuple(self._matter_debts(matter))
-            matter.made_for = matter.current
+            matter.made_for = len(matter.corrections)
             return
         before = {debt.id: debt for debt in matter.debts}
         debts = [
@@ -276,28 +277,29 @@ class Fold(Book):
         for debt in before.values():
             self.sheet.drop(debt)  # it is owed no more, or by another debt in its place
         matter.debts = tuple(debts)
-        matter.made_for = matter.current
+        matter.made_for = len(matter.corrections)
 
     def _matter_debts(self, matter: Matter) -> list[Debt]:
         made: list[Debt] = []
         if matter.quiet:
             return made
-        values = matter.current.message.values
+        current, sender = matter.current, matter.root.message.sender
         for plan in matter.root.plan.deadlines:
-            if plan.when and not all_hold(plan.when, values):
-                continue
-            if _not_promised(plan, values):
-                continue
-            if plan.over is not None and not crosses(plan.over, matter):
-                continue
-            for debtor in self._debtors(plan, matter):
-                debt = self._debt(plan, matter, debtor)
+            debtors = self._debtors(plan, current) if obliges(plan, current) else ()
+            for debtor in debtors:
+                debt = self._debt(plan, current, debtor)
+                if debt is not None:
+                    made.append(debt)
+            if matter.corrections and sender not in debtors:
+                # Whoever owed by its own word is not let off because it now says something else.
+                some = [one for one in matter.versions() if obliges_party(plan, one, sender)]
+                debt = self._debt(plan, some[-1], sender) if some else None
                 if debt is not None:
                     made.append(debt)
         return made
 
-    def _debtors(self, plan: DeadlinePlan, matter: Matter) -> Sequence[str]:
-        message, who = matter.current.message, plan.rule.who
+    def _debtors(self, plan: DeadlinePlan, version: Entry) -> Sequence[str]:
+        message, who = version.message, plan.rule.who
         if who is _SENDER:
             return (message.sender,)
         if who is _RECEIVERS:
@@ -310,8 +312,9 @@ class Fold(Book):
         codes = {one.code for one in found if isinstance(one, PartyCode)}
         return sorted(codes & {*self.parties})
 
-    def _debt(self, plan: DeadlinePlan, matter: Matter, debtor: str) -> Debt | None:
-        message, root = matter.current.message, matter.root.message
+    def _debt(self, plan: DeadlinePlan, version: Entry, debtor: str) -> Debt | None:
+        message, matter = version.message, version.matter
+        root = matter.root.message
         source = self._sources.get((plan, debtor))
         if source is None:
             source = self._sources[plan, debtor] = self._source(message.pack, plan, debtor)
@@ -379,12 +382,9 @@ class Fold(Book):
         return tuple(one for one in creditors if one != debtor and standing.applies(debtor, one))
 
 
-def _not_promised(plan: DeadlinePlan, values: Values) -> bool:
-    """Whether a message leaves out the time at which something would be owed, or says: none.
-
-    Then nothing was promised. A time that is not known, or is withheld, is owed all the same.
-    """
-    rule = plan.rule
-    if rule.base is not Base.START or not plan.base or not rule.by:
+def _settled(act: Entry, creditor: str, due_ms: int | None) -> bool:
+    """Whether no act that is claimed later, and that nothing contradicts, can be in better time."""
+    received = act.received_by(creditor)
+    if act.matter.void or received is None:
         return False
-    return all(one is Special.NIL for one in at_numbers(values, plan.base))
+    return due_ms is None or received <= due_ms or act.message.time_ms > due_ms + SKEW_MS

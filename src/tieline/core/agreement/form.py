@@ -142,10 +142,14 @@ def _citations(
         if one.role in REPLACING:
             if (one.pack, one.form, one.sender) != (pack.id, form.id, sender):
                 yield _whole("form.replaces", form.cite, form=form.id)
-        elif one.role is RefRole.ANSWERS and form.answers and one.role not in demanded:
+        elif one.role is RefRole.ANSWERS and _names_what_it_answers(form, demanded):
             known = one.pack == pack.id and one.form in form.answers
             if not known:
                 yield _whole("form.answers", form.cite, forms=", ".join(form.answers))
+
+
+def _names_what_it_answers(form: Form, demanded: set[RefRole]) -> bool:
+    return bool(form.answers) and not form.answers_any and RefRole.ANSWERS not in demanded
 
 
 def _whole(code: str, cite: Cite, **arguments: str) -> FieldError:

@@ -21,8 +21,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tieline.core.agreement.clocks import exchange_due, exchange_opens
 from tieline.core.agreement.dates import clamp_year, year_of
-from tieline.core.agreement.due import exchange_due, exchange_opens
 from tieline.core.agreement.explain import reasons
 from tieline.core.agreement.fold import YEARS_BACK, Fold
 from tieline.core.agreement.limits import Question, Weighed, questions, weigh
@@ -170,7 +170,7 @@ class Ledger(Fold):
         """See ``validities``."""
         rows: list[tuple[bool, int, bytes, str, Window]] = []
         for place, (plan, matter, ends) in enumerate(self._windows()):
-            if not held_only or holds(matter, ends, now_ms)[0] not in GONE:
+            if not held_only or holds(plan, matter, ends, now_ms)[0] not in GONE:
                 one = window(plan, matter, now_ms)
                 since = one.since_ms
                 rows.append((since is None, since or 0, one.message, one.rule, one))
@@ -307,7 +307,7 @@ class Ledger(Fold):
         for plan, matter, ends in self._windows():
             yield None
             near = any(at_ms is not None and from_ms <= at_ms <= to_ms for at_ms in ends)
-            if not near or holds(matter, ends, now_ms)[0] in GONE:
+            if not near or holds(plan, matter, ends, now_ms)[0] in GONE:
                 continue
             rule, sender = plan.rule, matter.current.message.sender
             name, ref = matter.root.plan.pack.pack.id, matter.root.message.digest.hex()

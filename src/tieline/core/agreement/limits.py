@@ -120,26 +120,6 @@ def weigh(plan: ThresholdPlan, matter: Matter) -> Weighed | None:
     )
 
 
-def crosses(plan: ThresholdPlan, matter: Matter) -> bool:
-    """Whether a message is known to cross a threshold: ``weigh`` without its reasons."""
-    values = matter.current.message.values
-    if not all_hold(plan.when, values):
-        return False
-    if plan.any_of and not any(_reaches(one, values, way) for one, way in plan.any_of):
-        return False
-    return all(_reaches(one, values, way) for one, way in plan.all_of)
-
-
-def _reaches(criterion: Criterion, values: Values, way: Way) -> bool:
-    if way[0] not in values:
-        return False
-    numbers = [one.n for one in at_numbers(values, way) if isinstance(one, Number)]
-    if not numbers:
-        return Special.NIL in at_numbers(values, way) and criterion.at_least <= 0
-    found = sum(numbers) if criterion.take is Take.SUM else max(numbers)
-    return found >= criterion.at_least
-
-
 def _both(any_of: Sequence[Margin], all_of: Sequence[Margin]) -> Crossing:
     alone = [one.crossing for one in any_of]
     if not alone or Crossing.YES in alone:

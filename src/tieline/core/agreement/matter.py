@@ -31,6 +31,10 @@ from tieline.core.terms import RefRole
 # makes a later one count, and whoever acts eight times too early is shown as early.
 ACTS_KEPT: Final = 8
 
+# Versions of one message that are looked at besides the present one: the first ones.
+VERSIONS_KEPT: Final = 31
+STOPS_KEPT: Final = 512  # of one form: a list may be taken back one by one
+
 ActKey = tuple[RefRole, str, str]  # role, form, sender
 # Claimed time, digest, and what has them. A digest is never twice in a list, so that comparing two
 # never comes to the entry.
@@ -138,13 +142,13 @@ class Acts:
             self.last = entry
 
 
-def _keep(kept: list[Entry], entry: Entry) -> None:
-    """Keep an entry where it is among the first ``ACTS_KEPT``, once."""
+def _keep(kept: list[Entry], entry: Entry, most: int = ACTS_KEPT) -> None:
+    """Keep an entry where it is among the first ones, once."""
     place = bisect_left(kept, entry.key, key=_key)
     known = place < len(kept) and kept[place] is entry
-    if place < ACTS_KEPT and not known:
+    if place < most and not known:
         kept.insert(place, entry)
-        del kept[ACTS_KEPT:]
+        del kept[most:]
 
 
 def _key(entry: Entry) -> tuple[int, bytes]:
@@ -160,13 +164,14 @@ class Matter:
 
     __slots__ = (
         "acts", "affirmed_ms", "contests", "corrections", "current", "debts", "ender",
-        "ender_role", "holds", "known_to", "made_for", "quiet", "root", "waivers",
+        "ender_role", "first", "holds", "known_to", "made_for", "quiet", "root", "stops", "waivers",
     )  # fmt: skip
 
     def __init__(self, root: Entry) -> None:
         self.root = root
         self.current = root
         self.corrections: Sequence[Entry] = ()
+        self.first: list[Entry] | None = None  # the first versions in their order
         self.ender: Entry | None = None  # cancelled or superseded it
         self.ender_role = _CANCELS
         self.acts: Mapping[ActKey, Acts] = _NO_ACTS
@@ -174,10 +179,11 @@ class Matter:
         self.waivers: Mapping[str, Said] = _NOTHING_SAID  # by creditor
         self.contests: Mapping[str, Said] = _NOTHING_SAID  # by debtor
         self.holds: Sequence[Hold] = ()  # set or lifted, by time
+        self.stops: Mapping[str, list[Entry]] = _NO_STOPS  # by form: what ends how long it holds
         self.affirmed_ms: int | None = None  # when its sender last said that it stands
         self.debts: tuple[Debt, ...] = ()
         self.quiet = False  # it only takes back another of its form, and begins nothing
-        self.made_for: Entry | None = None  # the ``current`` for which the debts were made
+        self.made_for = -1  # the number of corrections for which the debts were made
 
     def act(self, key: ActKey, entry: Entry) -> None:
         """Note what a party sent about it."""
@@ -212,8 +218,19 @@ class Matter:
         if not isinstance(self.corrections, list):
             self.corrections = []
         self.corrections.append(entry)
-        if (entry.depth, entry.key) > (self.current.depth, self.current.key):
+        if self.first is None:
+            self.first = [self.root]
+        insort(self.first, entry, key=_place)
+        del self.first[VERSIONS_KEPT:]
+        if _place(entry) > _place(self.current):
             self.current = entry
+
+    def versions(self) -> list[Entry]:
+        """The first versions in their order, and the present one."""
+        some = [self.root] if self.first is None else self.first.copy()
+        if some[-1] is not self.current:
+            some.append(self.current)
+        return some
 
     def end(self, entry: Entry, role: RefRole) -> None:
         """Note that its sender cancelled or superseded it; the earliest stays."""
@@ -230,27 +247,69 @@ class Matter:
         """Whether it was taken back, so that an effect of it is none."""
         return self.ender is not None and self.ender_role is _CANCELS
 
-    def held(self, at_ms: int) -> Entry | None:
-        """Who holds it at a time: the message that set the hold which is longest in force."""
+    def held(self, at_ms: int, debtor: str = "", *, strict: bool = False) -> Entry | None:
+        """Who holds it at a time: the message that set the hold which is longest in force.
+
+        ``debtor``: whose obligation that would excuse: nobody holds for itself what another sent.
+        """
+        own = debtor == self.root.message.sender
         by: dict[str, Entry] = {}
-        for time_ms, _, on, entry in self.holds:
+        for time_ms, _, on, entry in self.hold_steps(debtor, strict=strict):
             if time_ms > at_ms:
                 break
-            if on and not entry.matter.void:
-                by.setdefault(entry.message.sender, entry)
+            holder = entry.message.sender
+            if on and not entry.matter.void and (own or holder != debtor):
+                by.setdefault(holder, entry)
             elif not on:
-                by.pop(entry.message.sender, None)
+                by.pop(holder, None)
         return min(by.values(), key=lambda entry: entry.key, default=None)
+
+    def hold_steps(self, debtor: str, *, strict: bool) -> Sequence[Hold]:
+        """The holds and what lifts them, each at the time at which it counts in a view.
+
+        A hold excuses from its claimed time, and strictly from its first receipt; what lifts it
+        counts strictly from its claimed time, else when the debtor had it.
+        """
+        if not debtor:
+            return self.holds
+        steps = []
+        for time_ms, digest, on, entry in self.holds:
+            when: int | None = time_ms
+            if on and strict:
+                when = max(time_ms, entry.first_ms or time_ms)
+            elif not on and not strict and entry.message.sender != debtor:
+                had = entry.received_by(debtor)
+                when = None if had is None else max(time_ms, had)
+            if when is not None:
+                steps.append((when, digest, on, entry))
+        steps.sort(key=_when)
+        return steps
 
     def hold(self, entry: Entry, *, on: bool) -> None:
         """Note that a party stopped it, or let it go on."""
         if not isinstance(self.holds, list):
             self.holds = []
-        insort(self.holds, (*entry.key, on, entry), key=lambda item: item[:2])
+        insort(self.holds, (*entry.key, on, entry), key=_when)
+
+    def stop(self, entry: Entry) -> None:
+        """Note what its sender sent to end how long it holds, as far as it says so."""
+        if not isinstance(self.stops, dict):
+            self.stops = {}
+        _keep(self.stops.setdefault(entry.message.form, []), entry, STOPS_KEPT)
+
+
+def _when(step: Hold) -> tuple[int, bytes]:
+    return step[:2]
+
+
+def _place(entry: Entry) -> tuple[int, tuple[int, bytes]]:
+    """What orders the versions of a message: how many corrections it stands on, then its key."""
+    return entry.depth, entry.key
 
 
 _CANCELS: Final = RefRole.CANCELS  # a member is found slowly, and this is asked all the time
 _NO_ACTS: Final[Mapping[ActKey, Acts]] = MappingProxyType({})
+_NO_STOPS: Final[Mapping[str, list[Entry]]] = MappingProxyType({})
 _NO_TIMES: Final[Mapping[str, int]] = MappingProxyType({})
 _NOTHING_SAID: Final[Mapping[str, Said]] = MappingProxyType({})
 
@@ -318,11 +377,19 @@ class Debt:
 
 
 class Terms(NamedTuple):
-    """A rule's clock set against one trigger."""
+    """A rule's clock set against one trigger.
+
+    ``versions``: of a trigger that is judged by itself and was corrected, those that may count,
+    each with its own clock. ``ended``: the correction that ended it in the debtor's view,
+    ``strictly_ended`` in the creditors'.
+    """
 
     base: Bracket
     not_before: Bracket | None
     due: Bracket
+    versions: tuple[tuple[Entry, Terms], ...] = ()
+    ended: Entry | None = None
+    strictly_ended: Entry | None = None
 
 
 class Stream:

@@ -137,7 +137,8 @@ class Form:
     """One message of the agreement. On the wire it is ``TAG/ID`` with the pack's version.
 
     ``to``: ``"*"`` for every party, else one or more named by the sender. ``answers``: forms that
-    it answers. ``obliges``: false for a goodwill notice: no obligation and no precedent.
+    it answers; ``answers_any``: and any other message, as a text. ``obliges``: false for a goodwill
+    notice: no obligation and no precedent.
     ``flash``: made to be sent as FLASH over a narrow carrier. ``disclaimer``: a word key shown on
     every rendering, or empty. ``act``: what it does in an incident. ``phrase``: what this form was
     made of (``phrase_form``); ``None`` for those that the pack itself has as forms.
@@ -157,6 +158,7 @@ class Form:
     disclaimer: str = ""
     act: Act = Act.NONE
     phrase: Phrase | None = None
+    answers_any: bool = False
 
     @property
     def name(self) -> str:
@@ -387,7 +389,9 @@ class Validity:
 
     From the time at ``from_path`` (empty: issue) to the one at ``until_path`` (empty: from) plus
     ``until_plus_ms``. A message that cancels or supersedes it ends it. ``revalidate_ms``: the
-    sender must say so anew within this time, else it is stale.
+    sender must say so anew within this time, else it is stale. ``ended_by``: forms by which its
+    sender ends it, citing it. With ``objects``, a path in both, it is ended when each of its
+    objects was named ("the sites of a list").
     """
 
     id: str
@@ -398,6 +402,8 @@ class Validity:
     until_plus_ms: int = 0
     count: Count = Count.INSTANT
     revalidate_ms: int | None = None
+    ended_by: tuple[str, ...] = ()
+    objects: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ exist; here a path that does not resolve raises ``KeyError``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,6 +25,8 @@ from tieline.core.agreement.model import (
     Predecessor,
     Quota,
     Simultaneous,
+    Special,
+    Take,
     Threshold,
     Validity,
 )
@@ -92,6 +95,25 @@ class ThresholdPlan:
         return bool(self.area or self.since or self.command)
 
 
+def crosses(plan: ThresholdPlan, values: Values) -> bool:
+    """Whether these answers are known to cross a threshold (``limits`` gives the reasons)."""
+    if not all_hold(plan.when, values):
+        return False
+    if plan.any_of and not any(_reaches(one, values, way) for one, way in plan.any_of):
+        return False
+    return all(_reaches(one, values, way) for one, way in plan.all_of)
+
+
+def _reaches(criterion: Criterion, values: Values, way: Way) -> bool:
+    if way[0] not in values:
+        return False
+    numbers = [one.n for one in at_numbers(values, way) if isinstance(one, Number)]
+    if not numbers:
+        return Special.NIL in at_numbers(values, way) and criterion.at_least <= 0
+    found = sum(numbers) if criterion.take is Take.SUM else max(numbers)
+    return found >= criterion.at_least
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DeadlinePlan:
     """A deadline, resolved against the form that begins it.
@@ -124,11 +146,13 @@ class QuotaPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidityPlan:
-    """A validity, resolved."""
+    """A validity, resolved. ``ended``: by form that ends it, where that names objects."""
 
     rule: Validity
     since: Way
     until: Way
+    objects: Way
+    ended: Mapping[str, Way]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +180,7 @@ class FormPlan:
     streams: bool = False  # it discharges a deadline without citing the trigger
     uncited: bool = False  # a deadline on it can be discharged without citing it
     wants: tuple[Predecessor, ...] = ()  # what every message of it has to cite
+    ended_by: frozenset[str] = frozenset()  # forms by which its sender ends how long it holds
     stands: bool = False  # it may change what the pack is between two parties
     does: bool = False  # it has an effect besides what rules say of it
     filed: bool = False  # rules look for messages of it
@@ -299,8 +324,11 @@ def _validity(plan: PackPlan, rule: Validity) -> None:
             rule=rule,
             since=way_of(target.form, rule.from_path),
             until=way_of(target.form, rule.until_path),
+            objects=way_of(target.form, rule.objects),
+            ended={one: way_of(plan.forms[one].form, rule.objects) for one in rule.ended_by},
         )
     )
+    target.ended_by = target.ended_by.union(rule.ended_by)
 
 
 def named(answer: Answer) -> str:

@@ -52,6 +52,7 @@ class Doubt(enum.StrEnum):
     AFTER_RECEIPT = "claimed after receipt"  # another station had it before it was written
     BEFORE_CAUSE = "claimed before its cause"  # it cites what was written later
     IN_FUTURE = "stated in the future"  # an occurrence after the message that reports it
+    RESTATED = "restated"  # a correction says another time than the one it is judged by
     SECOND_COMMITMENT = "second commitment"  # of one party in one round
 
 

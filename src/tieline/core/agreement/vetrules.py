@@ -255,6 +255,16 @@ def _validity(look: _Look, rule: model.Validity) -> None:
         look.fault("until_plus", "it ends when it begins; add 'until_path' or 'until_plus'")
     if rule.revalidate_ms == 0:
         look.fault("revalidate", "it is stale at once; lengthen 'revalidate'")
+    for name in rule.ended_by:
+        look.form("ended_by", name)
+        if name == rule.on:
+            look.fault(
+                "ended_by", f"'{name}' would end itself; cancelling does that without a rule"
+            )
+        look.optional("objects", name, rule.objects, _ANY)
+    look.optional("objects", rule.on, rule.objects, _ANY)
+    if rule.objects and not rule.ended_by:
+        look.fault("objects", "no form takes these objects out; add 'ended_by'")
     if rule.count is model.Count.UTC_DATE and rule.until_plus_ms % DAY_MS:
         look.fault("count", "UTC dates are counted in whole days; write the period in days")
 

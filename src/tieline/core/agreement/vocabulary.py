@@ -227,6 +227,7 @@ FORM: Final[Shape[model.Form]] = Shape(
         key(10, "flash", Flag(), "whether it must fit a narrow carrier", default=False),
         key(11, "disclaimer", WORD_KEY, "the key of a text that is always shown", default=""),
         key(12, "act", ACT, "what it does in an incident", default=meaning.Act.NONE),
+        key(13, "answers_any", Flag(), "it can answer any message, also a text", default=False),
     ),
     model.Form,
 )
@@ -367,6 +368,8 @@ VALIDITY: Final[Shape[model.Validity]] = Shape(
         key(5, "until_plus", PERIOD, "so much after that", "until_plus_ms", default=0),
         key(6, "count", COUNT, "by the instant or by UTC dates", default=model.Count.INSTANT),
         key(7, "revalidate", FORWARD, "to be said anew within", "revalidate_ms", default=None),
+        key(8, "ended_by", IDS, "forms by which its sender ends it", default=()),
+        key(9, "objects", PATH, "what these must name, each; none: it as a whole", default=""),
     ),
     model.Validity,
 )

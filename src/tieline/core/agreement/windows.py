@@ -3,7 +3,8 @@
 **Validity.** Silence means valid: a message holds from its beginning to its end unless its sender
 cancels or supersedes it, whoever says nothing. A rule may want it affirmed from time to time (any
 message of its sender that cites it as its concern, or a correction); without that it is *stale*,
-which is not the same as ended. A validity without an end lasts until it is taken back.
+which is not the same as ended. A rule may name forms by which its sender ends it, as a whole or
+object by object; these affirm nothing. A validity without an end lasts until it is taken back.
 
 **Simultaneous exchange.** Every party commits to its list by a hash. Opening is owed as soon as
 every commitment of the round has a receipt of every other party in it, and is early before that.
@@ -19,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
+from tieline.core.agreement.clocks import exchange_due, exchange_opens, exchange_terms
 from tieline.core.agreement.dates import (
     DAY_MS,
     clamp_year,
@@ -28,7 +30,6 @@ from tieline.core.agreement.dates import (
     start_of,
     within,
 )
-from tieline.core.agreement.due import exchange_due, exchange_opens, exchange_terms
 from tieline.core.agreement.matter import (
     Acts,
     Debt,
@@ -37,8 +38,9 @@ from tieline.core.agreement.matter import (
     Terms,
     stated_at,
 )
+from tieline.core.agreement.message import at_numbers
 from tieline.core.agreement.model import Cite, Count, Exchange, Simultaneous
-from tieline.core.agreement.plan import RoundPlan, ValidityPlan
+from tieline.core.agreement.plan import RoundPlan, ValidityPlan, named
 from tieline.core.agreement.reason import (
     UNKNOWN,
     Bracket,
@@ -61,11 +63,13 @@ class Holds(enum.StrEnum):
     STALE = "stale"
     HELD = "held"
     EXPIRED = "expired"
+    ENDED = "ended"
     CANCELLED = "cancelled"
     SUPERSEDED = "superseded"
 
 
-GONE: Final = frozenset({Holds.EXPIRED, Holds.CANCELLED, Holds.SUPERSEDED})  # by itself, or cut
+# By itself, or cut.
+GONE: Final = frozenset({Holds.EXPIRED, Holds.ENDED, Holds.CANCELLED, Holds.SUPERSEDED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +152,7 @@ def window(plan: ValidityPlan, matter: Matter, now_ms: int) -> Window:
     """How long a message holds, and whether it does at ``now_ms``."""
     rule, message = plan.rule, matter.current.message
     since, until, stale = ends = ends_of(plan, matter)
-    state, by = holds(matter, ends, now_ms)
+    state, by = holds(plan, matter, ends, now_ms)
     inputs = [
         Input(name="issue", kind=InputKind.TIME, value=message.time_ms, origin=Origin.CLAIM,
               message=message.digest),
@@ -163,6 +167,13 @@ def window(plan: ValidityPlan, matter: Matter, now_ms: int) -> Window:
             Input(name="affirmed", kind=InputKind.TIME, value=matter.affirmed_ms,
                   origin=Origin.RECORD, message=message.digest)
         )  # fmt: skip
+    if rule.objects:
+        out, whole, _ = _taken_out(plan, matter)
+        inputs += [
+            Input(name=name, kind=InputKind.COUNT, value=value, origin=Origin.RECORD,
+                  message=message.digest)
+            for name, value in (("objects", whole), ("taken-out", out))
+        ]  # fmt: skip
     return Window(
         rule=rule.id, pack=matter.root.plan.pack.pack.id, message=matter.root.message.digest,
         current=message.digest, sender=message.sender, since_ms=since, until_ms=until,
@@ -191,12 +202,15 @@ def _ends(plan: ValidityPlan, matter: Matter) -> tuple[int | None, int | None]:
     return since, None if last is None else within(last + rule.until_plus_ms)
 
 
-def holds(matter: Matter, ends: Ends, now_ms: int) -> tuple[Holds, bytes]:
+def holds(plan: ValidityPlan, matter: Matter, ends: Ends, now_ms: int) -> tuple[Holds, bytes]:
     """Whether a message with these ends holds, and what cut or holds it."""
     since, until, stale = ends
     if matter.ender is not None:
         cut = matter.ender_role is RefRole.CANCELS
         return (Holds.CANCELLED if cut else Holds.SUPERSEDED), matter.ender.message.digest
+    _, _, ended = _taken_out(plan, matter)
+    if ended is not None:
+        return Holds.ENDED, ended.message.digest
     if until is not None and now_ms > until:
         return Holds.EXPIRED, b""
     holder = matter.held(now_ms)
@@ -207,6 +221,26 @@ def holds(matter: Matter, ends: Ends, now_ms: int) -> tuple[Holds, bytes]:
     if stale is not None and now_ms > stale:
         return Holds.STALE, b""
     return Holds.VALID, b""
+
+
+def _taken_out(plan: ValidityPlan, matter: Matter) -> tuple[int, int, Entry | None]:
+    """How many of its objects its sender has ended, of how many, and the message that ended all."""
+    acts = [
+        entry
+        for form in plan.rule.ended_by
+        for entry in matter.stops.get(form, ())
+        if not entry.matter.void and entry.matter.root is entry
+    ]
+    if not plan.objects:
+        return 0, 0, min(acts, key=lambda entry: entry.key, default=None)
+    left = {named(one) for one in at_numbers(matter.current.message.values, plan.objects)}
+    whole = len(left)
+    for entry in sorted(acts, key=lambda entry: entry.key):
+        message = entry.matter.current.message
+        left -= {named(one) for one in at_numbers(message.values, plan.ended[message.form])}
+        if not left:
+            return whole, whole, entry
+    return whole - len(left), whole, None
 
 
 # -------------------------------------------------------------------------------- exchange dates
@@ -304,7 +338,7 @@ class Round:
         return [
             one
             for party in sorted(self.commits)
-            for one in self.commits[party]
+            for one in sorted(self.commits[party], key=lambda entry: entry.key)
             if one is not self.committed(party)
         ]
 
