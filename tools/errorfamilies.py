@@ -196,6 +196,8 @@ SENTENCES: Final[dict[str, str]] = {
     "field.special": "the field does not allow this special answer; give a value",
     "field.time": "the time is outside the years 1970 to 9999, or its uncertainty is over ten "
     "years; correct it",
+    "field.stranger": "the party that the field names is none of this line's; use a code of its "
+    "charter",
     "field.type": "the answer is of another type than the field; correct it",
     "field.clocks": "the clocks of that zone skip this time, or show it twice; write it in UTC",
     "field.numbering": "the entries of a group are not numbered from 1 without gaps; number them",

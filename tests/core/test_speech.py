@@ -118,6 +118,41 @@ def test_the_charter_says_which_precedence_and_which_form_need_two() -> None:
     assert strict.speak(Content(kind=Kind.JOINT, body=body)).draft
 
 
+@pytest.mark.parametrize("role", [RefRole.CORRECTS, RefRole.CANCELS, RefRole.SUPERSEDES])
+def test_standing_authority_takes_back_only_what_it_released(role: RefRole) -> None:
+    """A form of ROUTINE in FLASH's place, and one correction behind another, are no way around."""
+    _, alpha, _ = two()
+    misfire = replace(FLASH, form="crisis/misfire", body=Body(fields=((1, 1),)))
+
+    def cites(digest: bytes) -> Content:
+        return replace(misfire, refs=(Ref(digest, role),))
+
+    alone = alpha.speak(misfire).item
+    assert alpha.speak(cites(alone)).item  # who may say it alone may take it back alone
+    remarked = replace(misfire, body=Body(fields=((1, 1),), text="and more", lang="en"))
+    other = replace(misfire, form="crisis/other")
+    for content in (FLASH, remarked, other):
+        first = release(alpha, alpha.speak(content).draft, "Bob").item
+        second = release(alpha, alpha.speak(cites(first)).draft, "Bob").item
+        third = release(alpha, alpha.speak(cites(second)).draft, "Bob").item
+        assert alpha.speak(cites(third)).draft
+        low = replace(cites(third), precedence=Precedence.ROUTINE)
+        assert alpha.speak(low).draft
+        older = replace(low, form="", form_version=0)  # fields of no form
+        assert alpha.speak(older).draft
+
+
+def test_a_long_chain_of_replacements_is_released_by_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speech, "MAX_REPLACED", 3)
+    _, alpha, _ = two()
+    last = alpha.speak(replace(FLASH, form="crisis/misfire", body=Body(fields=((1, 1),)))).item
+    for number in range(3):
+        content = replace(FLASH, form="crisis/misfire", body=Body(fields=((1, number),)))
+        last = alpha.speak(replace(content, refs=(Ref(last, RefRole.CORRECTS),))).item
+    content = replace(FLASH, form="crisis/misfire", body=Body(fields=((1, 9),)))
+    assert alpha.speak(replace(content, refs=(Ref(last, RefRole.CORRECTS),))).draft
+
+
 def test_what_only_answers_never_waits_for_a_second_officer() -> None:
     """Acknowledging, suspending and the state of the watch are one officer's acts."""
     net, alpha, bravo = two(Rules())

@@ -27,6 +27,7 @@ from tieline.core.turn import Turn
 MAX_OUTGOING: Final = 4_096
 MAX_DRAFTS: Final = 256
 MAX_HOLDS: Final = 256
+MAX_REPLACED: Final = 64  # statements that one replaces in turn, looked at for its release
 # A draft in the journal: a statement's content, and beside it who wrote it, under which key.
 _DRAFT_LIMITS: Final = Limits(max_bytes=statement.MAX_STATEMENT_BYTES + 1_024, max_depth=1)
 # Letters that look alike in Latin, Cyrillic and Greek, small and capital, by what they look like.
@@ -327,13 +328,32 @@ def _needs_two(line: Line, content: Content) -> bool:
     """Whether two people must release it: as free text if it has any, and as what it replaces.
 
     Standing authority covers a form's coded fields. A text beside them, or a form without them, is
-    no form; and who may not say a thing alone may not take it back alone.
+    no form; and who may not say a thing alone may not take it back alone. So whatever is replaced
+    counts, as itself and as what replaces it, through all that it has replaced itself.
     """
+    form = _covered(content)
+    if line.charter.four_eyes(content.precedence, form):
+        return True
+    left, seen = [content], set[bytes]()
+    while left:
+        for ref in left.pop().refs:
+            target = line.item(ref.target) if ref.role in REPLACING else None
+            if target is None or ref.target in seen:
+                continue
+            if len(seen) == MAX_REPLACED:
+                return True
+            seen.add(ref.target)
+            old = target.statement.content
+            if any(line.charter.four_eyes(old.precedence, one) for one in (form, _covered(old))):
+                return True
+            left.append(old)
+    return False
+
+
+def _covered(content: Content) -> str:
+    """The form that a standing authority may cover: none where there is a text, or no field."""
     coded = content.body.fields is not None and content.body.text is None
-    targets = [line.item(ref.target) for ref in content.refs if ref.role in REPLACING]
-    precedences = {content.precedence} | {x.statement.content.precedence for x in targets if x}
-    form = content.form if coded else ""
-    return any(line.charter.four_eyes(precedence, form) for precedence in precedences)
+    return content.form if coded else ""
 
 
 def _same_person(one: str, other: str) -> bool:

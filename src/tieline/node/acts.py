@@ -327,8 +327,9 @@ class NodeActs:
 
     async def _release(self, args: Arguments) -> Json:
         line, draft = self.line(args), args.number("draft")
-        officer = args.text("officer")
+        officer, lang = args.text("officer"), args.text("language", "")
         args.done()
+        self._about.check_draft(line, draft, lang)
         done = await self.host.perform(
             lambda token: Release(token=token, line=line.id, draft=draft, officer=officer)
         )

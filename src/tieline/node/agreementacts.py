@@ -15,11 +15,13 @@ from tieline.core.agreement import numbered, phrases, radio, slash
 from tieline.core.agreement.form import (
     Cited,
     Filled,
+    citations,
     complaint,
     fill,
     next_number,
     numbers_of,
     serial_of,
+    strangers,
 )
 from tieline.core.agreement.layout import Page, Sheet, lay_out
 from tieline.core.agreement.ledger import Ledger
@@ -35,9 +37,10 @@ from tieline.core.record import Item
 from tieline.core.statement import Content, Ref
 from tieline.core.terms import MAX_TIME_MS, Kind, Precedence, RefRole
 from tieline.node import agreementview as views
-from tieline.node import reading
+from tieline.node import formchecks, reading
 from tieline.node.agreements import Agreements
 from tieline.node.arguments import Arguments
+from tieline.node.formchecks import parties_of
 from tieline.node.formwords import page_view, told
 from tieline.node.slices import Slices, through
 from tieline.node.view import Json
@@ -188,11 +191,12 @@ class AgreementActs:
         ledger = await self._agreements.ledger(line)
         sent = (entry.message for entry in ledger.entries.values())
         numbers = numbers_of(sent, form, line.party, pack.id)
-        number = next_number((*numbers, *_waiting(line, pack, form)))
+        number = next_number((*numbers, *formchecks.waiting(line, pack, form)))
         filled = fill(pack, form, read.values, sender=line.party, cited=cited, number=number)
-        if isinstance(filled, Filled) and not read.errors:
+        strange = strangers(form, read.values, parties_of(line))
+        if isinstance(filled, Filled) and not read.errors and not strange:
             return filled
-        faults = [*read.errors, *(() if isinstance(filled, Filled) else filled)]
+        faults = [*read.errors, *(() if isinstance(filled, Filled) else filled), *strange]
         raise _refused(pack, form, _once(faults), tongue)
 
     async def filled(
@@ -213,6 +217,9 @@ class AgreementActs:
         if phrase:
             pack, rules = phrase_named(in_force.packs, phrase)
             form = pack.form_id(rules)
+        if not form and fields is None:
+            form = formchecks.form_taken_back(self._agreements, line, refs)
+            answers = answers or ({} if form else None)
         known = "/" in form or any(form in pack.forms for pack in in_force.packs)
         if not form or (answers is None and not known):
             if answers is not None:
@@ -226,7 +233,10 @@ class AgreementActs:
             fields = made.fields
         else:
             cancels = any(ref.role is RefRole.CANCELS for ref in refs)
-            _, errors = examine(pack, rules, fields, cancels=cancels)
+            values, errors = examine(pack, rules, fields, cancels=cancels)
+            cited = tuple(self._cited(line, ref) for ref in refs)
+            errors += (*citations(pack, rules, line.party, cited),)
+            errors += strangers(rules, values, parties_of(line))
             if errors:
                 raise _refused(pack, rules, errors, self._tongue(pack, lang))
         return Coded(
@@ -289,6 +299,12 @@ class AgreementActs:
         out = self._written(sheet, lang, shape)
         out["faults"] = [complaint(form, error, tongue).text for error in errors]
         ledger = await self._agreements.ledger(line)
+        same = ledger.same_number(item.statement.digest)
+        out["doubts"] = [
+            *formchecks.stranger_doubts(line, item.statement.place.charter, sheet, tongue),
+            *formchecks.number_doubts(same, sheet.number, tongue),
+        ]
+        out["same_number"] = [digest.hex() for digest in same]
         out["thresholds"] = [
             views.weighed_view(one, pack.id, self._tongues(ledger, lang))
             for one in ledger.thresholds(item.statement.digest)
@@ -416,7 +432,7 @@ class AgreementActs:
         line, lang = self._desk.line(args), self._language(args)
         args.done()
         ledger = await self._agreements.ledger(line)
-        tongues = self._tongues(ledger, lang)
+        tongues, gaps = self._tongues(ledger, lang), ledger.serial_gaps()
         return {
             "splitting": [
                 views.question_view(one, _pack_of(ledger, one.messages[0]), tongues)
@@ -428,9 +444,24 @@ class AgreementActs:
                     "form": gap.form,
                     "sender": gap.sender,
                     "missing": [list(span) for span in gap.missing],
-                    "repeated": list(gap.repeated),
+                    "said": str(
+                        tongues(gap.pack).say("question.gap", number=formchecks.spans(gap.missing))
+                    ),
                 }
-                for gap in ledger.serial_gaps()
+                for gap in gaps
+                if gap.missing
+            ],
+            "twice": [
+                {
+                    "pack": gap.pack,
+                    "form": gap.form,
+                    "sender": gap.sender,
+                    "number": number,
+                    "items": [digest.hex() for digest in digests],
+                    "said": str(tongues(gap.pack).say("question.twice", number=str(number))),
+                }
+                for gap in gaps
+                for number, digests in gap.twice
             ],
             "lacking": await _sliced(
                 await through(ledger.lacking_steps()),
@@ -440,6 +471,11 @@ class AgreementActs:
                     "pack": lack.pack,
                     "form": lack.form,
                     "wants": list(lack.wants.forms),
+                    "said": str(
+                        tongues(lack.pack).say(
+                            "question.lacking", forms=", ".join(lack.wants.forms)
+                        )
+                    ),
                     **views.cite_view(lack.wants.cite, tongues(lack.pack)),
                 },
             ),
@@ -470,7 +506,15 @@ class AgreementActs:
             precedence=content.precedence, time_ms=0, number=0,
         )  # fmt: skip
         tongue = self._tongue(pack, lang or self._agreements.language)
+        strange = formchecks.stranger_doubts(line, charter, sheet, tongue)
+        if strange:
+            earlier = out.get("doubts")
+            out["doubts"] = [*(earlier if isinstance(earlier, list) else []), *strange]
         return out | {"told": told(lay_out(sheet, tongue), tongue, errors, fields)}
+
+    def check_draft(self, line: Line, number: int, lang: str) -> None:
+        """Refuse the release of a draft that the forms of today say otherwise."""
+        formchecks.check_draft(self._agreements, line, number, lang or self._agreements.language)
 
     def doubts(
         self, line: Line, refs: Iterable[Ref], reply: tuple[Pack, Form] | None, lang: str = ""
@@ -529,19 +573,6 @@ def _once(faults: list[FieldError]) -> tuple[FieldError, ...]:
     for fault in faults:
         kept.setdefault(fault.path or fault.problem.code, fault)
     return tuple(kept.values())
-
-
-def _waiting(line: Line, pack: Pack, form: Form) -> Iterator[int]:
-    """The serials of the drafts of this form that wait for a second officer."""
-    serial = serial_of(form)
-    if serial is None:
-        return
-    for draft in line.drafts.values():
-        content = draft.content
-        if (content.form, content.form_version) == (pack.form_id(form), pack.version):
-            given = dict(content.body.fields or ()).get(serial.number)
-            if isinstance(given, int):
-                yield given
 
 
 async def _sliced(found: Iterable[Found], view: Callable[[Found], Json]) -> list[Json]:

@@ -66,6 +66,7 @@ class _Reader:
     ledger: Ledger
     hashes: tuple[bytes, ...]
     parties: tuple[str, ...]
+    ends: tuple[int, ...]  # versions that ended logs: what was late then was read before
     read: dict[bytes, int] = field(default_factory=dict)
     # By log: place and item of each form statement in it, and how much of it each station covered.
     forms: dict[bytes, list[tuple[int, Item]]] = field(default_factory=dict)
@@ -147,7 +148,8 @@ class Agreements:
                 if pack is None or (pack.tag, pack.version) != (tag, content.form_version):
                     continue
                 form = pack.form(name)
-                return None if form is None else (pack, form)
+                if form is not None:
+                    return pack, form
         return None
 
     def form_of_item(self, line: Line, item: Item) -> tuple[Pack, Form] | None:
@@ -172,7 +174,7 @@ class Agreements:
         refs = tuple((ref.role, ref.target) for ref in content.refs)
         cancels = any(role is RefRole.CANCELS for role, _ in refs)
         values, errors = examine(pack, form, content.body.fields or (), cancels=cancels)
-        if errors or not self._says_the_same(line, pack, form, content, values):
+        if errors or not self.says_the_same(line, pack, form, content, values):
             return None
         sender = line.party_of(item.statement.place.station)
         every = (party.code for party in line.charter_of(item).parties)
@@ -187,7 +189,7 @@ class Agreements:
             refs=refs,
         )
 
-    def _says_the_same(
+    def says_the_same(
         self, line: Line, pack: Pack, form: Form, content: Content, values: Values
     ) -> bool:
         """Whether a message of a pack that has changed since says the same under the present one.
@@ -211,11 +213,13 @@ class Agreements:
             present = self.in_force(line).packs
             hashes = tuple(pack.hash for pack in present)
             reader = self._readers.get(line.id)
-            if reader is None or (reader.hashes, reader.parties) != (hashes, parties):
+            ends = tuple(n for n, one in line.charters.items() if one.charter.closed is not None)
+            known = None if reader is None else (reader.hashes, reader.parties, reader.ends)
+            if reader is None or known != (hashes, parties, ends):
                 if reader is not None and reader.settled:
                     collector.unsettle()
                 ledger = Ledger(present, parties)
-                reader = self._readers[line.id] = _Reader(ledger, hashes, parties)
+                reader = self._readers[line.id] = _Reader(ledger, hashes, parties, ends)
             reader.asked_ms = now_ms or reader.asked_ms
             joined = reader.reading
             if joined is None:

@@ -10,7 +10,7 @@ and the military grid are known) and does not say what follows from the message 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -33,7 +33,7 @@ from tieline.core.agreement.model import (
     word_key,
 )
 from tieline.core.agreement.tongue import Tongue
-from tieline.core.agreement.value import Problem, Serial
+from tieline.core.agreement.value import PartyCode, Problem, Serial
 from tieline.core.encode import Value
 from tieline.core.terms import RefRole
 
@@ -109,7 +109,7 @@ def fill(
     if serial is not None and isinstance(given, Serial) and number and given.n != number:
         problem = Problem("form.serial", (("number", str(number)),))
         errors.append(FieldError(serial.id, serial.id, problem, serial.cite))
-    errors += _citations(pack, form, sender, cited)
+    errors += citations(pack, form, sender, cited)
     if not errors and len(encode.dumps(dict(wire_fields(values)))) > MAX_FIELD_BYTES:
         problem = Problem("form.large", (("most", str(MAX_FIELD_BYTES)),))
         errors.append(FieldError("", "", problem, form.cite))
@@ -129,9 +129,29 @@ def serial_of(form: Form) -> Field | None:
     return next((field for field in form.fields if field.type is FieldType.SERIAL), None)
 
 
-def _citations(
+def strangers(form: Form, values: Values, parties: Iterable[str]) -> tuple[FieldError, ...]:
+    """The parties that answers name and that are none of the line's."""
+    known = sorted(parties)
+    return tuple(_strangers(form.fields, values, known, ("", "")))
+
+
+def _strangers(
+    fields: tuple[Field, ...], values: Values, known: list[str], at: tuple[str, str]
+) -> Iterator[FieldError]:
+    for field in fields:
+        value, path, key = values.get(field.number), at[0] + field.id, at[1] + field.id
+        if isinstance(value, tuple):
+            for index, one in enumerate(value, 1):
+                yield from _strangers(field.fields, one, known, (f"{path}[{index}].", f"{key}."))
+        elif isinstance(value, PartyCode) and value.code not in known:
+            arguments = (("found", value.code), ("parties", ", ".join(known)))
+            yield FieldError(path, key, Problem("field.stranger", arguments), field.cite)
+
+
+def citations(
     pack: Pack, form: Form, sender: str, cited: tuple[Cited, ...]
 ) -> Iterable[FieldError]:
+    """What is wrong with what a form cites."""
     for need in form.predecessors:
         found = [one for one in cited if one.role is need.role]
         fitting = any(one.pack == pack.id and one.form in need.forms for one in found)

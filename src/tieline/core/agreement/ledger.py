@@ -27,6 +27,7 @@ from tieline.core.agreement.explain import reasons
 from tieline.core.agreement.fold import YEARS_BACK, Fold
 from tieline.core.agreement.limits import Question, Weighed, questions, weigh
 from tieline.core.agreement.matter import Entry, Matter
+from tieline.core.agreement.message import at_numbers
 from tieline.core.agreement.model import Cite, Predecessor
 from tieline.core.agreement.places import overlap
 from tieline.core.agreement.plan import ValidityPlan
@@ -35,6 +36,7 @@ from tieline.core.agreement.reason import Doubt, Explanation, Obligation
 from tieline.core.agreement.serials import SerialGap
 from tieline.core.agreement.standing import Pair
 from tieline.core.agreement.steps import EACH, Steps, in_order, whole
+from tieline.core.agreement.value import Serial
 from tieline.core.agreement.windows import (
     GONE,
     Ends,
@@ -51,6 +53,7 @@ from tieline.core.agreement.windows import (
 ENTERED_MAX = 10_000  # of one calendar
 # An entry of the calendar as it is sorted: time, pack, rule, what, party, reference.
 _Dated = tuple[int, str, str, str, str, str, Cite]
+BEARING_SHOWN = 20  # messages of one number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,13 +219,46 @@ class Ledger(Fold):
     def serial_gaps(self) -> list[SerialGap]:
         """The series in which numbers are missing or came twice."""
         out = []
-        for (pack, form, sender), serials in sorted(self.serials.items()):
+        for key, serials in sorted(self.serials.items()):
             missing, repeated = serials.missing(), serials.repeated()
             if missing or repeated:
+                pack, form, sender = key
+                same = self._bearing(key, {*repeated})
+                twice = tuple((number, tuple(same.get(number, ()))) for number in repeated)
                 out.append(
                     SerialGap(pack=pack, form=form, sender=sender, missing=missing,
-                              repeated=repeated)
+                              repeated=repeated, twice=twice)
                 )  # fmt: skip
+        return out
+
+    def same_number(self, digest: bytes) -> tuple[bytes, ...]:
+        """The other messages of its series that bear a message's number."""
+        entry = self.entries.get(digest)
+        if entry is None or not entry.plan.serial or entry.matter.root is not entry:
+            return ()
+        message = entry.message
+        key = (message.pack, message.form, message.sender)
+        (number,) = _numbers(entry) or (0,)
+        if key not in self.serials or not self.serials[key].is_twice(number):
+            return ()
+        found = self._bearing(key, {number}).get(number, [])
+        return tuple(one for one in found if one != digest)
+
+    def _bearing(self, key: tuple[str, str, str], numbers: set[int]) -> dict[int, list[bytes]]:
+        """Which messages of a series bear some numbers, by claimed time; at most a few of each."""
+        out: dict[int, list[bytes]] = {}
+        if not numbers:
+            return out
+        some = [
+            entry
+            for entry in self.entries.values()
+            if (entry.message.pack, entry.message.form, entry.message.sender) == key
+            and entry.matter.root is entry
+        ]
+        for entry in sorted(some, key=lambda entry: entry.key):
+            for number in _numbers(entry):
+                if number in numbers and len(out.setdefault(number, [])) < BEARING_SHOWN:
+                    out[number].append(entry.message.digest)
         return out
 
     def lacking(self) -> list[Lacking]:
@@ -314,6 +350,12 @@ class Ledger(Fold):
             for what, at_ms in zip(("valid from", "valid until", "revalidate"), ends, strict=True):
                 if at_ms is not None:
                     yield at_ms, name, rule.id, what, sender, ref, rule.cite
+
+
+def _numbers(entry: Entry) -> tuple[int, ...]:
+    """The serial of a message."""
+    found = at_numbers(entry.message.values, entry.plan.serial) if entry.plan.serial else ()
+    return tuple(one.n for one in found if isinstance(one, Serial))[:1]
 
 
 def _round_state(found: Round) -> RoundState:

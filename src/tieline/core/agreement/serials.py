@@ -16,13 +16,18 @@ SPANS_SHOWN: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SerialGap:
-    """``missing``: spans that did not come, both ends meant. ``repeated``: what came twice."""
+    """``missing``: spans that did not come, both ends meant. ``repeated``: what came twice.
+
+    ``twice``: the messages that bear each repeated number. Two stations of one party that send
+    the same form at once give it the same number: neither is missing, and both are shown.
+    """
 
     pack: str
     form: str
     sender: str
     missing: tuple[tuple[int, int], ...]
     repeated: tuple[int, ...]
+    twice: tuple[tuple[int, tuple[bytes, ...]], ...] = ()
 
 
 class Serials:
@@ -53,6 +58,10 @@ class Serials:
         else:
             self._begins.insert(place, number)
             self._ends.insert(place, number)
+
+    def is_twice(self, number: int) -> bool:
+        """Whether a number came more than once."""
+        return number in self._repeated
 
     def missing(self) -> tuple[tuple[int, int], ...]:
         """What is missing below the greatest number that came; at most ``SPANS_SHOWN`` spans."""

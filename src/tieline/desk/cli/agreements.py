@@ -38,6 +38,7 @@ def form(args: argparse.Namespace) -> None:
         faults = found.get("faults")
         lines = [f"! {fault}" for fault in faults] if isinstance(faults, list) else []
         lines += doubt_lines(found)
+        lines += [f"? {doubt}" for doubt in texts_of(found, "doubts")]
         put(args, found, *_written(found), *lines, *_weighed(found))
     elif args.form and (args.field or args.check):
         found = station.call("fill", **shared, form=args.form, answers=answers_of(args.field),
@@ -130,7 +131,10 @@ def basis(view: dict[str, Json]) -> str:
 
 
 def obligations(args: argparse.Namespace) -> None:
-    """Who owes what to whom by when."""
+    """Who owes what to whom by when; or what may be worth a question."""
+    if args.questions:
+        _questions(args)
+        return
     found = client(args).call(
         "obligations",
         **line_of(args),
@@ -188,6 +192,20 @@ def _bracket(value: Json) -> str:
 def _time(value_ms: int) -> str:
     """A time; the number itself where another's clock or a sum of days leaves the calendar."""
     return dtg(value_ms) if 0 <= value_ms <= MAX_TIME_MS else f"{value_ms} ms"
+
+
+def _questions(args: argparse.Namespace) -> None:
+    found = client(args).call("questions", **line_of(args), **language_of(args))
+    lines = []
+    for name in ("splitting", "gaps", "twice", "lacking"):
+        for each in views(found, name):
+            items = texts_of(each, "items") or [text_of(each, "item")]
+            also = " ".join(item[:12] for item in items)
+            form_ = text_of(each, "form")
+            about = f"{text_of(each, 'pack')}/{form_}" if form_ else text_of(each, "title")
+            said = f"? {text_of(each, 'sender')} {about}: {text_of(each, 'said')}"
+            lines.append(f"{said}  {also}".rstrip())
+    put(args, found, *(lines or ["nothing to ask"]))
 
 
 def explain(args: argparse.Namespace) -> None:

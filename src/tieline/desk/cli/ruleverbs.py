@@ -43,6 +43,12 @@ def add(verb: Verb) -> None:
     )
     p.add_argument("--all", action="store_true", help="what is settled too")
     p.add_argument("--limit", type=int, default=1000, help="at most so many (default: 1000)")
+    p.add_argument(
+        "--questions",
+        action="store_true",
+        help="instead: numbers that are missing or came twice,"
+        " references that lack, activities that look like one",
+    )
     _shared(p)
     p = verb("explain", "agreements", "why an obligation is as it is")
     p.add_argument("obligation", help="its id, or the first characters of it")
