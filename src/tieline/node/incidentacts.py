@@ -368,7 +368,7 @@ class IncidentActs:
         return [
             (one, ledger.plans[one.pack].pack)
             for one in ledger.obligations(now_ms, party=line.party, open_only=True)
-            if one.debtor == line.party and one.trigger in within
+            if one.debtor == line.party and one.trigger in within and not _idle(one)
         ]
 
     async def refs(self, line: Line, args: Arguments) -> tuple[Ref, ...]:

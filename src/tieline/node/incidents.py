@@ -24,7 +24,8 @@ from tieline.core.incident.entry import Entry, Said, read_said
 from tieline.core.line import Line
 from tieline.core.record import Item
 from tieline.core.terms import Kind, RefRole
-from tieline.node.agreements import Agreements
+from tieline.node import collector
+from tieline.node.agreements import SETTLED, Agreements
 from tieline.node.slices import Slices
 
 # What a station says by itself is no part of an incident.
@@ -86,6 +87,8 @@ class Incidents:
             mark = (line.latest(), self._agreements.at_hand(line))
             reader = self._readers.get(line.id)
             if reader is None or reader.mark != mark:
+                if reader is not None:
+                    collector.unsettle()
                 reader = self._readers[line.id] = _Reader(Book(RecordKnowing(line)), mark)
             joined = reader.reading
             if joined is None:
@@ -97,10 +100,13 @@ class Incidents:
             await asyncio.wait((joined,))
 
     async def _read(self, line: Line, reader: _Reader) -> None:
-        slices = Slices()
+        slices, taken = Slices(), 0
         for item in _new(line, reader):
             if item.statement.content.kind not in _APART:
                 reader.book.admit(self._entry(line, reader, item))
+                taken += 1
+                if taken % SETTLED == 0:
+                    collector.settle()  # a full look at a long book would hold up the line
             await slices.turn()
 
     def _entry(self, line: Line, reader: _Reader, item: Item) -> Entry:

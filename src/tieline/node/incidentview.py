@@ -15,7 +15,7 @@ from tieline.core.agreement.layout import say
 from tieline.core.agreement.meaning import ASPECTS, Act, Means
 from tieline.core.agreement.message import resolve
 from tieline.core.agreement.model import Field, FieldType, Form, Pack, Special, field_key, title_key
-from tieline.core.agreement.tongue import Tongue
+from tieline.core.agreement.tongue import Tongue, Word
 from tieline.core.agreement.value import Answer, Instant, Number, PartyCode, Text, Unit
 from tieline.core.incident.entry import Entry, Part
 from tieline.core.incident.look import Head, Row
@@ -90,7 +90,7 @@ class Wording:
 
     def _named(self, means: Means) -> str:
         found = [
-            (len(form.fields), pack, form, field)
+            (self.tongue(pack).word(field_key(form, field.id)), form, field)
             for pack in self._agreements.in_force(self._line).packs
             for form in pack.forms.values()
             if form.act is not Act.NONE
@@ -99,8 +99,9 @@ class Wording:
         ]
         if not found:
             return means.value
-        _, pack, form, field = max(found, key=lambda one: (one[3].type is FieldType.GROUP, one[0]))
-        return self._word(pack, field_key(form, field.id))
+        best, _, _ = max(found, key=_widest)
+        self.fallen = self.fallen or best.fallen
+        return best.text
 
     def part(self, entry: Entry, part: Part) -> dict[str, Json]:
         """One answer of a message: in words, and as its value."""
@@ -135,6 +136,12 @@ class Wording:
         found = self.tongue(pack).word(key)
         self.fallen = self.fallen or found.fallen
         return found.text
+
+
+def _widest(found: tuple[Word, Form, Field]) -> tuple[bool, bool, int]:
+    """Of several labels of an aspect: one in the language, of a group, of the widest form."""
+    word_, form, field = found
+    return not word_.fallen, field.type is FieldType.GROUP, len(form.fields)
 
 
 def _field(form: Form, path: str) -> Field | None:

@@ -81,9 +81,15 @@ def _party(party: View) -> Iterator[str]:
             named = ""
     if not current:
         yield f"    {who:<11} nothing that stands"
+    now = next((one for one in versions if text_of(one, "item") == current), None)
     for version in versions:
-        if text_of(version, "item") != current:
+        if version is not now and (now is None or _told(version) != _told(now)):
             yield from _earlier(version)
+
+
+def _told(version: View) -> list[str]:
+    """What a version says; one that is said again as it was is not shown twice."""
+    return [part for one in views(version, "stated") for part in _stated(one)]
 
 
 def _stated(one: View) -> Iterator[str]:
