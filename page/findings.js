@@ -232,7 +232,7 @@ function factsOf(reading, findings) {
     maker: hex(header.maker),
     scope,
   };
-  const { signatures, ...counts } = reading.counts;
+  const { signatures, packs, ...counts } = reading.counts;
   facts.counts = counts;
   facts.words = partiesOf(reading).map(({ code, words }) => [code, words.join(" ")]);
   facts.logs = reading.logs.map((log) => ({
@@ -250,7 +250,18 @@ function factsOf(reading, findings) {
   facts.statements = findings.good.map(statementFacts);
   facts.conflicts = findings.conflicts.map(([a, b]) => [a.digest, b.digest]);
   facts.shown = findings.shown.map((record) => indexes.get(record));
+  if (reading.version > 1) addPackFacts(facts, reading, findings.good);
   return facts;
+}
+
+// What a file of version 2 says besides.
+function addPackFacts(facts, reading, good) {
+  facts.counts.packs = reading.counts.packs;
+  facts.packs = [...reading.packs.known.values()].map(packFacts);
+  good.forEach(({ said }, at) => {
+    const found = formOf(reading, said);
+    if (found !== null) facts.statements[at].form = formFacts(found, said);
+  });
 }
 
 function statementFacts(record) {

@@ -211,6 +211,7 @@ function afterTheEnd(reading) {
     if (sentence !== null) reading.fault(record.item, "evidence.cause", sentence, record);
   }
   for (const log of reading.logs) noteUncovered(reading, log);
+  if (reading.version > 1) noteMissingPacks(reading);
 }
 
 function causesOf(reading, record) {

@@ -1,7 +1,9 @@
 // The framing of evidence (docs/evidence.md sections 1 and 2): the items of the sequence, their
 // forms, and where each may stand. What is wrong here breaks the reading off.
 
-const EVIDENCE_MAGIC = utf8("TIELINE-EVIDENCE-1\n");
+// By version; the lines are of one length.
+const EVIDENCE_MAGICS = [1, 2].map((version) => utf8(`TIELINE-EVIDENCE-${version}\n`));
+const MAGIC_BYTES = EVIDENCE_MAGICS[0].length;
 const MOST_EVIDENCE_BYTES = 268435456;
 const ITEM_LIMITS = { bytes: 1114112, depth: 3, items: 512 };
 const TYPE = {
@@ -15,6 +17,7 @@ const TYPE = {
   receipt: 8,
   note: 9,
   end: 10,
+  pack: 11, // of version 2
 };
 
 // What ends the reading: a code, a sentence, and the number of the item.
@@ -61,22 +64,28 @@ const FORMS = {
   8: [isUpTo(RECEIPT_LIMITS.bytes)],
   9: [isUpTo(MOST_NOTE_BYTES)],
   10: [isCount, isCount, isCount, isCount, isCount],
+  11: [(value) => isBytes(value)],
 };
 
+// The version of evidence bytes, from their first line.
+function versionOfEvidence(bytes) {
+  const start = bytes.subarray(0, MAGIC_BYTES);
+  const version = EVIDENCE_MAGICS.findIndex((magic) => sameBytes(start, magic)) + 1;
+  if (version > 0) return version;
+  throw new Break("evidence.magic", "This is not Tieline evidence of version 1 or 2.", 0);
+}
+
 // The items of evidence bytes one after another, as { number, type, parts, end }.
-function* itemsOf(bytes) {
-  const start = bytes.subarray(0, EVIDENCE_MAGIC.length);
-  if (!sameBytes(start, EVIDENCE_MAGIC)) {
-    throw new Break("evidence.magic", "This is not Tieline evidence of version 1.", 0);
-  }
+function* itemsOf(bytes, version) {
   if (bytes.length > MOST_EVIDENCE_BYTES) {
     throw new Break("evidence.too_large", "The file is larger than 256 MiB.", 0);
   }
-  let at = EVIDENCE_MAGIC.length;
+  let at = MAGIC_BYTES;
   for (let number = 0; at < bytes.length; number += 1) {
     const { value, end } = nextItem(bytes, at, number);
     at = end;
-    const form = Array.isArray(value) ? FORMS[value[0]] : undefined;
+    const known = Array.isArray(value) && !(value[0] === TYPE.pack && version === 1);
+    const form = known ? FORMS[value[0]] : undefined;
     const parts = form === undefined ? [] : value.slice(1);
     if (
       form === undefined ||
@@ -120,12 +129,13 @@ class Order {
 
   // Whether an item of this type may stand here.
   step({ number, type }) {
-    const { header, charter, key, log, statement, run, end } = TYPE;
+    const { header, charter, pack, key, log, statement, run, end } = TYPE;
     const before = this.before;
     let may;
     if (type === header) may = before === 0;
     else if (type === charter) may = before === header || before === charter;
-    else if (type === key) may = before === charter || before === key;
+    else if (type === pack) may = before === charter || before === pack;
+    else if (type === key) may = [charter, pack, key].includes(before);
     else if (type === log || type === end) may = before >= charter && before !== end;
     else if (type === statement || type === run) may = [log, statement, run].includes(before);
     else may = before >= log && before <= type;

@@ -56,6 +56,7 @@ async function showStatements(reading, findings, names) {
   const { shown } = findings;
   const whole = shown.length <= SHOWN_WHOLE || !(`on${COMES_INTO_VIEW}` in list);
   section.hidden = false;
+  offerLanguages(reading, show);
   list.after(rest);
   section.addEventListener("toggle", ({ target }) => show.prove(target), true);
   const comes = ({ target, skipped }) => skipped || show.complete(target);

@@ -233,6 +233,7 @@ function aboutPart(reading, names) {
     ["Scope", scopeOf(reading, names)],
     ["Shown", plural(shown, "statement")],
     ["Left out", `${plural(counts.left_out, "statement")} and ${seconds}`],
+    ...(reading.version > 1 ? [["Packs", packsOfFile(reading)]] : []),
     ["Made by", `${maker}, at ${timeText(header.made)} (its own word)`],
     ["Line id", make("code", {}, grouped(hex(header.line)))],
   ];

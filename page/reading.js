@@ -14,8 +14,11 @@ function breathe() {
 class Reading {
   constructor() {
     this.broken = false;
+    this.version = 1;
     this.header = null;
     this.charters = [];
+    // Good ones by hash in hex; what was looked for in them; bytes of all, and the greatest hash.
+    this.packs = { known: new Map(), found: new Map(), bytes: 0, last: null };
     this.keys = []; // ML-DSA-44: { item, key, known }
     this.logs = [];
     this.statements = []; // records of types 5 and 7, in the order of the file
@@ -25,6 +28,7 @@ class Reading {
     this.gaps = [];
     this.counts = { charters: 0, keys: 0, logs: 0, statements: 0, left_out: 0, second_stories: 0 };
     Object.assign(this.counts, { second_left_out: 0, receipts: 0, notes: 0, signatures: 0 });
+    this.counts.packs = 0;
     this.stations = new Map(); // station id in hex: its certificates, oldest first
     this.witnesses = [];
     this.endedBy = new Map(); // station id in hex: the versions with ends of logs that end its keys
@@ -98,7 +102,8 @@ async function walk(reading, bytes, progress) {
   let log = null;
   let count = 0;
   let rest = performance.now() + LONGEST_BREATH_MS;
-  for (const item of itemsOf(bytes)) {
+  reading.version = versionOfEvidence(bytes);
+  for (const item of itemsOf(bytes, reading.version)) {
     count = item.number + 1;
     order.step(item);
     if (item.type === TYPE.log || item.type === TYPE.end) {
@@ -108,6 +113,7 @@ async function walk(reading, bytes, progress) {
     }
     if (item.type === TYPE.header) takeHeader(reading, item);
     else if (item.type === TYPE.charter) await takeCharter(reading, item);
+    else if (item.type === TYPE.pack) takePack(reading, item);
     else if (item.type === TYPE.key) takeKey(reading, item, order);
     else if (item.type === TYPE.log) log = openLog(reading, item, order);
     else if (item.type === TYPE.end) takeEnd(reading, item);

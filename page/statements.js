@@ -8,6 +8,19 @@ class Show {
     this.reading = reading;
     this.names = names;
     this.exercise = reading.header.realm;
+    this.forms = new FormShow(reading, ENGLISH);
+  }
+
+  // Shows coded statements in another language, each as far as it was shown before.
+  speak(language) {
+    this.forms = new FormShow(this.reading, language);
+    for (const box of document.querySelectorAll("#statements .form")) {
+      this.forms.fill(box, this.recordOf(box), box.querySelector("dl") !== null);
+    }
+  }
+
+  recordOf(element) {
+    return this.names.records.get(Number(element.closest("article").id.slice(1)));
   }
 
   // A statement, without what `complete` adds.
@@ -35,14 +48,16 @@ class Show {
         make("span", { class: "dtg" }, dateTimeGroup(said.claimed)),
       ),
       make("p", { class: "line" }, heading(record, this.names)),
-      contentOf(record, this.reading.charters[said.charter - 1].packs),
+      contentOf(record, this.reading, this.forms),
     );
   }
 
   // Adds to a statement what it cites, who had seen it, and what is unusual about it; once.
   complete(article) {
     if (article.lastElementChild.localName === "details") return;
-    const record = this.names.records.get(Number(article.id.slice(1)));
+    const record = this.recordOf(article);
+    const form = article.querySelector(".form");
+    if (form !== null) this.forms.fill(form, record, true);
     fill(article, [
       referencesOf(record, this.reading, this.names),
       seenBy(record, this.reading, this.names),
@@ -51,11 +66,15 @@ class Show {
     ]);
   }
 
-  // Writes the proof of a statement when somebody opens it; once.
+  // Writes the proof of a statement, or what was sent, when somebody opens it; once.
   prove(details) {
     if (details.childElementCount > 1) return;
-    const record = this.names.records.get(Number(details.parentElement.id.slice(1)));
-    details.append(make("dl", { class: "facts" }, proofOf(record, this.reading, this.names)));
+    const record = this.recordOf(details);
+    details.append(
+      details.classList.contains("wire")
+        ? wireFields(record.said.body)
+        : make("dl", { class: "facts" }, proofOf(record, this.reading, this.names)),
+    );
   }
 }
 
@@ -93,12 +112,15 @@ function kindName({ number, kind }) {
   return CALLED.get(number) ?? kind.name;
 }
 
-// `packs`: the hashes that the statement's version of the charter names. Which of several the form
-// is of cannot be told without the packs.
-function contentOf({ said }, packs = []) {
+// Of a form whose pack is in the file, the title; the rest comes when it is completed. Which of
+// several packs any other form is of cannot be told.
+function contentOf({ said }, reading, forms) {
   const { body, form } = said;
   const parts = marksOf(body);
-  if (form !== null) {
+  const found = formOf(reading, said);
+  if (found !== null) parts.push(make("div", { class: "form" }, forms.heading(found, said)));
+  else if (form !== null) {
+    const { packs } = reading.charters[said.charter - 1];
     const hashes = packs.map((pack) => [" ", make("code", {}, grouped(hex(pack)))]);
     const of = packs.length === 1 ? ", the pack:" : ", one of the packs:";
     const charter = `; in force by charter version ${said.charter}`;
@@ -111,14 +133,7 @@ function contentOf({ said }, packs = []) {
   }
   const sentences = sentencesOf(body);
   if (sentences.length > 0) parts.push(make("p", {}, sentences));
-  const fields = body.fields ?? body.terms;
-  if (fields !== undefined) {
-    const rows = [...fields].map(([key, value]) => [
-      make("dt", {}, `Field ${key}`),
-      make("dd", {}, diagnostic(value)),
-    ]);
-    parts.push(make("dl", { class: "facts" }, rows));
-  }
+  if ((body.fields ?? body.terms) !== undefined && found === null) parts.push(wireFields(body));
   return parts;
 }
 

@@ -100,15 +100,6 @@ function isolated(text) {
 
 // --- times ---------------------------------------------------------------------------------------
 
-const MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
-
-// The date-time group of a time: day, hour, minute, Z, month, year.
-function dateTimeGroup(ms) {
-  const iso = new Date(ms).toISOString();
-  const month = MONTHS[Number(iso.slice(5, 7)) - 1];
-  return `${iso.slice(8, 10)}${iso.slice(11, 13)}${iso.slice(14, 16)}Z ${month} ${iso.slice(2, 4)}`;
-}
-
 // A time in milliseconds; signed notes may hold times that no calendar has.
 function timeText(ms) {
   if (!(ms <= LATEST_MS)) return "after the year 9999";

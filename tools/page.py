@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,14 +22,33 @@ TEMPLATE = ROOT / "src" / "tieline" / "node" / "page" / "evidence.html"
 # What checks, each after what it uses; then what shows, and last what starts.
 CHECKS = (
     "bytes", "cbor", "ed25519", "tree", "identity", "charter", "statement", "note", "items",
-    "reading", "heads", "findings", "proof", "checkpoint", "files",
+    "pack", "fieldvalue", "forms", "reading", "heads", "findings", "proof", "checkpoint", "files",
 )  # fmt: skip
-SHOWS = ("text", "parts", "statements", "proofparts", "main")
+SHOWS = ("text", "engine", "formparts", "parts", "statements", "proofparts", "main")
+# Words of the engine (packs/engine) that stand among those of a pack; they are made into a source.
+ENGINE = ROOT / "packs" / "engine" / "words"
+ENGINE_KEYS = (
+    "special.not-known", "special.withheld", "special.nil", "mark.memory", "mark.unverified",
+    "mark.design", "mark.fallen", "mark.unchecked",
+)  # fmt: skip
 
 
 def script(names: tuple[str, ...]) -> str:
     """One module of these files."""
-    return "\n" + "\n".join((SOURCES / f"{name}.js").read_text("utf-8") for name in names)
+    return "\n" + "\n".join(
+        engine() if name == "engine" else (SOURCES / f"{name}.js").read_text("utf-8")
+        for name in names
+    )
+
+
+def engine() -> str:
+    """The engine's words in every language that has them, as a source of the page."""
+    known = {}
+    for path in sorted(ENGINE.glob("*.toml")):
+        words = tomllib.loads(path.read_text("utf-8"))["words"]
+        known[path.stem] = {key: words[key] for key in ENGINE_KEYS if key in words}
+    text = json.dumps(known, ensure_ascii=False, indent=2)
+    return f"// Made by tools/page.py from packs/engine/words.\n\nconst ENGINE_WORDS = {text};\n"
 
 
 def hashed(text: str) -> str:

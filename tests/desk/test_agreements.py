@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,36 @@ def test_a_first_word_of_three_fields_is_released_by_a_second_officer_and_read_i
     assert "CHECK ALL" in bravo.ok("form", "--item", number, "--shape", "radio")
     assert "First word: an event has occurred (cr/first)" in bravo.ok("log")
     assert "form     cr/first v2" in bravo.ok("log", number)
+
+
+def test_a_stranger_reads_a_form_in_evidence_in_a_language_of_its_pack(line: Pair) -> None:
+    alpha, _ = line
+    out = alpha.folder / "evidence.html"
+    made = alpha.ok("evidence", "--out", str(out))
+    assert "the pack crisis, version " in made
+    assert "humanitarian" not in made  # no form of it was sent
+    stranger = Desk(alpha.home.parent / "nobody")
+    stranger.real = False
+    english = stranger.ok("verify", str(out))
+    assert re.search("5. packs: crisis [0-9]+; 1 statement is on a form of one", english)
+    assert "A. What we know: we know in part (2)" in english
+    assert "* choice of the pack's author" in english
+    french = stranger.ok("verify", "--language", "fr", str(out))
+    assert "nous le savons en partie (2)" in french
+    arabic = stranger.ok("verify", "--language", "ar", str(out))
+    assert "نعرف جزئيًا (2)" in arabic
+    assert arabic.count("* ") >= 2  # nobody has checked these words
+    lacking = stranger.ok("verify", "--language", "el", str(out))
+    assert "* English, for lack of the word" in lacking
+    report = one_object(stranger.ok("--json", "verify", "--language", "fr", str(out)))
+    found = report["evidence"]
+    assert isinstance(found, dict)
+    statements = found["statements"]
+    assert isinstance(statements, list)
+    (form,) = [each["form"] for each in statements if isinstance(each, dict) and "form" in each]
+    assert isinstance(form, dict)
+    assert isinstance(form["said"], dict)
+    assert list(form["said"]) == ["fr"]
 
 
 def test_a_phrase_is_listed_sent_read_and_answered_at_the_command_line(line: Pair) -> None:

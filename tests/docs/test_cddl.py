@@ -92,7 +92,7 @@ def accepted() -> Iterator[tuple[str, str, str, str]]:
     yield "bundle/open.json", "header", "bundle-header", file[4:end].hex()
     yield "bundle/open.json", "sealed", "sealed-file", file[end:].hex()
 
-    for name in ("four-parties-thread", "two-stories", "broken-order-keys"):
+    for name in ("four-parties-thread", "two-stories", "broken-order-keys", "packs-missing"):
         path = VECTORS / "evidence" / f"{name}.tle"
         stream = io.BytesIO(path.read_bytes())
         stream.readline()

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import mlkem, x25519
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from tieline.core import bundle, charter, checkpoint, evidence, identity, linetest, statement, sync
+from tieline.core.agreement import load
 from tieline.core.encode import Limits
 from tieline.node import sealed, sealing
 
@@ -52,6 +53,7 @@ def test_the_table_of_limits_was_read() -> None:
         ("contents of a bundle", bundle._PAYLOAD_LIMITS),
         ("sealed file and its head", sealed._LIMITS),
         ("item of evidence", evidence.LIMITS),
+        ("pack", load.LIMITS),
     ],
 )
 def test_limits_of_the_encoding_are_what_the_source_says(name: str, limits: Limits) -> None:

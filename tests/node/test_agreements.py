@@ -14,9 +14,11 @@ from tests.node.pair import Running
 from tieline.core.agreement.model import Pack
 from tieline.core.charter import dearmor_charter
 from tieline.core.errors import LocalError
-from tieline.desk.cli.show import status_lines
+from tieline.desk.cli.show import status_lines, views
 from tieline.node import packs
 from tieline.node.acts import NodeActs
+from tieline.node.evidencefile import read_file
+from tieline.node.evidencewords import explain
 from tieline.node.view import Json
 
 DAY_MS = 86_400_000
@@ -196,3 +198,33 @@ def _serial(shown: dict[str, Json]) -> str:
     assert isinstance(lines, list)
     assert isinstance(lines[0], dict)
     return str(lines[0]["said"])
+
+
+def test_evidence_of_a_station_that_lacks_a_pack_says_so_and_is_made_all_the_same(
+    tmp_path: Path, vienna: Pack
+) -> None:
+    asyncio.run(_evidence_with_and_without(tmp_path, vienna))
+
+
+async def _evidence_with_and_without(folder: Path, vienna: Pack) -> None:
+    alpha, bravo = await two(folder, vienna, bravo_has_it=False)
+    await alpha.send("vd/ua-ask", {"asked": "BRAVO", "causes": "Columns since Monday"})
+    await settled(alpha, bravo)
+    whole = await alpha.call("evidence", out=str(folder / "whole.html"))
+    (carried,) = views(whole, "packs")
+    assert (carried["hash"], whole["packs_missing"]) == (vienna.hash.hex(), [])
+    lacking = await bravo.call("evidence", out=str(folder / "lacking.html"))
+    assert (lacking["packs"], lacking["packs_missing"]) == ([], [vienna.hash.hex()])
+    report, known_page = read_file(folder / "lacking.html")
+    assert known_page
+    assert [gap.code for gap in report.gaps if gap.code == "gap.pack"] == ["gap.pack"]
+    assert report.faults == []
+    # The pack is brought to the running station: the next file carries it.
+    packs.keep(bravo.running.seat.home.path, vienna)
+    again = await bravo.call("evidence", out=str(folder / "again.html"))
+    assert again["packs_missing"] == []
+    report, _ = read_file(folder / "again.html")
+    assert list(report.packs) == [vienna.hash]
+    said = explain(report, known_page=True, language="fr")
+    assert any(vienna.words["fr"]["form.ua-ask.title"] in line for line in said)
+    assert any("Columns since Monday" in line for line in said)

@@ -20,6 +20,7 @@ for _folder in (ROOT / "tools", VECTORS / "generate"):
         sys.path.append(str(_folder))
 
 evidence: Any = importlib.import_module("evidence")
+packs: Any = importlib.import_module("evidence_packs")
 proof: Any = importlib.import_module("proof")
 page: Any = importlib.import_module("page")
 
@@ -48,9 +49,11 @@ def vector(name: str) -> bytes:
     return (VECTORS / "evidence" / f"{name}.tle").read_bytes()
 
 
-def long_line(statements: int) -> bytes:
-    """Four parties who talk for days: messages, answers and receipts."""
-    story = evidence.Story(["ALPHA", "BRAVO", "CHARLIE", "DELTA"])
+def long_line(statements: int, *, on_forms: bool = False) -> bytes:
+    """Four parties who talk for days: messages, answers and receipts; or messages on a form."""
+    changes = packs.named(packs.PACK) if on_forms else {}
+    story = evidence.Story(["ALPHA", "BRAVO", "CHARLIE", "DELTA"], changes=changes)
+    form = {14: packs.EVERY.form} if on_forms else None
     logs = [story.log(code) for code in story.parties]
     words = "The drone was last seen at the river, 12 km east of the bridge, heading north. "
     made = len(logs)
@@ -60,7 +63,10 @@ def long_line(statements: int) -> bytes:
             if made % 3:
                 refs: list[Any] = [other.main[-1], 6]
                 said = f"Message {made}. {words * (1 + made % 3)}"
-                story.text(log, said, seen=[other.main[-1]], refs=refs)
+                body: dict[int, Any] = {1: said, 2: "en"}
+                if form is not None:
+                    body = {3: packs.EVERY.fields}
+                story.say(log, 1, body, seen=[other.main[-1]], refs=refs, changes=form)
             else:
                 refs = [other.main[-1], 1]
                 story.say(log, 2, seen=[other.main[-1]], refs=refs)
@@ -70,7 +76,29 @@ def long_line(statements: int) -> bytes:
                 for code in story.parties:
                     if code != log.who.code:
                         story.receipt(log, len(log.main), code)
-    packed = evidence.pack(story, lambda _: True, {})
+    packed = evidence.pack(story, lambda _: True, {}, [packs.PACK] if on_forms else None)
+    data: bytes = packed.data()
+    return data
+
+
+def on_forms(
+    bodies: list[bytes],
+    said: list[tuple[list[Any], dict[int, Any]]],
+    *,
+    lang: str = "",
+    carried: list[bytes] | None = None,
+) -> bytes:
+    """ALPHA's messages on forms, (form, body) each, under a charter that names these packs.
+
+    ``carried``: the packs in the file, in this order; those of the charter by default.
+    """
+    play = packs.Play(*bodies)
+    for form, fields in said:
+        body: dict[int, Any] = {3: fields} if fields else {}
+        words = {1: "Remarks", 2: lang} if lang else {}
+        play.story.say(play.log, 1, words | body, changes={14: form})
+    in_order = packs.ascending(*bodies) if carried is None else carried
+    packed = evidence.pack(play.story, lambda _: True, {}, in_order)
     data: bytes = packed.data()
     return data
 

@@ -19,7 +19,9 @@ FORMATS = [
     "statement/accept.json", "statement/refuse.json", "statement/signed.json",
     "statement/flips.json", "checkpoint/bodies.json", "checkpoint/notes.json",
     "checkpoint/receipts.json", "checkpoint/anybodys.json", "tree/consistency.json",
-    "card/armor.json", "proof/accept.json", "proof/refuse.json", "proof/armor.json",
+    "card/armor.json", "proof/accept.json", "proof/refuse.json", "form/values.json",
+    "form/refuse.json", "form/messages.json", "pack/accept.json", "pack/refuse.json",
+    "proof/armor.json",
 ]  # fmt: skip
 EVIDENCE = sorted(path.stem for path in (VECTORS / "evidence").glob("*.tle"))
 

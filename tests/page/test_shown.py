@@ -21,6 +21,7 @@ SHOWN = [
     "markup", "newer", "stranger-line", "bad-statement-key", "bad-note-root", "bad-left-out",
     "bad-receipt-signature", "broken-cut", "broken-claim", "broken-deep",
     "broken-charter-signature", "keys-late", "keys-reroot", "keys-other-end", "bad-closed",
+    "packs", "packs-amended", "packs-missing", "packs-newer", "bad-pack-bytes",
 ]  # fmt: skip
 Open = Callable[[bytes | str], Any]
 
@@ -96,6 +97,99 @@ def test_a_form_is_shown_with_the_packs_that_its_charter_version_names(
     assert "in force by charter version 2, the pack: " + " ".join(["02020202"] * 8) in one
     assert "01010101" not in one
     assert "in force by charter version 3: no pack" in none
+
+
+def test_a_form_of_a_pack_in_the_file_reads_in_the_language_that_its_reader_chooses(
+    opened: Open, files: Any
+) -> None:
+    page = opened(files.vector("packs"))
+    quiet(page)
+    article = "[...document.querySelectorAll('article')][1]"
+    rows = f"[...{article}.querySelectorAll('.answers dt, .answers dd')].map((e) => e.textContent)"
+    english = page.value(rows)
+    assert english[:2] == ["What we know", "we know (1)"]
+    assert english[4:6] == ["When", "151440Z NOV 22 +-300 S"]
+    assert 'DATUM "ED50"' in english[9]
+    assert "unverified" in english[8]  # the field; the form itself is from memory
+    assert english[20].startswith("In words")
+    marks = f"[...{article}.querySelectorAll('.marks li')].map((each) => each.textContent)"
+    assert page.value(marks) == ["from memory, not verified"]
+    assert "Nothing here admits anything." in page.value(f"{article}.textContent")
+    # The numbers as they were sent stay within reach.
+    page.value(f"{article}.querySelector('details.wire').open = true")
+    page.wait(f"{article}.querySelector('details.wire').childElementCount === 2")
+    sent = page.value(f"{article}.querySelector('details.wire').textContent")
+    assert "Field 3[1668523200, 300]" in sent
+    # Another language: its words, from right to left, and what is doubtful about them.
+    speak(page, "ar")
+    arabic = page.value(rows)
+    assert arabic[:2] == ["ما نعلم", "نعلم (1)"]
+    assert arabic[2] == "How many"
+    assert page.value(f"{article}.querySelector('.answers').dir") == "rtl"
+    assert page.value(f"{article}.querySelector('.title').textContent") == "كل شيء"
+    assert page.value(f"{article}.querySelectorAll('.answers .fallen')[0].lang") == "en"
+    assert len(page.value(marks)) == 3
+    assert page.value(f"{article}.querySelector('details.wire').open") is True
+    speak(page, "en")
+    assert page.value(rows) == english
+    options = "[...document.getElementById('language').options].map((each) => each.textContent)"
+    english_, *others = page.value(options)
+    assert "not checked" not in english_
+    assert len(others) == 2
+    assert all("words not checked by a fluent reader" in each for each in others)
+    assert "made-up, version 3" in text(page, "#about")
+
+
+def speak(page: Any, language: str) -> None:
+    page.value(
+        "{ const choice = document.getElementById('language');"
+        f" choice.value = '{language}'; choice.dispatchEvent(new Event('change')); }}"
+    )
+
+
+def test_what_breaks_a_form_is_named_and_a_form_without_its_pack_stays_numbers(
+    opened: Open, files: Any
+) -> None:
+    page = opened(files.vector("packs"))
+    said = page.value("[...document.querySelectorAll('article')].map((each) => each.textContent)")
+    unfit = said[3]
+    (stray,) = [each for each in said if "xx/all" in each]
+    (phrase,) = [each for each in said if "mu/:heading" in each]
+    assert "C1: I am heading there" in phrase
+    assert "Degrees90 +-5" in phrase
+    (agreed,) = [each for each in said if "Proposed for ALPHA, BRAVO" in each]
+    assert "Do you knowwe do not know (2)" in agreed
+    for path, code in (("what", "field.code"), ("parts[1].troops", "field.missing")):
+        assert f"The answer to {path} breaks the form ({code})." in unfit
+    assert "Form xx/all, version 3; in force by charter version 1, one of the packs" in stray
+    assert "Field 1" in stray
+    page = opened(files.vector("packs-missing"))
+    assert "packs that are not in this file" in text(page, "#gaps")
+    said = page.value("[...document.querySelectorAll('article')].map((each) => each.textContent)")
+    assert "we know (1)" in said[1]
+    assert "Field 1" in said[2]
+    assert "named by charter version 1, and no longer by charter version 2" in said[3]
+    page = opened(files.vector("two-parties"))
+    assert page.value("document.getElementById('speak').hidden") is True
+
+
+def test_a_hostile_pack_and_hostile_answers_stay_text(opened: Open, files: Any) -> None:
+    words = dict.fromkeys(files.packs.ENGLISH, SCRIPT.translate({0x202E: None, 7: None, 27: None}))
+    whole = files.packs.WHOLE | {
+        4: [files.packs.tongue(words), files.packs.tongue(words), files.packs.tongue(words)]
+    }
+    body = files.packs.cbor(whole)
+    fields = {1: 1, 8: SCRIPT.replace("\n", ""), 5: [0, 0, 0, "<b>", "<i>"], 99: {1: SCRIPT}}
+    page = opened(files.on_forms([body], [(["mu/all", 3], fields)]))
+    page.value("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    for language in ("ar", "en"):
+        speak(page, language)
+        assert page.value("globalThis.ran ?? 0") == 0
+        assert page.value("document.querySelectorAll('img').length") == 0
+        assert page.value("document.querySelectorAll('script').length") == 2
+        assert "<script>globalThis.ran" in text(page, ".form .title")
+    assert "U+202E" in text(page, ".form")
+    quiet(page)
 
 
 def test_two_stories_are_shown_at_the_top_with_both(opened: Open, files: Any) -> None:
@@ -242,8 +336,9 @@ def test_nothing_is_checked_where_the_browser_cannot(
         assert page.value("document.querySelectorAll('article').length") == 0
 
 
+@pytest.mark.parametrize("on_forms", [False, True], ids=["plain", "coded"])
 def test_ten_thousand_statements_are_checked_and_shown_in_five_seconds(
-    browser: Any, files: Any, tmp_path: Any, capsys: pytest.CaptureFixture[str]
+    browser: Any, files: Any, tmp_path: Any, capsys: pytest.CaptureFixture[str], *, on_forms: bool
 ) -> None:
     """Wall time from the script's first line to the last statement shown, the best of three.
 
@@ -251,7 +346,7 @@ def test_ten_thousand_statements_are_checked_and_shown_in_five_seconds(
     main thread stands for it, and the wall time is only printed.
     """
     path = tmp_path / "evidence.html"
-    path.write_text(files.document(files.long_line(10_000)), "utf-8")
+    path.write_text(files.document(files.long_line(10_000, on_forms=on_forms)), "utf-8")
     seconds: list[float] = []
     walls: list[float] = []
     calm = False
@@ -269,9 +364,10 @@ def test_ten_thousand_statements_are_checked_and_shown_in_five_seconds(
             last = "[...document.querySelectorAll('article')].at(-2)"
             page.value(f"{last}.scrollIntoView()")
             page.wait(f"{last}.querySelector('.seen') !== null")
+    kind = "coded statements" if on_forms else "statements"
     with capsys.disabled():
         sys.stdout.write(
-            f"\n10,000 statements in the browser: {min(walls):.2f} s by the clock,"
+            f"\n10,000 {kind} in the browser: {min(walls):.2f} s by the clock,"
             f" {min(seconds):.2f} s of its main thread, load {os.getloadavg()[0]:.1f}\n"
         )
     assert min(seconds) < 5.0

@@ -22,6 +22,7 @@ Item = list[object]
 Found = dict[str, object]
 
 MAGIC = b"TIELINE-EVIDENCE-1\n"
+MAGIC_2 = b"TIELINE-EVIDENCE-2\n"
 START_MS = 1_668_523_440_000
 MADE_MS = START_MS + 86_400_000
 RUNGS = {2: 3, 3: 4, 4: 5}
@@ -292,17 +293,23 @@ class Packed:
     named: dict[bytes, tuple[Log, int]]  # named leaves
     end: int
     runs: list[tuple[Log, int]]  # the end of every run
+    magic: bytes = MAGIC
 
     def data(self) -> bytes:
         """The evidence bytes."""
-        return MAGIC + b"".join(cbor(item) for item in self.items)
+        return self.magic + b"".join(cbor(item) for item in self.items)
 
 
-def pack(story: Story, take: Callable[[Said], bool], scope: Map) -> Packed:
-    """The items of a file."""
+def pack(
+    story: Story, take: Callable[[Said], bool], scope: Map, packs: list[bytes] | None = None
+) -> Packed:
+    """The items of a file; with ``packs``, in this order, of version 2."""
     maker = next(iter(story.parties.values())).station_id("main")
     out = Packed([[1, story.line, story.realm, MADE_MS, maker, scope]], {}, {}, 0, [])
     out.items += [[2, version] for version in story.signed_versions()]
+    if packs is not None:
+        out.magic = MAGIC_2
+        out.items += [[11, each] for each in packs]
     out.items += [[3, key] for key in sorted(story.keys)]
     all_of = [said for log in story.logs for said in [*log.main, *log.second] if take(said)]
     needed = {said.fields.get(5) for said in all_of}

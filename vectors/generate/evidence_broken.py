@@ -57,7 +57,7 @@ def raw() -> list[tuple[str, str, str, int, bytes]]:
     about = "A number that is written longer than it must."
     return [
         ("magic", "empty", "An empty file.", 0, b""),
-        ("magic", "magic", "A later version.", 0, whole.replace(b"EVIDENCE-1", b"EVIDENCE-2", 1)),
+        ("magic", "magic", "A later version.", 0, whole.replace(b"EVIDENCE-1", b"EVIDENCE-3", 1)),
         ("truncated", "nothing", "Nothing after the first line.", 0, MAGIC),
         ("truncated", "cut", "The last byte is missing.", LAST, whole[:-1]),
         ("truncated", "no-end", "No end item.", LAST, join(GOOD[:-1])),

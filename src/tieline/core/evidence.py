@@ -5,6 +5,8 @@
 item by item. What is left out of a log stands there as the hashes of the subtrees that cover it
 (RFC 6962 section 2.1), so that the log's root can still be computed.
 
+A file begins with the line of version 1, or, when it may carry packs, with that of version 2.
+
 Rules held here:
 
 * ``Splitter`` finds where an item ends from its heads alone and gives up as soon as a head breaks a
@@ -27,9 +29,13 @@ from tieline.core.statement import MAX_STATEMENT_BYTES
 from tieline.core.terms import MAX_TIME_MS, REALM
 
 MAGIC: Final = b"TIELINE-EVIDENCE-1\n"
+MAGIC_2: Final = b"TIELINE-EVIDENCE-2\n"  # of the same length
+MAGICS: Final = {1: MAGIC, 2: MAGIC_2}
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 MAX_ITEM_BYTES: Final = 1_114_112  # a signed charter of the largest size, and some
 MAX_COUNT: Final = 2**48
+MAX_PACKS: Final = 64  # in one file
+MAX_PACKS_BYTES: Final = 8 * 1024 * 1024  # of all packs of one file
 MLDSA_KEY_BYTES: Final = 1312
 LIMITS: Final = encode.Limits(max_bytes=MAX_ITEM_BYTES, max_depth=3, max_items=512)
 _MAX_RECEIPT_BYTES: Final = 128
@@ -73,6 +79,13 @@ class CharterItem:
     """One version of the charter with its signatures."""
 
     signed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PackItem:
+    """The canonical bytes of a pack (version 2)."""
+
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +148,18 @@ class End:
     notes: int
 
 
-Item = Header | CharterItem | KeyItem | LogItem | StatementItem | Run | ReceiptItem | NoteItem | End
+Item = (
+    Header
+    | CharterItem
+    | PackItem
+    | KeyItem
+    | LogItem
+    | StatementItem
+    | Run
+    | ReceiptItem
+    | NoteItem
+    | End
+)
 
 
 def broken(code: str, what: str) -> RemoteError:
@@ -169,6 +193,8 @@ def _value(item: Item) -> Value:
             return (1, line, realm, made_ms, maker, known)
         case CharterItem(signed):
             return (2, signed)
+        case PackItem(body):
+            return (11, body)
         case KeyItem(key):
             return (3, key)
         case LogItem(station, incarnation, size, last, left_out):
@@ -189,20 +215,27 @@ def _value(item: Item) -> Value:
 
 
 class Splitter:
-    """Cuts a stream of bytes into items, holding no more than one item and one chunk."""
+    """Cuts a stream of bytes into items, holding no more than one item and one chunk.
+
+    ``version`` is that of the file, once its first item was given.
+    """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
         self._buffer = bytearray()
         self._at = 0
         self._total = 0
+        self.version = 1
 
     def items(self) -> Iterator[bytes]:
         """The bytes of each item. Raises ``RemoteError`` (``evidence.*``) at the first break."""
         while len(self._buffer) < len(MAGIC) and self._more():
             pass
-        if not self._buffer.startswith(MAGIC):
-            raise broken("magic", f"does not begin with the line {MAGIC.decode().strip()}")
+        begin = bytes(self._buffer[: len(MAGIC)])
+        found = [version for version, magic in MAGICS.items() if begin == magic]
+        if not found:
+            raise broken("magic", "does not begin with the line of version 1 or 2")
+        self.version = found[0]
         self._at = len(MAGIC)
         while self._at < len(self._buffer) or self._more():
             end = span(self._buffer, self._at)
@@ -282,11 +315,11 @@ def _head(data: bytes | bytearray, at: int) -> tuple[int, int, int] | None:
     return major, value, end
 
 
-def parse(data: bytes) -> Item:
-    """Read one item.
+def parse(data: bytes, version: int = 2) -> Item:
+    """Read one item of a file of a version.
 
     Raises ``RemoteError``: ``evidence.encoding`` when it is not in the one encoding,
-    ``evidence.form`` when it is none of the ten forms.
+    ``evidence.form`` when it is none of the forms of that version.
     """
     try:
         value = encode.loads(data, LIMITS)
@@ -294,7 +327,8 @@ def parse(data: bytes) -> Item:
         raise broken("encoding", f"has an item that does not read ({error.message})") from error
     if not isinstance(value, tuple) or not value or type(value[0]) is not int:
         raise broken("form", "has an item that is no array with a type in front")
-    item = _READ[value[0]](value[1:]) if value[0] in _READ else None
+    known = value[0] in _READ and not (value[0] == _PACK and version == 1)
+    item = _READ[value[0]](value[1:]) if known else None
     if item is None:
         raise broken("form", f"has an item of type {value[0]} that is not of that type's form")
     return item
@@ -344,6 +378,13 @@ def _read_charter(parts: tuple[Value, ...]) -> CharterItem | None:
     match parts:
         case (bytes(signed),):
             return CharterItem(signed)
+    return None
+
+
+def _read_pack(parts: tuple[Value, ...]) -> PackItem | None:
+    match parts:
+        case (bytes(body),):
+            return PackItem(body)
     return None
 
 
@@ -403,6 +444,7 @@ def _read_end(parts: tuple[Value, ...]) -> End | None:
     return End(*numbers) if len(numbers) == len(parts) == 5 else None
 
 
+_PACK: Final = 11
 _READ: Final = {
     1: _read_header,
     2: _read_charter,
@@ -414,4 +456,5 @@ _READ: Final = {
     8: _read_receipt,
     9: _read_note,
     10: _read_end,
+    _PACK: _read_pack,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tieline.core import crypto, encode
+from tieline.core.agreement.model import Pack
 from tieline.core.charter import Charter
 from tieline.core.evidence import Header, StatementItem
 from tieline.core.statement import LIMITS, TIP_BYTES, Content, Statement
@@ -29,6 +30,7 @@ class Finding:
 class Counts:
     """How much of each kind was read."""
 
+    packs: int = 0
     keys: int = 0
     statements: int = 0
     left_out: int = 0
@@ -142,8 +144,9 @@ class Place:
 
 @dataclass(slots=True)
 class Report:
-    """Everything that a reading has found."""
+    """Everything that a reading has found. ``packs``: the good ones, by hash, ascending."""
 
+    version: int = 1
     header: Header | None = None
     broken: bool = False
     faults: list[Finding] = field(default_factory=list)
@@ -152,6 +155,7 @@ class Report:
     more_gaps: int = 0
     counts: Counts = field(default_factory=Counts)
     charters: list[Charter] = field(default_factory=list)
+    packs: dict[bytes, Pack] = field(default_factory=dict)
     logs: list[LogFacts] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     conflicts: list[tuple[Entry, Entry]] = field(default_factory=list)

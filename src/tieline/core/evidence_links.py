@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tieline.core.evidence_facts import Entry, LogFacts, Place, Report
+from tieline.core.evidence_forms import Shelf
 from tieline.core.ladder import RUNG_OF_KIND
 from tieline.core.terms import RefRole, Rung
 
@@ -29,6 +30,8 @@ def after_the_end(report: Report) -> None:
     _join(report)
     report.conflicts = list(_conflicts(report.entries))
     report.shown = _in_order(report)
+    if report.version > 1:
+        _tell_packs(report)
     report.faults.sort(key=lambda finding: (finding.number, finding.code))
     report.gaps.sort(key=lambda finding: (finding.number, finding.code))
 
@@ -65,6 +68,24 @@ def _check_thread(report: Report) -> None:
         if entry.digest not in reached:
             text = "no reference joins it to the statement that the file is about"
             _refuse(report, entry, "evidence.scope", text)
+
+
+def _tell_packs(report: Report) -> None:
+    """Tell which versions of the charter name packs that forms may be of and that are not here."""
+    shelf = Shelf(report.charters, report.packs)
+    lacking: dict[int, set[bytes]] = {}
+    for entry in report.entries:
+        away = shelf.lacks(entry.charter, entry.content)
+        if away:
+            lacking.setdefault(entry.charter, set()).update(away)
+    for version, digests in lacking.items():
+        # Item 0 is the header, and the versions of the charter follow it from 1 on.
+        names = ", ".join(sorted(digest.hex()[:16] for digest in digests))
+        text = (
+            f"what forms under version {version} of the charter say is shown as numbers: it names"
+            f" packs that are not in the file ({names})"
+        )
+        report.gap("gap.pack", version, text)
 
 
 def _cause_problem(report: Report, entry: Entry) -> str:

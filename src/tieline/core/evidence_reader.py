@@ -20,7 +20,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tieline.core import checkpoint, crypto, evidence
+from tieline.core import checkpoint, crypto, evidence, evidence_packs
+from tieline.core.agreement.load import MAX_PACK_BYTES, pack_hash
 from tieline.core.charter import SignedCharter, parse_signed_charter
 from tieline.core.checkpoint import Receipt, SignedNote
 from tieline.core.errors import RemoteError
@@ -31,6 +32,7 @@ from tieline.core.evidence import (
     KeyItem,
     LogItem,
     NoteItem,
+    PackItem,
     ReceiptItem,
     Run,
     StatementItem,
@@ -44,7 +46,7 @@ from tieline.core.statement import Statement, log_id, parse
 from tieline.core.succession import check_amendment, check_chain
 
 # What may follow what: the stage of the file in which an item of a type stands.
-_HEADER, _CHARTERS, _KEYS, _CONTENT, _SECOND, _RECEIPTS, _NOTES, _END = range(8)
+_HEADER, _CHARTERS, _PACKS, _KEYS, _CONTENT, _SECOND, _RECEIPTS, _NOTES, _END = range(9)
 
 
 @dataclass(slots=True)
@@ -79,6 +81,8 @@ class Reader:
 
     def __init__(self) -> None:
         self.report = Report()
+        self._pack_bytes = 0
+        self._last_pack = b""
         self._stage = _HEADER
         self._number = 0
         self._keys = Keys()
@@ -90,9 +94,10 @@ class Reader:
 
     # ------------------------------------------------------------------------------- the walk
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes, version: int = 1) -> None:
         """Check the next item. Raises ``RemoteError`` (``evidence.*``) when it is a break."""
-        item = evidence.parse(data)
+        self.report.version = version
+        item = evidence.parse(data, version)
         match item:
             case Header():
                 self._enter(_HEADER, _HEADER)
@@ -101,6 +106,8 @@ class Reader:
             case CharterItem():
                 self._enter(_CHARTERS, _CHARTERS)
                 self._charter(item)
+            case PackItem():
+                self._pack(item)
             case KeyItem():
                 self._key(item)
             case LogItem():
@@ -173,6 +180,38 @@ class Reader:
         self._last = signed
         self._keys.add(charter)
         self.report.charters.append(charter)
+
+    def _pack(self, item: PackItem) -> None:
+        if self._last is None:
+            raise broken("order", "has a pack where it may not stand")
+        self._enter(_CHARTERS, _PACKS)
+        self.report.counts.packs += 1
+        self._pack_bytes += len(item.body)
+        digest, before = pack_hash(item.body), self._last_pack
+        self._last_pack = max(digest, before)
+        if digest <= before:
+            self._fault("evidence.pack", "a pack is there twice, or in another order than by hash")
+        elif (
+            len(item.body) > MAX_PACK_BYTES
+            or self._pack_bytes > evidence.MAX_PACKS_BYTES
+            or self.report.counts.packs > evidence.MAX_PACKS
+        ):
+            self._fault(
+                "evidence.pack", "a pack is larger, or there are more, than a file may hold"
+            )
+        elif not any(digest in charter.packs for charter in self.report.charters):
+            self._fault("evidence.pack", "no version of the charter names a pack that is there")
+        else:
+            self._read_pack(digest, item.body)
+
+    def _read_pack(self, digest: bytes, body: bytes) -> None:
+        try:
+            self.report.packs[digest] = evidence_packs.read(body)
+        except RemoteError as error:
+            self._fault("evidence.pack", error.message)
+        except evidence_packs.NewerPack:
+            text = "a pack is of a later format than this software reads; it is not used"
+            self._gap("gap.pack", text)
 
     def _key(self, item: KeyItem) -> None:
         if self._last is None or item.key <= self._last_key:
@@ -486,10 +525,10 @@ class Reader:
 
 def read(chunks: Iterable[bytes]) -> Report:
     """Read evidence bytes, from the first line on, and say all that was found."""
-    reader = Reader()
+    reader, splitter = Reader(), evidence.Splitter(chunks)
     try:
-        for data in evidence.Splitter(chunks).items():
-            reader.take(data)
+        for data in splitter.items():
+            reader.take(data, splitter.version)
     except RemoteError as error:
         return reader.stop(error)
     return reader.finish()

@@ -6,6 +6,8 @@ record may grow meanwhile: what came after the beginning is left for another fil
 Rules held here (docs/evidence.md sections 2 and 3):
 
 * All that is in scope is written, and no byte of anything else.
+* With the statements go the packs of their forms, as far as they are at hand; a file without coded
+  statements of a pack is of version 1, byte for byte.
 * A run of left-out statements is parted wherever a reader needs a root or a digest, so that nothing
   which could be checked is kept from being checked.
 
@@ -18,6 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tieline.core import evidence
+from tieline.core.agreement.model import Pack
 from tieline.core.charter import SignedCharter
 from tieline.core.checkpoint import Receipt, SignedNote, parse_body
 from tieline.core.errors import LocalError, RemoteError
@@ -28,12 +31,14 @@ from tieline.core.evidence import (
     KeyItem,
     LogItem,
     NoteItem,
+    PackItem,
     ReceiptItem,
     Run,
     Scope,
     StatementItem,
     cover,
 )
+from tieline.core.evidence_forms import Shelf, is_coded
 from tieline.core.ladder import Ladder
 from tieline.core.record import Item, Log, Record
 from tieline.core.statement import TIP_BYTES, Statement
@@ -43,13 +48,15 @@ from tieline.core.statement import TIP_BYTES, Statement
 class Source:
     """What evidence is made of: all versions of the charter, the record, receipts, notes, keys.
 
-    ``notes`` are the bytes of signed checkpoints by log id; ``keys`` ML-DSA-44 public keys that
-    lines of these notes need.
+    ``packs`` are those at hand, by hash; a file carries of them what its forms need. ``notes`` are
+    the bytes of signed checkpoints by log id; ``keys`` ML-DSA-44 public keys that lines of these
+    notes need.
     """
 
     charters: Sequence[SignedCharter]
     record: Record
     ladder: Ladder
+    packs: Mapping[bytes, Pack] = field(default_factory=dict)
     notes: Mapping[bytes, Sequence[bytes]] = field(default_factory=dict)
     keys: Iterable[bytes] = ()
 
@@ -80,11 +87,15 @@ class Writer:
         ]
         self._chosen: set[bytes] | None = None  # None: everything
         self._needed: set[bytes] = set()
+        self.version = 1
+        self.packs: dict[bytes, Pack] = {}  # those that the file carries, by hash, ascending
+        self.packs_away: tuple[bytes, ...] = ()  # not carried, and a form may be of one of them
         self.statements = 0  # in scope, second stories included
         self._counts = [0, 0, 0, 0, 0]
         self._choose(header.scope)
         if not self.statements:
             raise LocalError("evidence.nothing", "no statement is in that scope; widen it")
+        self._choose_packs()
 
     # --------------------------------------------------------------------------------- choosing
 
@@ -102,6 +113,35 @@ class Writer:
                 self._chosen.add(statement.digest)
                 self._needed.update(_named(statement))
         self.statements = len(self._chosen)
+
+    def _choose_packs(self) -> None:
+        """The packs of the forms in scope, as far as a file may hold them.
+
+        Where no pack of a form's version has it, all of that version go, to show that none has.
+        """
+        charters = [signed.charter for signed in self._source.charters]
+        at_hand = self._source.packs
+        coded = {
+            (item.statement.place.charter, content.form, content.form_version): content
+            for item in self._all()
+            if is_coded(content := item.statement.content) and self._takes(item.statement.digest)
+        }
+        whole, wanted = Shelf(charters, at_hand), set[bytes]()
+        for (version, *_), content in coded.items():
+            found = whole.find(version, content)
+            wanted |= set() if found is None else {found.pack.hash}
+            if found is None or found.charter < version:
+                wanted |= at_hand.keys() & set(charters[version - 1].packs)
+            if any(charter.packs for charter in charters[:version]):
+                self.version = 2
+        room = evidence.MAX_PACKS_BYTES
+        for digest in sorted(wanted)[: evidence.MAX_PACKS]:
+            room -= len(at_hand[digest].body)
+            if room >= 0:
+                self.packs[digest] = at_hand[digest]
+        carried = Shelf(charters, self.packs)
+        away = {each for place, said in coded.items() for each in carried.lacks(place[0], said)}
+        self.packs_away = tuple(sorted(away))
 
     def _all(self) -> Iterator[Item]:
         """Every statement held when the writing began."""
@@ -140,10 +180,12 @@ class Writer:
 
     def items(self) -> Iterator[bytes]:
         """The evidence bytes, piece by piece."""
-        yield evidence.MAGIC
+        yield evidence.MAGICS[self.version]
         yield evidence.pack(self._header)
         for signed in self._source.charters:
             yield evidence.pack(CharterItem(signed.encode()))
+        for pack in self.packs.values():
+            yield evidence.pack(PackItem(pack.body))
         for key in sorted(set(self._source.keys)):
             yield evidence.pack(KeyItem(key))
         for part in self._parts:

@@ -115,6 +115,13 @@ class Agreements:
         for digest in named - set(self._packs):
             await asyncio.to_thread(self._pack, digest)
 
+    async def packs_of(self, line: Line) -> dict[bytes, Pack]:
+        """The packs, by hash, that any version of the line's charter names and that are here."""
+        await self.ready([line])
+        named = {digest for signed in line.charters.values() for digest in signed.charter.packs}
+        found = {digest: self._pack(digest) for digest in named}
+        return {digest: pack for digest, pack in found.items() if pack is not None}
+
     def in_force(self, line: Line) -> InForce:
         """The packs of the line's charter."""
         found = [(digest, self._pack(digest)) for digest in line.charter.packs]

@@ -6,14 +6,20 @@ the vectors, so that every reader of evidence can be held against the same data.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tieline.core.evidence_facts import Entry, LogFacts, Report
+from tieline.core.evidence_forms import Coded, Reader, Shelf, read_coded
 from tieline.core.evidence_links import Readings, rungs
 from tieline.core.identity import root_fingerprint, words
 from tieline.node.view import Json
 
 
-def as_json(report: Report) -> dict[str, Json]:
-    """All that a reading found, as docs/evidence.md section 7 has it, and a sentence for each."""
+def as_json(report: Report, languages: Sequence[str] | None = None) -> dict[str, Json]:
+    """All that a reading found, as docs/evidence.md section 7 has it, and a sentence for each.
+
+    ``languages``: those in which coded statements are said; all of their pack when there are none.
+    """
     out: dict[str, Json] = {
         "verdict": report.verdict,
         "broken": report.broken,
@@ -51,9 +57,61 @@ def as_json(report: Report) -> dict[str, Json]:
     out["words"] = [[code, said] for code, said in root_words(report)]
     out["logs"] = [_log(facts) for facts in report.logs]
     out["statements"] = [_statement(entry, readings) for entry in report.entries]
+    if report.version > 1:
+        _add_packs(out, report, languages)
     out["conflicts"] = [[one.digest.hex(), two.digest.hex()] for one, two in report.conflicts]
     out["shown"] = [index[id(entry)] for entry in report.shown]
     return out
+
+
+def _add_packs(out: dict[str, Json], report: Report, languages: Sequence[str] | None) -> None:
+    """What a file of version 2 says besides."""
+    packs: list[Json] = [
+        {
+            "hash": digest.hex(),
+            "id": pack.id,
+            "tag": pack.tag,
+            "version": pack.version,
+            "provenance": pack.cite.provenance.value,
+            "languages": [[each.tag, each.verified] for each in pack.languages],
+        }
+        for digest, pack in report.packs.items()
+    ]
+    counts, statements = out["counts"], out["statements"]
+    if not isinstance(counts, dict) or not isinstance(statements, list):
+        raise TypeError
+    counts["packs"] = report.counts.packs
+    out["packs"] = packs
+    shelf = Shelf(report.charters, report.packs)
+    for entry, statement in zip(report.entries, statements, strict=True):
+        found = shelf.find(entry.charter, entry.content)
+        if found is not None and isinstance(statement, dict):
+            statement["form"] = form_json(read_coded(found, entry.content), languages)
+
+
+def form_json(coded: Coded, languages: Sequence[str] | None = None) -> Json:
+    """A coded statement: its answers, what breaks its form, and both in words."""
+    found = coded.found
+    faults: list[Json] = [[error.path, error.problem.code] for error in coded.errors]
+    said: dict[str, Json] = {}
+    for lang in found.pack.words if languages is None else languages:
+        reader = Reader(found.pack, lang)
+        rows = [reader.said(found.form, row) for row in coded.rows]
+        said[lang] = {
+            "title": list(reader.title(found.form)),
+            "verified": reader.verified,
+            "answers": [[row.label, row.word, row.fallen] for row in rows],
+        }
+    return {
+        "pack": found.pack.hash.hex(),
+        "charter": found.charter,
+        "phrase": None if found.form.phrase is None else found.form.phrase.code,
+        "paragraph": found.form.cite.paragraph,
+        "provenance": found.form.cite.provenance.value,
+        "answers": [[row.path, row.text, row.field.cite.provenance.value] for row in coded.rows],
+        "faults": faults,
+        "said": said,
+    }
 
 
 def root_words(report: Report) -> list[tuple[str, str]]:

@@ -16,11 +16,12 @@ import binascii
 import contextlib
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import BinaryIO, Final, Self
 
+from tieline.core.agreement.model import Pack
 from tieline.core.errors import LocalError, RemoteError, ShellError
 from tieline.core.evidence import MAGIC, MAX_FILE_BYTES, Header, Scope, broken
 from tieline.core.evidence_facts import Report
@@ -79,8 +80,10 @@ def scope_of(start_ms: int, end_ms: int, item: Item | None) -> Scope:
     )
 
 
-def source_of(line: Line) -> Source:
+def source_of(line: Line, packs: Mapping[bytes, Pack] | None = None) -> Source:
     """What the evidence of a line is made of; of each log the checkpoints that say most.
+
+    ``packs``: those that are here, by hash.
 
     Checkpoints that contradict the record are no part of it: they are in proof files.
     """
@@ -89,6 +92,7 @@ def source_of(line: Line) -> Source:
         charters=[line.charters[version] for version in sorted(line.charters)],
         record=line.record,
         ladder=line.ladder,
+        packs=packs or {},
         notes={name: [noted.note.format() for noted in found] for name, found in heads.items()},
         keys={key for found in heads.values() for noted in found for key in noted.keys},
     )
@@ -170,12 +174,16 @@ class _Target:
         return ShellError("evidence.write", text, transient=True)
 
 
-async def make(line: Line, out: Path, scope: Scope, made_ms: int) -> dict[str, Json]:
+async def make(
+    line: Line, out: Path, scope: Scope, made_ms: int, packs: Mapping[bytes, Pack] | None = None
+) -> dict[str, Json]:
     """Write the evidence of a line into a new file, while a station goes on.
 
+    ``packs``: those that are here, by hash; the file carries what its forms need of them.
     Raises ``TielineError``: ``evidence.*``, ``file.exists``.
     """
-    writer = Writer(source_of(line), Header(line.id, line.realm, made_ms, line.own, scope))
+    header = Header(line.id, line.realm, made_ms, line.own, scope)
+    writer = Writer(source_of(line, packs), header)
     with _Target(out) as target:
         for number, piece in enumerate(wrapped(writer.items())):
             target.write(piece)
@@ -189,6 +197,11 @@ async def make(line: Line, out: Path, scope: Scope, made_ms: int) -> dict[str, J
         "realm": line.realm,
         "statements": writer.statements,
         "left_out": writer.left_out,
+        "packs": [
+            {"id": pack.id, "version": pack.version, "hash": digest.hex(), "bytes": len(pack.body)}
+            for digest, pack in writer.packs.items()
+        ],
+        "packs_missing": [digest.hex() for digest in writer.packs_away],
     }
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from tieline.core.agreement.tongue import ENGLISH
 from tieline.core.evidence_facts import Finding, LogFacts, Report
 from tieline.core.terms import MAX_TIME_MS, dtg, rfc3339
 from tieline.node.evidence import root_words
+from tieline.node.evidenceforms import coded_statements
 
 VERDICTS: Final = {
     "checked": "everything in it was checked and fits",
@@ -22,11 +24,15 @@ OTHER_PAGE: Final = (
 )
 
 
-def explain(report: Report, *, known_page: bool) -> list[str]:
-    """Each step of the check, and what came of it."""
+def explain(report: Report, *, known_page: bool, language: str | None = None) -> list[str]:
+    """Each step of the check, and what came of it.
+
+    ``language``: that of coded statements, all of which are then told; else some, in English.
+    """
     out = list(_about(report))
     if report.header is not None and not report.broken:
         out += _steps(report)
+        out += _forms(report, language)
     out += _findings("not checked", report.gaps, report.more_gaps)
     if not known_page:
         out.append(OTHER_PAGE)
@@ -86,6 +92,21 @@ def _steps(report: Report) -> Iterator[str]:
             f"TWO STORIES: {one.log.name} signed two statements after one and the same, under"
             f" number {one.position}: {one.digest.hex()[:12]} and {other.digest.hex()[:12]}"
         )
+
+
+def _forms(report: Report, language: str | None) -> Iterator[str]:
+    """Coded statements, in the words of the packs that are in the file."""
+    if report.version == 1:
+        return
+    names = ", ".join(f"{pack.id} {pack.version}" for pack in report.packs.values()) or "none"
+    every = list(coded_statements(report, language or ENGLISH))
+    are = "statement is" if len(every) == 1 else "statements are"
+    yield f"5. packs: {names}; {len(every)} {are} on a form of one"
+    told = every if language else every[:_SHOWN]
+    for lines in told:
+        yield from (f"   {line}" for line in lines)
+    if len(told) < len(every):
+        yield f"   {len(every) - len(told)} more; --language en shows all"
 
 
 def _key_changes(report: Report) -> Iterator[str]:

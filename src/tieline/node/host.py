@@ -531,7 +531,8 @@ class Host:
 
     async def evidence(self, line: Line, out: Path, scope: Scope) -> dict[str, Json]:
         """Write evidence of a line into a new file. Raises ``TielineError``."""
-        return await evidencefile.make(line, out, scope, self.clock.now().wall_ms)
+        packs = await self.agreements.packs_of(line)
+        return await evidencefile.make(line, out, scope, self.clock.now().wall_ms, packs)
 
     async def import_bundle(self, data: bytes) -> dict[str, Json]:
         """Take a bundle in. Raises ``RemoteError`` when it is refused as a whole."""

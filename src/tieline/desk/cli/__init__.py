@@ -407,7 +407,7 @@ def _look_verbs(verb: _Verb, officer: _Parser) -> None:
     p.add_argument("--until-live", action="store_true", help="stop when all is shown")  # fmt: skip
 
 
-def _record_verbs(verb: _Verb) -> None:
+def _verify_verb(verb: _Verb) -> None:
     p = verb("verify", "record", "check a record, or a file of it, from its bytes up")
     p.add_argument(
         "file",
@@ -423,6 +423,12 @@ def _record_verbs(verb: _Verb) -> None:
         help="check nothing; write the page that checks files in a browser, such as F.html",
     )
     p.add_argument(
+        "--language",
+        metavar="TAG",
+        help="show every coded statement of evidence in this language of its pack, such as fr"
+        " (default: the first twenty, in English)",
+    )
+    p.add_argument(
         "--charter",
         action="append",
         default=[],
@@ -430,6 +436,10 @@ def _record_verbs(verb: _Verb) -> None:
         metavar="FILE",
         help="for tiles and checkpoints: the charter by whose keys to check; may be repeated",
     )
+
+
+def _record_verbs(verb: _Verb) -> None:
+    _verify_verb(verb)
     p = verb("proof", "proofs", "what proves that a station told two stories; write it to a file")
     p.add_argument("file", nargs="?", type=Path, help="where to write it (default: list them)")
     p.add_argument("--number", type=int, metavar="N", help="which, as the list has them")

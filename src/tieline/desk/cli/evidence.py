@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from tieline.core.errors import LocalError
 from tieline.desk.cli.common import line_of, put, station_keys
-from tieline.desk.cli.show import number_of
+from tieline.desk.cli.show import number_of, text_of, views
 from tieline.node.client import ApiDown, Client
 from tieline.node.config import Home
 from tieline.node.view import Json
@@ -48,8 +49,24 @@ def evidence(args: argparse.Namespace) -> None:
     rest = f"; {left_out} are left out, as counts and hashes" if left_out else ", the whole line"
     put(args, result,
         f"{count} statements are in {args.out} ({number_of(result, 'bytes')} bytes){rest}",
+        *_packs(result),
         "next: open it in a browser, which needs no network, or check it with 'tieline verify"
         f" {args.out.name}'")  # fmt: skip
+
+
+def _packs(result: dict[str, Json]) -> Iterator[str]:
+    """Which packs the file carries, and which it should and does not."""
+    for pack in views(result, "packs"):
+        yield (
+            f"the pack {text_of(pack, 'id')}, version {number_of(pack, 'version')}, is in it"
+            f" ({number_of(pack, 'bytes')} bytes), so that its forms read in words"
+        )
+    missing = result.get("packs_missing")
+    for digest in missing if isinstance(missing, list) else []:
+        yield (
+            f"PACK MISSING: {str(digest)[:16]} is not in it, so forms that may be of that pack are"
+            " shown as numbers; bring the pack, run 'tieline pack keep FILE' and make the file anew"
+        )
 
 
 def _make(args: argparse.Namespace, wanted: dict[str, Json]) -> dict[str, Json]:
@@ -92,14 +109,18 @@ def read_time(text: str) -> int:
     )
 
 
-def verify(path: Path) -> dict[str, Json]:
-    """Check an evidence file and say what it holds; the report of ``tieline verify``."""
+def verify(path: Path, language: str | None = None) -> dict[str, Json]:
+    """Check an evidence file and say what it holds; the report of ``tieline verify``.
+
+    ``language``: that of coded statements, all of which are then told; else some, in English.
+    """
+    from tieline.core.agreement.tongue import ENGLISH
     from tieline.node.evidence import as_json
     from tieline.node.evidencefile import read_file
     from tieline.node.evidencewords import VERDICTS, explain
 
     report, known_page = read_file(path)
-    steps = explain(report, known_page=known_page)
+    steps = explain(report, known_page=known_page, language=language)
     problems: list[Json] = [
         f"item {fault.number} ({fault.code}): {fault.text}" for fault in report.faults
     ]
@@ -111,7 +132,7 @@ def verify(path: Path) -> dict[str, Json]:
         "told": told,
         "verdict": VERDICTS[report.verdict],
         "page": known_page,
-        "evidence": as_json(report),
+        "evidence": as_json(report, languages=(language or ENGLISH,)),
     }
 
 

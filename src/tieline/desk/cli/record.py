@@ -116,7 +116,7 @@ def _verify_page(args: argparse.Namespace) -> dict[str, Json]:
     try:
         found = proof_in(args.file)
         if found is None:
-            return evidence.verify(args.file)
+            return evidence.verify(args.file, args.language)
         text, known_page = found
         report = _check_proof(text)
     except RemoteError as error:
