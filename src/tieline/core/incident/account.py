@@ -8,6 +8,7 @@ what it observed. Who speaks for another gives an account of that other, not its
 from __future__ import annotations
 
 import enum
+from bisect import insort
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
@@ -80,30 +81,50 @@ class Accounts:
         self._saw = saw
         self._told: dict[tuple[Means, Voice], list[Entry]] = {}
         self._made: dict[tuple[Means, Voice], Account] = {}
-        self._pairs: dict[tuple[Means, bytes, bytes, Tolerances], Alignment] = {}
+        self._order: list[tuple[Means, Voice]] = []
+        self._within = Tolerances()
+        self._pairs: dict[tuple[Means, bytes, bytes], Alignment] = {}
+        self._compared: dict[Means, Aligned] = {}
 
     def add(self, entry: Entry) -> None:
         """One statement that counts in the incident."""
-        said = entry.said
-        if said is None or not said.stated or said.act not in TELLS:
-            return
-        voice = (entry.party, entry.through)
-        for aspect in dict.fromkeys(one.aspect for one in said.stated):
-            self._told.setdefault((aspect, voice), []).append(entry)
-            self._made.pop((aspect, voice), None)
+        for key in _told(entry):
+            some = self._told.get(key)
+            if some is None:
+                self._told[key] = [entry]
+                insort(self._order, key, key=_order)
+            else:
+                some.append(entry)
+            self._forget(key)
+
+    def renew(self, entry: Entry) -> None:
+        """An entry was cancelled or replaced, or stands again."""
+        for key in _told(entry):
+            self._forget(key)
+
+    def _forget(self, key: tuple[Means, Voice]) -> None:
+        self._made.pop(key, None)
+        self._compared.pop(key[0], None)
 
     def all(self) -> tuple[Account, ...]:
         """Every account, by aspect and party."""
-        return tuple(self._account(key) for key in sorted(self._told, key=_order))
+        return tuple(self._made.get(key) or self._account(key) for key in self._order)
 
     def aligned(self, within: Tolerances) -> tuple[Aligned, ...]:
         """How the parties' current versions stand to each other, aspect by aspect."""
+        if within != self._within:
+            self._within = within
+            self._pairs.clear()
+            self._compared.clear()
         by_aspect: dict[Means, list[Account]] = {}
         for account in self.all():
             by_aspect.setdefault(account.aspect, []).append(account)
-        return tuple(self._aligned(aspect, some, within) for aspect, some in by_aspect.items())
+        return tuple(
+            self._compared.get(aspect) or self._aligned(aspect, some)
+            for aspect, some in by_aspect.items()
+        )
 
-    def _aligned(self, aspect: Means, accounts: list[Account], within: Tolerances) -> Aligned:
+    def _aligned(self, aspect: Means, accounts: list[Account]) -> Aligned:
         relayed = sorted(
             (one for one in accounts if one.through), key=lambda one: one.versions[0].entry.key
         )
@@ -113,29 +134,36 @@ class Accounts:
         for (one, mine), (other, theirs) in combinations(current, 2):
             found = Alignment.NOT_STATED
             if mine is not None and theirs is not None:
-                found = self._pair(aspect, mine, theirs, within)
+                found = self._pair(aspect, mine, theirs)
             pairs.append(((one.party, one.through), (other.party, other.through), found))
-        return Aligned(
+        made = self._compared[aspect] = Aligned(
             aspect=aspect, alignment=together([found for *_, found in pairs]), pairs=tuple(pairs)
         )
+        return made
 
-    def _pair(self, aspect: Means, one: Version, other: Version, within: Tolerances) -> Alignment:
+    def _pair(self, aspect: Means, one: Version, other: Version) -> Alignment:
         """Kept, since a distance along the ellipsoid is dear."""
-        key = (aspect, one.entry.digest, other.entry.digest, within)
+        key = (aspect, one.entry.digest, other.entry.digest)
         found = self._pairs.get(key)
         if found is None:
-            found = align(aspect, _where(one), _where(other), within)
-            self._pairs[key] = found
+            found = self._pairs[key] = align(aspect, _where(one), _where(other), self._within)
         return found
 
     def _account(self, key: tuple[Means, Voice]) -> Account:
-        made = self._made.get(key)
-        if made is None:
-            aspect, (party, through) = key
-            versions = _versions(aspect, self._told[key], self._marks, self._saw)
-            made = Account(party=party, through=through, aspect=aspect, versions=versions)
-            self._made[key] = made
+        aspect, (party, through) = key
+        versions = _versions(aspect, self._told[key], self._marks, self._saw)
+        made = Account(party=party, through=through, aspect=aspect, versions=versions)
+        self._made[key] = made
         return made
+
+
+def _told(entry: Entry) -> list[tuple[Means, Voice]]:
+    """Of which accounts a statement is a version."""
+    said = entry.said
+    if said is None or not said.stated or said.act not in TELLS:
+        return []
+    voice = (entry.party, entry.through)
+    return [(aspect, voice) for aspect in dict.fromkeys(one.aspect for one in said.stated)]
 
 
 def _versions(aspect: Means, told: Iterable[Entry], marks: Marks, saw: Saw) -> tuple[Version, ...]:

@@ -24,7 +24,7 @@ in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Final
@@ -46,6 +46,10 @@ _TEXTS: Final = frozenset({Kind.JOINT, Kind.ASSENT})
 _ABOUT_TEXTS: Final = frozenset({Act.DECLINE, Act.WITHDRAW, Act.COMPLY})
 
 
+_SPECIAL: Final = _ABOUT_TEXTS | {Act.ATTACH}
+_NOTHING: Final = ()
+
+
 @dataclass(slots=True, eq=False)
 class _Case:
     """One incident: what was admitted of it, and what was made of that."""
@@ -56,7 +60,7 @@ class _Case:
     look: Look | None = None
     used: int = 0  # how many of ``own`` the look has taken in
     version: int = 0  # of the book when attached statements were last looked for
-    marked: int = 0  # of the marks at that time
+    marked: int = 0  # how many of the marks had been noted then
     brought: dict[bytes, tuple[str, ...]] = field(default_factory=dict)  # and by which parties
     index: dict[bytes, list[Entry]] = field(default_factory=dict)
     indexed: int = 0
@@ -70,6 +74,9 @@ class _Case:
         return self.index.get(digest, [])
 
 
+_Places = tuple[_Case, ...]
+
+
 class Book:
     """The incidents of one line, as a set of statements and ``knowing`` make them."""
 
@@ -80,13 +87,12 @@ class Book:
 
     def _clear(self) -> None:
         self.marks = Marks()
-        self._entries: dict[bytes, Entry] = {}
-        self._places: dict[bytes, tuple[_Case, ...]] = {}
+        self._known: dict[bytes, tuple[Entry, _Places]] = {}
         self._cases: dict[bytes, _Case] = {}
         self._waiting: dict[bytes, list[Entry]] = {}  # by what they cite and what is not here
         self._loose: dict[bytes, list[Entry]] = {}  # what cites a statement of no incident
         self._texts: list[Entry] = []
-        self._touched: dict[bytes, None] = {}
+        self._touched: dict[_Case, None] = {}
         self._stale = False
 
     # ------------------------------------------------------------------------------- admitting
@@ -94,13 +100,29 @@ class Book:
     def admit(self, entry: Entry) -> None:
         """Take in one statement. A second time, it changes nothing."""
         digest = entry.digest
-        if digest in self._entries:
+        if digest in self._known:
             return
-        self._entries[digest] = entry
         self._version += 1
         if self._waiting:
             self._arrived(entry)
-        self._place(entry)
+        cited = self._cited(entry) if entry.refs else _NOTHING
+        places = self._reached(cited)
+        said = entry.said
+        act = Act.NONE if said is None else said.act
+        if not places and act is Act.OPEN:
+            self._cases[digest] = case = _Case(entry)
+            places = (case,)
+        self._known[digest] = (entry, places)
+        for case in places:
+            case.own.append(entry)
+            self._touched[case] = None
+        if act in _SPECIAL or entry.kind in _TEXTS:
+            self._set_apart(entry, act, cited)
+        for role, one, there in cited:
+            if role in AGAINST and self.marks.note(entry, role, one):
+                self._remark(one)
+            if not there:
+                self._loose.setdefault(one.digest, []).append(entry)
 
     def _arrived(self, entry: Entry) -> None:
         """Something that was cited came later than what cites it.
@@ -112,77 +134,62 @@ class Book:
         for one in self._waiting.pop(entry.digest, ()):
             self._stale = self._stale or saw(one, entry)
 
-    def _place(self, entry: Entry) -> None:
-        places: tuple[_Case, ...] = ()
-        cited: list[tuple[RefRole, Entry]] = []
-        if entry.refs:
-            cited = self._cited(entry)
-            places = self._reached(cited)
-        if not places and entry.act is Act.OPEN:
-            places = (self._begin(entry),)
-        for case in places:
-            case.own.append(entry)
-            self._touched[case.opener.digest] = None
-        if places:
-            self._places[entry.digest] = places
-        for role, one in cited:
-            if role in AGAINST and self.marks.note(entry, role, one):
-                self._renew(self._places.get(one.digest, ()))
-                for before in one.cites(*AGAINST):  # which stands again if a correction goes
-                    self._renew(self._places.get(before, ()))
-            if one.digest not in self._places:
-                self._loose.setdefault(one.digest, []).append(entry)
-        if entry.kind in _TEXTS or entry.act in _ABOUT_TEXTS:
-            self._texts.append(entry)
-        if entry.act is Act.ATTACH and not entry.story:
-            self._attach(entry, [one for _, one in cited])
-
-    def _begin(self, entry: Entry) -> _Case:
-        case = self._cases[entry.digest] = _Case(entry)
-        return case
-
-    def _cited(self, entry: Entry) -> list[tuple[RefRole, Entry]]:
-        """The references that count: to what is here and was read by who cites it."""
-        out: list[tuple[RefRole, Entry]] = []
-        saw = self._knowing.saw
+    def _cited(self, entry: Entry) -> list[tuple[RefRole, Entry, _Places]]:
+        """The references that count, to what is here and was read; with the places of each."""
+        out: list[tuple[RefRole, Entry, _Places]] = []
         for role, target in entry.refs:
-            one = self._entries.get(target)
-            if one is None:
+            found = self._known.get(target)
+            if found is None:
                 self._waiting.setdefault(target, []).append(entry)
-            elif one is not entry and saw(entry, one):
-                out.append((role, one))
+            elif self._knowing.saw(entry, found[0]):
+                out.append((role, *found))
         return out
 
-    def _reached(self, cited: list[tuple[RefRole, Entry]]) -> tuple[_Case, ...]:
+    def _reached(self, cited: Sequence[tuple[RefRole, Entry, _Places]]) -> _Places:
         """The incidents of what is cited; of too many, those that few are reached with."""
-        found: list[tuple[_Case, ...]] = []
-        for _, one in cited:
-            places = self._places.get(one.digest)
-            if places is not None and places not in found:
+        if len(cited) == 1:
+            return cited[0][2]
+        found: list[_Places] = []
+        for _, _, places in cited:
+            if places and places not in found:
                 found.append(places)
         if len(found) <= 1:
             return found[0] if found else ()
-        found.sort(key=len)  # sorted() is stable: of as many, those cited first
+        found.sort(key=len)  # the sort is stable: of as many, those cited first
         return tuple(dict.fromkeys(case for some in found for case in some))[:MAX_PLACES]
 
-    def _attach(self, entry: Entry, cited: list[Entry]) -> None:
-        if not cited:
-            return
-        for case in self._places.get(cited[0].digest, ()):
-            case.attached += [(entry, one) for one in cited[1:] if one.digest not in self._cases]
-            self._renew((case,))
+    def _set_apart(
+        self, entry: Entry, act: Act, cited: Sequence[tuple[RefRole, Entry, _Places]]
+    ) -> None:
+        """Joint statements and what is said to them, in an incident or in none; attachments."""
+        if act is not Act.ATTACH:
+            self._texts.append(entry)
+        elif not entry.story:
+            self._attach(entry, cited)
 
-    def _renew(self, cases: Iterable[_Case]) -> None:
-        """What was made of these must be made anew."""
-        for case in cases:
-            case.look = None
-            self._touched[case.opener.digest] = None
+    def _at(self, digest: bytes) -> _Places:
+        found = self._known.get(digest)
+        return () if found is None else found[1]
+
+    def _attach(self, entry: Entry, cited: Sequence[tuple[RefRole, Entry, _Places]]) -> None:
+        targets = [one for _, one, _ in cited[1:] if one.digest not in self._cases]
+        for case in cited[0][2] if cited else ():
+            case.attached += [(entry, one) for one in targets]
+            case.version = -1
+
+    def _remark(self, entry: Entry) -> None:
+        """Something was taken back or replaced; what that itself replaced may stand again."""
+        for digest in (entry.digest, *entry.cites(*AGAINST)):
+            for case in self._at(digest):
+                self._touched[case] = None
+                if case.look is not None:
+                    case.look.renew(self._known[digest][0])
 
     def _settle(self) -> None:
         """Place everything anew, causes before effects, if something came after its effects."""
         if not self._stale:
             return
-        entries = ordered(self._entries.values())
+        entries = ordered(entry for entry, _ in self._known.values())
         version = self._version
         self._clear()
         for entry in entries:
@@ -193,7 +200,8 @@ class Book:
 
     def entry(self, digest: bytes) -> Entry | None:
         """A statement that was admitted."""
-        return self._entries.get(digest)
+        found = self._known.get(digest)
+        return None if found is None else found[0]
 
     def ids(self) -> tuple[bytes, ...]:
         """All incidents, by their openings in display order."""
@@ -203,7 +211,7 @@ class Book:
     def of(self, digest: bytes) -> tuple[bytes, ...]:
         """The incidents that a statement belongs to by itself, without attachments."""
         self._settle()
-        return tuple(case.opener.digest for case in self._places.get(digest, ()))
+        return tuple(case.opener.digest for case in self._at(digest))
 
     def touched(self) -> tuple[bytes, ...]:
         """The incidents in which something is new since this was last asked.
@@ -212,7 +220,7 @@ class Book:
         the book.
         """
         self._settle()
-        out = tuple(self._touched)
+        out = tuple(case.opener.digest for case in self._touched)
         self._touched.clear()
         return out
 
@@ -253,7 +261,7 @@ class Book:
         It changes with every statement of the incident, so it is made when it is asked for.
         """
         look = self._look(id_)
-        return look.witness(self._knowing).known(self._entries[digest])
+        return look.witness(self._knowing).known(self._known[digest][0])
 
     def texts(self, id_: bytes | None = None) -> tuple[Entry, ...]:
         """Joint statements and what was said to them, in display order; of one incident, or all."""
@@ -268,31 +276,38 @@ class Book:
         case = self._cases[id_]
         if case.attached and case.version != self._version:
             brought = self._brought(case)
-            if brought != case.brought or case.marked != self.marks.version:
+            if brought != case.brought:
                 case.brought, case.look = brought, None
-            case.version, case.marked = self._version, self.marks.version
+            if case.look is not None:
+                for one in self.marks.noted[case.marked :]:
+                    for digest in (one.digest, *one.cites(*AGAINST)):
+                        if digest in brought:
+                            case.look.renew(self._known[digest][0])
+            case.version, case.marked = self._version, len(self.marks.noted)
         look = case.look
         if look is None:
             look = case.look = Look(case.opener, self.marks, self._knowing.saw, self._ends)
             case.used = 0
             for digest, parties in case.brought.items():
-                look.add(self._entries[digest], parties)
-        for entry in case.own[case.used :]:
-            look.add(entry)
+                look.add(self._known[digest][0], parties)
+        if case.used < len(case.own):
+            look.take(case.own[case.used :])
         case.used = len(case.own)
         return look
 
     def _ends(self, entry: Entry) -> tuple[tuple[bytes, str], ...]:
         """The incidents that a link joins: those of what it cites, with who opened them."""
+        places = self._at(entry.digest)
+        cited = (self._known[target] for target in entry.cites() if target in self._known)
         found = dict.fromkeys(
             case
-            for target in entry.cites()
-            if target in self._entries and self._knowing.saw(entry, self._entries[target])
-            for case in self._places.get(target, ())
+            for one, there in cited
+            if self._knowing.saw(entry, one)
+            for case in there
+            if case in places
         )
-        places = self._places.get(entry.digest, ())
-        joined = (case.opener for case in found if case in places)
-        return tuple((opener.digest, opener.party) for opener in ordered(joined))
+        openers = ordered(case.opener for case in found)
+        return tuple((opener.digest, opener.party) for opener in openers)
 
     # ------------------------------------------------------------------------------ attachments
 
@@ -317,7 +332,7 @@ class Book:
         count = 0
         while heap and count < MAX_BROUGHT:
             entry = heappop(heap)[1]
-            if entry.digest in seen or case in self._places.get(entry.digest, ()):
+            if entry.digest in seen or case in self._at(entry.digest):
                 continue
             seen.add(entry.digest)
             count += 1
@@ -328,5 +343,5 @@ class Book:
 
     def _citing(self, entry: Entry) -> Iterator[Entry]:
         yield from self._loose.get(entry.digest, ())
-        for case in self._places.get(entry.digest, ()):
+        for case in self._at(entry.digest):
             yield from case.citing(entry.digest)

@@ -28,6 +28,7 @@ _ASKING: Final = frozenset({Act.ASK, Act.ANSWER, Act.WITHDRAW})
 _HOLDING: Final = frozenset({Act.HOLD, Act.HOLD_ANSWER, Act.LIFT, Act.COMPLY, Act.WITHDRAW})
 _LINKING: Final = frozenset({Act.LINK, Act.LINK_ANSWER, Act.WITHDRAW})
 _THREADED: Final = _ASKING | _HOLDING | _LINKING | {Act.PUBLIC}
+_KEPT: Final = _THREADED | _TURNS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +96,16 @@ class Look:
         self._marks = marks
         self._saw = saw
         self._ends = ends
-        self._rows: list[Row] = []
+        self._entries: list[Entry] = []
         self._sorted = True
+        self._brought: dict[bytes, tuple[str, ...]] = {}
+        self._rows: dict[bytes, Row] = {}  # those that were asked for
         self._last = opener
         self._first: dict[str, Entry] = {}
         self._turns: list[Entry] = []
         self._acts: dict[Act, list[Entry]] = {}  # all but second stories
         self._tops: dict[Act, list[Entry]] = {}  # those of them that move something here
+        self._told: list[Entry] = []  # what the accounts have yet to take in
         self._accounts = Accounts(marks, saw)
         self._closure: Closure | None = None
         self._asked: tuple[Thread, ...] | None = None
@@ -110,45 +114,60 @@ class Look:
         self._publics: tuple[Public, ...] | None = None
         self._witness: Witness | None = None
 
-    def add(self, entry: Entry, brought_by: tuple[str, ...] = ()) -> None:
-        """One more statement; ``brought_by``: which parties attached it, if any did."""
-        moves = not entry.story and (not brought_by or entry.party in brought_by)
-        cancelled, replaced = self._marks.cancelled_by(entry), self._marks.replaced_by(entry)
-        self._rows.append(
-            Row(
-                entry=entry,
-                brought_by=brought_by,
-                moves=moves,
-                cancelled_by=None if cancelled is None else cancelled.digest,
-                replaced_by=None if replaced is None else replaced.digest,
-                void=self._marks.void(entry),
-            )
-        )
+    def add(self, entry: Entry, brought_by: tuple[str, ...]) -> None:
+        """One statement that these parties attached."""
+        self._brought[entry.digest] = brought_by
+        if entry.party in brought_by:
+            self.take([entry])
+            return
+        self._entries.append(entry)
         self._sorted = False
         self._witness = None
-        if entry.key > self._last.key:
-            self._last = entry
-        if entry.story:
-            return
-        act = entry.act
-        if act in _THREADED:
-            self._acts.setdefault(act, []).append(entry)
-            self._forget(act)
-        if moves:
-            self._sort_in(entry, act)
+        self._last = max(self._last, entry, key=_key)
+        if not entry.story and entry.act in _THREADED:
+            self._acts.setdefault(entry.act, []).append(entry)
+            self._forget(entry.act)
 
-    def _sort_in(self, entry: Entry, act: Act) -> None:
-        if act in _TOPS:
-            self._tops.setdefault(act, []).append(entry)
-        elif act in _TURNS:
+    def take(self, entries: list[Entry]) -> None:
+        """Statements that belong here by themselves."""
+        self._entries += entries
+        self._sorted = False
+        self._witness = None
+        self._last = max((self._last, *entries), key=_key)
+        first, told, opening = self._first, self._told, self._closure is None
+        for entry in entries:
+            if entry.story:
+                continue
+            said = entry.said
+            act = Act.NONE if said is None else said.act
+            if act in _KEPT:
+                self._keep(entry, act)
+            if said is not None and said.stated:
+                told.append(entry)
+            known = first.get(entry.party)
+            if (known is None or entry.key < known.key) and takes_part(entry):
+                first[entry.party] = entry
+                opening = True
+        if opening:
+            self._closure = None
+
+    def _keep(self, entry: Entry, act: Act) -> None:
+        if act in _TURNS:
             self._turns.append(entry)
             self._closure = None
-        if takes_part(entry):
-            known = self._first.get(entry.party)
-            if known is None or entry.key < known.key:
-                self._first[entry.party] = entry
-                self._closure = None
-        self._accounts.add(entry)
+            return
+        self._acts.setdefault(act, []).append(entry)
+        self._forget(act)
+        if act in _TOPS:
+            self._tops.setdefault(act, []).append(entry)
+
+    def renew(self, entry: Entry) -> None:
+        """An entry was cancelled or replaced, or stands again: what it says is looked at anew."""
+        self._rows.pop(entry.digest, None)
+        self._accounts.renew(entry)
+        self._forget(entry.act)
+        if entry.act in _TURNS:
+            self._closure = None
 
     def _forget(self, act: Act) -> None:
         """What must be made anew because of one more act."""
@@ -179,19 +198,36 @@ class Look:
             opener=self._opener,
             name=_name(self._opener),
             closure=self._closure,
-            count=len(self._rows),
+            count=len(self._entries),
             last=self._last,
         )
 
     def rows(self) -> tuple[Row, ...]:
         """All statements, in display order."""
         if not self._sorted:
-            self._rows.sort(key=_row_key)
+            self._entries.sort(key=_key)
             self._sorted = True
-        return tuple(self._rows)
+        known = self._rows
+        return tuple(known.get(one.digest) or self._row(one) for one in self._entries)
+
+    def _row(self, entry: Entry) -> Row:
+        brought_by = self._brought.get(entry.digest, ())
+        cancelled, replaced = self._marks.cancelled_by(entry), self._marks.replaced_by(entry)
+        row = self._rows[entry.digest] = Row(
+            entry=entry,
+            brought_by=brought_by,
+            moves=not entry.story and (not brought_by or entry.party in brought_by),
+            cancelled_by=None if cancelled is None else cancelled.digest,
+            replaced_by=None if replaced is None else replaced.digest,
+            void=self._marks.void(entry),
+        )
+        return row
 
     def accounts(self) -> Accounts:
         """What the parties say."""
+        for entry in self._told:
+            self._accounts.add(entry)
+        self._told.clear()
         return self._accounts
 
     def questions(self, now_ms: int, dues: Dues) -> tuple[Question, ...]:
@@ -224,18 +260,19 @@ class Look:
     def witness(self, knowing: Knowing) -> Witness:
         """Who had read what in this incident."""
         if self._witness is None:
-            self._witness = Witness((row.entry for row in self._rows), knowing)
+            self._witness = Witness(self._entries, knowing)
         return self._witness
 
     def view(self, now_ms: int, within: Tolerances, dues: Dues) -> View:
         """The whole incident at a moment."""
-        observed, inferred = apart(self._accounts.all())
+        accounts = self.accounts()
+        observed, inferred = apart(accounts.all())
         return View(
             head=self.head(),
             rows=self.rows(),
             accounts=observed,
             attribution=inferred,
-            alignments=self._accounts.aligned(within),
+            alignments=accounts.aligned(within),
             questions=self.questions(now_ms, dues),
             holds=self.holds(now_ms),
             links=self.links(),
@@ -252,5 +289,5 @@ def _name(opener: Entry) -> str:
             return ""
 
 
-def _row_key(row: Row) -> OrderKey:
-    return row.entry.key
+def _key(entry: Entry) -> OrderKey:
+    return entry.key

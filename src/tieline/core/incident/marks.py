@@ -26,7 +26,7 @@ class Marks:
     """Which statements are cancelled or replaced, and by what."""
 
     def __init__(self) -> None:
-        self.version = 0
+        self.noted: list[Entry] = []  # of which something may have changed, as it was found
         self._against: dict[bytes, list[tuple[RefRole, Entry]]] = {}
         self._moved: set[tuple[bytes, bytes]] = set()
 
@@ -38,7 +38,7 @@ class Marks:
             return False  # who speaks for another takes back what it said for that one, or its own
         self._against.setdefault(cited.digest, []).append((role, entry))
         self._moved.add((entry.digest, cited.digest))
-        self.version += 1
+        self.noted.append(cited)
         return True
 
     def void(self, entry: Entry) -> tuple[bytes, ...]:
