@@ -1,0 +1,240 @@
+"""Accounts side by side: versions, what became of them, and whether they agree."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from geographiclib.geodesic import Geodesic
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.incident.made import World, digest, part, ref, said, states
+
+from tieline.core.agreement.meaning import Act, Means, Sense
+from tieline.core.agreement.model import Special
+from tieline.core.agreement.places import DEGREE, Circle, Position, distance_m, turned
+from tieline.core.agreement.value import (
+    Answer,
+    Code,
+    Day,
+    Hash,
+    Instant,
+    Number,
+    PartyCode,
+    Text,
+)
+from tieline.core.incident.account import MAX_THROUGH, Standing
+from tieline.core.incident.align import Alignment, Tolerances, Where, align
+from tieline.core.incident.book import Book
+from tieline.core.incident.entry import Stated
+from tieline.core.incident.look import View
+from tieline.core.terms import RefRole
+
+AGREE, DIFFER = Alignment.AGREE, Alignment.DIFFER
+NOT_STATED, NOT_COMPARABLE = Alignment.NOT_STATED, Alignment.NOT_COMPARABLE
+WITHIN = Tolerances()
+CORRECTS, CANCELS = RefRole.CORRECTS, RefRole.CANCELS
+
+
+def aligned(
+    one: Answer, other: Answer, aspect: Means = Means.WHAT, within: Tolerances = WITHIN
+) -> Alignment:
+    found = align(
+        aspect, Where("p", [states(aspect, one)]), Where("p", [states(aspect, other)]), within
+    )
+    again = align(
+        aspect, Where("p", [states(aspect, other)]), Where("p", [states(aspect, one)]), within
+    )
+    assert found is again
+    return found
+
+
+def at(place: tuple[float, float], error_m: int = 0) -> Position:
+    return Position(round(place[0] * DEGREE), turned(round(place[1] * DEGREE)), error_m)
+
+
+def away(place: tuple[float, float], azimuth: float, metres: float) -> tuple[float, float]:
+    solved = Geodesic.WGS84.Direct(*place, azimuth, metres)
+    return solved["lat2"], solved["lon2"]
+
+
+PLACES = {
+    "inland": ((50.1, 24.3), 37.0),
+    "antimeridian": ((65.0, 179.9999), 90.0),
+    "north pole": ((89.9999, 10.0), 0.0),
+    "south pole": ((-90.0, 0.0), 120.0),
+    "equator": ((0.0, 0.0), 270.0),
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_places_agree_up_to_the_sum_of_errors_and_tolerance(name: str) -> None:
+    place, azimuth = PLACES[name]
+    reach = 500 + 200 + 300
+    for metres, expected in ((reach - 2, AGREE), (reach + 2, DIFFER)):
+        other = at(away(place, azimuth, metres), 300)
+        assert aligned(at(place, 200), other, Means.WHERE) is expected
+    exact = at(away(place, azimuth, 1000), 0)
+    apart = distance_m((at(place).lat_e7, at(place).lon_e7), (exact.lat_e7, exact.lon_e7))
+    for metres, expected in ((apart, AGREE), (apart - 1, DIFFER), (apart + 1, AGREE)):
+        within = replace(WITHIN, metres=metres)
+        assert aligned(at(place), exact, Means.WHERE, within) is expected
+
+
+@given(
+    lat=st.integers(-900_000_000, 900_000_000), lon=st.integers(-1_799_999_999, 1_800_000_000),
+    azimuth=st.integers(0, 359), metres=st.integers(0, 3_000),
+)  # fmt: skip
+def test_the_short_way_for_latitudes_never_decides_otherwise(
+    lat: int, lon: int, azimuth: int, metres: int
+) -> None:
+    one = Position(lat, lon)
+    other = at(away((lat / DEGREE, lon / DEGREE), azimuth, metres))
+    apart = distance_m((one.lat_e7, one.lon_e7), (other.lat_e7, other.lon_e7))
+    assert (aligned(one, other, Means.WHERE) is AGREE) == (apart <= WITHIN.metres)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        (Instant(10_000), Instant(10_300), AGREE),
+        (Instant(10_000), Instant(10_301), DIFFER),
+        (Instant(10_000), Instant(10_299), AGREE),
+        (Instant(10_000, 60), Instant(10_480, 120), AGREE),
+        (Instant(10_000, 60), Instant(10_481, 120), DIFFER),
+        (Day(3), Instant(3 * 86_400 - 300), AGREE),
+        (Day(3), Instant(3 * 86_400 - 301), DIFFER),
+        (Day(3), Instant(4 * 86_400 + 299), AGREE),
+        (Day(3), Instant(4 * 86_400 + 300), DIFFER),
+        (Number(2), Number(2), AGREE),
+        (Number(1), Number(2), DIFFER),
+        (Number(1, 1), Number(3, 1), AGREE),
+        (Number(1, 1), Number(4, 1), DIFFER),
+        (Circle(0, 0, 400), Position(0, 0), AGREE),
+        (Circle(0, 0, 400), Position(0, 1_000_000), DIFFER),
+        (Position(0, 0, 0, "PULKOVO-42"), Position(0, 0), NOT_COMPARABLE),
+        (PartyCode("ALPHA"), PartyCode("ALPHA"), AGREE),
+        (PartyCode("ALPHA"), PartyCode("BRAVO"), DIFFER),
+        (Hash(digest(1)), Hash(digest(2)), DIFFER),
+        (Code(1, "object"), Code(1, "object"), AGREE),
+        (Code(1, "object"), Code(2, "launch"), DIFFER),
+        (Text("a fire"), Text("a fire"), AGREE),
+        (Text("a fire"), Text("smoke"), NOT_COMPARABLE),
+        (Code(1, "light"), Number(2), NOT_COMPARABLE),
+        (Special.NOT_KNOWN, Number(2), NOT_STATED),
+        (Special.WITHHELD, Special.NIL, NOT_STATED),
+        (Special.NOT_KNOWN, Special.WITHHELD, NOT_STATED),
+        (Special.NIL, Special.NIL, AGREE),
+        (Special.NIL, Number(2), DIFFER),
+    ],
+)
+def test_values_agree_within_what_is_stated_and_allowed(
+    one: Answer, other: Answer, expected: Alignment
+) -> None:
+    assert aligned(one, other) is expected
+
+
+def test_codes_of_different_lists_agree_by_what_they_mean_or_by_their_id() -> None:
+    def code(name: str, sense: Sense, pack: str) -> Where:
+        return Where(pack, [Stated(aspect=Means.WHAT, value=part("is", Code(1, name), sense))])
+
+    one = code("object", Sense.NONE, "one")
+    assert align(Means.WHAT, one, code("object", Sense.NONE, "two"), WITHIN) is AGREE
+    assert align(Means.WHAT, one, code("launch", Sense.NONE, "two"), WITHIN) is NOT_COMPARABLE
+    assert align(Means.WHAT, one, code("launch", Sense.NONE, "one"), WITHIN) is DIFFER
+    full = code("x", Sense.FULL, "one")
+    assert align(Means.WHAT, full, code("y", Sense.FULL, "two"), WITHIN) is AGREE
+    assert align(Means.WHAT, full, code("x", Sense.PART, "two"), WITHIN) is DIFFER
+
+
+@pytest.mark.parametrize("aspect", [Means.OWN_FORCES, Means.INTENT, Means.EVIDENCE])
+def test_what_each_says_of_its_own_side_is_never_said_to_differ(aspect: Means) -> None:
+    assert aligned(Code(1, "involved"), Code(2, "not-involved"), aspect) is NOT_COMPARABLE
+
+
+def test_a_second_number_of_the_same_answer_is_compared_as_well() -> None:
+    def dead(n: int, wounded: int) -> Where:
+        more = (part("casualties.wounded", Number(wounded)),)
+        return Where("p", [states(Means.CASUALTIES, Number(n), more=more)])
+
+    assert align(Means.CASUALTIES, dead(2, 1), dead(2, 1), WITHIN) is AGREE
+    assert align(Means.CASUALTIES, dead(2, 1), dead(2, 3), WITHIN) is DIFFER
+
+
+# --------------------------------------------------------------------------------------- versions
+
+
+def view(world: World) -> View:
+    book = Book(world)
+    for entry in world.entries:
+        book.admit(entry)
+    return book.view(book.ids()[0], world.now_ms)
+
+
+def account(n: int) -> object:
+    return said(Act.ACCOUNT, states(Means.COUNT, Number(n)))
+
+
+def test_every_version_stays_with_what_became_of_it() -> None:
+    world = World()
+    opening = world.say("ALPHA", said(Act.OPEN, states(Means.COUNT, Number(1))))
+    two = world.say("ALPHA", account(2), ref(opening))
+    three = world.say("ALPHA", account(3), ref(two, role=CORRECTS))
+    world.say("BRAVO", account(2), ref(opening))
+    mine, theirs = view(world).accounts
+    assert [one.standing for one in mine.versions] == [
+        Standing.EARLIER, Standing.REPLACED, Standing.CURRENT,
+    ]  # fmt: skip
+    assert mine.versions[1].by == three.digest
+    assert theirs.current
+    assert [one.alignment for one in view(world).alignments] == [DIFFER]
+    world.say("ALPHA", None, ref(three, role=CANCELS))  # then the second stands again
+    mine = view(world).accounts[0]
+    assert mine.current
+    assert mine.current.entry == two
+    assert [one.alignment for one in view(world).alignments] == [AGREE]
+    world.say("ALPHA", None, ref(two, role=CANCELS))
+    world.say("ALPHA", None, ref(opening, role=CANCELS))
+    assert view(world).accounts[0].current is None
+    assert [one.alignment for one in view(world).alignments] == [NOT_STATED]
+    world.say("BRAVO", account(9), ref(opening, role=CORRECTS))
+    assert view(world).accounts[0].current is None
+
+
+def test_attribution_stands_apart_and_who_speaks_for_another_is_not_that_other() -> None:
+    world = World()
+    opening = world.say("ALPHA", said(Act.OPEN, states(Means.COUNT, Number(1))))
+    world.say("BRAVO", said(Act.ACCOUNT, states(Means.WHOSE, PartyCode("ALPHA"))), ref(opening))
+    world.say("CHARLIE", account(5), ref(opening), through="BRAVO")
+    world.say("BRAVO", said(Act.NOTICE, states(Means.COUNT, Number(7))), ref(opening))
+    found = view(world)
+    assert [(one.party, one.through) for one in found.accounts] == [
+        ("ALPHA", ""), ("CHARLIE", "BRAVO"),
+    ]  # fmt: skip
+    assert [one.aspect for one in found.attribution] == [Means.WHOSE]
+
+
+def test_names_of_those_spoken_for_cost_nothing() -> None:
+    world = World()
+    opening = world.say("ALPHA", said(Act.OPEN, states(Means.COUNT, Number(1))))
+    for n in range(200):
+        world.say("CHARLIE", account(n), ref(opening), through=f"X{n}")
+    (found,) = view(world).alignments
+    assert len(found.pairs) == (MAX_THROUGH + 1) * MAX_THROUGH // 2
+    assert {other for _, other, _ in found.pairs} == {
+        ("CHARLIE", f"X{n}") for n in range(MAX_THROUGH)
+    }
+
+
+def test_what_two_stations_of_a_party_say_unread_of_each_other_is_shown_beside() -> None:
+    world = World()
+    opening = world.say("ALPHA", said(Act.OPEN))
+    one, two = world.post("BRAVO", "one"), world.post("BRAVO", "two")
+    one.reads_all()
+    two.reads_all()
+    one.says(account(1), ref(opening))
+    two.says(account(2), ref(opening))
+    (found,) = view(world).accounts
+    assert [version.standing for version in found.versions] == [
+        Standing.BESIDE, Standing.CURRENT,
+    ]  # fmt: skip

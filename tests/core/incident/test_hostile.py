@@ -1,0 +1,291 @@
+"""Statements made to spoil a view or to be dear: counted is work, not seconds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from random import Random
+from types import FrameType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.incident.made import (
+    MINUTE,
+    World,
+    asked_of,
+    at,
+    digest,
+    orders,
+    part,
+    ref,
+    said,
+    stance,
+    states,
+)
+
+from tieline.core.agreement.meaning import Act, Means, Sense
+from tieline.core.agreement.places import Position
+from tieline.core.agreement.value import Code, Number
+from tieline.core.incident.book import Book
+from tieline.core.incident.entry import Entry, Said
+from tieline.core.incident.look import View
+from tieline.core.incident.states import HoldState, LinkState, QuestionState
+from tieline.core.terms import Kind, RefRole
+
+SENSES = (Sense.FULL, Sense.PART, Sense.LATER, Sense.DECLINED, Sense.AGREED, Sense.NOT_AGREED,
+          Sense.OTHER_TIME, Sense.PLANNED, Sense.MADE, Sense.NONE)  # fmt: skip
+
+
+def book(world: World, entries: list[Entry] | None = None) -> Book:
+    made = Book(world)
+    for entry in world.entries if entries is None else entries:
+        made.admit(entry)
+    return made
+
+
+def views(made: Book, now_ms: int) -> list[View]:
+    return [made.view(id_, now_ms) for id_ in made.ids()]
+
+
+# ------------------------------------------------------------------------------- any order, any act
+
+
+def anything(chance: Random, now_ms: int) -> Said | None:
+    """A form of any act, filled or not."""
+    act = chance.choice(list(Act))
+    answers = stance(chance.choice(SENSES))
+    if chance.random() < 0.5:
+        answers |= asked_of(chance.choice(("ALPHA", "BRAVO", "CHARLIE", "NOBODY")))
+    for means in (Means.DUE, Means.FROM, Means.UNTIL, Means.NEXT):
+        if chance.random() < 0.4:
+            answers |= at(means, now_ms + chance.randrange(-60, 60) * MINUTE)
+    binding = chance.choice((Sense.OURS, Sense.BOTH, Sense.PROPOSAL, Sense.NONE))
+    answers[Means.BINDING] = part("binding", Code(1, "x"), binding)
+    answers[Means.COMPLIANCE] = part("is", Code(1, "x"), chance.choice(
+        (Sense.COMPLYING, Sense.NOT_YET, Sense.UNABLE, Sense.BREACHED)))  # fmt: skip
+    told = [states(Means.COUNT, Number(chance.randrange(3)))] * chance.randrange(2)
+    told += [states(Means.WHERE, Position(chance.randrange(99_999), 0))] * chance.randrange(2)
+    return None if chance.random() < 0.1 else said(act, *told, answers=answers)
+
+
+def rubbish(chance: Random, count: int) -> World:
+    """Whatever a hostile station may write: any act, any references, stories, others' voices."""
+    world = World()
+    world.say("ALPHA", said(Act.OPEN))
+    posts = [world.post(p, n) for p in world.parties for n in ("one", "two")]
+    for _ in range(count):
+        post = chance.choice(posts)
+        if chance.random() < 0.7:
+            post.reads(*chance.sample(world.entries, min(len(world.entries), 4)))
+        refs = {
+            (chance.choice(list(RefRole)), chance.choice(world.entries).digest)
+            for _ in range(chance.randrange(4))
+        }
+        if chance.random() < 0.1:
+            refs.add((RefRole.CANCELS, digest("nothing", len(world.entries))))
+        post.says(
+            anything(chance, world.now_ms),
+            sorted(refs),
+            kind=chance.choice((Kind.MESSAGE, Kind.MESSAGE, Kind.ACKNOWLEDGE, Kind.JOINT)),
+            time_ms=world.now_ms + chance.choice((0, 0, 0, -(10**9), 10**12)),
+            story=chance.random() < 0.1,
+            through=chance.choice(("", "", "", "BRAVO", "X")),
+        )
+    return world
+
+
+@given(seed=st.integers(0, 2**32), count=st.integers(1, 30))
+def test_any_order_gives_the_same_views_of_whatever_was_written(seed: int, count: int) -> None:
+    chance = Random(seed)
+    world = rubbish(chance, count)
+    now = world.now_ms + chance.randrange(-60, 60) * MINUTE
+    expected = views(book(world), now)
+    steps = iter(lambda: chance.randrange(10**6), -1)
+    causal = orders(world.entries, world, steps)
+    made = Book(world)
+    for entry in causal:
+        made.admit(entry)
+        if chance.random() < 0.3:  # what was looked at on the way leaves nothing behind
+            views(made, now)
+            made.admit(chance.choice(causal[: causal.index(entry) + 1]))
+    assert views(made, now) == expected
+    shuffled = world.entries.copy()
+    chance.shuffle(shuffled)
+    assert views(book(world, shuffled), now) == expected
+    for id_ in made.ids():
+        for entry in made.members(id_):
+            assert made.known(id_, entry.digest) == book(world).known(id_, entry.digest)
+
+
+# ----------------------------------------------------------------------------- nobody moves another
+
+
+def everything(world: World) -> tuple[Entry, ...]:
+    """An incident with one of each, between ALPHA and BRAVO."""
+    opening = world.say("ALPHA", said(Act.OPEN, states(Means.COUNT, Number(1))))
+    other = world.say("BRAVO", said(Act.OPEN))
+    word = world.say("BRAVO", said(Act.ACCOUNT, states(Means.COUNT, Number(1))), ref(opening))
+    due = asked_of("BRAVO") | at(Means.DUE, world.now_ms + 90 * MINUTE)
+    ask = world.say("ALPHA", said(Act.ASK, answers=due), ref(opening))
+    both = {Means.BINDING: part("b", Code(1, "both"), Sense.BOTH)}
+    hold = world.say("ALPHA", said(Act.HOLD, answers=both), ref(opening), to=("BRAVO",))
+    agreed = world.say("BRAVO", said(Act.HOLD_ANSWER, answers=stance(Sense.AGREED)), ref(hold))
+    link = world.say("ALPHA", said(Act.LINK), ref(opening, other))
+    return opening, other, word, ask, hold, agreed, link
+
+
+def states_of(view: View) -> object:
+    return (
+        view.head.closure.closed_by, [one.state for one in view.questions],
+        [(one.state, one.bound) for one in view.holds], [one.state for one in view.links],
+        [(one.party, one.through, one.versions) for one in view.accounts if not one.through],
+        [one for one in view.alignments if not any(o[1] for *o, _ in one.pairs)][:0],
+    )  # fmt: skip
+
+
+FOREIGN = {
+    **{f"{role.name} all": (lambda every, role=role: (said(Act.LESSON), ref(*every, role=role)))
+       for role in (RefRole.CORRECTS, RefRole.CANCELS, RefRole.SUPERSEDES)},
+    "withdraw": lambda every: (said(Act.WITHDRAW), ref(*every)),
+    "answer for another": lambda every: (
+        said(Act.ANSWER, answers=stance(Sense.FULL)), ref(every[3])),
+    "hold answer": lambda every: (
+        said(Act.HOLD_ANSWER, answers=stance(Sense.NOT_AGREED)), ref(every[4], every[5])),
+    "lift": lambda every: (said(Act.LIFT), ref(every[4])),
+    "link answer": lambda every: (
+        said(Act.LINK_ANSWER, answers=stance(Sense.AGREED)), ref(every[6])),
+    "attach": lambda every: (said(Act.ATTACH), ref(*every)),
+    "word of a made-up one": lambda every: (said(Act.LESSON), [(RefRole.CANCELS, digest("no"))]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_third_party_moves_nothing_of_what_two_others_said(name: str) -> None:
+    world = World()
+    every = everything(world)
+    before = states_of(book(world).view(every[0].digest, world.now_ms))
+    for voice in ("", "BRAVO", "ALPHA"):
+        what, refs = FOREIGN[name](every)
+        world.say("CHARLIE", what, refs, through=voice)
+    found = book(world).view(every[0].digest, world.now_ms)
+    assert states_of(found) == before
+    assert found.questions[0].state is QuestionState.ASKED
+    assert found.holds[0].state is HoldState.AGREED
+    assert found.links[0].state is LinkState.PROPOSED
+
+
+@pytest.mark.parametrize(
+    "act", [Act.CLOSE, Act.REOPEN, Act.ANSWER, Act.LIFT, Act.HOLD_ANSWER, Act.LINK_ANSWER]
+)
+def test_a_second_story_is_shown_and_moves_nothing(act: Act) -> None:
+    world = World()
+    every = everything(world)
+    before = states_of(book(world).view(every[0].digest, world.now_ms))
+    answers = stance(Sense.DECLINED if act is Act.ANSWER else Sense.NOT_AGREED)
+    for party in ("ALPHA", "BRAVO"):
+        told = states(Means.COUNT, Number(9))
+        story = world.say(party, said(act, told, answers=answers), ref(*every), story=True)
+        world.say(party, said(Act.LESSON), ref(story, role=RefRole.CORRECTS))
+    found = book(world).view(every[0].digest, world.now_ms)
+    assert states_of(found) == before
+    assert sum(not row.moves for row in found.rows) == 2
+
+
+# ----------------------------------------------------------------------------------------- floods
+
+
+def corrections(world: World, n: int) -> Iterator[Entry]:
+    opening = world.say("ALPHA", said(Act.OPEN, states(Means.COUNT, Number(1))))
+    yield opening
+    last = opening
+    for i in range(n):
+        told = said(Act.ACCOUNT, states(Means.COUNT, Number(i)))
+        last = world.say("ALPHA", told, ref(last, role=RefRole.CORRECTS))
+        yield last
+
+
+def corrections_of_one(world: World, n: int) -> Iterator[Entry]:
+    opening = world.say("ALPHA", said(Act.OPEN, states(Means.COUNT, Number(1))))
+    yield opening
+    for i in range(n):
+        told = said(Act.ACCOUNT, states(Means.COUNT, Number(i)))
+        yield world.say("ALPHA", told, ref(opening, role=RefRole.CORRECTS))
+
+
+def wide_after_wide(world: World, n: int) -> Iterator[Entry]:
+    openings = [world.say("ALPHA", said(Act.OPEN)) for _ in range(n // 2)]
+    yield from openings
+    for i in range(n // 2):
+        some = [openings[(7 * i + k) % len(openings)] for k in range(8)]
+        yield world.say("BRAVO", said(Act.WORD), ref(*dict.fromkeys((*some, *world.entries[-8:]))))
+
+
+def answers_to_all_questions(world: World, n: int) -> Iterator[Entry]:
+    opening = world.say("ALPHA", said(Act.OPEN))
+    yield opening
+    asks = []
+    for _ in range(n // 4):
+        asks.append(world.say("ALPHA", said(Act.ASK, answers=asked_of("BRAVO")), ref(opening)))
+        yield asks[-1]
+    for i in range(n):
+        some = [asks[(5 * i + k) % len(asks)] for k in range(12)]
+        what = said(Act.ANSWER, answers=stance(SENSES[i % 4]))
+        yield world.say("BRAVO", what, ref(*dict.fromkeys(some)))
+
+
+def closings_and_reopenings(world: World, n: int) -> Iterator[Entry]:
+    opening = world.say("ALPHA", said(Act.OPEN))
+    yield opening
+    for i in range(n):
+        yield world.say("BRAVO", said((Act.CLOSE, Act.REOPEN)[i % 2]), ref(opening))
+
+
+def made_up_digests(world: World, n: int) -> Iterator[Entry]:
+    for i in range(n):
+        refs = [(RefRole.CANCELS, digest(i, k)) for k in range(16)]
+        yield world.say("BRAVO", said(Act.OPEN), refs)
+
+
+FLOODS = (corrections, corrections_of_one, wide_after_wide, answers_to_all_questions,
+          closings_and_reopenings, made_up_digests)  # fmt: skip
+
+
+def work(flood: Callable[[World, int], Iterator[Entry]], n: int) -> int:
+    """How many of our own functions are called to admit a flood and to look at every incident."""
+    world = World()
+    entries = list(flood(world, n))
+    calls = 0
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        nonlocal calls
+        calls += event == "call" and "tieline/core/incident" in frame.f_code.co_filename
+
+    sys.setprofile(count)
+    try:
+        made = book(world, entries)
+        views(made, world.now_ms)
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+@pytest.mark.parametrize("flood", FLOODS, ids=lambda one: one.__name__)
+def test_work_grows_as_the_record_does(flood: Callable[[World, int], Iterator[Entry]]) -> None:
+    small, large = work(flood, 100), work(flood, 400)
+    assert large < 6 * small
+
+
+def test_who_attaches_all_again_and_again_makes_one_look_dear_and_no_other() -> None:
+    world = World()
+    opening = world.say("ALPHA", said(Act.OPEN))
+    root = world.say("BRAVO", None)
+    for _ in range(200):
+        world.say("BRAVO", None, ref(root))
+    for _ in range(200):
+        world.say("BRAVO", said(Act.ATTACH), ref(opening, root))
+    other = world.say("ALPHA", said(Act.OPEN))
+    made = book(world)
+    found = made.view(opening.digest, world.now_ms)
+    assert len(found.rows) == 1 + 201 + 200
+    assert made.members(other.digest) == (other,)
