@@ -11,8 +11,9 @@ import base64
 import binascii
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from tieline.core.charter import dearmor_charter
 from tieline.core.errors import LocalError
@@ -34,16 +35,25 @@ from tieline.core.statement import Body, Content, Ref, wants_mask
 from tieline.core.station import Station
 from tieline.core.terms import MAX_TIME_MS, Kind, Precedence, RefRole, Role, Rung
 from tieline.node import logs
-from tieline.node.agreementacts import AgreementActs
 from tieline.node.agreements import Agreements
 from tieline.node.arguments import Arguments
-from tieline.node.evidencefile import scope_of
-from tieline.node.incidentacts import IncidentActs
-from tieline.node.incidents import Incidents
+from tieline.node.coded import Coded
 from tieline.node.notesview import note_view, notes_view, own_book
 from tieline.node.slices import Slices
 from tieline.node.view import Json, draft_view, heads_view, item_view, proof_view, word
 
+if TYPE_CHECKING:
+    from tieline.node.agreementacts import AgreementActs
+    from tieline.node.incidentacts import IncidentActs
+    from tieline.node.incidents import Incidents
+
+ABOUT_AGREEMENTS: Final = frozenset({
+    "calendar", "explain", "fill", "form", "forms", "item_form", "obligations", "packs",
+    "questions", "quotas", "validities",
+})  # fmt: skip
+ABOUT_INCIDENTS: Final = frozenset({
+    "incident", "incident_say", "incident_timeline", "incidents", "known",
+})  # fmt: skip
 _ROLES: Final = {word(role.name).replace(" ", "-"): role for role in Role if role}
 _RUNGS: Final = {word(rung.name): rung for rung in Rung if rung >= Rung.ACKNOWLEDGED}
 
@@ -138,20 +148,36 @@ class NodeActs:
             "backup": self._backup,
             "stop": self._stop,
         }
-        self._about = AgreementActs(self, host.agreements)
-        self._incidents = IncidentActs(self, host.agreements, host.incidents)
-        self._acts.update(self._about.acts)
-        self._acts.update(self._incidents.acts)
+
+    # What is about agreements and incidents is loaded when a charter names a pack or an act asks
+    # for it: a station without agreements does not hold it.
+
+    @cached_property
+    def _about(self) -> AgreementActs:
+        from tieline.node.agreementacts import AgreementActs
+
+        return AgreementActs(self, self.host.agreements)
+
+    @cached_property
+    def _incidents(self) -> IncidentActs:
+        from tieline.node.incidentacts import IncidentActs
+
+        return IncidentActs(self, self.host.agreements, self.host.incidents)
+
+    def _handler(self, name: str) -> Callable[[Arguments], Awaitable[Json]] | None:
+        if name in ABOUT_AGREEMENTS:
+            return self._about.acts[name]
+        return self._incidents.acts[name] if name in ABOUT_INCIDENTS else self._acts.get(name)
 
     async def act(self, name: str, args: Mapping[str, Json]) -> Json:
         """Perform one act. Raises ``TielineError`` when it is refused."""
-        handler = self._acts.get(name)
+        handler = self._handler(name)
         if handler is None:
+            there = sorted({*self._acts, *ABOUT_AGREEMENTS, *ABOUT_INCIDENTS})
             raise LocalError(
-                "act.unknown",
-                f"there is no act {name[:40]!a}; there are {', '.join(sorted(self._acts))}",
+                "act.unknown", f"there is no act {name[:40]!a}; there are {', '.join(there)}"
             )
-        await self._about.ready(self._lines())
+        await self.host.agreements.ready(self._lines())
         return await handler(Arguments(name, args))
 
     async def subscribe(self, since: int) -> AsyncIterator[list[Json]]:
@@ -159,7 +185,7 @@ class NodeActs:
         slices = Slices()
         async with contextlib.aclosing(self.host.subscribe(since)) as batches:
             async for batch in batches:
-                await self._about.ready(self._lines())
+                await self.host.agreements.ready(self._lines())
                 for event in batch:
                     await slices.turn()
                     told = isinstance(event, dict) and (event.get("form") or event.get("refs"))
@@ -180,7 +206,7 @@ class NodeActs:
         args.done()
         return {
             "drafts": [
-                draft_view(line, draft) | self._about.told(line, draft.content)
+                draft_view(line, draft) | self._told_of(line, draft.content)
                 for line in lines
                 for _, draft in sorted(line.drafts.items())
             ]
@@ -212,7 +238,15 @@ class NodeActs:
 
     def _told(self, line: Line, item: Item, lang: str = "") -> dict[str, Json]:
         statement = item.statement
-        return self._about.told(line, statement.content, lang, statement.place.charter)
+        return self._told_of(line, statement.content, lang, statement.place.charter)
+
+    def _told_of(
+        self, line: Line, content: Content, lang: str = "", charter: int | None = None
+    ) -> dict[str, Json]:
+        """What a form says in words; nothing where no charter of the line names a pack."""
+        if not self.host.agreements.named(line):
+            return {}
+        return self._about.told(line, content, lang, charter)
 
     async def _log_head(self, args: Arguments) -> Json:
         line, wanted = self.line(args), args.text("log", "")
@@ -252,27 +286,35 @@ class NodeActs:
         lang = args.text("lang", "en") if text else args.text("lang", "")
         form = args.text("form", "")
         version = args.number("form_version", 1 if form else 0)
-        refs = await self._incidents.refs(line, args)
-        filled = await self._about.filled(line, form, version, args, refs)
+        to, language = tuple(sorted(set(args.texts("to")))), args.text("language", "")
+        cites = args.texts("incident")
+        refs = await self._incidents.refs(line, args) if cites else self.refs(line, args)
+        if text and not form and args.answers("answers") is None and not args.text("phrase", ""):
+            filled = Coded(version=version, fields=args.fields("fields"))
+        else:
+            filled = await self._about.filled(line, form, version, args, refs)
+            to = self._about.addressees(line, filled, to)
         precedence = args.choice("precedence", {"": None, **Precedence.__members__}, "")
         content = Content(
             kind=Kind.MESSAGE,
             body=Body(text=text or None, lang=lang if text else None, fields=filled.fields),
             precedence=filled.precedence if precedence is None else precedence,
             role=self._role(args),
-            to=self._about.addressees(line, filled, tuple(sorted(set(args.texts("to"))))),
+            to=to,
             wants=self._wants(args),
             form=filled.form,
             form_version=filled.version,
             refs=refs,
         )
         done = await self._speak(line, args, content)
-        doubts = self._about.told(line, content, args.text("language", "")).get("doubts")
+        doubts = self._told_of(line, content, language).get("doubts")
         return {**done, "doubts": doubts} if doubts else done
 
     async def _joint(self, args: Arguments) -> Json:
         line = self.line(args)
         parties = args.texts("parties") or tuple(p.code for p in line.charter.parties)
+        cites = args.texts("incident")
+        refs = await self._incidents.refs(line, args) if cites else self.refs(line, args)
         content = Content(
             kind=Kind.JOINT,
             body=Body(
@@ -282,7 +324,7 @@ class NodeActs:
             ),
             precedence=args.choice("precedence", Precedence.__members__, "PRIORITY"),
             role=self._role(args),
-            refs=await self._incidents.refs(line, args),
+            refs=refs,
         )
         return await self._speak(line, args, content)
 
@@ -398,6 +440,8 @@ class NodeActs:
         args.done()
         if not out.is_absolute() or "\0" in str(out):
             raise LocalError("act.argument", "act 'evidence': argument 'out' is a whole path")
+        from tieline.node.evidencefile import scope_of
+
         return await self.host.evidence(line, out, scope_of(start, end, item))
 
     async def _notes(self, args: Arguments) -> Json:

@@ -8,7 +8,6 @@ English word by word, and says so.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from tieline.core.agreement import numbered, phrases, radio, slash
@@ -30,7 +29,6 @@ from tieline.core.agreement.model import ALL, Form, Pack, Phrase
 from tieline.core.agreement.naming import either_named, named, phrase_named
 from tieline.core.agreement.tongue import ENGLISH, Tongue
 from tieline.core.agreement.value import Serial
-from tieline.core.encode import Value
 from tieline.core.errors import LocalError
 from tieline.core.line import Line
 from tieline.core.record import Item
@@ -40,6 +38,7 @@ from tieline.node import agreementview as views
 from tieline.node import formchecks, reading
 from tieline.node.agreements import Agreements
 from tieline.node.arguments import Arguments
+from tieline.node.coded import Coded
 from tieline.node.formchecks import parties_of
 from tieline.node.formwords import page_view, told
 from tieline.node.slices import Slices, through
@@ -67,17 +66,6 @@ class Desk(Protocol):
     def refs(self, line: Line, args: Arguments) -> tuple[Ref, ...]: ...
 
     def now_ms(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coded:
-    """The coded part of a message: none (``form`` is empty), or a form with its fields."""
-
-    form: str = ""
-    version: int = 0
-    fields: tuple[tuple[int, Value], ...] | None = None
-    precedence: Precedence = Precedence.ROUTINE
-    rules: Form | None = None
 
 
 class FormRefused(LocalError):

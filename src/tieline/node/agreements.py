@@ -9,6 +9,9 @@ meanwhile; after that it takes what is new. It is made anew when the charter cha
 pack is brought. Nothing of it is kept on disk: it follows from the record, the packs and the clock.
 Who asks and goes away stops nothing: the reading is nobody's, and goes on for the next who asks.
 
+What reads packs and judges obligations is loaded when the first charter names a pack: a station
+without agreements does not hold it.
+
 A message that breaks its form, and a second story, are in the record and not in the ledger. A
 message of an earlier version of a pack counts as it would under the present one when it says the
 same under both; else it is read, and not counted. A pack that was taken out counts no more.
@@ -24,10 +27,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from tieline.core.agreement.ledger import Ledger
-from tieline.core.agreement.message import Message, Values, examine
 from tieline.core.agreement.model import Field, Form, Pack
 from tieline.core.agreement.tongue import ENGLISH, EngineWords
 from tieline.core.errors import TielineError
@@ -35,8 +36,12 @@ from tieline.core.line import Line
 from tieline.core.record import STORY, Item
 from tieline.core.statement import Content
 from tieline.core.terms import Kind, RefRole, Rung
-from tieline.node import collector, packs
+from tieline.node import collector
 from tieline.node.slices import Slices
+
+if TYPE_CHECKING:
+    from tieline.core.agreement.ledger import Ledger
+    from tieline.core.agreement.message import Message, Values
 
 _log: Final = logging.getLogger(__name__)
 RENEWED: Final = 32  # matters that are looked at anew in one go
@@ -95,12 +100,19 @@ class Agreements:
     def engine(self) -> EngineWords:
         """The engine's own words. Without them keys are shown; nothing waits for words."""
         if self._engine is None:
+            from tieline.node import packs
+
             try:
                 self._engine = packs.engine_words()
             except TielineError as error:
                 _log.warning("the engine's words cannot be read: %s", error.message)
                 self._engine = {}
         return self._engine
+
+    @staticmethod
+    def named(line: Line) -> bool:
+        """Whether any charter of a line names a pack: until one does, nothing here is needed."""
+        return any(signed.charter.packs for signed in line.charters.values())
 
     async def ready(self, lines: Iterable[Line]) -> None:
         """Read what these lines' charters name, apart from the line's own work. Never raises."""
@@ -180,6 +192,8 @@ class Agreements:
             return None
         refs = tuple((ref.role, ref.target) for ref in content.refs)
         cancels = any(role is RefRole.CANCELS for role, _ in refs)
+        from tieline.core.agreement.message import Message, examine
+
         values, errors = examine(pack, form, content.body.fields or (), cancels=cancels)
         if errors or not self.says_the_same(line, pack, form, content, values):
             return None
@@ -210,6 +224,8 @@ class Agreements:
         if now is None or not _same_fields(form.fields, now.fields, values):
             return False
         cancels = any(ref.role is RefRole.CANCELS for ref in content.refs)
+        from tieline.core.agreement.message import examine
+
         read, errors = examine(present, now, content.body.fields or (), cancels=cancels)
         return not errors and read == values
 
@@ -223,6 +239,8 @@ class Agreements:
             ends = tuple(n for n, one in line.charters.items() if one.charter.closed is not None)
             known = None if reader is None else (reader.hashes, reader.parties, reader.ends)
             if reader is None or known != (hashes, parties, ends):
+                from tieline.core.agreement.ledger import Ledger
+
                 if reader is not None and reader.settled:
                     collector.unsettle()
                 ledger = Ledger(present, parties)
@@ -241,6 +259,8 @@ class Agreements:
         found = self._packs.get(digest)
         if found is not None or self._home is None:
             return found
+        from tieline.node import packs
+
         try:
             status = packs.kept(self._home, digest).stat()
         except OSError:

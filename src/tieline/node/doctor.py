@@ -28,7 +28,6 @@ from tieline.core.charter import Charter, SignedCharter, dearmor_charter
 from tieline.core.errors import RemoteError, TielineError
 from tieline.core.identity import dearmor, parse_card
 from tieline.core.terms import dtg
-from tieline.node import packs
 from tieline.node.backup import last_backup
 from tieline.node.client import ApiDown, ApiRefused, Client
 from tieline.node.config import Home
@@ -262,6 +261,10 @@ def _charters(home: Home) -> tuple[list[Charter], list[Finding]]:
 
 def _packs(home: Home, charters: list[Charter]) -> Iterator[Finding]:
     """Whether each pack that a charter names is in this home."""
+    if not any(charter.packs for charter in charters):
+        return
+    from tieline.node import packs
+
     for charter in charters:
         here: list[str] = []
         for digest in charter.packs:

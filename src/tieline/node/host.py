@@ -13,8 +13,9 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from tieline.core import bundle, crypto
 from tieline.core.errors import LocalError, ShellError, StoreFailed, TielineError
@@ -39,18 +40,19 @@ from tieline.core.statement import statement_digest
 from tieline.core.station import Station
 from tieline.core.sync import Pace
 from tieline.core.terms import Precedence
-from tieline.node import evidencefile
 from tieline.node.agreements import Agreements
 from tieline.node.asking import Witnesses
 from tieline.node.audit import audit_store
 from tieline.node.backup import Keeper
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.duewatch import DueWatch
-from tieline.node.incidents import Incidents
 from tieline.node.runtime import Runtime
 from tieline.node.view import Json, event_view, line_view
 from tieline.ports import Carrier, Endpoint, Fact, Machine, Signer, Store
 from tieline.store.disk import Room
+
+if TYPE_CHECKING:
+    from tieline.node.incidents import Incidents
 
 MAX_QUEUE: Final = 20_000
 REPLAY_BATCH: Final = 256  # journal entries that are read for a watcher in one go
@@ -170,7 +172,6 @@ class Host:
         self._names = names
         self._keeper = keeper
         self.agreements = agreements or Agreements()
-        self.incidents = Incidents(self.agreements)
         self._queue: deque[Event] = deque()
         self._flush: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -438,6 +439,13 @@ class Host:
             "lines": lines,
         }
 
+    @cached_property
+    def incidents(self) -> Incidents:
+        """What the lines' records say of incidents; loaded when it is first asked for."""
+        from tieline.node.incidents import Incidents
+
+        return Incidents(self.agreements)
+
     def _line_view(self, line: Line) -> dict[str, Json]:
         view = line_view(line)
         agreed = self.agreements.in_force(line)
@@ -532,6 +540,8 @@ class Host:
     async def evidence(self, line: Line, out: Path, scope: Scope) -> dict[str, Json]:
         """Write evidence of a line into a new file. Raises ``TielineError``."""
         packs = await self.agreements.packs_of(line)
+        from tieline.node import evidencefile
+
         return await evidencefile.make(line, out, scope, self.clock.now().wall_ms, packs)
 
     async def import_bundle(self, data: bytes) -> dict[str, Json]:

@@ -1,0 +1,70 @@
+"""A station without agreements does not load what reads and judges them."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.node import pair
+from tests.node.pair import Running
+
+from tieline.core.charter import dearmor_charter
+from tieline.node.acts import ABOUT_AGREEMENTS, ABOUT_INCIDENTS, NodeActs
+
+ROOT = Path(__file__).parents[2]
+LATE = (
+    "tieline.core.agreement.ledger", "tieline.core.agreement.load", "tieline.core.incident",
+    "tieline.node.agreementacts", "tieline.node.incidentacts", "tieline.node.packs",
+    "geographiclib", "mgrs",
+)  # fmt: skip
+
+
+async def _a_day(folder: Path) -> None:
+    """What a station without packs does all day."""
+    seats, charter = pair.make_homes(folder)
+    alpha, bravo = (Running(seat, pair.open_store(seat)) for seat in seats)
+    for running in (alpha, bravo):
+        await running.install(dearmor_charter(charter))
+    pair.join(alpha, bravo)
+    acts = NodeActs(alpha.host)
+    said = await acts.act("send", {"officer": "A. Okafor", "text": "Radio check."})
+    assert isinstance(said, dict)
+    await pair.settle(alpha, bravo)
+    for act in ("status", "log", "drafts", "doctor", "proofs", "heads"):
+        await acts.act(act, {})
+    await acts.act("joint", {"officer": "A. Okafor", "text": "We agree."})
+    await acts.act("item", {"item": said["item"]})
+    async for events in acts.subscribe(0):
+        if any(isinstance(event, dict) and event["type"] == "live" for event in events):
+            break
+
+
+def main(folder: str) -> None:
+    """Run apart, in a process that has loaded nothing else."""
+    __import__("tieline.node.serve")
+    asyncio.run(_a_day(Path(folder)))
+    sys.stdout.write(" ".join(name for name in LATE if name in sys.modules))
+
+
+def test_nothing_of_agreements_is_loaded_without_one(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c",
+         f"from tests.node import test_late; test_late.main({str(tmp_path)!r})"],
+        cwd=ROOT, env={"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}, capture_output=True, text=True,
+        check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+
+
+def test_the_acts_that_are_loaded_late_are_those_there_are(tmp_path: Path) -> None:
+    async def look() -> None:
+        seats, _ = pair.make_homes(tmp_path)
+        acts = NodeActs(Running(seats[0], pair.open_store(seats[0])).host)
+        assert set(acts._about.acts) == ABOUT_AGREEMENTS
+        assert set(acts._incidents.acts) == ABOUT_INCIDENTS
+        assert not (ABOUT_AGREEMENTS | ABOUT_INCIDENTS) & set(acts._acts)
+
+    asyncio.run(look())
