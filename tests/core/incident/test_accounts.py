@@ -26,7 +26,7 @@ from tieline.core.agreement.value import (
 from tieline.core.incident.account import MAX_THROUGH, Standing
 from tieline.core.incident.align import Alignment, Tolerances, Where, align
 from tieline.core.incident.book import Book
-from tieline.core.incident.entry import Stated
+from tieline.core.incident.entry import Said, Stated
 from tieline.core.incident.look import View
 from tieline.core.terms import RefRole
 
@@ -171,7 +171,7 @@ def view(world: World) -> View:
     return book.view(book.ids()[0], world.now_ms)
 
 
-def account(n: int) -> object:
+def account(n: int) -> Said:
     return said(Act.ACCOUNT, states(Means.COUNT, Number(n)))
 
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.incident.made import (
     MINUTE,
+    Refs,
     World,
     asked_of,
     at,
@@ -144,9 +145,17 @@ def states_of(view: View) -> object:
     )  # fmt: skip
 
 
-FOREIGN = {
-    **{f"{role.name} all": (lambda every, role=role: (said(Act.LESSON), ref(*every, role=role)))
-       for role in (RefRole.CORRECTS, RefRole.CANCELS, RefRole.SUPERSEDES)},
+Foreign = Callable[[tuple[Entry, ...]], tuple[Said, Refs]]
+
+
+def against(role: RefRole) -> Foreign:
+    return lambda every: (said(Act.LESSON), ref(*every, role=role))
+
+
+FOREIGN: dict[str, Foreign] = {
+    "correct all": against(RefRole.CORRECTS),
+    "cancel all": against(RefRole.CANCELS),
+    "supersede all": against(RefRole.SUPERSEDES),
     "withdraw": lambda every: (said(Act.WITHDRAW), ref(*every)),
     "answer for another": lambda every: (
         said(Act.ANSWER, answers=stance(Sense.FULL)), ref(every[3])),
