@@ -35,6 +35,7 @@ KINDS = {
 # Codes whose last part is the name of an enumeration's member.
 BY_HAND = {
     "store.": ("store.low", "store.critical"),
+    "notice.touches.": ("notice.touches",),
     "owed.": ("owed.rule",),
     "arrived.": ("arrived.immediate", "arrived.flash"),
     "overdue.": tuple(

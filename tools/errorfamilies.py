@@ -75,6 +75,8 @@ FAMILIES: Final[dict[str, str]] = {
     "log": "Bounds of what one station may open or fork. Its party must explain.",
     "machine": "The mark of how far this machine has written, `machine.mark` in the home.",
     "note": "A signed note, such as a checkpoint with its signatures.",
+    "notice": "Alarms: a notice of another party touches an incident. The code ends "
+    "with the incident.",
     "owed": "Alarms: what an agreement's rule asks was not done by its due time, of ours or of "
     "theirs. The code ends with the rule, as `owed.vd/ua-reply`. What is owed to us goes on record "
     "as a silence.",
@@ -137,6 +139,8 @@ SENTENCES: Final[dict[str, str]] = {
     "address, which needs no look-up",
     "owed.long_ago": "more obligations were overdue before this station looked than ring each by "
     "itself; see `tieline obligations`",
+    "notice.touches": "a notice of another party touches an open incident; read it, and pass it "
+    "on to the unit that has to know: `tieline incident show`, `tieline pass-on`",
     "owed.rule": "a deadline of an agreement has passed: who owes what to whom, due when; "
     "`tieline explain` shows why",
     "owed.unwatched": "deadlines of agreements are not watched any more, by a defect; start the "

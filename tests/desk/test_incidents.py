@@ -60,7 +60,7 @@ def rows(view: dict[str, Json], name: str) -> list[dict[str, Json]]:
 
 
 # What a desk shows for itself: numbers of its journal, its clock, and its own view of what is owed.
-OWN = frozenset({"seq", "now_ms", "ours", "said", "reached", "escalation"})
+OWN = frozenset({"seq", "now_ms", "ours", "said", "reached", "escalation", "told"})
 
 
 def alike(view: Json) -> Json:

@@ -39,6 +39,7 @@ async def watched(*desks: Desk) -> AsyncGenerator[None, None]:
             host.agreements,
             host.clock.now,
             host.submit,
+            host.incidents,
         )
         tasks += host.watch()
     try:

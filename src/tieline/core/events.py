@@ -266,6 +266,18 @@ class Owed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Touched:
+    """A notice that another party gave us touches an incident; both by their digests."""
+
+    line: bytes
+    notice: bytes
+    incident: bytes
+    party: str
+    text: str
+    precedence: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """The shell reports a trouble of the station itself that an officer must know (disk, clock)."""
 
@@ -294,6 +306,7 @@ Event = (
     | Signed
     | SignFailed
     | Owed
+    | Touched
     | Trouble
     | Tick
 )

@@ -55,6 +55,7 @@ from tieline.core.events import (
     Speak,
     Stalled,
     Tick,
+    Touched,
     Trouble,
     Wakeup,
     Witnessed,
@@ -271,6 +272,9 @@ class Station:
                 if name in self.lines:
                     watch.owed(self.lines[name], event, turn)
                     speech.pump(self.lines[name], turn)
+            case Touched(line=name):
+                if name in self.lines:
+                    watch.touched(self.lines[name], event, turn)
             case Trouble():
                 self._trouble(event, turn)
             case Tick():

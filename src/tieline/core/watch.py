@@ -11,7 +11,7 @@ from typing import Final
 
 from tieline.core import notes, speech
 from tieline.core.errors import LocalError
-from tieline.core.events import Owed
+from tieline.core.events import Owed, Touched
 from tieline.core.journal import Alarm, Attempt, Origin, StateChange
 from tieline.core.ladder import Due
 from tieline.core.line import Line, Link, first_slot
@@ -126,13 +126,7 @@ def owed(line: Line, news: Owed, turn: Turn) -> None:
     Of several stations of a party that it is owed to, one puts the silence on the record. Who owes
     puts nothing there: what it has not done is the other side's to say.
     """
-    alarm = Alarm(
-        code=f"owed.{news.rule}",
-        precedence=Precedence(news.precedence),
-        text=news.text,
-        item=news.trigger,
-        party=news.debtor,
-    )
+    alarm = alarm_of(news)
     if alarm.cause in line.alarms or not line.member:
         return
     raise_alarm(line, alarm, turn)
@@ -143,6 +137,27 @@ def owed(line: Line, news: Owed, turn: Turn) -> None:
         line.item(news.trigger), news.rule, news.version, news.debtor, news.due_ms, attempts, cause
     )
     _say(line, content, turn)
+
+
+def touched(line: Line, news: Touched, turn: Turn) -> None:
+    """A notice touches an incident: one alarm for the two, for ever."""
+    if line.member:
+        raise_alarm(line, alarm_of(news), turn)
+
+
+def alarm_of(news: Owed | Touched) -> Alarm:
+    """The alarm that such news raises, or has raised: by its cause one can ask for it."""
+    precedence = Precedence(news.precedence)
+    if isinstance(news, Owed):
+        return Alarm(
+            code=f"owed.{news.rule}", precedence=precedence, text=news.text, item=news.trigger,
+            party=news.debtor,
+        )  # fmt: skip
+    # One notice may touch several incidents: the code tells the alarms apart.
+    return Alarm(
+        code=f"notice.touches.{news.incident.hex()[:16]}", precedence=precedence, text=news.text,
+        item=news.notice, party=news.party,
+    )  # fmt: skip
 
 
 def _tries(line: Line, party: str) -> tuple[str, int]:

@@ -1,8 +1,9 @@
-"""The watch on what agreements say is owed: a deadline that passes rings on both sides.
+"""The watch on what forms say: a deadline that passes rings, and so does a notice that touches.
 
-The core knows no agreement; the ledger of a line's packs is read here, whenever a line with packs
-has something new and whenever a due time comes. What is overdue goes to the core as an event, which
-rings once for ever and puts a silence on the record.
+The core reads no form; the ledger and the incidents of a line with packs are looked at here, when
+the line has something new and when a due time comes. What is overdue goes to the core as an event,
+which rings once for ever and puts a silence on the record. So does a notice of another party that
+touches an open incident: it may be what explains it, and may not have reached who has to know.
 
 Of what was overdue long before this station looked (it was away, or a pack came later) the newest
 few ring, and one alarm says how many more there are: an alarm list of hundreds is none.
@@ -16,21 +17,31 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from tieline.core import crypto
+from tieline.core import crypto, watch
 from tieline.core.agreement.model import word_key
 from tieline.core.agreement.reason import Obligation, State
 from tieline.core.agreement.tongue import Tongue
 from tieline.core.errors import TielineError
-from tieline.core.events import Event, Owed, Trouble
+from tieline.core.events import Event, Owed, Touched, Trouble
+from tieline.core.incident.notices import How, Reach
 from tieline.core.journal import FactKind
 from tieline.core.line import Line
 from tieline.core.terms import Now, Precedence, dtg
 from tieline.node.agreements import Agreements
+from tieline.node.incidents import Incidents
 from tieline.ports import Fact
 
 _log: Final = logging.getLogger(__name__)
 LONG_AGO_MS: Final = 86_400_000
 MANY: Final = 10  # of what was overdue long ago so many ring by themselves
+AGAIN_S: Final = 10.0
+LONGEST_S: Final = 3600.0
+REACH: Final = Reach()
+_HOW: Final = {
+    How.MEETS: "covers the place and the time of",
+    How.NEAR: "is near, in place and time,",
+    How.TIME: "holds at the time (no place is known) of",
+}
 REST: Final = 4  # after a look as many times its own length goes to other work
 _NEWS: Final = frozenset({FactKind.STATEMENT, FactKind.RECEIPT, FactKind.CHARTER})
 
@@ -44,12 +55,16 @@ class DueWatch:
         agreements: Agreements,
         now: Callable[[], Now],
         submit: Callable[[Event], None],
+        incidents: Incidents | None = None,
     ) -> None:
+        self._incidents = incidents
         self._lines, self._agreements, self._now, self._submit = lines, agreements, now, submit
         self._wake = asyncio.Event()
         self._fresh: set[bytes] = set()  # lines with something that was not looked at
         self._due: dict[bytes, int] = {}  # by line: when the next open obligation falls due
-        self._told: set[tuple[bytes, str]] = set()
+        self._silenced: set[tuple[bytes, str]] = set()
+        self._unheard: set[bytes] = set()  # rung, and perhaps dropped: a full disk keeps no alarm
+        self._around: dict[bytes, dict[bytes, int]] = {}  # by line: what was looked at of incidents
         self._looked: set[bytes] = set()
         self._looking = False
         self.looks = 0
@@ -118,15 +133,22 @@ class DueWatch:
             await self._next()
 
     async def _next(self) -> None:
-        """Wait for news, or for the next due time."""
+        """Wait for news, or for the next due time.
+
+        What was rung and is not heard of yet is looked at again soon: with a full disk an alarm is
+        not kept.
+        """
         if self._waiting():
             return
         due, now_ms = self.next_ms, self._now().wall_ms
-        wait_s = 3600.0 if due is None else min(3600.0, max(0.001, (due - now_ms) / 1000))
+        wait_s = AGAIN_S if self._unheard else LONGEST_S
+        if due is not None:
+            wait_s = min(wait_s, max(0.001, (due - now_ms) / 1000))
         try:
             await asyncio.wait_for(self._wake.wait(), wait_s)
         except TimeoutError:
-            return
+            self._fresh |= self._unheard
+            self._unheard.clear()
 
     async def _look(self, line: Line) -> None:
         now_ms = self._now().wall_ms
@@ -146,7 +168,7 @@ class DueWatch:
         coming: list[int] = []
         for one in ledger.obligations(now_ms, party=line.party, open_only=True):
             due_ms = _due(one, line.party)
-            if due_ms is None or (line.id, one.id) in self._told:
+            if due_ms is None:
                 continue
             state = one.seen_by(line.party)
             if state is State.OVERDUE:
@@ -155,33 +177,63 @@ class DueWatch:
                 coming.append(due_ms + 1)
         if coming:
             self._due[line.id] = min(coming)
-        self._ring(line, sorted(overdue, key=_when), now_ms, first=first)
-
-    def _ring(
-        self, line: Line, overdue: list[tuple[int, Obligation]], now_ms: int, *, first: bool
-    ) -> None:
-        old = [entry for entry in overdue if entry[0] < now_ms - LONG_AGO_MS] if first else []
-        silent = {one.id for _, one in old[: max(0, len(old) - MANY)]}
+        overdue.sort(key=_when)
+        if first:
+            self._silence_old(line, overdue, now_ms)
         for due_ms, one in overdue:
-            self._told.add((line.id, one.id))
-            if one.id not in silent:
-                self._submit(self._news(line, one, due_ms))
-        if silent:
-            text = (
-                f"{len(silent)} more obligations of agreements on line {line.id.hex()[:8]} were"
-                " overdue before this station looked; see 'tieline obligations'"
-            )
-            self._submit(Trouble(code="owed.long_ago", text=text,
-                                 precedence=int(Precedence.PRIORITY)))  # fmt: skip
+            if (line.id, one.id) not in self._silenced:
+                self._ring(line, self._news(line, one, due_ms))
+        if self._incidents is not None:
+            await self._look_around(line, self._incidents, now_ms)
+
+    def _silence_old(self, line: Line, overdue: list[tuple[int, Obligation]], now_ms: int) -> None:
+        old = [one.id for due_ms, one in overdue if due_ms < now_ms - LONG_AGO_MS]
+        if len(old) <= MANY:
+            return
+        self._silenced |= {(line.id, name) for name in old[:-MANY]}
+        text = (
+            f"{len(old) - MANY} more obligations of agreements on line {line.id.hex()[:8]} were"
+            " overdue before this station looked; see 'tieline obligations'"
+        )
+        self._submit(Trouble(code="owed.long_ago", text=text, precedence=1))
+
+    def _ring(self, line: Line, news: Owed | Touched) -> None:
+        if watch.alarm_of(news).cause not in line.alarms:
+            self._submit(news)
+            self._unheard.add(line.id)
+
+    async def _look_around(self, line: Line, incidents: Incidents, now_ms: int) -> None:
+        """Which notices of others touch the incidents in which something is new."""
+        told = await incidents.notices(line)
+        seen = self._around.setdefault(line.id, {})
+        for id_, touches in told.news(seen, REACH, now_ms - LONG_AGO_MS):
+            for touch in touches:
+                notice = touch.notice
+                if notice.entry.party == line.party or notice.ended_by is not None:
+                    continue
+                passed = sorted({one.unit for one in notice.passed if one.party == line.party})
+                whom = f"passed to {', '.join(passed)}" if passed else "passed to no unit of ours"
+                text = (
+                    f"a notice of {notice.entry.party} {_HOW[touch.how]} incident"
+                    f" {id_.hex()[:8]}; {whom}: see 'tieline incident show {id_.hex()[:8]}'"
+                )
+                self._ring(
+                    line,
+                    Touched(
+                        line=line.id,
+                        notice=notice.entry.digest,
+                        incident=id_,
+                        party=notice.entry.party,
+                        text=text,
+                    ),
+                )
 
     def _news(self, line: Line, one: Obligation, due_ms: int) -> Owed:
         pack = self._agreements.in_force(line).by_id(one.pack)
-        tongue = None if pack is None else Tongue(
-            pack, self._agreements.engine, self._agreements.language
-        )  # fmt: skip
-        title = (
-            one.rule if tongue is None else str(tongue.word(word_key("rule", one.rule, "title")))
-        )
+        title = one.rule
+        if pack is not None:
+            tongue = Tongue(pack, self._agreements.engine, self._agreements.language)
+            title = str(tongue.word(word_key("rule", one.rule, "title")))
         ours = one.debtor == line.party
         whose = f"we owe {', '.join(one.creditors)}" if ours else f"{one.debtor} owes us"
         item = line.item(one.trigger) if one.trigger else None

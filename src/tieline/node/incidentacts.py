@@ -19,6 +19,7 @@ from tieline.core.errors import LocalError
 from tieline.core.incident.book import Book
 from tieline.core.incident.entry import Entry
 from tieline.core.incident.knowing import Known
+from tieline.core.incident.notices import Reach
 from tieline.core.incident.question import Question
 from tieline.core.incident.states import IncidentState, QuestionState
 from tieline.core.line import Line
@@ -41,6 +42,7 @@ from tieline.node.incidentparts import (
 from tieline.node.incidents import Incidents
 from tieline.node.incidenttime import known_view, readers_view, timeline_view
 from tieline.node.incidentview import Wording, head_view, name_of, row_view
+from tieline.node.noticeview import notice_view, touches_view
 from tieline.node.slices import Slices
 from tieline.node.view import Json, texts, word
 
@@ -51,6 +53,7 @@ _PASSED: Final = ("line", "officer", "role", "key", "lang", "language", "precede
 # What is shown of itself and moves nothing.
 _REMARKS: Final = frozenset({Act.LESSON, Act.CONCERN, Act.STANDING})
 _RUNNING: Final = frozenset({State.OPEN.value, State.OVERDUE.value})
+REACH: Final = Reach()
 SHOWN: Final = 100  # incidents of one list, unless it is asked for more
 MIN_NAME: Final = 4  # characters of a digest
 
@@ -82,6 +85,7 @@ class IncidentActs:
             "incidents": self._list,
             "incident": self._show,
             "incident_timeline": self._timeline,
+            "notices": self._notices,
             "known": self._known,
             "incident_say": self._say,
         }
@@ -147,10 +151,41 @@ class IncidentActs:
             "links": [link_view(one, wording) for one in view.links],
             "linked": [self._linked(book, one, wording) for one in view.linked],
             "publics": [public_view(one, wording) for one in view.publics],
+            "notices": await self._touching(line, id_, wording),
             "remarks": [remark_view(one, wording) for one in rows if one.act in _REMARKS],
             "messages": [row_view(row, wording, self._desk.seq) for row in view.rows],
         }
         return {**out, **self._lacking(line), "marks": wording.marks()}
+
+    async def _touching(self, line: Line, id_: bytes, wording: Wording) -> list[Json]:
+        """The notices that touch an incident, in area and time."""
+        told = await self._incidents.notices(line)
+        touches = told.at(id_, REACH)
+        return touches_view(touches, line.party, self._desk.now_ms(), wording, self._desk.seq)
+
+    async def _notices(self, args: Arguments) -> Json:
+        line, wording = self._desk.line(args), self._wording(args)
+        every, limit = args.flag("all", default=False), args.number("limit", SHOWN)
+        args.done()
+        now_ms, seq, slices = self._desk.now_ms(), self._desk.seq, Slices()
+        told = await self._incidents.notices(line)
+        wanted = [one for one in told.all() if every or not one.over(now_ms)]
+        rows: list[Json] = []
+        for one in wanted[-limit:]:
+            await slices.turn()
+            view = notice_view(one, line.party, now_ms, wording, seq)
+            beside = [each for each in told.beside(one, REACH) if not each.notice.over(now_ms)]
+            view["touches"] = touches_view(beside, line.party, now_ms, wording, seq)
+            rows.append(view)
+        return {
+            "line": line.id.hex(),
+            "exercise": line.realm,
+            "now_ms": now_ms,
+            "notices": rows,
+            "left_out": max(0, len(wanted) - limit),
+            **self._lacking(line),
+            "marks": wording.marks(),
+        }
 
     async def _timeline(self, args: Arguments) -> Json:
         line, wording = self._desk.line(args), self._wording(args)

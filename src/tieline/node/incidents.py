@@ -21,6 +21,7 @@ from typing import Final
 from tieline.core.agreement.message import examine
 from tieline.core.incident.book import Book
 from tieline.core.incident.entry import Entry, Said, read_said
+from tieline.core.incident.notices import Notices
 from tieline.core.line import Line
 from tieline.core.record import Item
 from tieline.core.terms import Kind, RefRole
@@ -67,6 +68,7 @@ class _Reader:
     """The book of one line, how far it has read, and of what it was made."""
 
     book: Book
+    notices: Notices
     mark: tuple[int, tuple[bytes, ...]]
     read: dict[bytes, int] = field(default_factory=dict)
     stories: int = 0
@@ -83,6 +85,13 @@ class Incidents:
 
     async def book(self, line: Line) -> Book:
         """The book of a line, with all that the record holds now."""
+        return (await self._reader(line)).book
+
+    async def notices(self, line: Line) -> Notices:
+        """The notices of a line beside its incidents, with all that the record holds now."""
+        return (await self._reader(line)).notices
+
+    async def _reader(self, line: Line) -> _Reader:
         while True:
             mark = (line.latest(), self._agreements.at_hand(line))
             reader = self._readers.get(line.id)
@@ -90,12 +99,14 @@ class Incidents:
                 if reader is not None:
                     collector.unsettle()
                 reader = self._readers[line.id] = _Reader(Book(RecordKnowing(line)), mark)
+                book = Book(RecordKnowing(line))
+                reader = self._readers[line.id] = _Reader(book, Notices(book), mark)
             joined = reader.reading
             if joined is None:
                 joined = reader.reading = asyncio.create_task(self._read(line, reader))
                 joined.add_done_callback(partial(_rest, reader))
                 await asyncio.shield(joined)
-                return reader.book
+                return reader
             # Another's reading began before we asked: what came since then is read after it.
             await asyncio.wait((joined,))
 
@@ -107,6 +118,9 @@ class Incidents:
                 taken += 1
                 if taken % SETTLED == 0:
                     collector.settle()  # a full look at a long book would hold up the line
+                entry = self._entry(line, reader, item)
+                reader.book.admit(entry)
+                reader.notices.admit(entry)
             await slices.turn()
 
     def _entry(self, line: Line, reader: _Reader, item: Item) -> Entry:

@@ -141,7 +141,7 @@ def test_a_notice_without_an_end_holds_until_it_is_taken_back() -> None:
     assert found is not None
     assert (found.over(T), found.ended_by) == (True, gone.digest)
     # It still touches: that it was taken back is shown, since somebody may have relied on it.
-    assert [one.notice.ended_by for one in notices.at(incident.digest, REACH)][0] == gone.digest
+    assert next(one.notice.ended_by for one in notices.at(incident.digest, REACH)) == gone.digest
 
 
 def test_a_notice_is_passed_to_units_by_whom_it_reached() -> None:

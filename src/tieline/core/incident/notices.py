@@ -25,6 +25,7 @@ from tieline.core.incident.account import TELLS
 from tieline.core.incident.book import Book
 from tieline.core.incident.entry import Entry, Part, instant_ms
 from tieline.core.incident.marks import ordered
+from tieline.core.incident.states import IncidentState
 from tieline.core.terms import Kind
 
 HOUR_MS: Final = 3_600_000
@@ -131,6 +132,26 @@ class Notices:
         mine = notice.entry
         found = self._touching(notice.places, [notice.times], reach)
         return tuple(one for one in found if one.notice.entry is not mine)
+
+    def news(
+        self, seen: dict[bytes, int], reach: Reach, since_ms: int
+    ) -> Iterator[tuple[bytes, tuple[Touch, ...]]]:
+        """What touches the incidents that are new to ``seen``, or all when a notice is new.
+
+        ``seen`` is what the caller keeps between two calls: by incident how many statements it had,
+        and how many notices there were. Left out: closed incidents, and those in which nothing was
+        said since ``since_ms``.
+        """
+        everything = seen.get(b"") != len(self._notices)
+        seen[b""] = len(self._notices)
+        touched = self._book.touched()
+        for id_ in self._book.ids() if everything else touched:
+            head = self._book.head(id_)
+            if head.closure.state is IncidentState.CLOSED or head.last.time_ms < since_ms:
+                continue
+            if everything or seen.get(id_) != head.count:
+                seen[id_] = head.count
+                yield id_, self.at(id_, reach)
 
     # -------------------------------------------------------------------------------- comparing
 
@@ -271,14 +292,16 @@ def _far(one: Place, other: Place, metres: int) -> bool:
 
 def _latitudes(place: Place) -> tuple[int, int]:
     """The southernmost and the northernmost latitude, or further."""
+    points: tuple[tuple[int, int], ...]
     match place:
         case Position(lat_e7=lat, error_m=radius) | Circle(lat_e7=lat, radius_m=radius):
             reach = radius * _DEGREE // _METRES_PER_DEGREE + 1
             return lat - reach, lat + reach
-        case Polygon(points=points):
-            lats, lons = [lat for lat, _ in points], [lon for _, lon in points]
-        case Route(waypoints=waypoints):
-            lats, lons = [one.lat_e7 for one in waypoints], [one.lon_e7 for one in waypoints]
+        case Polygon():
+            points = place.points
+        case Route():
+            points = tuple((one.lat_e7, one.lon_e7) for one in place.waypoints)
+    lats, lons = [lat for lat, _ in points], [lon for _, lon in points]
     if max(lons) - min(lons) > 20 * _DEGREE:
         return -90 * _DEGREE, 90 * _DEGREE  # its lines may bend far towards a pole
     return min(lats) - _DEGREE, max(lats) + _DEGREE

@@ -14,6 +14,7 @@ from tieline.core.terms import MAX_TIME_MS, dtg
 from tieline.desk.cli import incidentaccounts as accounts
 from tieline.desk.cli.agreements import basis, clock_of, short
 from tieline.desk.cli.incidentwords import span, texts, words, wrapped
+from tieline.desk.cli.noticelines import notice_lines
 from tieline.desk.cli.show import View, number_of, text_of, views
 from tieline.node.view import Json
 
@@ -43,6 +44,11 @@ def show_lines(found: View) -> Iterator[str]:
     yield from _header(found)
     yield from _clocks(found)
     yield from accounts.lines(found)
+    touching = views(found, "notices")
+    if touching:
+        yield "notices that touch it; whether one explains it is for you to say"
+        for one in touching:
+            yield from notice_lines(one)
     yield from _messages(found)
     yield from _foot(found)
 

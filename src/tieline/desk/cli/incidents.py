@@ -9,6 +9,7 @@ from typing import Final
 
 from tieline.core.errors import LocalError
 from tieline.desk.cli import incidentlines as lines
+from tieline.desk.cli import noticelines
 from tieline.desk.cli.agreements import answers_of
 from tieline.desk.cli.common import client, language_of, line_of, officer, put
 from tieline.desk.cli.show import said, text_of, views
@@ -30,6 +31,12 @@ def show(args: argparse.Namespace) -> None:
     """One incident as a whole."""
     found = _asked(args, "incident", incident=args.incident)
     put(args, found, *lines.show_lines(found))
+
+
+def notices(args: argparse.Namespace) -> None:
+    """The notices of the line."""
+    found = _asked(args, "notices", all=args.all, limit=args.limit)
+    put(args, found, *noticelines.list_lines(found, every=args.all))
 
 
 def timeline(args: argparse.Namespace) -> None:

@@ -65,6 +65,11 @@ def _looking(action: _Action) -> None:
     p.add_argument("--all", action="store_true", help="closed ones too")
     p.add_argument("--limit", type=int, default=100, help="at most so many (default: 100)")
     _reading(p)
+    p = action("notices", "notices of launches, exercises, convoys, sites: who was told")
+    p.set_defaults(function="notices")
+    p.add_argument("--all", action="store_true", help="those that are over too")
+    p.add_argument("--limit", type=int, default=100, help="at most so many (default: 100)")
+    _reading(p)
     for name, text in (
         ("show", "one incident: state, clocks, accounts side by side, questions, messages"),
         ("timeline", "one incident in two lanes: when it happened, when each side learned"),
