@@ -129,6 +129,7 @@ OTHER = cbor({
     0: cited("design", {3: 1, 4: "other", 5: "ot", 6: 1, 7: ["en"]}),
     1: [], 2: [], 3: [], 4: [tongue({"pack.title": "Other"}, verified=True)],
 })  # fmt: skip
+AGAIN = cbor({**WHOLE, 0: {**HEAD, 4: "again"}})
 NEWER = cbor({**WHOLE, 0: {**HEAD, 3: 2}})
 
 
@@ -337,6 +338,7 @@ class Play:
 def _row(body: bytes) -> Found:
     known: dict[bytes, list[object]] = {
         PACK: ["made-up", "mu", 3, [["en", True], ["ru", False], ["ar", False]]],
+        AGAIN: ["again", "mu", 3, [["en", True], ["ru", False], ["ar", False]]],
         BEFORE: ["made-up", "mu", 2, [["en", False]]],
         OTHER: ["other", "ot", 1, [["en", True]]],
     }
@@ -382,6 +384,12 @@ def _good() -> dict[str, tuple[Packed, Found]]:
     about = "Every type of field on forms of a pack, in three languages, and forms of none."
     out["packs"] = play.made(about, both)
 
+    return out | _later()
+
+
+def _later() -> dict[str, tuple[Packed, Found]]:
+    """Charters that change, and packs that are missing."""
+    out = {}
     play = Play(BEFORE)
     play.say(OLD, BEFORE)
     play.story.amend(named(PACK))
@@ -399,6 +407,21 @@ def _good() -> dict[str, tuple[Packed, Found]]:
     play.say(OLD, BEFORE, 1)
     about = "The pack of the second version is not in the file: a gap, and numbers."
     out["packs-missing"] = play.made(about, [BEFORE], gaps=(2,))
+
+    play = Play(BEFORE)
+    play.story.amend(named(PACK))
+    play.say(OLD, BEFORE, 1)
+    about = "A form of the old pack under the second version, whose own pack is not in the file."
+    out["packs-before"] = play.made(about, [BEFORE], gaps=(2,))
+
+    # The same tag and version with another text: which of the two it is, the charter says.
+    play = Play(AGAIN)
+    play.story.amend(named(PACK))
+    play.say(QUESTION, PACK, 2)
+    play.story.amend({11: []})
+    play.say(QUESTION, PACK, 2)
+    about = "Two packs of one tag and version: the newest version of the charter says which."
+    out["packs-newest"] = play.made(about, ascending(PACK, AGAIN))
 
     play = Play(PACK)
     play.say(QUESTION, None)
