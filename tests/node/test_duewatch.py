@@ -15,7 +15,8 @@ from tests.node.test_agreements import DAY_MS, Desk, two
 from tieline.core.agreement.model import Pack
 from tieline.core.terms import Kind, rfc3339
 from tieline.node import packs
-from tieline.node.duewatch import MANY, DueWatch
+from tieline.node.duelook import MANY
+from tieline.node.duewatch import DueWatch
 from tieline.node.view import Json
 
 CODE = "owed.cr/next-first"
@@ -39,7 +40,7 @@ async def watched(*desks: Desk) -> AsyncGenerator[None, None]:
             host.agreements,
             host.clock.now,
             host.submit,
-            host.incidents,
+            lambda host=host: host.incidents,  # type: ignore[misc]
         )
         tasks += host.watch()
     try:
@@ -146,7 +147,7 @@ async def _fails(folder: Path, crisis: Pack) -> None:
     def lines() -> list[object]:
         raise RuntimeError("no lines")
 
-    host.due = DueWatch(lines, host.agreements, host.clock.now, host.submit)  # type: ignore[arg-type]
+    host.due = DueWatch(lines, host.agreements, host.clock.now, host.submit, lambda: host.incidents)  # type: ignore[arg-type]
     with pytest.raises(RuntimeError):
         await host.due.run()
     host.due = None

@@ -5,6 +5,8 @@ the line has something new and when a due time comes. What is overdue goes to th
 which rings once for ever and puts a silence on the record. So does a notice of another party that
 touches an open incident: it may be what explains it, and may not have reached who has to know.
 
+What it takes to look (``duelook``) is loaded when a charter names a pack.
+
 Of what was overdue long before this station looked (it was away, or a pack came later) the newest
 few ring, and one alarm says how many more there are: an alarm list of hundreds is none.
 """
@@ -12,36 +14,23 @@ few ring, and one alarm says how many more there are: an alarm list of hundreds 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from tieline.core import crypto, watch
-from tieline.core.agreement.model import word_key
-from tieline.core.agreement.reason import Obligation, State
-from tieline.core.agreement.tongue import Tongue
-from tieline.core.errors import TielineError
-from tieline.core.events import Event, Owed, Touched, Trouble
-from tieline.core.incident.notices import How, Reach
+from tieline.core.events import Event, Trouble
 from tieline.core.journal import FactKind
 from tieline.core.line import Line
-from tieline.core.terms import Now, Precedence, dtg
+from tieline.core.terms import Now
 from tieline.node.agreements import Agreements
-from tieline.node.incidents import Incidents
 from tieline.ports import Fact
 
-_log: Final = logging.getLogger(__name__)
-LONG_AGO_MS: Final = 86_400_000
-MANY: Final = 10  # of what was overdue long ago so many ring by themselves
+if TYPE_CHECKING:
+    from tieline.node.duelook import DueLook
+    from tieline.node.incidents import Incidents
+
 AGAIN_S: Final = 10.0
 LONGEST_S: Final = 3600.0
-REACH: Final = Reach()
-_HOW: Final = {
-    How.MEETS: "covers the place and the time of",
-    How.NEAR: "is near, in place and time,",
-    How.TIME: "holds at the time (no place is known) of",
-}
 REST: Final = 4  # after a look as many times its own length goes to other work
 _NEWS: Final = frozenset({FactKind.STATEMENT, FactKind.RECEIPT, FactKind.CHARTER})
 
@@ -55,16 +44,15 @@ class DueWatch:
         agreements: Agreements,
         now: Callable[[], Now],
         submit: Callable[[Event], None],
-        incidents: Incidents | None = None,
+        incidents: Callable[[], Incidents],
     ) -> None:
         self._incidents = incidents
+        self._look_at: DueLook | None = None
         self._lines, self._agreements, self._now, self._submit = lines, agreements, now, submit
         self._wake = asyncio.Event()
         self._fresh: set[bytes] = set()  # lines with something that was not looked at
         self._due: dict[bytes, int] = {}  # by line: when the next open obligation falls due
-        self._silenced: set[tuple[bytes, str]] = set()
         self._unheard: set[bytes] = set()  # rung, and perhaps dropped: a full disk keeps no alarm
-        self._around: dict[bytes, dict[bytes, int]] = {}  # by line: what was looked at of incidents
         self._looked: set[bytes] = set()
         self._looking = False
         self.looks = 0
@@ -148,6 +136,8 @@ class DueWatch:
             await asyncio.wait_for(self._wake.wait(), wait_s)
         except TimeoutError:
             self._fresh |= self._unheard
+            if self._look_at is not None:
+                self._look_at.forget(self._unheard)
             self._unheard.clear()
 
     async def _look(self, line: Line) -> None:
@@ -158,105 +148,16 @@ class DueWatch:
         self._looked.add(line.id)
         if not self._agreements.in_force(line).packs:
             return
-        try:
-            ledger = await self._agreements.ledger(line, now_ms)
-        except TielineError as error:
-            _log.warning("the agreements of line %s cannot be read: %s", line.id.hex()[:8],
-                         error.message)  # fmt: skip
-            return
-        overdue: list[tuple[int, Obligation]] = []
-        coming: list[int] = []
-        for one in ledger.obligations(now_ms, party=line.party, open_only=True):
-            due_ms = _due(one, line.party)
-            if due_ms is None:
-                continue
-            state = one.seen_by(line.party)
-            if state is State.OVERDUE:
-                overdue.append((due_ms, one))
-            elif state is State.OPEN and due_ms >= now_ms:
-                coming.append(due_ms + 1)
-        if coming:
-            self._due[line.id] = min(coming)
-        overdue.sort(key=_when)
-        if first:
-            self._silence_old(line, overdue, now_ms)
-        for due_ms, one in overdue:
-            if (line.id, one.id) not in self._silenced:
-                self._ring(line, self._news(line, one, due_ms))
-        if self._incidents is not None:
-            await self._look_around(line, self._incidents, now_ms)
-
-    def _silence_old(self, line: Line, overdue: list[tuple[int, Obligation]], now_ms: int) -> None:
-        old = [one.id for due_ms, one in overdue if due_ms < now_ms - LONG_AGO_MS]
-        if len(old) <= MANY:
-            return
-        self._silenced |= {(line.id, name) for name in old[:-MANY]}
-        text = (
-            f"{len(old) - MANY} more obligations of agreements on line {line.id.hex()[:8]} were"
-            " overdue before this station looked; see 'tieline obligations'"
-        )
-        self._submit(Trouble(code="owed.long_ago", text=text, precedence=1))
-
-    def _ring(self, line: Line, news: Owed | Touched) -> None:
-        if watch.alarm_of(news).cause not in line.alarms:
-            self._submit(news)
+        found = await self._looker().look(line, now_ms, first=first)
+        if found.next_ms is not None:
+            self._due[line.id] = found.next_ms
+        for event in found.events:
+            self._submit(event)
             self._unheard.add(line.id)
 
-    async def _look_around(self, line: Line, incidents: Incidents, now_ms: int) -> None:
-        """Which notices of others touch the incidents in which something is new."""
-        told = await incidents.notices(line)
-        seen = self._around.setdefault(line.id, {})
-        for id_, touches in told.news(seen, REACH, now_ms - LONG_AGO_MS):
-            for touch in touches:
-                notice = touch.notice
-                if notice.entry.party == line.party or notice.ended_by is not None:
-                    continue
-                passed = sorted({one.unit for one in notice.passed if one.party == line.party})
-                whom = f"passed to {', '.join(passed)}" if passed else "passed to no unit of ours"
-                text = (
-                    f"a notice of {notice.entry.party} {_HOW[touch.how]} incident"
-                    f" {id_.hex()[:8]}; {whom}: see 'tieline incident show {id_.hex()[:8]}'"
-                )
-                self._ring(
-                    line,
-                    Touched(
-                        line=line.id,
-                        notice=notice.entry.digest,
-                        incident=id_,
-                        party=notice.entry.party,
-                        text=text,
-                    ),
-                )
+    def _looker(self) -> DueLook:
+        if self._look_at is None:
+            from tieline.node.duelook import DueLook  # noqa: PLC0415 - only lines with packs
 
-    def _news(self, line: Line, one: Obligation, due_ms: int) -> Owed:
-        pack = self._agreements.in_force(line).by_id(one.pack)
-        title = one.rule
-        if pack is not None:
-            tongue = Tongue(pack, self._agreements.engine, self._agreements.language)
-            title = str(tongue.word(word_key("rule", one.rule, "title")))
-        ours = one.debtor == line.party
-        whose = f"we owe {', '.join(one.creditors)}" if ours else f"{one.debtor} owes us"
-        item = line.item(one.trigger) if one.trigger else None
-        rank = Precedence.PRIORITY
-        if item is not None:
-            rank = max(rank, item.statement.content.precedence)
-        return Owed(
-            line=line.id,
-            rule=f"{pack.tag if pack else one.pack[:4]}/{one.rule}",
-            version=pack.version if pack else 0,
-            debtor=one.debtor,
-            creditor=not ours,
-            trigger=one.trigger or crypto.sha256(one.id.encode()),
-            due_ms=max(0, due_ms),
-            text=f"{whose}: {title}; due {dtg(max(0, due_ms))}",
-            precedence=int(rank),
-        )
-
-
-def _due(one: Obligation, party: str) -> int | None:
-    """When it is due in the view of ``party``: who owes has until the latest end of the bracket."""
-    return one.due.latest if party == one.debtor else one.due.earliest
-
-
-def _when(entry: tuple[int, Obligation]) -> tuple[int, str]:
-    return entry[0], entry[1].id
+            self._look_at = DueLook(self._agreements, self._incidents())
+        return self._look_at

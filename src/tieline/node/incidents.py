@@ -98,7 +98,6 @@ class Incidents:
             if reader is None or reader.mark != mark:
                 if reader is not None:
                     collector.unsettle()
-                reader = self._readers[line.id] = _Reader(Book(RecordKnowing(line)), mark)
                 book = Book(RecordKnowing(line))
                 reader = self._readers[line.id] = _Reader(book, Notices(book), mark)
             joined = reader.reading
@@ -114,13 +113,12 @@ class Incidents:
         slices, taken = Slices(), 0
         for item in _new(line, reader):
             if item.statement.content.kind not in _APART:
-                reader.book.admit(self._entry(line, reader, item))
-                taken += 1
-                if taken % SETTLED == 0:
-                    collector.settle()  # a full look at a long book would hold up the line
                 entry = self._entry(line, reader, item)
                 reader.book.admit(entry)
                 reader.notices.admit(entry)
+                taken += 1
+                if taken % SETTLED == 0:
+                    collector.settle()  # a full look at a long book would hold up the line
             await slices.turn()
 
     def _entry(self, line: Line, reader: _Reader, item: Item) -> Entry:

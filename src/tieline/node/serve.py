@@ -126,7 +126,7 @@ def _set_watches(home: Home, host: Host) -> None:
     host.witnesses = Witnesses(
         lines, host.submit, dict(home.config.witnesses), chance=random.SystemRandom()
     )
-    host.due = DueWatch(lines, host.agreements, host.clock.now, host.submit, host.incidents)
+    host.due = DueWatch(lines, host.agreements, host.clock.now, host.submit, lambda: host.incidents)
 
 
 def _carrier(home: Home, keys: StationKeys, host: Host) -> TlsCarrier:

@@ -1,0 +1,158 @@
+"""One look at what a line's forms say now: what is overdue, and which notices touch an incident."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from tieline.core import crypto, watch
+from tieline.core.agreement.model import word_key
+from tieline.core.agreement.reason import Obligation, State
+from tieline.core.agreement.tongue import Tongue
+from tieline.core.errors import TielineError
+from tieline.core.events import Event, Owed, Touched, Trouble
+from tieline.core.incident.notices import How, Reach
+from tieline.core.line import Line
+from tieline.core.terms import Precedence, dtg
+from tieline.node.agreements import Agreements
+from tieline.node.incidents import Incidents
+
+_log: Final = logging.getLogger(__name__)
+LONG_AGO_MS: Final = 86_400_000
+MANY: Final = 10  # of what was overdue long ago so many ring by themselves
+REACH: Final = Reach()
+_HOW: Final = {
+    How.MEETS: "covers the place and the time of",
+    How.NEAR: "is near, in place and time,",
+    How.TIME: "holds at the time (no place is known) of",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look gives: when time alone changes it next (wall ms), and what is to be rung."""
+
+    next_ms: int | None
+    events: tuple[Event, ...]
+
+
+class DueLook:
+    """Looks at one station's lines, and remembers what it keeps quiet about."""
+
+    def __init__(self, agreements: Agreements, incidents: Incidents) -> None:
+        self._agreements, self._incidents = agreements, incidents
+        self._silenced: set[tuple[bytes, str]] = set()
+        self._around: dict[bytes, dict[bytes, int]] = {}  # by line: what was looked at of incidents
+
+    async def look(self, line: Line, now_ms: int, *, first: bool) -> Found:
+        """Look at one line. What rang already does not ring again.
+
+        ``first``: since the station started. A line that cannot be read is said in the log.
+        """
+        try:
+            ledger = await self._agreements.ledger(line, now_ms)
+        except TielineError as error:
+            _log.warning("the agreements of line %s cannot be read: %s", line.id.hex()[:8],
+                         error.message)  # fmt: skip
+            return Found(None, ())
+        overdue: list[tuple[int, Obligation]] = []
+        coming: list[int] = []
+        for one in ledger.obligations(now_ms, party=line.party, open_only=True):
+            due_ms = _due(one, line.party)
+            if due_ms is None:
+                continue
+            state = one.seen_by(line.party)
+            if state is State.OVERDUE:
+                overdue.append((due_ms, one))
+            elif state is State.OPEN and due_ms >= now_ms:
+                coming.append(due_ms + 1)
+        overdue.sort(key=_when)
+        events: list[Event] = [*self._silence_old(line, overdue, now_ms)] if first else []
+        rings: list[Owed | Touched] = [
+            self._news(line, one, due_ms)
+            for due_ms, one in overdue
+            if (line.id, one.id) not in self._silenced
+        ]
+        rings += await self._look_around(line, now_ms)
+        events += [one for one in rings if watch.alarm_of(one).cause not in line.alarms]
+        return Found(min(coming, default=None), tuple(events))
+
+    def forget(self, lines: set[bytes]) -> None:
+        """What was rung on these lines may not have been heard: look at their incidents anew."""
+        for line in lines:
+            self._around.pop(line, None)
+
+    def _silence_old(
+        self, line: Line, overdue: list[tuple[int, Obligation]], now_ms: int
+    ) -> Iterator[Event]:
+        old = [one.id for due_ms, one in overdue if due_ms < now_ms - LONG_AGO_MS]
+        if len(old) <= MANY:
+            return
+        self._silenced |= {(line.id, name) for name in old[:-MANY]}
+        text = (
+            f"{len(old) - MANY} more obligations of agreements on line {line.id.hex()[:8]} were"
+            " overdue before this station looked; see 'tieline obligations'"
+        )
+        yield Trouble(code="owed.long_ago", text=text, precedence=1)
+
+    async def _look_around(self, line: Line, now_ms: int) -> list[Touched]:
+        """Which notices of others touch the incidents in which something is new."""
+        told = await self._incidents.notices(line)
+        events: list[Touched] = []
+        seen = self._around.setdefault(line.id, {})
+        for id_, touches in told.news(seen, REACH, now_ms - LONG_AGO_MS):
+            for touch in touches:
+                notice = touch.notice
+                if notice.entry.party == line.party or notice.ended_by is not None:
+                    continue
+                passed = sorted({one.unit for one in notice.passed if one.party == line.party})
+                whom = f"passed to {', '.join(passed)}" if passed else "passed to no unit of ours"
+                text = (
+                    f"a notice of {notice.entry.party} {_HOW[touch.how]} incident"
+                    f" {id_.hex()[:8]}; {whom}: see 'tieline incident show {id_.hex()[:8]}'"
+                )
+                events.append(
+                    Touched(
+                        line=line.id,
+                        notice=notice.entry.digest,
+                        incident=id_,
+                        party=notice.entry.party,
+                        text=text,
+                    )
+                )
+        return events
+
+    def _news(self, line: Line, one: Obligation, due_ms: int) -> Owed:
+        pack = self._agreements.in_force(line).by_id(one.pack)
+        title = one.rule
+        if pack is not None:
+            tongue = Tongue(pack, self._agreements.engine, self._agreements.language)
+            title = str(tongue.word(word_key("rule", one.rule, "title")))
+        ours = one.debtor == line.party
+        whose = f"we owe {', '.join(one.creditors)}" if ours else f"{one.debtor} owes us"
+        item = line.item(one.trigger) if one.trigger else None
+        rank = Precedence.PRIORITY
+        if item is not None:
+            rank = max(rank, item.statement.content.precedence)
+        return Owed(
+            line=line.id,
+            rule=f"{pack.tag if pack else one.pack[:4]}/{one.rule}",
+            version=pack.version if pack else 0,
+            debtor=one.debtor,
+            creditor=not ours,
+            trigger=one.trigger or crypto.sha256(one.id.encode()),
+            due_ms=max(0, due_ms),
+            text=f"{whose}: {title}; due {dtg(max(0, due_ms))}",
+            precedence=int(rank),
+        )
+
+
+def _due(one: Obligation, party: str) -> int | None:
+    """When it is due in the view of ``party``: who owes has until the latest end of the bracket."""
+    return one.due.latest if party == one.debtor else one.due.earliest
+
+
+def _when(entry: tuple[int, Obligation]) -> tuple[int, str]:
+    return entry[0], entry[1].id
