@@ -52,7 +52,7 @@ ABOUT_AGREEMENTS: Final = frozenset({
     "questions", "quotas", "validities",
 })  # fmt: skip
 ABOUT_INCIDENTS: Final = frozenset({
-    "incident", "incident_say", "incident_timeline", "incidents", "known",
+    "incident", "incident_say", "incident_timeline", "incidents", "known", "notices",
 })  # fmt: skip
 _ROLES: Final = {word(role.name).replace(" ", "-"): role for role in Role if role}
 _RUNGS: Final = {word(rung.name): rung for rung in Rung if rung >= Rung.ACKNOWLEDGED}
