@@ -113,14 +113,14 @@ function kindName({ number, kind }) {
 }
 
 // Of a form whose pack is in the file, the title; the rest comes when it is completed. Which of
-// several packs any other form is of cannot be told.
-function contentOf({ said }, reading, forms) {
+// several packs any other form is of cannot be told. A proof has no `reading`, and so no packs.
+function contentOf({ said }, reading = null, forms = null) {
   const { body, form } = said;
   const parts = marksOf(body);
-  const found = formOf(reading, said);
+  const found = reading === null ? null : formOf(reading, said);
   if (found !== null) parts.push(make("div", { class: "form" }, forms.heading(found, said)));
   else if (form !== null) {
-    const { packs } = reading.charters[said.charter - 1];
+    const packs = reading === null ? [] : reading.charters[said.charter - 1].packs;
     const hashes = packs.map((pack) => [" ", make("code", {}, grouped(hex(pack)))]);
     const of = packs.length === 1 ? ", the pack:" : ", one of the packs:";
     const charter = `; in force by charter version ${said.charter}`;
