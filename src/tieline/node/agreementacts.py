@@ -292,6 +292,7 @@ class AgreementActs:
             *formchecks.stranger_doubts(line, item.statement.place.charter, sheet, tongue),
             *formchecks.number_doubts(same, sheet.number, tongue),
         ]
+        out["checked"] = self._agreements.checked(pack, form.id)
         out["same_number"] = [digest.hex() for digest in same]
         out["thresholds"] = [
             views.weighed_view(one, pack.id, self._tongues(ledger, lang))
@@ -376,7 +377,12 @@ class AgreementActs:
                 f"{len(ids)} obligations begin with '{wanted}'; name one as 'tieline obligations'"
                 " shows it",
             )
-        return views.explanation_view(why, line.party, self._tongues(ledger, lang))
+        one = why.obligation
+        checked = self._agreements.checked(ledger.plans[one.pack].pack, one.rule)
+        return {
+            **views.explanation_view(why, line.party, self._tongues(ledger, lang)),
+            "checked": checked,
+        }
 
     async def _calendar(self, args: Arguments) -> Json:
         line, lang = self._desk.line(args), self._language(args)

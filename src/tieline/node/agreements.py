@@ -36,7 +36,7 @@ from tieline.core.line import Line
 from tieline.core.record import STORY, Item
 from tieline.core.statement import Content
 from tieline.core.terms import Kind, RefRole, Rung
-from tieline.node import collector
+from tieline.node import collector, confirmed
 from tieline.node.slices import Slices
 
 if TYPE_CHECKING:
@@ -133,6 +133,10 @@ class Agreements:
         named = {digest for signed in line.charters.values() for digest in signed.charter.packs}
         found = {digest: self._pack(digest) for digest in named}
         return {digest: pack for digest, pack in found.items() if pack is not None}
+
+    def checked(self, pack: Pack, what: str) -> str:
+        """What this station has checked of a rule or form against the authentic text, in words."""
+        return confirmed.told(self._home, pack, what)
 
     def in_force(self, line: Line) -> InForce:
         """The packs of the line's charter."""

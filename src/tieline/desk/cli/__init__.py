@@ -211,18 +211,20 @@ def _pack_verb(verb: _Verb) -> None:
     )
     p.add_argument(
         "action",
-        choices=("list", "show", "check", "diff", "test", "schema", "keep", "write"),
+        choices=("list", "show", "check", "diff", "test", "schema", "keep", "write", "confirm"),
     )
     p.add_argument(
         "words",
         nargs="*",
         metavar="PACK",
-        help="a folder, a *.pack file, or a pack that comes with the software; show: PACK [FORM];"
-        " diff: OLD NEW; schema: the FOLDER to write to",
+        help="folder, *.pack file or shipped pack; then FORM (show, confirm), RULE, NEW or FOLDER",
     )
     p.add_argument("--lang", default="en", metavar="TAG", help="show: in this language")
-    p.add_argument("--case", default="", metavar="ID", help="test: only this case")
     p.add_argument("--out", type=Path, metavar="FILE", help="write: such as F.pack")
+    whats = ("test: only this case", "confirm: who checked it", "confirm: against what", "a note")
+    for name, said in zip(("case", "by", "source", "note"), whats, strict=True):
+        p.add_argument(f"--{name}", default="", metavar="TEXT", help=said)
+    p.add_argument("--withdraw", action="store_true", help="confirm: take it back")
 
 
 def _charter_verb(verb: _Verb) -> None:

@@ -39,6 +39,7 @@ def form(args: argparse.Namespace) -> None:
         lines = [f"! {fault}" for fault in faults] if isinstance(faults, list) else []
         lines += doubt_lines(found)
         lines += [f"? {doubt}" for doubt in texts_of(found, "doubts")]
+        lines += [text_of(found, "checked")] if found.get("checked") else []
         put(args, found, *_written(found), *lines, *_weighed(found))
     elif args.form and (args.field or args.check):
         found = station.call("fill", **shared, form=args.form, answers=answers_of(args.field),
@@ -215,6 +216,7 @@ def explain(args: argparse.Namespace) -> None:
     )
     lines = [obligation_line(found).strip()]
     lines.append(f"  pack {text_of(found, 'pack')}, rule {text_of(found, 'rule')}  {basis(found)}")
+    lines += [f"  {text_of(found, 'checked')}"] if found.get("checked") else []
     lines += [f"  {line}" for line in _input_lines(views(found, "inputs"))]
     lines += [
         f"  ! {text_of(each, 'said')}  {text_of(each, 'item')[:12]}"

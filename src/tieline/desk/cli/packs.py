@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,7 @@ from tieline.core.agreement.model import (
 from tieline.core.agreement.naming import either_named
 from tieline.core.agreement.phrases import sentences, spoken
 from tieline.core.agreement.tongue import Tongue, Word
-from tieline.core.errors import LocalError, PackFault, PackUnfit, RemoteError
+from tieline.core.errors import LocalError, PackFault, PackUnfit, RemoteError, TielineError
 from tieline.desk.cli.common import put
 from tieline.node import packs
 from tieline.node.agreementview import spoken_view
@@ -44,6 +45,7 @@ def pack(args: argparse.Namespace) -> int:
         "schema": _schema,
         "keep": _keep,
         "write": _write,
+        "confirm": _confirm,
     }
     return acts[str(args.action)](args)
 
@@ -217,6 +219,35 @@ def _keep(args: argparse.Namespace) -> int:
     return 0
 
 
+def _confirm(args: argparse.Namespace) -> int:
+    from tieline.node import confirmed
+    from tieline.node.config import Home
+
+    name, what = _named(args, 2, 2, "confirm PACK RULE|FORM --by NAME --source TEXT")
+    home, one = Home.open(args.home).path, packs.find(name)
+    check = confirmed.Check(
+        what=what, by=args.by, source=args.source, note=args.note, at_ms=time.time_ns() // 1_000_000
+    )
+    confirmed.confirm(home, one, check, withdraw=args.withdraw)
+    said = confirmed.told(home, one, what) or "not checked here"
+    put(args, {"pack": one.id, "hash": one.hash.hex(), "what": what, "checked": said},
+        f"{one.id} {one.version} {what}: {said}")  # fmt: skip
+    return 0
+
+
+def _checked(args: argparse.Namespace, one: Pack, names: Iterable[str]) -> list[str]:
+    """What this station has checked of a pack; nothing where there is no home."""
+    from tieline.node import confirmed
+    from tieline.node.config import Home
+
+    try:
+        home = Home.open(args.home).path
+    except TielineError:
+        return []
+    some = [(name, confirmed.told(home, one, name)) for name in names]
+    return [f"{name}: {said}" for name, said in some if said]
+
+
 def _write(args: argparse.Namespace) -> int:
     """Write a pack into one file, to be given to the other parties."""
     (name,) = _named(args, 1, 1, "write PACK --out FILE")
@@ -278,7 +309,9 @@ def _show(args: argparse.Namespace) -> int:
         )
     tongue = Tongue(one, packs.engine_words(), args.lang)
     if len(names) == 1:
-        put(args, _pack_json(one, tongue), *pack_lines(one, tongue))
+        checked = _checked(args, one, (*one.rules, *one.forms))
+        put(args, _pack_json(one, tongue) | {"checked": [*checked]}, *pack_lines(one, tongue),
+            *checked)  # fmt: skip
         return 0
     try:
         _, form = either_named((one,), names[1])
@@ -287,7 +320,9 @@ def _show(args: argparse.Namespace) -> int:
         raise LocalError(
             "pack.form", f"{one.id} has no form {visible(names[1])}; it has {known}"
         ) from None
-    put(args, _form_json(one, form, tongue), *form_lines(one, form, tongue))
+    checked = _checked(args, one, (form.id,))
+    put(args, _form_json(one, form, tongue) | {"checked": [*checked]},
+        *form_lines(one, form, tongue), *checked)  # fmt: skip
     return 0
 
 
