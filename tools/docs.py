@@ -19,6 +19,7 @@ from typing import Final
 import errorcodes
 import packlist
 import packpage
+import statelist
 from errorfamilies import FAMILIES, SENTENCES
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -390,6 +391,7 @@ def made(root: Path) -> tuple[dict[str, str], errorcodes.Codes, argparse.Argumen
         "docs/errors.md": errors_page(codes),
         **packlist.renewed(root),
         **packpage.renewed(root),
+        **statelist.renewed(root),
     }
     return texts, codes, parser
 

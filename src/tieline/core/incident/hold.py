@@ -165,7 +165,7 @@ class _Answers:
 def settle_hold(thread: HoldThread, now_ms: int, saw: Saw) -> Hold:
     """A hold at a moment."""
     entry = thread.entry
-    binding = Sense.PROPOSAL if entry.said is None else entry.said.sense(Means.BINDING)
+    binding = _binding(entry)
     asked = tuple(dict.fromkeys(party for party in entry.to if party != entry.party))
     answers = _Answers(entry, asked, saw)
     ours = binding is Sense.OURS
@@ -269,6 +269,12 @@ def _end(
 def _later(times: Sequence[int | None]) -> int | None:
     """The latest of some times that are stated: before it nobody relies on a hold."""
     return max((one for one in times if one is not None), default=None)
+
+
+def _binding(entry: Entry) -> Sense:
+    """Who holds. A form that does not ask says it of its author, and of nobody else."""
+    said = Sense.NONE if entry.said is None else entry.said.sense(Means.BINDING)
+    return Sense.OURS if said is Sense.NONE else said
 
 
 def _stance(entry: Entry) -> Sense:
