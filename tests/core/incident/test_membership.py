@@ -147,3 +147,29 @@ def test_a_closing_that_crossed_a_reopening_does_not_close() -> None:
         made.admit(world.say(party, CLOSE, ref(opening)))
     assert made.head(opening.digest).closure.state is IncidentState.CLOSED
     assert made.head(opening.digest).closure.missing == ()
+
+
+def test_who_speaks_for_another_neither_takes_part_nor_closes() -> None:
+    world = World()
+    opening = world.say("ALPHA", OPEN)
+    world.say("CHARLIE", CLOSE, ref(opening), through="ALPHA")
+    world.say("ALPHA", CLOSE, ref(opening), through="BRAVO")
+    made = book(world)
+    assert made.head(opening.digest).closure.parties == ("ALPHA",)
+    assert made.head(opening.digest).closure.state is IncidentState.OPEN
+
+
+def test_what_was_looked_at_is_renewed_when_a_correction_goes() -> None:
+    world = World()
+    opening = world.say("ALPHA", OPEN)
+    closing = world.say("ALPHA", CLOSE, ref(opening))
+    made = book(world)
+    assert made.head(opening.digest).closure.state is IncidentState.CLOSED
+    correction = world.say("ALPHA", WORD, ref(closing, role=RefRole.CORRECTS))
+    made.admit(correction)
+    assert made.view(opening.digest, world.now_ms).rows[1].replaced_by == correction.digest
+    made.admit(world.say("ALPHA", None, ref(correction, role=RefRole.CANCELS)))
+    assert made.view(opening.digest, 0) == book(world).view(opening.digest, 0)
+    assert made.head(opening.digest).closure.state is IncidentState.CLOSED
+    assert opening.digest in made.touched()
+    assert made.touched() == ()
