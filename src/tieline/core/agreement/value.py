@@ -154,12 +154,6 @@ _TYPES: Final[dict[FieldType, type]] = {
     FieldType.TEXT: Text,
     FieldType.HASH: Hash,
 }
-_INTS: Final[dict[FieldType, Callable[[int], Answer]]] = {
-    FieldType.COUNT: Number,
-    FieldType.TIME: Instant,
-    FieldType.DATE: Day,
-    FieldType.SERIAL: Serial,
-}
 _STRINGS: Final[dict[FieldType, Callable[[str], Answer]]] = {
     FieldType.UNIT: Unit,
     FieldType.TEXT: Text,
@@ -188,6 +182,9 @@ def problem_of(field: Field, answer: Answer, items: tuple[CodeItem, ...]) -> Pro
 
 def _bounds(field: Field, answer: Answer, items: tuple[CodeItem, ...]) -> Problem | None:
     match answer:
+        case Instant(seconds=seconds, spread_s=spread):
+            good = 0 <= seconds <= MAX_SECONDS and 0 <= spread <= MAX_SPREAD_S
+            return None if good else Problem("field.time")
         case Code(number=number, id=id_):
             known = any(item.number == number and item.id == id_ for item in items)
             return None if known else Problem("field.code", (("code", id_ or str(number)),))
@@ -196,9 +193,6 @@ def _bounds(field: Field, answer: Answer, items: tuple[CodeItem, ...]) -> Proble
             return _within(n, low, MAX_COUNT if field.high is None else field.high) or _within(
                 spread, 0, MAX_COUNT
             )
-        case Instant(seconds=seconds, spread_s=spread):
-            good = 0 <= seconds <= MAX_SECONDS and 0 <= spread <= MAX_SPREAD_S
-            return None if good else Problem("field.time")
         case Day(days=days):
             return None if 0 <= days <= MAX_DAYS else Problem("field.time")
         case Position() | Circle() | Polygon() | Route():
@@ -306,7 +300,7 @@ def read_value(field: Field, wire: Value, items: tuple[CodeItem, ...]) -> Answer
         special = Special.NOT_KNOWN if wire is None else Special.WITHHELD if wire else Special.NIL
         return problem_of(field, special, items) or special
     answer = _read(field.type, wire, items)
-    if isinstance(answer, Problem):
+    if isinstance(answer, Problem | Code):  # a code that was found needs no second look
         return answer
     return _bounds(field, answer, items) or answer
 
@@ -342,7 +336,13 @@ def _read_int(kind: FieldType, wire: int, items: tuple[CodeItem, ...]) -> Answer
             if item.number == wire:
                 return Code(wire, item.id)
         return Problem("field.code", (("code", str(wire)),))
-    return _INTS[kind](wire) if kind in _INTS else SHAPE
+    if kind is FieldType.TIME:
+        return Instant(wire)
+    if kind is FieldType.COUNT:
+        return Number(wire)
+    if kind is FieldType.DATE:
+        return Day(wire)
+    return Serial(wire) if kind is FieldType.SERIAL else SHAPE
 
 
 def _ints(values: tuple[Value, ...]) -> tuple[int, ...]:
