@@ -153,3 +153,41 @@ async def _fails(folder: Path, crisis: Pack) -> None:
     host.due = None
     await pair.settle(alpha.running)
     assert "owed.unwatched" in host.station.troubles
+
+
+def test_what_both_closed_is_sealed(tmp_path: Path, crisis: Pack) -> None:
+    asyncio.run(_sealed(tmp_path, crisis))
+
+
+async def _sealed(folder: Path, crisis: Pack) -> None:
+    alpha, bravo = await two(folder, crisis)
+    line = alpha.running.host.station.lines[alpha.running.line]
+
+    def sealed() -> int:
+        book = line.notes.get(line.own_log)
+        noted = None if book is None else book.latest_sealed()
+        return 0 if noted is None else noted.head.size
+
+    async with watched(alpha):
+        soon = rfc3339(alpha.running.host.clock.now().wall_ms + 1_800_000)
+        opened = await first(alpha, alpha.running.host.clock.now().wall_ms + 1_800_000)
+        await bravo_joins(bravo, alpha, opened, soon)
+        refs: list[Json] = [{"item": opened, "role": "predecessor"}]
+        done: dict[str, Json] = {"knowledge": "know", "origin": "not-hostile"}
+        await alpha.send("cr/close", done, refs=refs)
+        assert alpha.running.host.due is not None
+        await until_idle(alpha.running.host.due)
+        assert sealed() == 0  # BRAVO has not closed it
+        await bravo.send("cr/close", done, refs=refs)
+        size = line.record.logs[line.own_log].size
+        await until(alpha.running, lambda: sealed() >= size)
+
+
+async def bravo_joins(bravo: Desk, alpha: Desk, opened: str, soon: str) -> None:
+    await pair.equal(alpha.running, bravo.running)
+    await bravo.send(
+        "cr/update",
+        {**ANSWERS, "next": soon},
+        refs=[{"item": opened, "role": "predecessor"}],
+    )
+    await pair.equal(bravo.running, alpha.running)

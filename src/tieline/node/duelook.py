@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,8 +12,9 @@ from tieline.core.agreement.model import word_key
 from tieline.core.agreement.reason import Obligation, State
 from tieline.core.agreement.tongue import Tongue
 from tieline.core.errors import TielineError
-from tieline.core.events import Event, Owed, Touched, Trouble
-from tieline.core.incident.notices import How, Reach
+from tieline.core.events import Event, Owed, SignCheckpoint, Touched, Trouble
+from tieline.core.incident.notices import How, Notices, Reach
+from tieline.core.incident.states import IncidentState
 from tieline.core.line import Line
 from tieline.core.terms import Precedence, dtg
 from tieline.node.agreements import Agreements
@@ -44,6 +45,7 @@ class DueLook:
     def __init__(self, agreements: Agreements, incidents: Incidents) -> None:
         self._agreements, self._incidents = agreements, incidents
         self._silenced: set[tuple[bytes, str]] = set()
+        self._closed_by_all: dict[bytes, dict[bytes, tuple[tuple[str, bytes], ...]]] = {}
         self._around: dict[bytes, dict[bytes, int]] = {}  # by line: what was looked at of incidents
 
     async def look(self, line: Line, now_ms: int, *, first: bool) -> Found:
@@ -75,8 +77,13 @@ class DueLook:
             for due_ms, one in overdue
             if (line.id, one.id) not in self._silenced
         ]
-        rings += await self._look_around(line, now_ms)
+        told = await self._incidents.notices(line)
+        touched = (await self._incidents.book(line)).touched()
+        rings += self._look_around(line, told, touched, now_ms)
         events += [one for one in rings if watch.alarm_of(one).cause not in line.alarms]
+        if await self._closed(line, touched, first=first):
+            # So that the record of what was settled outlives Ed25519.
+            events.append(SignCheckpoint(token=0, line=line.id, seal=True))
         return Found(min(coming, default=None), tuple(events))
 
     def forget(self, lines: set[bytes]) -> None:
@@ -97,12 +104,27 @@ class DueLook:
         )
         yield Trouble(code="owed.long_ago", text=text, precedence=1)
 
-    async def _look_around(self, line: Line, now_ms: int) -> list[Touched]:
+    async def _closed(self, line: Line, touched: Iterable[bytes], *, first: bool) -> bool:
+        """Whether an incident was closed by all since the last look; none is on the first one."""
+        book = await self._incidents.book(line)
+        closed = self._closed_by_all.setdefault(line.id, {})
+        news = False
+        for id_ in touched:
+            head = book.head(id_)
+            if head.closure.state is not IncidentState.CLOSED:
+                closed.pop(id_, None)
+            elif closed.get(id_) != head.closure.closed_by:
+                closed[id_] = head.closure.closed_by
+                news = not first
+        return news
+
+    def _look_around(
+        self, line: Line, told: Notices, touched: Iterable[bytes], now_ms: int
+    ) -> list[Touched]:
         """Which notices of others touch the incidents in which something is new."""
-        told = await self._incidents.notices(line)
         events: list[Touched] = []
         seen = self._around.setdefault(line.id, {})
-        for id_, touches in told.news(seen, REACH, now_ms - LONG_AGO_MS):
+        for id_, touches in told.news(touched, seen, REACH, now_ms - LONG_AGO_MS):
             for touch in touches:
                 notice = touch.notice
                 if notice.entry.party == line.party or notice.ended_by is not None:

@@ -134,9 +134,9 @@ class Notices:
         return tuple(one for one in found if one.notice.entry is not mine)
 
     def news(
-        self, seen: dict[bytes, int], reach: Reach, since_ms: int
+        self, touched: Iterable[bytes], seen: dict[bytes, int], reach: Reach, since_ms: int
     ) -> Iterator[tuple[bytes, tuple[Touch, ...]]]:
-        """What touches the incidents that are new to ``seen``, or all when a notice is new.
+        """What touches the incidents ``touched`` that are new to ``seen``; all if a notice is new.
 
         ``seen`` is what the caller keeps between two calls: by incident how many statements it had,
         and how many notices there were. Left out: closed incidents, and those in which nothing was
@@ -144,7 +144,6 @@ class Notices:
         """
         everything = seen.get(b"") != len(self._notices)
         seen[b""] = len(self._notices)
-        touched = self._book.touched()
         for id_ in self._book.ids() if everything else touched:
             head = self._book.head(id_)
             if head.closure.state is IncidentState.CLOSED or head.last.time_ms < since_ms:
