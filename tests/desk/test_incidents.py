@@ -208,6 +208,31 @@ def test_what_is_said_in_public_is_told_by_its_hash(line: Pair, opened: str) -> 
     (public,) = rows(shown(bravo, opened), "publics")
     digest = sha256(b"what we say").hexdigest()
     assert (public["state"], public["hash"]) == ("planned", digest)
+    # Who has the text from the press sees whether it is the one that the line was told of.
+    (bravo.folder / "as-read.txt").write_text("what we say", encoding="utf-8")
+    (bravo.folder / "other.txt").write_text("what we said", encoding="utf-8")
+    told = bravo.ok("incident", "public", opened[:8], "as-read.txt", "--check")
+    assert "ALPHA has told the line of this text" in told
+    assert bravo.run("incident", "public", opened[:8], "other.txt", "--check").code == 4
+    (alpha.folder / "made.txt").write_text("what we said", encoding="utf-8")
+    say(alpha, bravo, "public", opened[:8], "made.txt", "--state", "made")
+    (public,) = rows(shown(bravo, opened), "publics")  # one statement, and in other words
+    made = sha256(b"what we said").hexdigest()
+    assert (public["hash"], public["made_hash"]) == (digest, made)
+    assert "in other words" in bravo.ok("incident", "show", opened[:8])
+
+
+def test_what_is_handed_on_for_another_and_without_prejudice_says_so(
+    line: Pair, opened: str
+) -> None:
+    alpha, bravo = line
+    said = say(alpha, bravo, "account", opened[:8], "--count", "3", "--through", "CHARLIE",
+               "--without-prejudice")  # fmt: skip
+    (count,) = [one for one in rows(shown(bravo, opened), "accounts") if one["aspect"] == "count"]
+    voices = [(one["party"], one["through"]) for one in rows(count, "parties")]
+    assert ("ALPHA", "CHARLIE") in voices
+    assert "CHARLIE through ALPHA" in bravo.ok("incident", "show", opened[:8])
+    assert "[for CHARLIE] [without prejudice]" in bravo.ok("log", said[:12])
 
 
 def test_what_cannot_be_said_is_refused_and_says_how_it_can(line: Pair, opened: str) -> None:

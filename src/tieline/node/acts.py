@@ -40,7 +40,16 @@ from tieline.node.arguments import Arguments
 from tieline.node.coded import Coded
 from tieline.node.notesview import note_view, notes_view, own_book
 from tieline.node.slices import Slices
-from tieline.node.view import Json, draft_view, heads_view, item_view, proof_view, word
+from tieline.node.view import (
+    Json,
+    code_of,
+    done_view,
+    draft_view,
+    heads_view,
+    item_view,
+    proof_view,
+    word,
+)
 
 if TYPE_CHECKING:
     from tieline.node.agreementacts import AgreementActs
@@ -297,7 +306,13 @@ class NodeActs:
         precedence = args.choice("precedence", {"": None, **Precedence.__members__}, "")
         content = Content(
             kind=Kind.MESSAGE,
-            body=Body(text=text or None, lang=lang if text else None, fields=filled.fields),
+            body=Body(
+                text=text or None,
+                lang=lang if text else None,
+                fields=filled.fields,
+                reserve=args.flag("reserve", default=False) or None,
+                through=code_of(line, args.text("through", "")) or None,
+            ),
             precedence=filled.precedence if precedence is None else precedence,
             role=self._role(args),
             to=to,
@@ -365,7 +380,7 @@ class NodeActs:
         done = await self.host.perform(
             lambda token: CallTest(token=token, line=line.id, officer=officer, key=key)
         )
-        return _done(done)
+        return done_view(done)
 
     async def _release(self, args: Arguments) -> Json:
         line, draft = self.line(args), args.number("draft")
@@ -375,7 +390,7 @@ class NodeActs:
         done = await self.host.perform(
             lambda token: Release(token=token, line=line.id, draft=draft, officer=officer)
         )
-        return _done(done)
+        return done_view(done)
 
     async def _discard(self, args: Arguments) -> Json:
         line, draft = self.line(args), args.number("draft")
@@ -384,7 +399,7 @@ class NodeActs:
         done = await self.host.perform(
             lambda token: Discard(token=token, line=line.id, draft=draft, officer=officer)
         )
-        return _done(done)
+        return done_view(done)
 
     async def _answer(self, args: Arguments, kind: Kind, body: Body) -> Json:
         line, item = self.find(args)
@@ -405,7 +420,7 @@ class NodeActs:
                 token=token, line=line.id, content=content, officer=officer, key=key
             )
         )
-        return _done(done)
+        return done_view(done)
 
     # ------------------------------------------------------------------------------ upkeep
 
@@ -581,14 +596,3 @@ class NodeActs:
                 " and nothing",
             )
         return wants_mask((Rung.ACKNOWLEDGED, *(_RUNGS[name] for name in wanted)))
-
-
-def _done(done: Done) -> dict[str, Json]:
-    out: dict[str, Json] = {"line": done.line.hex(), "released": bool(done.item)}
-    if done.item:
-        out["item"] = done.item.hex()
-    if done.draft:
-        out["draft"] = done.draft
-    if done.waits_for:
-        out["waits_for"] = done.waits_for
-    return out

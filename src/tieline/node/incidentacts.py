@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final, Protocol
 
-from tieline.core.agreement.meaning import Act, Means
+from tieline.core.agreement.meaning import Act, Means, Sense
 from tieline.core.agreement.message import Values, examine
 from tieline.core.agreement.model import Form, Pack
 from tieline.core.agreement.naming import named
@@ -21,7 +21,7 @@ from tieline.core.incident.entry import Entry
 from tieline.core.incident.knowing import Known
 from tieline.core.incident.notices import Reach
 from tieline.core.incident.question import Question
-from tieline.core.incident.states import IncidentState, QuestionState
+from tieline.core.incident.states import IncidentState, PublicState, QuestionState
 from tieline.core.line import Line
 from tieline.core.record import Item
 from tieline.core.statement import Ref
@@ -49,7 +49,8 @@ from tieline.node.view import Json, texts, word
 Act_ = Callable[[Arguments], Awaitable[Json]]
 _MEANS: Final = {means.value: means for means in Means}
 _DOES: Final = {name: name for name in forms.DOES}
-_PASSED: Final = ("line", "officer", "role", "key", "lang", "language", "precedence", "to", "wants")
+_PASSED: Final = ("line", "officer", "role", "key", "lang", "language", "precedence", "to", "wants",
+                  "reserve", "through")  # fmt: skip
 # What is shown of itself and moves nothing.
 _REMARKS: Final = frozenset({Act.LESSON, Act.CONCERN, Act.STANDING})
 _RUNNING: Final = frozenset({State.OPEN.value, State.OVERDUE.value})
@@ -323,6 +324,8 @@ class IncidentActs:
         ids = [self.named(line, book, name) for name in incidents]
         _enough(does, ids, answered)
         only = self._answer(line, book, does, answered, refs) if answered else ()
+        if does == "public" and typed.means.get(Means.STANCE, "").casefold() == Sense.MADE:
+            refs += _planned(book, ids, line.party)
         corrected = self._corrected(line, refs)
         owed = await self._owed(line, book, ids)
         best = {name for one, pack in owed for name in forms.discharging(pack, one.rule)[0]}
@@ -471,6 +474,17 @@ def _escalation(clocks: list[dict[str, Json]]) -> Json:
     """The first clock that runs: who owes what, by when, and what calms it."""
     running = [one for one in clocks if one["ours"] in _RUNNING and _due(one) is not None]
     return running[0] if running else None
+
+
+def _planned(book: Book, ids: Iterable[bytes], party: str) -> list[Ref]:
+    """The statement that our party announced last, and of which it now says that it was made."""
+    plans = [
+        one.entry
+        for id_ in ids
+        for one in book.view(id_, 0).publics
+        if one.state is PublicState.PLANNED and one.entry.party == party
+    ]
+    return [Ref(plans[-1].digest, RefRole.PREDECESSOR)] if plans else []
 
 
 def clock_view(one: Obligation, pack: Pack, party: str, wording: Wording) -> dict[str, Json]:

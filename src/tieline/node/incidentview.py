@@ -235,6 +235,8 @@ def entry_view(entry: Entry, wording: Wording, seq: Seq) -> dict[str, Json]:
         "title": wording.title(entry),
         "text": words_of(entry)[:FIRST_WORDS],
         "unit": entry.unit,
+        "reserve": entry.reserve,
+        "through": entry.through,
         "second_story": entry.story,
         "unfit": found is not None and said is None and entry.kind.name == "MESSAGE",
         "cites": [{"item": item.hex(), "role": word(role.name)} for role, item in entry.refs],

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from tieline.core import notes, proof
 from tieline.core.checkpoint import Receipt
 from tieline.core.encode import Value
+from tieline.core.events import Done
 from tieline.core.journal import (
     Alarm,
     Attempt,
@@ -106,7 +107,7 @@ def content_view(content: Content) -> dict[str, Json]:
     if content.form:
         out["form"], out["form_version"] = content.form, content.form_version
     for name in ("text", "lang", "unit", "at_ms", "cause", "staffed", "slot", "party", "due_ms",
-                 "attempts"):  # fmt: skip
+                 "attempts", "reserve", "through"):  # fmt: skip
         value = getattr(body, name)
         if value is not None:
             out["about_party" if name == "party" else name] = value
@@ -375,3 +376,21 @@ def _receipt_view(line: Line, receipt: Receipt) -> dict[str, Json]:
         "items": items[::-1],
         **_who(line, receipt.cosigner),
     }
+
+
+def code_of(line: Line, name: str) -> str:
+    """A party's code however it was typed; another name as it is."""
+    codes = {party.code for party in line.charter.parties}
+    return name.upper() if name.upper() in codes else name
+
+
+def done_view(done: Done) -> dict[str, Json]:
+    """What an act came to: a statement, or a draft that waits."""
+    out: dict[str, Json] = {"line": done.line.hex(), "released": bool(done.item)}
+    if done.item:
+        out["item"] = done.item.hex()
+    if done.draft:
+        out["draft"] = done.draft
+    if done.waits_for:
+        out["waits_for"] = done.waits_for
+    return out

@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
-from tieline.desk.cli import incidentverbs, ruleverbs
+from tieline.desk.cli import incidentverbs, ruleverbs, sendverb
 
 DONE: Final = 0
 REFUSED: Final = 1
@@ -27,7 +27,6 @@ VERIFY_FAILED: Final = 4
 
 # The codes of refusals that say: what was checked does not hold.
 _FAILED: Final = ("verify.", "words.", "backup.damaged", "backup.audit")
-_PRECEDENCES: Final = ("ROUTINE", "PRIORITY", "IMMEDIATE", "FLASH")
 
 
 _ITEM: Final = "its number here, as 'log' shows it, or the first characters of its digest"
@@ -110,7 +109,7 @@ def build_parser() -> argparse.ArgumentParser:
     _agreement_verbs(verb)
     _talk_verbs(verb, officer)
     ruleverbs.add(verb)
-    incidentverbs.add(verb, common, officer)
+    incidentverbs.add(verb, common, (officer, sendverb.manner(_Parser)))
     _look_verbs(verb, officer)
     _record_verbs(verb)
     _witness_verbs(verb)
@@ -310,43 +309,9 @@ def _provisions(p: _Parser) -> None:
     p.add_argument("--checkpoints", metavar="T,T", help="sign heads, with ML-DSA-44: 5m,24h")
 
 
-def _send_verb(verb: _Verb, officer: _Parser) -> None:
-    p = verb("send", "talk", "send a message", officer)
-    p.add_argument("text", nargs="?", help="the text; - for standard input")
-    p.add_argument("--lang", default="en", help="the text's language (default: en)")
-    p.add_argument("-p", "--precedence", choices=_PRECEDENCES, type=str.upper, default="")
-    p.add_argument("--to", action="append", default=[], metavar="CODE", help="default: everyone")
-    p.add_argument("--form", default="", help="a coded form instead of, or with, a text")
-    p.add_argument(
-        "--phrase", default="", metavar="CODE", help="a phrase of a phrase book, such as IR1"
-    )
-    p.add_argument(
-        "--incident",
-        action="append",
-        default=[],
-        metavar="INCIDENT",
-        help="what it belongs to: its name, or the first characters of its digest",
-    )
-    p.add_argument(
-        "--field", action="append", default=[], metavar="PATH=VALUE", help="a field of the form"
-    )
-    p.add_argument("--language", default="", help="the officer's language (default: from config)")
-    p.add_argument(
-        "--wants", action="append", default=[], choices=("read back", "passed on", "nothing")
-    )
-    for name in ("answers", "corrects", "cancels", "supersedes"):
-        p.add_argument(
-            f"--{name}", action="append", default=[], metavar="ITEM", help=f"the item it {name}"
-        )
-    for name, what in (
-        ("predecessor", "an item that its form wants cited"),
-        ("concerns", "an item that it is about"),
-    ):
-        p.add_argument(f"--{name}", action="append", default=[], metavar="ITEM", help=what)
-
-
 def _talk_verbs(verb: _Verb, officer: _Parser) -> None:
-    _send_verb(verb, officer)
+    p = verb("send", "talk", "send a message", officer, sendverb.manner(_Parser))
+    sendverb.add(p)
     p = verb("release", "talk", "release a draft as the second officer", officer)
     p.add_argument("draft", type=int, help="the draft's number")
     p = verb("discard", "talk", "withdraw a draft", officer)

@@ -13,6 +13,7 @@ from tieline.desk.cli import noticelines
 from tieline.desk.cli.agreements import answers_of
 from tieline.desk.cli.common import client, language_of, line_of, officer, put
 from tieline.desk.cli.show import said, text_of, views
+from tieline.desk.cli.talk import how
 from tieline.node.view import Json
 
 _MEANS: Final = "means_"
@@ -55,6 +56,25 @@ def _asked(args: argparse.Namespace, act: str, **more: Json) -> dict[str, Json]:
     return client(args).call(act, **line_of(args), **language_of(args), **more)
 
 
+def public(args: argparse.Namespace) -> None:
+    """Tell of a public statement; or compare a text with those that the line was told of."""
+    if not args.check:
+        say(args)
+        return
+    found = _asked(args, "incident", incident=args.incident)
+    digest = _hash(args)
+    told = [one for one in views(found, "publics") if digest in (one["hash"], one["made_hash"])]
+    if not told:
+        raise LocalError(
+            "verify.public",
+            f"no party has told the line of {args.file} in this incident: its hash is"
+            f" {digest[:16]}; 'tieline incident show' lists what was told",
+        )
+    put(args, {"hash": digest, "publics": [*told]},
+        *(f"{text_of(one, 'party')} has told the line of this text:"
+          f" {text_of(one, 'item')[:8]}, {text_of(one, 'state')}" for one in told))  # fmt: skip
+
+
 def say(args: argparse.Namespace) -> None:
     """Say something in an incident, by the form that the agreements in force have for it."""
     text = sys.stdin.read().removesuffix("\n") if args.text == "-" else args.text
@@ -71,6 +91,7 @@ def say(args: argparse.Namespace) -> None:
         for name, value in vars(args).items()
         if name.startswith(_MEANS) and value
     }
+    acts |= how(args)
     acts |= _particulars(args, means)
     if means:
         acts["means"] = means

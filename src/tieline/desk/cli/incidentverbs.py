@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from tieline.desk.cli.ruleverbs import Verb
+from tieline.desk.cli.sendverb import PRECEDENCES
 
 _INCIDENT: Final = "its name, the first characters of its digest, or a message in it"
 _ITEM: Final = "its number here, as 'log' shows it, or the first characters of its digest"
-_PRECEDENCES: Final = ("ROUTINE", "PRIORITY", "IMMEDIATE", "FLASH")
 
 # Options that are answers by meaning: option, meaning, what to type.
 FACTS: Final = (
@@ -37,8 +37,10 @@ NAME: Final = (("name", "name", "what we call the incident"),)
 REASON: Final = (("reason", "reason", "the reason: an item of the list"),)
 
 
-def add(verb: Verb, common: argparse.ArgumentParser, officer: argparse.ArgumentParser) -> None:
-    """Add the verb with its actions."""
+def add(
+    verb: Verb, common: argparse.ArgumentParser, officer: tuple[argparse.ArgumentParser, ...]
+) -> None:
+    """Add the verb with its actions. ``officer``: the options of whoever speaks."""
     p = verb("incident", "incidents", "incidents: what occurred, what each side says, what is owed")
     actions = p.add_subparsers(dest="action", metavar="ACTION", parser_class=type(common))
 
@@ -84,8 +86,8 @@ def _looking(action: _Action) -> None:
     _reading(p)
 
 
-def _saying(action: _Action, officer: argparse.ArgumentParser) -> None:
-    p = action("open", "open an incident with a first word, also one that we only saw", officer)
+def _saying(action: _Action, officer: tuple[argparse.ArgumentParser, ...]) -> None:
+    p = action("open", "open an incident with a first word, also one that we only saw", *officer)
     _means(p, (*SURE[:1], FACTS[7], *NEXT, *FACTS[:6], *NAME, *SURE[1:]))
     _form(p)
     for name, text in (
@@ -93,7 +95,7 @@ def _saying(action: _Action, officer: argparse.ArgumentParser) -> None:
         ("account", "what we observed, aspect by aspect; or a correction of it"),
         ("attribute", "what we infer: whose it was, the cause"),
     ):
-        p = action(name, text, officer)
+        p = action(name, text, *officer)
         p.add_argument("incident", help=_INCIDENT)
         inferred = name == "attribute"
         _means(p, (*(INFERRED if inferred else FACTS), *SURE, *(() if inferred else NEXT)))
@@ -110,8 +112,8 @@ def _saying(action: _Action, officer: argparse.ArgumentParser) -> None:
     _ending(action, officer)
 
 
-def _asking(action: _Action, officer: argparse.ArgumentParser) -> None:
-    p = action("ask", "ask a party", officer)
+def _asking(action: _Action, officer: tuple[argparse.ArgumentParser, ...]) -> None:
+    p = action("ask", "ask a party", *officer)
     p.add_argument("incident", help=_INCIDENT)
     p.add_argument(
         "words", nargs="*", metavar="WORDS", help="each question in words, in the order of --about"
@@ -124,39 +126,43 @@ def _asking(action: _Action, officer: argparse.ArgumentParser) -> None:
         " whose, cause; may be repeated",
     )  # fmt: skip
     _form(p)
-    p = action("answer", "answer a question, say that the answer follows, or decline", officer)
+    p = action("answer", "answer a question, say that the answer follows, or decline", *officer)
     p.add_argument("item", help="the question: " + _ITEM)
     _means(p, (("stance", "stance", "full, part, later or declined"), *REASON, *NEXT))
     _form(p)
 
 
-def _joining(action: _Action, officer: argparse.ArgumentParser) -> None:
+def _joining(action: _Action, officer: tuple[argparse.ArgumentParser, ...]) -> None:
     p = action("link", "say that two incidents are one event; or answer a party that says so",
-               officer)  # fmt: skip
+               *officer)  # fmt: skip
     p.add_argument("incident", nargs="*", help="both, or with --answer none; " + _INCIDENT)
     _means(p, REASON)
     p.add_argument("--answer", default="", metavar="ITEM", help="the link that is answered")
     _means(p, (("stance", "stance", "with --answer: agreed or not-agreed"),))
     _form(p)
-    p = action("attach", "bring messages into an incident", officer)
+    p = action("attach", "bring messages into an incident", *officer)
     p.add_argument("incident", help=_INCIDENT)
     p.add_argument("item", nargs="+", help="a message: " + _ITEM)
     _form(p)
 
 
-def _ending(action: _Action, officer: argparse.ArgumentParser) -> None:
+def _ending(action: _Action, officer: tuple[argparse.ArgumentParser, ...]) -> None:
     for name, text in (
         ("close", "close an incident for our side; closed by all that took part, it is closed"),
         ("reopen", "open a closed incident again"),
         ("lesson", "what is to be learned from it"),
     ):
-        p = action(name, text, officer)
+        p = action(name, text, *officer)
         p.add_argument("incident", help=_INCIDENT)
         _means(p, REASON)
         _form(p)
-    p = action("public", "what we say or have said in public of it, by its hash", officer)
+    p = action("public", "what we say or have said in public of it, by its hash", *officer)
     p.add_argument("incident", help=_INCIDENT)
+    p.set_defaults(function="public")
     p.add_argument("file", type=Path, help="the statement: its hash is sent, and not its text")
+    p.add_argument(
+        "--check", action="store_true", help="send nothing: who has told the line of this text"
+    )
     _means(p, (("state", "stance", "planned or made"), ("source", "source", "where it is found"),
                ("at", "from", "when it is or was made")))  # fmt: skip
     _form(p)
@@ -178,7 +184,7 @@ def _form(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--field", action="append", default=[], metavar="PATH=VALUE", help="a field of the form"
     )
-    p.add_argument("-p", "--precedence", choices=_PRECEDENCES, type=str.upper, default="")
+    p.add_argument("-p", "--precedence", choices=PRECEDENCES, type=str.upper, default="")
     p.add_argument("--to", action="append", default=[], metavar="CODE", help="default: everyone")
     p.add_argument("--language", default="", help="the officer's language (default: from config)")
 

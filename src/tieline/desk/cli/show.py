@@ -86,6 +86,7 @@ def summary(view: View) -> str:
     kind = text_of(view, "kind")
     body = text_of(view, "text") or text_of(view, "cause")
     parts: list[str] = [] if kind == "message" else [kind]
+    parts += said_how(view)
     told, fields = told_lines(view), view.get("fields")
     if told:
         said = "; ".join(told[1:])
@@ -112,6 +113,15 @@ def summary(view: View) -> str:
     if body:
         parts.append(body if len(body) <= 100 or kind != "test" else body[:60] + "…")
     return " ".join((*parts, *doubt_lines(view)))
+
+
+def said_how(view: View) -> list[str]:
+    """For whom its author speaks, and whether without prejudice."""
+    through = text_of(view, "through") if view.get("through") else ""
+    return [
+        *([f"[for {through}]"] if through else []),
+        *(["[without prejudice]"] if view.get("reserve") else []),
+    ]
 
 
 def ladder(view: View) -> str:

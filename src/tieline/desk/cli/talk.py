@@ -56,6 +56,7 @@ def send(args: argparse.Namespace) -> None:
         acts["wants"] = args.wants
     if args.incident:
         acts["incident"] = args.incident
+    acts |= how(args)
     with_client = client(args)
     refs: list[Json] = [
         {"item": _digest(entry), "role": role}
@@ -66,6 +67,12 @@ def send(args: argparse.Namespace) -> None:
         acts["refs"] = refs
     result = with_client.call("send", **acts)
     put(args, result, said(result), *doubt_lines(result), *_kept_back(args, with_client, result))
+
+
+def how(args: argparse.Namespace) -> dict[str, Json]:
+    """For whom we speak, and whether without prejudice."""
+    out: dict[str, Json] = {"reserve": True} if args.without_prejudice else {}
+    return {**out, "through": args.through} if args.through else out
 
 
 def _kept_back(args: argparse.Namespace, station: Client, result: dict[str, Json]) -> list[str]:
