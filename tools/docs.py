@@ -383,9 +383,13 @@ def check_named_codes(
 def made(root: Path) -> tuple[dict[str, str], errorcodes.Codes, argparse.ArgumentParser]:
     """The pages that are made, and what they are made from."""
     from tieline.desk.cli import build_parser
+    from tieline.exercise import verbs as exercise_verbs
 
     codes = errorcodes.collect(root / "src" / "tieline")
     parser = build_parser()
+    for action in parser._actions:  # noqa: SLF001  # the program of exercises has a parser of its own
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            action.choices["exercise"] = exercise_verbs.parser()
     texts = {
         "docs/commands.md": commands_page(parser),
         "docs/errors.md": errors_page(codes),

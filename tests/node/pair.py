@@ -40,6 +40,7 @@ def make_homes(
     folder: Path,
     ports: tuple[int, int] = (7411, 7412),
     *,
+    realm: str = "",
     release: Release = Release(four_eyes=frozenset()),  # noqa: B008 - a frozen value
     **provisions: Any,
 ) -> tuple[list[Seat], str]:
@@ -54,7 +55,7 @@ def make_homes(
             home.path,
             party=code,
             party_name=code.title(),
-            realm="",
+            realm=realm,
             station_name="ops",
             unlock_with=secrets.create_key_file(home.path / "key"),
             addresses=config.listen,
@@ -113,7 +114,7 @@ class Running:
         self.failed: list[TielineError] = []
         self.host = Host(
             own=seat.keys.station,
-            realm="",
+            realm=seat.keys.certificate.realm,
             store=store,
             signer=seat.keys,
             sealer=seat.keys,

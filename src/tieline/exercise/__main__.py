@@ -11,6 +11,8 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Final, NoReturn, TypeVar
 
+from tieline.exercise import verbs
+
 T = TypeVar("T")
 
 DONE: Final = 0
@@ -55,6 +57,10 @@ def parser() -> argparse.ArgumentParser:
         "--kills", type=_count, default=0, metavar="N", help="kill -9 stations N times on the way"
     )
     made.add_argument("--seed", type=int, default=0, help="draws the moments of --kills")
+    made.add_argument(
+        "--play-as", action="append", default=[], metavar="PARTY", help="leave a party to people"
+    )
+    made.add_argument("--umpire", action="store_true", help="an umpire has the clock (with --keep)")
     return made
 
 
@@ -91,6 +97,14 @@ async def _until_told(playing: Coroutine[object, object, T]) -> T:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command. Returns its exit code: 0 all kept, 1 refused or broken, 2 usage."""
+    given = sys.argv[1:] if argv is None else argv
+    if given[:1] and given[0] in verbs.VERBS:
+        return verbs.main(given, _play)
+    return _play(given)
+
+
+def _play(argv: list[str]) -> int:
+    """Play a scenario from beginning to end."""
     args = parser().parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a sign shows "?"
@@ -123,13 +137,15 @@ def main(argv: list[str] | None = None) -> int:
         )
         console.width = min(max(console.width, MIN_WIDTH), MAX_WIDTH) if live else PLAIN_WIDTH
         options = Options(
-            pace=args.pace if live else 0.0,
+            pace=args.pace if live and not args.umpire else 0.0,
             live=live,
             out=args.out,
             svg=args.export_svg,
             keep=args.keep,
             kills=args.kills,
             seed=args.seed,
+            people=tuple(args.play_as),
+            umpired=args.umpire,
         )
         summary = asyncio.run(_until_told(run(scenario, console, options)))
     except TielineError as error:

@@ -155,6 +155,11 @@ class ActReader:
         to = self._addressees(table, party)
         cites = (world.Cite(target, _REPLACING[act]), *self._cites(table))
         coded = self._coded(table, party, cites, old.form if table.has("fields") else "")
+        if old.form and coded is None and act != "cancel":
+            raise table.wrong(
+                "form",
+                f"{target!r} is of form {old.form}: to {act} it, add 'fields'",
+            )
         return world.Say(
             party=party,
             to=to if table.has("to") else old.to,

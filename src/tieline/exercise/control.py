@@ -26,12 +26,13 @@ from typing import Final, Protocol
 
 from tieline.core.errors import LocalError, TielineError
 from tieline.core.terms import Rung
-from tieline.exercise import looks
+from tieline.exercise import looks, umpire
 from tieline.exercise import scenario as world
 from tieline.exercise.answer import Entry, Json
-from tieline.exercise.board import Board
+from tieline.exercise.board import Board, Shown
 from tieline.exercise.looks import Looked
 from tieline.exercise.officers import Reaction, reactions
+from tieline.exercise.stage import Pace, Stage, Straight, without_words
 from tieline.exercise.times import h_plus
 
 POLL_S: Final = 0.01
@@ -117,6 +118,8 @@ class Control:
         audience: Audience,
         *,
         patience_s: float = 60.0,
+        stage: Stage | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.scenario = scenario
         self.board = board
@@ -126,6 +129,8 @@ class Control:
         self._place = place
         self._audience = audience
         self._patience_s = patience_s
+        self.stage = stage or Stage()
+        self._pace = pace or Straight()
         self._unwired = {frozenset(pair) for pair in scenario.unwired}
         self._cut = set(self._unwired)
         self._said: dict[str, world.Say] = {}
@@ -139,12 +144,26 @@ class Control:
 
     async def play(self) -> Played:
         """Play to the end. Trouble ends the play and is told in the result, never raised."""
+        over = False
         try:
             await self._set_clock(self.scenario.start_ms)
-            while (at_ms := self._next_ms()) is not None:
-                if at_ms != self.now_ms:
-                    await self._set_clock(at_ms)
-                await self._due()
+            while (next_ms := self._next_ms()) is not None:
+                move = await self._pace.turn(self.now_ms, next_ms)
+                for event in move.orders:
+                    await self._perform(event)
+                over = move.over
+                if over:
+                    break
+                if move.at_ms != self.now_ms:
+                    await self._set_clock(move.at_ms)
+                elif self.stage.live:
+                    await self.rest()
+                if move.due:
+                    await self._due()
+            if self.stage.live and not over:
+                await self._perform(
+                    world.Event(number=0, at_ms=self.now_ms, act=umpire.endex("played"))
+                )
             await self.rest(complete=True)
         except TielineError as error:
             self.played.trouble.append(f"at {self._h()}: {error.message}")
@@ -191,11 +210,48 @@ class Control:
         while self._agenda and self._agenda[0][0] <= self.now_ms:
             *_, due = heapq.heappop(self._agenda)
             if isinstance(due, world.Event):
-                await self._play(due)
-            else:
-                await self._react(due)
+                await self._perform(due)
+                continue
+            await self._react(due)
             await self.rest()
             await self._audience.read()
+
+    async def _perform(self, event: world.Event) -> None:
+        """One act of the script or of the umpire. With people on the stage a refusal ends nothing.
+
+        What people do differs from the script, and what the script has next may not fit it.
+        """
+        if self.stage.leaves(event.act):
+            return
+        try:
+            await self._play(event)
+        except TielineError as error:
+            if not self.stage.live:
+                raise
+            self.stage.unplayed.append(f"at {self._h()}: {error.message}")
+            said = world.Note(text=f"Not played: {error.message}")
+            self._audience.event(world.Event(number=0, at_ms=self.now_ms, act=said))
+        await self.rest()
+        await self._audience.read()
+
+    def upcoming(self) -> list[world.Event]:
+        """What the script still has, in its order."""
+        return sorted(
+            (due for *_, due in self._agenda if isinstance(due, world.Event)),
+            key=lambda event: (event.at_ms, event.number),
+        )
+
+    def pull(self, number: int) -> world.Event:
+        """Take an event out of the script. Raises ``LocalError`` (``exercise.event``)."""
+        for entry in self._agenda:
+            if isinstance(entry[-1], world.Event) and entry[-1].number == number:
+                self._agenda.remove(entry)
+                heapq.heapify(self._agenda)
+                return entry[-1]
+        raise LocalError(
+            "exercise.event",
+            f"the script has no event {number} ahead; see 'state' for those it has",
+        )
 
     # ------------------------------------------------------------------------------- acts
 
@@ -234,6 +290,8 @@ class Control:
                 await self._look(event, look)
             case world.Suspend() | world.Resume() | world.Staff() as word:
                 await self._state(event, word)
+            case world.Inject() | world.Ruling() as word if self.stage.live:
+                await self._say(event, umpire.told(word))
             case _:
                 pass  # what control says
 
@@ -258,10 +316,11 @@ class Control:
         args: dict[str, Json] = {
             "precedence": say.precedence.name,
             "to": list(say.to),
-            "wants": [rung.name.lower().replace("_", " ") for rung in say.wants],
+            "wants": [rung.name.lower().replace("_", " ") for rung in say.wants] or ["nothing"],
             "refs": [
                 {"item": self._item(cite.label), "role": cite.role.name.lower()}
                 for cite in say.cites
+                if not self.stage.live or cite.label in self.played.items
             ],
         }
         if say.form:
@@ -454,9 +513,24 @@ class Control:
         news = self.board.take_news()
         news.sort(key=lambda entry: (entry[0], entry[1].party, entry[1].position))
         for code, shown in news:
+            if code == shown.party:
+                self._met(shown)
+            if code in self.stage.people:
+                continue  # people answer for themselves
             said = self._said.get(shown.item)
             for due in reactions(self.scenario.party(code), shown, said, self.now_ms):
                 self._enter(due.at_ms, 1, due)
+
+    def _met(self, shown: Shown) -> None:
+        """If people have said what the script expected of them, it may be cited from now on."""
+        event = self.stage.meet(shown, self.played.items)
+        if event is None:
+            return
+        if event.label:
+            self.played.items[event.label] = shown.item
+        if isinstance(event.act, world.Say):
+            self._said[shown.item] = without_words(event.act)
+        self._audience.said(event, shown.item)
 
 
 def _sizes(entry: Entry) -> dict[str, int]:

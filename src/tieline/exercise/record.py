@@ -75,13 +75,14 @@ def _without_chance_order(shown: list[Shown]) -> list[Shown]:
     """Silences noted by one station in one moment stand in the order of what they say."""
     by_item = {statement.item: statement for statement in shown}
 
-    def rank(statement: Shown) -> tuple[str, str, int, str, str]:
+    def rank(statement: Shown) -> tuple[str, str, int, str, str, str]:
         target = by_item.get(statement.target)
         return (
             statement.view.text("about_party", ""),
             target.party if target is not None else "",
             target.position if target is not None else -1,
             statement.view.text("rung", ""),
+            statement.view.text("form", ""),
             statement.item,
         )
 

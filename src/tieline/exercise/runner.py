@@ -13,7 +13,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,16 +22,18 @@ from typing import Final
 from rich.console import Console
 
 from tieline.core.errors import LocalError, TielineError
-from tieline.exercise import carried, chaos, evidence, homes
+from tieline.exercise import carried, chaos, evidence, file, homes, score, umpire
 from tieline.exercise.answer import Entry, Json
 from tieline.exercise.board import Board
 from tieline.exercise.control import Attack, Control, Link, Played
 from tieline.exercise.forge import Forger
 from tieline.exercise.looks import Looked
+from tieline.exercise.office import Office
 from tieline.exercise.owed import Debt, Owed, read_debts
 from tieline.exercise.promises import Holding, Summary, read_holding, summarise
 from tieline.exercise.scenario import Carry, Equivocate, Event, Forge, Scenario
 from tieline.exercise.screen import Screen
+from tieline.exercise.stage import Hand, Stage
 from tieline.exercise.steady import SteadyLink
 from tieline.exercise.supervise import Process
 from tieline.exercise.twostories import TwoStories
@@ -48,7 +50,9 @@ class Options:
     """How an exercise is to be run.
 
     ``pace`` multiplies the pauses for reading (0: none); ``kills`` processes are killed at moments
-    drawn from ``seed``; ``keep`` is a folder in which the homes stay.
+    drawn from ``seed``; ``keep`` is a folder in which the homes stay. ``people``: parties that are
+    not played by the script; with them, or if ``umpired``, an umpire has the clock, whose office is
+    in ``keep``.
     """
 
     pace: float = 0.0
@@ -59,6 +63,8 @@ class Options:
     kills: int = 0
     seed: int = 0
     patience_s: float = 60.0
+    people: tuple[str, ...] = ()
+    umpired: bool = False
 
 
 @dataclass(slots=True)
@@ -187,36 +193,28 @@ async def run(scenario: Scenario, console: Console, options: Options) -> Summary
     Raises ``TielineError`` when it cannot be set up; whatever goes wrong later is a broken promise.
     """
     began = time.monotonic()
+    peopled = options.umpired or bool(options.people)
+    scenario = umpire.seated(scenario) if peopled else scenario
     with _folder(options.keep) as folder:
         wire = Wire()
         table = await homes.prepare(scenario, folder, wire.add)
         troupe = Troupe(scenario, table, wire, folder)
-        screen = Screen(
-            scenario,
-            troupe.board,
-            console,
-            pace=options.pace,
-            live=options.live,
-            pids=lambda: {code: process.pid for code, process in troupe.processes.items()},
-        )
-        troupe.screen = screen
+        screen = troupe.screen = _screen(scenario, troupe, console, options)
+        office: Office | None = None
         try:
             screen.begin()
-            control = Control(
-                scenario,
-                troupe.links,
-                troupe.board,
-                troupe.place,
-                Clockwork(screen, troupe),
-                patience_s=options.patience_s,
-            )
+            control, office = _control(scenario, troupe, screen, options)
             visits = chaos.plan(scenario, options.kills, options.seed)
             troupe.haunt(visits, control)
             await troupe.start()
+            if office is not None:
+                await office.open()
             played = await _play(control, troupe)
             logs = await _logs(troupe, played)
             owed = await _owed(troupe, played)
         finally:
+            if office is not None:
+                await office.close()
             await troupe.stop()
             screen.close()
         holdings = {
@@ -235,12 +233,64 @@ async def run(scenario: Scenario, console: Console, options: Options) -> Summary
         evidence=made,
         owed=owed,
     )
+    scored = _score(scenario, logs[first], owed.get(first, ()))
     if options.out is not None:
         _write(options.out, summary, holdings, owed)
-    screen.end(summary, holdings.values(), owed, out=options.out)
+        _dump(options.out / "score.json", scored)
+    screen.end(summary, holdings.values(), owed, scored, out=options.out)
     if options.svg is not None:
         screen.export_svg(options.svg)
     return summary
+
+
+def _screen(scenario: Scenario, troupe: Troupe, console: Console, options: Options) -> Screen:
+    return Screen(
+        scenario,
+        troupe.board,
+        console,
+        pace=options.pace,
+        live=options.live,
+        pids=lambda: {code: process.pid for code, process in troupe.processes.items()},
+    )
+
+
+def _control(
+    scenario: Scenario, troupe: Troupe, screen: Screen, options: Options
+) -> tuple[Control, Office | None]:
+    """Who plays: the script alone, or people and an umpire with an office in the folder."""
+    peopled = options.umpired or bool(options.people)
+    hand = Hand(troupe.board.pulse)
+    control = Control(
+        scenario,
+        troupe.links,
+        troupe.board,
+        troupe.place,
+        Clockwork(screen, troupe),
+        patience_s=options.patience_s,
+        stage=Stage.of(scenario, options.people) if peopled else None,
+        pace=hand if peopled else None,
+    )
+    if not peopled:
+        return control, None
+    folder = troupe.place.folder
+    file.write(folder, scenario, options.people)
+
+    async def scored() -> dict[str, Json]:
+        link = troupe.links[scenario.codes[0]]
+        debts = read_debts(await link.act("obligations", {}))
+        return _score(scenario, await link.act("log", {"limit": LOG_LIMIT}), debts)
+
+    return control, Office(control, hand, folder, score=scored)
+
+
+def _score(scenario: Scenario, log: Entry, debts: Iterable[Debt]) -> dict[str, Json]:
+    """How it went for each party, as one station's record has it."""
+    return score.score(
+        log.entries("items"),
+        [(debt.debtor, debt.state) for debt in debts],
+        scenario.rules.packs,
+        codes=[code for code in scenario.codes if code != umpire.CODE],
+    )
 
 
 @dataclass(slots=True)

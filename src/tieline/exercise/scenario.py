@@ -202,6 +202,13 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """What the umpire of an exercise decides, for all to read."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
     """Every wire between parties of different groups stops carrying."""
 
@@ -308,6 +315,7 @@ Act = (
     | Staff
     | Inject
     | Note
+    | Ruling
     | Cut
     | Heal
     | Carry

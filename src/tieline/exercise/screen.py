@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Final
@@ -28,7 +28,8 @@ from rich.text import Text
 
 from tieline.core.terms import dtg
 from tieline.exercise import scenario as world
-from tieline.exercise.answer import Entry
+from tieline.exercise import score
+from tieline.exercise.answer import Entry, Json
 from tieline.exercise.board import Board
 from tieline.exercise.control import Attack
 from tieline.exercise.glyphs import ROAD, STATE, Colours, zulu
@@ -119,7 +120,13 @@ class Screen:
             self._live.stop()
 
     def end(
-        self, summary: Summary, holdings: Iterable[Holding], owed: Owed, *, out: Path | None
+        self,
+        summary: Summary,
+        holdings: Iterable[Holding],
+        owed: Owed,
+        scored: Mapping[str, Json],
+        *,
+        out: Path | None,
     ) -> None:
         """The tables of the end, and in one sentence how it went."""
         self.close()
@@ -129,6 +136,7 @@ class Screen:
         self._say(Group("", held_table(self._board, holdings, self._colours)))
         if any(owed.values()):
             self._say(Group("", owed_table(self._board, owed, self._colours)))
+        self._say(Group("", score_table(scored, self._colours)))
         self._say(Group("", promise_table(summary)))
         for text in summary.promises_broken[:BROKEN_ROWS]:
             self._say(Text(f"BROKEN  {visible(text)}", style="bold red3"))
@@ -377,6 +385,18 @@ def owed_table(board: Board, owed: Owed, colours: Colours) -> Table:
             body.append("?   " if own is None else f"{visible(own.said)}   ", style=style)
         body.rstrip()
         table.add_row(colours.party(debt.debtor), body)
+    return table
+
+
+def score_table(scored: Mapping[str, Json], colours: Colours) -> Table:
+    """How it went for each party, from the record alone."""
+    table = _table("Score, from one station's record")
+    table.add_column("")
+    rows = score.rows(Entry(dict(scored), "the score"))
+    for code in rows[0][1]:
+        table.add_column(colours.party(code), justify="right")
+    for name, cells in rows[1:]:
+        table.add_row(name, *cells)
     return table
 
 

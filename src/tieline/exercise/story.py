@@ -422,6 +422,9 @@ class Story:
             case world.Inject(text=text, confidence=confidence):
                 body = Text.assemble((visible(text), "italic"), "  ", provenance(confidence))
                 return Row(event.at_ms, Text("inject", style="bold plum3"), body, len(text))
+            case world.Ruling(text=text):
+                body = Text(visible(text), style="bold")
+                return Row(event.at_ms, Text("ruling", style="bold plum3"), body, len(text))
             case world.Note(text=text):
                 body = Text(visible(text), style="grey82")
                 return Row(event.at_ms, Text("control", style="bold plum3"), body, len(text))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Final, Protocol, TypeVar
 
-from tieline.core.agreement import numbered, phrases, radio, slash
+from tieline.core.agreement import meaning, numbered, phrases, radio, slash
 from tieline.core.agreement.form import (
     Cited,
     Filled,
@@ -216,6 +216,12 @@ class AgreementActs:
                 self._offer(line, refs, lang)
             return Coded(form=form, version=version, fields=fields)
         pack, rules = named(in_force.packs, form)
+        if rules.act is meaning.Act.ENDEX and not line.realm:
+            raise LocalError(
+                "form.exercise",
+                f"form {form} ends an exercise, and {line.charter.name} is a real line: nothing"
+                " is ended here; to leave a real line, suspend it",
+            )
         if fields is None:
             made = await self.fill(line, pack, rules, answers or {}, refs, lang)
             fields = made.fields
@@ -340,13 +346,18 @@ class AgreementActs:
 
     # ------------------------------------------------------------------------------- obligations
 
+    async def _ledger(self, line: Line) -> tuple[Ledger, int]:
+        """The ledger, and the moment to ask it about: now, or the end of the exercise."""
+        now_ms = self._desk.now_ms()
+        ledger = await self._agreements.ledger(line, now_ms)
+        return ledger, self._agreements.until(line, now_ms)
+
     async def _obligations(self, args: Arguments) -> Json:
         line, lang = self._desk.line(args), self._language(args)
         party, open_only = args.text("party", ""), args.flag("open", default=False)
         limit = args.number("limit", SHOWN)
         args.done()
-        now_ms = self._desk.now_ms()
-        ledger = await self._agreements.ledger(line, now_ms)
+        ledger, now_ms = await self._ledger(line)
         tongues = self._tongues(ledger, lang)
         found = ledger.obligations(now_ms, party=party, open_only=open_only)
         # What is due first, of what is open; else what is newest.
@@ -354,6 +365,7 @@ class AgreementActs:
         in_force = self._agreements.in_force(line)
         return {
             "now_ms": now_ms,
+            "over_ms": self._agreements.over_ms(line),
             "obligations": await _sliced(
                 some, lambda one: views.obligation_view(one, line.party, tongues)
             ),
@@ -365,8 +377,7 @@ class AgreementActs:
     async def _explain(self, args: Arguments) -> Json:
         line, lang, wanted = self._desk.line(args), self._language(args), args.text("obligation")
         args.done()
-        now_ms = self._desk.now_ms()
-        ledger = await self._agreements.ledger(line, now_ms)
+        ledger, now_ms = await self._ledger(line)
         ids = [one.id for one in ledger.obligations(now_ms) if one.id.startswith(wanted)]
         if wanted in ids:
             ids = [wanted]
@@ -386,11 +397,10 @@ class AgreementActs:
 
     async def _calendar(self, args: Arguments) -> Json:
         line, lang = self._desk.line(args), self._language(args)
-        now_ms = self._desk.now_ms()
+        ledger, now_ms = await self._ledger(line)
         start = args.number("from_ms", now_ms)
         end = args.number("to_ms", min(start + _YEAR_MS, MAX_TIME_MS))
         args.done()
-        ledger = await self._agreements.ledger(line, now_ms)
         found = await through(ledger.calendar_steps(start, end, now_ms))
         tongues = self._tongues(ledger, lang)
         return {
@@ -404,8 +414,7 @@ class AgreementActs:
     async def _quotas(self, args: Arguments) -> Json:
         line, lang, party = self._desk.line(args), self._language(args), args.text("party", "")
         args.done()
-        now_ms = self._desk.now_ms()
-        ledger = await self._agreements.ledger(line, now_ms)
+        ledger, now_ms = await self._ledger(line)
         tongues = self._tongues(ledger, lang)
         found = await through(ledger.quotas_steps(now_ms, party))
         return {"quotas": await _sliced(found, lambda one: views.quota_view(one, tongues))}
@@ -414,9 +423,8 @@ class AgreementActs:
         line, lang = self._desk.line(args), self._language(args)
         held = args.flag("held", default=True)
         args.done()
-        ledger = await self._agreements.ledger(line)
+        ledger, now_ms = await self._ledger(line)
         tongues = self._tongues(ledger, lang)
-        now_ms = self._desk.now_ms()
         found = await through(ledger.validities_steps(now_ms, held_only=held))
         shown = await _sliced(found, lambda one: views.window_view(one, tongues))
         return {"validities": shown}

@@ -29,6 +29,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tieline.core.agreement.meaning import Act
 from tieline.core.agreement.model import Field, Form, Pack
 from tieline.core.agreement.tongue import ENGLISH, EngineWords
 from tieline.core.errors import TielineError
@@ -95,6 +96,7 @@ class Agreements:
         self._damaged: dict[bytes, tuple[tuple[int, int], str]] = {}  # what the file was, and why
         self._engine: EngineWords | None = None
         self._readers: dict[bytes, _Reader] = {}
+        self._over: dict[bytes, int] = {}  # by line of an exercise: when the first ENDEX was signed
 
     @property
     def engine(self) -> EngineWords:
@@ -180,6 +182,18 @@ class Agreements:
         statement = item.statement
         return self.form_of(line, statement.content, statement.place.charter)
 
+    def over_ms(self, line: Line) -> int | None:
+        """When the exercise on a line was ended, as far as its ledger was read; ``None`` if not.
+
+        The earliest time that any ENDEX of the record claims: so every desk that holds the same
+        record says the same. A real line is never over.
+        """
+        return self._over.get(line.id)
+
+    def until(self, line: Line, now_ms: int) -> int:
+        """Now, or the end of the exercise: no clock of an agreement runs beyond it."""
+        return min(now_ms, self._over.get(line.id, now_ms))
+
     def message(self, line: Line, item: Item) -> Message | None:
         """A form statement as the rules see it; ``None`` for all else and for what is unfit.
 
@@ -255,6 +269,8 @@ class Agreements:
                 joined = reader.reading = asyncio.create_task(self._read(line, reader))
                 joined.add_done_callback(partial(_rest, reader))
                 await asyncio.shield(joined)
+                if self._readers.get(line.id) is not reader:
+                    continue  # an ENDEX was read: what came after it is not counted
                 return reader.ledger
             # Another's reading began before we asked: what came since then is read after it.
             await asyncio.wait((joined,))
@@ -288,9 +304,11 @@ class Agreements:
         """Take in what is new: statements, then the receipts for them, then what they change."""
         slices, taken = Slices(), 0
         for item in self._new(line, reader):
+            if self._ends(line, item):
+                self._readers.pop(line.id, None)
             self._begin(line, reader, item)
             message = self.message(line, item)
-            if message is not None:
+            if message is not None and message.time_ms <= self.until(line, message.time_ms):
                 reader.ledger.admit(message)
                 place = item.statement.place.position
                 reader.forms.setdefault(item.statement.log, []).append((place, item))
@@ -303,12 +321,24 @@ class Agreements:
                 if told is not None:
                     reader.ledger.receipt(*told)
                 await slices.turn()
-        looks = 0
-        while reader.asked_ms and not reader.ledger.catch_up(reader.asked_ms, RENEWED):
+        looks, asked_ms = 0, self.until(line, reader.asked_ms)
+        while asked_ms and not reader.ledger.catch_up(asked_ms, RENEWED):
             looks += RENEWED
             if taken >= SETTLED and looks % SETTLED < RENEWED:
                 _settle(reader)
             await slices.turn()
+
+    def _ends(self, line: Line, item: Item) -> bool:
+        """Whether an item ends the exercise, or ends it earlier than was known."""
+        found = self.form_of_item(line, item) if line.realm else None
+        at_ms = item.statement.place.time_ms
+        if found is None or found[1].act is not Act.ENDEX:
+            return False
+        known = self._over.get(line.id)
+        if known is not None and known <= at_ms:
+            return False
+        self._over[line.id] = at_ms
+        return True
 
     def _begin(self, line: Line, reader: _Reader, item: Item) -> None:
         """Note when a party first spoke under a charter."""

@@ -59,6 +59,8 @@ class DueLook:
             _log.warning("the agreements of line %s cannot be read: %s", line.id.hex()[:8],
                          error.message)  # fmt: skip
             return Found(None, ())
+        over = self._agreements.over_ms(line) is not None  # an exercise that has ended
+        now_ms = self._agreements.until(line, now_ms)
         overdue: list[tuple[int, Obligation]] = []
         coming: list[int] = []
         for one in ledger.obligations(now_ms, party=line.party, open_only=True):
@@ -68,7 +70,7 @@ class DueLook:
             state = one.seen_by(line.party)
             if state is State.OVERDUE:
                 overdue.append((due_ms, one))
-            elif state is State.OPEN and due_ms >= now_ms:
+            elif state is State.OPEN and due_ms >= now_ms and not over:
                 coming.append(due_ms + 1)
         overdue.sort(key=_when)
         events: list[Event] = [*self._silence_old(line, overdue, now_ms)] if first else []

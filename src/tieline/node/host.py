@@ -451,6 +451,8 @@ class Host:
         agreed = self.agreements.in_force(line)
         view["packs"] = [f"{pack.id} {pack.version}" for pack in agreed.packs]
         view["packs_missing"] = [digest.hex() for digest in agreed.missing]
+        if line.realm:
+            view["over_ms"] = self.agreements.over_ms(line)
         if self.witnesses is not None and line.charter.witnesses:
             view["witnesses"] = self.witnesses.view(line)
         return view

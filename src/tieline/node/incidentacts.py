@@ -127,8 +127,8 @@ class IncidentActs:
         args.done()
         book = await self._incidents.book(line)
         id_ = self.named(line, book, wanted)
-        now_ms = self._desk.now_ms()
         owed = await self._obligations(line, book, id_)
+        now_ms = self._agreements.until(line, self._desk.now_ms())
         view = book.view(id_, now_ms, dues=_dues(one for one, _ in owed))
         clocks = [clock_view(one, pack, line.party, wording) for one, pack in owed]
         clocks += _asked_clocks(view.questions, clocks, wording)
@@ -232,6 +232,7 @@ class IncidentActs:
         """What is or was owed by what was said in an incident, and the pack of each rule."""
         now_ms = self._desk.now_ms()
         ledger = await self._agreements.ledger(line, now_ms)
+        now_ms = self._agreements.until(line, now_ms)
         within = {entry.digest for entry in book.members(id_)}
         return [
             (one, ledger.plans[one.pack].pack)
@@ -402,6 +403,7 @@ class IncidentActs:
         """What our party owes in these incidents, and the pack of each rule."""
         now_ms = self._desk.now_ms()
         ledger = await self._agreements.ledger(line, now_ms)
+        now_ms = self._agreements.until(line, now_ms)
         within = {entry.digest for one in ids for entry in book.members(one)}
         return [
             (one, ledger.plans[one.pack].pack)

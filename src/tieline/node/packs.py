@@ -19,6 +19,7 @@ from typing import Final
 
 from tieline.core.agreement.kinds import MAX_FAULTS, Source
 from tieline.core.agreement.load import MAX_PACK_BYTES, load, pack_from_bytes, read_words
+from tieline.core.agreement.meaning import Act
 from tieline.core.agreement.model import Pack
 from tieline.core.errors import LocalError, PackFault, PackUnfit, RemoteError, ShellError
 from tieline.node import tomllines
@@ -251,6 +252,22 @@ def read_file(path: Path) -> Pack:
 def kept(home: Path, digest: bytes) -> Path:
     """Where a home keeps the pack of this hash."""
     return home / "packs" / f"{digest.hex()}{SUFFIX}"
+
+
+def of_exercises(pack: Pack) -> bool:
+    """Whether a pack is for exercises only: it has a form that ends one."""
+    return any(form.act is Act.ENDEX for form in pack.forms.values())
+
+
+def check_realm(pack: Pack, realm: str) -> Pack:
+    """The pack, if it may be used in this realm. Raises ``LocalError`` (``pack.exercise``)."""
+    if of_exercises(pack) and not realm:
+        raise LocalError(
+            "pack.exercise",
+            f"the pack {pack.id} is for exercises only, and this home is for real traffic; make a"
+            " station of an exercise with 'tieline init --exercise ID'",
+        )
+    return pack
 
 
 def keep(home: Path, pack: Pack) -> Path:

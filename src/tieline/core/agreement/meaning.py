@@ -36,6 +36,7 @@ class Act(enum.StrEnum):
     CLOSE = "close"
     REOPEN = "reopen"
     LESSON = "lesson"
+    ENDEX = "endex"  # ends an exercise; on a real line it can neither be sent nor do anything
 
 
 class Means(enum.StrEnum):

@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
-from tieline.desk.cli import incidentverbs, ruleverbs, sendverb
+from tieline.desk.cli import exercise, incidentverbs, ruleverbs, sendverb
 
 DONE: Final = 0
 REFUSED: Final = 1
@@ -486,6 +486,8 @@ def main(argv: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without these letters
+    if given[:1] == ["exercise"] and given[1:2] not in (["-h"], ["--help"]):
+        return exercise.run(given[1:])
     parser = build_parser()
     try:
         _check_text(given)
@@ -497,10 +499,8 @@ def main(argv: list[str] | None = None) -> int:
     if args.version:
         from tieline import __version__
 
-        if getattr(args, "json", False):
-            print(f'{{"version": "{__version__}", "protocol": 1}}')
-        else:
-            print(f"tieline {__version__}, protocol 1")
+        text = f'{{"version": "{__version__}", "protocol": 1}}'
+        print(text if getattr(args, "json", False) else f"tieline {__version__}, protocol 1")
         return DONE
     if args.verb is None:
         if getattr(args, "json", False):

@@ -13,6 +13,7 @@ from tieline.core.agreement.model import Pack
 from tieline.core.agreement.tongue import ENGLISH
 from tieline.core.charter import Charter
 from tieline.core.errors import LocalError
+from tieline.desk.cli import files
 from tieline.node import packs
 from tieline.node.config import Home
 
@@ -38,7 +39,7 @@ def chosen(args: argparse.Namespace, home: Home, old: Sequence[bytes]) -> tuple[
             )
         del kept[gone[0]]
     for name in args.pack:
-        pack = packs.find(name)
+        pack = packs.check_realm(packs.find(name), files.read_card(home.card_file).realm)
         for digest, other in list(kept.items()):
             if other is not None and other.id == pack.id:
                 del kept[digest]
@@ -81,7 +82,7 @@ def to_sign(home: Home, charter: Charter) -> list[str]:
                 f"the charter puts a pack in force that is not here ({digest.hex()}); get its file"
                 " from who made the charter, read it, and run 'tieline pack keep FILE'",
             )
-        out.append(described(pack))
+        out.append(described(packs.check_realm(pack, charter.realm)))
     return out
 
 

@@ -25,6 +25,7 @@ from tieline.core.agreement.naming import either_named
 from tieline.core.agreement.phrases import sentences, spoken
 from tieline.core.agreement.tongue import Tongue, Word
 from tieline.core.errors import LocalError, PackFault, PackUnfit, RemoteError, TielineError
+from tieline.desk.cli import files
 from tieline.desk.cli.common import put
 from tieline.node import packs
 from tieline.node.agreementview import spoken_view
@@ -207,11 +208,12 @@ def _keep(args: argparse.Namespace) -> int:
     """Keep packs in the station's home, where charters find them by their hash."""
     from tieline.node.config import Home
 
-    home = Home.open(args.home).path
+    opened = Home.open(args.home)
+    home, realm = opened.path, files.read_card(opened.card_file).realm
     rows: list[Json] = []
     lines: list[str] = []
     for name in _named(args, 1, 100, "keep PACK..."):
-        one = packs.find(name)
+        one = packs.check_realm(packs.find(name), realm)
         packs.keep(home, one)
         rows.append(_summary(one))
         lines.append(f"kept {one.id} {one.version}, hash {one.hash.hex()}")

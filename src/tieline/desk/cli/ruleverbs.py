@@ -17,6 +17,7 @@ class Verb(Protocol):
 
 def add(verb: Verb) -> None:
     """Add the verbs."""
+    verb("exercise", "exercise", "exercises, apart from real lines: run, join, control, score")
     p = verb("form", "agreements", "forms and phrases in force; or a message in our language")
     p.add_argument(
         "form", nargs="?", default="", help="a form's id, or a phrase's code (default: list all)"

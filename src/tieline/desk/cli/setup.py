@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from tieline.core import identity
 from tieline.core.address import parse_address
+from tieline.core.charter import realm_words
 from tieline.core.errors import LocalError, RemoteError
 from tieline.core.identity import Card, CardStation
 from tieline.desk.cli import files
@@ -154,6 +155,14 @@ def _second_station(
 
     first = Home.open(args.root_from)
     root = secrets.unlock_root(first.root_file, unlock_for(first, first.root_file, "the root"))
+    party, realm = args.party.upper(), args.exercise.upper()
+    if (root.party, root.realm) != (party, realm):
+        raise LocalError(
+            "root.other",
+            f"the root in {first.path} is that of {root.party} for {realm_words(root.realm)}, and"
+            f" the station was to be of {party} for {realm_words(realm)}; nothing was made:"
+            " name the root's own party and exercise, or another home",
+        )
     start_ms, end_ms = lifetime(args.days)
     keys = homekeys.create_station(
         home.path,

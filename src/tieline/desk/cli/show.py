@@ -240,6 +240,9 @@ def status_lines(status: View) -> list[str]:
                 "  REMOVED: this charter does not name this station; its record can be read here,"
                 " and nothing can be said on the line"
             )
+        if view.get("over_ms") is not None:
+            over = dtg(number_of(view, "over_ms"))
+            out.append(f"  ENDEX: this exercise is over since {over}; its deadlines stand still")
         out.extend(_life_lines(view))
         out.extend(_peer_line(peer) for peer in views(view, "peers"))
         out.extend(_pack_lines(view))

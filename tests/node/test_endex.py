@@ -1,0 +1,105 @@
+"""ENDEX: an exercise ends once, for every desk alike, and a real line cannot be ended."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tests.node import pair
+from tests.node.pair import Running
+from tests.node.test_agreements import Desk, refused, settled
+
+from tieline.core.charter import dearmor_charter
+from tieline.core.events import Speak
+from tieline.core.statement import Body, Content
+from tieline.core.terms import Kind, Precedence, Role
+from tieline.desk.cli.show import status_lines
+from tieline.node import packs
+from tieline.node.view import Json
+
+ASK: dict[str, Json] = {"asked": "BRAVO", "causes": "Columns near the border"}
+HOURS_50 = 50 * 3_600_000
+
+
+async def exercise(folder: Path, realm: str) -> tuple[Desk, Desk]:
+    agreed = [packs.find("vienna-document-2011"), packs.find("exercise")]
+    hashes = tuple(sorted(pack.hash for pack in agreed))
+    seats, charter = pair.make_homes(folder, realm=realm, packs=hashes)
+    for seat in seats:
+        for pack in agreed:
+            packs.keep(seat.home.path, pack)
+    alpha, bravo = (Running(seat, pair.open_store(seat)) for seat in seats)
+    for running in (alpha, bravo):
+        await running.install(dearmor_charter(charter))
+    pair.join(alpha, bravo)
+    return Desk(alpha), Desk(bravo)
+
+
+def test_after_endex_deadlines_stand_still_and_nothing_counts(tmp_path: Path) -> None:
+    asyncio.run(_ended(tmp_path))
+
+
+async def _ended(folder: Path) -> None:
+    alpha, bravo = desks = await exercise(folder, "TEST-1")
+    asked = await alpha.send("vd/ua-ask", ASK)
+    await settled(*desks)
+    for desk in desks:
+        assert (await desk.call("obligations"))["over_ms"] is None
+        assert not any("ENDEX" in line for line in status_lines(await desk.call("status")))
+    ended = await bravo.send("ex/endex", {"why": "stopped"})
+    await settled(*desks)
+    shown = [(await desk.call("obligations"))["over_ms"] for desk in desks]
+    over = (await bravo.call("item", item=ended))["claimed_ms"]
+    assert shown == [over, over]
+    assert isinstance(over, int)
+    while bravo.running.host.clock.now().wall_ms <= over:
+        await settled(*desks)
+    # What is said later is on record, and meets nothing; no clock goes on.
+    await bravo.send(
+        "vd/ua-reply", {"explanation": "One brigade"}, refs=[{"item": asked, "role": "answers"}]
+    )
+    await bravo.send("ex/endex", {"why": "played"})
+    await settled(*desks)
+    for desk in desks:
+        desk.acts.now_ms = lambda: over + HOURS_50  # type: ignore[method-assign]
+        owed = await desk.owed("ua-reply")
+        assert (owed["state"], owed["by"]) == ("open", "")
+        status = status_lines(await desk.call("status"))
+        assert any("ENDEX: this exercise is over since" in line for line in status)
+        # A desk that reads the same record from nothing says the same.
+        desk.running.host.agreements._readers.clear()
+        desk.running.host.agreements._over.clear()
+        again = await desk.call("obligations")
+        assert again["over_ms"] == over
+        assert (await desk.owed("ua-reply"))["state"] == "open"
+
+
+def test_a_real_line_cannot_be_ended(tmp_path: Path) -> None:
+    asyncio.run(_real(tmp_path))
+
+
+async def _real(folder: Path) -> None:
+    """Not even when its charter names the pack, and a peer's software sends the form."""
+    alpha, bravo = desks = await exercise(folder, "")
+    with refused("form.exercise") as caught:
+        await alpha.send("ex/endex", {"why": "stopped"})
+    assert "is a real line: nothing is ended here" in caught.value.message
+    with refused("form.exercise"):
+        await alpha.call("send", officer="A. Okafor", form="ex/endex", fields={"1": 2})
+    content = Content(
+        kind=Kind.MESSAGE,
+        body=Body(fields=((1, 2),)),
+        precedence=Precedence.FLASH,
+        role=Role.WATCH_OFFICER,
+        form="ex/endex",
+        form_version=1,
+    )
+    running = bravo.running
+    await running.host.perform(
+        lambda token: Speak(token=token, line=running.line, content=content, officer="X", key="")
+    )
+    asked = await alpha.send("vd/ua-ask", ASK)
+    await settled(*desks)
+    for desk in desks:
+        assert (await desk.call("obligations"))["over_ms"] is None
+        assert (await desk.owed("ua-reply"))["trigger"] == asked
