@@ -208,9 +208,8 @@ class NodeActs:
 
     async def _status(self, args: Arguments) -> Json:
         args.done()
-        for line in self._lines():
-            if line.realm:  # whether an exercise is over stands in its record
-                await self.host.agreements.ledger(line)
+        for line in (line for line in self._lines() if line.realm):
+            await self.host.agreements.ledger(line)  # whether an exercise is over is read there
         return self.host.status()
 
     async def _drafts(self, args: Arguments) -> Json:
