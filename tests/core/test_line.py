@@ -7,6 +7,7 @@ from tests.core.world import START_MS, Net, Post, answer, found, kit, kits, mess
 
 from tieline.core.errors import LocalError
 from tieline.core.events import Lost
+from tieline.core.joints import chain_of
 from tieline.core.journal import FactKind, StateChange
 from tieline.core.statement import Body, Content
 from tieline.core.succession import amend
@@ -269,18 +270,27 @@ def test_an_implausible_time_is_flagged_and_never_corrected() -> None:
     assert bravo.order().index(early) < bravo.order().index(late)
 
 
+def effective(post: Post, joint: bytes) -> bool:
+    chain = chain_of(post.line, joint)
+    return chain is not None and chain.binding is not None
+
+
 def test_a_joint_statement_is_effective_when_every_named_party_has_assented() -> None:
     net, alpha, bravo, charlie = three()
     net.connect_all()
     body = Body(text="We agree on the facts.", lang="en", parties=("ALPHA", "BRAVO", "CHARLIE"))
     joint = alpha.speak(Content(kind=Kind.JOINT, body=body, role=Role.TREATY_OFFICER)).item
     net.deliver()
-    assert not any(post.line.effective(joint) for post in net)
+    assert not any(effective(post, joint) for post in net)
     for post in (bravo, charlie):
-        assert not alpha.line.effective(joint)
+        assert not effective(alpha, joint)
         post.speak(answer(Kind.ASSENT, joint))
         net.deliver()
-    assert all(post.line.effective(joint) for post in net)
+    assert not any(effective(post, joint) for post in net)  # who has read that CHARLIE signed?
+    for post in net:
+        post.speak(message("we have read that all have signed"))
+    net.deliver()
+    assert all(effective(post, joint) for post in net)
     with pytest.raises(LocalError) as caught:
         bravo.speak(answer(Kind.ASSENT, joint))
     assert caught.value.code == "act.already"

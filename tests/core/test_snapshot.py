@@ -42,7 +42,7 @@ DERIVED = {"id", "own", "realm", "party", "peers", "slot_done", "slot_checked", 
 RARE = {"charters", "life", "proofs", "notes", "note_stations", "note_scales"}
 RUNNING = {
     "pending", "links", "outgoing", "signing", "signing_payload", "relay_queue", "relayable",
-    "gossip_at", "gossip", "beacon_at", "advanced",
+    "gossip_at", "gossip", "beacon_at", "advanced", "reads", "weighed",
 }  # fmt: skip
 
 

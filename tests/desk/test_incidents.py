@@ -232,7 +232,7 @@ def test_what_is_handed_on_for_another_and_without_prejudice_says_so(
     voices = [(one["party"], one["through"]) for one in rows(count, "parties")]
     assert ("ALPHA", "CHARLIE") in voices
     assert "CHARLIE through ALPHA" in bravo.ok("incident", "show", opened[:8])
-    assert "[for CHARLIE] [without prejudice]" in bravo.ok("log", said[:12])
+    assert "[WITHOUT PREJUDICE] [THROUGH CHARLIE]" in bravo.ok("log", said[:12])
 
 
 def test_what_cannot_be_said_is_refused_and_says_how_it_can(line: Pair, opened: str) -> None:

@@ -78,8 +78,37 @@ def test_a_line_test_and_a_joint_statement(line: Pair) -> None:
     alpha.ok("joint", "Both sides stand down")
     bravo.ok("assent", bravo.said("Both sides stand down"))
     alpha.until(lambda event: event.get("kind") == "assent")
-    shown = alpha.ok("log", alpha.said("Both sides stand down"))
-    assert "signed   by ALPHA,BRAVO: by all, it is in effect" in shown
+    text = alpha.said("Both sides stand down")
+    assert "SIGNED BY ALL, NOT CONFIRMED" in alpha.ok("log", text)
+    alpha.ok("send", "we have read that both have signed", "--without-prejudice")
+    shown = alpha.ok("log", text)
+    assert "state    BINDS" in shown
+    assert "signed   by BRAVO" in shown
+    bravo.until(lambda event: "both have signed" in str(event.get("text")))
+    assert "[WITHOUT PREJUDICE] we have read" in bravo.ok("log")
+    assert "next: it binds" in bravo.ok("joint", "show", bravo.said("Both sides stand down"))
+
+
+def test_a_joint_statement_is_amended_declined_and_taken_back(line: Pair) -> None:
+    alpha, bravo = line
+    alpha.ok("joint", "propose", "All firing stops at 17:00.", "--effective", "now+2h")
+    old = bravo.said("All firing stops at 17:00.")
+    bravo.ok("joint", "amend", old, "All firing stops at 18:00.", "--through", "the mission")
+    new = alpha.said("All firing stops at 18:00.")
+    shown = alpha.ok("joint", "show", new)
+    assert "[-17:00.-]{+18:00.+}" in shown
+    assert "[THROUGH the mission]" in shown
+    assert "becomes none" in shown
+    old = alpha.said("All firing stops at 17:00.")
+    alpha.ok("joint", "withdraw", old)
+    assert "[THROUGH the mission]" in alpha.ok("joint", "list")
+    refused = alpha.run("joint", "withdraw", old)
+    assert "has no signature on it" in refused.err
+    refused = alpha.run("joint", "decline", new)
+    assert "has a form to decline with" in refused.err
+    alpha.ok("joint", "sign", new)
+    refused = alpha.run("assent", new)
+    assert "has already signed it" in refused.err
 
 
 def test_a_charter_is_shown_amended_merged_and_installed(line: Pair) -> None:

@@ -11,7 +11,7 @@ from tests.node import pair
 from tests.node.pair import Running
 
 from tieline.core.charter import dearmor_charter
-from tieline.node.acts import ABOUT_AGREEMENTS, ABOUT_INCIDENTS, NodeActs
+from tieline.node.acts import ABOUT_AGREEMENTS, ABOUT_INCIDENTS, ABOUT_JOINTS, NodeActs
 
 ROOT = Path(__file__).parents[2]
 LATE = (
@@ -34,7 +34,6 @@ async def _a_day(folder: Path) -> None:
     await pair.settle(alpha, bravo)
     for act in ("status", "log", "drafts", "doctor", "proofs", "heads"):
         await acts.act(act, {})
-    await acts.act("joint", {"officer": "A. Okafor", "text": "We agree."})
     await acts.act("item", {"item": said["item"]})
     async for events in acts.subscribe(0):
         if any(isinstance(event, dict) and event["type"] == "live" for event in events):
@@ -65,6 +64,7 @@ def test_the_acts_that_are_loaded_late_are_those_there_are(tmp_path: Path) -> No
         acts = NodeActs(Running(seats[0], pair.open_store(seats[0])).host)
         assert set(acts._about.acts) == ABOUT_AGREEMENTS
         assert set(acts._incidents.acts) == ABOUT_INCIDENTS
-        assert not (ABOUT_AGREEMENTS | ABOUT_INCIDENTS) & set(acts._acts)
+        assert set(acts._joints.acts) == ABOUT_JOINTS
+        assert not (ABOUT_AGREEMENTS | ABOUT_INCIDENTS | ABOUT_JOINTS) & set(acts._acts)
 
     asyncio.run(look())

@@ -13,8 +13,9 @@ there says nothing more.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tieline.core.charter import Charter, SignedCharter
 from tieline.core.checkpoint import Receipt
@@ -33,11 +34,28 @@ from tieline.core.sync import Peer
 from tieline.core.tally import Acts, Alarms, Facet
 from tieline.core.terms import Kind, LineState, Now, RefRole, Rung
 
+if TYPE_CHECKING:  # a line without agreements does not load what reads them
+    from tieline.core.incident.entry import Said
+    from tieline.core.incident.signing import Chain
+
 CROSSED_MS: Final = 86_400_000  # what is older than this did not cross; it was not read
 MAX_CROSSED: Final = 16
 SPOKEN: Final = frozenset({Kind.MESSAGE, Kind.JOINT})
 SKEW_MS: Final = 60_000  # a claimed time this far ahead of ours is flagged (FAULTS P6)
+TEXTS: Final = frozenset({Kind.JOINT, Kind.ASSENT})
+MOVES: Final = TEXTS | {Kind.MESSAGE}  # what can do something to a joint statement that it cites
 REPLACING: Final = frozenset({RefRole.CORRECTS, RefRole.CANCELS, RefRole.SUPERSEDES})
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a form says of an incident; ``known``: whether an agreement at hand has the form."""
+
+    said: Said | None
+    known: bool
+
+
+Reads = Callable[[Content, int | None], Reading]  # by the version of the charter; None: the newest
 
 
 @dataclass(slots=True)
@@ -139,11 +157,12 @@ class Line:
         self.gossip: dict[tuple[bytes, bytes], tuple[int, Receipt]] = {}  # with its time
         self.beacon_at: int | None = None
         self.advanced: set[bytes] = set()  # foreign logs that grew and are not yet signed for
-        # Line tests.
         self.slot_done = -1
         self.slot_checked = -1
         self.slot_noted = -1  # the last slot whose silence we have put on the record
         self.expiry_due_ms: int | None = 0  # when a certificate is to be looked at (``expiry``)
+        self.reads: Reads | None = None
+        self.weighed: dict[bytes, tuple[int, Chain]] = {}
         self.amended_ms = 0  # when the version in force came, unless it founded the line
         self.use_charter(signed)
 
@@ -226,6 +245,7 @@ class Line:
             for ref in statement.content.refs:
                 tally = self.ladder.tallies.of(ref.target)
                 tally.replaced = [entry for entry in tally.replaced if entry[1] != digest]
+                tally.acts = [by for by in tally.acts if by != digest]
                 if tally.assents.get(party) == digest:
                     del tally.assents[party]
                 rungs = tally.marks.get(party, {})
@@ -330,6 +350,9 @@ class Line:
         self._apply_kind(item, party, base)
         for ref in content.refs:
             target = self.record.by_digest.get(ref.target)
+            texts = target is not None and target.statement.content.kind in TEXTS
+            if texts and content.kind in MOVES:
+                self.ladder.tallies.of(ref.target).acts.append(statement.digest)
             if ref.role not in REPLACING or target is None:
                 continue
             if self.party_of(target.statement.place.station) == party:
@@ -495,12 +518,14 @@ class Line:
         ]
         return sorted(out)[-MAX_CROSSED:]
 
-    def effective(self, digest: bytes) -> bool:
-        """Whether every named party has assented to a joint statement."""
-        item = self.item(digest)
-        if item is None or item.statement.content.body.parties is None:
-            return False
-        return set(item.statement.content.body.parties) <= self.assents.get(digest, {}).keys()
+    def joint_acts(self, digest: bytes) -> list[bytes]:
+        """What cites a joint statement, or a signature of one, and may move it."""
+        tally = self.ladder.tallies.get(digest)
+        if tally is None:
+            return []
+        # A store of before has signatures, and nothing else of them.
+        signed = [by for by in tally.assents.values() if by != digest and by not in tally.acts]
+        return [*tally.acts, *signed]
 
     @property
     def silence_ms(self) -> int:

@@ -485,6 +485,16 @@ class Record:
         index = bisect_right(read[0], position)
         return read[1][index - 1] if index else 0
 
+    def read_at(self, log: bytes, digest: bytes, of: bytes, position: int) -> int | None:
+        """Where a log first shows that its author had read a statement of another log."""
+        held, other = self.logs[log], self.logs.get(of)
+        if other is not None and digest in other.forks:
+            return held.read_forks.get(digest)
+        read = held.seen.get(of)
+        if read is None or not read[1] or read[1][-1] <= position:
+            return None
+        return read[0][bisect_right(read[1], position)]
+
     def saw(self, later: Statement, earlier: Statement) -> bool:
         """Whether the author of ``later`` had read ``earlier`` when writing it."""
         log = self.logs.get(later.log)

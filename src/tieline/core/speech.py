@@ -17,11 +17,11 @@ from tieline.core.errors import LocalError
 from tieline.core.events import CallTest, Discard, Done, ForSpeech, Release, Speak
 from tieline.core.journal import FactKind, Origin
 from tieline.core.ladder import RUNG_OF_KIND
-from tieline.core.line import REPLACING, Draft, Line, Outgoing
+from tieline.core.line import MOVES, REPLACING, TEXTS, Draft, Line, Outgoing
 from tieline.core.linetest import corpus, slot_at
 from tieline.core.record import Admitted, Item
 from tieline.core.statement import Body, Content, Hold, Place
-from tieline.core.terms import Kind, Precedence, RefRole, Role, Rung
+from tieline.core.terms import Kind, Precedence, RefRole, Role, Rung, dtg
 from tieline.core.turn import Turn
 
 MAX_OUTGOING: Final = 4_096
@@ -35,7 +35,7 @@ _ALIKE: Final = str.maketrans(
     "абвгекмнорстухіјѕһԁԛԝαβγεηικμνορστυχωϲ", "a6brekmhopctyxijshdqwabyenikuvopotuxwc"
 )
 # Acts that only an officer's judgement backs, and that the charter may want two people for.
-_RELEASED: Final = frozenset({Kind.MESSAGE, Kind.JOINT})
+_RELEASED: Final = frozenset({Kind.MESSAGE, Kind.JOINT, Kind.ASSENT})
 # What an officer may say; the rest is the station's own.
 _SPOKEN: Final = frozenset(
     {
@@ -58,7 +58,7 @@ def speak(line: Line, act: Speak, turn: Turn) -> None:
         return
     _check_member(line)
     content = statement.normal(act.content)
-    _check(line, content, act.officer)
+    _check(line, content, act.officer, turn.now.wall_ms)
     if content.kind in _RELEASED and _needs_two(line, content):
         if len(line.drafts) >= MAX_DRAFTS:
             raise LocalError(
@@ -99,7 +99,7 @@ def release(line: Line, act: Release, turn: Turn) -> None:
             f"draft {draft.number} was written by {draft.officer};"
             " a second officer must release it",
         )
-    _check(line, draft.content, act.officer)
+    _check(line, draft.content, act.officer, turn.now.wall_ms)
     if any(out.origin.draft == draft.number for out in (*line.outgoing, line.signing) if out):
         raise LocalError("release.twice", f"draft {draft.number} is being released already")
     origin = Origin(key=draft.key, officer=draft.officer, draft=draft.number, releaser=act.officer)
@@ -376,7 +376,7 @@ def _check_officer(officer: str) -> None:
         )
 
 
-def _check(line: Line, content: Content, officer: str) -> None:
+def _check(line: Line, content: Content, officer: str, now_ms: int) -> None:
     """What the line's rules say about an act, before it is queued."""
     _check_officer(officer)
     if content.kind not in _SPOKEN:
@@ -399,6 +399,8 @@ def _check(line: Line, content: Content, officer: str) -> None:
         _check_ref(line, content, ref)
     if content.kind in RUNG_OF_KIND:
         _check_rung(line, content)
+    if content.kind in MOVES:
+        _check_joint(line, content, now_ms)
 
 
 def _check_ref(line: Line, content: Content, ref: statement.Ref) -> None:
@@ -415,11 +417,84 @@ def _check_ref(line: Line, content: Content, ref: statement.Ref) -> None:
             "act.not_ours",
             f"only {author} can correct, cancel or supersede its own statement; answer it instead",
         )
-    if content.kind is Kind.ASSENT:
-        if line.party not in (target.statement.content.body.parties or ()):
-            raise LocalError("act.assent", "that is not a joint statement which names our party")
-        if line.party in line.assents.get(ref.target, {}):
-            raise LocalError("act.already", f"{line.party} has already assented to it")
+    named = target.statement.content.body.parties or ()
+    if content.kind is Kind.ASSENT and line.party not in named:
+        raise LocalError("act.assent", "that is not a joint statement which names our party")
+
+
+def _check_joint(line: Line, content: Content, now_ms: int) -> None:
+    """Do not say what would move nothing (``core.incident.joint``): who hears it would be misled.
+
+    A message may say anything of a joint statement; only taking back and declining are looked at.
+    """
+    on = [item for ref in content.refs if (item := line.item(ref.target)) is not None]
+    texts = [x.statement.content for x in on if x.statement.content.kind in TEXTS]
+    if content.kind is not Kind.JOINT and not texts:
+        return
+    _check_time(content, texts, now_ms)
+    amended = [line.item(ref.target) for ref in content.refs if ref.role is RefRole.PREDECESSOR]
+    for old in amended if content.kind is Kind.JOINT else ():
+        named = old.statement.content.body.parties if old else None
+        if named is not None and named != content.body.parties:
+            raise LocalError(
+                "act.parties",
+                "an amendment names the same parties as the text that it takes the place of"
+                f" ({', '.join(named)}); propose a text for others as a new one",
+            )
+    # Only who speaks of joint statements loads what weighs them.
+    from tieline.core.incident.signing import Fault  # noqa: PLC0415
+    from tieline.core.joints import trial  # noqa: PLC0415
+
+    _, moot = trial(line, content, now_ms)
+    if moot is None or moot.fault in (Fault.NOT_NAMED, Fault.SPOKEN_FOR):
+        return
+    raise _moot(moot.fault, line.party, moot.stands.hex()[:12])
+
+
+def _moot(fault: str, party: str, stands: str) -> LocalError:
+    """What would move nothing, and what to do in its place."""
+    match fault:
+        case "rejected":
+            return LocalError(
+                "act.rejected",
+                f"{party} has declined this text, or proposed another in its place, so its"
+                " signature would not count; to come back to it, propose the same words again as an"
+                " amendment",
+            )
+        case "holds":
+            return LocalError(
+                "act.holds",
+                f"every party has signed {stands}, and nobody goes back on that; what should hold"
+                " in its place is a new joint statement, without a predecessor",
+            )
+        case "elsewhere":
+            return LocalError(
+                "act.elsewhere",
+                f"another station of {party}, or an earlier log of this one, has signed {stands};"
+                " take that signature back there, sign the same text here, or begin with a new"
+                " joint statement",
+            )
+        case "already":
+            return LocalError("act.already", f"{party} has already signed it")
+        case _:
+            return LocalError(
+                "act.nothing",
+                f"{party} has no signature on it to take back; decline it if it shall not be"
+                " signed",
+            )
+
+
+def _check_time(content: Content, texts: list[Content], now_ms: int) -> None:
+    """A signature after the effective time binds nobody, unless the text says so."""
+    signed = content if content.kind is Kind.JOINT else texts[0]
+    limit = signed.body.effective_ms
+    if content.kind is Kind.MESSAGE or limit is None or limit > now_ms or signed.body.late_binds:
+        return
+    raise LocalError(
+        "act.late",
+        f"its effective time, {dtg(limit)}, is past, and it does not say that late signatures bind;"
+        " propose an amendment with a later time",
+    )
 
 
 def _check_rung(line: Line, content: Content) -> None:

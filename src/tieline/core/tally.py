@@ -47,6 +47,7 @@ class Tally:
     replaced: list[tuple[RefRole, bytes]] = field(default_factory=list)
     assents: dict[str, bytes] = field(default_factory=dict)
     alarms: dict[Cause, Alarm] = field(default_factory=dict)
+    acts: list[bytes] = field(default_factory=list)  # on a joint statement or a signature
 
     def encode(self) -> bytes:
         """The tally for the store; empty when nothing has come."""
@@ -61,6 +62,7 @@ class Tally:
             4: tuple((int(role), by) for role, by in self.replaced),
             5: tuple(self.assents.items()),
             6: tuple(alarm.encode() for alarm in self.alarms.values()),
+            7: tuple(self.acts),
         }
         found: dict[int, Value] = {key: value for key, value in parts.items() if value}
         return encode.dumps(found) if found else b""
@@ -84,6 +86,7 @@ class Tally:
         for row in fields.opt_array(6) or ():
             alarm = Alarm.decode(cast("bytes", row))
             out.alarms[alarm.cause] = alarm
+        out.acts = list(cast("tuple[bytes, ...]", fields.opt_array(7) or ()))
         return out
 
 

@@ -211,7 +211,7 @@ class Story:
             if code != joint.party and "assented" not in reached.get(code, ())
         ]  # fmt: skip
         if not missing:
-            return Text("   all its parties have assented: it is in effect", style="bold green3")
+            return Text("   all its parties have signed it", style="bold green3")
         text = Text("   waits for the assent of ", style="grey70")
         text.append_text(self._colours.parties(missing))
         return text

@@ -11,6 +11,7 @@ import base64
 import binascii
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from tieline.node.agreementacts import AgreementActs
     from tieline.node.incidentacts import IncidentActs
     from tieline.node.incidents import Incidents
+    from tieline.node.jointacts import JointActs
 
 ABOUT_AGREEMENTS: Final = frozenset({
     "calendar", "explain", "fill", "form", "forms", "item_form", "obligations", "packs",
@@ -62,6 +64,9 @@ ABOUT_AGREEMENTS: Final = frozenset({
 })  # fmt: skip
 ABOUT_INCIDENTS: Final = frozenset({
     "incident", "incident_say", "incident_timeline", "incidents", "known", "notices",
+})  # fmt: skip
+ABOUT_JOINTS: Final = frozenset({
+    "assent", "joint", "joint_decline", "joint_show", "joint_withdraw", "joints",
 })  # fmt: skip
 _ROLES: Final = {word(role.name).replace(" ", "-"): role for role in Role if role}
 _RUNGS: Final = {word(rung.name): rung for rung in Rung if rung >= Rung.ACKNOWLEDGED}
@@ -134,8 +139,6 @@ class NodeActs:
             "resume": self._resume,
             "staff": self._staff,
             "test": self._test,
-            "joint": self._joint,
-            "assent": self._assent,
             "log": self._log,
             "item": self._item,
             "log_head": self._log_head,
@@ -173,16 +176,29 @@ class NodeActs:
 
         return IncidentActs(self, self.host.agreements, self.host.incidents)
 
+    @cached_property
+    def _joints(self) -> JointActs:
+        from tieline.node.jointacts import JointActs
+
+        return JointActs(self, self._cites, self._about, self.host.agreements)
+
+    async def _cites(self, line: Line, args: Arguments) -> tuple[Ref, ...]:
+        """What a statement cites: what was named, and what belongs to its incidents."""
+        cites = args.texts("incident")
+        return await self._incidents.refs(line, args) if cites else self.refs(line, args)
+
     def _handler(self, name: str) -> Callable[[Arguments], Awaitable[Json]] | None:
         if name in ABOUT_AGREEMENTS:
             return self._about.acts[name]
+        if name in ABOUT_JOINTS:
+            return self._joints.acts[name]
         return self._incidents.acts[name] if name in ABOUT_INCIDENTS else self._acts.get(name)
 
     async def act(self, name: str, args: Mapping[str, Json]) -> Json:
         """Perform one act. Raises ``TielineError`` when it is refused."""
         handler = self._handler(name)
         if handler is None:
-            there = sorted({*self._acts, *ABOUT_AGREEMENTS, *ABOUT_INCIDENTS})
+            there = sorted({*self._acts, *ABOUT_AGREEMENTS, *ABOUT_INCIDENTS, *ABOUT_JOINTS})
             raise LocalError(
                 "act.unknown", f"there is no act {name[:40]!a}; there are {', '.join(there)}"
             )
@@ -308,48 +324,24 @@ class NodeActs:
         precedence = args.choice("precedence", {"": None, **Precedence.__members__}, "")
         content = Content(
             kind=Kind.MESSAGE,
-            body=Body(
-                text=text or None,
-                lang=lang if text else None,
-                fields=filled.fields,
-                reserve=args.flag("reserve", default=False) or None,
-                through=code_of(line, args.text("through", "")) or None,
+            body=self.marked(
+                args,
+                Body(text=text or None, lang=lang if text else None, fields=filled.fields),
             ),
             precedence=filled.precedence if precedence is None else precedence,
-            role=self._role(args),
+            role=self.role(args),
             to=to,
             wants=self._wants(args),
             form=filled.form,
             form_version=filled.version,
             refs=refs,
         )
-        done = await self._speak(line, args, content)
+        done = await self.speak(line, args, content)
         doubts = self._told_of(line, content, language).get("doubts")
         return {**done, "doubts": doubts} if doubts else done
 
-    async def _joint(self, args: Arguments) -> Json:
-        line = self.line(args)
-        parties = args.texts("parties") or tuple(p.code for p in line.charter.parties)
-        cites = args.texts("incident")
-        refs = await self._incidents.refs(line, args) if cites else self.refs(line, args)
-        content = Content(
-            kind=Kind.JOINT,
-            body=Body(
-                text=args.text("text"),
-                lang=args.text("lang", "en"),
-                parties=tuple(sorted(set(parties))),
-            ),
-            precedence=args.choice("precedence", Precedence.__members__, "PRIORITY"),
-            role=self._role(args),
-            refs=refs,
-        )
-        return await self._speak(line, args, content)
-
     async def _ack(self, args: Arguments) -> Json:
         return await self._answer(args, Kind.ACKNOWLEDGE, Body())
-
-    async def _assent(self, args: Arguments) -> Json:
-        return await self._answer(args, Kind.ASSENT, Body())
 
     async def _read_back(self, args: Arguments) -> Json:
         body = Body(text=args.text("text"), lang=args.text("lang", "en"))
@@ -360,20 +352,20 @@ class NodeActs:
         return await self._answer(args, Kind.PASS_ON, Body(unit=args.text("unit"), at_ms=at_ms))
 
     async def _suspend(self, args: Arguments) -> Json:
-        content = Content(
-            kind=Kind.SUSPEND, body=Body(cause=args.text("cause")), role=self._role(args)
-        )
-        return await self._speak(self.line(args), args, content)
+        body = self.marked(args, Body(cause=args.text("cause")), relayed=False)
+        content = Content(kind=Kind.SUSPEND, body=body, role=self.role(args))
+        return await self.speak(self.line(args), args, content)
 
     async def _resume(self, args: Arguments) -> Json:
-        body = Body(cause=args.text("cause", "") or None)
-        content = Content(kind=Kind.RESUME, body=body, role=self._role(args))
-        return await self._speak(self.line(args), args, content)
+        body = self.marked(args, Body(cause=args.text("cause", "") or None), relayed=False)
+        content = Content(kind=Kind.RESUME, body=body, role=self.role(args))
+        return await self.speak(self.line(args), args, content)
 
     async def _staff(self, args: Arguments) -> Json:
-        body = Body(staffed=args.flag("staffed"), cause=args.text("cause", "") or None)
-        content = Content(kind=Kind.WATCH, body=body, role=self._role(args))
-        return await self._speak(self.line(args), args, content)
+        said = Body(staffed=args.flag("staffed"), cause=args.text("cause", "") or None)
+        body = self.marked(args, said, relayed=False)
+        content = Content(kind=Kind.WATCH, body=body, role=self.role(args))
+        return await self.speak(self.line(args), args, content)
 
     async def _test(self, args: Arguments) -> Json:
         line = self.line(args)
@@ -407,14 +399,14 @@ class NodeActs:
         line, item = self.find(args)
         content = Content(
             kind=kind,
-            body=body,
-            role=self._role(args),
+            body=self.marked(args, body),
+            role=self.role(args),
             precedence=item.statement.content.precedence,
             refs=(Ref(item.statement.digest, RefRole.ANSWERS),),
         )
-        return await self._speak(line, args, content)
+        return await self.speak(line, args, content)
 
-    async def _speak(self, line: Line, args: Arguments, content: Content) -> dict[str, Json]:
+    async def speak(self, line: Line, args: Arguments, content: Content) -> dict[str, Json]:
         officer, key = args.text("officer"), args.text("key", "")
         args.done()
         done = await self.host.perform(
@@ -581,7 +573,13 @@ class NodeActs:
             out.append(Ref(self.find(finder)[1].statement.digest, role))
         return tuple(out)
 
-    def _role(self, args: Arguments) -> Role:
+    def marked(self, args: Arguments, body: Body, *, relayed: bool = True) -> Body:
+        """A body with the marks that stand in any: without prejudice, and through whom."""
+        through = code_of(self.line(args), args.text("through", "")) if relayed else ""
+        reserve = args.flag("reserve", default=False) or None
+        return replace(body, reserve=reserve, through=through or None)
+
+    def role(self, args: Arguments) -> Role:
         return args.choice("role", _ROLES, "watch-officer")
 
     def _wants(self, args: Arguments) -> int:

@@ -32,7 +32,7 @@ from tieline.core.agreement.value import Serial
 from tieline.core.errors import LocalError
 from tieline.core.line import Line
 from tieline.core.record import Item
-from tieline.core.statement import Content, Ref
+from tieline.core.statement import Body, Content, Ref
 from tieline.core.terms import MAX_TIME_MS, Kind, Precedence, RefRole
 from tieline.node import agreementview as views
 from tieline.node import formchecks, reading
@@ -66,6 +66,12 @@ class Desk(Protocol):
     def refs(self, line: Line, args: Arguments) -> tuple[Ref, ...]: ...
 
     def now_ms(self) -> int: ...
+
+
+def marks_of(body: Body) -> tuple[str, ...]:
+    """What nobody may miss who reads a message, for where nothing but its words is shown."""
+    reserve = ("[WITHOUT PREJUDICE]",) if body.reserve else ()
+    return (*reserve, *((f"[THROUGH {body.through}]",) if body.through else ()))
 
 
 class FormRefused(LocalError):
@@ -326,7 +332,7 @@ class AgreementActs:
             time_ms=place.time_ms,
             number=given.n if isinstance(given, Serial) else place.position,
             refs=refs,
-            remarks=content.body.text or "",
+            remarks=" ".join((*marks_of(content.body), content.body.text or "")).rstrip(),
             lang=content.body.lang or "",
             exercise=line.realm,
         )
@@ -500,7 +506,7 @@ class AgreementActs:
         if found is None:
             return out
         pack, form = found
-        fields = content.body.fields or ()
+        fields = content.body.fields or content.body.terms or ()
         cancels = any(ref.role is RefRole.CANCELS for ref in content.refs)
         values, errors = examine(pack, form, fields, cancels=cancels)
         sheet = Sheet(

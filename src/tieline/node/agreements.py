@@ -33,7 +33,7 @@ from tieline.core.agreement.meaning import Act
 from tieline.core.agreement.model import Field, Form, Pack
 from tieline.core.agreement.tongue import ENGLISH, EngineWords
 from tieline.core.errors import TielineError
-from tieline.core.line import Line
+from tieline.core.line import Line, Reading
 from tieline.core.record import STORY, Item
 from tieline.core.statement import Content
 from tieline.core.terms import Kind, RefRole, Rung
@@ -118,6 +118,10 @@ class Agreements:
 
     async def ready(self, lines: Iterable[Line]) -> None:
         """Read what these lines' charters name, apart from the line's own work. Never raises."""
+        lines = tuple(lines)
+        for line in lines:
+            if line.reads is None:
+                line.reads = partial(self.reads, line)
         named = {
             digest
             for line in lines
@@ -139,6 +143,19 @@ class Agreements:
     def checked(self, pack: Pack, what: str) -> str:
         """What this station has checked of a rule or form against the authentic text, in words."""
         return confirmed.told(self._home, pack, what)
+
+    def reads(self, line: Line, content: Content, charter: int | None) -> Reading:
+        """What a form says of an incident; nothing of one that breaks its rules."""
+        found = self.form_of(line, content, charter)
+        if found is None:
+            return Reading(None, known=False)
+        from tieline.core.agreement.message import examine
+        from tieline.core.incident.entry import read_said
+
+        pack, form = found
+        cancels = any(ref.role is RefRole.CANCELS for ref in content.refs)
+        values, errors = examine(pack, form, content.body.fields or (), cancels=cancels)
+        return Reading(None if errors else read_said(pack, form, values), known=True)
 
     def in_force(self, line: Line) -> InForce:
         """The packs of the line's charter."""

@@ -22,6 +22,7 @@ from tieline.core.agreement.message import examine
 from tieline.core.incident.book import Book
 from tieline.core.incident.entry import Entry, Said, read_said
 from tieline.core.incident.notices import Notices
+from tieline.core.joints import Known as RecordKnowing
 from tieline.core.line import Line
 from tieline.core.record import Item
 from tieline.core.terms import Kind, RefRole
@@ -31,36 +32,6 @@ from tieline.node.slices import Slices
 
 # What a station says by itself is no part of an incident.
 _APART: Final = frozenset({Kind.OPEN, Kind.TEST})
-
-
-class RecordKnowing:
-    """Who knew what, as the record of a line has it. A view: it holds nothing."""
-
-    def __init__(self, line: Line) -> None:
-        self._line = line
-
-    def saw(self, later: Entry, earlier: Entry) -> bool:
-        """Whether the author of ``later`` had read ``earlier`` when writing it."""
-        record = self._line.record
-        log = record.logs.get(later.log)
-        if log is None:
-            return False
-        of = record.logs.get(earlier.log)
-        if of is not None and earlier.digest in of.forks:
-            return log.read_forks.get(earlier.digest, later.position + 1) <= later.position
-        return record.known_at(later.log, later.position, earlier.log) > earlier.position
-
-    def arrived_ms(self, entry: Entry, party: str) -> int | None:
-        """By a party's own signed receipt, when the first of its stations held it."""
-        if entry.story:
-            return None  # a receipt is for the branch whose head it signs
-        ladder = self._line.ladder
-        found = (
-            ladder.receipt_at(entry.log, entry.position, station)
-            for station in ladder.stations.get(party, ())
-            if station != entry.station
-        )
-        return min((one.time_s * 1000 for one in found if one is not None), default=None)
 
 
 @dataclass(slots=True)

@@ -15,9 +15,9 @@ from tieline.core.agreement.meaning import Means
 from tieline.core.agreement.value import Day, Instant
 from tieline.core.incident.entry import Entry, Part
 from tieline.core.incident.knowing import Known
+from tieline.core.joints import Known as RecordKnowing
 from tieline.core.line import Line
 from tieline.core.terms import Kind, Rung, dtg
-from tieline.node.incidents import RecordKnowing
 from tieline.node.incidentview import Seq, Wording, entry_view
 from tieline.node.view import Json, texts, word
 

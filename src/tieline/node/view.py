@@ -23,7 +23,7 @@ from tieline.core.journal import (
     Refusal,
     StateChange,
 )
-from tieline.core.line import Draft, Line
+from tieline.core.line import TEXTS, Draft, Line
 from tieline.core.noted import LogNotes
 from tieline.core.record import Item, Log
 from tieline.core.statement import Content, wanted_rungs
@@ -87,9 +87,10 @@ def item_view(line: Line, item: Item, seq: int = 0) -> dict[str, Json]:
         out["overdue"] = [
             {"party": party, "rung": word(rung.name)} for party, rung in sorted(missed)
         ]
-    if content.kind is Kind.JOINT:
-        out["assented"] = texts(sorted(line.assents.get(digest, {})))
-        out["effective"] = line.effective(digest)
+    if content.kind in TEXTS or (content.kind is Kind.MESSAGE and content.refs):
+        from tieline.node.jointview import joint_view
+
+        out.update(joint_view(line, item))
     return out
 
 
@@ -107,12 +108,14 @@ def content_view(content: Content) -> dict[str, Json]:
     if content.form:
         out["form"], out["form_version"] = content.form, content.form_version
     for name in ("text", "lang", "unit", "at_ms", "cause", "staffed", "slot", "party", "due_ms",
-                 "attempts", "reserve", "through"):  # fmt: skip
+                 "attempts", "effective_ms", "late_binds", "reserve", "through"):  # fmt: skip
         value = getattr(body, name)
         if value is not None:
             out["about_party" if name == "party" else name] = value
     if body.fields is not None:
         out["fields"] = {str(key): plain(value) for key, value in body.fields}
+    if body.terms is not None:
+        out["terms"] = {str(key): plain(value) for key, value in body.terms}
     if body.parties is not None:
         out["parties"] = list(body.parties)
     if body.rung is not None:

@@ -155,6 +155,10 @@ class World:
     def arrived_ms(self, entry: Entry, party: str) -> int | None:
         return self.arrived.get((entry.digest, party))
 
+    def read_at(self, log: bytes, entry: Entry) -> tuple[int, int] | None:
+        mine = (one for one in self.entries if one.log == log and self.saw(one, entry))
+        return min(((one.position, one.time_ms) for one in mine), default=None)
+
 
 def ref(*entries: Entry, role: RefRole = RefRole.CONCERNS) -> tuple[tuple[RefRole, bytes], ...]:
     return tuple((role, entry.digest) for entry in entries)

@@ -15,6 +15,7 @@ from tieline.core.agreement.meaning import ASPECTS, Act, Means, Sense
 from tieline.core.agreement.message import Values
 from tieline.core.agreement.model import Field, FieldType, Form, Pack
 from tieline.core.agreement.value import Answer, Code, Day, Hash, Instant, Text
+from tieline.core.encode import Value
 from tieline.core.terms import Kind, Precedence, RefRole, Role
 
 OrderKey = tuple[int, int, int, bytes, bytes, int, bytes]
@@ -109,6 +110,8 @@ class Entry:
     reserve: bool = False
     through: str = ""
     story: bool = False
+    unread: bool = False  # on a form that cannot be read here
+    terms: tuple[tuple[int, Value], ...] = ()  # of a joint statement: the fields that it agrees on
 
     @property
     def act(self) -> Act:
@@ -127,6 +130,9 @@ class Knowing(Protocol):
 
     def arrived_ms(self, entry: Entry, party: str) -> int | None:
         """By a party's own signed receipt, when the first of its stations held it."""
+
+    def read_at(self, log: bytes, entry: Entry) -> tuple[int, int] | None:
+        """The first statement of a log whose author had read an entry: position, claimed time."""
 
 
 def instant_ms(entry: Entry, means: Means, *, latest: bool = False) -> int | None:

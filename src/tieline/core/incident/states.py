@@ -342,4 +342,85 @@ PUBLIC: Final = Table(
     },
 )
 
-TABLES: Final = (INCIDENT, LINK, QUESTION, HOLD, PUBLIC)
+
+# ---------------------------------------------------------------------------------------- joint
+
+
+class JointState(enum.StrEnum):
+    """Of one version of a joint statement."""
+
+    PROPOSED = "proposed"
+    SIGNED = "signed by some"
+    COMPLETE = "signed by all, not confirmed"
+    BINDS = "binds"
+    LATE = "too late"
+    DECLINED = "declined"
+    AMENDED = "amended"
+    WITHDRAWN = "withdrawn"
+    VOID = "void"
+
+
+class JointEvent(enum.StrEnum):
+    """What moves a version: of acts, only those that count by ``core.incident.joint``."""
+
+    PROPOSED = "proposed"
+    SIGNS = "signs, others have not"
+    COMPLETES = "signs, and all have"
+    LEAVES = "takes a signature back, others stand"
+    LEAVES_LAST = "takes the last signature back"
+    DECLINES = "declines"
+    AMENDS = "proposes another text in its place"
+    CONFIRMED = "each has written after reading all signatures"
+    CAME_LATE = "a signature was made, or came, after the effective time"
+    CONFLICT = "another version binds as well"
+
+
+_J, _JE = JointState, JointEvent
+_NOT_ABLE: Final = "A signature that nothing completes."
+_OTHER_STATION: Final = "By another station of who would not sign it; both are shown."
+JOINT: Final = Table(
+    "joint",
+    "Each version of a joint statement, by the acts that count. Its author signs by making it, "
+    "which is an event of its own. With an effective time it holds from then on. Whether it binds "
+    "is said last, by what the logs show then.",
+    {_JE.PROPOSED: (_J.PROPOSED, "A text for the parties that it names.")},
+    {
+        (_J.PROPOSED, _JE.SIGNS): (_J.SIGNED, "One at least has yet to."),
+        (_J.PROPOSED, _JE.COMPLETES): (_J.COMPLETE, "It names one party alone."),
+        (_J.PROPOSED, _JE.DECLINES): (_J.DECLINED, "By a party that had not signed it; for good."),
+        (_J.PROPOSED, _JE.AMENDS): (_J.AMENDED, "By a party that had not signed it; for good."),
+        (_J.SIGNED, _JE.SIGNS): (_J.SIGNED, "One at least has yet to."),
+        (_J.SIGNED, _JE.COMPLETES): (_J.COMPLETE, "Nobody is told yet that it binds."),
+        (_J.SIGNED, _JE.LEAVES): (_J.SIGNED, "Its author had not read that all had signed."),
+        (_J.SIGNED, _JE.LEAVES_LAST): (_J.WITHDRAWN, "It can be signed again."),
+        (_J.SIGNED, _JE.DECLINES): (_J.DECLINED, "The signatures on it can be left now."),
+        (_J.SIGNED, _JE.AMENDS): (_J.AMENDED, "The signatures on it can be left now."),
+        (_J.COMPLETE, _JE.SIGNS): (_J.COMPLETE, "Another station of a party signs too."),
+        (_J.COMPLETE, _JE.LEAVES): (_J.SIGNED, "Its author had not read that all had signed."),
+        (_J.COMPLETE, _JE.DECLINES): (_J.COMPLETE, _OTHER_STATION),
+        (_J.COMPLETE, _JE.AMENDS): (_J.COMPLETE, _OTHER_STATION),
+        (_J.COMPLETE, _JE.CONFIRMED): (_J.BINDS, "From its effective time on, if it has one."),
+        (_J.COMPLETE, _JE.CAME_LATE): (_J.LATE, "Unless it says that late signatures bind."),
+        (_J.WITHDRAWN, _JE.SIGNS): (_J.SIGNED, "Signed again."),
+        (_J.WITHDRAWN, _JE.DECLINES): (_J.DECLINED, "For good."),
+        (_J.WITHDRAWN, _JE.AMENDS): (_J.AMENDED, "For good."),
+        (_J.DECLINED, _JE.SIGNS): (_J.DECLINED, _NOT_ABLE),
+        (_J.DECLINED, _JE.COMPLETES): (_J.COMPLETE, _OTHER_STATION),
+        (_J.DECLINED, _JE.LEAVES): (_J.DECLINED, "Nothing more follows."),
+        (_J.DECLINED, _JE.LEAVES_LAST): (_J.DECLINED, "Nothing more follows."),
+        (_J.DECLINED, _JE.DECLINES): (_J.DECLINED, "One more."),
+        (_J.DECLINED, _JE.AMENDS): (_J.DECLINED, "The refusal is what counts."),
+        (_J.AMENDED, _JE.SIGNS): (_J.AMENDED, _NOT_ABLE),
+        (_J.AMENDED, _JE.COMPLETES): (_J.COMPLETE, _OTHER_STATION),
+        (_J.AMENDED, _JE.LEAVES): (_J.AMENDED, "The other text takes its place."),
+        (_J.AMENDED, _JE.LEAVES_LAST): (_J.AMENDED, "The other text takes its place."),
+        (_J.AMENDED, _JE.DECLINES): (_J.DECLINED, "The refusal is what counts."),
+        (_J.AMENDED, _JE.AMENDS): (_J.AMENDED, "One more."),
+        (_J.BINDS, _JE.CONFLICT): (
+            _J.VOID,
+            "Every party signed both, in two places.",
+        ),
+    },
+)
+
+TABLES: Final = (INCIDENT, LINK, QUESTION, HOLD, PUBLIC, JOINT)

@@ -15,9 +15,9 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Final, NoReturn, Protocol
+from typing import Final, NoReturn, Protocol, cast
 
-from tieline.desk.cli import exercise, incidentverbs, ruleverbs, sendverb
+from tieline.desk.cli import exercise, incidentverbs, jointverbs, ruleverbs, sendverb
 
 DONE: Final = 0
 REFUSED: Final = 1
@@ -63,7 +63,9 @@ class _Parser(argparse.ArgumentParser):
 class _Verb(Protocol):
     """Adds a verb: its name, the module that does it, its sentence, and shared options."""
 
-    def __call__(self, name: str, where: str, text: str, *parents: _Parser) -> _Parser: ...
+    def __call__(
+        self, name: str, where: str, text: str, *parents: argparse.ArgumentParser
+    ) -> _Parser: ...
 
 
 def _common() -> _Parser:
@@ -100,8 +102,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print the version and stop")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser)
 
-    def verb(name: str, where: str, text: str, *parents: _Parser) -> _Parser:
-        made = verbs.add_parser(name, help=text, description=text, parents=[common, *parents])
+    def verb(name: str, where: str, text: str, *parents: argparse.ArgumentParser) -> _Parser:
+        shared = cast("list[_Parser]", [common, *parents])
+        made = verbs.add_parser(name, help=text, description=text, parents=shared)
         made.set_defaults(module=where, function=name.replace("-", "_"))
         return made
 
@@ -312,33 +315,28 @@ def _provisions(p: _Parser) -> None:
 def _talk_verbs(verb: _Verb, officer: _Parser) -> None:
     p = verb("send", "talk", "send a message", officer, sendverb.manner(_Parser))
     sendverb.add(p)
+    said = jointverbs.marks(_Parser(add_help=False))
+    ours = jointverbs.marks(_Parser(add_help=False), relayed=False)
     p = verb("release", "talk", "release a draft as the second officer", officer)
     p.add_argument("draft", type=int, help="the draft's number")
     p = verb("discard", "talk", "withdraw a draft", officer)
     p.add_argument("draft", type=int, help="the draft's number")
     verb("drafts", "talk", "drafts that wait for release", officer)
-    p = verb("ack", "talk", "acknowledge a statement: a named officer has read it", officer)
+    p = verb("ack", "talk", "acknowledge a statement: a named officer has read it", officer, said)
     p.add_argument("item", help=_ITEM)
-    p = verb("read-back", "talk", "repeat a statement's meaning in your own words", officer)
+    p = verb("read-back", "talk", "repeat a statement's meaning in your own words", officer, said)
     p.add_argument("item", help=_ITEM)
     p.add_argument("text", help="the text")
     p.add_argument("--lang", default="en", help="the text's language (default: en)")
-    p = verb("pass-on", "talk", "attest that a unit has been told", officer)
+    p = verb("pass-on", "talk", "attest that a unit has been told", officer, said)
     p.add_argument("item", help=_ITEM)
     p.add_argument("unit", help="who was told")
-    p = verb("joint", "talk", "propose a joint statement", officer)
-    p.add_argument("text", help="the text")
-    p.add_argument("--lang", default="en", help="the text's language (default: en)")
-    p.add_argument(
-        "--party", action="append", default=[], metavar="CODE", help="who signs (default: everyone)"
-    )
-    p = verb("assent", "talk", "sign a joint statement", officer)
-    p.add_argument("item", help=_ITEM)
-    p = verb("suspend", "talk", "suspend the line, saying why", officer)
+    jointverbs.add(verb, officer)
+    p = verb("suspend", "talk", "suspend the line, saying why", officer, ours)
     p.add_argument("cause", help="why, in a few words")
-    p = verb("resume", "talk", "end our suspension", officer)
+    p = verb("resume", "talk", "end our suspension", officer, ours)
     p.add_argument("cause", nargs="?", default="")
-    p = verb("staff", "talk", "say that an officer is on watch, or that none is", officer)
+    p = verb("staff", "talk", "say that an officer is on watch, or that none is", officer, ours)
     p.add_argument("state", choices=("on", "off"))
     p.add_argument("cause", nargs="?", default="")
     verb("test-line", "talk", "call a line test now", officer)

@@ -48,6 +48,16 @@ def officer(args: argparse.Namespace) -> dict[str, Json]:
     return out
 
 
+def marks_of(args: argparse.Namespace) -> dict[str, Json]:
+    """The marks without prejudice and through, as arguments of an act; those that were given."""
+    out: dict[str, Json] = {}
+    if args.without_prejudice:
+        out["reserve"] = True
+    if getattr(args, "through", ""):
+        out["through"] = args.through
+    return out
+
+
 def line_of(args: argparse.Namespace) -> dict[str, Json]:
     """The line that was named, as an argument of an act."""
     return {"line": args.line} if args.line else {}

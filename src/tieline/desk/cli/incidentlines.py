@@ -15,7 +15,7 @@ from tieline.desk.cli import incidentaccounts as accounts
 from tieline.desk.cli.agreements import basis, clock_of, short
 from tieline.desk.cli.incidentwords import span, texts, words, wrapped
 from tieline.desk.cli.noticelines import notice_lines
-from tieline.desk.cli.show import View, number_of, said_how, text_of, views
+from tieline.desk.cli.show import View, mark_words, number_of, text_of, views
 from tieline.node.view import Json
 
 _LANE: Final = 24  # where the second lane begins
@@ -184,7 +184,7 @@ def message_line(one: View) -> str:
     body = f": {text}" if text else ""
     return (
         f"#{number_of(one, 'seq'):<5} {text_of(one, 'dtg')}  {text_of(one, 'party'):<8}"
-        f" {' '.join((*said_how(one), said))}{unit}{body}"
+        f" {mark_words(one)}{said}{unit}{body}"
     )
 
 

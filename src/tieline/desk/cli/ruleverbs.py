@@ -12,7 +12,9 @@ SHAPES: Final = ("numbered", "slash", "radio")
 class Verb(Protocol):
     """Adds a verb: its name, the module that does it, its sentence."""
 
-    def __call__(self, name: str, where: str, text: str) -> argparse.ArgumentParser: ...
+    def __call__(
+        self, name: str, where: str, text: str, *parents: argparse.ArgumentParser
+    ) -> argparse.ArgumentParser: ...
 
 
 def add(verb: Verb) -> None:

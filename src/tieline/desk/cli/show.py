@@ -48,7 +48,7 @@ def views(view: View, name: str) -> list[dict[str, Json]]:
     return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
 
 
-def _codes(view: View, name: str) -> str:
+def codes(view: View, name: str) -> str:
     """A list of party codes with commas between them."""
     value = view.get(name)
     return ",".join(visible(str(code)) for code in value) if isinstance(value, list) else ""
@@ -73,12 +73,18 @@ def item_line(view: View) -> str:
     """One statement on one line: number, time, who, precedence, what, and its ladder."""
     flags = " !" if view.get("flags") else ""
     head = f"#{number_of(view, 'seq'):<5} {text_of(view, 'item')[:8]}  {text_of(view, 'dtg')}"
-    whom = _codes(view, "to") or "all"
+    whom = codes(view, "to") or "all"
     head = f"{_mark(view)}{head}"
     return (
         f"{head}  {text_of(view, 'party'):>8} > {whom:<8} {text_of(view, 'precedence'):<9}"
-        f" {summary(view)}{ladder(view)}{_replaced(view)}{flags}"
+        f" {summary(view)}{ladder(view)}{_replaced(view)}{_joint(view)}{flags}"
     )
+
+
+def mark_words(view: View) -> str:
+    """What nobody may miss who reads the words after it; with a space behind."""
+    reserve = "[WITHOUT PREJUDICE] " if view.get("reserve") else ""
+    return reserve + (f"[THROUGH {text_of(view, 'through')}] " if view.get("through") else "")
 
 
 def summary(view: View) -> str:
@@ -86,7 +92,8 @@ def summary(view: View) -> str:
     kind = text_of(view, "kind")
     body = text_of(view, "text") or text_of(view, "cause")
     parts: list[str] = [] if kind == "message" else [kind]
-    parts += said_how(view)
+    if mark_words(view):
+        parts.insert(0, mark_words(view).strip())
     told, fields = told_lines(view), view.get("fields")
     if told:
         said = "; ".join(told[1:])
@@ -115,15 +122,6 @@ def summary(view: View) -> str:
     return " ".join((*parts, *doubt_lines(view)))
 
 
-def said_how(view: View) -> list[str]:
-    """For whom its author speaks, and whether without prejudice."""
-    through = text_of(view, "through") if view.get("through") else ""
-    return [
-        *([f"[for {through}]"] if through else []),
-        *(["[without prejudice]"] if view.get("reserve") else []),
-    ]
-
-
 def ladder(view: View) -> str:
     """How far each party stands: h handed over, R received, A acknowledged, B, P."""
     rungs = view.get("ladder")
@@ -150,6 +148,13 @@ def _replaced(view: View) -> str:
     return f"  [{', '.join(said)}]" if said else ""
 
 
+def _joint(view: View) -> str:
+    """How far a joint statement is; of a signature or a refusal that it moves nothing."""
+    joint = view.get("joint")
+    state = f"  [{text_of(joint, 'state').upper()}]" if isinstance(joint, dict) else ""
+    return state + ("  [MOVES NOTHING]" if view.get("moves_nothing") else "")
+
+
 def told_lines(view: View) -> list[str]:
     """A form in the officer's words: its title, then its fields; empty when no pack here has it."""
     told = _told(view)
@@ -168,6 +173,8 @@ def item_lines(view: View) -> list[str]:
     out.append(f"  author   {text_of(view, 'station')}, as {text_of(view, 'role')}")
     out.append(f"  written  {dtg(number_of(view, 'claimed_ms'))} by its own clock")
     out.append(f"  came     {dtg(number_of(view, 'admitted_ms'))} by ours")
+    if mark_words(view):
+        out.append(f"  MARKED   {mark_words(view).strip()}")
     told = told_lines(view)
     if told:
         out.append(
@@ -180,12 +187,13 @@ def item_lines(view: View) -> list[str]:
         text = str(view["text"]).split("\n")  # an author's own lines stay lines
         out.append(f"  text     ({text_of(view, 'lang')}) {visible(text[0])}")
         out.extend(f"           {visible(line)}" for line in text[1:])
-    if view.get("kind") == "joint":
-        signed = _codes(view, "assented") or "nobody yet"
-        out.append(
-            f"  signed   by {signed}: "
-            + ("by all, it is in effect" if view.get("effective") else "not in effect")
-        )
+    joint = view.get("joint")
+    if isinstance(joint, dict):
+        from tieline.desk.cli.joints import state_lines
+
+        out.extend(f"  {line}" for line in state_lines(joint))
+    if view.get("moves_nothing"):
+        out.append(f"  ! it moves nothing: {text_of(view, 'moves_nothing')}")
     rungs = view.get("ladder")
     for party, reached in rungs.items() if isinstance(rungs, dict) else ():
         got = reached if isinstance(reached, dict) else {}
@@ -209,7 +217,7 @@ def draft_lines(drafts: Iterable[View]) -> list[str]:
     """Drafts, one on a line."""
     return [
         f"{_mark(draft)}draft {text_of(draft, 'draft')}  {text_of(draft, 'precedence'):<9} by"
-        f" {text_of(draft, 'officer')} > {_codes(draft, 'to') or 'all'}: {summary(draft)}"
+        f" {text_of(draft, 'officer')} > {codes(draft, 'to') or 'all'}: {summary(draft)}"
         for draft in drafts
     ]
 
@@ -249,7 +257,7 @@ def status_lines(status: View) -> list[str]:
         out.extend(_witnessed_line(view))
         out.extend(_witness_lines(view))
         out.extend(_key_lines(view, number_of(status, "now_ms")))
-        suspended = _codes(view, "suspended_by")
+        suspended = codes(view, "suspended_by")
         if suspended:
             out.append(f"  SUSPENDED by {suspended}; end your own with 'tieline resume'")
         out.extend("  " + line for line in draft_lines(views(view, "waiting")))
@@ -258,7 +266,7 @@ def status_lines(status: View) -> list[str]:
 
 def _pack_lines(view: View) -> list[str]:
     """The agreements in force, and those of which the pack is not here, with the remedy."""
-    here = _codes(view, "packs").replace(",", ", ")
+    here = codes(view, "packs").replace(",", ", ")
     lacking = view.get("packs_missing")
     return [
         *([f"  agreements: {here}"] if here else []),

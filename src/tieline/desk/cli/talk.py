@@ -11,7 +11,7 @@ from typing import Final
 from tieline.core.errors import LocalError
 from tieline.desk.cli import files
 from tieline.desk.cli.agreements import answers_of
-from tieline.desk.cli.common import client, language_of, line_of, officer, put
+from tieline.desk.cli.common import client, language_of, line_of, marks_of, officer, put
 from tieline.desk.cli.show import (
     doubt_lines,
     draft_lines,
@@ -138,17 +138,6 @@ def pass_on(args: argparse.Namespace) -> None:
     _act(args, "pass_on", item=_digest(args.item), unit=args.unit)
 
 
-def joint(args: argparse.Namespace) -> None:
-    """Propose a joint statement."""
-    parties: Json = [code.upper() for code in args.party]
-    _act(args, "joint", text=args.text, lang=args.lang, parties=parties)
-
-
-def assent(args: argparse.Namespace) -> None:
-    """Sign a joint statement."""
-    _act(args, "assent", item=_digest(args.item))
-
-
 def suspend(args: argparse.Namespace) -> None:
     """Suspend the line."""
     _act(args, "suspend", cause=args.cause)
@@ -170,7 +159,8 @@ def test_line(args: argparse.Namespace) -> None:
 
 
 def _act(args: argparse.Namespace, act: str, **more: Json) -> None:
-    result = client(args).call(act, **officer(args), **more)
+    marks = marks_of(args) if "without_prejudice" in args else {}
+    result = client(args).call(act, **officer(args), **marks, **more)
     put(args, result, said(result))
 
 

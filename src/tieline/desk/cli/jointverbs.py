@@ -1,0 +1,83 @@
+"""The command line of ``tieline joint`` and ``tieline assent``: only its arguments."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final, TypeVar
+
+from tieline.desk.cli.ruleverbs import Verb
+
+P = TypeVar("P", bound=argparse.ArgumentParser)
+ACTIONS: Final = ("propose", "amend", "sign", "decline", "withdraw", "list", "show")
+_ITEM: Final = "a statement's number or the first characters of its digest"
+
+
+def marks(made: P, *, relayed: bool = True) -> P:
+    """Add the marks that any statement of an officer can bear."""
+    made.add_argument(
+        "--without-prejudice", action="store_true", help="mark it as said without prejudice"
+    )
+    if relayed:
+        made.add_argument(
+            "--through", default="", metavar="WHO", help="whose word we hand on: a party or a name"
+        )
+    return made
+
+
+def add(verb: Verb, officer: argparse.ArgumentParser) -> None:
+    """Add the verbs."""
+    said = marks(argparse.ArgumentParser(add_help=False))
+    ours = marks(argparse.ArgumentParser(add_help=False), relayed=False)
+    p = verb(
+        "joint",
+        "joints",
+        "joint statements: propose, amend, sign, decline, take back, list and show them",
+        officer,
+        said,
+    )
+    p.add_argument(
+        "words",
+        nargs="+",
+        metavar="WORD",
+        help="propose TEXT, amend ITEM TEXT, sign ITEM, decline ITEM [TEXT], withdraw ITEM [TEXT],"
+        " list, show ITEM; or the TEXT alone, which proposes it",
+    )
+    p.add_argument("--lang", default="en", help="the text's language (default: en)")
+    p.add_argument(
+        "--party", action="append", default=[], metavar="CODE", help="who signs (default: everyone)"
+    )
+    p.add_argument(
+        "--effective", default="", metavar="TIME", help="from when it holds, such as now+2h"
+    )
+    p.add_argument("--late-binds", action="store_true", help="it binds also if signed after that")
+    p.add_argument("--form", default="", help="agree on a form in the place of a text")
+    p.add_argument(
+        "--field", action="append", default=[], metavar="PATH=VALUE", help="a field of the form"
+    )
+    p.add_argument("--reason", default="", help="decline: an item of the form's list")
+    p.add_argument(
+        "--concerns", action="append", default=[], metavar="ITEM", help="an item that it is about"
+    )
+    p.add_argument(
+        "--incident", action="append", default=[], metavar="INCIDENT", help="what it belongs to"
+    )
+    p.add_argument("-p", "--precedence", type=str.upper, default="", metavar="PRECEDENCE")
+    p.add_argument("--language", default="", help="the officer's language (default: from config)")
+    p.add_argument(
+        "--insist",
+        action="store_true",
+        help="sign although our other station has not been heard since",
+    )
+    p = verb(
+        "assent",
+        "joints",
+        "sign a joint statement: joint sign",
+        officer,
+        ours,
+    )
+    p.add_argument("item", help=_ITEM)
+    p.add_argument(
+        "--insist",
+        action="store_true",
+        help="sign although our other station has not been heard since",
+    )

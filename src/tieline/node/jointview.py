@@ -1,0 +1,137 @@
+"""Joint statements as JSON: what binds, what is missing, and what the desk offers next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tieline.core.incident.entry import Entry
+from tieline.core.incident.signing import Chain, Does, Fault, Moot, Version, offer
+from tieline.core.joints import chain_of
+from tieline.core.line import Line
+from tieline.core.record import Item
+from tieline.core.terms import Kind
+
+if TYPE_CHECKING:
+    from tieline.node.view import Json
+
+# Why an act moves nothing, in words for people; {stands} is the version in its way.
+WHY: Final = {
+    Fault.NOT_NAMED: "the text does not name its party",
+    Fault.SPOKEN_FOR: "it hands on another's word, and signs for nobody",
+    Fault.UNREAD: "its author had not read the text",
+    Fault.REJECTED: "its party had declined this text, or proposed another in its place",
+    Fault.HOLDS: "by what it had read, every party had signed {stands}: nobody goes back on that",
+    Fault.ELSEWHERE: "another station of its party has signed {stands}: it is taken back there",
+    Fault.ALREADY: "its log has signed this text before",
+    Fault.NOTHING: "there was no signature of its log to take back",
+}
+
+
+def why(moot: Moot) -> str:
+    """The reason why an act moves nothing."""
+    return WHY[moot.fault].format(stands=moot.stands.hex()[:8])
+
+
+def joint_view(line: Line, item: Item) -> dict[str, Json]:
+    """What stands beside a statement that is part of a joint statement; empty for any other."""
+    content = item.statement.content
+    digest = item.statement.digest
+    if content.kind not in (Kind.JOINT, Kind.ASSENT):
+        cited = [line.item(ref.target) for ref in content.refs]
+        on = (x for x in cited if x and x.statement.content.kind in (Kind.JOINT, Kind.ASSENT))
+        if content.kind is not Kind.MESSAGE or not any(True for _ in on):
+            return {}
+    chain = chain_of(line, digest)
+    if chain is None:
+        return {}
+    out: dict[str, Json] = {}
+    moved = [why(moot) for moot in chain.moot if moot.by.digest == digest]
+    if moved:
+        out["moves_nothing"] = moved[0]
+    version = chain.version(digest)
+    if version is not None:
+        out["assented"] = [*sorted({one.by.party for one in version.signed})]
+        out["effective"] = chain.binding is version
+        out["joint"] = version_view(chain, version)
+    return out
+
+
+def version_view(chain: Chain, version: Version) -> dict[str, Json]:
+    """One version, with what its chain says of it."""
+    binding = chain.binding
+    entry = version.entry
+    return {
+        "item": version.digest.hex(),
+        "root": chain.root.hex(),
+        "amends": version.amends.hex() or None,
+        "amended_by": [one.digest.hex() for one in chain.versions if one.amends == version.digest],
+        "author": entry.party,
+        "state": str(version.state),
+        "binds": version is binding,
+        "binding": binding.digest.hex() if binding else None,
+        "parties": [*chain.parties],
+        "effective_ms": entry.effective_ms,
+        "late_binds": entry.late_binds,
+        "signed": [
+            {"party": one.by.party, "item": one.by.digest.hex(), "at_ms": one.by.time_ms}
+            for one in version.signed
+        ],
+        "taken_back": [
+            {"party": one.by.party, "item": one.by.digest.hex(), "by": _hex(one.left)}
+            for one in version.left
+        ],
+        "missing": [*version.missing],
+        "unconfirmed": [*version.unconfirmed],
+        "open_at": [*version.open_at],
+        "rejected": [
+            {
+                "party": party,
+                "item": by.digest.hex(),
+                "how": "declined" if does is Does.DECLINE else "amended",
+            }
+            for party, by, does in version.rejected
+        ],
+        "late": [
+            {"party": one.party, "at": one.at, "time_ms": one.time_ms} for one in version.late
+        ],
+        "compliance": [
+            {"party": party, "says": str(sense), "item": by.digest.hex(), "at_ms": by.time_ms}
+            for party, sense, by in version.compliance
+        ],
+        "signed_two_texts": [party for party, _, _ in chain.split],
+        "two_stories": [*chain.twice],
+        "unreadable": [by.digest.hex() for by in chain.unread],
+        "not_weighed": chain.full,
+    }
+
+
+def chain_view(chain: Chain, party: str) -> dict[str, Json]:
+    """A chain for its list and its page: all versions, what moved nothing, what comes next."""
+    step, on = offer(chain, party)
+    named = party in chain.parties
+    return {
+        "root": chain.root.hex(),
+        "parties": [*chain.parties],
+        "binding": chain.binding.digest.hex() if chain.binding else None,
+        "versions": [
+            {
+                **version_view(chain, version),
+                "text": version.entry.text,
+                "lang": version.entry.lang,
+                "at_ms": version.entry.time_ms,
+                "reserve": version.entry.reserve,
+                "through": version.entry.through,
+            }
+            for version in chain.versions
+        ],
+        "moved_nothing": [
+            {"item": moot.by.digest.hex(), "party": moot.by.party, "does": str(moot.does),
+             "on": moot.version.hex(), "why": why(moot)}
+            for moot in chain.moot
+        ],
+        "next": {"step": str(step), "item": on.hex()} if named else None,
+    }  # fmt: skip
+
+
+def _hex(entry: Entry | None) -> str:
+    return "" if entry is None else entry.digest.hex()

@@ -1,0 +1,337 @@
+"""The rules of joint statements, one by one, and every row of their table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import pytest
+from tests.core.incident.made import digest, part, said
+from tests.core.incident.parley import Desk, Parley
+
+from tieline.core.agreement.meaning import Act, Means, Sense
+from tieline.core.agreement.value import Code
+from tieline.core.incident.entry import Entry
+from tieline.core.incident.joint import chains
+from tieline.core.incident.signing import Chain, Does, Fault, Step, offer
+from tieline.core.incident.states import JOINT, JointState
+from tieline.core.terms import Kind, RefRole
+
+
+class Table:
+    """Desks that hear each other at once, unless a test keeps them apart."""
+
+    def __init__(self, **stations: int) -> None:
+        self.parley = Parley(stations or {"ALPHA": 1, "BRAVO": 1})
+        self.desks = self.parley.desks
+        self.alpha, self.bravo = self.desks[0], self.desks[-1]
+
+    def meet(self, *desks: Desk) -> None:
+        found = [dict(desk.holds) for desk in desks or self.desks]
+        for desk in desks or self.desks:
+            for holds in found:
+                self.parley.read(desk, holds)
+
+    def all_write(self) -> None:
+        self.meet()
+        for desk in self.desks:
+            self.parley.say(desk)
+        self.meet()
+
+    @property
+    def chain(self) -> Chain:
+        found = self.parley.whole().chains()
+        assert len(found) == 1
+        return found[0]
+
+    def state(self, text: Entry) -> JointState:
+        version = self.chain.version(text.digest)
+        assert version is not None
+        return version.state
+
+    def faults(self) -> list[Fault]:
+        return [one.fault for one in self.chain.moot]
+
+
+def test_a_text_binds_when_each_party_shows_that_it_has_read_all_signatures() -> None:
+    t = Table()
+    text = t.parley.propose(t.alpha)
+    assert t.state(text) is JointState.SIGNED
+    t.meet()
+    t.parley.sign(t.bravo, text)
+    assert t.state(text) is JointState.COMPLETE
+    assert t.chain.versions[0].unconfirmed == ("ALPHA",)
+    assert offer(t.chain, "ALPHA") == (Step.CONFIRM, text.digest)
+    assert offer(t.chain, "BRAVO") == (Step.AWAIT, text.digest)
+    t.parley.say(t.alpha)  # without having read it
+    assert t.state(text) is JointState.COMPLETE
+    t.meet()
+    t.parley.say(t.alpha)
+    assert t.state(text) is JointState.BINDS
+    assert offer(t.chain, "BRAVO") == (Step.COMPLY, text.digest)
+
+
+def test_the_older_text_counts_no_more_for_who_amended_it_and_can_be_left_by_who_signed_it() -> (
+    None
+):
+    t = Table()
+    old = t.parley.propose(t.alpha)
+    t.meet()
+    new = t.parley.propose(t.bravo, old)
+    assert t.state(old) is JointState.AMENDED
+    t.parley.sign(t.bravo, old)
+    assert t.faults() == [Fault.REJECTED]
+    t.meet()
+    t.parley.sign(t.alpha, new)
+    assert [one.by.party for one in t.chain.versions[0].left] == ["ALPHA"]
+    t.all_write()
+    assert (t.state(old), t.state(new)) == (JointState.AMENDED, JointState.BINDS)
+
+
+def test_who_has_read_that_all_signed_neither_signs_another_text_nor_takes_it_back() -> None:
+    t = Table()
+    text = t.parley.propose(t.alpha)
+    t.meet()
+    t.parley.sign(t.bravo, text)
+    other = t.parley.propose(t.bravo, text)
+    t.parley.withdraw(t.bravo, text)
+    t.parley.decline(t.bravo, text)
+    assert t.faults() == [Fault.HOLDS] * 3
+    assert not t.chain.version(other.digest).signed  # type: ignore[union-attr]
+    t.all_write()
+    assert t.state(text) is JointState.BINDS
+    assert t.state(other) is JointState.PROPOSED
+
+
+def test_a_signature_that_crossed_the_leaving_of_the_other_holds_nobody() -> None:
+    t = Table()
+    old = t.parley.propose(t.alpha)
+    t.meet()
+    new = t.parley.propose(t.alpha, old)  # a correction of its own, that
+    t.parley.sign(t.bravo, old)  # crosses the signature on the old text
+    assert t.state(old) is JointState.SIGNED
+    t.parley.withdraw(t.bravo, old)  # by what it has read, all have signed
+    assert t.faults() == [Fault.HOLDS]
+    t.all_write()
+    assert t.state(old) is JointState.SIGNED
+    t.parley.sign(t.bravo, new)
+    t.all_write()
+    assert t.state(new) is JointState.BINDS
+    assert t.state(old) is JointState.WITHDRAWN
+
+
+def test_declining_an_older_text_takes_nothing_back_from_the_newer_one() -> None:
+    t = Table()
+    old = t.parley.propose(t.alpha)
+    new = t.parley.propose(t.alpha, old)
+    t.parley.decline(t.alpha, old)
+    assert (t.state(old), t.state(new)) == (JointState.DECLINED, JointState.SIGNED)
+
+
+def test_a_signature_of_another_station_is_left_there_and_not_here() -> None:
+    t = Table(ALPHA=2, BRAVO=1)
+    old = t.parley.propose(t.alpha)
+    t.meet()
+    second = t.desks[1]
+    t.parley.propose(second, old)
+    t.parley.withdraw(second, old)
+    assert t.faults() == [Fault.ELSEWHERE] * 2
+    t.parley.withdraw(t.alpha, old)
+    t.meet()
+    new = t.parley.propose(second, old)
+    t.meet()
+    t.parley.sign(t.bravo, new)
+    t.all_write()
+    assert t.state(new) is JointState.BINDS
+
+
+def test_parties_that_sign_apart_in_two_places_each_void_both_texts_loudly() -> None:
+    t = Table(ALPHA=2, BRAVO=2)
+    one, two = t.desks[:2]
+    three, four = t.desks[2:]
+    old = t.parley.propose(three)
+    t.meet()
+    t.parley.withdraw(three, old)
+    t.meet()
+    left = t.parley.propose(one, old)
+    right = t.parley.propose(two, old)
+    for here, there, text in ((one, three, left), (two, four, right)):
+        t.meet(here, there)
+        t.parley.sign(there, text)
+        t.meet(here, there)
+        t.parley.say(here)
+        t.meet(here, there)
+        found = t.parley.part(dict(there.holds)).binding()
+        assert found == {text.digest}
+    assert (t.state(left), t.state(right)) == (JointState.VOID, JointState.VOID)
+    assert {party for party, _, _ in t.chain.split} == {"ALPHA", "BRAVO"}
+    assert t.chain.binding is None
+
+
+def test_a_text_for_other_parties_is_no_version_and_one_with_two_predecessors_joins_nothing() -> (
+    None
+):
+    t = Table(ALPHA=1, BRAVO=1, CHARLIE=1)
+    one = t.parley.propose(t.alpha)
+    two = t.parley.propose(t.alpha)
+    t.meet()
+    t.parley.propose(t.bravo, one, parties=("ALPHA", "BRAVO"))
+    refs = ((RefRole.PREDECESSOR, two.digest), (RefRole.PREDECESSOR, one.digest))
+    t.parley.say(t.bravo, Kind.JOINT, refs, parties=t.parley.parties)
+    found = t.parley.whole().chains()
+    assert [len(chain.versions) for chain in found] == [1, 2, 1]
+
+
+@pytest.mark.parametrize("late_binds", [False, True])
+def test_a_late_signature_binds_only_if_the_text_says_so(*, late_binds: bool) -> None:
+    t = Table()
+    text = t.parley.propose(t.alpha, effective_ms=5_000, late_binds=late_binds)
+    t.meet()
+    t.parley.sign(t.bravo, text, time_ms=6_000)
+    t.meet()
+    t.parley.say(t.alpha, time_ms=6_500)
+    whole = t.parley.whole()
+    whole.arrived[t.parley.logs[t.bravo.log][0].digest, "ALPHA"] = 6_400
+    version = whole.chains()[0].versions[0]
+    assert version.state is (JointState.BINDS if late_binds else JointState.LATE)
+    assert {(one.party, one.at, one.time_ms) for one in version.late} == {
+        ("BRAVO", "", 6_000), ("BRAVO", "ALPHA", 6_400),
+    }  # fmt: skip
+
+
+def test_what_was_signed_in_time_and_came_late_is_late_and_unknown_until_a_receipt_says() -> None:
+    t = Table()
+    text = t.parley.propose(t.alpha, effective_ms=5_000)
+    t.meet()
+    by = t.parley.sign(t.bravo, text, time_ms=4_000)
+    t.meet()
+    t.parley.say(t.alpha, time_ms=9_000)
+    whole = t.parley.whole()
+    version = whole.chains()[0].versions[0]
+    assert (version.state, version.open_at) == (JointState.COMPLETE, ("ALPHA",))
+    whole.arrived[by.digest, "ALPHA"] = 4_500
+    assert whole.chains()[0].versions[0].binds
+    whole.arrived[by.digest, "ALPHA"] = 5_001
+    assert whole.chains()[0].versions[0].state is JointState.LATE
+
+
+def test_a_form_that_cannot_be_read_here_keeps_a_text_from_binding() -> None:
+    t = Table()
+    text = t.parley.propose(t.alpha)
+    t.meet()
+    t.parley.sign(t.bravo, text)
+    t.all_write()
+    assert t.state(text) is JointState.BINDS
+    t.parley.say(t.bravo, refs=((RefRole.ANSWERS, text.digest),), unread=True)
+    assert t.state(text) is JointState.COMPLETE
+    assert len(t.chain.unread) == 1
+
+
+def test_who_hands_on_anothers_word_signs_for_nobody() -> None:
+    t = Table(ALPHA=1, BRAVO=1, CHARLIE=1)
+    text = t.parley.propose(t.alpha, parties=("ALPHA", "BRAVO"), through="BRAVO")
+    t.meet()
+    assert t.chain.versions[0].missing == ("ALPHA", "BRAVO")
+    t.parley.sign(t.bravo, text)  # CHARLIE's desk is not named
+    assert t.faults() == [Fault.NOT_NAMED]
+
+
+def test_a_text_that_was_not_read_is_not_signed() -> None:
+    t = Table()
+    text = t.parley.propose(t.alpha)
+    t.parley.sign(t.bravo, text, time_ms=2_000)
+    assert t.faults() == [Fault.UNREAD]
+    t.meet()
+    t.parley.sign(t.bravo, text)
+    t.parley.sign(t.bravo, text)
+    assert t.faults() == [Fault.UNREAD, Fault.ALREADY]
+
+
+def test_a_second_story_moves_nothing_and_is_told() -> None:
+    t = Table()
+    text = t.parley.propose(t.alpha)
+    t.meet()
+    by = t.parley.sign(t.bravo, text)
+    t.all_write()
+    forged = replace(by, digest=digest("forged"), kind=Kind.MESSAGE, story=True,
+                     said=said(Act.WITHDRAW), refs=((RefRole.CONCERNS, text.digest),))  # fmt: skip
+    whole = t.parley.whole()
+    t.parley.seen[forged.digest] = t.parley.seen[by.digest]
+    chain = chains([*t.parley.entries, forged], whole)[0]
+    assert chain.versions[0].binds
+    assert chain.twice == ("BRAVO",)
+
+
+def test_compliance_stands_beside_the_text() -> None:
+    t = Table()
+    text = t.parley.propose(t.alpha)
+    t.meet()
+    for sense in (Sense.NOT_YET, Sense.COMPLYING):
+        answers = {Means.COMPLIANCE: part("compliance", Code(1, "x"), sense)}
+        t.parley.say(t.bravo, refs=((RefRole.CONCERNS, text.digest),),
+                     what=said(Act.COMPLY, answers=answers))  # fmt: skip
+    found = t.chain.versions[0].compliance
+    assert [(party, sense) for party, sense, _ in found] == [
+        ("BRAVO", Sense.NOT_YET), ("BRAVO", Sense.COMPLYING),
+    ]  # fmt: skip
+
+
+def test_cancelling_ones_own_text_or_signature_takes_it_back() -> None:
+    t = Table()
+    text = t.parley.propose(t.alpha)
+    t.parley.say(t.alpha, refs=((RefRole.CANCELS, text.digest),))
+    assert t.state(text) is JointState.WITHDRAWN
+    t.meet()
+    by = t.parley.sign(t.bravo, text)
+    t.parley.say(t.bravo, refs=((RefRole.CANCELS, by.digest),))
+    assert t.state(text) is JointState.WITHDRAWN
+    t.parley.say(t.bravo, refs=((RefRole.CANCELS, text.digest),))  # another's: nothing
+    assert t.faults() == []
+    t.parley.withdraw(t.bravo, text)
+    assert [(one.does, one.fault) for one in t.chain.moot] == [(Does.WITHDRAW, Fault.NOTHING)]
+
+
+def test_every_row_of_the_table_is_walked() -> None:
+    """By all short runs of acts of a few desks."""
+    walked: set[tuple[object, object]] = set()
+    step = JOINT.step
+
+    def noting(self: object, state: JointState, event: object) -> JointState:
+        walked.add((state, event))
+        return step(state, event)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(JOINT), "step", noting)
+        _walk_everything()
+    assert walked >= set(JOINT.rows)
+
+
+ACTS = ("sign", "withdraw", "decline", "propose")
+
+
+def _walk_everything() -> None:
+    """Runs of acts by desks that have read the text and nothing of each other."""
+    cases: tuple[tuple[dict[str, int], int, dict[str, Any]], ...] = (
+        ({"ALPHA": 2, "BRAVO": 1}, 3, {}),
+        ({"ALPHA": 2, "BRAVO": 2}, 2, {}),
+        ({"ALPHA": 1, "BRAVO": 1}, 2, {"through": "BRAVO"}),
+        ({"ALPHA": 1}, 1, {}),
+    )
+    for stations, most, first in cases:
+        count = 4 * sum(stations.values())
+        for run in (run for size in range(most + 1) for run in product(range(count), repeat=size)):
+            _walk(Table(**stations), run, first)
+    late = Table()
+    _walk(late, (1,), {"effective_ms": 500})
+    test_parties_that_sign_apart_in_two_places_each_void_both_texts_loudly()
+
+
+def _walk(t: Table, run: tuple[int, ...], first: dict[str, Any]) -> None:
+    text = t.parley.propose(t.alpha, **first)
+    for desk in t.desks:
+        t.parley.read(desk, t.parley.causes(text))
+    for at in run:
+        getattr(t.parley, ACTS[at // len(t.desks)])(t.desks[at % len(t.desks)], text)
+    t.all_write()
+    assert len(t.parley.whole().chains()) == 1
