@@ -9,16 +9,20 @@ from pathlib import Path
 
 import pytest
 from tests.node import pair
-from tests.node.pair import Running
+from tests.node.pair import Running, Seat
 
 from tieline.core.agreement.model import Pack
 from tieline.core.charter import dearmor_charter
 from tieline.core.errors import LocalError
 from tieline.desk.cli.show import status_lines, views
-from tieline.node import packs
+from tieline.node import backup, confirmed, packs
 from tieline.node.acts import NodeActs
+from tieline.node.config import Home
+from tieline.node.confirmed import Check
 from tieline.node.evidencefile import read_file
 from tieline.node.evidencewords import explain
+from tieline.node.restore import restore
+from tieline.node.secrets import KeyFile, unlock
 from tieline.node.view import Json
 
 DAY_MS = 86_400_000
@@ -185,6 +189,44 @@ async def _restarted(folder: Path, vienna: Pack) -> None:
     assert after["obligations"] == before["obligations"]
     assert isinstance(before["obligations"], list)
     assert len(before["obligations"]) >= 3
+
+
+def test_on_another_machine_a_backup_owes_and_reads_the_same(tmp_path: Path, vienna: Pack) -> None:
+    asyncio.run(_restored(tmp_path, vienna))
+
+
+async def _restored(folder: Path, vienna: Pack) -> None:
+    alpha, bravo = await two(folder, vienna)
+    home = alpha.running.seat.home.path
+    check = Check(what="ua-reply", by="treaty officer", source="certified copy", at_ms=DAY_MS)
+    confirmed.confirm(home, vienna, check)
+    (home / "packs" / "notes.pack").write_bytes(b"no pack of a station")
+    asked = await alpha.send("vd/ua-ask", {"asked": "BRAVO", "causes": "Columns"})
+    await settled(alpha, bravo)
+    before = (await alpha.call("obligations"))["obligations"]
+    assert isinstance(before, list)
+    assert before
+    read = await alpha.call("item_form", item=asked, language="fr", shape="numbered")
+    for desk in (alpha, bravo):
+        desk.running.host.close()
+        desk.running.store.close()
+    told = backup.make_stopped(
+        alpha.running.seat.home, alpha.running.seat.keys, folder / "a.bak", root=False
+    )
+    assert told["left_out"] == ["packs/notes.pack"]
+    new = folder / "new"
+    restore(folder / "a.bak", new, lambda: pytest.fail("no passphrase"), home / "key")
+    assert sorted(path.name for path in (new / "packs").iterdir()) == [
+        f"{vienna.hash.hex()}{ending}" for ending in (".checked", ".pack")
+    ]
+    seat = Seat(home=Home.open(new), keys=unlock(new / "keys.tlk", KeyFile(new / "key")))
+    again = Desk(Running(seat, pair.open_store(seat)))
+    assert (await again.call("packs"))["missing"] == []
+    assert (await again.call("obligations"))["obligations"] == before
+    assert await again.call("item_form", item=asked, language="fr", shape="numbered") == read
+    assert confirmed.checks(new, vienna.hash) == {"ua-reply": check}
+    again.running.host.close()
+    again.running.store.close()
 
 
 async def _items(desk: Desk) -> list[str]:

@@ -190,7 +190,7 @@ def _files(home: Home, *, root: bool) -> tuple[list[tuple[str, bytes]], list[str
     if len(taken) > backupfile.MAX_FILES:
         raise LocalError(
             "backup.files",
-            f"{home.path} holds {len(taken)} cards and charters, and a backup takes"
+            f"{home.path} holds {len(taken)} cards, charters and packs, and a backup takes"
             f" {backupfile.MAX_FILES}; move old ones away",
         )
     taken.sort()
@@ -198,7 +198,7 @@ def _files(home: Home, *, root: bool) -> tuple[list[tuple[str, bytes]], list[str
 
 
 def _plain_files(home: Home) -> Iterator[Path]:
-    for folder in (home.path, home.cards, home.charters):
+    for folder in (home.path, home.cards, home.charters, home.packs):
         if folder.is_dir():
             yield from (path for path in folder.iterdir() if path.is_file())
 

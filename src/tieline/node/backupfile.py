@@ -46,6 +46,7 @@ ROOT: Final = "root.tlk"
 NAMES: Final = re.compile(
     r"config\.toml|card\.tlcard|root\.tlk|cards/tries\.json"
     r"|cards/[^/\0.][^/\0]{0,200}\.tlcard|charters/[^/\0.][^/\0]{0,200}\.charter"
+    r"|packs/[0-9a-f]{64}\.(?:pack|checked)"
 )
 
 _LENGTH: Final = 4

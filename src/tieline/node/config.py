@@ -2,8 +2,8 @@
 
 Layout: ``config.toml`` (this module), ``keys.tlk`` and ``root.tlk`` (private keys, encrypted),
 ``key`` (the key file for unattended start, when there is one), ``card.tlcard`` (our public card),
-``cards/`` (the others' cards, verified), ``charters/``, ``store.db`` (the record, encrypted) and
-``run/station.sock`` (the officers' API).
+``cards/`` (the others' cards, verified), ``charters/``, ``packs/`` (agreements in force, by hash),
+``store.db`` (the record, encrypted) and ``run/station.sock`` (the officers' API).
 
 A configuration file is read whole or refused whole: an unknown table or key, a value of the wrong
 type or out of bounds is named with its file and place, and nothing starts half.
@@ -98,6 +98,10 @@ class Home:
     @property
     def charters(self) -> Path:
         return self.path / "charters"
+
+    @property
+    def packs(self) -> Path:
+        return self.path / "packs"
 
     @property
     def store_file(self) -> Path:
