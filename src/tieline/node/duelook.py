@@ -13,12 +13,13 @@ from tieline.core.agreement.reason import Obligation, State
 from tieline.core.agreement.tongue import Tongue
 from tieline.core.errors import TielineError
 from tieline.core.events import Event, Owed, SignCheckpoint, Touched, Trouble
-from tieline.core.incident.notices import How, Notices, Reach
+from tieline.core.incident.notices import How, Notices, Reach, Seen
 from tieline.core.incident.states import IncidentState
 from tieline.core.line import Line
 from tieline.core.terms import Precedence, dtg
 from tieline.node.agreements import Agreements
 from tieline.node.incidents import Incidents
+from tieline.node.slices import Slices
 
 _log: Final = logging.getLogger(__name__)
 LONG_AGO_MS: Final = 86_400_000
@@ -27,7 +28,7 @@ REACH: Final = Reach()
 _HOW: Final = {
     How.MEETS: "covers the place and the time of",
     How.NEAR: "is near, in place and time,",
-    How.TIME: "holds at the time (no place is known) of",
+    How.TIME: "holds at the time (places could not be compared) of",
 }
 
 
@@ -46,7 +47,7 @@ class DueLook:
         self._agreements, self._incidents = agreements, incidents
         self._silenced: set[tuple[bytes, str]] = set()
         self._closed_by_all: dict[bytes, dict[bytes, tuple[tuple[str, bytes], ...]]] = {}
-        self._around: dict[bytes, dict[bytes, int]] = {}  # by line: what was looked at of incidents
+        self._around: dict[bytes, Seen] = {}  # by line: what was looked at of incidents
 
     async def look(self, line: Line, now_ms: int, *, first: bool) -> Found:
         """Look at one line. What rang already does not ring again.
@@ -81,7 +82,7 @@ class DueLook:
         ]
         told = await self._incidents.notices(line)
         touched = (await self._incidents.book(line)).touched()
-        rings += self._look_around(line, told, touched, now_ms)
+        rings += await self._look_around(line, told, touched, now_ms)
         events += [one for one in rings if watch.alarm_of(one).cause not in line.alarms]
         if await self._closed(line, touched, first=first):
             # So that the record of what was settled outlives Ed25519.
@@ -120,13 +121,16 @@ class DueLook:
                 news = not first
         return news
 
-    def _look_around(
+    async def _look_around(
         self, line: Line, told: Notices, touched: Iterable[bytes], now_ms: int
     ) -> list[Touched]:
         """Which notices of others touch the incidents in which something is new."""
         events: list[Touched] = []
-        seen = self._around.setdefault(line.id, {})
-        for id_, touches in told.news(touched, seen, REACH, now_ms - LONG_AGO_MS):
+        seen = self._around.setdefault(line.id, Seen())
+        slices = Slices()
+        for found in told.news(touched, seen, REACH, now_ms - LONG_AGO_MS):
+            await slices.turn()
+            id_, touches = found or (b"", ())
             for touch in touches:
                 notice = touch.notice
                 if notice.entry.party == line.party or notice.ended_by is not None:

@@ -43,7 +43,7 @@ from tieline.node.incidents import Incidents
 from tieline.node.incidenttime import known_view, readers_view, timeline_view
 from tieline.node.incidentview import Wording, head_view, name_of, row_view
 from tieline.node.noticeview import notice_view, touches_view
-from tieline.node.slices import Slices
+from tieline.node.slices import Slices, through
 from tieline.node.view import Json, texts, word
 
 Act_ = Callable[[Arguments], Awaitable[Json]]
@@ -161,7 +161,7 @@ class IncidentActs:
     async def _touching(self, line: Line, id_: bytes, wording: Wording) -> list[Json]:
         """The notices that touch an incident, in area and time."""
         told = await self._incidents.notices(line)
-        touches = told.at(id_, REACH)
+        touches = await through(told.at_steps(id_, REACH))
         return touches_view(touches, line.party, self._desk.now_ms(), wording, self._desk.seq)
 
     async def _notices(self, args: Arguments) -> Json:
@@ -175,7 +175,8 @@ class IncidentActs:
         for one in wanted[-limit:]:
             await slices.turn()
             view = notice_view(one, line.party, now_ms, wording, seq)
-            beside = [each for each in told.beside(one, REACH) if not each.notice.over(now_ms)]
+            near = await through(told.beside_steps(one, REACH))
+            beside = [each for each in near if not each.notice.over(now_ms)]
             view["touches"] = touches_view(beside, line.party, now_ms, wording, seq)
             rows.append(view)
         return {

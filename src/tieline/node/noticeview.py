@@ -43,7 +43,7 @@ def notice_view(one: Notice, own: str, now_ms: int, wording: Wording, seq: Seq) 
 def touches_view(
     touches: Iterable[Touch], own: str, now_ms: int, wording: Wording, seq: Seq
 ) -> list[Json]:
-    """Notices with ``how`` they touch: ``meets``, ``near``, or ``time`` (no place is stated)."""
+    """Notices with ``how``: ``meets``, ``near``, or ``time`` (places could not be compared)."""
     return [
         {**notice_view(one.notice, own, now_ms, wording, seq), "how": str(one.how)}
         for one in touches

@@ -20,11 +20,11 @@ from tests.core.incident.made import (
 )
 
 from tieline.core.agreement.meaning import Act, Means
-from tieline.core.agreement.places import Circle, Place, Polygon, Position
+from tieline.core.agreement.places import Circle, Place, Polygon, Position, overlap
 from tieline.core.agreement.value import Instant
 from tieline.core.incident.book import Book
 from tieline.core.incident.entry import Entry, Said
-from tieline.core.incident.notices import How, Notices, Reach
+from tieline.core.incident.notices import MAX_UNITS, How, Notices, Reach, Seen
 from tieline.core.terms import Kind, RefRole
 
 E7 = 10_000_000
@@ -199,3 +199,136 @@ def test_whatever_comes_first_the_same_touches(data: st.DataObject) -> None:
         notices.admit(entry)
     assert notices.at(incident.digest, REACH) == expected
     assert len(expected) == 2
+
+
+def crowded(party: str, world: World, shapes: int, step: int) -> Entry:
+    """A notice of many shapes of 64 points that are near everything and meet nothing."""
+    areas = tuple(part("area", shape(700 + one, step)) for one in range(shapes))
+    made = notice(None, T, T + HOUR)
+    return world.say(
+        party,
+        Said(pack=made.pack, form=made.form, act=made.act, answers=made.answers, areas=areas),
+    )
+
+
+def shape(number: int, step: int) -> Polygon:
+    return Polygon(
+        tuple((60 * E7 + one * step, number * E7 // 1000 + one % 2) for one in range(64))
+    )
+
+
+class Counted:
+    """In the place of the comparison of two places: how many were made, and of how many points."""
+
+    def __init__(self) -> None:
+        self.points = 0
+        self.calls = 0
+
+    def __call__(self, one: Place, other: Place) -> bool:
+        self.calls += 1
+        shapes = [each for each in (one, other) if isinstance(each, Polygon)]
+        self.points += sum(len(each.points) for each in shapes) + 2 - len(shapes)
+        return len(shapes) < 2
+
+
+def test_a_flood_of_shapes_costs_a_bounded_time_and_hides_no_other_partys_notice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted = Counted()
+    monkeypatch.setattr("tieline.core.incident.notices.overlap", counted)
+    world = World()
+    crowded("DELTA", world, 100, 1000)
+    crowded("DELTA", world, 100, 1001)
+    honest = world.say("CHARLIE", notice(Circle(60 * E7, 7 * E7 // 10, 50_000), T, T + HOUR))
+    places = [states(Means.WHERE, shape(700 + one, 1002)) for one in range(100)]
+    incident = world.say("ALPHA", said(Act.OPEN, *places, *event(None, T).stated))
+    _, notices = told(world)
+    found = {one.notice.entry.digest: one.how for one in notices.at(incident.digest, REACH)}
+    assert found[honest.digest] is How.MEETS
+    assert list(found.values()).count(How.TIME) == 2  # too many to say
+    assert counted.points < 4_000  # of geodesics, each about 0.3 ms
+    steps, calls, most = notices.at_steps(incident.digest, REACH), counted.calls, 0
+    for _ in steps:
+        most, calls = max(most, counted.calls - calls), counted.calls
+    assert most <= 1  # a look gives way after each
+
+
+def test_news_of_many_incidents_costs_a_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counted()
+    monkeypatch.setattr("tieline.core.incident.notices.overlap", counted)
+    world = World()
+    for _ in range(60):
+        places = [states(Means.WHERE, shape(700 + one, 1002)) for one in range(10)]
+        world.say("ALPHA", said(Act.OPEN, *places, *event(None, T).stated))
+    crowded("DELTA", world, 40, 1000)
+    _, notices = told(world)
+    monkeypatch.setattr("tieline.core.incident.notices._REMEMBERED", 1)
+    found = [one for one in notices.news((), Seen(), REACH, 0) if one is not None]
+    assert len(found) == 60
+    assert counted.points < 16 * 4_000
+
+
+def test_a_new_notice_is_compared_alone_and_a_changed_incident_with_all() -> None:
+    world = World()
+    here = Position(SEA.lat_e7, SEA.lon_e7)
+    first = world.say("DELTA", notice(SEA, T, T + HOUR))
+    one = world.say("ALPHA", event(here, T))
+    book, notices = told(world)
+    seen = Seen()
+
+    def news() -> dict[bytes, list[bytes]]:
+        return {
+            found[0]: [each.notice.entry.digest for each in found[1]]
+            for found in notices.news(book.touched(), seen, REACH, 0)
+            if found is not None
+        }
+
+    def more(entry: Entry) -> Entry:
+        book.admit(entry)
+        notices.admit(entry)
+        return entry
+
+    assert news() == {one.digest: [first.digest]}
+    assert news() == {}
+    second = more(world.say("DELTA", notice(SEA, T, T + HOUR)))
+    assert news() == {one.digest: [second.digest]}
+    other = more(world.say("BRAVO", event(here, T)))
+    assert news() == {other.digest: [first.digest, second.digest]}
+    more(world.say("BRAVO", said(Act.ACCOUNT, states(Means.WHERE, here)), ref(one)))
+    assert news() == {one.digest: [first.digest, second.digest]}
+    # A book that is made anew has another order of arrival: everything is looked at again.
+    book, notices = told(world)
+    assert set(news()) == {one.digest, other.digest}
+
+
+def test_of_units_that_were_told_each_is_shown_once_and_a_flood_in_part() -> None:
+    world = World()
+    first = world.say("DELTA", notice(SEA, T, T + HOUR))
+    for unit in ["Radar 3", "Radar 3", *(f"unit {one}" for one in range(100))]:
+        world.say("BRAVO", None, ((RefRole.ANSWERS, first.digest),), kind=Kind.PASS_ON, unit=unit)
+    world.say("ALPHA", None, ((RefRole.ANSWERS, first.digest),), kind=Kind.PASS_ON, unit="Radar 3")
+    _, notices = told(world)
+    found = notices.get(first.digest)
+    assert found is not None
+    told_by = [one.party for one in found.passed]
+    assert (told_by.count("BRAVO"), told_by.count("ALPHA")) == (MAX_UNITS, 1)
+    assert [one.unit for one in found.passed].count("Radar 3") == 2
+
+
+@given(st.data())
+def test_no_place_that_touches_is_taken_for_far(data: st.DataObject) -> None:
+    lats, lons = st.integers(-90 * E7, 90 * E7), st.integers(-180 * E7, 180 * E7)
+    near = st.integers(-2 * E7, 2 * E7)
+    lat, lon = data.draw(lats), data.draw(lons)
+
+    def around() -> tuple[int, int]:
+        there = max(-90 * E7, min(90 * E7, lat + data.draw(near)))
+        return there, (lon + data.draw(near) + 180 * E7) % (360 * E7) - 180 * E7
+
+    one: Place = Polygon((around(), around(), around()))
+    other: Place = Circle(*around(), data.draw(st.integers(0, 300_000)))
+    world = World()
+    world.say("DELTA", notice(other, T, T + HOUR))
+    incident = world.say("ALPHA", event(one, T))
+    if overlap(one, other):
+        assert how(world, incident) == [How.MEETS]

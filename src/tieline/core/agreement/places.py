@@ -97,6 +97,8 @@ Place = Position | Circle | Polygon | Route
 _Point = tuple[float, float]
 _EARTH = Geodesic.WGS84
 _MEAN_RADIUS_M: Final = 6_371_009
+_FLATTEST_M: Final = 6_399_600  # the radius of curvature at the poles, the largest on WGS 84
+_LEAST: Final = 0.98  # of a distance on that sphere: at least so much on the ellipsoid
 _QUARTER_M: Final = 9_900_000  # a gnomonic projection shows less than a quarter turn
 _WANTED: Final = (
     Geodesic.DISTANCE | Geodesic.AZIMUTH | Geodesic.REDUCEDLENGTH | Geodesic.GEODESICSCALE
@@ -142,6 +144,42 @@ def overlap(one: Place, other: Place) -> bool:
     return _meets(
         (_projected(start, points), isinstance(one, Polygon)), (seen, isinstance(other, Polygon))
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A place, and a circle that it does not reach beyond: its first point, and metres."""
+
+    place: Place
+    lat_e7: int
+    lon_e7: int
+    reach_m: int
+    points: int
+
+
+def bound(place: Place) -> Bound:
+    """A circle around a place: as far as its points lie from the first, and its lines can bend."""
+    points, radius = _shape(place)
+    first = points[0]
+    if len(points) > 1:
+        sides = zip(points, (*points[1:], first), strict=True)
+        longest = max(_at_most_m(one, other) for one, other in sides)
+        radius = math.ceil(max(_at_most_m(first, one) for one in points) + longest / 2)
+    return Bound(place, first[0], first[1], radius, len(points))
+
+
+def surely_apart(one: Bound, other: Bound, metres: int) -> bool:
+    """Whether two places are surely further apart than so much: a cheap look, without geodesics."""
+    apart = _at_most_m((one.lat_e7, one.lon_e7), (other.lat_e7, other.lon_e7))
+    return apart * _LEAST > one.reach_m + other.reach_m + metres
+
+
+def _at_most_m(one: tuple[int, int], other: tuple[int, int]) -> float:
+    """Metres between two places on a sphere as flat as the earth at its flattest: never less."""
+    lat, at = math.radians(one[0] / DEGREE), math.radians(other[0] / DEGREE)
+    north, east = math.sin((at - lat) / 2), math.sin(math.radians((other[1] - one[1]) / DEGREE) / 2)
+    chord = north * north + math.cos(lat) * math.cos(at) * east * east
+    return 2 * _FLATTEST_M * math.asin(math.sqrt(min(1.0, chord)))
 
 
 def _shape(place: Place) -> tuple[tuple[tuple[int, int], ...], int]:

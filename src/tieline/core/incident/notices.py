@@ -9,17 +9,33 @@ does not say that what happened there was what it announced.
 
 Time comes first, because it is cheap: a distance along the ellipsoid is not. A notice without an
 end holds until it is taken back, one without a place touches in time alone, and says so.
+
+Bounds. What one party announces costs a bounded amount of comparing for each answer; when that is
+spent, the rest of its notices touch in time alone, and other parties' are compared as ever. Answers
+come in steps, so that no look holds up the line for longer than two shapes take to compare.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Final
 
 from tieline.core.agreement.meaning import Act, Means
-from tieline.core.agreement.places import Circle, Place, Polygon, Position, Route, overlap
+from tieline.core.agreement.places import (
+    Bound,
+    Circle,
+    Place,
+    Polygon,
+    Position,
+    Route,
+    bound,
+    overlap,
+    surely_apart,
+)
+from tieline.core.agreement.steps import EACH, Steps, whole
 from tieline.core.agreement.value import Day, Instant
 from tieline.core.incident.account import TELLS
 from tieline.core.incident.book import Book
@@ -31,10 +47,15 @@ from tieline.core.terms import Kind
 HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * HOUR_MS
 MAX_PLACES: Final = 128  # of one notice or one incident
-MAX_COMPARED: Final = 512  # places, for one answer: comparing two shapes can take 90 ms
+MAX_TIMES: Final = 128  # of one incident
+MAX_UNITS: Final = 32  # that one party attests to have told of one notice
+# What one party's notices may cost in one answer, in looks at whether two places are far apart. A
+# geodesic counts as 64, so 131,072 are about 0.8 s; two shapes of 64 points take 75 ms.
+MAX_COST: Final = 131_072
+MAX_NEWS: Final = 16 * MAX_COST  # of the notices of one party and the incidents of one, a call
+_GEODESIC: Final = 64
+_REMEMBERED: Final = 4_096  # pairs of places
 _PLACES: Final = (Position, Circle, Polygon, Route)
-_DEGREE: Final = 10_000_000
-_METRES_PER_DEGREE: Final = 110_000  # of latitude, at least
 Times = tuple[int, int | None]  # from and until, UTC ms; None: no end
 
 
@@ -51,7 +72,7 @@ class How(enum.StrEnum):
 
     MEETS = "meets"  # in place and time, within what is stated
     NEAR = "near"  # within the reach
-    TIME = "time"  # in time; one of them states no place
+    TIME = "time"  # in time; one of them states no place, or there are too many to compare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,14 +109,32 @@ class Touch:
     how: How
 
 
+@dataclass(slots=True, eq=False)
+class Seen:
+    """What was told of the incidents of a line, kept by whoever asks for news."""
+
+    of: Notices | None = None
+    told: int = 0  # how many notices there were, in order of arrival
+    counts: dict[bytes, int] = field(default_factory=dict)  # of statements, by incident
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a notice says of place and time: it never changes."""
+
+    entry: Entry
+    spots: tuple[Bound, ...]
+    times: Times
+
+
 class Notices:
     """The notices of one line, beside its incidents. Statements are admitted in any order."""
 
     def __init__(self, book: Book) -> None:
         self._book = book
-        self._notices: dict[bytes, Entry] = {}
+        self._notices: dict[bytes, _Told] = {}  # in order of arrival
         self._passes: dict[bytes, dict[bytes, Entry]] = {}  # by what they cite
-        self._ordered: list[Entry] | None = None
+        self._ordered: list[_Told] | None = None
         self._met: dict[tuple[Place, Place], bool] = {}
 
     def admit(self, entry: Entry) -> None:
@@ -103,8 +142,9 @@ class Notices:
         if entry.story:
             return
         if entry.act is Act.NOTICE:
-            self._notices[entry.digest] = entry
-            self._ordered = None
+            if entry.digest not in self._notices:
+                self._notices[entry.digest] = _Told(entry, _spots([entry]), _times(entry))
+                self._ordered = None
         elif entry.kind is Kind.PASS_ON and entry.refs:
             self._passes.setdefault(entry.refs[0][1], {})[entry.digest] = entry
 
@@ -114,102 +154,157 @@ class Notices:
 
     def get(self, digest: bytes) -> Notice | None:
         """One of them."""
-        entry = self._notices.get(digest)
-        return None if entry is None else self._notice(entry)
+        told = self._notices.get(digest)
+        return None if told is None else self._notice(told)
 
     def at(self, id_: bytes, reach: Reach) -> tuple[Touch, ...]:
         """The notices that touch an incident. Raises ``KeyError`` if there is none of that id."""
+        return whole(self.at_steps(id_, reach))
+
+    def at_steps(self, id_: bytes, reach: Reach) -> Steps[tuple[Touch, ...]]:
+        """See ``at``."""
+        spots, times = self._happened(id_)
+        return (yield from self._touching(spots, times, reach, self._sorted(), {}))
+
+    def beside(self, notice: Notice, reach: Reach) -> tuple[Touch, ...]:
+        """The other notices that touch one."""
+        return whole(self.beside_steps(notice, reach))
+
+    def beside_steps(self, notice: Notice, reach: Reach) -> Steps[tuple[Touch, ...]]:
+        """See ``beside``."""
+        mine = self._notices[notice.entry.digest]
+        others = self._sorted()
+        found = yield from self._touching(mine.spots, [mine.times], reach, others, {})
+        return tuple(one for one in found if one.notice.entry is not mine.entry)
+
+    def news(
+        self, touched: Iterable[bytes], seen: Seen, reach: Reach, since_ms: int
+    ) -> Iterator[tuple[bytes, tuple[Touch, ...]] | None]:
+        """What touches the incidents ``touched``; of the others, what new notices touch them.
+
+        ``seen`` is what the caller keeps between two calls. ``None`` comes between two steps. Left
+        out: closed incidents, and those in which nothing was said since ``since_ms``.
+        """
+        first = seen.of is not self
+        every = list(self._notices.values())
+        fresh = every if first else every[seen.told :]
+        seen.of, seen.told = self, len(every)
+        changed = dict.fromkeys(touched)
+        spent: dict[tuple[str, str], int] = {}
+        for number, id_ in enumerate(self._book.ids() if first or fresh else changed):
+            if number % EACH == 0:
+                yield None
+            if self._book.entry(id_) is None or id_ not in self._book.of(id_):
+                continue  # placed anew meanwhile
+            head = self._book.head(id_)
+            if head.closure.state is IncidentState.CLOSED or head.last.time_ms < since_ms:
+                continue
+            moved = first or (id_ in changed and seen.counts.get(id_) != head.count)
+            seen.counts[id_] = head.count
+            among = self._sorted() if moved else fresh
+            if among:
+                spots, times = self._happened(id_)
+                party = head.opener.party
+                yield id_, (yield from self._touching(spots, times, reach, among, spent, party))
+
+    # -------------------------------------------------------------------------------- comparing
+
+    def _happened(self, id_: bytes) -> tuple[tuple[Bound, ...], list[Times]]:
+        """Where and when an incident is said to have been."""
         members = self._book.members(id_)
         # What announced an activity is no statement of what happened.
         counts = self._book.marks.counts
         told = [one for one in members if one.act in TELLS and counts(one)]
-        times = list(_when(told)) or [_about(members[0])]
-        places = tuple(_where(told))[:MAX_PLACES]
-        return self._touching(places, times, reach)
-
-    def beside(self, notice: Notice, reach: Reach) -> tuple[Touch, ...]:
-        """The other notices that touch one."""
-        mine = notice.entry
-        found = self._touching(notice.places, [notice.times], reach)
-        return tuple(one for one in found if one.notice.entry is not mine)
-
-    def news(
-        self, touched: Iterable[bytes], seen: dict[bytes, int], reach: Reach, since_ms: int
-    ) -> Iterator[tuple[bytes, tuple[Touch, ...]]]:
-        """What touches the incidents ``touched`` that are new to ``seen``; all if a notice is new.
-
-        ``seen`` is what the caller keeps between two calls: by incident how many statements it had,
-        and how many notices there were. Left out: closed incidents, and those in which nothing was
-        said since ``since_ms``.
-        """
-        everything = seen.get(b"") != len(self._notices)
-        seen[b""] = len(self._notices)
-        for id_ in self._book.ids() if everything else touched:
-            head = self._book.head(id_)
-            if head.closure.state is IncidentState.CLOSED or head.last.time_ms < since_ms:
-                continue
-            if everything or seen.get(id_) != head.count:
-                seen[id_] = head.count
-                yield id_, self.at(id_, reach)
-
-    # -------------------------------------------------------------------------------- comparing
+        times = list(islice(dict.fromkeys(_when(told)), MAX_TIMES)) or [_about(members[0])]
+        return _spots(told), times
 
     def _touching(
-        self, places: tuple[Place, ...], times: list[Times], reach: Reach
-    ) -> tuple[Touch, ...]:
+        self,
+        spots: tuple[Bound, ...],
+        times: list[Times],
+        reach: Reach,
+        among: Sequence[_Told],
+        spent: dict[tuple[str, str], int],
+        party: str = "",
+    ) -> Steps[tuple[Touch, ...]]:
+        """Which notices touch; ``spent`` by their party and ``party``, which share it."""
         out: list[Touch] = []
-        left = MAX_COMPARED
-        for entry in self._sorted():
-            if not any(_together(_times(entry), one, reach.ms) for one in times):
+        left: dict[str, int] = {}
+        for number, told in enumerate(among):
+            if number % EACH == 0:
+                yield
+            if not any(_together(told.times, one, reach.ms) for one in times):
                 continue
-            notice = self._notice(entry)
-            if not places or not notice.places:
-                out.append(Touch(notice, How.TIME))
+            if not spots or not told.spots:
+                out.append(Touch(self._notice(told), How.TIME))
                 continue
-            how, cost = self._meet(places, notice.places, reach.metres, left)
-            left -= cost
+            who = told.entry.party
+            purse = (who, party)
+            had = min(left.get(who, MAX_COST), MAX_NEWS - spent.get(purse, 0))
+            how, cost = yield from self._meet(spots, told.spots, reach.metres, had)
+            left[who] = left.get(who, MAX_COST) - cost
+            spent[purse] = spent.get(purse, 0) + cost
             if how is not None:
-                out.append(Touch(notice, how))
+                out.append(Touch(self._notice(told), how))
         return tuple(out)
 
     def _meet(
-        self, places: Iterable[Place], others: tuple[Place, ...], metres: int, left: int
-    ) -> tuple[How | None, int]:
-        """How two sets of places meet, and how many comparisons it took."""
+        self, spots: tuple[Bound, ...], others: tuple[Bound, ...], metres: int, left: int
+    ) -> Steps[tuple[How | None, int]]:
+        """How two sets of places meet, and what it cost to find out."""
         found: How | None = None
         cost = 0
-        for one in places:
+        for one in spots:
             for other in others:
-                if _far(one, other, metres):
-                    continue
-                if cost >= left:
-                    return found or How.TIME, cost  # too many to say: time is what is known
                 cost += 1
-                if self._overlap(one, other):
+                if cost > left:
+                    return found or How.TIME, cost  # too many to say: time is what is known
+                if cost % EACH == 0:
+                    yield
+                if surely_apart(one, other, metres):
+                    continue
+                cost += _cost(one, other)
+                yield
+                if self._overlap(one.place, other.place):
                     return How.MEETS, cost
-                if found is None and self._overlap(*_nearer(one, other, metres)):
+                if found is not None or (one.points > 1 and other.points > 1):
+                    continue  # two shapes of points do not grow
+                cost += _cost(one, other)
+                yield
+                if self._overlap(*_nearer(one.place, other.place, metres)):
                     found = How.NEAR
         return found, cost
 
-    def _sorted(self) -> list[Entry]:
+    def _sorted(self) -> list[_Told]:
         if self._ordered is None:
-            self._ordered = ordered(self._notices.values())
+            self._ordered = sorted(self._notices.values(), key=lambda one: one.entry.key)
         return self._ordered
 
     def _overlap(self, one: Place, other: Place) -> bool:
         key = (one, other)
-        if key not in self._met:
-            self._met[key] = overlap(one, other)
-        return self._met[key]
+        found = self._met.get(key)
+        if found is None:
+            if len(self._met) >= _REMEMBERED:
+                self._met.clear()
+            found = self._met[key] = overlap(one, other)
+        return found
 
-    def _notice(self, entry: Entry) -> Notice:
-        marks = self._book.marks
+    def _passed(self, entry: Entry) -> Iterator[Entry]:
+        """Which units were told, each once, of one party not more than a bounded number."""
+        units: dict[str, set[str]] = {}
+        for one in ordered(self._passes.get(entry.digest, {}).values()):
+            mine = units.setdefault(one.party, set())
+            if one.unit not in mine and len(mine) < MAX_UNITS:
+                mine.add(one.unit)
+                yield one
+
+    def _notice(self, told: _Told) -> Notice:
+        marks, entry = self._book.marks, told.entry
         ended = marks.cancelled_by(entry) or marks.replaced_by(entry)
-        passes = ordered(self._passes.get(entry.digest, {}).values())
         return Notice(
             entry=entry,
-            places=tuple(_where([entry]))[:MAX_PLACES],
-            times=_times(entry),
+            places=tuple(one.place for one in told.spots),
+            times=told.times,
             ended_by=None if ended is None else ended.digest,
             passed=tuple(
                 Passed(
@@ -218,7 +313,7 @@ class Notices:
                     at_ms=one.time_ms if one.at_ms is None else one.at_ms,
                     by=one.digest,
                 )
-                for one in passes
+                for one in self._passed(entry)
             ),
         )
 
@@ -282,28 +377,12 @@ def _together(one: Times, other: Times, within: int) -> bool:
     return (end is None or first - within <= end) and (last is None or start - within <= last)
 
 
-def _far(one: Place, other: Place, metres: int) -> bool:
-    """Whether the latitudes alone are too far apart."""
-    (south, north), (low, high) = _latitudes(one), _latitudes(other)
-    gap = max(low - north, south - high)
-    return gap * _METRES_PER_DEGREE // _DEGREE > metres
+def _cost(one: Bound, other: Bound) -> int:
+    return _GEODESIC * (one.points + other.points) + one.points * other.points
 
 
-def _latitudes(place: Place) -> tuple[int, int]:
-    """The southernmost and the northernmost latitude, or further."""
-    points: tuple[tuple[int, int], ...]
-    match place:
-        case Position(lat_e7=lat, error_m=radius) | Circle(lat_e7=lat, radius_m=radius):
-            reach = radius * _DEGREE // _METRES_PER_DEGREE + 1
-            return lat - reach, lat + reach
-        case Polygon():
-            points = place.points
-        case Route():
-            points = tuple((one.lat_e7, one.lon_e7) for one in place.waypoints)
-    lats, lons = [lat for lat, _ in points], [lon for _, lon in points]
-    if max(lons) - min(lons) > 20 * _DEGREE:
-        return -90 * _DEGREE, 90 * _DEGREE  # its lines may bend far towards a pole
-    return min(lats) - _DEGREE, max(lats) + _DEGREE
+def _spots(entries: Iterable[Entry]) -> tuple[Bound, ...]:
+    return tuple(bound(place) for place in islice(_where(entries), MAX_PLACES))
 
 
 def _nearer(one: Place, other: Place, metres: int) -> tuple[Place, Place]:

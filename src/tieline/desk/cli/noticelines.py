@@ -11,7 +11,7 @@ from tieline.desk.cli.show import View, number_of, text_of, views
 _HOW: Final = {
     "meets": "covers its place and time",
     "near": "near in place and time",
-    "time": "at the same time; a place is not stated",
+    "time": "at the same time; places could not be compared",
 }
 
 
