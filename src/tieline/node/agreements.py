@@ -37,7 +37,7 @@ from tieline.core.line import Line, Reading
 from tieline.core.record import STORY, Item
 from tieline.core.statement import Content
 from tieline.core.terms import Kind, RefRole, Rung
-from tieline.node import collector, confirmed
+from tieline.node import collector
 from tieline.node.slices import Slices
 
 if TYPE_CHECKING:
@@ -142,6 +142,8 @@ class Agreements:
 
     def checked(self, pack: Pack, what: str) -> str:
         """What this station has checked of a rule or form against the authentic text, in words."""
+        from tieline.node import confirmed
+
         return confirmed.told(self._home, pack, what)
 
     def reads(self, line: Line, content: Content, charter: int | None) -> Reading:
