@@ -139,6 +139,8 @@ SENTENCES: Final[dict[str, str]] = {
     "address, which needs no look-up",
     "owed.long_ago": "more obligations were overdue before this station looked than ring each by "
     "itself; see `tieline obligations`",
+    "owed.many": "what one party said gives cause for more alarms at once than ring each by "
+    "itself: 20, and one more a minute; see `tieline obligations` and `tieline incident notices`",
     "notice.touches": "a notice of another party touches an open incident; read it, and pass it "
     "on to the unit that has to know: `tieline incident show`, `tieline pass-on`",
     "owed.rule": "a deadline of an agreement has passed: who owes what to whom, due when; "

@@ -19,6 +19,7 @@ from tieline.core.line import Line
 from tieline.core.terms import Precedence, dtg
 from tieline.node.agreements import Agreements
 from tieline.node.incidents import Incidents
+from tieline.node.ringing import Ringing
 from tieline.node.slices import Slices
 
 _log: Final = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class DueLook:
     def __init__(self, agreements: Agreements, incidents: Incidents) -> None:
         self._agreements, self._incidents = agreements, incidents
         self._silenced: set[tuple[bytes, str]] = set()
+        self._ringing = Ringing()
         self._closed_by_all: dict[bytes, dict[bytes, tuple[tuple[str, bytes], ...]]] = {}
         self._around: dict[bytes, Seen] = {}  # by line: what was looked at of incidents
 
@@ -75,15 +77,11 @@ class DueLook:
                 coming.append(due_ms + 1)
         overdue.sort(key=_when)
         events: list[Event] = [*self._silence_old(line, overdue, now_ms)] if first else []
-        rings: list[Owed | Touched] = [
-            self._news(line, one, due_ms)
-            for due_ms, one in overdue
-            if (line.id, one.id) not in self._silenced
-        ]
+        events += await self._overdue(line, overdue, now_ms)
         told = await self._incidents.notices(line)
         touched = (await self._incidents.book(line)).touched()
-        rings += await self._look_around(line, told, touched, now_ms)
-        events += [one for one in rings if watch.alarm_of(one).cause not in line.alarms]
+        events += await self._look_around(line, told, touched, now_ms)
+        events += self._kept_quiet(line, now_ms)
         if await self._closed(line, touched, first=first):
             # So that the record of what was settled outlives Ed25519.
             events.append(SignCheckpoint(token=0, line=line.id, seal=True))
@@ -107,6 +105,42 @@ class DueLook:
         )
         yield Trouble(code="owed.long_ago", text=text, precedence=1)
 
+    async def _overdue(
+        self, line: Line, overdue: list[tuple[int, Obligation]], now_ms: int
+    ) -> list[Event]:
+        """What is overdue and has not rung, as far as it may ring."""
+        events: list[Event] = []
+        slices = Slices()
+        for due_ms, one in overdue:
+            await slices.turn()
+            if (line.id, one.id) in self._silenced:
+                continue
+            cause = (self._code(line, one), one.trigger or _digest(one), one.debtor, 0)
+            if cause in line.alarms:
+                continue
+            item = line.item(one.trigger) if one.trigger else None
+            author = "" if item is None else line.party_of(item.statement.place.station)
+            if self._ringing.lets(line.id, author, cause, now_ms):
+                events.append(self._news(line, one, due_ms))
+            else:
+                self._silenced.add((line.id, one.id))
+        return events
+
+    def _kept_quiet(self, line: Line, now_ms: int) -> Iterator[Event]:
+        kept = self._ringing.kept(line.id, now_ms)
+        if kept:
+            of = ", ".join(f"{count} by {party or 'the calendar'}" for party, count in kept)
+            text = (
+                f"too many alarms at once on line {line.id.hex()[:8]}: overdue obligations and"
+                f" touching notices that do not ring by themselves: {of}; see 'tieline obligations'"
+                " and 'tieline incident notices'"
+            )
+            yield Trouble(code="owed.many", text=text, precedence=1)
+
+    def _code(self, line: Line, one: Obligation) -> str:
+        pack = self._agreements.in_force(line).by_id(one.pack)
+        return f"owed.{pack.tag if pack else one.pack[:4]}/{one.rule}"
+
     async def _closed(self, line: Line, touched: Iterable[bytes], *, first: bool) -> bool:
         """Whether an incident was closed by all since the last look; none is on the first one."""
         book = await self._incidents.book(line)
@@ -123,9 +157,9 @@ class DueLook:
 
     async def _look_around(
         self, line: Line, told: Notices, touched: Iterable[bytes], now_ms: int
-    ) -> list[Touched]:
+    ) -> list[Event]:
         """Which notices of others touch the incidents in which something is new."""
-        events: list[Touched] = []
+        events: list[Event] = []
         seen = self._around.setdefault(line.id, Seen())
         slices = Slices()
         for found in told.news(touched, seen, REACH, now_ms - LONG_AGO_MS):
@@ -141,15 +175,18 @@ class DueLook:
                     f"a notice of {notice.entry.party} {_HOW[touch.how]} incident"
                     f" {id_.hex()[:8]}; {whom}: see 'tieline incident show {id_.hex()[:8]}'"
                 )
-                events.append(
-                    Touched(
-                        line=line.id,
-                        notice=notice.entry.digest,
-                        incident=id_,
-                        party=notice.entry.party,
-                        text=text,
-                    )
+                news = Touched(
+                    line=line.id,
+                    notice=notice.entry.digest,
+                    incident=id_,
+                    party=notice.entry.party,
+                    text=text,
                 )
+                cause = watch.alarm_of(news).cause
+                if cause in line.alarms:
+                    continue
+                if self._ringing.lets(line.id, notice.entry.party, cause, now_ms):
+                    events.append(news)
         return events
 
     def _news(self, line: Line, one: Obligation, due_ms: int) -> Owed:
@@ -170,7 +207,7 @@ class DueLook:
             version=pack.version if pack else 0,
             debtor=one.debtor,
             creditor=not ours,
-            trigger=one.trigger or crypto.sha256(one.id.encode()),
+            trigger=one.trigger or _digest(one),
             due_ms=max(0, due_ms),
             text=f"{whose}: {title}; due {dtg(max(0, due_ms))}",
             precedence=int(rank),
@@ -180,6 +217,11 @@ class DueLook:
 def _due(one: Obligation, party: str) -> int | None:
     """When it is due in the view of ``party``: who owes has until the latest end of the bracket."""
     return one.due.latest if party == one.debtor else one.due.earliest
+
+
+def _digest(one: Obligation) -> bytes:
+    """What stands for the trigger of an obligation that the calendar began."""
+    return crypto.sha256(one.id.encode())
 
 
 def _when(entry: tuple[int, Obligation]) -> tuple[int, str]:

@@ -111,7 +111,10 @@ class DueWatch:
             self._wake.clear()
             self._looking = True
             waiting = self._waiting()
-            for line in list(self._lines()):
+            lines = list(self._lines())
+            for gone in self._due.keys() - {line.id for line in lines}:
+                del self._due[gone]  # a due time of a line that is gone would wake us for ever
+            for line in lines:
                 if line.id in waiting or line.id not in self._looked:
                     await self._look(line)
             self._fresh -= waiting - {line.id for line in self._lines()}
