@@ -378,6 +378,7 @@ class Oracle:
             return verdict(first, self.stating(rule, obliging))
         now = obliging[-1]
         told = [one for one in obliging if creditor in one.to] or [now]
+        last = told[-1]
         limit = self.clock(rule, first, now, us)[1][0]
         if strict and limit is not None:
             dues = [self.clock(rule, first, one, us)[1][0] for one in told]
@@ -391,7 +392,8 @@ class Oracle:
             rule, first, now, us
         ):
             same += 1
-        return verdict(told[-same], now)
+        # A creditor who was not told the present plan has the last that it was told.
+        return verdict(told[-same] if same else last, now)
 
     def stating(self, rule: Deadline, obliging: list[Message]) -> Message:
         """The first version that says when it was."""
