@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from tests.core.agreement import rulepack
@@ -66,6 +66,15 @@ class World:
             len(self.record), form, sender, time_ms, to=to, refs=refs,
             fields=self.fields(form, others, chance),
         )  # fmt: skip
+        self.record.append(message)
+        self.ledger.admit(message)
+
+    def seal(self, name: object, sender: str, refs: Refs, chance: Random) -> None:
+        """A commitment of one round of all parties."""
+        time_ms = max(self.now + chance.choice((0, -HOUR, HOUR)), 0)
+        message = rulepack.message(
+            ("seal", name), "seal", sender, time_ms, refs=refs, fields={"object": "2028"}
+        )
         self.record.append(message)
         self.ledger.admit(message)
 
@@ -256,6 +265,40 @@ Lines.TestCase.settings = settings(
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )  # fmt: skip
 TestLines = Lines.TestCase
+
+
+@settings(max_examples=40, deadline=None)
+@given(chance=st.randoms(use_true_random=False), count=st.integers(1, 24))
+def test_which_of_many_commitments_binds_hangs_on_no_order(chance: Random, count: int) -> None:
+    """Sealed over and over, taken back or replaced, and had by the others whenever."""
+    world = World()
+    for number in range(count):
+        world.now += chance.choice(STEPS[:6])
+        before = [one for one in world.record if one.form == "seal" and one.sender == "ALPHA"]
+        cited = chance.choice(before) if before and chance.random() < 0.5 else None
+        role = chance.choice((RefRole.CANCELS, RefRole.SUPERSEDES, RefRole.CORRECTS))
+        world.seal(number, "ALPHA", () if cited is None else ((role, cited.digest),), chance)
+        if chance.random() < 0.2:
+            world.seal(("other", number), chance.choice(PARTIES[1:]), (), chance)
+        for _ in range(chance.randrange(3)):
+            world.receive(chance)
+        if chance.random() < 0.3:
+            world.act(chance)
+            world.check(world.now)
+    world.check(world.now)
+    world.check_in_another_order(chance)
+
+
+def test_who_took_back_many_commitments_is_bound_by_the_next() -> None:
+    world, chance = World(), Random(0)
+    for number in range(9):
+        world.seal(number, "ALPHA", (), chance)
+        if number < 8:
+            seal = ((RefRole.CANCELS, world.record[-1].digest),)
+            world.seal(("back", number), "ALPHA", seal, chance)
+    (found,) = world.ledger.round_states()
+    assert found.commitments == (("ALPHA", rulepack.digest(("seal", 8))),)
+    assert len(found.second) == 8
 
 
 @pytest.mark.parametrize("seed", range(20))

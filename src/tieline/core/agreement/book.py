@@ -89,6 +89,8 @@ class Book:
         if entry is None:
             return
         entry.received(party, at_ms)
+        if entry.plan.commits and entry.matter.root is entry:
+            self._commitment_changed(entry.matter)
         if entry.matter not in self._stale:
             self._touch(entry.matter)
         plan = entry.plan
@@ -147,6 +149,7 @@ class Book:
             matter, plan = target.matter, target.plan
             if own and role in (_CANCELS, _SUPERSEDES):
                 matter.end(entry, role)
+                self._commitment_changed(matter)
                 cancels = cancels or (role is _CANCELS and target.plan is entry.plan)
                 self._chains[matter] = None
             elif own and message.form in matter.root.plan.ended_by and entry.plan.pack is plan.pack:
@@ -246,6 +249,10 @@ class Book:
                 self._stale[found] = None
         for plan in matter.root.plan.quotas:
             self.quota_books[matter.root.message.pack, plan.rule.id].touch(matter)
+
+    def _commitment_changed(self, matter: Matter) -> None:
+        for found in self._rounds_of.get(matter, ()):
+            found.commit(matter.root)
 
     def _standing_changed(self, entry: Entry) -> None:
         pack = entry.message.pack

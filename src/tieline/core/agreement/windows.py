@@ -16,6 +16,7 @@ list is in the opening, and who holds both hashes it.
 from __future__ import annotations
 
 import enum
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
@@ -52,7 +53,7 @@ from tieline.core.agreement.reason import (
 )
 from tieline.core.terms import RefRole
 
-COMMITS_KEPT = 8  # of one party in one round; one is the rule
+Bound = tuple[bool, int, int, bytes]  # no receipt, the first receipt, claimed time, digest
 
 
 class Holds(enum.StrEnum):
@@ -298,6 +299,35 @@ def exchange_state(slot: Slot, shown: Obligation) -> ExchangeState:
 # ---------------------------------------------------------------------------------- simultaneous
 
 
+class Commits:
+    """What one party committed to in one round, however often; the one that binds is at hand.
+
+    Which one binds hangs on receipts and on what was taken back since, and both may come in any
+    order. So none is left out, and each is put in anew when something of it has changed: what was
+    put in before is passed over where it is found not to be so any more.
+    """
+
+    __slots__ = ("_first", "all")
+
+    def __init__(self) -> None:
+        self.all: dict[bytes, Entry] = {}
+        self._first: list[Bound] = []
+
+    def put(self, entry: Entry) -> None:
+        """Take in a commitment, or look at it again."""
+        self.all[entry.message.digest] = entry
+        heapq.heappush(self._first, _bound(entry))
+
+    def binding(self) -> Entry | None:
+        """The one that another party had first, of those that were not taken back."""
+        while self._first:
+            entry = self.all[self._first[0][3]]
+            if not entry.matter.void and _bound(entry) == self._first[0]:
+                return entry
+            heapq.heappop(self._first)
+        return None
+
+
 @dataclass(slots=True, eq=False)
 class Round:
     """One round of a simultaneous exchange, among one set of parties."""
@@ -306,7 +336,7 @@ class Round:
     pack: str
     name: str
     parties: tuple[str, ...]
-    commits: dict[str, list[Entry]] = field(default_factory=dict)
+    commits: dict[str, Commits] = field(default_factory=dict)
     debts: tuple[Debt, ...] = ()
 
     bounded: ClassVar[bool] = True
@@ -320,27 +350,25 @@ class Round:
         return self.plan.rule
 
     def commit(self, entry: Entry) -> None:
-        """Take in a commitment."""
-        kept = self.commits.setdefault(entry.message.sender, [])
-        if len(kept) < COMMITS_KEPT:
-            kept.append(entry)
+        """Take in a commitment, or look again at one that was received or taken back."""
+        self.commits.setdefault(entry.message.sender, Commits()).put(entry)
 
     def committed(self, party: str) -> Entry | None:
         """The commitment that binds a party: the one that another party had first.
 
         A receipt is evidence that its author cannot move; a claimed time is not.
         """
-        kept = [one for one in self.commits.get(party, ()) if not one.matter.void]
-        return min(kept, key=_bound, default=None)
+        found = self.commits.get(party)
+        return None if found is None else found.binding()
 
     def seconds(self) -> list[Entry]:
         """Commitments that came after the one that binds."""
-        return [
-            one
-            for party in sorted(self.commits)
-            for one in sorted(self.commits[party], key=lambda entry: entry.key)
-            if one is not self.committed(party)
-        ]
+        out: list[Entry] = []
+        for _, commits in sorted(self.commits.items()):
+            first = commits.binding()
+            some = [one for one in commits.all.values() if one is not first]
+            out += sorted(some, key=lambda entry: entry.key)
+        return out
 
     def complete_ms(self) -> int | None:
         """When every commitment had a receipt of every other party, or ``None``: not yet."""
@@ -381,6 +409,6 @@ class Round:
         return Terms(Bracket(base, base), Bracket(base, base), Bracket(due, due))
 
 
-def _bound(entry: Entry) -> tuple[bool, int, int, bytes]:
+def _bound(entry: Entry) -> Bound:
     first = entry.first_ms
     return first is None, first or 0, *entry.key
