@@ -94,6 +94,8 @@ FAMILIES: Final[dict[str, str]] = {
     "record": "The record as a whole.",
     "release": "The release of a draft by a second officer.",
     "request": "A request for a certificate, which a station whose keys rotate makes for its root.",
+    "report": "The report of an incident, and another one that it is compared with. No file was "
+    "written.",
     "restore": "Restoring a backup into a new home. Nothing is kept of a restore that is refused.",
     "root": "What a root key refuses to sign.",
     "scenario": "A scenario file of an exercise. Nothing starts until it is right.",

@@ -5,13 +5,16 @@ What one desk shows of an incident, the other shows too: the views are compared 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from tests.desk import desks
 from tests.desk.desks import Desk, one_object
 
+from tieline.desk.report.pdf import PLACES
 from tieline.node.view import Json
 
 Pair = tuple[Desk, Desk]
@@ -233,6 +236,52 @@ def test_what_is_handed_on_for_another_and_without_prejudice_says_so(
     assert ("ALPHA", "CHARLIE") in voices
     assert "CHARLIE through ALPHA" in bravo.ok("incident", "show", opened[:8])
     assert "[WITHOUT PREJUDICE] [THROUGH CHARLIE]" in bravo.ok("log", said[:12])
+
+
+def test_the_report_of_both_desks_has_the_same_figures_and_is_for_its_owner_alone(
+    line: Pair, opened: str
+) -> None:
+    alpha, bravo = line
+    text = one_object(alpha.ok("--json", "joint", "Both stop.", "--incident", opened[:8]))
+    proposed = str(released(alpha, bravo, text)["item"])
+    signed = released(bravo, alpha, one_object(bravo.ok("--json", "assent", proposed[:12])))
+    acked = released(alpha, bravo, one_object(alpha.ok("--json", "ack", str(signed["item"])[:12])))
+    assert acked["item"]
+    reports = [
+        one_object(desk.ok("--json", "incident", "report", opened[:8])) for desk in (alpha, bravo)
+    ]
+    assert alike(reports[0]["figures"]) == alike(reports[1]["figures"])
+    figures, audit = reports[0]["figures"], reports[0]["audit"]
+    assert isinstance(figures, dict)
+    assert isinstance(audit, dict)
+    assert (figures["corrected"], figures["questions"], figures["declined"]) == (1, 1, 0)
+    assert isinstance(figures["joint_after"], int)
+    assert (audit["ok"], audit["problems"]) == (True, [])
+    (alpha.folder / "other.json").write_text(json.dumps(reports[1]), encoding="ascii")
+    said = alpha.ok("incident", "report", opened[:8], "--out", "after.html", "--compare",
+                    "other.json")  # fmt: skip
+    assert "the report is in after.html" in said
+    made = alpha.folder / "after.html"
+    page = made.read_text("utf-8")
+    assert made.stat().st_mode & 0o777 == 0o600
+    for word in ("North field", "≠ DIFFER", "50.47N 23.93E", "Beside another incident", opened,
+                 "✓ the record verifies", "Which radar?", "BRAVO has received",
+                 "BINDS"):  # fmt: skip
+        assert word in page, word
+    again = alpha.run("--json", "incident", "report", opened[:8], "--out", "after.html")
+    error = one_object(again.out)["error"]
+    assert isinstance(error, dict)
+    assert error["code"] == "file.exists"
+    assert made.read_text("utf-8") == page
+    alpha.ok("incident", "report", opened[:8], "--out", "after.html", "--force")
+    assert "Beside another incident" not in made.read_text("utf-8")
+    if any((Path(place) / "DejaVuSans.ttf").is_file() for place in PLACES):
+        alpha.ok("incident", "report", opened[:8], "--out", "after.pdf", "--language", "ar")
+        assert (alpha.folder / "after.pdf").read_bytes().startswith(b"%PDF-")
+    refused = one_object(
+        alpha.run("--json", "incident", "report", opened[:8], "--out", "a.txt").out
+    )
+    assert str(refused["error"]).count("act.argument") == 1
 
 
 def test_what_cannot_be_said_is_refused_and_says_how_it_can(line: Pair, opened: str) -> None:

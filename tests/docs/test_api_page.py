@@ -15,6 +15,7 @@ CLASSES = {
     "NodeActs": "acts.py",
     "AgreementActs": "agreementacts.py",
     "IncidentActs": "incidentacts.py",
+    "ReportActs": "incidentreport.py",
 }
 COMMON = {"line", "officer", "role", "key", "language"}
 ASKING = {"text", "number", "flag", "texts", "choice", "digest", "refs", "fields", "answers"}

@@ -63,7 +63,8 @@ ABOUT_AGREEMENTS: Final = frozenset({
     "questions", "quotas", "validities",
 })  # fmt: skip
 ABOUT_INCIDENTS: Final = frozenset({
-    "incident", "incident_say", "incident_timeline", "incidents", "known", "notices",
+    "incident", "incident_report", "incident_say", "incident_timeline", "incidents", "known",
+    "notices",
 })  # fmt: skip
 ABOUT_JOINTS: Final = frozenset({
     "assent", "joint", "joint_decline", "joint_show", "joint_withdraw", "joints",
@@ -217,7 +218,7 @@ class NodeActs:
                     if isinstance(event, dict) and told and "item" in event:
                         line = self.host.station.line(bytes.fromhex(str(event["line"])))
                         item = line.item(bytes.fromhex(str(event["item"])))
-                        event.update({} if item is None else self._told(line, item))
+                        event.update({} if item is None else self.told(line, item))
                 yield batch
 
     # ------------------------------------------------------------------------------ asking
@@ -250,7 +251,7 @@ class NodeActs:
         for item in reversed(line.record.order):
             seq = self.host.seq_of(item.statement.digest)
             if seq > since:
-                items.append(item_view(line, item, seq) | self._told(line, item, lang))
+                items.append(item_view(line, item, seq) | self.told(line, item, lang))
             if len(items) >= limit:
                 break
             await slices.turn()
@@ -261,9 +262,9 @@ class NodeActs:
         lang = args.text("language", "")
         args.done()
         seq = self.host.seq_of(item.statement.digest)
-        return item_view(line, item, seq) | self._told(line, item, lang)
+        return item_view(line, item, seq) | self.told(line, item, lang)
 
-    def _told(self, line: Line, item: Item, lang: str = "") -> dict[str, Json]:
+    def told(self, line: Line, item: Item, lang: str = "") -> dict[str, Json]:
         statement = item.statement
         return self._told_of(line, statement.content, lang, statement.place.charter)
 

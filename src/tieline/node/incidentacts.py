@@ -39,6 +39,7 @@ from tieline.node.incidentparts import (
     question_view,
     remark_view,
 )
+from tieline.node.incidentreport import ReportActs
 from tieline.node.incidents import Incidents
 from tieline.node.incidenttime import known_view, readers_view, timeline_view
 from tieline.node.incidentview import Wording, head_view, name_of, row_view
@@ -72,6 +73,8 @@ class Desk(Protocol):
 
     def seq(self, digest: bytes) -> int: ...
 
+    def told(self, line: Line, item: Item, lang: str = "") -> dict[str, Json]: ...
+
     async def send(self, args: Arguments) -> Json: ...
 
 
@@ -89,6 +92,7 @@ class IncidentActs:
             "notices": self._notices,
             "known": self._known,
             "incident_say": self._say,
+            **ReportActs(desk, agreements, incidents, self._show, self._timeline).acts,
         }
 
     # --------------------------------------------------------------------------------- asking

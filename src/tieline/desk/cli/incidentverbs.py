@@ -80,9 +80,27 @@ def _looking(action: _Action) -> None:
         p.set_defaults(function=name)
         p.add_argument("incident", help=_INCIDENT)
         _reading(p)
+    _report(action)
     p = action("known", "what the author of a message had read, and when others had the message")
     p.set_defaults(function="known")
     p.add_argument("item", help=_ITEM)
+    _reading(p)
+
+
+def _report(action: _Action) -> None:
+    p = action(
+        "report", "the report of an incident as HTML or PDF, and its figures beside another's"
+    )
+    p.set_defaults(module="report", function="report")
+    p.add_argument("incident", help=_INCIDENT)
+    p.add_argument(
+        "--out", type=Path, metavar="FILE", help="write it there: a name that ends in .html or .pdf"
+    )
+    p.add_argument("--force", action="store_true", help="write over an older file of that name")
+    p.add_argument(
+        "--compare", type=Path, metavar="OTHER.json",
+        help="set its figures beside those of another report, as --json printed that one",
+    )  # fmt: skip
     _reading(p)
 
 

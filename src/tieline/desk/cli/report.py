@@ -1,0 +1,94 @@
+"""The verb ``incident report``: the report of an incident as a file, and its figures."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from tieline.core.errors import LocalError
+from tieline.desk.cli.common import language_of, line_of, put
+from tieline.desk.cli.incidentwords import wrapped
+from tieline.desk.cli.show import View, text_of
+from tieline.desk.report import compare, words
+from tieline.desk.report.reading import part
+from tieline.node import privatefile
+from tieline.node.client import Client
+
+KINDS: Final = (".html", ".pdf")
+_NAME: Final = 48  # columns of a figure's name
+
+
+def report(args: argparse.Namespace) -> None:
+    """The report of an incident, with the check of the whole store."""
+    out: Path | None = args.out
+    if out is not None:
+        _check(out, force=args.force)
+    other = None if args.compare is None else compare.read_other(args.compare)
+    # The check of a large store takes longer than an answer may take otherwise.
+    station = Client(args.home / "run" / "station.sock", timeout_s=None)
+    args.opened.append(station)
+    found = station.call(
+        "incident_report", **line_of(args), **language_of(args), incident=args.incident
+    )
+    found["audit"] = station.call("audit")
+    if out is not None:
+        _write(out, _made(out, found, other), force=args.force)
+    if other is not None:
+        found["compared"] = [*compare.rows(found, other)]
+    put(args, found, *_lines(found, other, out))
+
+
+def _check(path: Path, *, force: bool) -> None:
+    """Refuse a name before anything is asked. Raises ``LocalError``."""
+    if path.suffix.lower() not in KINDS:
+        raise LocalError(
+            "act.argument",
+            f"{path}: a report is written as {' or '.join(KINDS)}; name one of these",
+        )
+    if not force and (path.exists() or path.is_symlink()):
+        raise LocalError("file.exists", f"{path} exists; name another file, or say --force")
+
+
+def _made(path: Path, found: View, other: View | None) -> bytes:
+    from tieline.desk.report import content, html
+
+    document = content.document(found, other)
+    if path.suffix.lower() == ".html":
+        return html.write(document)
+    try:
+        from tieline.desk.report import pdf
+    except ImportError as error:
+        raise LocalError(
+            "report.pdf",
+            f"a PDF needs what the extra 'pdf' of Tieline brings ({error.name} is missing); install"
+            " it, or write the report as HTML, which any browser prints",
+        ) from None
+    return pdf.write(document)
+
+
+def _write(path: Path, data: bytes, *, force: bool) -> None:
+    if force:
+        privatefile.replace(path, data)
+    else:
+        privatefile.write_new(path, data)
+
+
+def _lines(found: View, other: View | None, out: Path | None) -> Iterator[str]:
+    """What it came to, for a terminal."""
+    realm = text_of(part(found, "line"), "exercise")
+    if realm:
+        yield f"EXERCISE EXERCISE EXERCISE {realm}"
+    audit = part(found, "audit")
+    if audit.get("ok") is not True:
+        yield "! THE RECORD DOES NOT VERIFY: 'tieline verify' says what is wrong"
+    if out is not None:
+        yield f"the report is in {out}, for its owner alone to read"
+    figures = part(found, "figures")
+    theirs = {} if other is None else part(other, "figures")
+    for name in words.ORDER:
+        head = f"  {words.figure(name):<{_NAME}}"
+        here = words.value(name, figures.get(name))
+        there = [] if other is None else [f"other: {words.value(name, theirs.get(name))}"]
+        yield from wrapped(head, here, *there)
