@@ -95,6 +95,7 @@ def test_every_verb_answers_with_one_json_object(line: Pair) -> None:
         "serve",
         "stop",
         "explain",  # of an obligation, which this line has none of: test_agreements
+        "exercise",  # takes a scenario and runs its own stations: tests/exercise
     }  # init, serve and stop: below
     assert asked == verbs()
 

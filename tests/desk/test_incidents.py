@@ -302,3 +302,17 @@ def test_what_cannot_be_said_is_refused_and_says_how_it_can(line: Pair, opened: 
         assert error["code"] == code, (command, error)
         assert refused.code == (2 if code == "usage" else 1)
     assert str(one_object(alpha.ok("--json", "drafts"))["drafts"]) == "[]"
+
+
+def test_joint_statements_stand_in_the_incident_that_they_cite(line: Pair, opened: str) -> None:
+    alpha, bravo = line
+    made = released(alpha, bravo, one_object(alpha.ok(
+        "--json", "joint", "propose", "One object fell; nobody meant it.", "--incident", opened[:8]
+    )))  # fmt: skip
+    released(bravo, alpha, one_object(bravo.ok("--json", "joint", "sign", str(made["item"])[:12])))
+    for desk in line:
+        (chain,) = rows(shown(desk, opened[:8]), "joints")
+        (version,) = rows(chain, "versions")
+        assert version["item"] == made["item"]
+        assert [one["party"] for one in rows(version, "signed")] == ["ALPHA", "BRAVO"]
+        assert "One object fell" in desk.ok("incident", "show", opened[:8])

@@ -22,6 +22,7 @@ from tieline.core.incident.knowing import Known
 from tieline.core.incident.notices import Reach
 from tieline.core.incident.question import Question
 from tieline.core.incident.states import IncidentState, PublicState, QuestionState
+from tieline.core.joints import chain_of
 from tieline.core.line import Line
 from tieline.core.record import Item
 from tieline.core.statement import Ref
@@ -43,6 +44,7 @@ from tieline.node.incidentreport import ReportActs
 from tieline.node.incidents import Incidents
 from tieline.node.incidenttime import known_view, readers_view, timeline_view
 from tieline.node.incidentview import Wording, head_view, name_of, row_view
+from tieline.node.jointview import chain_view
 from tieline.node.noticeview import notice_view, touches_view
 from tieline.node.slices import Slices, through
 from tieline.node.view import Json, texts, word
@@ -156,6 +158,7 @@ class IncidentActs:
             "links": [link_view(one, wording) for one in view.links],
             "linked": [self._linked(book, one, wording) for one in view.linked],
             "publics": [public_view(one, wording) for one in view.publics],
+            "joints": _joints(line, book, id_),
             "notices": await self._touching(line, id_, wording),
             "remarks": [remark_view(one, wording) for one in rows if one.act in _REMARKS],
             "messages": [row_view(row, wording, self._desk.seq) for row in view.rows],
@@ -544,3 +547,13 @@ def _enough(does: str, ids: list[bytes], answered: str) -> None:
 
 def _ref_view(ref: Ref) -> Json:
     return {"item": ref.target.hex(), "role": word(ref.role.name)}
+
+
+def _joints(line: Line, book: Book, id_: bytes) -> list[Json]:
+    """The joint statements of which a text or a signature belongs to an incident."""
+    chains = {
+        chain.root: chain
+        for entry in book.texts(id_)
+        if (chain := chain_of(line, entry.digest)) is not None
+    }
+    return [chain_view(chain, line.party) for chain in chains.values()]

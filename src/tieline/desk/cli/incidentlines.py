@@ -14,6 +14,7 @@ from tieline.core.terms import MAX_TIME_MS, dtg
 from tieline.desk.cli import incidentaccounts as accounts
 from tieline.desk.cli.agreements import basis, clock_of, short
 from tieline.desk.cli.incidentwords import span, texts, words, wrapped
+from tieline.desk.cli.joints import list_lines as joint_lines
 from tieline.desk.cli.noticelines import notice_lines
 from tieline.desk.cli.show import View, mark_words, number_of, text_of, views
 from tieline.node.view import Json
@@ -44,6 +45,9 @@ def show_lines(found: View) -> Iterator[str]:
     yield from _header(found)
     yield from _clocks(found)
     yield from accounts.lines(found)
+    if views(found, "joints"):
+        yield "joint statements"
+        yield from (f"  {line}" for line in joint_lines({"joints": found["joints"]}))
     touching = views(found, "notices")
     if touching:
         yield "notices that touch it; whether one explains it is for you to say"
