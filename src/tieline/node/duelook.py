@@ -146,7 +146,10 @@ class DueLook:
         book = await self._incidents.book(line)
         closed = self._closed_by_all.setdefault(line.id, {})
         news = False
+        here = set(book.ids())  # one that was touched may have lost its place since
         for id_ in touched:
+            if id_ not in here:
+                continue
             head = book.head(id_)
             if head.closure.state is not IncidentState.CLOSED:
                 closed.pop(id_, None)
