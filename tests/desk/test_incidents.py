@@ -311,7 +311,8 @@ def test_joint_statements_stand_in_the_incident_that_they_cite(line: Pair, opene
     )))  # fmt: skip
     released(bravo, alpha, one_object(bravo.ok("--json", "joint", "sign", str(made["item"])[:12])))
     for desk in line:
-        (chain,) = rows(shown(desk, opened[:8]), "joints")
+        chains = rows(shown(desk, opened[:8]), "joints")
+        (chain,) = [one for one in chains if one["root"] == made["item"]]
         (version,) = rows(chain, "versions")
         assert version["item"] == made["item"]
         assert [one["party"] for one in rows(version, "signed")] == ["ALPHA", "BRAVO"]
