@@ -29,7 +29,7 @@ from tieline.core.events import (
     Speak,
 )  # fmt: skip
 from tieline.core.evidence import Scope
-from tieline.core.line import Line
+from tieline.core.line import REPLACING, Line
 from tieline.core.outline import summary
 from tieline.core.record import Item
 from tieline.core.statement import Body, Content, Ref, wants_mask
@@ -317,7 +317,8 @@ class NodeActs:
         to, language = tuple(sorted(set(args.texts("to")))), args.text("language", "")
         cites = args.texts("incident")
         refs = await self._incidents.refs(line, args) if cites else self.refs(line, args)
-        if text and not form and args.answers("answers") is None and not args.text("phrase", ""):
+        bare = text and not form and args.answers("answers") is None
+        if bare and not args.text("phrase", "") and not {ref.role for ref in refs} & REPLACING:
             filled = Coded(version=version, fields=args.fields("fields"))
         else:
             filled = await self._about.filled(line, form, version, args, refs)
