@@ -135,7 +135,7 @@ class Rogue:
             names.add("lang")
         out = {_KEYS[name]: self._field(name) for name in sorted(names)}
         if self.chance.random() < 0.1:
-            out[self.chance.randrange(15, 40)] = b"newer"
+            out[self.chance.randrange(20, 40)] = b"newer"
         return {16: out} if out else {}
 
     def _field(self, name: str) -> Value:
@@ -157,6 +157,11 @@ class Rogue:
             "party": chance.choice((*CODES, "ZULU")),
             "due_ms": chance.choice((0, MAX_TIME_MS)),
             "attempts": chance.choice((0, MAX_TIME_MS)),
+            "effective_ms": chance.choice((0, START_MS, MAX_TIME_MS)),
+            "late_binds": chance.random() < 0.9,  # false is never written
+            "reserve": chance.random() < 0.9,
+            "through": chance.choice(("CHARLIE", "The mission", "\u202e", "x" * 80)),
+            "terms": {chance.randrange(9): chance.choice(odd)},
         }
         return values[name]
 
