@@ -17,18 +17,15 @@ missed (only with ``--strict``), 2 usage.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
 import random
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from figures import Json, environment, number, record, spread
+import folds
+from figures import Json, record, spread
 from tieline.core.agreement.ledger import Ledger
 from tieline.core.agreement.message import Message, Values, resolve
 from tieline.core.agreement.model import ALL, Deadline, FieldType, Form, Pack, Threshold, Who
@@ -38,8 +35,9 @@ from tieline.node import collector, packs
 from tieline.node.agreements import SETTLED
 
 SCHEMA = "tieline-bench-agreement/1"
-NOTHING_S_MAX = 5.0
-ONE_MS_MAX = 5.0
+REACH = folds.Reach(nothing_s=5.0, one_ms=5.0)
+HEAD = ("statements", "packs", "owed", "open", "nothing s", "cpu s", "default cpu", "one p50",
+        "p99", "loop ns")  # fmt: skip
 PARTIES = ("ALPHA", "BRAVO", "CHARLIE", "DELTA")
 BEGIN_MS = 1_800_000_000_000
 STEP_MS = 300_000
@@ -137,14 +135,6 @@ def feed(ledger: Ledger, message: Message) -> None:
             ledger.receipt(message.digest, party, message.time_ms + 60_000)
 
 
-def loop_ns() -> float:
-    """One round of an empty loop, in nanoseconds of the processor."""
-    begun = time.process_time_ns()
-    for _ in range(1_000_000):
-        pass
-    return round((time.process_time_ns() - begun) / 1_000_000, 1)
-
-
 def nothing(
     some: Sequence[Pack], messages: Sequence[Message], now: int, *, calm: bool
 ) -> tuple[Ledger, Json]:
@@ -168,7 +158,7 @@ def measure(some: Sequence[Pack], count: int, seed: int) -> Json:
     """From nothing, then one by one."""
     messages = traffic(some, count + MORE, seed)
     now = messages[count].time_ms
-    before = loop_ns()
+    before = folds.loop_ns()
     _, default = nothing(some, messages[:count], now, calm=False)
     collector.calm()
     ledger, found = nothing(some, messages[:count], now, calm=True)
@@ -187,76 +177,28 @@ def measure(some: Sequence[Pack], count: int, seed: int) -> Json:
         "nothing": found,
         "default": default,
         "one": spread(one),
-        "loop_ns": max(before, loop_ns()),
+        "loop_ns": max(before, folds.loop_ns()),
     }
 
 
-def table(result: Json) -> str:
-    """The result as a person reads it."""
-    head = (
-        "statements",
-        "packs",
-        "owed",
-        "open",
-        "nothing s",
-        "cpu s",
-        "default cpu",
-        "one p50",
-        "p99",
-        "loop ns",
-    )
-    rows = ["".join(f"{cell:>12}" for cell in head)]
-    for size in result["sizes"] if isinstance(result["sizes"], list) else []:
-        found = record(size)
-        took, one, default = (record(found[name]) for name in ("nothing", "one", "default"))
-        cells = (found["statements"], found["packs"], found["obligations"], found["open"],
-                 took["seconds"], took["cpu_seconds"], default["cpu_seconds"], one["p50"],
-                 one["p99"], found["loop_ns"])  # fmt: skip
-        rows.append("".join(f"{cell!s:>12}" for cell in cells))
-    rows.append("")
-    rows.append(
-        f"the reach is {NOTHING_S_MAX} s from nothing and {ONE_MS_MAX} ms (p99) for one more: "
-        + ("met" if result["reach_met"] else "missed")
-    )
-    where = record(result["environment"])
-    rows.append("taken on: " + ", ".join(f"{key} {value}" for key, value in where.items()))
-    return "\n".join(rows)
+def row(found: Json) -> tuple[object, ...]:
+    """The figures of one size, as the table has them."""
+    took, one, default = (record(found[name]) for name in ("nothing", "one", "default"))
+    return (found["statements"], found["packs"], found["obligations"], found["open"],
+            took["seconds"], took["cpu_seconds"], default["cpu_seconds"], one["p50"],
+            one["p99"], found["loop_ns"])  # fmt: skip
 
 
 def main(argv: Sequence[str]) -> int:
     """Parse, measure, print."""
-    parser = argparse.ArgumentParser(
-        prog="bench agreement", description="measure the obligations of a long record"
+    args, sizes = folds.arguments(
+        argv, "agreement", "measure the obligations of a long record", "statements", (100_000,)
     )
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.add_argument("--seed", type=int, default=1, help="chance of the record (default: 1)")
-    parser.add_argument(
-        "--statements", type=int, action="append", metavar="N",
-        help="statements in the record; may be repeated (default: 100000)",
-    )  # fmt: skip
-    parser.add_argument("--strict", action="store_true", help="end 1 when the reach is missed")
-    args = parser.parse_args(argv)
-    sizes = args.statements or [100_000]
-    if min(sizes) < 1:
-        parser.error("statements are at least 1")
     some = [packs.find(name) for name in packs.shipped()]
     found = [measure(some, count, args.seed) for count in sizes]
-    met = all(
-        number(record(one["nothing"])["cpu_seconds"]) < NOTHING_S_MAX
-        and number(record(one["one"])["p99"]) < ONE_MS_MAX
-        for one in found
-    )
-    with tempfile.TemporaryDirectory(prefix="tieline-bench-") as folder:
-        where = environment(Path(folder))
-    result: Json = {
-        "schema": SCHEMA,
-        "environment": where,
-        "sizes": list(found),
-        "reach": {"nothing_s": NOTHING_S_MAX, "one_ms": ONE_MS_MAX},
-        "reach_met": met,
-    }
-    print(json.dumps(result, indent=2) if args.json else table(result))
-    return 1 if args.strict and not met else 0
+    taken = folds.result(SCHEMA, found, REACH)
+    told = folds.table(HEAD, [row(one) for one in found], REACH, taken)
+    return folds.ended(taken, told, args)
 
 
 if __name__ == "__main__":

@@ -19,19 +19,16 @@ missed (only with ``--strict``), 2 usage.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
 import random
 import sys
-import tempfile
 import time
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from figures import Json, environment, number, record, spread
+import folds
+from figures import Json, record, spread
 from tieline.core.agreement.meaning import Act, Means, Sense
 from tieline.core.agreement.places import Position
 from tieline.core.agreement.value import Answer, Code, Hash, Instant, Number, PartyCode
@@ -41,8 +38,9 @@ from tieline.core.terms import Kind, RefRole
 from tieline.node import collector
 
 SCHEMA = "tieline-bench-incident/1"
-NOTHING_S_MAX = 20.0  # of 10,000 incidents
-ONE_MS_MAX = 2.0
+REACH = folds.Reach(nothing_s=20.0, one_ms=2.0)  # of 10,000 incidents
+HEAD = ("incidents", "statements", "nothing s", "cpu s", "views s", "cpu s", "one p50", "p99",
+        "loop ns")  # fmt: skip
 PARTIES = ("ALPHA", "BRAVO", "CHARLIE", "DELTA")
 BEGIN_MS = 1_800_000_000_000
 STEP_MS = 20_000
@@ -244,14 +242,6 @@ class World:
 ASPECTS = (Means.WHAT, Means.WHEN, Means.WHERE, Means.COUNT, Means.CASUALTIES, Means.CAUSE)
 
 
-def loop_ns() -> float:
-    """One round of an empty loop, in nanoseconds of the processor."""
-    begun = time.process_time_ns()
-    for _ in range(1_000_000):
-        pass
-    return round((time.process_time_ns() - begun) / 1_000_000, 1)
-
-
 class Watch:
     """Seconds of the processor and of the wall, while it runs."""
 
@@ -273,7 +263,7 @@ class Watch:
 def measure(incidents: int, seed: int) -> Json:
     """From nothing, all views, and one by one."""
     collector.calm()
-    before = loop_ns()
+    before = folds.loop_ns()
     world = World(seed)
     book = Book(world.logs)
     nothing, views = Watch(), Watch()
@@ -310,65 +300,28 @@ def measure(incidents: int, seed: int) -> Json:
         "nothing": nothing.json(),
         "views": views.json(),
         "one": spread(took),
-        "loop_ns": max(before, loop_ns()),
+        "loop_ns": max(before, folds.loop_ns()),
     }
 
 
-def table(result: Json) -> str:
-    """The result as a person reads it."""
-    head = ("incidents", "statements", "nothing s", "cpu s", "views s", "cpu s", "one p50", "p99",
-            "loop ns")  # fmt: skip
-    rows = ["".join(f"{cell:>12}" for cell in head)]
-    for size in result["sizes"] if isinstance(result["sizes"], list) else []:
-        found = record(size)
-        nothing, views, one = (record(found[name]) for name in ("nothing", "views", "one"))
-        cells = (found["incidents"], found["statements"], nothing["seconds"],
-                 nothing["cpu_seconds"], views["seconds"], views["cpu_seconds"], one["p50"],
-                 one["p99"], found["loop_ns"])  # fmt: skip
-        rows.append("".join(f"{cell!s:>12}" for cell in cells))
-    rows.append("")
-    rows.append(
-        f"the reach is {NOTHING_S_MAX} s from nothing and {ONE_MS_MAX} ms (p99) for one more: "
-        + ("met" if result["reach_met"] else "missed")
-    )
-    where = record(result["environment"])
-    rows.append("taken on: " + ", ".join(f"{key} {value}" for key, value in where.items()))
-    return "\n".join(rows)
+def row(found: Json) -> tuple[object, ...]:
+    """The figures of one size, as the table has them."""
+    nothing, views, one = (record(found[name]) for name in ("nothing", "views", "one"))
+    return (found["incidents"], found["statements"], nothing["seconds"], nothing["cpu_seconds"],
+            views["seconds"], views["cpu_seconds"], one["p50"], one["p99"],
+            found["loop_ns"])  # fmt: skip
 
 
 def main(argv: Sequence[str]) -> int:
     """Parse, measure, print."""
-    parser = argparse.ArgumentParser(
-        prog="bench incident", description="measure the incidents of a long record"
-    )
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.add_argument("--seed", type=int, default=1, help="chance of the record (default: 1)")
-    parser.add_argument(
-        "--incidents", type=int, action="append", metavar="N",
-        help="incidents in the record; may be repeated (default: 2500, 5000 and 10000)",
+    args, sizes = folds.arguments(
+        argv, "incident", "measure the incidents of a long record", "incidents",
+        (2_500, 5_000, 10_000),
     )  # fmt: skip
-    parser.add_argument("--strict", action="store_true", help="end 1 when the reach is missed")
-    args = parser.parse_args(argv)
-    sizes = args.incidents or [2_500, 5_000, 10_000]
-    if min(sizes) < 1:
-        parser.error("incidents are at least 1")
     found = [measure(count, args.seed) for count in sizes]
-    met = all(
-        number(record(one["nothing"])["cpu_seconds"]) < NOTHING_S_MAX
-        and number(record(one["one"])["p99"]) < ONE_MS_MAX
-        for one in found
-    )
-    with tempfile.TemporaryDirectory(prefix="tieline-bench-") as folder:
-        where = environment(Path(folder))
-    result: Json = {
-        "schema": SCHEMA,
-        "environment": where,
-        "sizes": list(found),
-        "reach": {"nothing_s": NOTHING_S_MAX, "one_ms": ONE_MS_MAX},
-        "reach_met": met,
-    }
-    print(json.dumps(result, indent=2) if args.json else table(result))
-    return 1 if args.strict and not met else 0
+    taken = folds.result(SCHEMA, found, REACH)
+    told = folds.table(HEAD, [row(one) for one in found], REACH, taken)
+    return folds.ended(taken, told, args)
 
 
 if __name__ == "__main__":
