@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tieline.desk.cli.incidentwords import metres, moment, span, texts, words, wrapped
-from tieline.desk.cli.show import View, number_of, text_of, views
+from tieline.desk.cli.incidentwords import how_far, moment, texts, words, wrapped
+from tieline.desk.cli.show import View, text_of, views
 
 
 def lines(found: View) -> Iterator[str]:
@@ -55,14 +55,7 @@ def _apart(pair: View, *, alone: bool) -> str:
     """How far two parties are apart, when they are; ``alone``: there are no others."""
     who = "" if alone else " and ".join(texts(pair, "parties")) + " "
     differ = pair.get("alignment") == "differ" and not alone
-    if pair.get("metres"):
-        said = f"{metres(number_of(pair, 'metres'))} apart"
-    elif pair.get("seconds"):
-        said = f"{span(number_of(pair, 'seconds') * 1000)} apart"
-    elif pair.get("count"):
-        said = f"{number_of(pair, 'count')} apart"
-    else:
-        said = "differ" if differ else ""
+    said = how_far(pair) or ("differ" if differ else "")
     return f"{who}{said}" if said else ""
 
 

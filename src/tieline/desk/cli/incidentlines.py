@@ -13,7 +13,7 @@ from typing import Final
 from tieline.core.terms import MAX_TIME_MS, dtg
 from tieline.desk.cli import incidentaccounts as accounts
 from tieline.desk.cli.agreements import basis, clock_of, short
-from tieline.desk.cli.incidentwords import span, texts, words, wrapped
+from tieline.desk.cli.incidentwords import row_marks, span, texts, words, wrapped
 from tieline.desk.cli.joints import list_lines as joint_lines
 from tieline.desk.cli.noticelines import notice_lines
 from tieline.desk.cli.show import View, mark_words, number_of, text_of, views
@@ -177,7 +177,7 @@ def _messages(found: View) -> Iterator[str]:
     yield f"messages ({len(rows)})"
     for one in rows:
         yield f"  {message_line(one)}"
-        yield from (f"      ! {mark}" for mark in _marks(one))
+        yield from (f"      ! {mark}" for mark in row_marks(one, digits=8, apart=";"))
 
 
 def message_line(one: View) -> str:
@@ -190,23 +190,6 @@ def message_line(one: View) -> str:
         f"#{number_of(one, 'seq'):<5} {text_of(one, 'dtg')}  {text_of(one, 'party'):<8}"
         f" {mark_words(one)}{said}{unit}{body}"
     )
-
-
-def _marks(one: View) -> Iterator[str]:
-    if one.get("second_story"):
-        yield "second story or late: it counts for nothing"
-    if one.get("unfit"):
-        yield "it breaks its form: it counts for nothing"
-    if one.get("cancelled_by"):
-        yield f"taken back by {text_of(one, 'cancelled_by')[:8]}"
-    if one.get("replaced_by"):
-        yield f"replaced by {text_of(one, 'replaced_by')[:8]}"
-    brought = texts(one, "brought_by")
-    if brought:
-        counts = "" if one.get("moves") else "; it counts for nothing here"
-        yield f"brought in by {', '.join(brought)}{counts}"
-    for item in texts(one, "void"):
-        yield f"what it does to {item[:8]} is void: another's, or not read"
 
 
 # ---------------------------------------------------------------------------------- timeline

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from tieline.core.terms import MAX_TIME_MS, dtg
-from tieline.desk.cli.show import View
+from tieline.desk.cli.show import View, number_of, text_of
 from tieline.node.view import Json
 
 _MINUTE_MS: Final = 60_000
@@ -90,3 +90,35 @@ def texts(view: View, name: str) -> list[str]:
     """A list of texts in a view; nothing where there is no such list."""
     value = view.get(name)
     return [str(one) for one in value] if isinstance(value, list) else []
+
+
+def row_marks(one: View, *, digits: int, apart: str) -> Iterator[str]:
+    """What there is to say of a statement of an incident, a line each.
+
+    ``digits``: of a digest so many are shown. ``apart``: what stands before an addition.
+    """
+    if one.get("second_story"):
+        yield "second story or late: it counts for nothing"
+    if one.get("unfit"):
+        yield "it breaks its form: it counts for nothing"
+    if one.get("cancelled_by"):
+        yield f"taken back by {text_of(one, 'cancelled_by')[:digits]}"
+    if one.get("replaced_by"):
+        yield f"replaced by {text_of(one, 'replaced_by')[:digits]}"
+    brought = texts(one, "brought_by")
+    if brought:
+        counts = "" if one.get("moves") else f"{apart} it counts for nothing here"
+        yield f"brought in by {', '.join(brought)}{counts}"
+    for item in texts(one, "void"):
+        yield f"what it does to {item[:digits]} is void: another's, or not read"
+
+
+def how_far(pair: View) -> str:
+    """How far two parties' accounts are apart; empty when that has no measure."""
+    if pair.get("metres"):
+        return f"{metres(number_of(pair, 'metres'))} apart"
+    if pair.get("seconds"):
+        return f"{span(number_of(pair, 'seconds') * 1000)} apart"
+    if pair.get("count"):
+        return f"{number_of(pair, 'count')} apart"
+    return ""

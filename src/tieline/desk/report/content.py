@@ -12,7 +12,7 @@ from typing import Final
 
 from tieline.core.terms import MAX_TIME_MS
 from tieline.desk.cli.agreements import basis, clock_of
-from tieline.desk.cli.incidentwords import metres, moment, span, texts
+from tieline.desk.cli.incidentwords import how_far, metres, moment, texts
 from tieline.desk.cli.incidentwords import words as said_as
 from tieline.desk.cli.show import View, number_of, text_of, views
 from tieline.desk.report import chart, compare, record, threads, words
@@ -222,14 +222,7 @@ def _aspect(row: View) -> Cell:
 
 def _pair(pair: View, *, alone: bool) -> str:
     """Two parties, and how far they are apart."""
-    if pair.get("metres"):
-        apart = f"{metres(number_of(pair, 'metres'))} apart"
-    elif pair.get("seconds"):
-        apart = f"{span(number_of(pair, 'seconds') * 1000)} apart"
-    elif pair.get("count"):
-        apart = f"{number_of(pair, 'count')} apart"
-    else:
-        apart = ""
+    apart = how_far(pair)
     if alone:
         return apart
     said = words.ALIGNMENT.get(text_of(pair, "alignment"), "")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from tieline.desk.cli.incidentwords import moment, span, texts
+from tieline.desk.cli.incidentwords import moment, row_marks, span, texts
 from tieline.desk.cli.incidentwords import words as said_as
 from tieline.desk.cli.show import View, number_of, text_of, views
 from tieline.desk.report import words
@@ -100,7 +100,10 @@ def silences(report: View) -> Iterator[Block]:
 
 def statements(report: View, incident: View) -> Iterator[Block]:
     """Every statement in full, with the marks that it has in the incident."""
-    marks = {text_of(one, "item"): [*_marks(one)] for one in views(incident, "messages")}
+    marks = {
+        text_of(one, "item"): [*row_marks(one, digits=12, apart=":")]
+        for one in views(incident, "messages")
+    }
     titles = {text_of(one, "item"): text_of(one, "title") for one in views(incident, "messages")}
     found = views(report, "statements")
     yield Heading(f"Every statement ({len(found)})")
@@ -133,23 +136,6 @@ def _told(one: View) -> Iterator[Line]:
         kind = types[place] if place < len(types) else ""
         yield Line(text, _TOLD.get(kind, Tone.PLAIN))
     yield from (Line(f"[{mark}]", Tone.FAINT) for mark in marks)
-
-
-def _marks(one: View) -> Iterator[str]:
-    if one.get("second_story"):
-        yield "second story or late: it counts for nothing"
-    if one.get("unfit"):
-        yield "it breaks its form: it counts for nothing"
-    if one.get("cancelled_by"):
-        yield f"taken back by {text_of(one, 'cancelled_by')[:12]}"
-    if one.get("replaced_by"):
-        yield f"replaced by {text_of(one, 'replaced_by')[:12]}"
-    brought = texts(one, "brought_by")
-    if brought:
-        counts = "" if one.get("moves") else ": it counts for nothing here"
-        yield f"brought in by {', '.join(brought)}{counts}"
-    for item in texts(one, "void"):
-        yield f"what it does to {item[:12]} is void: another's, or not read"
 
 
 # ----------------------------------------------------------------------------------- verification
