@@ -18,14 +18,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from tieline.core.agreement.message import examine
 from tieline.core.incident.book import Book
-from tieline.core.incident.entry import Entry, Said, read_said
+from tieline.core.incident.entry import Entry, Said
 from tieline.core.incident.notices import Notices
 from tieline.core.joints import Known as RecordKnowing
 from tieline.core.line import Line
 from tieline.core.record import Item
-from tieline.core.terms import Kind, RefRole
+from tieline.core.terms import Kind
 from tieline.node import collector
 from tieline.node.agreements import SETTLED, Agreements
 from tieline.node.slices import Slices
@@ -128,13 +127,7 @@ class Incidents:
         content = item.statement.content
         if content.kind is not Kind.MESSAGE or not content.form:
             return None
-        found = self._agreements.form_of_item(line, item)
-        if found is None:
-            return None
-        pack, form = found
-        cancels = any(ref.role is RefRole.CANCELS for ref in content.refs)
-        values, errors = examine(pack, form, content.body.fields or (), cancels=cancels)
-        return None if errors else read_said(pack, form, values)
+        return self._agreements.reads(line, content, item.statement.place.charter).said
 
 
 def _rest(reader: _Reader, done: asyncio.Task[None]) -> None:
