@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tieline.core import crypto, watch
@@ -13,7 +13,8 @@ from tieline.core.agreement.reason import Obligation, State
 from tieline.core.agreement.tongue import Tongue
 from tieline.core.errors import TielineError
 from tieline.core.events import Event, Owed, SignCheckpoint, Touched, Trouble
-from tieline.core.incident.notices import How, Notices, Reach, Seen
+from tieline.core.incident.book import Book
+from tieline.core.incident.notices import How, Notices, Reach, Seen, Touch
 from tieline.core.incident.states import IncidentState
 from tieline.core.line import Line
 from tieline.core.terms import Precedence, dtg
@@ -79,10 +80,12 @@ class DueLook:
         events: list[Event] = [*self._silence_old(line, overdue, now_ms)] if first else []
         events += await self._overdue(line, overdue, now_ms)
         told = await self._incidents.notices(line)
-        touched = (await self._incidents.book(line)).touched()
+        book = await self._incidents.book(line)
+        touched = book.touched()
+        closed = self._closed(line, book, touched, first=first)
         events += await self._look_around(line, told, touched, now_ms)
         events += self._kept_quiet(line, now_ms)
-        if await self._closed(line, touched, first=first):
+        if closed:
             # So that the record of what was settled outlives Ed25519.
             events.append(SignCheckpoint(token=0, line=line.id, seal=True))
         return Found(min(coming, default=None), tuple(events))
@@ -115,13 +118,14 @@ class DueLook:
             await slices.turn()
             if (line.id, one.id) in self._silenced:
                 continue
-            cause = (self._code(line, one), one.trigger or _digest(one), one.debtor, 0)
+            news = self._news(line, one, due_ms)
+            cause = watch.alarm_of(news).cause
             if cause in line.alarms:
                 continue
             item = line.item(one.trigger) if one.trigger else None
             author = "" if item is None else line.party_of(item.statement.place.station)
             if self._ringing.lets(line.id, author, cause, now_ms):
-                events.append(self._news(line, one, due_ms))
+                events.append(replace(news, text=self._text(line, one, due_ms)))
             else:
                 self._silenced.add((line.id, one.id))
         return events
@@ -137,19 +141,11 @@ class DueLook:
             )
             yield Trouble(code="owed.many", text=text, precedence=1)
 
-    def _code(self, line: Line, one: Obligation) -> str:
-        pack = self._agreements.in_force(line).by_id(one.pack)
-        return f"owed.{pack.tag if pack else one.pack[:4]}/{one.rule}"
-
-    async def _closed(self, line: Line, touched: Iterable[bytes], *, first: bool) -> bool:
+    def _closed(self, line: Line, book: Book, touched: Iterable[bytes], *, first: bool) -> bool:
         """Whether an incident was closed by all since the last look; none is on the first one."""
-        book = await self._incidents.book(line)
         closed = self._closed_by_all.setdefault(line.id, {})
         news = False
-        here = set(book.ids())  # one that was touched may have lost its place since
         for id_ in touched:
-            if id_ not in here:
-                continue
             head = book.head(id_)
             if head.closure.state is not IncidentState.CLOSED:
                 closed.pop(id_, None)
@@ -172,34 +168,23 @@ class DueLook:
                 notice = touch.notice
                 if notice.entry.party == line.party or notice.ended_by is not None:
                     continue
-                passed = sorted({one.unit for one in notice.passed if one.party == line.party})
-                whom = f"passed to {', '.join(passed)}" if passed else "passed to no unit of ours"
-                text = (
-                    f"a notice of {notice.entry.party} {_HOW[touch.how]} incident"
-                    f" {id_.hex()[:8]}; {whom}: see 'tieline incident show {id_.hex()[:8]}'"
-                )
                 news = Touched(
                     line=line.id,
                     notice=notice.entry.digest,
                     incident=id_,
                     party=notice.entry.party,
-                    text=text,
+                    text="",
                 )
                 cause = watch.alarm_of(news).cause
                 if cause in line.alarms:
                     continue
                 if self._ringing.lets(line.id, notice.entry.party, cause, now_ms):
-                    events.append(news)
+                    events.append(replace(news, text=_touching(line.party, touch, id_)))
         return events
 
     def _news(self, line: Line, one: Obligation, due_ms: int) -> Owed:
+        """What is overdue, without its text: that is made for what rings."""
         pack = self._agreements.in_force(line).by_id(one.pack)
-        title = one.rule
-        if pack is not None:
-            tongue = Tongue(pack, self._agreements.engine, self._agreements.language)
-            title = str(tongue.word(word_key("rule", one.rule, "title")))
-        ours = one.debtor == line.party
-        whose = f"we owe {', '.join(one.creditors)}" if ours else f"{one.debtor} owes us"
         item = line.item(one.trigger) if one.trigger else None
         rank = Precedence.PRIORITY
         if item is not None:
@@ -209,12 +194,33 @@ class DueLook:
             rule=f"{pack.tag if pack else one.pack[:4]}/{one.rule}",
             version=pack.version if pack else 0,
             debtor=one.debtor,
-            creditor=not ours,
+            creditor=one.debtor != line.party,
             trigger=one.trigger or _digest(one),
             due_ms=max(0, due_ms),
-            text=f"{whose}: {title}; due {dtg(max(0, due_ms))}",
+            text="",
             precedence=int(rank),
         )
+
+    def _text(self, line: Line, one: Obligation, due_ms: int) -> str:
+        pack = self._agreements.in_force(line).by_id(one.pack)
+        title = one.rule
+        if pack is not None:
+            tongue = Tongue(pack, self._agreements.engine, self._agreements.language)
+            title = str(tongue.word(word_key("rule", one.rule, "title")))
+        ours = one.debtor == line.party
+        whose = f"we owe {', '.join(one.creditors)}" if ours else f"{one.debtor} owes us"
+        return f"{whose}: {title}; due {dtg(max(0, due_ms))}"
+
+
+def _touching(own: str, touch: Touch, id_: bytes) -> str:
+    """What an officer is told of a notice that touches an incident."""
+    notice = touch.notice
+    passed = sorted({one.unit for one in notice.passed if one.party == own})
+    whom = f"passed to {', '.join(passed)}" if passed else "passed to no unit of ours"
+    return (
+        f"a notice of {notice.entry.party} {_HOW[touch.how]} incident"
+        f" {id_.hex()[:8]}; {whom}: see 'tieline incident show {id_.hex()[:8]}'"
+    )
 
 
 def _due(one: Obligation, party: str) -> int | None:

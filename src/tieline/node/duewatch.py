@@ -149,6 +149,7 @@ class DueWatch:
         self._due.pop(line.id, None)
         first = line.id not in self._looked
         self._looked.add(line.id)
+        await self._agreements.ready([line])  # a large pack takes half a second to read
         if not self._agreements.in_force(line).packs:
             return
         found = await self._looker().look(line, now_ms, first=first)
