@@ -65,3 +65,5 @@ def test_a_wheel_in_a_fresh_environment_has_the_packs_and_the_words(tmp_path: Pa
     where, *languages = run(python, "-c", told, cwd=tmp_path).split()
     assert Path(where).is_relative_to(there)
     assert languages == sorted(packs.engine_words()) != []
+    said = "from tieline.desk.words import LANGUAGES, Words; print(Words(LANGUAGES[-1]).direction)"
+    assert run(python, "-c", said, cwd=tmp_path).split() == ["rtl"]

@@ -1,4 +1,4 @@
-"""The words of the software itself about incidents, by key: in English so far."""
+"""How incidents are worded at a terminal: in English so far, from the desk's own catalogue."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 
 from tieline.core.terms import MAX_TIME_MS, dtg
 from tieline.desk.cli.show import View, number_of, text_of
+from tieline.desk.words import ENGLISH, Words
 from tieline.node.view import Json
 
 _MINUTE_MS: Final = 60_000
@@ -14,43 +15,10 @@ _UNITS: Final = (("d", 1440 * _MINUTE_MS), ("h", 60 * _MINUTE_MS), ("min", _MINU
 COLUMNS: Final = 80
 _KILOMETRE: Final = 1000
 
-WORDS: Final = {
-    "state.open": "OPEN",
-    "state.closed by some": "CLOSED BY SOME",
-    "state.closed": "CLOSED",
-    "alignment.agree": "agree",
-    "alignment.differ": "DIFFER",
-    "alignment.not stated": "stated by one",
-    "alignment.not comparable": "not comparable",
-    "standing.earlier": "earlier",
-    "standing.replaced": "replaced by",
-    "standing.cancelled": "taken back by",
-    "standing.beside": "beside: another station of theirs says",
-    "means.when": "occurred",
-    "means.from": "from",
-    "means.until": "until",
-    "means.next": "next word",
-    "means.due": "answer asked for by",
-    "means.effective": "takes effect",
-    "question.asked": "asked",
-    "question.promised": "the answer follows",
-    "question.answered in part": "answered in part",
-    "question.answered": "answered",
-    "question.declined": "declined",
-    "question.overdue": "OVERDUE",
-    "question.withdrawn": "taken back",
-    "stance.agreed": "agrees",
-    "stance.other-time": "wants another time",
-    "stance.not-agreed": "does not agree",
-    "own.complying": "does as said",
-    "own.not-yet": "not yet everywhere",
-    "own.unable": "is not able to",
-}
-
 
 def words(key: str) -> str:
-    """The words of a key; the last part of the key where there are none."""
-    return WORDS.get(key) or key.partition(".")[2]
+    """The words of a key in English; the last part of the key where there are none."""
+    return Words(ENGLISH).say(key)
 
 
 def span(value_ms: int) -> str:
