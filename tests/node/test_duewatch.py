@@ -58,7 +58,7 @@ async def first(desk: Desk, next_ms: int) -> str:
 
 def alarms(running: Running) -> list[str]:
     (line,) = running.host.station.lines.values()
-    return sorted(code for code, *_ in line.alarms)
+    return sorted(alarm.code for alarm in line.alarms.values())
 
 
 def silences(running: Running) -> list[tuple[str, str, bytes]]:

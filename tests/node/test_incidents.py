@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.node import pair
 from tests.node.pair import Running
 from tests.node.test_agreements import Desk, refused
+from tests.node.test_duewatch import until_idle, watched
 
 from tieline.core.charter import dearmor_charter
 from tieline.node import packs
@@ -139,3 +140,51 @@ async def _brought(folder: Path) -> None:
     await say(bravo, "answer", item=asked, means={"stance": "full"})
     (question,) = rows(await shown(bravo, opened), "questions")
     assert question["state"] == "answered"
+
+
+def test_whoever_closes_has_said_its_last_word_and_its_next_word_clock_ends(
+    tmp_path: Path,
+) -> None:
+    asyncio.run(_closes(tmp_path))
+
+
+async def _closes(folder: Path) -> None:
+    alpha, bravo = await two(folder)
+    opened = await say(alpha, "open", means=FIRST)
+    await carry(alpha, bravo)
+    await say(bravo, "word", opened, means=FIRST)
+    await carry(alpha, bravo)
+    await say(alpha, "close", opened, means={"reason": "settled"}, form="in/close")
+    await carry(alpha, bravo)
+    # One-sided: what BRAVO promised runs on, and the first clock is that.
+    for desk in (alpha, bravo):
+        view = await shown(desk, opened)
+        clock = view["escalation"]
+        assert isinstance(clock, dict)
+        assert (view["state"], clock["debtor"]) == ("closed by some", "BRAVO")
+        assert clock["calms"] == ["cr/update", "cr/close", "in/close"]
+    async with watched(alpha, bravo):
+        dues = [desk.running.host.due for desk in (alpha, bravo)]
+        for due in dues:
+            assert due is not None
+            await until_idle(due)
+            assert due.next_ms is not None
+        await say(bravo, "close", opened, means={"reason": "settled"}, form="in/close")
+        await carry(alpha, bravo)
+        for desk, due in zip((alpha, bravo), dues, strict=True):
+            assert due is not None
+            await until_idle(due)
+            view = await shown(desk, opened)
+            assert (view["state"], view["escalation"], due.next_ms) == ("closed", None, None)
+    # A reopening revives none of it: what was promised was kept. A new promise runs.
+    await say(alpha, "reopen", opened, means={"reason": "new-fact"})
+    await carry(alpha, bravo)
+    for desk in (alpha, bravo):
+        view = await shown(desk, opened)
+        assert (view["state"], view["escalation"]) == ("open", None)
+    await say(alpha, "word", opened, means=FIRST)
+    await carry(alpha, bravo)
+    for desk in (alpha, bravo):
+        clock = (await shown(desk, opened))["escalation"]
+        assert isinstance(clock, dict)
+        assert clock["debtor"] == "ALPHA"

@@ -87,9 +87,16 @@ class Origin:
         )
 
 
+_ABOUT: Final = 16  # characters of a digest that tell the causes of one kind and item apart
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """Something an officer must know now. One alarm per cause: ``cause`` names it for ever."""
+    """Something an officer must know now. One alarm per cause: ``cause`` names it for ever.
+
+    ``about``: a second thing that it is about, where one ``item`` may ring for several. A code
+    names a kind of cause and never one thing, so that two runs of one exercise ring the same codes.
+    """
 
     code: str
     precedence: Precedence
@@ -97,15 +104,17 @@ class Alarm:
     item: bytes = b""
     party: str = ""
     rung: Rung | None = None
+    about: bytes = b""
 
     @property
     def cause(self) -> tuple[str, bytes, str, int]:
-        return (self.code, self.item, self.party, self.rung or 0)
+        kind = f"{self.code}.{self.about.hex()[:_ABOUT]}" if self.about else self.code
+        return (kind, self.item, self.party, self.rung or 0)
 
     def encode(self) -> bytes:
         return _pack({1: clean(self.code, MAX_CODE), 2: int(self.precedence) + 1,
                       3: clean(self.text, MAX_TEXT), 4: self.item, 5: self.party,
-                      6: int(self.rung or 0)})  # fmt: skip
+                      6: int(self.rung or 0), 7: self.about})  # fmt: skip
 
     @staticmethod
     def decode(data: bytes) -> Alarm:
@@ -118,6 +127,7 @@ class Alarm:
             item=fields.opt_bytes(4) or b"",
             party=fields.opt_text(5, max_len=12) or "",
             rung=Rung(rung) if rung else None,
+            about=fields.opt_bytes(7) or b"",
         )
 
 

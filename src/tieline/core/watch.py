@@ -153,10 +153,10 @@ def alarm_of(news: Owed | Touched) -> Alarm:
             code=f"owed.{news.rule}", precedence=precedence, text=news.text, item=news.trigger,
             party=news.debtor,
         )  # fmt: skip
-    # One notice may touch several incidents: the code tells the alarms apart.
+    # One notice may touch several incidents.
     return Alarm(
-        code=f"notice.touches.{news.incident.hex()[:16]}", precedence=precedence, text=news.text,
-        item=news.notice, party=news.party,
+        code="notice.touches", precedence=precedence, text=news.text, item=news.notice,
+        party=news.party, about=news.incident,
     )  # fmt: skip
 
 

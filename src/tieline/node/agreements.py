@@ -245,6 +245,7 @@ class Agreements:
             form=form.id,
             values=values,
             refs=refs,
+            relayed=bool(content.body.through),
         )
 
     def says_the_same(

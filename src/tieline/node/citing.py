@@ -15,7 +15,7 @@ from tieline.core.incident.book import Book
 from tieline.core.incident.entry import Entry
 from tieline.core.statement import MAX_REFS, Ref
 from tieline.core.terms import RefRole
-from tieline.node.incidentforms import discharging
+from tieline.node.incidentforms import meeting
 
 _CITES: Final = (RefRole.CONCERNS, RefRole.PREDECESSOR)
 DISCHARGED: Final = 8  # promises that one message keeps
@@ -47,7 +47,7 @@ class Citing:
         wire = self._pack.form_id(self._form)
         kept = 0
         for one, pack in owed:
-            by, role = discharging(pack, one.rule)
+            by, role = meeting([self._pack], pack, one.rule)
             if wire in by and kept < DISCHARGED:
                 self._add(Ref(one.trigger, role))
                 kept += 1

@@ -136,7 +136,7 @@ class IncidentActs:
         owed = await self._obligations(line, book, id_)
         now_ms = self._agreements.until(line, self._desk.now_ms())
         view = book.view(id_, now_ms, dues=_dues(one for one, _ in owed))
-        clocks = [clock_view(one, pack, line.party, wording) for one, pack in owed]
+        clocks = [self._clock(line, one, pack, wording) for one, pack in owed]
         clocks += _asked_clocks(view.questions, clocks, wording)
         clocks.sort(key=_due_first)
 
@@ -247,6 +247,9 @@ class IncidentActs:
             for one in ledger.obligations(now_ms)
             if (one.trigger in within or one.by in within) and not _idle(one)
         ]
+
+    def _clock(self, line: Line, one: Obligation, pack: Pack, wording: Wording) -> dict[str, Json]:
+        return clock_view(one, pack, line.party, wording, self._agreements.in_force(line).packs)
 
     def _linked(self, book: Book, id_: bytes, wording: Wording) -> Json:
         """An incident of the same event, as both sides agreed: its accounts stand beside ours."""
@@ -365,8 +368,11 @@ class IncidentActs:
             within.append(out["item"])
         if does == "close":
             wording = Wording(line, self._agreements, lang)
-            left = [one for one in owed if pack.form_id(form) not in _meets(*one)]
-            out["owed"] = [clock_view(one, each, line.party, wording) for one, each in left]
+            out["owed"] = [
+                self._clock(line, one, each, wording)
+                for one, each in owed
+                if pack.form_id(form) not in forms.meeting(in_force.packs, each, one.rule)[0]
+            ]
         return {**out, "form": pack.form_id(form), "incidents": within}
 
     def _corrected(self, line: Line, refs: Iterable[Ref]) -> list[tuple[Pack, Form, Values]]:
@@ -497,9 +503,11 @@ def _planned(book: Book, ids: Iterable[bytes], party: str) -> list[Ref]:
     return [Ref(plans[-1].digest, RefRole.PREDECESSOR)] if plans else []
 
 
-def clock_view(one: Obligation, pack: Pack, party: str, wording: Wording) -> dict[str, Json]:
-    """Who owes what by when, and what meets it."""
-    calms, role = forms.discharging(pack, one.rule)
+def clock_view(
+    one: Obligation, pack: Pack, party: str, wording: Wording, packs: Iterable[Pack] = ()
+) -> dict[str, Json]:
+    """Who owes what by when, and what meets it, by a form of one of ``packs`` too."""
+    calms, role = forms.meeting(packs, pack, one.rule)
     return {
         **obligation_view(one, party, lambda _: wording.tongue(pack)),
         "calms": texts(calms),
@@ -510,10 +518,6 @@ def clock_view(one: Obligation, pack: Pack, party: str, wording: Wording) -> dic
 def _idle(one: Obligation) -> bool:
     """Whether it waits for a time that the message does not say, and nothing can meet it."""
     return one.state is State.OPEN and one.due == UNKNOWN
-
-
-def _meets(one: Obligation, pack: Pack) -> tuple[str, ...]:
-    return forms.discharging(pack, one.rule)[0]
 
 
 def _means(args: Arguments) -> dict[Means, str]:

@@ -15,6 +15,7 @@ from tieline.core.agreement import plain
 from tieline.core.agreement.meaning import ASPECTS, ATTRIBUTION, Act, Means, Sense
 from tieline.core.agreement.message import Values
 from tieline.core.agreement.model import Deadline, Field, FieldType, Form, Pack
+from tieline.core.agreement.plan import promises
 from tieline.core.errors import LocalError
 from tieline.core.terms import RefRole
 from tieline.node.agreements import InForce
@@ -168,6 +169,21 @@ def discharging(pack: Pack, rule: str) -> tuple[tuple[str, ...], RefRole]:
         return (), RefRole.PREDECESSOR
     forms = tuple(pack.form_id(pack.forms[name]) for name in found.by if name in pack.forms)
     return forms, RefRole.PREDECESSOR if found.link is None else found.link
+
+
+def meeting(in_force: Iterable[Pack], pack: Pack, rule: str) -> tuple[tuple[str, ...], RefRole]:
+    """See ``discharging``; of a next word that is promised, with what closes an incident."""
+    by, role = discharging(pack, rule)
+    found = pack.rules.get(rule)
+    if isinstance(found, Deadline) and promises(pack.forms[found.on], found):
+        closing = (
+            one.form_id(form)
+            for one in in_force
+            for form in one.forms.values()
+            if form.act is Act.CLOSE
+        )
+        by = tuple(dict.fromkeys((*by, *closing)))
+    return by, role
 
 
 # -------------------------------------------------------------------------------------- the fields

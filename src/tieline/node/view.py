@@ -180,6 +180,8 @@ def alarm_view(alarm: Alarm) -> dict[str, Json]:
         out["party"] = alarm.party
     if alarm.rung:
         out["rung"] = word(alarm.rung.name)
+    if alarm.about:
+        out["about"] = alarm.about.hex()
     return out
 
 

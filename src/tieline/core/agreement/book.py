@@ -7,7 +7,8 @@ here, and the work for one message does not grow with the record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 from tieline.core.agreement.clocks import exchange_year
 from tieline.core.agreement.matter import Entry, Matter, Stream
@@ -28,6 +29,8 @@ _CORRECTS, _CANCELS, _SUPERSEDES = RefRole.CORRECTS, RefRole.CANCELS, RefRole.SU
 _CONCERNS = RefRole.CONCERNS
 _RESUME = Effect.RESUME
 WaitKey = tuple[str, str, str, str]  # pack, form, debtor, creditor
+CLOSINGS: Final = ""  # stands for the pack where closings of an incident are waited for
+THREADS_KEPT: Final = 16  # incidents of one message
 
 
 class Book:
@@ -49,6 +52,8 @@ class Book:
         self._since: dict[str, int] = {}
         self._streams: dict[tuple[str, str, str], Stream] = {}
         self._streamed: dict[tuple[str, str], dict[Matter, None]] = {}  # by pack and debtor
+        # Closings by opening, or what they cite of their sender's own, and sender.
+        self.closings: dict[tuple[bytes, str], Stream] = {}
         # By pack, form, debtor and creditor: what an act of that form to that creditor may change.
         self._waiting: dict[WaitKey, dict[Matter, None]] = {}
         self._rounds_of: dict[Matter, list[Round]] = {}
@@ -107,6 +112,8 @@ class Book:
         if plan.streams:
             moved = before is not None or any(entry.doubts())
             self._stream_changed(entry, all_=moved)
+        if plan.closes:
+            self._closing_changed(entry, all_=before is not None or any(entry.doubts()))
         if plan.stands:
             self._standing_changed(entry)
 
@@ -119,6 +126,8 @@ class Book:
         receipts = self._receipts.pop(message.digest, {}) if self._receipts else {}
         entry = self.entries[message.digest] = Entry(message, plan, receipts)
         corrected = bool(message.refs) and self._cite(entry)
+        if plan.opens and not entry.threads:
+            entry.threads = (message.digest,)
         if plan.serial or plan.wants:
             self._count(entry, corrected=corrected)
         if plan.does and not entry.matter.quiet:
@@ -126,18 +135,27 @@ class Book:
         if corrected:
             # What its first version said of other messages it may now say differently.
             self._chains[entry.matter] = None
-        elif plan.filed and not entry.matter.quiet:
-            self._file(entry)
+        elif not entry.matter.quiet:
+            if plan.filed:
+                self._file(entry)
+            if plan.closes and not message.relayed:
+                self._close(entry)
         self._touch(entry.matter)
 
     def _cite(self, entry: Entry) -> bool:
         """Find what a message cites, and note it there; whether it corrects an own message."""
         message, corrected, cancels = entry.message, False, False
         targets: list[tuple[RefRole, Entry]] = []
+        threads: tuple[bytes, ...] = ()
         for role, digest in message.refs:
             target = self.entries.get(digest)
-            if target is None or target is entry:
+            if target is None:  # an opening of a pack that is out of force, or a text
+                threads = _joined(threads, (digest,))
                 continue
+            if target is entry:
+                continue
+            if target.threads != threads:
+                threads = _joined(threads, target.threads)
             targets.append((role, target))
             entry.cause_ms = max(entry.cause_ms, target.message.time_ms)
             own = target.message.sender == message.sender
@@ -162,6 +180,7 @@ class Book:
                 matter.act(key, entry)
             self._touch(matter)
         entry.targets = tuple(targets)
+        entry.threads = threads
         entry.matter.quiet = entry.matter.quiet or (cancels and not corrected)
         return corrected
 
@@ -208,6 +227,13 @@ class Book:
             found.commit(entry)
             self._rounds_of.setdefault(matter, []).append(found)
             self._stale[found] = None
+
+    def _close(self, entry: Entry) -> None:
+        """Its sender closes an incident: what it promised there by a next word is kept by that."""
+        last_of_all, sender = True, entry.message.sender
+        for place in closing_places(entry):
+            last_of_all &= self.closings.setdefault((place, sender), Stream()).add(entry)
+        self._closing_changed(entry, all_=not last_of_all)
 
     def _apply(self, entry: Entry) -> None:
         """What a form does besides what rules say of it."""
@@ -268,6 +294,16 @@ class Book:
         for party in message.to:
             self._stale_waits[message.pack, message.form, message.sender, party] = None
 
+    def _closing_changed(self, entry: Entry, *, all_: bool) -> None:
+        """A closing came or moved: what waits for it, or all it may count for."""
+        message = entry.message
+        if all_:
+            self._stale_streams[CLOSINGS, message.sender] = None
+            return
+        for place in closing_places(entry):
+            for party in message.to:
+                self._stale_waits[CLOSINGS, place.hex(), message.sender, party] = None
+
     def _slot(self, pack: str, rule: Exchange, party: str, year: int) -> Slot:
         key = (pack, rule.id, party, year)
         found = self.slots.get(key)
@@ -278,6 +314,25 @@ class Book:
 
     def _reported(self, pack: str) -> Callable[[str, str], Matter | None]:
         return lambda form, party: self._reports.get((pack, form, party))
+
+
+def _joined(some: tuple[bytes, ...], more: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    return tuple(sorted({*some, *more})[:THREADS_KEPT]) if some else more
+
+
+def closing_places(entry: Entry) -> Iterator[bytes]:
+    """Where a closing counts: in the incidents that it stands in, and for what it cites."""
+    yield from entry.threads
+    for _, target in entry.targets:
+        if target.message.sender == entry.message.sender:
+            place = target.matter.root.message.digest
+            if place not in entry.threads:
+                yield place
+
+
+def promise_places(matter: Matter) -> tuple[bytes, ...]:
+    """Where a closing keeps what a message promised; see ``closing_places``."""
+    return (*matter.root.threads, matter.root.message.digest)
 
 
 def _crossing(plan: PackPlan) -> Callable[[str, Matter], bool]:

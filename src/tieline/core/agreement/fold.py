@@ -7,10 +7,11 @@ when it was touched, and when a time passes at which what it makes may change.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import ClassVar, Final
 
-from tieline.core.agreement.book import Book, Maker, WaitKey
+from tieline.core.agreement.book import CLOSINGS, Book, Maker, WaitKey, promise_places
 from tieline.core.agreement.clocks import (
     deadline_terms,
     exchange_due,
@@ -47,14 +48,21 @@ class DeadlineSource:
     """How a deadline makes obligations of one debtor, one from each matter of its form."""
 
     __slots__ = (
-        "at_receipt", "bounded", "lapses", "named", "owed_to", "own", "plan", "rule", "streams",
+        "at_receipt", "bounded", "closings", "debtor", "lapses", "named", "owed_to", "own", "pack",
+        "plan", "rule", "streams",
     )  # fmt: skip
     waits: ClassVar[bool] = False
 
     def __init__(
-        self, pack: str, plan: DeadlinePlan, debtor: str, streams: tuple[Stream, ...]
+        self,
+        pack: str,
+        plan: DeadlinePlan,
+        debtor: str,
+        streams: tuple[Stream, ...],
+        closings: Mapping[tuple[bytes, str], Stream],
     ) -> None:
-        self.plan = plan
+        self.pack, self.plan, self.debtor = pack, plan, debtor
+        self.closings = closings if plan.promise else _NO_CLOSINGS
         self.rule: Deadline = plan.rule
         self.streams = streams  # what the debtor sends of the forms that discharge it uncited
         self.named = f"{pack}/{plan.rule.id}/{debtor}/"  # what the ids of its debts begin with
@@ -69,18 +77,30 @@ class DeadlineSource:
 
     def idle(self, debt: Debt) -> bool:
         """Whether nobody sent anything about the trigger; one that waits uncited has to look."""
-        return self.rule.link is not None and not _begun(debt).acts
+        if self.rule.link is None or _begun(debt).acts:
+            return False
+        return not self.closings or not any(self.closed(_begun(debt)))
+
+    def closed(self, matter: Matter) -> Iterator[Stream]:
+        """By what the debtor closed the incidents in which a promise stands."""
+        for place in promise_places(matter):
+            found = self.closings.get((place, self.debtor))
+            if found is not None:
+                yield found
 
     def acts(self, debt: Debt, creditor: str) -> Sequence[Entry]:
         """What the debtor sent to a creditor that may discharge it, by claimed time."""
         rule = self.rule
         some: list[list[Entry]] = []
+        if self.closings:
+            matter = _begun(debt)
+            some += [one.after(creditor, matter.root.key) for one in self.closed(matter)]
         if rule.link is None:
             begun = _begun(debt).root.key
             some = [stream.after(creditor, begun) for stream in self.streams]
         else:
             acts = _begun(debt).acts
-            if not acts:
+            if not acts and not some:
                 return ()
             for form in rule.by:
                 found = acts.get((rule.link, form, debt.debtor))
@@ -89,12 +109,15 @@ class DeadlineSource:
                     some.append(kept)
         if len(some) < 2:
             return some[0] if some else ()
-        both = [entry for one in some for entry in one]
+        both = list(dict.fromkeys(entry for one in some for entry in one))
         both.sort(key=lambda entry: entry.key)
         return both[:ACTS_KEPT]
 
     def is_nil(self, entry: Entry) -> bool:
         return False
+
+
+_NO_CLOSINGS: Final[Mapping[tuple[bytes, str], Stream]] = MappingProxyType({})
 
 
 def _begun(debt: Debt) -> Matter:
@@ -168,6 +191,8 @@ class Fold(Book):
                 self._stale[slot] = None
         if matter.root.plan.streams:
             self._stream_changed(matter.root, all_=True)
+        if matter.root.plan.closes:
+            self._closing_changed(matter.root, all_=True)
         if matter.root.plan.stands:
             self._standing_changed(matter.root)
 
@@ -231,16 +256,21 @@ class Fold(Book):
         waits: dict[WaitKey, bool] = {}
         for debt in matter.debts:
             source = debt.source
-            if not isinstance(source, DeadlineSource) or not source.streams:
+            if not isinstance(source, DeadlineSource):
                 continue
-            self._streamed.setdefault((debt.pack, debt.debtor), {})[matter] = None
+            if not (source.streams or source.plan.promise):
+                continue
+            if source.streams:
+                self._streamed.setdefault((debt.pack, debt.debtor), {})[matter] = None
+            if source.plan.promise:
+                self._streamed.setdefault((CLOSINGS, debt.debtor), {})[matter] = None
             due = source.terms(debt).due.earliest
             for creditor in debt.creditors:
                 acts = source.acts(debt, creditor)
                 done = bool(acts) and _settled(acts[0], creditor, due)
                 more = not done or source.rule.not_before_ms is not None
-                for form in source.rule.by:
-                    key = (debt.pack, form, debt.debtor, creditor)
+                for pack, form in _waited(source, matter):
+                    key = (pack, form, debt.debtor, creditor)
                     waits[key] = more or waits.get(key, False)
         for key, more in waits.items():
             if more:
@@ -340,7 +370,7 @@ class Fold(Book):
             streams = tuple(
                 self._streams.setdefault((pack, form, debtor), Stream()) for form in plan.rule.by
             )
-        return DeadlineSource(pack, plan, debtor, streams)
+        return DeadlineSource(pack, plan, debtor, streams, self.closings)
 
     def _slot_debts(self, slot: Slot) -> Iterator[Debt]:
         owed = self._applied(slot.pack, slot.party, self.parties)
@@ -380,6 +410,16 @@ class Fold(Book):
                 return creditors
             return tuple([one for one in creditors if one != debtor])
         return tuple(one for one in creditors if one != debtor and standing.applies(debtor, one))
+
+
+def _waited(source: DeadlineSource, matter: Matter) -> Iterator[tuple[str, str]]:
+    """What need not cite a matter and may meet what follows from it: pack and form."""
+    if source.streams:
+        for form in source.rule.by:
+            yield source.pack, form
+    if source.plan.promise:
+        for place in promise_places(matter):
+            yield CLOSINGS, place.hex()
 
 
 def _settled(act: Entry, creditor: str, due_ms: int | None) -> bool:

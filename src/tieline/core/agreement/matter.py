@@ -46,10 +46,12 @@ class Entry:
     """One admitted message, with the receipts known of it.
 
     ``first_ms``: when any other party first had it, by that party's clock (``None``: no receipt).
+    ``threads``: the openings of the incidents that it stands in.
     """
 
     __slots__ = (
         "cause_ms", "depth", "first_ms", "matter", "message", "plan", "receipts", "targets",
+        "threads",
     )  # fmt: skip
 
     def __init__(self, message: Message, plan: FormPlan, receipts: dict[str, int]) -> None:
@@ -59,6 +61,7 @@ class Entry:
         self.targets: tuple[tuple[RefRole, Entry], ...] = ()
         self.cause_ms = 0  # the latest claimed time among the messages that it cites
         self.depth = 0  # how many corrections it stands on
+        self.threads: tuple[bytes, ...] = ()
         self.first_ms: int | None = None
         self.matter = Matter(self)
         for party, at_ms in receipts.items():

@@ -28,7 +28,7 @@ class Message:
     """One form statement. ``time_ms`` is the claimed time; ``to`` the resolved addressees.
 
     ``pack`` and ``form`` are ids of the pack (not the tag on the wire); ``order`` is its place in
-    the record's causal order.
+    the record's causal order. ``relayed``: its author hands on what another says.
     """
 
     digest: bytes
@@ -40,6 +40,7 @@ class Message:
     values: Values
     refs: tuple[tuple[RefRole, bytes], ...] = ()
     order: int = 0
+    relayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

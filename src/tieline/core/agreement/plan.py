@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from tieline.core.agreement.meaning import Act, Means
 from tieline.core.agreement.message import Values, at_numbers, resolve
 from tieline.core.agreement.model import (
+    Base,
     Condition,
     Count,
     Criterion,
@@ -29,6 +31,7 @@ from tieline.core.agreement.model import (
     Take,
     Threshold,
     Validity,
+    Who,
 )
 from tieline.core.agreement.value import (
     Answer,
@@ -119,6 +122,7 @@ class DeadlinePlan:
     """A deadline, resolved against the form that begins it.
 
     ``over``: the threshold that a trigger has to cross. ``dates``: its bounds count in UTC dates.
+    ``promise``: see ``promises``.
     """
 
     rule: Deadline
@@ -127,6 +131,7 @@ class DeadlinePlan:
     who: Way
     over: ThresholdPlan | None
     dates: bool
+    promise: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +184,8 @@ class FormPlan:
     states_units: bool = False  # some quota reads its limit from the last such message
     streams: bool = False  # it discharges a deadline without citing the trigger
     uncited: bool = False  # a deadline on it can be discharged without citing it
+    opens: bool = False  # it begins an incident, if it cites nothing of one
+    closes: bool = False  # it closes an incident, and is its sender's last word there
     wants: tuple[Predecessor, ...] = ()  # what every message of it has to cite
     ended_by: frozenset[str] = frozenset()  # forms by which its sender ends how long it holds
     stands: bool = False  # it may change what the pack is between two parties
@@ -232,6 +239,8 @@ def compile_pack(pack: Pack) -> PackPlan:
             wants=tuple(one for one in form.predecessors if one.required),
             stands=form.effect in STANDS,
             does=form.effect is not Effect.NONE,
+            opens=form.act is Act.OPEN,
+            closes=form.act is Act.CLOSE,
         )
     for rule in pack.rules.values():
         if isinstance(rule, Threshold):
@@ -254,7 +263,7 @@ def compile_pack(pack: Pack) -> PackPlan:
     for one in plan.forms.values():
         looked_for = one.validities or one.thresholds or one.commits or one.states_units
         one.filed = bool(looked_for or one.exchanges or one.streams)
-        one.heard = bool(one.exchanges or one.streams or one.stands)
+        one.heard = bool(one.exchanges or one.streams or one.stands or one.closes)
     return plan
 
 
@@ -263,6 +272,7 @@ def _deadline(plan: PackPlan, rule: Deadline) -> None:
     form = target.form
     if not form.obliges:
         return  # a goodwill notice creates no obligation, whatever a rule says of it
+    promise = promises(form, rule)
     target.deadlines.append(
         DeadlinePlan(
             rule=rule,
@@ -271,12 +281,25 @@ def _deadline(plan: PackPlan, rule: Deadline) -> None:
             who=way_of(form, rule.who_path),
             over=plan.thresholds[rule.threshold] if rule.threshold else None,
             dates=rule.count is Count.UTC_DATE,
+            promise=promise,
         )
     )
-    if rule.link is None:
+    if rule.link is None or promise:
         target.uncited = True
+    if rule.link is None:
         for name in rule.by:
             plan.forms[name].streams = True
+
+
+def promises(form: Form, rule: Deadline) -> bool:
+    """Whether a deadline on a form is the next word that its sender promises there.
+
+    By the mark of the field, not by its name. Whoever closes the incident has said its last word.
+    """
+    if rule.base is not Base.START or rule.who is not Who.SENDER or not (rule.path and rule.by):
+        return False
+    fields = resolve(form.fields, rule.path)
+    return fields is not None and fields[-1].means is Means.NEXT
 
 
 def _threshold(plan: PackPlan, rule: Threshold) -> None:

@@ -145,7 +145,8 @@ def _clocks(found: View) -> Iterator[str]:
     for one in clocks:
         yield from clock_lines(one)
         if text_of(one, "id") == named:
-            yield f"      {_left(one, number_of(found, 'now_ms'))}{_calms(one)}"
+            left, calms = _left(one, number_of(found, "now_ms")), _calms(one)
+            yield from wrapped(" " * 6, f"{left};" if calms else left, calms)
 
 
 def _left(one: View, now_ms: int) -> str:
@@ -160,13 +161,14 @@ def _left(one: View, now_ms: int) -> str:
 
 
 def _calms(one: View) -> str:
-    forms = texts(one, "calms")
-    return f"; {' or '.join(forms)} meets it" if forms else ""
+    *more, last = texts(one, "calms") or [""]
+    return f"{', '.join(more)} or {last} meets it" if more else last and f"{last} meets it"
 
 
 def owed_line(one: View) -> str:
     """What is owed, and what meets it."""
-    return f"{text_of(one, 'title')}{_calms(one)}"
+    calms = _calms(one)
+    return f"{text_of(one, 'title')}; {calms}" if calms else text_of(one, "title")
 
 
 # ---------------------------------------------------------------------------------- messages
