@@ -64,7 +64,7 @@ def report(text: str = "we wait", *, realm: str = "NORTH-26", **figures: int | N
     joint: Json = {
         "root": ONE, "parties": ["ALPHA", "BRAVO"], "binding": ONE, "bound_ms": T,
         "versions": [{
-            "item": ONE, "author": "ALPHA", "at_ms": T, "text": text, "state": "in force",
+            "item": ONE, "author": "ALPHA", "at_ms": T, "text": text, "state": "binds",
             "effective_ms": T, "signed": [{"party": "BRAVO", "item": TWO, "at_ms": T}],
             "missing": ["ALPHA"], "compliance": [{"party": "BRAVO", "says": "complying"}],
         }],

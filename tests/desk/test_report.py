@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 import zlib
+from collections.abc import Iterator
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,15 +16,32 @@ from hypothesis import strategies as st
 from tests.desk.reports import ONE, THREE, report
 
 from tieline.core.errors import LocalError
+from tieline.core.incident.account import Standing
+from tieline.core.incident.align import Alignment
+from tieline.core.incident.notices import How
+from tieline.core.incident.signing import Fault
+from tieline.core.incident.states import (
+    HoldState,
+    IncidentState,
+    JointState,
+    LinkState,
+    PublicState,
+    QuestionState,
+)
+from tieline.core.terms import Kind, Role
 from tieline.desk.cli.show import View
 from tieline.desk.report import chart, compare, content, html, pdf
 from tieline.desk.report.pieces import Label, Stroke
+from tieline.desk.report.words import APART, END, ORDER, Said, Tongue
+from tieline.desk.words import LANGUAGES, Words, catalogue
 from tieline.node.text import visible
+from tieline.node.view import word
 
 FONTS = pytest.mark.skipif(
     not any((Path(place) / "DejaVuSans.ttf").is_file() for place in pdf.PLACES),
     reason="the DejaVu fonts (Debian: fonts-dejavu-core) are not on this machine",
 )
+KINDS = frozenset(Kind) - {Kind.OPEN, Kind.SUSPEND, Kind.RESUME, Kind.WATCH, Kind.UNKNOWN}
 HOSTILE = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -65,7 +84,7 @@ class Read(HTMLParser):
 TAGS = {
     "html", "head", "meta", "title", "style", "body", "table", "thead", "tfoot", "tbody", "tr",
     "td", "th", "div", "span", "p", "h1", "h2", "h3", "colgroup", "col", "svg", "polyline",
-    "polygon", "text", "footer",
+    "polygon", "text", "footer", "bdi",
 }  # fmt: skip
 
 
@@ -134,6 +153,77 @@ def test_the_page_runs_from_right_to_left_for_arabic() -> None:
     assert b'<html lang="en" dir="ltr">' in html.write(content.document(view(report())))
 
 
+# ---------------------------------------------------------------------------------- languages
+
+MADE_UP = (  # keys that are put together of a machine and its state, or of a figure's name
+    *(f"{machine}.{state}" for machine, states in (
+        ("state", IncidentState), ("question", QuestionState), ("hold", HoldState),
+        ("link", LinkState), ("public", PublicState), ("joint", JointState),
+        ("standing", Standing), ("alignment", Alignment), ("how", How),
+    ) for state in states),
+    *(f"figure.{name}" for name in ORDER),
+    *(f"shape.{name}" for name in chart.SHAPES),
+    *(f"why.{fault}" for fault in Fault if fault),
+    *(f"kind.{word(kind.name)}" for kind in KINDS),
+    *(f"role.{word(role.name)}" for role in Role),
+)  # fmt: skip
+
+
+def test_every_state_and_figure_that_a_report_may_tell_has_words() -> None:
+    assert [key for key in MADE_UP if not Words("en").has(key)] == []
+    folder = Path(content.__file__).parent
+    source = "".join(path.read_text("utf-8") for path in folder.glob("*.py"))
+    ours = [key.removeprefix("report.") for key in catalogue("en").words if "report." in key]
+    named = [f'"{key}"' in source or f'"report.{key}"' in source or key.endswith("-by")
+             for key in ours]  # fmt: skip
+    assert [key for key, there in zip(ours, named, strict=True) if not there] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_report_speaks_one_language_throughout(
+    language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every key that is asked for is there, and none of the English words stands in for it."""
+    said: list[str] = []
+    parts = Words.parts
+
+    def noted(self: Words, key: str, **values: str | int) -> Iterator[tuple[str, bool]]:
+        said.append(key)
+        return parts(self, key, **values)
+
+    monkeypatch.setattr(Words, "parts", noted)
+    made = {**view(report(first_word=-5000)), "language": language}
+    page = unescape(html.write(content.document(made, view(report()))).decode())
+    assert len(set(said)) > 120
+    assert [key for key in set(said) if key not in catalogue(language).words] == []
+    direction = "rtl" if language == "ar" else "ltr"
+    assert f'<html lang="{language}" dir="{direction}">' in page
+    unchecked = catalogue("en").words["words.unchecked"]
+    assert (unchecked in page) == (language != "en")
+    assert catalogue(language).words["words.unchecked"] in page or language == "en"
+    if language not in ("en", "fr"):
+        for english in ("closed by", "take part", "read by", "Every statement", "version 1"):
+            assert english not in page, english
+    assert "U+2068" not in page  # no text of ours has lost what sets its values apart
+
+
+def test_a_value_cannot_leave_its_place_in_words_of_ours() -> None:
+    say = Tongue("ar")
+    hostile = f"a{END}\u202eb{APART}<i>"
+    said = say("report.title", name=hostile)
+    assert (said.count(APART), said.count(END)) == (1, 1)
+    assert "a⟨U+2069⟩⟨U+202E⟩b⟨U+2068⟩" in said
+    shown = html.shown(said)
+    assert shown.count("<bdi>") == shown.count("</bdi>") == 1
+    assert "&lt;i&gt;" in shown
+    assert html.shown(str(said)).count("⟨U+2068⟩") == 2  # plain text is not believed
+    nested = say.many((said, say.both("ALPHA", "BRAVO")))
+    assert isinstance(nested, Said)
+    assert (nested.count(APART), nested.count(END)) == (5, 5)
+    assert Tongue("en")("report.to", parties="ALPHA") == "to ALPHA"
+    assert Tongue("en")("report.to", parties="سلام") == f"to {APART}سلام{END}"
+
+
 # ---------------------------------------------------------------------------------- comparing
 
 
@@ -168,7 +258,7 @@ def test_a_map_is_sane_anywhere_on_earth(
 ) -> None:
     sites = [chart.Site("ALPHA", f"{n}", "point", (at,), error)
              for n, (at, error) in enumerate(places)]  # fmt: skip
-    drawing = chart.draw(sites, ["ALPHA"])
+    drawing = chart.draw(sites, ["ALPHA"], Tongue("en"))
     assert drawing is not None
     for mark in drawing.marks:
         points = mark.points if isinstance(mark, Stroke) else ((mark.x, mark.y),)
@@ -184,7 +274,7 @@ def test_a_circle_is_as_large_as_the_stated_error_at_the_poles_and_the_180th_mer
     lat: int, lon: int
 ) -> None:
     site = chart.Site("A", "1", "point", ((lat * 10_000_000, lon * 10_000_000),), 20_000)
-    drawing = chart.draw([site], ["A"])
+    drawing = chart.draw([site], ["A"], Tongue("en"))
     assert drawing is not None
     strokes = [one for one in drawing.marks if isinstance(one, Stroke)]
     (ring,) = [one for one in strokes if len(one.points) == chart.AROUND]
@@ -228,6 +318,19 @@ def test_a_pdf_is_written_of_any_text_with_the_banner_on_every_page() -> None:
     assert 3 <= pages <= 12
     boxes = [one.count(b" re S") for one in (streams(drilled), plain)]
     assert boxes[0] - boxes[1] == 2 * pages
+
+
+@FONTS
+def test_a_value_that_goes_on_in_the_next_line_is_set_apart_there_too() -> None:
+    made = {**view(report()), "language": "ar"}
+    sheet = pdf.Sheet(content.document(made))
+    said = Tongue("ar")("report.check-2", make="'one two three four'", check="'five'")
+    lines = sheet._wrapped(said, 20.0, 8.0, bold=False)
+    sheet.close()
+    assert len(lines) > 5
+    assert all(line.count(APART) == line.count(END) for line in lines)
+    assert sum(APART in line for line in lines) >= 2
+    assert "".join("".join(lines).split()).replace(END + APART, "") == "".join(said.split())
 
 
 @FONTS

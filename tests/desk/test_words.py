@@ -34,7 +34,7 @@ def test_a_language_has_every_key_and_puts_in_the_same_values(language: str) -> 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_words_are_fit_to_be_shown(language: str) -> None:
     for key, text in catalogue(language).words.items():
-        assert re.fullmatch(r"[a-z0-9_]+\.[a-z0-9_. -]+", key), key
+        assert re.fullmatch(r"[a-z0-9_]+\.[a-z0-9_., -]+", key), key
         assert text == text.strip() != "", key
         assert visible(text, lines=True) == text, key
         assert unicodedata.normalize("NFC", text) == text, key

@@ -126,7 +126,7 @@ def chain_view(chain: Chain, party: str) -> dict[str, Json]:
         ],
         "moved_nothing": [
             {"item": moot.by.digest.hex(), "party": moot.by.party, "does": str(moot.does),
-             "on": moot.version.hex(), "why": why(moot)}
+             "on": moot.version.hex(), "fault": str(moot.fault), "why": why(moot)}
             for moot in chain.moot
         ],
         "next": {"step": str(step), "item": on.hex()} if named else None,

@@ -163,16 +163,22 @@ def obligation_line(one: dict[str, Json]) -> str:
     mark = "! " if one.get("ours") in ("overdue", "late", "early") else "  "
     return (
         f"{mark}{text_of(one, 'debtor')} > {to}  {text_of(one, 'title')}"
-        f"  {_bracket(one.get('due'))}  {_said(one)}  {basis(one)}  {short(text_of(one, 'id'))}"
+        f"  {_bracket(one.get('due'))}  {said_of(one)}  {basis(one)}  {short(text_of(one, 'id'))}"
     )
 
 
 def clock_of(one: dict[str, Json]) -> str:
     """The state of an obligation, and when it is due."""
-    return f"{_said(one)}, due {_bracket(one.get('due'))}"
+    return f"{said_of(one)}, due {due_of(one)}"
 
 
-def _said(one: dict[str, Json]) -> str:
+def due_of(one: dict[str, Json]) -> str:
+    """When an obligation is due: one time, or two where the parties' clocks differ."""
+    return _bracket(one.get("due"))
+
+
+def said_of(one: dict[str, Json]) -> str:
+    """The state of an obligation in words; both, where the strict view has another."""
     differ = f" ({text_of(one, 'state')} / {text_of(one, 'strict')})" if one.get("disputed") else ""
     return f"{text_of(one, 'said')}{differ}"
 

@@ -179,7 +179,7 @@ def _messages(found: View) -> Iterator[str]:
     yield f"messages ({len(rows)})"
     for one in rows:
         yield f"  {message_line(one)}"
-        yield from (f"      ! {mark}" for mark in row_marks(one, digits=8, apart=";"))
+        yield from (f"      ! {mark}" for mark in row_marks(one, digits=8))
 
 
 def message_line(one: View) -> str:

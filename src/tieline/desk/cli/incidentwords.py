@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Protocol
 
 from tieline.core.terms import MAX_TIME_MS, dtg
 from tieline.desk.cli.show import View, number_of, text_of
@@ -16,24 +16,37 @@ COLUMNS: Final = 80
 _KILOMETRE: Final = 1000
 
 
+class Say(Protocol):
+    """Who says the words of a key, as ``tieline.desk.words.Words.say``."""
+
+    def __call__(self, key: str, **values: str | int) -> str: ...
+
+
+def english(key: str, **values: str | int) -> str:
+    """The words of a key in English, with values."""
+    return Words(ENGLISH).say(key, **values)
+
+
 def words(key: str) -> str:
     """The words of a key in English; the last part of the key where there are none."""
-    return Words(ENGLISH).say(key)
+    return english(key)
 
 
-def span(value_ms: int) -> str:
+def span(value_ms: int, say: Say = english) -> str:
     """A span in the two largest units that it has."""
     parts = []
     for unit, size in _UNITS:
         count, value_ms = divmod(value_ms, size)
         if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2]) or "less than a minute"
+            parts.append(say(f"unit.{unit}", n=count))
+    return " ".join(parts[:2]) or say("span.short")
 
 
-def metres(value: int) -> str:
+def metres(value: int, say: Say = english) -> str:
     """A distance: in kilometres from one on."""
-    return f"{value} m" if value < _KILOMETRE else f"{value / _KILOMETRE:.1f} km"
+    if value < _KILOMETRE:
+        return say("unit.m", n=value)
+    return say("unit.km", n=f"{value / _KILOMETRE:.1f}")
 
 
 def moment(value: Json) -> str:
@@ -60,33 +73,33 @@ def texts(view: View, name: str) -> list[str]:
     return [str(one) for one in value] if isinstance(value, list) else []
 
 
-def row_marks(one: View, *, digits: int, apart: str) -> Iterator[str]:
+def row_marks(one: View, *, digits: int, say: Say = english) -> Iterator[str]:
     """What there is to say of a statement of an incident, a line each.
 
-    ``digits``: of a digest so many are shown. ``apart``: what stands before an addition.
+    ``digits``: of a digest so many are shown.
     """
     if one.get("second_story"):
-        yield "second story or late: it counts for nothing"
+        yield say("mark.second-story")
     if one.get("unfit"):
-        yield "it breaks its form: it counts for nothing"
-    if one.get("cancelled_by"):
-        yield f"taken back by {text_of(one, 'cancelled_by')[:digits]}"
-    if one.get("replaced_by"):
-        yield f"replaced by {text_of(one, 'replaced_by')[:digits]}"
+        yield say("mark.unfit")
+    for name in ("cancelled", "replaced"):
+        by = text_of(one, f"{name}_by")
+        if by:
+            yield say(f"mark.{name}", item=by[:digits])
     brought = texts(one, "brought_by")
     if brought:
-        counts = "" if one.get("moves") else f"{apart} it counts for nothing here"
-        yield f"brought in by {', '.join(brought)}{counts}"
+        key = "mark.brought" if one.get("moves") else "mark.brought-idle"
+        yield say(key, parties=", ".join(brought))
     for item in texts(one, "void"):
-        yield f"what it does to {item[:digits]} is void: another's, or not read"
+        yield say("mark.void", item=item[:digits])
 
 
-def how_far(pair: View) -> str:
+def how_far(pair: View, say: Say = english) -> str:
     """How far two parties' accounts are apart; empty when that has no measure."""
     if pair.get("metres"):
-        return f"{metres(number_of(pair, 'metres'))} apart"
+        return say("apart.way", metres=metres(number_of(pair, "metres"), say))
     if pair.get("seconds"):
-        return f"{span(number_of(pair, 'seconds') * 1000)} apart"
+        return say("apart.time", span=span(number_of(pair, "seconds") * 1000, say))
     if pair.get("count"):
-        return f"{number_of(pair, 'count')} apart"
+        return say("apart.count", n=number_of(pair, "count"))
     return ""

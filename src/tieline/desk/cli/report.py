@@ -11,8 +11,9 @@ from tieline.core.errors import LocalError
 from tieline.desk.cli.common import language_of, line_of, put
 from tieline.desk.cli.incidentwords import wrapped
 from tieline.desk.cli.show import View, text_of
-from tieline.desk.report import compare, words
+from tieline.desk.report import compare
 from tieline.desk.report.reading import part
+from tieline.desk.report.words import ORDER, english
 from tieline.node import privatefile
 from tieline.node.client import Client
 
@@ -85,10 +86,10 @@ def _lines(found: View, other: View | None, out: Path | None) -> Iterator[str]:
         yield "! THE RECORD DOES NOT VERIFY: 'tieline verify' says what is wrong"
     if out is not None:
         yield f"the report is in {out}, for its owner alone to read"
-    figures = part(found, "figures")
+    figures, say = part(found, "figures"), english()
     theirs = {} if other is None else part(other, "figures")
-    for name in words.ORDER:
-        head = f"  {words.figure(name):<{_NAME}}"
-        here = words.value(name, figures.get(name))
-        there = [] if other is None else [f"other: {words.value(name, theirs.get(name))}"]
+    for name in ORDER:
+        head = f"  {say.figure(name):<{_NAME}}"
+        here = say.number(name, figures.get(name))
+        there = [] if other is None else [f"other: {say.number(name, theirs.get(name))}"]
         yield from wrapped(head, here, *there)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tieline.desk.report.pieces import Drawing, Label, Stroke
+from tieline.desk.report.words import Tongue
 
 Place = tuple[float, float]  # latitude and longitude in radians
 Point = tuple[float, float]
@@ -29,7 +30,6 @@ MOST_ERROR_M: Final = 10_000_000.0
 AROUND: Final = 72  # corners of a circle
 STEPS: Final = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # degrees
 SHAPES: Final = ("circle", "square", "triangle", "diamond", "cross", "plus", "bar", "hourglass")
-SHAPE_WORDS: Final = {one: one for one in SHAPES} | {"cross": "x", "bar": "upright bar"}
 _MARK: Final = 5.0
 _LETTER: Final = 7.2  # about how wide a letter of a label is
 
@@ -49,12 +49,12 @@ class Site:
     faint: bool = False
 
 
-def draw(sites: Iterable[Site], parties: Iterable[str]) -> Drawing | None:
-    """The map of some places; None when there are none."""
+def draw(sites: Iterable[Site], parties: Iterable[str], say: Tongue) -> Drawing | None:
+    """The map of some places, with the words of a language; None when there are none."""
     shown = [one for one in sites if one.points]
     if not shown:
         return None
-    shapes = dict(zip(parties, _endless(SHAPES), strict=False))
+    shapes = shapes_of(parties)
     sheet = _Sheet(shown)
     marks: list[Stroke | Label] = [*sheet.graticule()]
     taken: list[tuple[float, float, float, float]] = []
@@ -62,16 +62,15 @@ def draw(sites: Iterable[Site], parties: Iterable[str]) -> Drawing | None:
         marks += sheet.site(site, shapes.get(site.party, SHAPES[0]))
     for site in shown:
         marks.append(sheet.label(site, taken))
-    marks += sheet.frame()
-    marks += sheet.scale()
-    about = "; ".join(f"{one.label} at {written(one.points[0])}" for one in shown)
-    return Drawing(WIDTH, HEIGHT, tuple(marks), f"Map: {about}.")
+    marks += sheet.frame(say)
+    marks += sheet.scale(say)
+    about = "; ".join(f"{one.label}: {written(one.points[0])}" for one in shown)
+    return Drawing(WIDTH, HEIGHT, tuple(marks), say("report.map-about", places=about))
 
 
 def shapes_of(parties: Iterable[str]) -> dict[str, str]:
-    """The mark of each party, in words."""
-    named = zip(parties, _endless(SHAPES), strict=False)
-    return {party: SHAPE_WORDS[shape] for party, shape in named}
+    """The mark of each party, by name."""
+    return dict(zip(parties, _endless(SHAPES), strict=False))
 
 
 def _endless(shapes: tuple[str, ...]) -> Iterator[str]:
@@ -198,22 +197,21 @@ class _Sheet:
 
     # ------------------------------------------------------------------------------- the frame
 
-    def frame(self) -> Iterator[Stroke | Label]:
+    def frame(self, say: Tongue) -> Iterator[Stroke | Label]:
         bottom = HEIGHT - FOOT
         corners = ((0.5, 0.5), (WIDTH - 0.5, 0.5), (WIDTH - 0.5, bottom), (0.5, bottom))
         yield Stroke(corners, width=1.0, closed=True)
-        note = "No base map: coasts and borders are not drawn. Circles are the stated errors."
-        yield Label(230, HEIGHT - 8, note, size=9)
-        yield Label(230, HEIGHT - 20, "North is up in the middle of the map.", size=9)
+        yield Label(230, HEIGHT - 8, say("report.map-base"), size=9)
+        yield Label(230, HEIGHT - 20, say("report.map-north"), size=9)
 
-    def scale(self) -> Iterator[Stroke | Label]:
+    def scale(self, say: Tongue) -> Iterator[Stroke | Label]:
         """A bar of a round length, true in the middle of the map."""
         metres = _round_length(150 / self._scale * RADIUS_M)
         long = metres / RADIUS_M * self._scale
         y = HEIGHT - 12
         yield Stroke(((4, y - 4), (4, y), (4 + long, y), (4 + long, y - 4)), width=1.4)
-        said = f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
-        yield Label(8, y - 6, said, size=10)
+        unit, count = ("km", metres / 1000) if metres >= 1000 else ("m", metres)
+        yield Label(8, y - 6, say(f"unit.{unit}", n=f"{count:g}"), size=10)
 
 
 # ------------------------------------------------------------------------------------- the sphere

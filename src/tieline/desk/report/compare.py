@@ -11,12 +11,13 @@ from tieline.core.errors import LocalError
 from tieline.core.incident.figures import SPANS
 from tieline.desk.cli.files import read_bytes
 from tieline.desk.cli.show import text_of
-from tieline.desk.report import words
 from tieline.desk.report.pieces import Block, Heading, Line, Paragraph, Table, Tone, cell
+from tieline.desk.report.words import ORDER, Said, Tongue
 from tieline.node.view import Json
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 FORM: Final = 1
+BETTER: Final = "◄"
 # What is better when it is more, and what when it is less; of the rest neither is.
 _MORE: Final = frozenset(("acknowledged", "read_back", "passed_on", "answered", "kept", "agree"))
 _LESS: Final = frozenset(
@@ -49,7 +50,7 @@ def rows(one: Mapping[str, Json], other: Mapping[str, Json]) -> list[dict[str, J
     """Figure by figure: both values, and which is the better one where that can be said."""
     mine, theirs = _figures(one), _figures(other)
     out: list[dict[str, Json]] = []
-    for name in words.ORDER:
+    for name in ORDER:
         here, there = mine.get(name), theirs.get(name)
         out.append({"figure": name, "here": here, "other": there,
                     "better": _better(name, here, there)})  # fmt: skip
@@ -59,7 +60,7 @@ def rows(one: Mapping[str, Json], other: Mapping[str, Json]) -> list[dict[str, J
 def _figures(report: Mapping[str, Json]) -> dict[str, int | None]:
     found = report.get("figures")
     values = found if isinstance(found, dict) else {}
-    return {name: _number(values.get(name)) for name in words.ORDER}
+    return {name: _number(values.get(name)) for name in ORDER}
 
 
 def _number(value: Json) -> int | None:
@@ -79,34 +80,30 @@ def _better(name: str, here: int | None, there: int | None) -> str:
     return "here" if (here > there) == (name in _MORE) else "other"
 
 
-def blocks(report: Mapping[str, Json], other: Mapping[str, Json]) -> list[Block]:
+def blocks(report: Mapping[str, Json], other: Mapping[str, Json], say: Tongue) -> list[Block]:
     """The table of two incidents."""
     made = []
     for row in rows(report, other):
         name, better = text_of(row, "figure"), row["better"]
-        cells = [
-            cell(Line(words.value(name, row[side]) + ("  ◄" if better == side else ""),
-                      Tone.STRONG if better == side else Tone.PLAIN))
-            for side in ("here", "other")
-        ]  # fmt: skip
-        made.append((cell(words.figure(name)), *cells))
-    heads = ("figure", _named(report), _named(other))
-    note = (
-        "Spans count from when it occurred, by what the parties still say, or from the opening."
-        " ◄ marks the value that a line is kept for: sooner, more answered, less missed. A span"
-        " that never came is a stroke, and the other is marked."
-    )
+        cells = []
+        for side in ("here", "other"):
+            best = better == side
+            value = say.number(name, row[side])
+            cells.append(cell(Line(Said(f"{value}  {BETTER}") if best else value,
+                                   Tone.STRONG if best else Tone.PLAIN)))  # fmt: skip
+        made.append((cell(say.figure(name)), *cells))
+    heads = (say("report.figure"), _named(report, say), _named(other, say))
     return [
-        Heading("Beside another incident"),
+        Heading(say("report.compared")),
         Table(heads, (4, 3, 3), tuple(made)),
-        Paragraph(cell(Line(note, Tone.FAINT))),
+        Paragraph(cell(Line(say("report.compared-note"), Tone.FAINT))),
     ]
 
 
-def _named(report: Mapping[str, Json]) -> str:
+def _named(report: Mapping[str, Json], say: Tongue) -> str:
     incident = report.get("incident")
     view = incident if isinstance(incident, dict) else {}
     line = report.get("line")
     realm = text_of(line, "exercise") if isinstance(line, dict) else ""
     name = text_of(view, "name") or text_of(view, "incident")[:8]
-    return f"{name} (EXERCISE {realm})" if realm else name
+    return say("report.exercise-name", name=name, realm=realm) if realm else name

@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from tieline.core.terms import MAX_TIME_MS
-from tieline.desk.cli.agreements import basis, clock_of
-from tieline.desk.cli.incidentwords import how_far, metres, moment, texts
-from tieline.desk.cli.incidentwords import words as said_as
+from tieline.desk.cli.agreements import basis, due_of, said_of
+from tieline.desk.cli.incidentwords import moment, texts
 from tieline.desk.cli.show import View, number_of, text_of, views
-from tieline.desk.report import chart, compare, record, threads, words
+from tieline.desk.report import chart, compare, record, threads
 from tieline.desk.report.pieces import (
     Block,
     Cell,
@@ -28,6 +27,7 @@ from tieline.desk.report.pieces import (
     cell,
 )
 from tieline.desk.report.reading import part, raw
+from tieline.desk.report.words import NONE, ORDER, Said, Tongue
 from tieline.node.view import Json
 
 # What a party says of its own side; the rest of the accounts is what it observed.
@@ -39,36 +39,45 @@ _E7: Final = 180 * 10_000_000
 def document(report: View, other: View | None = None) -> Document:
     """The report, with a table of another incident's figures where there is one."""
     line, incident = part(report, "line"), part(report, "incident")
-    name = text_of(incident, "name") or text_of(incident, "incident")[:8]
+    lang = text_of(report, "language") or "en"
+    say = Tongue(lang)
+    name = _name(incident)
     realm = text_of(line, "exercise")
-    made = moment(report.get("made_ms"))
+    foot = say("report.foot", name=name, line=text_of(line, "name"),
+               time=moment(report.get("made_ms")), station=text_of(report, "station"))  # fmt: skip
+    unchecked = Tongue("en")("words.unchecked")
+    note = "" if say.words.verified else f"{say('words.unchecked')} / {unchecked}"
     return Document(
-        title=f"Report of an incident: {name}",
+        title=say("report.title", name=name),
         banner=f"EXERCISE EXERCISE EXERCISE {realm}" if realm else "",
-        foot=f"{name}, line {text_of(line, 'name')}, written {made} at"
-        f" {text_of(report, 'station')}",
-        lang=text_of(report, "language") or "en",
+        foot=foot,
+        note=note,
+        lang=lang,
         made_ms=max(0, min(number_of(report, "made_ms"), MAX_TIME_MS)),
-        blocks=tuple(_blocks(report, other)),
+        blocks=tuple(_blocks(report, other, say)),
     )
 
 
-def _blocks(report: View, other: View | None) -> Iterator[Block]:
+def _name(incident: View) -> str:
+    return text_of(incident, "name") or text_of(incident, "incident")[:8]
+
+
+def _blocks(report: View, other: View | None, say: Tongue) -> Iterator[Block]:
     incident, parties = part(report, "incident"), _codes(report)
-    yield from _head(report, incident)
-    yield from _parties(report, incident, parties)
-    yield from _came_to(part(report, "figures"))
+    yield from _head(report, incident, say)
+    yield from _parties(report, incident, parties, say)
+    yield from _came_to(part(report, "figures"), say)
     if other is not None:
-        yield from compare.blocks(report, other)
-    yield from _accounts(incident)
-    yield from _map(report, parties)
-    yield from record.timeline(part(report, "timeline"))
-    yield from threads.blocks(incident)
-    yield from _clocks(incident)
-    yield from record.silences(report)
-    yield from threads.remarks(incident)
-    yield from record.statements(report, incident)
-    yield from record.verification(report)
+        yield from compare.blocks(report, other, say)
+    yield from _accounts(incident, say)
+    yield from _map(report, parties, say)
+    yield from record.timeline(part(report, "timeline"), say)
+    yield from threads.blocks(incident, say)
+    yield from _clocks(incident, say)
+    yield from record.silences(report, say)
+    yield from threads.remarks(incident, say)
+    yield from record.statements(report, incident, say)
+    yield from record.verification(report, say)
 
 
 def _codes(report: View) -> list[str]:
@@ -80,53 +89,55 @@ def _codes(report: View) -> list[str]:
 # ------------------------------------------------------------------------------------------ heads
 
 
-def _head(report: View, incident: View) -> Iterator[Block]:
+def _head(report: View, incident: View, say: Tongue) -> Iterator[Block]:
     line, figures = part(report, "line"), part(report, "figures")
-    name = text_of(incident, "name") or text_of(incident, "incident")[:8]
-    yield Heading(f"Report of an incident: {name}", 1)
+    yield Heading(say("report.title", name=_name(incident)), 1)
     closed = [text_of(one, "party") for one in views(incident, "closed_by")]
     missing = texts(incident, "not_closed")
-    state = words.state(text_of(incident, "state"))
-    closing = f"closed by {', '.join(closed)}" if closed else "nobody has closed it"
+    by = say.many(closed)
+    closing = say("report.closed-by", parties=by) if closed else say("report.closed-nobody")
     rows: list[tuple[str, Cell]] = [
         ("incident", cell(Line(text_of(incident, "incident"), Tone.CODE))),
-        ("state", cell(Line(state, Tone.STRONG), closing,
-                       f"not by {', '.join(missing)}" if missing and closed else "",
-                       *_reopened(incident))),
-        ("opened", cell(f"{text_of(incident, 'dtg')} by {text_of(incident, 'opened_by')}",
+        ("state", cell(Line(say(f"state.{text_of(incident, 'state')}"), Tone.STRONG), closing,
+                       say("report.closed-not", parties=say.many(missing))
+                       if missing and closed else "",
+                       *_reopened(incident, say))),
+        ("opened", cell(say("report.opened-by", time=text_of(incident, "dtg"),
+                            party=text_of(incident, "opened_by")),
                         text_of(incident, "title"))),
-        ("line", cell(f"{text_of(line, 'name')}, charter version {text_of(line, 'charter')}",
+        ("line", cell(say("report.charter", line=text_of(line, "name"),
+                          version=text_of(line, "charter")),
                       Line(text_of(line, "id"), Tone.CODE))),
-        ("spans count", cell(f"from {moment(figures.get('start_ms'))}", _start(figures))),
-        ("written", cell(f"{moment(report.get('made_ms'))} at {text_of(report, 'station')}",
-                         "from what the record of that station held then")),
+        ("counted", cell(say("report.from", time=moment(figures.get("start_ms"))),
+                         _start(figures, say))),
+        ("written", cell(say("report.written-at", time=moment(report.get("made_ms")),
+                             station=text_of(report, "station")), say("report.written-from"))),
     ]  # fmt: skip
-    yield Table(("", ""), (1, 4), tuple((cell(Line(key, Tone.FAINT)), value)
+    yield Table(("", ""), (1, 4), tuple((cell(Line(say(f"report.{key}"), Tone.FAINT)), value)
                                         for key, value in rows))  # fmt: skip
-    marks = [f"! {mark}" for mark in texts(incident, "marks")]
+    marks = [say.warn(mark) for mark in texts(incident, "marks")]
     marks += [
-        f"! pack {digest[:12]} is in force and was not at hand: what was said by it is not counted"
+        say.warn(say("report.pack-missing", pack=digest[:12]))
         for digest in texts(incident, "missing")
     ]
     if marks:
         yield Paragraph(cell(*(Line(mark, Tone.WARN) for mark in marks)))
 
 
-def _start(figures: View) -> str:
-    if figures.get("start") == "occurred":
-        return "when it occurred, by the earliest that a party still says"
-    return "the opening, since no party says when it occurred"
+def _start(figures: View, say: Tongue) -> Said:
+    occurred = figures.get("start") == "occurred"
+    return say("report.start-occurred" if occurred else "report.start-opened")
 
 
-def _reopened(incident: View) -> Iterator[Line]:
+def _reopened(incident: View, say: Tongue) -> Iterator[Line]:
     if incident.get("reopened_by"):
-        yield Line(f"reopened by {text_of(incident, 'reopened_by')[:12]}")
+        yield Line(say("report.reopened", item=text_of(incident, "reopened_by")[:12]))
     for item in texts(incident, "crossed"):
-        yield Line(f"! closing {item[:12]} crossed with a reopening: it does not count", Tone.WARN)
+        yield Line(say.warn(say("report.close-crossed", item=item[:12])), Tone.WARN)
 
 
-def _parties(report: View, incident: View, parties: list[str]) -> Iterator[Block]:
-    yield Heading("Parties")
+def _parties(report: View, incident: View, parties: list[str], say: Tongue) -> Iterator[Block]:
+    yield Heading(say("report.parties"))
     names = {text_of(one, "code"): text_of(one, "name")
              for one in views(part(report, "line"), "parties")}  # fmt: skip
     closed = {text_of(one, "party"): text_of(one, "item")
@@ -137,179 +148,181 @@ def _parties(report: View, incident: View, parties: list[str]) -> Iterator[Block
         (
             cell(Line(code, Tone.STRONG)),
             cell(names.get(code, "")),
-            cell("yes" if code in spoke else "no"),
-            cell(words.value("first_word.", first.get(code))),
-            cell(f"yes, {closed[code][:12]}" if code in closed else "no"),
-            cell(shapes.get(code, "")),
+            cell(say("report.yes" if code in spoke else "report.no")),
+            cell(say.number("first_word.", first.get(code))),
+            cell(say("report.yes-by", item=closed[code][:12]) if code in closed
+                 else say("report.no")),
+            cell(say(f"shape.{shapes[code]}")),
         )
         for code in parties
-    )
-    heads = ("party", "name", "took part", "first factual word after", "closed it", "on the map")
-    yield Table(heads, (2, 4, 2, 3, 3, 2), rows)
+    )  # fmt: skip
+    heads = ("party", "name", "took-part", "first-word", "closed-it", "on-map")
+    yield Table(say.heads(*heads), (2, 4, 2, 3, 3, 2), rows)
 
 
-def _came_to(figures: View) -> Iterator[Block]:
-    yield Heading("What it came to")
+def _came_to(figures: View, say: Tongue) -> Iterator[Block]:
+    yield Heading(say("report.came-to"))
     rows = tuple(
-        (cell(words.figure(name)), cell(words.value(name, figures.get(name))))
-        for name in words.ORDER
+        (cell(say.figure(name)), cell(say.number(name, figures.get(name)))) for name in ORDER
     )
     half = (len(rows) + 1) // 2
     left, right = rows[:half], (*rows[half:], *(((), ()),) * (2 * half - len(rows)))
     pairs = tuple((*one, *two) for one, two in zip(left, right, strict=True))
-    yield Table(("figure", "", "figure", ""), (5, 2, 5, 2), pairs)
+    yield Table(say.heads("figure", "", "figure", ""), (5, 2, 5, 2), pairs)
 
 
 # --------------------------------------------------------------------------------------- accounts
 
 
-def _accounts(incident: View) -> Iterator[Block]:
+def _accounts(incident: View, say: Tongue) -> Iterator[Block]:
     observed = [one for one in views(incident, "accounts") if one.get("aspect") not in OWN_SIDE]
     own = [one for one in views(incident, "accounts") if one.get("aspect") in OWN_SIDE]
-    yield Heading("Accounts")
-    yield from _table("What each party observed", observed)
-    yield from _table("What each party says of its own side", own)
-    yield from _table("What each party infers: attribution", views(incident, "attribution"))
+    yield Heading(say("report.accounts"))
+    yield from _table(say("report.observed"), observed, say)
+    yield from _table(say("report.own"), own, say)
+    yield from _table(say("report.inferred"), views(incident, "attribution"), say)
     for other in views(incident, "linked"):
-        yield from _table(
-            f"Beside, as the parties linked it: incident {text_of(other, 'short')}",
-            views(other, "accounts"),
-        )
+        beside = say("report.beside", incident=text_of(other, "short"))
+        yield from _table(beside, views(other, "accounts"), say)
 
 
-def _table(title: str, rows: list[dict[str, Json]]) -> Iterator[Block]:
+def _table(title: str, rows: list[dict[str, Json]], say: Tongue) -> Iterator[Block]:
     yield Heading(title, 3)
     if not rows:
-        yield Paragraph(cell(Line("nothing was stated", Tone.FAINT)))
+        yield Paragraph(cell(Line(say("report.nothing-stated"), Tone.FAINT)))
         return
-    voices = list(dict.fromkeys(_voice(one) for row in rows for one in views(row, "parties")))
+    voices = list(dict.fromkeys(_voice(one, say) for row in rows for one in views(row, "parties")))
     if len(voices) > MAX_COLUMNS:
         flat = tuple(
-            (_aspect(row), cell(Line(_voice(one), Tone.STRONG)), _account(one))
+            (_aspect(row, say), cell(Line(_voice(one, say), Tone.STRONG)), _account(one, say))
             for row in rows
             for one in views(row, "parties")
         )
-        yield Table(("aspect", "party", "account"), (2, 1, 5), flat)
+        yield Table(say.heads("aspect", "party", "account"), (2, 1, 5), flat)
         return
+    silent = cell(Line(say.both(NONE, say("report.not-stated")), Tone.FAINT))
     made = []
     for row in rows:
-        found = {_voice(one): one for one in views(row, "parties")}
-        cells = [
-            _account(found[voice])
-            if voice in found
-            else cell(Line(words.NONE + " not stated", Tone.FAINT))
-            for voice in voices
-        ]
-        made.append((_aspect(row), *cells))
-    yield Table(("aspect", *voices), (2, *(4,) * len(voices)), tuple(made))
+        found = {_voice(one, say): one for one in views(row, "parties")}
+        cells = [_account(found[one], say) if one in found else silent for one in voices]
+        made.append((_aspect(row, say), *cells))
+    yield Table((say("report.aspect"), *voices), (2, *(4,) * len(voices)), tuple(made))
 
 
-def _voice(one: View) -> str:
-    through = text_of(one, "through")
-    return f"{through} through {text_of(one, 'party')}" if through else text_of(one, "party")
+def _voice(one: View, say: Tongue) -> str:
+    who, party = text_of(one, "through"), text_of(one, "party")
+    return say("report.through", who=who, party=party) if who else party
 
 
-def _aspect(row: View) -> Cell:
+def _aspect(row: View, say: Tongue) -> Cell:
     alignment = text_of(row, "alignment")
     tone = Tone.WARN if alignment == "differ" else Tone.PLAIN
     pairs = views(row, "pairs")
     return cell(
         Line(text_of(row, "label"), Tone.STRONG),
-        Line(words.ALIGNMENT.get(alignment, alignment), tone),
-        *(Line(_pair(pair, alone=len(pairs) == 1), Tone.FAINT) for pair in pairs),
+        Line(say.alignment(alignment), tone),
+        *(Line(_pair(pair, say, alone=len(pairs) == 1), Tone.FAINT) for pair in pairs),
     )
 
 
-def _pair(pair: View, *, alone: bool) -> str:
+def _pair(pair: View, say: Tongue, *, alone: bool) -> Said:
     """Two parties, and how far they are apart."""
-    apart = how_far(pair)
+    apart = say.how_far(pair)
     if alone:
         return apart
-    said = words.ALIGNMENT.get(text_of(pair, "alignment"), "")
-    return f"{', '.join(texts(pair, 'parties'))}: {said}{', ' + apart if apart else ''}"
+    said = say.alignment(text_of(pair, "alignment"))
+    both = say.many((said, apart)) if apart else said
+    return say("report.pair", parties=say.many(texts(pair, "parties")), said=both)
 
 
-def _account(one: View) -> Cell:
+def _account(one: View, say: Tongue) -> Cell:
     """Every version of one party's account of an aspect, the first one first."""
     lines: list[Line] = []
     versions = views(one, "versions")
     for number, version in enumerate(versions, 1):
         stands = version.get("item") == one.get("current")
-        head = f"version {number}, {text_of(version, 'dtg')}, {text_of(version, 'item')[:12]}"
-        lines.append(Line(head + _standing(version, stands=stands), Tone.FAINT))
+        standing = say("report.stands") if stands else _standing(version, say)
+        head = say("report.version-is", number=number, time=text_of(version, "dtg"),
+                   item=text_of(version, "item")[:12], standing=standing)  # fmt: skip
+        lines.append(Line(head, Tone.FAINT))
         for stated in views(version, "stated"):
-            lines += _stated(stated, stands=stands)
+            lines += _stated(stated, say, stands=stands)
         if version.get("reserve"):
-            lines.append(Line("without prejudice", Tone.FAINT))
-        lines += [Line(text, Tone.FAINT) for text in _read(version)]
-    return tuple(lines) or cell(Line("nothing that stands", Tone.FAINT))
+            lines.append(Line(say("report.reserve"), Tone.FAINT))
+        lines += [Line(text, Tone.FAINT) for text in _read(version, say)]
+    return tuple(lines) or cell(Line(say("report.nothing-stands"), Tone.FAINT))
 
 
-def _standing(version: View, *, stands: bool) -> str:
-    if stands:
-        return ": stands"
-    by = f" {text_of(version, 'by')[:12]}" if version.get("by") else ""
-    return f": {said_as('standing.' + text_of(version, 'standing'))}{by}"
+def _standing(version: View, say: Tongue) -> Said:
+    said = say(f"standing.{text_of(version, 'standing')}")
+    return say.both(said, text_of(version, "by")[:12]) if version.get("by") else said
 
 
-def _stated(one: View, *, stands: bool) -> Iterator[Line]:
+def _stated(one: View, say: Tongue, *, stands: bool) -> Iterator[Line]:
     strong = Tone.STRONG if stands else Tone.PLAIN
-    yield Line(text_of(one, "said") or "in words", strong)
+    yield Line(text_of(one, "said") or say("report.in-words"), strong)
     for each in views(one, "more"):
-        yield Line(f"{text_of(each, 'label')}: {text_of(each, 'said')}", strong)
+        label, said = text_of(each, "label"), text_of(each, "said")
+        yield Line(say("report.labelled", label=label, said=said), strong)
     sure = [text_of(one, name) for name in ("confidence", "source") if one.get(name)]
     if sure:
-        yield Line(", ".join(sure))
+        yield Line(say.many(sure))
     if one.get("words"):
         yield Line(raw(one, "words"), Tone.SAID)
     if one.get("hash"):
-        yield Line(f"evidence {text_of(one, 'hash')}", Tone.CODE)
+        yield Line(say("report.evidence", hash=text_of(one, "hash")), Tone.CODE)
 
 
-def _read(version: View) -> Iterator[str]:
+def _read(version: View, say: Tongue) -> Iterator[Said]:
     """Who had this version, and by which later word of theirs it is known that they had read it."""
     for reader in views(version, "read_by"):
         party, first = text_of(reader, "party"), text_of(reader, "first")
         arrived = reader.get("arrived_ms")
-        had = f", had it {moment(arrived)}" if isinstance(arrived, int) else ""
-        if first:
-            yield f"read by {party} before it wrote {first[:12]}{had}"
+        had = isinstance(arrived, int)
+        if first and had:
+            yield say("report.read-had", party=party, item=first[:12], time=moment(arrived))
+        elif first:
+            yield say("report.read", party=party, item=first[:12])
         elif had:
-            yield f"{party} has written nothing since{had}"
+            yield say("report.silent-had", party=party, time=moment(arrived))
 
 
 # -------------------------------------------------------------------------------------------- map
 
 
-def _map(report: View, parties: list[str]) -> Iterator[Block]:
-    yield Heading("Map")
+def _map(report: View, parties: list[str], say: Tongue) -> Iterator[Block]:
+    yield Heading(say("report.map"))
     sites: list[chart.Site] = []
     rows = []
     for number, one in enumerate(views(report, "places"), 1):
         points = _points(one)
         party, error = text_of(one, "party"), max(0, number_of(one, "error_m"))
-        what = "version" if one.get("kind") == "where" else "hold"
+        hold = one.get("kind") != "where"
         label = f"{number} {party}"
         stands = bool(one.get("current")) and not one.get("cancelled")
         if points:
             sites.append(chart.Site(party, label, text_of(one, "shape"), points, error,
                                     faint=not stands))  # fmt: skip
         where = "; ".join(chart.written(point) for point in points[:12])
+        more = say("report.more", n=len(points) - 12) if len(points) > 12 else ""
+        of = say("report.place-hold" if hold else "report.place-version",
+                 number=text_of(one, "version"), time=text_of(one, "dtg"))  # fmt: skip
+        standing = say(f"{'hold' if hold else 'standing'}.{text_of(one, 'standing')}")
         rows.append((
             cell(Line(label, Tone.STRONG)),
-            cell(f"{what} {text_of(one, 'version')}, {text_of(one, 'dtg')}",
-                 text_of(one, "item")[:12]),
-            cell(where or "cannot be drawn", f"and {len(points) - 12} more" * (len(points) > 12)),
-            cell(metres(error) if error else "none stated"),
-            cell("stands" if stands else f"{text_of(one, 'standing')}: drawn dashed and grey"),
+            cell(of, Line(text_of(one, "item")[:12], Tone.CODE)),
+            cell(where or say("report.cannot-draw"), more),
+            cell(say.metres(error) if error else say("report.error-none")),
+            cell(say("report.stands") if stands
+                 else say("report.drawn-grey", standing=standing)),
         ))  # fmt: skip
-    drawing = chart.draw(sites, parties)
+    drawing = chart.draw(sites, parties, say)
     if drawing is None:
-        yield Paragraph(cell(Line("no party has said where", Tone.FAINT)))
+        yield Paragraph(cell(Line(say("report.nowhere"), Tone.FAINT)))
         return
     yield drawing
-    heads = ("on the map", "of", "where", "stated error or radius", "standing")
-    yield Table(heads, (2, 3, 4, 2, 3), tuple(rows))
+    yield Table(say.heads("on-map", "of", "where", "error", "standing"),
+                (2, 3, 4, 2, 3), tuple(rows))  # fmt: skip
 
 
 def _points(one: View) -> tuple[tuple[int, int], ...]:
@@ -328,22 +341,23 @@ def _points(one: View) -> tuple[tuple[int, int], ...]:
 # ----------------------------------------------------------------------------------------- clocks
 
 
-def _clocks(incident: View) -> Iterator[Block]:
-    yield Heading("Clocks kept and missed")
+def _clocks(incident: View, say: Tongue) -> Iterator[Block]:
+    yield Heading(say("report.clocks"))
     rows = []
     for one in views(incident, "clocks"):
         bad = one.get("state") in ("overdue", "late", "early")
         done = one.get("done_ms")
+        due = say("clock.due", state=said_of(one), time=due_of(one))
         rows.append((
             cell(text_of(one, "debtor")),
-            cell(", ".join(texts(one, "creditors"))),
+            cell(say.many(texts(one, "creditors"))),
             cell(text_of(one, "title"), Line(text_of(one, "id"), Tone.CODE)),
-            cell(Line(("! " if bad else "") + clock_of(one), Tone.WARN if bad else Tone.PLAIN),
-                 f"done {moment(done)}" if isinstance(done, int) else ""),
-            cell(basis(one) or "asked for in the question itself"),
+            cell(Line(say.warn(due) if bad else due, Tone.WARN if bad else Tone.PLAIN),
+                 say("report.done", time=moment(done)) if isinstance(done, int) else ""),
+            cell(basis(one) or say("report.asked-for")),
         ))  # fmt: skip
     if not rows:
-        yield Paragraph(cell(Line("no agreement in force owes anything here", Tone.FAINT)))
+        yield Paragraph(cell(Line(say("report.owes-nothing"), Tone.FAINT)))
         return
-    heads = ("owed by", "to", "what", "state and time", "paragraph and provenance")
-    yield Table(heads, (1, 1, 4, 3, 4), tuple(rows))
+    heads = ("owed-by", "to-whom", "what", "state-time", "paragraph")
+    yield Table(say.heads(*heads), (1, 1, 4, 3, 4), tuple(rows))

@@ -24,6 +24,7 @@ from tieline.desk.report.pieces import (
     Table,
     Tone,
 )
+from tieline.desk.report.words import APART, END, Said, plain, runs_right
 from tieline.node.text import visible
 
 RIGHT_TO_LEFT: Final = frozenset({"ar", "fa", "he", "ur", "ps", "ku", "sd", "ug", "dv", "yi"})
@@ -41,6 +42,8 @@ table { border-collapse: collapse; width: 100%; table-layout: fixed }
 th, td { border: 1px solid #888; padding: .25em .4em; vertical-align: top; text-align: start;
  overflow-wrap: anywhere }
 th { background: #eee } thead { display: table-header-group } tr { break-inside: auto }
+[dir=rtl] td > div, [dir=rtl] th { text-align: right }
+[dir=rtl] td > div.said { text-align: start }
 td > div, p > span { display: block; unicode-bidi: isolate; white-space: pre-wrap }
 .strong { font-weight: bold } .faint { color: #444; font-size: .88em }
 .warn { font-weight: bold; text-decoration: underline } .code { font: .82em "DejaVu Sans Mono",
@@ -61,8 +64,15 @@ def write(document: Document) -> bytes:
 
 
 def safe(text: str) -> str:
-    """Text for an element or an attribute."""
-    return html.escape(visible(text, lines=True), quote=True)
+    """Text for an attribute, or an element that holds nothing but text."""
+    return html.escape(plain(text) if isinstance(text, Said) else visible(text, lines=True))
+
+
+def shown(text: str) -> str:
+    """Text for an element: each value in words of ours has an element of its own."""
+    if not isinstance(text, Said):
+        return safe(text)
+    return html.escape(text).replace(APART, "<bdi>").replace(END, "</bdi>")
 
 
 def _page(document: Document) -> Iterator[str]:
@@ -71,8 +81,8 @@ def _page(document: Document) -> Iterator[str]:
     yield f'<html lang="{safe(document.lang)}" dir="{direction}"><head><meta charset="utf-8">'
     yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    exercise = f"{document.banner}: " if document.banner else ""
-    yield f"<title>{safe(exercise + document.title)}</title><style>{_STYLE}</style></head><body>"
+    title = f"{document.banner}: " * bool(document.banner) + plain(document.title)
+    yield f"<title>{safe(title)}</title><style>{_STYLE}</style></head><body>"
     # A table's head and foot stand on every printed page, in every browser: so does the banner.
     yield '<table class="page">'
     if document.banner:
@@ -81,44 +91,55 @@ def _page(document: Document) -> Iterator[str]:
         yield f"<tfoot><tr><td>{banner}</td></tr></tfoot>"
     yield "<tbody><tr><td>"
     for block in document.blocks:
-        yield from _block(block)
-    yield f'<footer dir="auto">{safe(document.foot)}</footer>'
+        yield from _block(block, right=direction == "rtl")
+    yield f'<footer dir="{direction}"><div>{shown(document.foot)}</div>'
+    yield f"<div>{shown(document.note)}</div></footer>"
     yield "</td></tr></tbody></table></body></html>\n"
 
 
-def _block(block: Block) -> Iterator[str]:
+def _block(block: Block, *, right: bool) -> Iterator[str]:
     match block:
         case Heading():
-            yield f'<h{block.level} dir="auto">{safe(block.text)}</h{block.level}>'
+            way = _way(block.text, right=right)
+            yield f'<h{block.level} dir="{way}">{shown(block.text)}</h{block.level}>'
         case Paragraph():
-            yield f"<p>{_lines(block.lines, 'span')}</p>"
+            yield f"<p>{_lines(block.lines, 'span', right=right)}</p>"
         case Table():
-            yield from _table(block)
+            yield from _table(block, right=right)
         case Drawing():
             yield from svg(block)
 
 
-def _table(table: Table) -> Iterator[str]:
+def _way(text: str, *, right: bool) -> str:
+    """The direction of a line: ours runs as the page, of whatever letter a value in it begins."""
+    return "rtl" if right and isinstance(text, Said) and runs_right(text) else "auto"
+
+
+def _table(table: Table, *, right: bool) -> Iterator[str]:
     whole = sum(table.widths)
     yield "<table><colgroup>"
     yield "".join(f'<col style="width:{100 * one / whole:.1f}%">' for one in table.widths)
     yield "</colgroup>"
     if any(table.heads):
-        heads = "".join(f'<th scope="col" dir="auto">{safe(one)}</th>' for one in table.heads)
+        heads = "".join(
+            f'<th scope="col" dir="{_way(one, right=right)}">{shown(one)}</th>'
+            for one in table.heads
+        )
         yield f"<thead><tr>{heads}</tr></thead>"
     yield "<tbody>"
     for row in table.rows:
-        yield "<tr>" + "".join(f"<td>{_lines(one, 'div')}</td>" for one in row) + "</tr>"
+        cells = "".join(f"<td>{_lines(one, 'div', right=right)}</td>" for one in row)
+        yield f"<tr>{cells}</tr>"
     yield "</tbody></table>"
 
 
-def _lines(lines: Cell, tag: str) -> str:
-    return "".join(_line(one, tag) for one in lines)
+def _lines(lines: Cell, tag: str, *, right: bool) -> str:
+    return "".join(_line(one, tag, right=right) for one in lines)
 
 
-def _line(line: Line, tag: str) -> str:
+def _line(line: Line, tag: str, *, right: bool) -> str:
     style = "" if line.tone is Tone.PLAIN else f' class="{line.tone.value}"'
-    return f'<{tag} dir="auto"{style}>{safe(line.text)}</{tag}>'
+    return f'<{tag} dir="{_way(line.text, right=right)}"{style}>{shown(line.text)}</{tag}>'
 
 
 # ---------------------------------------------------------------------------------------- drawing

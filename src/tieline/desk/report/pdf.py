@@ -36,6 +36,7 @@ from tieline.desk.report.pieces import (
     Table,
     Tone,
 )
+from tieline.desk.report.words import APART, END, Said, Tongue, plain, runs_right
 from tieline.node.text import escape, visible
 
 PLACES: Final = (
@@ -48,6 +49,7 @@ PLACES: Final = (
 FILES: Final = {"": "DejaVuSans.ttf", "B": "DejaVuSans-Bold.ttf"}
 _EDGE: Final = 14.0  # millimetres around a page
 _PAD: Final = 1.0
+_NUMBER: Final = 20.0  # for the number of a page
 _TOP: Final = 18.0
 _BOTTOM: Final = 18.0
 _POINT: Final = 25.4 / 72
@@ -57,6 +59,7 @@ _WORD: Final = re.compile(r"\s*\S+|\s+$")
 # Letters from here on may join, stack or run to the left; of the signs above it, these do not.
 _FIRST_JOINED: Final = "\u0300"
 _PLAIN: Final = frozenset("⟨⟩“”≠✓◄°") | frozenset(map(chr, range(0x370, 0x483)))
+_ISOLATES: Final = frozenset((APART, END))
 _SMALL: Final = {Tone.FAINT: 7.0, Tone.CODE: 6.2}
 
 
@@ -90,16 +93,27 @@ class _Pages(FPDF):
     def __init__(self, document: Document) -> None:
         super().__init__(format="A4")
         self.document = document
+        self.way = "rtl" if document.lang.partition("-")[0] in RIGHT_TO_LEFT else "ltr"
 
     def header(self) -> None:
         self.banner(6.0)
 
     def footer(self) -> None:
-        self.set_text_shaping(use_shaping_engine=True)
         self.set_font("report", size=7)
-        self.set_xy(_EDGE, -14)
-        self.cell(0, 4, f"{visible(self.document.foot)}, page {self.page_no()} of {{nb}}")
+        right = self.way == "rtl"
+        start, end = (_EDGE + _NUMBER, _EDGE) if right else (_EDGE, self.w - _EDGE - _NUMBER)
+        for text, y in ((self.document.foot, -17.0), (self.document.note, -13.5)):
+            self.set_text_shaping(use_shaping_engine=True, direction=self.way)
+            self.set_xy(start, y)
+            self.cell(self.epw - _NUMBER, 3.5, self.shown(text), align="R" if right else "L")
+        self.set_text_shaping(use_shaping_engine=False)
+        self.set_xy(end, -17.0)
+        self.cell(_NUMBER, 3.5, f"{self.page_no()} / {{nb}}", align="L" if right else "R")
         self.banner(self.h - 9)
+
+    @staticmethod
+    def shown(text: str) -> str:
+        return text if isinstance(text, Said) else visible(text)
 
     def banner(self, y: float) -> None:
         if self.document.banner:
@@ -119,6 +133,7 @@ class _Row:
     bold: bool
     right: bool
     said: bool
+    way: str | None = None  # its direction, where that is not seen from its first letter
 
     @property
     def high(self) -> float:
@@ -135,10 +150,10 @@ class Sheet:
         self.fonts = [one for one in pdf.fonts.values() if isinstance(one, TTFFont)]
         self._known = [set(one.cmap) for one in self.fonts]
         self._lacking: set[str] = set()
-        self._right = document.lang.partition("-")[0] in RIGHT_TO_LEFT
+        self._right = pdf.way == "rtl"
         made = datetime.datetime.fromtimestamp(document.made_ms // 1000, tz=datetime.UTC)
         pdf.set_creation_date(made)
-        pdf.set_title(visible(f"{document.banner} {document.title}".strip()))
+        pdf.set_title(visible(f"{document.banner} {plain(document.title)}".strip()))
         pdf.set_lang(document.lang)
         pdf.set_creator("Tieline")
         self._widths: dict[str, dict[str, float]] = {style: {} for style in FILES}
@@ -174,21 +189,21 @@ class Sheet:
     def end(self) -> None:
         """A sentence on letters that no font here has."""
         if self._lacking:
-            count = len(self._lacking)
-            text = (
-                f"! {count} different letters of texts in this report are not in the fonts of this"
-                " PDF and are written as their code points, such as"
-                f" {escape(min(self._lacking))}. The report as HTML shows them."
-            )
-            self.block(Paragraph((Line(text, Tone.WARN),)))
+            say = Tongue(self.pdf.document.lang)
+            text = say("report.letters-lacking", n=len(self._lacking),
+                       example=escape(min(self._lacking)))  # fmt: skip
+            self.block(Paragraph((Line(say.warn(text), Tone.WARN),)))
 
     # ------------------------------------------------------------------------------------ text
 
     def letters(self, text: str) -> str:
         """Safe text, of letters that both fonts have."""
         out: list[str] = []
-        for char in visible(text, lines=True).replace("\t", "    "):
-            if char == "\n" or all(ord(char) in known for known in self._known):
+        ours = isinstance(text, Said)
+        safe = text if ours else visible(text, lines=True)
+        for char in safe.replace("\t", "    "):
+            known = all(ord(char) in letters for letters in self._known)
+            if known or char == "\n" or (ours and char in _ISOLATES):
                 out.append(char)
             else:
                 self._lacking.add(char)
@@ -202,11 +217,15 @@ class Sheet:
             strong = bold or line.tone in (Tone.STRONG, Tone.WARN)
             size, said = _SMALL.get(line.tone, _BODY), line.tone is Tone.SAID
             text = self.letters(f"“{line.text}”" if said else line.text)
-            right = _runs_right(line.text, otherwise=self._right)
-            room = wide - 2 * _PAD - 2 * said
-            out += [_Row(one, size, strong, right, said)
+            right = _begins_right(line.text, otherwise=self._right) if said else self._right
+            way, room = self._way(line.text), wide - 2 * _PAD - 2 * said
+            out += [_Row(one, size, strong, right, said, way)
                     for one in self._wrapped(text, room, size, bold=strong)]  # fmt: skip
         return out
+
+    def _way(self, text: str) -> str | None:
+        """The direction of a line: ours runs as the page, of whatever letter it begins."""
+        return "rtl" if self._right and isinstance(text, Said) and runs_right(text) else None
 
     def _wrapped(self, text: str, wide: float, size: float, *, bold: bool) -> list[str]:
         """A text in lines of a width: broken at spaces, and inside words that are too long."""
@@ -227,11 +246,11 @@ class Sheet:
                     line += char
                     used += here
             out.append(line.rstrip())
-        return out
+        return [*_kept_apart(out)] if APART in text else out
 
     def _width(self, char: str, widths: dict[str, float]) -> float:
         """Of a letter standing alone, in thousandths of its size; joined ones are not wider."""
-        found = widths.get(char)
+        found = 0.0 if char in _ISOLATES else widths.get(char)
         if found is None:
             style = "B" if widths is self._widths["B"] else ""
             self.pdf.set_font("report", style, 10)
@@ -239,10 +258,10 @@ class Sheet:
             found = widths[char] = self.pdf.get_string_width(char) / 10 / _POINT * 1000
         return found
 
-    def _shaped(self, text: str) -> None:
+    def _shaped(self, text: str, way: str | None = None) -> None:
         """Join and order letters where a text has such; others need no more than their place."""
-        plain = all(char < _FIRST_JOINED or char in _PLAIN for char in text)
-        self.pdf.set_text_shaping(use_shaping_engine=not plain)
+        simple = all(char < _FIRST_JOINED or char in _PLAIN for char in text)
+        self.pdf.set_text_shaping(use_shaping_engine=not simple, direction=way)
 
     def _put(self, row: _Row, x: float, y: float, wide: float) -> None:
         pdf, inset = self.pdf, 2.0 * row.said
@@ -250,7 +269,7 @@ class Sheet:
         if row.said:
             bar = x + wide - _PAD if row.right else x + _PAD
             pdf.line(bar, y, bar, y + row.high)
-        self._shaped(row.text)
+        self._shaped(row.text, row.way)
         pdf.set_xy(x + _PAD + (0 if row.right else inset), y)
         align = "R" if row.right else "L"
         pdf.cell(wide - 2 * _PAD - inset, row.high, row.text, align=align,
@@ -264,9 +283,10 @@ class Sheet:
         high = size * _POINT * 1.4
         self._room(high * len(lines) + below)
         y = self.pdf.get_y() + (0 if heading.level == 1 else 3)
+        way = self._way(heading.text)
         for text in lines:
-            right = _runs_right(heading.text, otherwise=self._right)
-            self._put(_Row(text, size, True, right, False), _EDGE - _PAD, y, self._wide)  # noqa: FBT003
+            row = _Row(text, size, bold=True, right=self._right, said=False, way=way)
+            self._put(row, _EDGE - _PAD, y, self._wide)
             y += high
         self.pdf.set_xy(_EDGE, y + 1)
 
@@ -379,8 +399,13 @@ class Sheet:
         pdf.set_font("report", "B" if mark.bold else "", mark.size * scale / _POINT)
         pdf.set_text_color(mark.grey)
         text = self.letters(mark.text)
-        self._shaped(text)
-        pdf.text(_EDGE + mark.x * scale, top + mark.y * scale, text)
+        self._shaped(text, self._way(mark.text))
+        if pdf.text_shaping is None:
+            pdf.text(_EDGE + mark.x * scale, top + mark.y * scale, text)
+            return
+        high = mark.size * scale  # a cell, unlike a text, puts letters in the order of reading
+        pdf.set_xy(_EDGE + mark.x * scale, top + mark.y * scale - 0.8 * high)
+        pdf.cell(pdf.get_string_width(text), high, text, align="L")
 
 
 def _taken(rows: Iterable[_Row], room: float) -> Iterator[_Row]:
@@ -392,12 +417,21 @@ def _taken(rows: Iterable[_Row], room: float) -> Iterator[_Row]:
         yield row
 
 
+def _kept_apart(lines: Iterable[str]) -> Iterator[str]:
+    """Lines of one text; a value that goes on in the next line is set apart there too."""
+    depth = 0
+    for line in lines:
+        before = APART * depth
+        depth += line.count(APART) - line.count(END)
+        yield before + line + END * depth
+
+
 def _words(text: str) -> Iterator[str]:
     """The words of a text, each with the spaces before it."""
     return (found.group() for found in _WORD.finditer(text))
 
 
-def _runs_right(text: str, *, otherwise: bool) -> bool:
+def _begins_right(text: str, *, otherwise: bool) -> bool:
     """Whether a text runs from right to left: by its first letter that runs either way."""
     for char in text:
         way = unicodedata.bidirectional(char)

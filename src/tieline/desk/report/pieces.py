@@ -96,11 +96,12 @@ Block = Heading | Paragraph | Table | Drawing
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A report. ``banner`` and ``foot`` stand on every page; ``lang`` is that of the packs."""
+    """A report. ``banner``, ``foot`` and ``note`` stand on every page; ``lang`` is its language."""
 
     title: str
     banner: str
     foot: str
+    note: str
     lang: str
     made_ms: int
     blocks: tuple[Block, ...]

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from tieline.desk.cli.incidentwords import moment, row_marks, span, texts
-from tieline.desk.cli.incidentwords import words as said_as
+from tieline.desk.cli.incidentwords import moment, row_marks, texts
 from tieline.desk.cli.show import View, number_of, text_of, views
-from tieline.desk.report import words
 from tieline.desk.report.pieces import Block, Cell, Heading, Line, Paragraph, Table, Tone, cell
 from tieline.desk.report.reading import part, raw, whole
+from tieline.desk.report.words import Said, Tongue
 
 MAX_PROBLEMS: Final = 50
 # Lines of a form by kind: a heading is no answer, and free words are their author's.
@@ -28,10 +27,10 @@ class _Event:
     happened: bool = False
 
 
-def timeline(lanes: View) -> Iterator[Block]:
+def timeline(lanes: View, say: Tongue) -> Iterator[Block]:
     """Two lanes: when it happened, by what the parties say; when each side learned."""
-    yield Heading("Timeline")
-    events = [*_happened(lanes), *_learned(lanes)]
+    yield Heading(say("report.timeline"))
+    events = [*_happened(lanes, say), *_learned(lanes, say)]
     events.sort(key=lambda one: (one.at_ms // 1000, one.place))
     rows = tuple(
         (
@@ -42,35 +41,47 @@ def timeline(lanes: View) -> Iterator[Block]:
         for one in events
     )
     if rows:
-        heads = ("time", "when it happened, as they say", "when each side learned, by the record")
-        yield Table(heads, (4, 7, 8), rows)
+        yield Table(say.heads("time", "happened", "learned"), (4, 7, 8), rows)
     else:
-        yield Paragraph(cell(Line("nothing was said", Tone.FAINT)))
+        yield Paragraph(cell(Line(say("report.nothing-said"), Tone.FAINT)))
 
 
-def _happened(lanes: View) -> Iterator[_Event]:
+def _happened(lanes: View, say: Tongue) -> Iterator[_Event]:
     for one in views(lanes, "happened"):
         spread = number_of(one, "spread_s")
-        give = f", give or take {span(spread * 1000)}" if spread else ""
-        label = text_of(one, "label") or said_as(f"means.{text_of(one, 'means')}")
-        lines = cell(f"{text_of(one, 'party')}: {label}{give}", _code(one))
-        yield _Event(number_of(one, "at_ms"), -1, lines, happened=True)
+        party = text_of(one, "party")
+        label = text_of(one, "label") or say(f"means.{text_of(one, 'means')}")
+        head = (
+            say("report.happened-about", party=party, label=label,
+                span=say.short_span(spread * 1000))
+            if spread
+            else say("report.happened-at", party=party, label=label)
+        )  # fmt: skip
+        yield _Event(number_of(one, "at_ms"), -1, cell(head, _code(one)), happened=True)
 
 
-def _learned(lanes: View) -> Iterator[_Event]:
+def _learned(lanes: View, say: Tongue) -> Iterator[_Event]:
     for place, one in enumerate(views(lanes, "learned")):
-        crossed = [Line(f"! crossed with {item[:12]}", Tone.WARN) for item in texts(one, "crossed")]
-        title = text_of(one, "title") or text_of(one, "kind")
-        head = Line(f"{text_of(one, 'party')} writes: {title}", Tone.STRONG)
+        crossed = [
+            Line(say.warn(say("report.crossed", item=item[:12])), Tone.WARN)
+            for item in texts(one, "crossed")
+        ]
+        title = text_of(one, "title") or say(f"kind.{text_of(one, 'kind')}")
+        head = Line(say("report.writes", party=text_of(one, "party"), title=title), Tone.STRONG)
         lines = cell(head, _code(one), Line(raw(one, "text"), Tone.SAID), *crossed)
         yield _Event(number_of(one, "claimed_ms"), place, lines)
         for party, reached in part(one, "reached").items():
             got = reached if isinstance(reached, dict) else {}
             for step, at_ms in got.items():
                 if isinstance(at_ms, int):
-                    to = f" to {text_of(got, 'unit')}" if step == "passed on" else ""
-                    said = f"{party} has {step} {text_of(one, 'item')[:12]}{to}"
-                    yield _Event(at_ms, place, cell(said))
+                    yield _Event(at_ms, place, cell(_reached(one, party, step, got, say)))
+
+
+def _reached(one: View, party: str, step: str, got: View, say: Tongue) -> Said:
+    item, unit = text_of(one, "item")[:12], text_of(got, "unit")
+    if step == "passed on" and unit:
+        return say("reached.passed to", party=party, item=item, unit=unit)
+    return say(f"reached.{step}", party=party, item=item)
 
 
 def _code(one: View) -> Line:
@@ -80,52 +91,53 @@ def _code(one: View) -> Line:
 # --------------------------------------------------------------------------------------- silences
 
 
-def silences(report: View) -> Iterator[Block]:
+def silences(report: View, say: Tongue) -> Iterator[Block]:
     """What a station put on the record when the other side did not answer in time."""
     found = [one for one in views(report, "statements") if one.get("kind") == "silence"]
-    yield Heading("Silences put on the record")
+    yield Heading(say("report.silences"))
     if not found:
-        yield Paragraph(cell(Line("none", Tone.FAINT)))
+        yield Paragraph(cell(Line(say("report.none"), Tone.FAINT)))
         return
     rows = tuple(
         (cell(text_of(one, "party")), cell(moment(one.get("claimed_ms"))),
          cell(Line(raw(one, "text"), Tone.SAID), _code(one)))
         for one in found
     )  # fmt: skip
-    yield Table(("by", "time", "of what"), (1, 2, 5), rows)
+    yield Table(say.heads("by", "time", "of-what"), (1, 2, 5), rows)
 
 
 # ------------------------------------------------------------------------------------- statements
 
 
-def statements(report: View, incident: View) -> Iterator[Block]:
+def statements(report: View, incident: View, say: Tongue) -> Iterator[Block]:
     """Every statement in full, with the marks that it has in the incident."""
     marks = {
-        text_of(one, "item"): [*row_marks(one, digits=12, apart=":")]
+        text_of(one, "item"): [*row_marks(one, digits=12, say=say)]
         for one in views(incident, "messages")
     }
     titles = {text_of(one, "item"): text_of(one, "title") for one in views(incident, "messages")}
     found = views(report, "statements")
-    yield Heading(f"Every statement ({len(found)})")
+    yield Heading(say("report.statements", n=len(found)))
     rows = []
     for one in found:
         item = text_of(one, "item")
-        to = ", ".join(texts(one, "to"))
+        to, through = texts(one, "to"), text_of(one, "through")
+        title = titles.get(item, "") or say(f"kind.{text_of(one, 'kind')}")
         rows.append((
             cell(Line(f"#{number_of(one, 'seq')}", Tone.STRONG), moment(one.get("claimed_ms")),
                  text_of(one, "precedence")),
-            cell(Line(text_of(one, "party"), Tone.STRONG), text_of(one, "role"),
-                 f"to {to}" if to else "to all",
-                 f"through {text_of(one, 'through')}" if one.get("through") else ""),
-            cell(Line(titles.get(item, "") or text_of(one, "kind"), Tone.STRONG),
+            cell(Line(text_of(one, "party"), Tone.STRONG), say(f"role.{text_of(one, 'role')}"),
+                 say("report.to", parties=say.many(to)) if to else say("report.to-all"),
+                 say("report.by-way", who=through) if through else ""),
+            cell(Line(title, Tone.STRONG),
                  *_told(one),
                  Line(raw(one, "text"), Tone.SAID),
-                 "without prejudice" if one.get("reserve") else "",
-                 *(Line(f"! {mark}", Tone.WARN) for mark in marks.get(item, ())),
+                 say("report.reserve") if one.get("reserve") else "",
+                 *(Line(say.warn(mark), Tone.WARN) for mark in marks.get(item, ())),
                  Line(item, Tone.CODE)),
         ))  # fmt: skip
     if rows:
-        yield Table(("number, time", "author", "what it says"), (2, 2, 9), tuple(rows))
+        yield Table(say.heads("number-time", "author", "says"), (2, 2, 9), tuple(rows))
 
 
 def _told(one: View) -> Iterator[Line]:
@@ -141,15 +153,14 @@ def _told(one: View) -> Iterator[Line]:
 # ----------------------------------------------------------------------------------- verification
 
 
-def verification(report: View) -> Iterator[Block]:
+def verification(report: View, say: Tongue) -> Iterator[Block]:
     """What the check of the whole store found, the heads of the logs, and how to check it again."""
-    yield Heading("Verification")
+    yield Heading(say("report.verification"))
     audit = part(report, "audit")
     if audit:
-        yield Paragraph(cell(*_verdict(audit)))
+        yield Paragraph(cell(*_verdict(audit, say)))
     else:
-        missing = "! the store was not checked when this report was written"
-        yield Paragraph(cell(Line(missing, Tone.WARN)))
+        yield Paragraph(cell(Line(say.warn(say("report.not-checked")), Tone.WARN)))
     line = text_of(part(report, "line"), "id")
     heads = {text_of(one, "log"): one for one in views(report, "heads")}
     rows = []
@@ -158,48 +169,52 @@ def verification(report: View) -> Iterator[Block]:
             continue
         signed = heads.get(text_of(one, "log"), {})
         second = number_of(one, "second_stories")
+        stories = say.warn(say("report.second-stories", n=second)) if second else ""
         rows.append((
             cell(Line(text_of(one, "station"), Tone.STRONG), Line(text_of(one, "log"), Tone.CODE)),
-            cell(text_of(one, "size"),
-                 Line(f"! {second} second stories", Tone.WARN) if second else ""),
+            cell(text_of(one, "size"), Line(stories, Tone.WARN)),
             cell(Line(text_of(one, "root"), Tone.CODE)),
-            cell(*_signed(signed)),
+            cell(*_signed(signed, say)),
         ))  # fmt: skip
     if rows:
-        yield Table(("log of", "statements", "root of its tree", "signed and witnessed"),
+        yield Table(say.heads("log-of", "log-size", "log-root", "log-signed"),
                     (3, 2, 6, 4), tuple(rows))  # fmt: skip
-    yield Heading("How to check it", 3)
-    yield Paragraph(cell(*words.CHECKING))
+    yield Heading(say("report.how-to-check"), 3)
+    yield Paragraph(cell(
+        say("report.check-1"),
+        say("report.check-2", make="'tieline evidence --incident ITEM --out FILE'",
+            check="'tieline verify FILE'"),
+        say("report.check-3"),
+        say("report.check-4"),
+    ))  # fmt: skip
 
 
-def _verdict(audit: View) -> Iterator[Line]:
-    counts = (
-        f"{number_of(audit, 'statements')} statements and {number_of(audit, 'receipts')} receipts"
-        f" of the store were checked from their bytes up, to entry {number_of(audit, 'journal')}"
-        " of the journal"
-    )
+def _verdict(audit: View, say: Tongue) -> Iterator[Line]:
+    counts = {
+        "statements": number_of(audit, "statements"),
+        "receipts": number_of(audit, "receipts"),
+        "entry": number_of(audit, "journal"),
+    }
     if audit.get("ok") is True:
-        yield Line(f"✓ the record verifies: {counts}, and all fit", Tone.STRONG)
+        yield Line(Said("✓ " + say("report.verifies", **counts)), Tone.STRONG)
         return
-    yield Line(f"! THE RECORD DOES NOT VERIFY: {counts}", Tone.WARN)
+    yield Line(say.warn(say("report.verifies-not", **counts)), Tone.WARN)
     problems = texts(audit, "problems")
-    yield from (Line(f"! {one}", Tone.WARN) for one in problems[:MAX_PROBLEMS])
+    yield from (Line(say.warn(one), Tone.WARN) for one in problems[:MAX_PROBLEMS])
     if len(problems) > MAX_PROBLEMS:
-        yield Line(f"and {len(problems) - MAX_PROBLEMS} more")
+        yield Line(say("report.more", n=len(problems) - MAX_PROBLEMS))
 
 
-def _signed(one: View) -> Iterator[str]:
+def _signed(one: View, say: Tongue) -> Iterator[Said]:
     if not whole(one, "size"):
-        yield "no checkpoint at hand"
+        yield say("report.no-checkpoint")
         return
-    yield f"checkpoint at {number_of(one, 'size')}, {moment(one.get('at_ms'))}"
+    yield say("report.checkpoint", size=number_of(one, "size"), time=moment(one.get("at_ms")))
     of = number_of(one, "of")
     if of:
-        yield (
-            f"cosigned by {number_of(one, 'witnesses')} of {of} witnesses; the quorum of"
-            f" {number_of(one, 'quorum')} has cosigned up to {number_of(one, 'witnessed')}"
-        )
+        yield say("report.cosigned", n=number_of(one, "witnesses"), of=of,
+                  quorum=number_of(one, "quorum"), size=number_of(one, "witnessed"))  # fmt: skip
     else:
-        yield "the charter names no witnesses"
+        yield say("report.no-witnesses")
     if number_of(one, "against"):
-        yield f"! {number_of(one, 'against')} notes speak against it"
+        yield say.warn(say("report.against", n=number_of(one, "against")))

@@ -6,56 +6,52 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from tieline.desk.cli.incidentwords import moment, texts
-from tieline.desk.cli.incidentwords import words as said_as
 from tieline.desk.cli.show import View, text_of, views
-from tieline.desk.report import words
 from tieline.desk.report.pieces import Block, Cell, Heading, Line, Paragraph, Table, Tone, cell
 from tieline.desk.report.reading import raw, whole
+from tieline.desk.report.words import Said, Tongue
 
-ABSENT: Final = "the station that wrote this report does not weigh these yet; see the statements"
 _BAD: Final = frozenset({"overdue", "declined", "not agreed", "void", "late", "made otherwise"})
+_PARTS: Final = (
+    ("questions", ("asked", "what", "state", "answer"), (2, 5, 3, 5)),
+    ("holds", ("proposed", "what", "state", "bound"), (2, 4, 2, 6)),
+    ("joints", ("statement", "text", "state", "signatures"), (2, 6, 2, 4)),
+    ("publics", ("party", "state", "source", "hash"), (2, 3, 3, 6)),
+    ("links", ("proposed", "incidents", "state", "answers"), (2, 5, 2, 4)),
+    ("notices", ("notice", "what", "touches", "passed-on"), (2, 5, 2, 4)),
+)
 Row = tuple[Cell, ...]
 
 
-def blocks(incident: View) -> Iterator[Block]:
+def blocks(incident: View, say: Tongue) -> Iterator[Block]:
     """Questions, holds, joint statements, public statements, links and notices."""
-    yield from _titled("Questions", incident, "questions", _question,
-                       ("asked", "what", "state", "answer"), (2, 5, 3, 5))  # fmt: skip
-    yield from _titled("Holds", incident, "holds", _hold,
-                       ("proposed", "what", "state", "who is bound, who says what"),
-                       (2, 4, 2, 6))  # fmt: skip
-    yield from _titled("Joint statements", incident, "joints", _joint,
-                       ("statement", "text", "state", "signatures"), (2, 6, 2, 4))  # fmt: skip
-    yield from _titled("Said in public", incident, "publics", _public,
-                       ("party", "state", "source", "hash of the text (SHA-256)"),
-                       (2, 3, 3, 6))  # fmt: skip
-    yield from _titled("Links with other incidents", incident, "links", _link,
-                       ("proposed", "incidents", "state", "answers"), (2, 5, 2, 4))  # fmt: skip
-    yield from _titled("Notices that touch it", incident, "notices", _notice,
-                       ("notice", "what", "touches", "passed on"), (2, 5, 2, 4))  # fmt: skip
+    rows = {"questions": _question, "holds": _hold, "joints": _joint, "publics": _public,
+            "links": _link, "notices": _notice}  # fmt: skip
+    for name, heads, widths in _PARTS:
+        yield from _titled(incident, name, rows[name], say.heads(*heads), widths, say)
 
 
-def remarks(incident: View) -> Iterator[Block]:
+def remarks(incident: View, say: Tongue) -> Iterator[Block]:
     """Lessons, concerns, and words on the standing of a party."""
-    yield from _titled("Lessons and remarks", incident, "remarks", _remark,
-                       ("party", "what", "said"), (2, 4, 7))  # fmt: skip
+    heads = say.heads("party", "what", "said")
+    yield from _titled(incident, "remarks", _remark, heads, (2, 4, 7), say)
 
 
 def _titled(
-    title: str,
     incident: View,
     name: str,
-    row: Callable[[View], Row],
+    row: Callable[[View, Tongue], Row],
     heads: tuple[str, ...],
     widths: tuple[int, ...],
+    say: Tongue,
 ) -> Iterator[Block]:
-    yield Heading(title)
-    rows = tuple(row(one) for one in views(incident, name))
+    yield Heading(say(f"report.{name}"))
+    rows = tuple(row(one, say) for one in views(incident, name))
     if rows:
         yield Table(heads, widths, rows)
         return
     absent = name not in incident
-    yield Paragraph(cell(Line(ABSENT if absent else "none", Tone.FAINT)))
+    yield Paragraph(cell(Line(say("report.absent" if absent else "report.none"), Tone.FAINT)))
 
 
 def _who(one: View) -> Cell:
@@ -66,42 +62,47 @@ def _who(one: View) -> Cell:
     )
 
 
-def _state(one: View, named: str = "") -> Line:
+def _state(one: View, machine: str, say: Tongue) -> Line:
     state = text_of(one, "state")
     bad = state in _BAD
-    said = named or state
-    return Line(f"! {said}" if bad else said, Tone.WARN if bad else Tone.STRONG)
+    said = say(f"{machine}.{state}")
+    return Line(say.warn(said) if bad else said, Tone.WARN if bad else Tone.STRONG)
 
 
-def _withdrawn(one: View) -> str:
+def _withdrawn(one: View, say: Tongue) -> str:
     by = text_of(one, "withdrawn_by")
-    return f"taken back by {by[:12]}" if by else ""
+    return say("report.taken-back", item=by[:12]) if by else ""
 
 
-def _at(view: View, name: str, before: str) -> str:
-    return f"{before} {moment(view.get(name))}" if whole(view, name) is not None else ""
+def _at(view: View, name: str, key: str, say: Tongue) -> str:
+    """A time with its word (``report.KEY``); nothing where there is none."""
+    return say(f"report.{key}", time=moment(view.get(name))) if _is(view, name) else ""
+
+
+def _is(view: View, name: str) -> bool:
+    return whole(view, name) is not None
 
 
 # --------------------------------------------------------------------------------------- questions
 
 
-def _question(one: View) -> Row:
+def _question(one: View, say: Tongue) -> Row:
     asked: list[Line] = []
     for each in views(one, "about"):
         asked += [Line(text_of(each, "said"), Tone.STRONG), Line(raw(each, "words"), Tone.SAID)]
     asked.append(Line(raw(one, "words"), Tone.SAID))
-    state = said_as(f"question.{text_of(one, 'state')}")
     answer = text_of(one, "answer")
     return (
-        cell(*_who(one), f"of {text_of(one, 'of')}"),
+        cell(*_who(one), say("report.asked-of", party=text_of(one, "of"))),
         cell(*asked),
-        cell(_state(one, state), _at(one, "due_ms", "due"),
-             Line("! late", Tone.WARN) if one.get("late") else "", _withdrawn(one)),
+        cell(_state(one, "question", say), _at(one, "due_ms", "due", say),
+             Line(say.warn(say("report.late")), Tone.WARN) if one.get("late") else "",
+             _withdrawn(one, say)),
         cell(
             Line(answer[:12], Tone.CODE),
             text_of(one, "reason"),
             Line(raw(one, "answered"), Tone.SAID),
-            *(f"relayed in {item[:12]}: it moves nothing" for item in texts(one, "relayed")),
+            *(say("report.relayed", item=item[:12]) for item in texts(one, "relayed")),
         ),
     )  # fmt: skip
 
@@ -109,142 +110,168 @@ def _question(one: View) -> Row:
 # ------------------------------------------------------------------------------------------- holds
 
 
-def _hold(one: View) -> Row:
+def _hold(one: View, say: Tongue) -> Row:
     lines: list[Line] = []
     for bound in views(one, "bound"):
-        now = ", now" if bound.get("holds") else ""
-        lines.append(Line(
-            f"{text_of(bound, 'party')} is bound from {moment(bound.get('from_ms'))}"
-            f"{_at(bound, 'until_ms', ' until')}{now}", Tone.STRONG,
-        ))  # fmt: skip
+        until = _is(bound, "until_ms")
+        said = say(
+            "report.is-bound-until" if until else "report.is-bound",
+            party=text_of(bound, "party"),
+            time=moment(bound.get("from_ms")),
+            end=moment(bound.get("until_ms")),
+        )
+        now = say.many((said, say("report.now"))) if bound.get("holds") else said
+        lines.append(Line(now, Tone.STRONG))
     for reply in views(one, "replies"):
-        said = said_as(f"stance.{text_of(reply, 'stance')}")
-        lines.append(Line(f"{text_of(reply, 'party')} {said}{_at(reply, 'from_ms', ', from')}"))
-    lines += _compliance(one)
+        says = say(f"stance.{text_of(reply, 'stance')}")
+        lines.append(Line(_does(reply, says, _at(reply, "from_ms", "from", say), say)))
+    lines += _compliance(one, say)
     return (
         _who(one),
         cell(Line(text_of(one, "title"), Tone.STRONG), text_of(one, "scope"),
-             text_of(one, "area"), f"from {moment(one.get('from_ms'))}",
-             _at(one, "until_ms", "until")),
-        cell(_state(one), f"binding: {text_of(one, 'binding')}", _withdrawn(one)),
+             text_of(one, "area"), say("report.from", time=moment(one.get("from_ms"))),
+             _at(one, "until_ms", "until", say)),
+        cell(_state(one, "hold", say),
+             say("report.binding", how=say(f"binding.{text_of(one, 'binding')}")),
+             _withdrawn(one, say)),
         tuple(lines),
     )  # fmt: skip
 
 
-def _compliance(one: View) -> Iterator[Line]:
+def _does(one: View, says: Said, when: str, say: Tongue) -> Said:
+    """What a party says or does, and when if that is known."""
+    said = say("report.does", party=text_of(one, "party"), says=says)
+    return say.many((said, when)) if when else said
+
+
+def _compliance(one: View, say: Tongue) -> Iterator[Line]:
     for each in views(one, "compliance"):
-        party = text_of(each, "party")
         if each.get("own"):
-            own = said_as("own." + text_of(each, "own"))
-            yield Line(f"{party} {own}{_at(each, 'at_ms', ' at')}")
+            own = say(f"own.{text_of(each, 'own')}")
+            yield Line(_does(each, own, _at(each, "at_ms", "at", say), say))
         if each.get("breach"):
-            yield Line(f"! {party} says that the other side does not keep it", Tone.WARN)
+            said = say("report.breach", party=text_of(each, "party"))
+            yield Line(say.warn(said), Tone.WARN)
 
 
 # ------------------------------------------------------------------------------- joint statements
 
 
-def _joint(one: View) -> Row:
+def _joint(one: View, say: Tongue) -> Row:
     """A chain of versions: each text with its state, and who has signed it."""
     binding = text_of(one, "binding")
     text: list[Line] = []
     state: list[Line] = [
-        Line("BINDS" if binding else "binds nobody", Tone.STRONG),
-        Line(_at(one, "bound_ms", "since")),
+        Line(say("report.binds" if binding else "report.binds-nobody"), Tone.STRONG),
+        Line(_at(one, "bound_ms", "since", say)),
     ]
     signed: list[Line] = []
     for number, version in enumerate(views(one, "versions"), 1):
-        author = f"{text_of(version, 'author')} {moment(version.get('at_ms'))}"
+        author, item = text_of(version, "author"), text_of(version, "item")[:12]
+        at = moment(version.get("at_ms"))
+        head = say("report.version-by", number=number, party=author, time=at, item=item)
         text += [
-            Line(f"version {number}, {author}, {text_of(version, 'item')[:12]}", Tone.FAINT),
+            Line(head, Tone.FAINT),
             Line(raw(version, "text"), Tone.SAID),
-            Line(_at(version, "effective_ms", "takes effect")),
-            Line("without prejudice" if version.get("reserve") else ""),
+            Line(_at(version, "effective_ms", "takes-effect", say)),
+            Line(say("report.reserve") if version.get("reserve") else ""),
         ]
-        state.append(Line(f"version {number}: {text_of(version, 'state')}"))
-        signed += _signed(version, number)
+        said = say(f"joint.{text_of(version, 'state')}")
+        state.append(Line(say("report.of-version", number=number, said=said)))
+        signed += _signed(version, number, say)
     for moot in views(one, "moved_nothing"):
-        signed.append(Line(
-            f"! {text_of(moot, 'party')} {text_of(moot, 'item')[:12]} moved nothing:"
-            f" {text_of(moot, 'why')}", Tone.WARN,
-        ))  # fmt: skip
+        fault = text_of(moot, "fault")
+        why = say(f"why.{fault}") if fault else text_of(moot, "why")
+        said = say("report.moved-nothing", party=text_of(moot, "party"),
+                   item=text_of(moot, "item")[:12], why=why)  # fmt: skip
+        signed.append(Line(say.warn(said), Tone.WARN))
     return (
-        cell(", ".join(texts(one, "parties")), Line(text_of(one, "root")[:12], Tone.CODE)),
+        cell(say.many(texts(one, "parties")), Line(text_of(one, "root")[:12], Tone.CODE)),
         cell(*text),
         cell(*state),
         cell(*signed),
     )
 
 
-def _signed(version: View, number: int) -> Iterator[Line]:
+def _signed(version: View, number: int, say: Tongue) -> Iterator[Line]:
+    def of(said: Said) -> Said:
+        return say("report.of-version", number=number, said=said)
+
     for each in views(version, "signed"):
-        said = f"{text_of(each, 'party')} signed {moment(each.get('at_ms'))}"
-        yield Line(f"version {number}: {said}, {text_of(each, 'item')[:12]}")
+        said = say("report.signed-at", party=text_of(each, "party"),
+                   time=moment(each.get("at_ms")), item=text_of(each, "item")[:12])  # fmt: skip
+        yield Line(of(said))
     for each in views(version, "taken_back"):
-        yield Line(f"version {number}: {text_of(each, 'party')} took its signature back")
-    for name, said in (("missing", "not signed by"), ("unconfirmed", "not confirmed by")):
+        yield Line(of(say("report.took-back", party=text_of(each, "party"))))
+    for name, key in (("missing", "not-signed"), ("unconfirmed", "not-confirmed")):
         codes = texts(version, name)
         if codes:
-            yield Line(f"version {number}: {said} {', '.join(codes)}", Tone.FAINT)
+            yield Line(of(say(f"report.{key}", parties=say.many(codes))), Tone.FAINT)
     for each in views(version, "rejected"):
-        said = f"{text_of(each, 'how')} by {text_of(each, 'party')}"
-        yield Line(f"! version {number}: {said}", Tone.WARN)
+        key = f"report.{text_of(each, 'how')}-by"
+        yield Line(say.warn(of(say(key, party=text_of(each, "party")))), Tone.WARN)
     for each in views(version, "late"):
-        said = f"{text_of(each, 'party')} late at {text_of(each, 'at')}"
-        yield Line(f"! version {number}: {said}, {moment(each.get('time_ms'))}", Tone.WARN)
+        said = say("report.late-at", party=text_of(each, "party"), at=text_of(each, "at"),
+                   time=moment(each.get("time_ms")))  # fmt: skip
+        yield Line(say.warn(of(said)), Tone.WARN)
     for each in views(version, "compliance"):
-        says = said_as("own." + text_of(each, "says"))
-        yield Line(f"{text_of(each, 'party')} {says}{_at(each, 'at_ms', ' at')}")
-    for name, said in (("signed_two_texts", "signed two texts"), ("two_stories", "two stories")):
+        says = say(f"own.{text_of(each, 'says')}")
+        yield Line(_does(each, says, _at(each, "at_ms", "at", say), say))
+    for name, key in (("signed_two_texts", "two-texts"), ("two_stories", "two-stories")):
         codes = texts(version, name)
         if codes:
-            yield Line(f"! {said}: {', '.join(codes)}", Tone.WARN)
+            yield Line(say.warn(say(f"report.{key}", parties=say.many(codes))), Tone.WARN)
 
 
 # ---------------------------------------------------------------------- in public, links, notices
 
 
-def _public(one: View) -> Row:
+def _public(one: View, say: Tongue) -> Row:
     made, planned = text_of(one, "made_hash"), text_of(one, "hash")
+    other = made if made != planned else ""
     return (
         _who(one),
-        cell(_state(one), _at(one, "at_ms", "at"), _withdrawn(one)),
+        cell(_state(one, "public", say), _at(one, "at_ms", "at", say), _withdrawn(one, say)),
         cell(Line(raw(one, "source"), Tone.SAID)),
         cell(
             Line(planned, Tone.CODE),
-            Line("! made in other words than the line was told:" if made and made != planned
-                 else "", Tone.WARN),
-            Line(made if made != planned else "", Tone.CODE),
+            Line(say.warn(say("report.made-otherwise")) if other else "", Tone.WARN),
+            Line(other, Tone.CODE),
         ),
-    )  # fmt: skip
+    )
 
 
-def _link(one: View) -> Row:
-    return (
-        _who(one),
-        cell(*(Line(end, Tone.CODE) for end in texts(one, "ends")), text_of(one, "reason")),
-        cell(_state(one), _withdrawn(one)),
-        cell(*(f"{text_of(each, 'party')} {said_as('stance.' + text_of(each, 'stance'))}"
-               for each in views(one, "answers"))),
-    )  # fmt: skip
-
-
-def _notice(one: View) -> Row:
-    passed = [
-        f"{text_of(each, 'party')} to {text_of(each, 'unit')} {moment(each.get('at_ms'))}"
-        for each in views(one, "passed")
+def _link(one: View, say: Tongue) -> Row:
+    answers = [
+        _does(each, say(f"stance.{text_of(each, 'stance')}"), "", say)
+        for each in views(one, "answers")
     ]
     return (
         _who(one),
+        cell(*(Line(end, Tone.CODE) for end in texts(one, "ends")), text_of(one, "reason")),
+        cell(_state(one, "link", say), _withdrawn(one, say)),
+        cell(*answers),
+    )
+
+
+def _notice(one: View, say: Tongue) -> Row:
+    passed = [
+        say("report.passed-to", party=text_of(each, "party"), unit=text_of(each, "unit"),
+            time=moment(each.get("at_ms")))
+        for each in views(one, "passed")
+    ]  # fmt: skip
+    none = Line(say.warn(say("report.passed-none")), Tone.WARN)
+    over = Line(say.warn(say("report.notice-over")) if one.get("over") else "", Tone.FAINT)
+    return (
+        _who(one),
         cell(Line(text_of(one, "title"), Tone.STRONG), Line(raw(one, "text"), Tone.SAID),
-             _at(one, "from_ms", "from"), _at(one, "until_ms", "until")),
-        cell(words.HOW.get(text_of(one, "how"), text_of(one, "how")),
-             Line("! over or taken back", Tone.FAINT) if one.get("over") else ""),
-        cell(*passed) or cell(Line("! to no unit, as far as the record says", Tone.WARN)),
+             _at(one, "from_ms", "from", say), _at(one, "until_ms", "until", say)),
+        cell(say(f"how.{text_of(one, 'how')}"), over),
+        cell(*passed) or cell(none),
     )  # fmt: skip
 
 
-def _remark(one: View) -> Row:
+def _remark(one: View, _: Tongue) -> Row:
     return (
         _who(one),
         cell(text_of(one, "title"), text_of(one, "about")),
