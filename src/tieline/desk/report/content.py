@@ -32,6 +32,7 @@ from tieline.node.view import Json
 
 # What a party says of its own side; the rest of the accounts is what it observed.
 OWN_SIDE: Final = frozenset({"own-forces", "intent", "evidence"})
+MAX_BRIEF: Final = 40  # letters of a name in the foot of a page
 MAX_COLUMNS: Final = 5  # of parties beside each other; more stand under each other
 _E7: Final = 180 * 10_000_000
 
@@ -43,7 +44,8 @@ def document(report: View, other: View | None = None) -> Document:
     say = Tongue(lang)
     name = _name(incident)
     realm = text_of(line, "exercise")
-    foot = say("report.foot", name=name, line=text_of(line, "name"),
+    brief = name if len(name) <= MAX_BRIEF else f"{name[:MAX_BRIEF]}…"
+    foot = say("report.foot", name=brief, line=text_of(line, "name"),
                time=moment(report.get("made_ms")), station=text_of(report, "station"))  # fmt: skip
     unchecked = Tongue("en")("words.unchecked")
     note = "" if say.words.verified else f"{say('words.unchecked')} / {unchecked}"

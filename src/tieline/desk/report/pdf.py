@@ -49,6 +49,7 @@ PLACES: Final = (
 FILES: Final = {"": "DejaVuSans.ttf", "B": "DejaVuSans-Bold.ttf"}
 _EDGE: Final = 14.0  # millimetres around a page
 _PAD: Final = 1.0
+_BELOW: Final = 26.0  # of what stands under a heading, at least so much is on its page
 _NUMBER: Final = 20.0  # for the number of a page
 _TOP: Final = 18.0
 _BOTTOM: Final = 18.0
@@ -172,7 +173,7 @@ class Sheet:
             case Heading():
                 drawn = following.height if isinstance(following, Drawing) else 0
                 scale = self._wide / following.width if isinstance(following, Drawing) else 0
-                self._heading(block, 22 + drawn * scale)
+                self._heading(block, _BELOW + drawn * scale)
             case Paragraph():
                 self._rows([self._printed(block.lines, self._wide)], (self._wide,), edged=False)
                 self.pdf.set_y(self.pdf.get_y() + 1)
@@ -299,7 +300,7 @@ class Sheet:
         ]
         shown = any(table.heads)
         if shown:
-            self._room(24)
+            self._room(_BELOW - 2)
             self._rows(heads, widths)
         for row in table.rows:
             cells = [self._printed(one, wide) for one, wide in zip(row, widths, strict=True)]
