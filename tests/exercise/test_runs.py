@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from tests.page.browser import facts_of
 
 from tieline.exercise import chaos
 from tieline.exercise.__main__ import FOLDER
+from tieline.exercise.answer import Entry, Json
+from tieline.exercise.control import Control
 from tieline.exercise.runner import Options, run
 from tieline.exercise.script import load, read
 from tieline.node.evidencefile import read_file
@@ -223,6 +225,30 @@ def test_a_station_that_takes_a_forgery_breaks_the_exercise(
     assert "BROKEN" in told.getvalue()
     written = json.loads((tmp_path / "out" / "summary.json").read_text("utf-8"))
     assert written["forged_accepted"] == summary.forged_accepted
+
+
+def test_a_station_that_is_told_the_time_late_misses_no_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What others say at their new time came into its old one, hours ago, and was overdue there."""
+    everywhere = Control._everywhere
+
+    async def late(self: Control, act: str, args: Mapping[str, Json]) -> dict[str, Entry]:
+        if act != "clock":
+            return await everywhere(self, act, args)
+        told = {"ALPHA": await self._links["ALPHA"].act(act, args)}
+        if self.now_ms % (4 * 3_600_000) == 0:  # a line test is due, which ALPHA may call
+            for _ in range(400):  # BRAVO has other things to do before it is told the time
+                await self._links["BRAVO"].act("settle", {})
+        return told | {"BRAVO": await self._links["BRAVO"].act(act, args)}
+
+    monkeypatch.setattr(Control, "_everywhere", late)
+    rules = SMALL[: SMALL.index("[[event]]")].replace('"H+2"', '"H+8:30"')
+    quiet = rules + '[[event]]\nat = "H+0:01"\nact = "note"\ntext = "Line tests only."\n'
+    console = Console(file=io.StringIO(), width=100)
+    summary = asyncio.run(run(read(quiet.encode(), "quiet.toml"), console, Options()))
+    assert (summary.promises_broken, summary.alarms) == ((), {})
+    assert summary.statements > 4  # the line tests, and the officers' answers
 
 
 def test_a_summary_of_an_earlier_run_does_not_stay(tmp_path: Path) -> None:

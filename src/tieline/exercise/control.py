@@ -9,6 +9,7 @@ not on the load of the machine, and not on a station that dies and is started ag
 
 Rules:
 
+* no station acts on a new time before every station has it;
 * every act carries an idempotency key that the script determines, and is repeated until answered;
 * whoever answers after a restart is told the time first;
 * a line that does not come to rest within ``patience_s`` real seconds ends the exercise.
@@ -198,6 +199,9 @@ class Control:
         self._moved.set()
         self.played.steps += 1
         self._audience.moment(at_ms)
+        # First everywhere the time, and only then anything that it makes due: what one station says
+        # at its new time would else come to another in the old one, and there be overdue at once.
+        await self._everywhere("clock", {"wall_ms": at_ms, "hold": True})
         await self._everywhere("clock", {"wall_ms": at_ms})
         await self.rest()
 

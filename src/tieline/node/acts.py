@@ -111,7 +111,7 @@ class Host(Protocol):
     @property
     def reload_keys(self) -> Callable[[], int]: ...
 
-    def set_clock(self, wall_ms: int) -> None: ...
+    def set_clock(self, wall_ms: int, *, hold: bool) -> None: ...
 
     def export_bundle(self, line: Line, to: tuple[bytes, ...]) -> tuple[bytes, int]: ...
 
@@ -509,9 +509,9 @@ class NodeActs:
         return {"sets": self.host.reload_keys()}
 
     async def _clock(self, args: Arguments) -> Json:
-        wall_ms = args.number("wall_ms")
+        wall_ms, hold = args.number("wall_ms"), args.flag("hold", default=False)
         args.done()
-        self.host.set_clock(wall_ms)
+        self.host.set_clock(wall_ms, hold=hold)
         return {"wall_ms": wall_ms}
 
     async def _stop(self, args: Arguments) -> Json:

@@ -180,6 +180,7 @@ class Host:
         self._token = 0
         self._watchers: set[Watcher] = set()
         self._dead = False
+        self._held = False
         self._drained = asyncio.Event()
         self.reload_keys: Callable[[], int] = lambda: 1  # set by who knows the key store
         self._loop = asyncio.get_running_loop()
@@ -216,6 +217,8 @@ class Host:
 
     def _turn(self) -> None:
         self._flush = None
+        if self._held:
+            return  # what is queued waits until the other stations have the exercise's time too
         events = list(self._queue)
         self._queue.clear()
         now = self.clock.now()
@@ -507,12 +510,19 @@ class Host:
     async def doctor(self) -> dict[str, Json]:
         return {"status": self.status(), "audit": await self.audit_beside()}
 
-    def set_clock(self, wall_ms: int) -> None:
+    def set_clock(self, wall_ms: int, *, hold: bool = False) -> None:
+        """Move an exercise's clock; with ``hold`` take no turn until it is set without.
+
+        Raises ``LocalError`` (``clock.real``, ``clock.backwards``, ``clock.range``).
+        """
         if not isinstance(self.clock, ControlledClock):
             raise LocalError(
                 "clock.real", "this station runs on real time; only an exercise's clock can be set"
             )
         self.clock.set(wall_ms)
+        self._held = hold
+        if hold:
+            return
         self.submit(Tick())
         if self.due is not None:
             self.due.moved()
