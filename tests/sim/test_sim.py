@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -94,6 +95,25 @@ def test_a_failure_is_told_and_replays(capsys: pytest.CaptureFixture[str]) -> No
     assert seen[0] == seen[1]
     assert "invariant 1" in seen[0]
     assert "--mutant receipt-before-commit --trace" in seen[0]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_seed_in_which_something_breaks_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], workers: str
+) -> None:
+    """Whatever is raised, and wherever: those who see it must be able to see it again."""
+
+    def breaks(self: World) -> None:
+        if self.plan.seed == 8:
+            raise KeyError("nobody expects this")
+
+    monkeypatch.setattr(World, "_mirror", breaks)
+    assert main(["--seeds", "2", "--seed", "7", "--hours", "0.02", "--workers", workers]) == 1
+    told = capsys.readouterr().out
+    assert re.search(r"seed 8 failed at step \d+: defect: KeyError\('nobody expects this'\)", told)
+    assert "in breaks" in told
+    assert "see it again: ./dev sim --seed 8 --hours 0.02 --trace" in told
+    assert "2 seeds, 1 failed" in told
 
 
 def test_wrong_usage_ends_two(capsys: pytest.CaptureFixture[str]) -> None:

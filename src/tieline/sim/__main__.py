@@ -31,7 +31,12 @@ def run_seed(job: Job) -> Outcome:
     with ExitStack() as stack:
         if mutant:
             stack.enter_context(in_force(MUTANTS[mutant]))
-        return World(draw(seed, hours)).run()
+        try:
+            world = World(draw(seed, hours))
+        except Exception as error:
+            error.add_note(f"seed {seed} could not begin")
+            raise
+        return world.run()
 
 
 def run_seeds(jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:

@@ -38,7 +38,7 @@ from tieline.sim.plan import Plan
 from tieline.sim.restores import Restores
 from tieline.sim.rotation import Rotation
 from tieline.sim.schedule import Schedule
-from tieline.sim.violation import Violation
+from tieline.sim.violation import Violation, found
 from tieline.sim.watchers import Watchers
 from tieline.store.memory import MemoryMachine
 
@@ -193,11 +193,11 @@ class World:
                 self._heal()
                 converged = self._converge()
                 self._mirror()
-        except Violation as found:
-            return self._outcome(converged, found)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the seed must be named
+            return self._outcome(converged, found(error))
         return self._outcome(converged, None)
 
-    def _outcome(self, converged: int, found: Violation | None) -> Outcome:
+    def _outcome(self, converged: int, end: Violation | None) -> Outcome:
         return Outcome(
             seed=self.plan.seed,
             steps=self.schedule.steps,
@@ -208,9 +208,9 @@ class World:
             restarts=self.tally.restarts,
             converged_ms=converged,
             digest=self.schedule.digest(),
-            invariant=found.invariant if found else 0,
-            text=str(found) if found else "",
-            trace=self.schedule.trace() if found else (),
+            invariant=end.invariant if end else 0,
+            text=str(end) if end else "",
+            trace=self.schedule.trace() if end else (),
         )
 
     def _begin(self) -> None:
