@@ -93,7 +93,8 @@ def test_a_joint_statement_is_amended_declined_and_taken_back(line: Pair) -> Non
     alpha, bravo = line
     alpha.ok("joint", "propose", "All firing stops at 17:00.", "--effective", "now+2h")
     old = bravo.said("All firing stops at 17:00.")
-    bravo.ok("joint", "amend", old, "All firing stops at 18:00.", "--through", "the mission")
+    bravo.ok("joint", "amend", old, "All firing stops at 18:00.", "--through", "the mission",
+             "--effective", "none")  # fmt: skip
     new = alpha.said("All firing stops at 18:00.")
     shown = alpha.ok("joint", "show", new)
     assert "[-17:00.-]{+18:00.+}" in shown

@@ -29,7 +29,7 @@ HELPERS = {
     "marked": {"reserve", "through"},
     "_cites": {"refs", "incident"},
 }
-FOLLOWED = {"_answer", "_speak", "_by_form", "filled"}
+FOLLOWED = {"_answer", "_speak", "_by_form", "filled", "_holds"}
 
 
 def methods() -> dict[str, ast.AsyncFunctionDef | ast.FunctionDef]:

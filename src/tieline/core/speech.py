@@ -8,7 +8,6 @@ and given out for signature, so a refused signature leaves no gap and no two bod
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Final
 
 from tieline.core import encode, renewal, statement
@@ -19,6 +18,7 @@ from tieline.core.journal import FactKind, Origin
 from tieline.core.ladder import RUNG_OF_KIND
 from tieline.core.line import MOVES, REPLACING, TEXTS, Draft, Line, Outgoing
 from tieline.core.linetest import corpus, slot_at
+from tieline.core.looks import name_key
 from tieline.core.record import Admitted, Item
 from tieline.core.statement import Body, Content, Hold, Place
 from tieline.core.terms import Kind, Precedence, RefRole, Role, Rung, dtg
@@ -30,10 +30,6 @@ MAX_HOLDS: Final = 256
 MAX_REPLACED: Final = 64  # statements that one replaces in turn, looked at for its release
 # A draft in the journal: a statement's content, and beside it who wrote it, under which key.
 _DRAFT_LIMITS: Final = Limits(max_bytes=statement.MAX_STATEMENT_BYTES + 1_024, max_depth=1)
-# Letters that look alike in Latin, Cyrillic and Greek, small and capital, by what they look like.
-_ALIKE: Final = str.maketrans(
-    "абвгекмнорстухіјѕһԁԛԝαβγεηικμνορστυχωϲ", "a6brekmhopctyxijshdqwabyenikuvopotuxwc"
-)
 # Acts that only an officer's judgement backs, and that the charter may want two people for.
 _RELEASED: Final = frozenset({Kind.MESSAGE, Kind.JOINT, Kind.ASSENT})
 # What an officer may say; the rest is the station's own.
@@ -93,7 +89,7 @@ def release(line: Line, act: Release, turn: Turn) -> None:
         turn.reply(act.token, Done(line=line.id, item=before, draft=act.draft))
         return
     draft = _draft(line, act.draft)
-    if _same_person(act.officer, draft.officer):
+    if name_key(act.officer) == name_key(draft.officer):
         raise LocalError(
             "release.same_person",
             f"draft {draft.number} was written by {draft.officer};"
@@ -356,19 +352,6 @@ def _covered(content: Content) -> str:
     return content.form if coded else ""
 
 
-def _same_person(one: str, other: str) -> bool:
-    """Whether two names are one officer's.
-
-    A space, a capital, a mark, an accent or a letter of another script makes nobody a second one.
-    """
-    return _name_key(one) == _name_key(other)
-
-
-def _name_key(name: str) -> str:
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
-    return "".join(c for c in plain if c.isalnum()).translate(_ALIKE) or name
-
-
 def _check_officer(officer: str) -> None:
     if not 1 <= len(officer) <= 80 or not officer.isprintable():
         raise LocalError(
@@ -442,13 +425,34 @@ def _check_joint(line: Line, content: Content, now_ms: int) -> None:
                 f" ({', '.join(named)}); propose a text for others as a new one",
             )
     # Only who speaks of joint statements loads what weighs them.
-    from tieline.core.incident.signing import Fault  # noqa: PLC0415
+    from tieline.core.incident.signing import Does, Fault, turned  # noqa: PLC0415
     from tieline.core.joints import trial  # noqa: PLC0415
 
-    _, moot = trial(line, content, now_ms)
-    if moot is None or moot.fault in (Fault.NOT_NAMED, Fault.SPOKEN_FOR):
-        return
-    raise _moot(moot.fault, line.party, moot.stands.hex()[:12])
+    chain, moot = trial(line, content, now_ms)
+    if moot is not None and moot.fault is Fault.NOT_NAMED and moot.does is not Does.PROPOSE:
+        raise LocalError("act.assent", "that is not a joint statement which names our party")
+    if moot is not None and moot.fault not in (Fault.NOT_NAMED, Fault.SPOKEN_FOR):
+        raise _moot(moot.fault, line.party, moot.stands.hex()[:12])
+    signs = content.kind is Kind.ASSENT and moot is None
+    version = chain.version(content.refs[0].target) if chain and signs else None
+    other = turned(chain, version, line.party) if chain and version else None
+    if other is not None:
+        raise _turned(other[0], other[1].hex()[:12])
+
+
+def _turned(party: str, other: str) -> LocalError:
+    """Another party no longer stands to the text: our officer may have read it before that."""
+    if not other:
+        return LocalError(
+            "act.declined",
+            f"{party} has declined this text, and cannot sign it any more, so that it binds nobody;"
+            " propose another in its place (tieline joint amend)",
+        )
+    return LocalError(
+        "act.replaced",
+        f"{party} has proposed another text in its place: read {other} (tieline joint show {other})"
+        " and sign that, or propose these words again in its place (tieline joint amend)",
+    )
 
 
 def _moot(fault: str, party: str, stands: str) -> LocalError:
@@ -490,6 +494,12 @@ def _check_time(content: Content, texts: list[Content], now_ms: int) -> None:
     limit = signed.body.effective_ms
     if content.kind is Kind.MESSAGE or limit is None or limit > now_ms or signed.body.late_binds:
         return
+    if content.kind is Kind.JOINT:
+        raise LocalError(
+            "act.late",
+            f"its effective time, {dtg(limit)}, is past: give a later one (--effective), or let"
+            " late signatures bind (--late-binds)",
+        )
     raise LocalError(
         "act.late",
         f"its effective time, {dtg(limit)}, is past, and it does not say that late signatures bind;"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from tieline.core.agreement.meaning import Act
@@ -20,12 +21,13 @@ from tieline.core.terms import Kind, Precedence, RefRole, Role
 from tieline.node.agreementacts import AgreementActs
 from tieline.node.agreements import Agreements
 from tieline.node.arguments import Arguments
-from tieline.node.jointview import chain_view
+from tieline.node.jointview import chain_view, version_view
 from tieline.node.readtime import Clock, read_instant
 from tieline.node.view import Json, station_name
 
 Handler = Callable[[Arguments], Awaitable[Json]]
 ENGLISH: Final = "en"
+NO_TIME: Final = "none"  # in the place of an effective time: without one
 
 
 class Desk(Protocol):
@@ -41,7 +43,7 @@ class Desk(Protocol):
 
     def marked(self, args: Arguments, body: Body, *, relayed: bool = True) -> Body: ...
 
-    async def speak(self, line: Line, args: Arguments, content: Content) -> Json: ...
+    async def speak(self, line: Line, args: Arguments, content: Content) -> dict[str, Json]: ...
 
 
 Cites = Callable[[Line, Arguments], Awaitable[tuple[Ref, ...]]]
@@ -67,24 +69,23 @@ class JointActs:
         """A new text, or with ``amends`` one in the place of another, for the same parties."""
         line = self._desk.line(args)
         refs = await self._cites(line, args)
-        parties = args.texts("parties")
+        parties, old = args.texts("parties"), Body()
         if args.text("amends", ""):
-            old = self._text(line, args.text("amends"))
-            refs = (Ref(old.statement.digest, RefRole.PREDECESSOR), *refs)
-            parties = parties or (old.statement.content.body.parties or ())
+            amended = self._text(line, args.text("amends"))
+            refs = (Ref(amended.statement.digest, RefRole.PREDECESSOR), *refs)
+            old = amended.statement.content.body
+            parties = parties or (old.parties or ())
         parties = parties or tuple(p.code for p in line.charter.parties)
         form = args.text("form", "")
         coded = await self._about.filled(line, form, 1 if form else 0, args, refs)
         text = args.text("text", "") if form else args.text("text")
-        effective = args.number("effective_ms", -1)
-        if args.text("effective", ""):
-            effective = self._time(args.text("effective"))
+        effective, late_binds = self._holds(args, old)
         body = Body(
             text=text,
             lang=args.text("lang", ENGLISH),
             parties=tuple(sorted(set(parties))),
-            effective_ms=None if effective < 0 else effective,
-            late_binds=args.flag("late_binds", default=False) or None,
+            effective_ms=effective,
+            late_binds=late_binds,
             terms=coded.fields,
         )
         content = Content(
@@ -97,7 +98,28 @@ class JointActs:
             form_version=coded.version,
         )
         self._heard(line, refs, args)
-        return await self._desk.speak(line, args, content)
+        done = await self._desk.speak(line, args, content)
+        return done if effective is None else done | {"effective_ms": effective}
+
+    def _holds(self, args: Arguments, old: Body) -> tuple[int | None, bool | None]:
+        """From when a text holds, and whether late signatures bind.
+
+        What an amendment does not say anew stays as it was: nobody who changes a word shall lose
+        the time by leaving it out. ``none`` takes it out.
+        """
+        at_ms, typed = args.number("effective_ms", -1), args.text("effective", "")
+        late_binds = args.flag("late_binds", default=False) or None
+        if typed.lower() == NO_TIME:
+            return None, None
+        if typed:
+            at_ms = self._time(typed)
+        if at_ms < 0 and old.effective_ms is not None:
+            return old.effective_ms, late_binds or old.late_binds
+        if at_ms < 0 and late_binds:
+            raise LocalError(
+                "act.time", "only what holds from a time on can be signed late: give --effective"
+            )
+        return (None if at_ms < 0 else at_ms), late_binds
 
     async def _sign(self, args: Arguments) -> Json:
         """A signature asks for an acknowledgement: with it the text binds (decision 0014)."""
@@ -116,7 +138,10 @@ class JointActs:
             refs=(Ref(item.statement.digest, RefRole.ANSWERS),),
         )
         self._heard(line, content.refs, args)
-        return await self._desk.speak(line, args, content)
+        done = await self._desk.speak(line, args, content)
+        chain = chain_of(line, item.statement.digest) if done["released"] else None
+        version = chain.version(item.statement.digest) if chain else None
+        return done | ({"joint": version_view(chain, version)} if chain and version else {})
 
     async def _decline(self, args: Arguments) -> Json:
         line, item = self._desk.find(args)
@@ -186,7 +211,7 @@ class JointActs:
         insist = args.flag("insist", default=False)
         digests = [ref.target for ref in refs if ref.role is not RefRole.CONCERNS]
         chain = next((c for d in digests if (c := chain_of(line, d)) is not None), None)
-        if insist or chain is None:
+        if insist or chain is None or line.party not in chain.parties:
             return
         root, known = chain.versions[0].entry, Known(line)
         for station in sorted(line.charter.stations()):
@@ -225,7 +250,8 @@ class JointActs:
         out = chain_view(chain, line.party)
         out |= {"line": line.id.hex(), "exercise": line.realm}
         out["told"] = self._told(line, chain, lang)
-        out["changes"] = changes(chain)
+        told = out["told"]
+        out["changes"] = changes(chain, told if isinstance(told, dict) else {})
         return out
 
     def _told(self, line: Line, chain: Chain, lang: str) -> dict[str, Json]:
@@ -257,8 +283,11 @@ class JointActs:
         return item
 
 
-def changes(chain: Chain) -> dict[str, Json]:
-    """What each amendment does to the words of the version before it, and to its time."""
+def changes(chain: Chain, told: Mapping[str, Json] = MappingProxyType({})) -> dict[str, Json]:
+    """What each amendment does to the words of the version before it, and to its time.
+
+    ``told``: the forms of the versions in words, of which the lines are compared.
+    """
     out: dict[str, Json] = {}
     for version in chain.versions:
         old = chain.version(version.amends)
@@ -274,8 +303,23 @@ def changes(chain: Chain) -> dict[str, Json]:
             "effective_ms": [was.effective_ms, now.effective_ms],
             "late_binds": [was.late_binds, now.late_binds],
             "terms_differ": was.terms != now.terms,
+            "terms": _terms(told.get(old.digest.hex()), told.get(version.digest.hex())),
         }
     return out
+
+
+def _terms(was: Json, now: Json) -> list[Json]:
+    """The lines of a form that are in one of two versions only, as in the words of a text."""
+    one, other = _lines(was), _lines(now)
+    out: list[Json] = [["-", line] for line in one if line not in other]
+    return out + [["+", line] for line in other if line not in one]
+
+
+def _lines(form: Json) -> list[Json]:
+    if not isinstance(form, dict):
+        return []
+    lines = form.get("lines")
+    return [form.get("title"), *(lines if isinstance(lines, list) else [])]
 
 
 __all__ = ["JointActs", "changes"]

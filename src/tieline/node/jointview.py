@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tieline.core.incident.entry import Entry
-from tieline.core.incident.signing import Chain, Does, Fault, Moot, Version, offer
+from tieline.core.incident.signing import Chain, Does, Fault, Moot, Step, Version, offer
 from tieline.core.joints import chain_of
 from tieline.core.line import Line
 from tieline.core.record import Item
@@ -129,8 +129,18 @@ def chain_view(chain: Chain, party: str) -> dict[str, Json]:
              "on": moot.version.hex(), "fault": str(moot.fault), "why": why(moot)}
             for moot in chain.moot
         ],
-        "next": {"step": str(step), "item": on.hex()} if named else None,
+        "next": _next(chain, party, step, on) if named else None,
     }  # fmt: skip
+
+
+def _next(chain: Chain, party: str, step: Step, on: bytes) -> dict[str, Json]:
+    """The next step; ``ack``: the newest signature of another, by whose receipt the text binds."""
+    out: dict[str, Json] = {"step": str(step), "item": on.hex()}
+    version = chain.version(on)
+    if step is Step.CONFIRM and version is not None:
+        others = [one.by for one in version.signed if one.by.party != party]
+        out["ack"] = max(others, key=lambda one: one.key).digest.hex() if others else ""
+    return out
 
 
 def _hex(entry: Entry | None) -> str:

@@ -11,6 +11,8 @@ import re
 import unicodedata
 from typing import Final
 
+from tieline.core.looks import ALIKE
+
 # Categories that have no honest place in shown text: controls, formats, surrogates, private use,
 # unassigned, line and paragraph separators.
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -25,6 +27,11 @@ _MAX_MARKS: Final = 4
 def escape(char: str) -> str:
     """A character written as its code point."""
     return f"⟨U+{ord(char):04X}⟩"
+
+
+def escaped(text: str) -> str:
+    """A text written as code points throughout."""
+    return "".join(escape(char) for char in text)
 
 
 def visible(text: str, *, lines: bool = False) -> str:
@@ -76,6 +83,25 @@ def mixed(word: str) -> tuple[str, ...]:
             counts[which] = counts.get(which, 0) + 1
     ranked = sorted(counts, key=lambda name: (-counts[name], _SCRIPTS.index(name)))
     return tuple(ranked) if len(ranked) > 1 else ()
+
+
+def foreign(text: str) -> tuple[str, ...]:
+    """The words of a text that are whole in another script than most of it, and do not look so."""
+    words = [word for word in _WORD.findall(text) if not mixed(word)]
+    counts: dict[str, int] = {}
+    for char in text:
+        counts[script(char)] = counts.get(script(char), 0) + 1
+    counts.pop("", None)
+    most = max(sorted(counts), key=lambda name: counts[name], default="")
+    back = {chr(to) for to in ALIKE.values()}
+    return tuple(dict.fromkeys(
+        word for word in words
+        if {script(char) for char in word} - {"", most}
+        and all(
+            ord(char) in ALIKE if script(char) != "LATIN" else char in back
+            for char in word.casefold() if script(char)
+        )
+    ))  # fmt: skip
 
 
 def _unmix(match: re.Match[str]) -> str:

@@ -14,7 +14,7 @@ from tieline.core.agreement.meaning import Act, Means, Sense
 from tieline.core.agreement.value import Code
 from tieline.core.incident.entry import Entry
 from tieline.core.incident.joint import chains
-from tieline.core.incident.signing import Chain, Does, Fault, Step, offer
+from tieline.core.incident.signing import Chain, Does, Fault, Step, offer, turned
 from tieline.core.incident.states import JOINT, JointState
 from tieline.core.terms import Kind, RefRole
 
@@ -290,6 +290,47 @@ def test_cancelling_ones_own_text_or_signature_takes_it_back() -> None:
     assert t.faults() == []
     t.parley.withdraw(t.bravo, text)
     assert [(one.does, one.fault) for one in t.chain.moot] == [(Does.WITHDRAW, Fault.NOTHING)]
+
+
+def test_who_is_not_named_turns_nobody_from_a_text_that_a_party_has_signed() -> None:
+    t = Table(ALPHA=1, BRAVO=1, CHARLIE=1)
+    charlie = t.bravo
+    t.bravo = t.desks[1]
+    both: dict[str, Any] = {"parties": ("ALPHA", "BRAVO")}
+    text = t.parley.propose(t.alpha, **both)
+    t.meet()
+    other = t.parley.propose(charlie, text, **both)
+    t.meet()
+    assert offer(t.chain, "BRAVO") == (Step.SIGN, text.digest)
+    mediated = t.parley.propose(t.bravo, text, through="the mission", **both)
+    t.meet()
+    assert offer(t.chain, "BRAVO") == (Step.SIGN, text.digest)
+    assert turned(t.chain, t.chain.versions[0], "BRAVO") is None
+    # A party that takes up such a text moves the others to it, who then do not sign the old one.
+    t.parley.sign(t.alpha, mediated)
+    t.meet()
+    assert offer(t.chain, "BRAVO") == (Step.SIGN, mediated.digest)
+    assert other.digest in [one.digest for one in t.chain.versions]
+
+
+def test_a_text_from_which_another_party_has_turned_is_not_signed_unread() -> None:
+    t = Table(ALPHA=1, BRAVO=1, CHARLIE=1)
+    text = t.parley.propose(t.alpha)
+    t.meet()
+
+    def seen_by(party: str) -> tuple[str, bytes] | None:
+        return turned(t.chain, t.chain.versions[0], party)
+
+    assert seen_by("CHARLIE") is None
+    new = t.parley.propose(t.alpha, text)  # its own signatory: both texts can still be signed
+    t.meet()
+    assert (seen_by("BRAVO"), seen_by("ALPHA")) == (("ALPHA", new.digest), None)
+    t.parley.decline(t.desks[1], new)  # then the old text is the one to come back to
+    t.meet()
+    assert (seen_by("CHARLIE"), offer(t.chain, "CHARLIE")) == (None, (Step.SIGN, text.digest))
+    t.parley.decline(t.desks[1], text)
+    t.meet()
+    assert seen_by("CHARLIE") == ("BRAVO", b"")
 
 
 def test_every_row_of_the_table_is_walked() -> None:

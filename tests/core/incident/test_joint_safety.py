@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.core.incident.parley import Desk, Parley
 
 from tieline.core.incident.joint import chains
-from tieline.core.incident.signing import Step, offer
+from tieline.core.incident.signing import Step, offer, turned
 
 PARTIES = ("ALPHA", "BRAVO", "CHARLIE", "DELTA")
 Move = tuple[int, str, int, int]
@@ -105,7 +105,12 @@ def test_honest_parties_come_to_one_text(
         for desk in parley.desks:
             parley.read(desk, together.holds)
         for desk in parley.desks:
-            step, version = offer(parley.part(desk.holds).chains()[0], desk.party)
+            chain = parley.part(desk.holds).chains()[0]
+            step, version = offer(chain, desk.party)
+            if step is Step.SIGN:  # nobody is sent to a text that its own station refuses to sign
+                assert (
+                    turned(chain, chain.version(version) or chain.versions[0], desk.party) is None
+                )
             text = next(one for one in parley.texts(desk) if one.digest == version)
             match step:
                 case Step.SIGN:

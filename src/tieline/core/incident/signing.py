@@ -6,6 +6,7 @@ Values for people and screens; ``core.incident.joint`` makes them by its rules.
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tieline.core.agreement.meaning import Sense
@@ -166,11 +167,53 @@ def offer(chain: Chain, party: str) -> tuple[Step, bytes]:
 
 
 def _candidate(chain: Chain) -> Version | None:
-    """The version that all can still sign: the earliest that nothing amends, else the latest."""
-    able = [
-        one for one in chain.versions
-        if not one.rejected and one.state not in (State.LATE, State.VOID)
-    ]  # fmt: skip
-    amended = {one.amends for one in chain.versions}
+    """The version that all can still sign: one that nothing amends, else the latest.
+
+    Of several the earliest that somebody has signed: what a party that is not named puts before
+    the others, or what is said for another, turns nobody from a text until a party signs it.
+    """
+    able = [one for one in chain.versions if _able(one)]
+    amended = {
+        older for one in chain.versions if one.signed or _own(chain, one)
+        for older in _before(chain, one)
+    }  # fmt: skip
     tips = [one for one in able if one.digest not in amended]
-    return tips[0] if tips else able[-1] if able else None
+    signed = [one for one in tips if one.signed]
+    return next(iter(signed or tips or able[-1:]), None)
+
+
+def _able(version: Version) -> bool:
+    return not version.rejected and version.state not in (State.LATE, State.VOID)
+
+
+def _before(chain: Chain, version: Version) -> Iterator[bytes]:
+    """The versions in whose place it stands, the next first."""
+    at: Version | None = version
+    while at is not None and at.amends:
+        yield at.amends
+        at = chain.version(at.amends)
+
+
+def _own(chain: Chain, version: Version) -> bool:
+    """Whether its author is a party of it, and speaks for itself."""
+    return version.entry.party in chain.parties and not version.entry.through
+
+
+def turned(chain: Chain, version: Version, party: str) -> tuple[str, bytes] | None:
+    """Who has turned from a version that this party would sign, and to which other one.
+
+    ``None`` while a signature can help it to bind. The digest is empty if the other declined it.
+    A text whose own signatory puts another in its place is still one that both can sign, but not
+    the one to which that party stands now, which the officer may not have read.
+    """
+    signed = {one.by.party for one in version.signed}
+    gone = [(who, by, does) for who, by, does in version.rejected if who not in signed]
+    for who, by, does in gone:
+        return who, by.digest if does is Does.PROPOSE else b""
+    for other in reversed(chain.versions):
+        who = other.entry.party
+        if who == party or who in signed or not _able(other) or not _own(chain, other):
+            continue
+        if version.digest in _before(chain, other):
+            return who, other.digest
+    return None

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final
 
 from tieline.core.errors import LocalError
+from tieline.core.looks import mistaken
 from tieline.core.terms import dtg
 from tieline.desk.cli.agreements import answers_of
 from tieline.desk.cli.common import client, language_of, line_of, marks_of, officer, put
 from tieline.desk.cli.jointverbs import ACTIONS
 from tieline.desk.cli.show import View, codes, mark_words, number_of, said, text_of, views
-from tieline.node.text import visible
+from tieline.node.text import escape, escaped, foreign, visible
 from tieline.node.view import Json
 
 NEXT = {
     "sign": "sign it: tieline joint sign {item}",
-    "confirm": "all have signed; write anything so that it binds, such as: tieline ack ITEM of the"
-    " last signature",
+    "confirm": "all have signed; it binds once we write anything: tieline ack {ack}",
     "amend": "no text is open for all: propose one more: tieline joint amend {item} TEXT",
     "await": "wait for the others",
     "comply": "it binds: do what it says, and say so: tieline send --form in/comply --concerns"
     " {item}",
 }
+COMPLIES: Final = {
+    "complying": "it does so",
+    "not-yet": "it does not do so yet",
+    "unable": "it cannot do so",
+    "breached": "ANOTHER SIDE DOES NOT",
+}
+FORGED: Final = re.compile(r"\[-|-\]|\{\+|\+\}")  # the signs of a change, in somebody's words
 
 
 def joint(args: argparse.Namespace) -> None:
@@ -97,7 +107,12 @@ def _insist(args: argparse.Namespace) -> dict[str, Json]:
 
 def _act(args: argparse.Namespace, act: str, **more: Json) -> None:
     result = client(args).call(act, **officer(args), **marks_of(args), **more)
-    put(args, result, said(result))
+    came = result.get("joint")  # of a signature: what stands now, which may be less than was read
+    lines = [*state_lines(came)] if isinstance(came, dict) else []
+    when = result.get("effective_ms")  # of a text: its time, which an amendment keeps unless told
+    if isinstance(when, int):
+        lines.append(f"it holds from {dtg(when)} on")
+    put(args, result, said(result), *lines)
 
 
 def _count(action: str, words: list[str], least: int, most: int) -> None:
@@ -139,7 +154,12 @@ def show_lines(chain: View) -> list[str]:
         out.append(f"{item[:12]} by {text_of(version, 'author')}, {when}: {state}")
         if mark_words(version):
             out.append(f"  {mark_words(version)}")
-        out.extend(f"  | {visible(line)}" for line in str(version.get("text") or "").split("\n"))
+        text = str(version.get("text") or "")
+        out.extend(f"  | {visible(line)}" for line in (text.split("\n") if text else ()))
+        out.extend(
+            f"  ! {word} ({escaped(word)}) is in letters of another alphabet than the rest"
+            for word in foreign(text)
+        )
         form = told.get(item) if isinstance(told, dict) else None
         if isinstance(form, dict):
             lines = form.get("lines")
@@ -157,20 +177,49 @@ def show_lines(chain: View) -> list[str]:
 
 
 def _change_lines(change: View) -> Iterator[str]:
-    words = change.get("words")
     parts = [
-        {"-": f"[-{one[1]}-]", "+": f"{{+{one[1]}+}}"}.get(str(one[0]), str(one[1]))
-        for one in (words if isinstance(words, list) else [])
-        if isinstance(one, list) and len(one) == 2
+        {"-": f"[-{_plain(words)}-]", "+": f"{{+{_plain(words)}+}}"}.get(sign, _plain(words))
+        for sign, words in _signs(change, "words")
     ]
     yield f"  against {text_of(change, 'from')[:8]}, [-taken out-] {{+put in+}}:"
-    yield from (f"  ~ {visible(line)}" for line in "".join(parts).split("\n"))
+    yield from (f"  ~ {visible(line)}" for line in ("".join(parts).split("\n") if parts else ()))
+    if _alike(change):
+        yield "  ~ ! WORDS THAT LOOK THE SAME ARE NOT: other letters, or spaces"
     times = change.get("effective_ms")
     if isinstance(times, list) and len(times) == 2 and times[0] != times[1]:
         was, now = (dtg(at) if isinstance(at, int) else "none" for at in times)
         yield f"  ~ effective time {was} becomes {now}"
+    late = change.get("late_binds")
+    if isinstance(late, list) and len(late) == 2 and late[0] != late[1]:
+        yield f"  ~ it {'binds' if late[1] else 'no longer binds'} also if signed late"
     if change.get("terms_differ"):
         yield "  ~ the fields of the form are not the same"
+    for sign, words in _signs(change, "terms"):
+        yield f"  ~ {sign} {visible(words)}"
+
+
+def _signs(change: View, name: str) -> list[tuple[str, str]]:
+    """What is kept, taken out and put in, piece by piece."""
+    value = change.get(name)
+    return [
+        (str(one[0]), str(one[1]))
+        for one in (value if isinstance(value, list) else [])
+        if isinstance(one, list) and len(one) == 2
+    ]
+
+
+def _plain(words: str) -> str:
+    """Words in which nobody's brackets pass for a change that was made."""
+    return FORGED.sub(lambda found: escape(found[0][0]) + found[0][1], words)
+
+
+def _alike(change: View) -> bool:
+    """Whether words were changed for what the eye takes for the same."""
+    texts = _signs(change, "words")
+    return any(
+        one[0] == "-" and other[0] == "+" and mistaken(one[1], other[1])
+        for one, other in pairwise(texts)
+    )
 
 
 def state_lines(version: View) -> Iterator[str]:
@@ -196,10 +245,8 @@ def state_lines(version: View) -> Iterator[str]:
         where = f" at {text_of(one, 'at')}" if one.get("at") else ""
         yield f"LATE     {text_of(one, 'party')}{where}, {dtg(number_of(one, 'time_ms'))}"
     for one in views(version, "compliance"):
-        yield (
-            f"comply   {text_of(one, 'party')} says: {text_of(one, 'says')},"
-            f" {dtg(number_of(one, 'at_ms'))}"
-        )
+        says = COMPLIES.get(text_of(one, "says"), "nothing clear")
+        yield f"comply   {text_of(one, 'party')} says: {says}, {dtg(number_of(one, 'at_ms'))}"
     if codes(version, "signed_two_texts"):
         yield f"! {codes(version, 'signed_two_texts')} SIGNED TWO TEXTS in two places"
     if codes(version, "two_stories"):
@@ -213,4 +260,5 @@ def _next(chain: View) -> list[str]:
     if not isinstance(found, dict):
         return []
     words = NEXT.get(text_of(found, "step"), "")
-    return [f"next: {words.format(item=text_of(found, 'item')[:8])}"] if words else []
+    named = {name: text_of(found, name)[:8] for name in ("item", "ack")}
+    return [f"next: {words.format(**named)}"] if words else []

@@ -47,7 +47,10 @@ def add(verb: Verb, officer: argparse.ArgumentParser) -> None:
         "--party", action="append", default=[], metavar="CODE", help="who signs (default: everyone)"
     )
     p.add_argument(
-        "--effective", default="", metavar="TIME", help="from when it holds, such as now+2h"
+        "--effective",
+        default="",
+        metavar="TIME",
+        help="from when it holds, such as now+2h; amend: as it was without this, 'none' for none",
     )
     p.add_argument("--late-binds", action="store_true", help="it binds also if signed after that")
     p.add_argument("--form", default="", help="agree on a form in the place of a text")
