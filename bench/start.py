@@ -7,7 +7,10 @@ process to its first answer to ``status``; its peak of resident memory is read a
 ``cpu_seconds`` is what the processor did for it: on a busy machine the better figure.
 ``first`` starts without what an earlier life has left for the next one, ``again`` after a clean
 stop. With ``--cache FOLDER`` the home is kept for the next run (one of 1,000,000 statements takes
-minutes to make and more to start for the first time), which then measures ``again`` alone. The
+minutes to make and more to start for the first time), which then measures ``again`` alone. With
+``--forms N`` so many of the statements are forms of two packs: first words that promise a next one,
+and the words that keep most of these promises; ``read_s`` is how long after its first answer the
+station had read them all, and what it takes then. The
 floor is reading the store's bytes from the same disk, and a start with an empty record.
 
 The JSON (schema ``tieline-bench-start/1``) only grows. Statuses: 0 measured, 2 usage.
@@ -37,7 +40,7 @@ from tieline.core.journal import Fact, FactKind, Handed, Origin
 from tieline.core.statement import Body, Content, Place, Ref
 from tieline.core.terms import Kind, RefRole, Role
 from tieline.core.tree import Tree
-from tieline.node import homekeys, secrets
+from tieline.node import homekeys, packs, secrets
 from tieline.node.config import Config, Home, write_config
 from tieline.store import schema
 from tieline.store.sqlite import SqliteStore
@@ -48,6 +51,7 @@ START_MS = 1_668_523_200_000
 STEP_MS = 20_000
 BATCH = 900
 TEXT = "x" * 200
+FIRST, WORD = "cr/first", "cr/update"
 
 
 class Author:
@@ -67,8 +71,13 @@ class Author:
 class Story:
     """Makes the facts of a line, as the first author's journal has them."""
 
-    def __init__(self, made: Sequence[homekeys.NewHome], signed: SignedCharter) -> None:
+    def __init__(
+        self, made: Sequence[homekeys.NewHome], signed: SignedCharter, each: int = 0
+    ) -> None:
         self.signed = signed
+        self.each = each  # of so many messages one is a form; 0: none
+        self.promised: dict[bytes, bytes] = {}  # by author: the first word that waits for a next
+        self.forms = 0
         self.line = signed.charter.line
         self.authors = [Author(new, self.line) for new in made]
         self.now_ms = START_MS
@@ -94,7 +103,12 @@ class Story:
         turn = number % len(self.authors)
         author = self.authors[turn]
         said = Content(kind=Kind.MESSAGE, role=Role.WATCH_OFFICER, body=Body(text=TEXT, lang="en"))
+        coded = self.each and number % self.each == 0
+        if coded:
+            said = self._form(author)
         digest, fact = self._say(author, said, key=f"key-{number}")
+        if coded and said.form == FIRST:
+            self.promised[author.id] = digest
         facts = [fact]
         answer = Content(
             kind=Kind.ACKNOWLEDGE, role=Role.WATCH_OFFICER,
@@ -110,6 +124,21 @@ class Story:
             others = [by for by in self.authors if by is not of]
             facts.extend(self._fact(FactKind.RECEIPT, self._receipt(of, by, text)) for by in others)
         return facts
+
+    def _form(self, author: Author) -> Content:
+        """A first word that promises a next one, or that word; every fifth promise is not kept."""
+        self.forms += 1
+        begun = self.promised.pop(author.id, None)
+        next_s = (self.now_ms + 1_800_000) // 1000
+        if begun is None or self.forms % 5 == 0:
+            form, refs, next_ = FIRST, (), next_s
+        else:
+            form, refs, next_ = WORD, (Ref(begun, RefRole.PREDECESSOR),), False
+        fields = ((1, 2), (2, 1), (3, next_))
+        return Content(
+            kind=Kind.MESSAGE, role=Role.WATCH_OFFICER, form=form,
+            form_version=packs.find("crisis").version, refs=refs, body=Body(fields=fields),
+        )  # fmt: skip
 
     def _receipt(self, of: Author, by: Author, text: bytes) -> bytes:
         time_s = self.now_ms // 1000
@@ -160,8 +189,9 @@ class Story:
         )  # fmt: skip
 
 
-def make_home(folder: Path, count: int) -> Home:
-    """A home whose store holds a line with ``count`` statements."""
+def make_home(folder: Path, count: int, forms: int = 0) -> Home:
+    """A home whose store holds a line with ``count`` statements, of which some are forms."""
+    named = [packs.find(name) for name in ("crisis", "incident")] if forms else []
     port = stations.free_ports()[0]
     config = Config(listen=(f"127.0.0.1:{port}",), key_file="key")
     made: list[homekeys.NewHome] = []
@@ -186,15 +216,19 @@ def make_home(folder: Path, count: int) -> Home:
             cards=[new.card for new in made],
             nonce=os.urandom(16),
             release=Release(four_eyes=frozenset()),
+            packs=tuple(sorted(one.hash for one in named)),
         )
     )
     for new in made:
         signed = signed.add_signature(new.root.party, new.root.sign_charter(signed.charter))
     home = Home(folder / CODES[0], config)
     write_config(home.config_file, config)
+    for one in named:
+        packs.keep(home.path, one)
     store = SqliteStore.create(home.store_file, made[0].station.db_key)
     gathered: list[Fact] = []
-    for facts in Story(made, signed).facts(count):
+    each = max(1, count // (3 * forms)) if forms else 0
+    for facts in Story(made, signed, each).facts(count):
         gathered += facts
         if len(gathered) >= BATCH:
             store.commit(gathered)

@@ -17,7 +17,6 @@ from tieline.core.terms import Kind, rfc3339
 from tieline.node import packs
 from tieline.node.duelook import MANY
 from tieline.node.duewatch import DueWatch
-from tieline.node.ringing import AT_ONCE, EACH_MS, TOLD_MS, Cause, Ringing
 from tieline.node.view import Json
 
 CODE = "owed.cr/next-first"
@@ -192,47 +191,6 @@ async def bravo_joins(bravo: Desk, alpha: Desk, opened: str, soon: str) -> None:
         refs=[{"item": opened, "role": "predecessor"}],
     )
     await pair.equal(bravo.running, alpha.running)
-
-
-def test_a_flood_of_overdue_promises_rings_in_part_and_is_summed(
-    tmp_path: Path, crisis: Pack
-) -> None:
-    asyncio.run(_flood(tmp_path, crisis))
-
-
-async def _flood(folder: Path, crisis: Pack) -> None:
-    alpha, bravo = await two(folder, crisis)
-    now_ms = alpha.running.host.clock.now().wall_ms
-    for step in range(AT_ONCE + 5):
-        await first(alpha, now_ms - 60_000 - step * 1_000)
-    await pair.equal(alpha.running, bravo.running)
-    async with watched(bravo):
-        due, station = bravo.running.host.due, bravo.running.host.station
-        assert due is not None
-        await until_idle(due)
-        await until(bravo.running, lambda: len(silences(bravo.running)) >= AT_ONCE)
-        await until_idle(due)
-        await until(bravo.running, lambda: "owed.many" in station.troubles)
-        assert "5 by ALPHA" in station.troubles["owed.many"].text
-        assert alarms(bravo.running).count(CODE) == len(silences(bravo.running)) == AT_ONCE
-
-
-def test_a_party_that_floods_drowns_its_own_alarms_only() -> None:
-    ringing = Ringing()
-    line = bytes(16)
-
-    def cause(number: int) -> Cause:
-        return ("owed.x/y", number.to_bytes(32, "big"), "BRAVO", 0)
-
-    let = [one for one in range(10_000) if ringing.lets(line, "BRAVO", cause(one), 0)]
-    assert let == list(range(AT_ONCE))
-    assert ringing.lets(line, "CHARLIE", cause(0), 0)
-    assert ringing.lets(line, "BRAVO", cause(0), 0)  # asks again: the disk may have been full
-    assert ringing.kept(line, 0) == [("BRAVO", 10_000 - AT_ONCE)]
-    assert ringing.lets(line, "BRAVO", cause(AT_ONCE), EACH_MS)
-    assert not ringing.lets(line, "BRAVO", cause(AT_ONCE + 1), EACH_MS)
-    assert ringing.kept(line, EACH_MS) == []  # told within the hour
-    assert ringing.kept(line, TOLD_MS) == [("BRAVO", 1)]
 
 
 def test_a_due_time_of_a_line_that_is_gone_does_not_spin(tmp_path: Path, crisis: Pack) -> None:

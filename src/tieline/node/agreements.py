@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 _log: Final = logging.getLogger(__name__)
 RENEWED: Final = 32  # matters that are looked at anew in one go
-SETTLED: Final = 500  # forms after which what was read is put out of the collector's sight
+SETTLED: Final = 500  # statements after which what was read is put out of the collector's sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,9 +332,9 @@ class Agreements:
                 reader.ledger.admit(message)
                 place = item.statement.place.position
                 reader.forms.setdefault(item.statement.log, []).append((place, item))
-                taken += 1
-                if taken % SETTLED == 0:
-                    _settle(reader)
+            taken += 1
+            if taken % SETTLED == 0:
+                _settle(reader)  # by statements of any kind: a look is as long as what was made
             await slices.turn()
         for log in list(reader.forms):
             for told in self._receipts(line, reader, log):

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tieline.core import crypto, watch
+from tieline.core.agreement.ledger import Ledger
 from tieline.core.agreement.model import word_key
 from tieline.core.agreement.reason import Obligation, State
 from tieline.core.agreement.tongue import Tongue
 from tieline.core.errors import TielineError
 from tieline.core.events import Event, Owed, SignCheckpoint, Touched, Trouble
 from tieline.core.incident.book import Book
-from tieline.core.incident.notices import How, Notices, Reach, Seen, Touch
+from tieline.core.incident.notices import How, Notice, Notices, Reach, Seen
 from tieline.core.incident.states import IncidentState
 from tieline.core.line import Line
+from tieline.core.tally import Cause
 from tieline.core.terms import Precedence, dtg
 from tieline.node.agreements import Agreements
 from tieline.node.incidents import Incidents
-from tieline.node.ringing import Ringing
-from tieline.node.slices import Slices
+from tieline.node.ringing import Purse, Ringing
+from tieline.node.slices import Slices, through
 
 _log: Final = logging.getLogger(__name__)
 LONG_AGO_MS: Final = 86_400_000
 MANY: Final = 10  # of what was overdue long ago so many ring by themselves
+TOUCHES_KEPT: Final = 4_096  # that wait to ring
 REACH: Final = Reach()
 _HOW: Final = {
     How.MEETS: "covers the place and the time of",
@@ -42,15 +45,57 @@ class Found:
     events: tuple[Event, ...]
 
 
+Name = tuple[str, int]  # of an obligation: its id, and when it is due in our view
+
+
+@dataclass(frozen=True, slots=True)
+class _Debt:
+    """An overdue obligation that waits to ring."""
+
+    due_ms: int
+    owed: Obligation
+
+    @property
+    def name(self) -> Name:
+        return self.owed.id, self.due_ms
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """A notice that touches an incident, and waits to ring."""
+
+    cause: Cause
+    news: Touched
+
+
+_Waiting = dict[Purse, list["_Debt | _Near"]]
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is kept of one line between looks.
+
+    ``heard``: obligations (with their due times) of which an alarm is kept, or that were summed as
+    long overdue. ``let``: those that were given to the core, which keeps no alarm when the disk is
+    full. ``purses``: those that wait. ``touches``: what touches and is not heard, by its cause.
+    """
+
+    ringing: Ringing = field(default_factory=Ringing)
+    heard: set[Name] = field(default_factory=set)
+    let: set[Name] = field(default_factory=set)
+    purses: dict[Name, Purse] = field(default_factory=dict)
+    touches: dict[Cause, tuple[Touched, How]] = field(default_factory=dict)
+    rung: set[Cause] = field(default_factory=set)  # touches that were given to the core
+    around: Seen = field(default_factory=Seen)  # what was looked at of incidents
+    closed: dict[bytes, tuple[tuple[str, bytes], ...]] = field(default_factory=dict)
+
+
 class DueLook:
-    """Looks at one station's lines, and remembers what it keeps quiet about."""
+    """Looks at one station's lines, and remembers what waits to ring."""
 
     def __init__(self, agreements: Agreements, incidents: Incidents) -> None:
         self._agreements, self._incidents = agreements, incidents
-        self._silenced: set[tuple[bytes, str]] = set()
-        self._ringing = Ringing()
-        self._closed_by_all: dict[bytes, dict[bytes, tuple[tuple[str, bytes], ...]]] = {}
-        self._around: dict[bytes, Seen] = {}  # by line: what was looked at of incidents
+        self._kept: dict[bytes, _Kept] = {}
 
     async def look(self, line: Line, now_ms: int, *, first: bool) -> Found:
         """Look at one line. What rang already does not ring again.
@@ -63,13 +108,17 @@ class DueLook:
             _log.warning("the agreements of line %s cannot be read: %s", line.id.hex()[:8],
                          error.message)  # fmt: skip
             return Found(None, ())
+        kept = self._kept.setdefault(line.id, _Kept())
+        real_ms = now_ms
         over = self._agreements.over_ms(line) is not None  # an exercise that has ended
         now_ms = self._agreements.until(line, now_ms)
         overdue: list[tuple[int, Obligation]] = []
         coming: list[int] = []
-        for one in ledger.obligations(now_ms, party=line.party, open_only=True):
+        slices = Slices()
+        for one in await through(ledger.open_steps(now_ms)):
+            await slices.turn()
             due_ms = _due(one, line.party)
-            if due_ms is None:
+            if due_ms is None or (line.party != one.debtor and line.party not in one.creditors):
                 continue
             state = one.seen_by(line.party)
             if state is State.OVERDUE:
@@ -77,110 +126,122 @@ class DueLook:
             elif state is State.OPEN and due_ms >= now_ms and not over:
                 coming.append(due_ms + 1)
         overdue.sort(key=_when)
-        events: list[Event] = [*self._silence_old(line, overdue, now_ms)] if first else []
-        events += await self._overdue(line, overdue, now_ms)
+        events: list[Event] = [*_sum_old(line, kept, overdue, now_ms)] if first else []
+        waiting: _Waiting = {}
         told = await self._incidents.notices(line)
         book = await self._incidents.book(line)
         touched = book.touched()
-        closed = self._closed(line, book, touched, first=first)
-        events += await self._look_around(line, told, touched, now_ms)
-        events += self._kept_quiet(line, now_ms)
+        closed = await _closed(kept, book, touched, first=first)
+        events += await self._overdue(line, kept, ledger, overdue, waiting)
+        await self._look_around(line, kept, told, touched, now_ms - LONG_AGO_MS)
+        events += await self._touching(line, kept, told, book, waiting)
+        events += self._draw(line, kept, waiting, real_ms)
+        again = kept.ringing.again_ms(purse for purse, some in waiting.items() if some)
+        coming += [] if again is None else [again]
         if closed:
             # So that the record of what was settled outlives Ed25519.
             events.append(SignCheckpoint(token=0, line=line.id, seal=True))
         return Found(min(coming, default=None), tuple(events))
 
-    def forget(self, lines: set[bytes]) -> None:
-        """What was rung on these lines may not have been heard: look at their incidents anew."""
-        for line in lines:
-            self._around.pop(line, None)
-
-    def _silence_old(
-        self, line: Line, overdue: list[tuple[int, Obligation]], now_ms: int
-    ) -> Iterator[Event]:
-        old = [one.id for due_ms, one in overdue if due_ms < now_ms - LONG_AGO_MS]
-        if len(old) <= MANY:
-            return
-        self._silenced |= {(line.id, name) for name in old[:-MANY]}
-        text = (
-            f"{len(old) - MANY} more obligations of agreements on line {line.id.hex()[:8]} were"
-            " overdue before this station looked; see 'tieline obligations'"
-        )
-        yield Trouble(code="owed.long_ago", text=text, precedence=1)
-
     async def _overdue(
-        self, line: Line, overdue: list[tuple[int, Obligation]], now_ms: int
+        self,
+        line: Line,
+        kept: _Kept,
+        ledger: Ledger,
+        overdue: list[tuple[int, Obligation]],
+        waiting: _Waiting,
     ) -> list[Event]:
-        """What is overdue and has not rung, as far as it may ring."""
+        """Sort what is overdue: what was heard, what may have been lost, and what waits to ring."""
         events: list[Event] = []
+        names: set[Name] = set()
         slices = Slices()
         for due_ms, one in overdue:
             await slices.turn()
-            if (line.id, one.id) in self._silenced:
+            name = (one.id, due_ms)
+            names.add(name)
+            if name in kept.heard:
                 continue
-            news = self._news(line, one, due_ms)
-            cause = watch.alarm_of(news).cause
-            if cause in line.alarms:
-                continue
-            item = line.item(one.trigger) if one.trigger else None
-            author = "" if item is None else line.party_of(item.statement.place.station)
-            if self._ringing.lets(line.id, author, cause, now_ms):
-                events.append(replace(news, text=self._text(line, one, due_ms)))
-            else:
-                self._silenced.add((line.id, one.id))
+            purse = kept.purses.get(name)
+            if purse is None:
+                news = self._news(line, one, due_ms)
+                if watch.alarm_of(news).cause in line.alarms:
+                    kept.heard.add(name)
+                    continue
+                if name in kept.let:
+                    events.append(replace(news, text=self._text(line, one, due_ms)))
+                    continue
+                purse = kept.purses[name] = _purse(line, ledger, one, news)
+            waiting.setdefault(purse, []).append(_Debt(due_ms, one))
+        kept.heard &= names
+        kept.let &= names - kept.heard
+        for gone in kept.purses.keys() - names:
+            del kept.purses[gone]
         return events
 
-    def _kept_quiet(self, line: Line, now_ms: int) -> Iterator[Event]:
-        kept = self._ringing.kept(line.id, now_ms)
-        if kept:
-            of = ", ".join(f"{count} by {party or 'the calendar'}" for party, count in kept)
-            text = (
-                f"too many alarms at once on line {line.id.hex()[:8]}: overdue obligations and"
-                f" touching notices that do not ring by themselves: {of}; see 'tieline obligations'"
-                " and 'tieline incident notices'"
-            )
-            yield Trouble(code="owed.many", text=text, precedence=1)
-
-    def _closed(self, line: Line, book: Book, touched: Iterable[bytes], *, first: bool) -> bool:
-        """Whether an incident was closed by all since the last look; none is on the first one."""
-        closed = self._closed_by_all.setdefault(line.id, {})
-        news = False
-        for id_ in touched:
-            head = book.head(id_)
-            if head.closure.state is not IncidentState.CLOSED:
-                closed.pop(id_, None)
-            elif closed.get(id_) != head.closure.closed_by:
-                closed[id_] = head.closure.closed_by
-                news = not first
-        return news
-
     async def _look_around(
-        self, line: Line, told: Notices, touched: Iterable[bytes], now_ms: int
-    ) -> list[Event]:
-        """Which notices of others touch the incidents in which something is new."""
-        events: list[Event] = []
-        seen = self._around.setdefault(line.id, Seen())
+        self, line: Line, kept: _Kept, told: Notices, touched: Iterable[bytes], since_ms: int
+    ) -> None:
+        """Note which notices of others touch the incidents in which something is new."""
         slices = Slices()
-        for found in told.news(touched, seen, REACH, now_ms - LONG_AGO_MS):
+        for found in told.news(touched, kept.around, REACH, since_ms):
             await slices.turn()
             id_, touches = found or (b"", ())
             for touch in touches:
-                notice = touch.notice
-                if notice.entry.party == line.party or notice.ended_by is not None:
+                entry = touch.notice.entry
+                if entry.party == line.party or len(kept.touches) >= TOUCHES_KEPT:
                     continue
-                news = Touched(
-                    line=line.id,
-                    notice=notice.entry.digest,
-                    incident=id_,
-                    party=notice.entry.party,
-                    text="",
-                )
-                cause = watch.alarm_of(news).cause
-                if cause in line.alarms:
-                    continue
-                if self._ringing.lets(line.id, notice.entry.party, cause, now_ms):
-                    events.append(replace(news, text=_touching(line.party, touch, id_)))
+                news = Touched(line=line.id, notice=entry.digest, incident=id_, party=entry.party,
+                               text="")  # fmt: skip
+                kept.touches.setdefault(watch.alarm_of(news).cause, (news, touch.how))
+
+    async def _touching(
+        self, line: Line, kept: _Kept, told: Notices, book: Book, waiting: _Waiting
+    ) -> list[Event]:
+        """Sort what touches, as ``_overdue`` does; what has ended meanwhile rings no more."""
+        events: list[Event] = []
+        slices = Slices()
+        for cause, (news, how) in list(kept.touches.items()):
+            await slices.turn()
+            notice = told.get(news.notice)
+            gone = notice is None or notice.ended_by is not None or _is_closed(book, news.incident)
+            if gone or notice is None or cause in line.alarms:
+                del kept.touches[cause]
+                kept.rung.discard(cause)
+                continue
+            ready = replace(news, text=_touching(line.party, notice, how, news.incident))
+            if cause in kept.rung:
+                events.append(ready)
+            else:
+                purse = Purse(news.party, "", "", Precedence(news.precedence))
+                waiting.setdefault(purse, []).append(_Near(cause, ready))
         return events
+
+    def _draw(self, line: Line, kept: _Kept, waiting: _Waiting, now_ms: int) -> Iterator[Event]:
+        """What rings now of all that waits, which is taken out; how many are left, if news."""
+        left: dict[str, int] = {}
+        for purse, some in waiting.items():
+            drawn = kept.ringing.draw(purse, some, now_ms)
+            waiting[purse] = some[: len(some) - len(drawn)]  # so many are left: which, is the same
+            left[purse.author] = left.get(purse.author, 0) + len(waiting[purse])
+            for one in drawn:
+                match one:
+                    case _Near(cause=cause, news=news):
+                        kept.rung.add(cause)
+                        yield news
+                    case _Debt(due_ms=due_ms, owed=owed):
+                        kept.let.add(one.name)
+                        del kept.purses[one.name]
+                        late = self._news(line, owed, due_ms)
+                        yield replace(late, text=self._text(line, owed, due_ms))
+        told = kept.ringing.news(left, now_ms)
+        if told:
+            of = ", ".join(f"{count} by {party or 'the calendar'}" for party, count in told.items())
+            text = (
+                f"more alarms at once on line {line.id.hex()[:8]} than ring by themselves: overdue"
+                f" obligations and touching notices wait for their turn, one a minute: {of}; see"
+                " 'tieline obligations' and 'tieline incident notices'"
+            )
+            yield Trouble(code="owed.many", text=text, precedence=1)
 
     def _news(self, line: Line, one: Obligation, due_ms: int) -> Owed:
         """What is overdue, without its text: that is made for what rings."""
@@ -212,13 +273,62 @@ class DueLook:
         return f"{whose}: {title}; due {dtg(max(0, due_ms))}"
 
 
-def _touching(own: str, touch: Touch, id_: bytes) -> str:
+def _sum_old(
+    line: Line, kept: _Kept, overdue: list[tuple[int, Obligation]], now_ms: int
+) -> Iterator[Event]:
+    """Of what was overdue long before the first look all but the newest few ring in one alarm."""
+    old = [(one.id, due_ms) for due_ms, one in overdue if due_ms < now_ms - LONG_AGO_MS]
+    if len(old) <= MANY:
+        return
+    kept.heard.update(old[:-MANY])
+    text = (
+        f"{len(old) - MANY} more obligations of agreements on line {line.id.hex()[:8]} were"
+        " overdue before this station looked; see 'tieline obligations'"
+    )
+    yield Trouble(code="owed.long_ago", text=text, precedence=1)
+
+
+async def _closed(kept: _Kept, book: Book, touched: Iterable[bytes], *, first: bool) -> bool:
+    """Whether an incident was closed by all since the last look; none is on the first one."""
+    closed, news = kept.closed, False
+    slices = Slices()
+    for id_ in touched:
+        await slices.turn()
+        if book.entry(id_) is None or id_ not in book.of(id_):
+            continue  # placed anew meanwhile
+        head = book.head(id_)
+        if head.closure.state is not IncidentState.CLOSED:
+            closed.pop(id_, None)
+        elif closed.get(id_) != head.closure.closed_by:
+            closed[id_] = head.closure.closed_by
+            news = not first
+    return news
+
+
+def _is_closed(book: Book, id_: bytes) -> bool:
+    """Whether an incident is none any more, or closed by all."""
+    if book.entry(id_) is None or id_ not in book.of(id_):
+        return True
+    return book.head(id_).closure.state is IncidentState.CLOSED
+
+
+def _purse(line: Line, ledger: Ledger, one: Obligation, news: Owed) -> Purse:
+    """With what an obligation shares its turns to ring."""
+    item = line.item(one.trigger) if one.trigger else None
+    author = "" if item is None else line.party_of(item.statement.place.station)
+    entry = ledger.entries.get(one.trigger)
+    openings = (ledger.entries.get(opening) for opening in (entry.threads if entry else ()))
+    openers = [opening.message.sender for opening in openings if opening is not None]
+    opener = next((party for party in openers if party != author), author if openers else "")
+    return Purse(author, one.debtor, opener, Precedence(news.precedence))
+
+
+def _touching(own: str, notice: Notice, how: How, id_: bytes) -> str:
     """What an officer is told of a notice that touches an incident."""
-    notice = touch.notice
     passed = sorted({one.unit for one in notice.passed if one.party == own})
     whom = f"passed to {', '.join(passed)}" if passed else "passed to no unit of ours"
     return (
-        f"a notice of {notice.entry.party} {_HOW[touch.how]} incident"
+        f"a notice of {notice.entry.party} {_HOW[how]} incident"
         f" {id_.hex()[:8]}; {whom}: see 'tieline incident show {id_.hex()[:8]}'"
     )
 

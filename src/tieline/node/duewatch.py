@@ -8,7 +8,8 @@ touches an open incident: it may be what explains it, and may not have reached w
 What it takes to look (``duelook``) is loaded when a charter names a pack.
 
 Of what was overdue long before this station looked (it was away, or a pack came later) the newest
-few ring, and one alarm says how many more there are: an alarm list of hundreds is none.
+few ring, and one alarm says how many more there are: an alarm list of hundreds is none. Of what
+becomes overdue then, each rings by itself, in turns where there are many (``ringing``).
 """
 
 from __future__ import annotations
@@ -139,8 +140,6 @@ class DueWatch:
             await asyncio.wait_for(self._wake.wait(), wait_s)
         except TimeoutError:
             self._fresh |= self._unheard
-            if self._look_at is not None:
-                self._look_at.forget(self._unheard)
             self._unheard.clear()
 
     async def _look(self, line: Line) -> None:
@@ -152,16 +151,23 @@ class DueWatch:
         await self._agreements.ready([line])  # a large pack takes half a second to read
         if not self._agreements.in_force(line).packs:
             return
-        found = await self._looker().look(line, now_ms, first=first)
+        looker = await self._looker()
+        found = await looker.look(line, now_ms, first=first)
         if found.next_ms is not None:
             self._due[line.id] = found.next_ms
         for event in found.events:
             self._submit(event)
             self._unheard.add(line.id)
 
-    def _looker(self) -> DueLook:
+    async def _looker(self) -> DueLook:
         if self._look_at is None:
-            from tieline.node.duelook import DueLook  # noqa: PLC0415 - only lines with packs
-
-            self._look_at = DueLook(self._agreements, self._incidents())
+            # Only lines with packs need it. It takes 0.2 s to load, and the line goes on meanwhile.
+            kind = await asyncio.to_thread(_look_kind)
+            self._look_at = kind(self._agreements, self._incidents())
         return self._look_at
+
+
+def _look_kind() -> type[DueLook]:
+    from tieline.node.duelook import DueLook  # noqa: PLC0415
+
+    return DueLook

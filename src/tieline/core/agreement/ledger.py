@@ -103,6 +103,11 @@ class Ledger(Fold):
             return [one for one in rows if party == one.debtor or party in one.creditors]
         return rows.copy()
 
+    def open_steps(self, now_ms: int) -> Steps[list[Obligation]]:
+        """What is not settled at ``now_ms``, of all parties, first due first."""
+        self.refresh(now_ms)
+        return (yield from self.sheet.open_steps())
+
     def obligation(self, id_: str, now_ms: int) -> Obligation | None:
         """One of them."""
         self.refresh(now_ms)

@@ -17,6 +17,7 @@ from typing import Final, Generic, TypeVar
 
 from tieline.core.agreement.matter import Debt
 from tieline.core.agreement.reason import UNSETTLED, Obligation
+from tieline.core.agreement.steps import EACH, Steps, in_order
 
 Maker = TypeVar("Maker")
 NEVER_MS: Final = 1 << 62  # what has no due time is due after all else
@@ -28,8 +29,8 @@ class Sheet(Generic[Maker]):
     """Rows by id, in order; the open ones apart; and when to look again."""
 
     __slots__ = (
-        "_loose", "_open_loose", "_open_rows", "_order", "_rows", "_times", "_urgent", "_wakes",
-        "debts", "sensitive",
+        "_loose", "_moved", "_open_loose", "_open_rows", "_order", "_rows", "_times", "_urgent",
+        "_wakes", "debts", "sensitive",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -40,6 +41,7 @@ class Sheet(Generic[Maker]):
         self._urgent: list[Debt] = []
         self._open_rows: list[Obligation] = []
         self._open_loose = True  # the same of the open ones
+        self._moved = 0  # changes of their order while it is loose
         self._loose = True  # order and rows are out of step and made anew when asked for
         self._times: list[tuple[int, int, Maker]] = []
         self._wakes = 0
@@ -70,6 +72,7 @@ class Sheet(Generic[Maker]):
         """Put it among the open ones where it belongs, or take it out (-1)."""
         before = debt.urgent_ms
         if self._open_loose:
+            self._moved += before != urgent_ms
             debt.urgent_ms = urgent_ms
             return
         shown = debt.shown
@@ -122,6 +125,27 @@ class Sheet(Generic[Maker]):
             self._open_rows = [one.shown for one in self._urgent if one.shown is not None]
             self._open_loose = False
         return self._open_rows
+
+    def open_steps(self) -> Steps[list[Obligation]]:
+        """A copy of ``open_rows`` in steps: the first time after many came they have to be sorted.
+
+        What is read in meanwhile may be in it or not.
+        """
+        if not self._open_loose:
+            return self._open_rows.copy()
+        moved = self._moved
+        rows: list[tuple[int, str, Debt]] = []
+        for place, debt in enumerate(list(self.debts.values())):
+            if debt.urgent_ms >= 0:
+                rows.append((debt.urgent_ms, debt.id, debt))
+            if place % EACH == 0:
+                yield
+        rows = yield from in_order(rows)
+        found = [debt for *_, debt in rows]
+        shown = [one.shown for one in found if one.shown is not None]
+        if moved == self._moved:
+            self._urgent, self._open_rows, self._open_loose = found, shown.copy(), False
+        return shown
 
     def open_between(self, from_ms: int, to_ms: int) -> list[Obligation]:
         """What is not settled and due from ``from_ms`` to ``to_ms``, both meant, in order."""
