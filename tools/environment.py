@@ -119,7 +119,9 @@ def fill(pip: list[str], level: str) -> None:
     say(f"installing requirements/{level}.txt")
     quiet = ["-qq", "--disable-pip-version-check", "--no-input"]
     locks = ["-r", "requirements/build.txt", "-r", f"requirements/{level}.txt"]
-    if not run([*pip, "install", *quiet, "--require-hashes", "--only-binary", ":all:", *locks]):
+    if not run(
+        [*pip, "install", *quiet, "--no-deps", "--require-hashes", "--only-binary", ":all:", *locks]
+    ):
         raise CannotMakeError(
             f"the packages of requirements/{level}.txt could not be installed; pip's own words"
             " are above. Check that this machine reaches a package index, and run it again."

@@ -35,6 +35,8 @@ FAMILIES: Final[dict[str, str]] = {
     "clock": "The clock of an exercise station.",
     "config": "`config.toml` of a home. The station does not start until it is right.",
     "cosignature": "The time of a cosignature.",
+    "desk": "The web desk: its own file, where it listens, what it refuses. The station goes on "
+    "without it.",
     "draft": "Drafts that wait for a second officer.",
     "encode": "Bytes that are not the one deterministic encoding, or pass a limit.",
     "envelope": "An envelope of the sync. It was dropped; the sender's software is older, newer or "
@@ -73,10 +75,12 @@ FAMILIES: Final[dict[str, str]] = {
     "life": "On which machine, and in which run, a station may go on writing a log.",
     "line": "Which line is meant, and lines that are not shared.",
     "log": "Bounds of what one station may open or fork. Its party must explain.",
+    "login": "Logging in at the web desk.",
     "machine": "The mark of how far this machine has written, `machine.mark` in the home.",
     "note": "A signed note, such as a checkpoint with its signatures.",
     "notice": "Alarms: a notice of another party touches an incident. The code ends "
     "with the incident.",
+    "officer": "Officers' accounts of the web desk, at the desk and on the command line.",
     "owed": "Alarms: what an agreement's rule asks was not done by its due time, of ours or of "
     "theirs. The code ends with the rule, as `owed.vd/ua-reply`. What is owed to us goes on record "
     "as a silence.",

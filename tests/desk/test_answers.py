@@ -22,11 +22,14 @@ SLOW = (
     "apsw",
     "asyncio",
     "cryptography",
+    "jinja2",
     "json",
     "nacl",
     "rich",
     "segno",
+    "starlette",
     "tieline.core",
+    "uvicorn",
     "uvloop",
 )
 
@@ -65,7 +68,7 @@ DONE: list[tuple[str, ...]] = [
     ("proof",), ("evidence", "--out", "line.html"), ("witness", "init", "w.example", "--key-file"),
     ("witness", "show"), ("keys",), ("keys", "show"),
     ("form",), ("obligations",), ("calendar",), ("quota",), ("pack", "list"),
-    ("incident", "list"),
+    ("incident", "list"), ("desk", "officer", "list"),
 ]  # fmt: skip
 
 

@@ -17,6 +17,7 @@ CLASSES = {
     "IncidentActs": "incidentacts.py",
     "ReportActs": "incidentreport.py",
     "JointActs": "jointacts.py",
+    "DeskActs": "deskacts.py",
 }
 COMMON = {"line", "officer", "role", "key", "language", "reserve", "through", "insist"}
 ASKING = {"text", "number", "flag", "texts", "choice", "digest", "refs", "fields", "answers"}

@@ -11,7 +11,13 @@ from tests.node import pair
 from tests.node.pair import Running
 
 from tieline.core.charter import dearmor_charter
-from tieline.node.acts import ABOUT_AGREEMENTS, ABOUT_INCIDENTS, ABOUT_JOINTS, NodeActs
+from tieline.node.acts import (
+    ABOUT_AGREEMENTS,
+    ABOUT_INCIDENTS,
+    ABOUT_JOINTS,
+    FOR_DESKS,
+    NodeActs,
+)
 
 ROOT = Path(__file__).parents[2]
 LATE = (
@@ -65,6 +71,8 @@ def test_the_acts_that_are_loaded_late_are_those_there_are(tmp_path: Path) -> No
         assert set(acts._about.acts) == ABOUT_AGREEMENTS
         assert set(acts._incidents.acts) == ABOUT_INCIDENTS
         assert set(acts._joints.acts) == ABOUT_JOINTS
-        assert not (ABOUT_AGREEMENTS | ABOUT_INCIDENTS | ABOUT_JOINTS) & set(acts._acts)
+        assert set(acts._desks.acts) == FOR_DESKS
+        late = ABOUT_AGREEMENTS | ABOUT_INCIDENTS | ABOUT_JOINTS | FOR_DESKS
+        assert not late & set(acts._acts)
 
     asyncio.run(look())

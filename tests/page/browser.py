@@ -27,7 +27,7 @@ MISSING = (
     "no Chromium on this machine; install the package chromium (apt-get install chromium) to run"
     " the tests of the evidence page"
 )
-PATIENCE_S = 60.0
+PATIENCE_S = float(os.environ.get("TIELINE_TEST_PATIENCE_S", "60"))
 # Gives the browser its descriptors 3 and 4, and becomes it.
 STARTER = (
     "import os, sys; reads, writes = map(int, sys.argv[1:3]);"
@@ -91,9 +91,14 @@ class Browser:
         return message
 
     @contextmanager
-    def page(self) -> Iterator[Page]:
-        """A fresh page."""
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+    def page(self, *, alone: bool = False) -> Iterator[Page]:
+        """A fresh page; ``alone``: with cookies of its own, as another person's browser has."""
+        more = {}
+        if alone:
+            more = {
+                "browserContextId": self.call("Target.createBrowserContext")["browserContextId"]
+            }
+        target = self.call("Target.createTarget", url="about:blank", **more)["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         try:
             page = Page(self, session)
@@ -102,6 +107,8 @@ class Browser:
             yield page
         finally:
             self.call("Target.closeTarget", targetId=target)
+            if alone:
+                self.call("Target.disposeBrowserContext", **more)
 
 
 class Page:
@@ -109,6 +116,7 @@ class Page:
 
     def __init__(self, browser: Browser, session: str) -> None:
         self._browser, self._session = browser, session
+        self._scripts = True
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         """A command to this page."""
@@ -118,6 +126,26 @@ class Page:
         """Open a file from disk, and wait until the page says that it is done."""
         self.call("Page.navigate", url=path.resolve().as_uri())
         self.wait("document.documentElement?.dataset.done === 'yes'")
+
+    def go(self, address: str) -> None:
+        """Open an address, and wait until it is loaded."""
+        done = self.call("Page.navigate", url=address)
+        if done.get("errorText"):
+            raise BrowserError(f"{address}: {done['errorText']}")
+        self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
+
+    def without_scripts(self) -> None:
+        """No script of a page runs from now on, as in a browser where it is switched off."""
+        self.call("Emulation.setScriptExecutionDisabled", value=True)
+        self._scripts = False
+
+    def press(self, key: str) -> None:
+        """Press and release one key, as a keyboard does."""
+        text = {"text": "\r"} if key == "Enter" else {"text": key} if len(key) == 1 else {}
+        code = {"Enter": 13, "Tab": 9, "Escape": 27}.get(key, 0)
+        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, windowsVirtualKeyCode=code,
+                  **text)  # fmt: skip
+        self.call("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
 
     def choose(self, path: Path) -> None:
         """Choose a file in the page's file input, and wait until the page says that it is done."""
@@ -131,8 +159,12 @@ class Page:
         """Wait until an expression is true. A promise in the page asks again every 20 ms."""
         deadline = time.monotonic() + PATIENCE_S
         script = (
-            "new Promise((tell) => { const ask = () => (" + condition + ") ? tell(true) :"
-            " setTimeout(ask, 20); ask(); })"
+            condition
+            if not self._scripts
+            else (
+                "new Promise((tell) => { const ask = () => (" + condition + ") ? tell(true) :"
+                " setTimeout(ask, 20); ask(); })"
+            )
         )
         while True:
             try:
@@ -204,7 +236,8 @@ def running(folder: Path) -> Iterator[Browser]:
         "--headless", "--remote-debugging-pipe", f"--user-data-dir={folder}", "--no-first-run",
         "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
         "--disable-component-update", "--disable-extensions", "--disable-sync", "--mute-audio",
-        "--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND", "--lang=en",
+        "--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        "--lang=en",
     ]  # fmt: skip
     if os.geteuid() == 0:
         options.append("--no-sandbox")  # Chromium's own sandbox does not run as root

@@ -10,33 +10,29 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from tieline.core.charter import dearmor_charter
 from tieline.core.errors import LocalError
 from tieline.core.events import (
-    Act,
     CallTest,
     Discard,
-    Done,
     Install,
     Release,
     SignCheckpoint,
     Speak,
 )  # fmt: skip
-from tieline.core.evidence import Scope
 from tieline.core.line import REPLACING, Line
 from tieline.core.outline import summary
 from tieline.core.record import Item
 from tieline.core.statement import Body, Content, Ref, wants_mask
-from tieline.core.station import Station
 from tieline.core.terms import MAX_TIME_MS, Kind, Precedence, RefRole, Role, Rung
 from tieline.node import logs
-from tieline.node.agreements import Agreements
+from tieline.node.acthost import Host
 from tieline.node.arguments import Arguments
 from tieline.node.coded import Coded
 from tieline.node.notesview import note_view, notes_view, own_book
@@ -54,8 +50,8 @@ from tieline.node.view import (
 
 if TYPE_CHECKING:
     from tieline.node.agreementacts import AgreementActs
+    from tieline.node.deskacts import DeskActs
     from tieline.node.incidentacts import IncidentActs
-    from tieline.node.incidents import Incidents
     from tieline.node.jointacts import JointActs
 
 ABOUT_AGREEMENTS: Final = frozenset({
@@ -69,57 +65,9 @@ ABOUT_INCIDENTS: Final = frozenset({
 ABOUT_JOINTS: Final = frozenset({
     "assent", "joint", "joint_decline", "joint_show", "joint_withdraw", "joints",
 })  # fmt: skip
+FOR_DESKS: Final = frozenset({"desk_key", "traffic"})
 _ROLES: Final = {word(role.name).replace(" ", "-"): role for role in Role if role}
 _RUNGS: Final = {word(rung.name): rung for rung in Rung if rung >= Rung.ACKNOWLEDGED}
-
-
-class Host(Protocol):
-    """What the acts need of the running node."""
-
-    @property
-    def station(self) -> Station: ...
-
-    @property
-    def agreements(self) -> Agreements: ...
-
-    @property
-    def incidents(self) -> Incidents: ...
-
-    async def perform(self, make: Callable[[int], Act]) -> Done:
-        """Run an act through a turn; raises its refusal."""
-
-    def subscribe(self, since: int) -> AsyncGenerator[list[Json], None]: ...
-
-    def digest_at(self, seq: int) -> bytes: ...
-
-    def seq_of(self, digest: bytes) -> int: ...
-
-    def fresh(self, count: int) -> bytes: ...
-
-    def status(self) -> dict[str, Json]: ...
-
-    def settle(self) -> dict[str, Json]: ...
-
-    async def audit_beside(self) -> dict[str, Json]: ...
-
-    def statements(self, line: bytes, log: bytes, start: int, stop: int) -> list[bytes]: ...
-
-    async def doctor(self) -> dict[str, Json]: ...
-
-    async def backup(self, out: Path, *, root: bool) -> dict[str, Json]: ...
-
-    @property
-    def reload_keys(self) -> Callable[[], int]: ...
-
-    def set_clock(self, wall_ms: int, *, hold: bool) -> None: ...
-
-    def export_bundle(self, line: Line, to: tuple[bytes, ...]) -> tuple[bytes, int]: ...
-
-    async def import_bundle(self, data: bytes) -> dict[str, Json]: ...
-
-    async def evidence(self, line: Line, out: Path, scope: Scope) -> dict[str, Json]: ...
-
-    def stop(self) -> None: ...
 
 
 class NodeActs:
@@ -183,6 +131,12 @@ class NodeActs:
 
         return JointActs(self, self._cites, self._about, self.host.agreements)
 
+    @cached_property
+    def _desks(self) -> DeskActs:
+        from tieline.node.deskacts import DeskActs
+
+        return DeskActs(self)
+
     async def _cites(self, line: Line, args: Arguments) -> tuple[Ref, ...]:
         """What a statement cites: what was named, and what belongs to its incidents."""
         cites = args.texts("incident")
@@ -193,13 +147,16 @@ class NodeActs:
             return self._about.acts[name]
         if name in ABOUT_JOINTS:
             return self._joints.acts[name]
+        if name in FOR_DESKS:
+            return self._desks.acts[name]
         return self._incidents.acts[name] if name in ABOUT_INCIDENTS else self._acts.get(name)
 
     async def act(self, name: str, args: Mapping[str, Json]) -> Json:
         """Perform one act. Raises ``TielineError`` when it is refused."""
         handler = self._handler(name)
         if handler is None:
-            there = sorted({*self._acts, *ABOUT_AGREEMENTS, *ABOUT_INCIDENTS, *ABOUT_JOINTS})
+            late = ABOUT_AGREEMENTS | ABOUT_INCIDENTS | ABOUT_JOINTS | FOR_DESKS
+            there = sorted({*self._acts, *late})
             raise LocalError(
                 "act.unknown", f"there is no act {name[:40]!a}; there are {', '.join(there)}"
             )

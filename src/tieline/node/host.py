@@ -183,6 +183,7 @@ class Host:
         self._held = False
         self._drained = asyncio.Event()
         self.reload_keys: Callable[[], int] = lambda: 1  # set by who knows the key store
+        self.desk_key: Callable[[], bytes] = lambda: b""  # likewise
         self._loop = asyncio.get_running_loop()
         self.runtime = Runtime(
             own, realm, store, signer, self, clock.now(), machine=machine, pace=pace

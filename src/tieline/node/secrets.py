@@ -141,6 +141,12 @@ class StationKeys:
         return self._database
 
     @property
+    def desk_key(self) -> bytes:
+        """The key of the desk's own database, 32 bytes: of the station's, and not the same."""
+        made = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"tieline-desk-v1")
+        return made.derive(self._database)
+
+    @property
     def tls_cert_der(self) -> bytes:
         """The certificate that the station's carriers show (X.509, DER)."""
         return self.certificate.tls_der

@@ -93,6 +93,7 @@ async def _serve(
     host.carriers.append(carrier)
     _set_watches(home, host)
     host.reload_keys = partial(_reload, live, carrier)
+    host.desk_key = lambda: keys.desk_key
     collector.calm()
     api = ApiServer(home.socket, NodeActs(host))
     for name in (signal.SIGINT, signal.SIGTERM):

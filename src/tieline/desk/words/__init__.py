@@ -4,6 +4,9 @@ One file for each language, ``LANG.toml``: ``name`` and ``direction`` of the lan
 (whether a fluent reader has checked the words, and ``by`` whom), and ``[words]``, which has a text
 for each key. English has every key, and says what is meant; a key that another language lacks is
 said in English, and the tests see that none lacks any. Words in braces are put in by the desk.
+
+A part of the desk may keep its words in a folder of its own beside these, ``PART/LANG.toml``, with
+``[words]`` alone; a key stands in one file only.
 """
 
 from __future__ import annotations
@@ -92,15 +95,20 @@ class Words:
 @cache
 def catalogue(language: str) -> Catalogue:
     """The file of one of ``LANGUAGES``."""
-    text = files(__name__).joinpath(f"{language}.toml").read_text("utf-8")
-    found = tomllib.loads(text)
+    here = files(__name__)
+    found = tomllib.loads(here.joinpath(f"{language}.toml").read_text("utf-8"))
+    words = {str(key): str(value) for key, value in found["words"].items()}
+    for part in here.iterdir():
+        if part.is_dir() and (file := part.joinpath(f"{language}.toml")).is_file():
+            more = tomllib.loads(file.read_text("utf-8"))["words"]
+            words |= {str(key): str(value) for key, value in more.items()}
     return Catalogue(
         language=language,
         name=str(found["name"]),
         right_to_left=found["direction"] == "rtl",
         verified=found["verified"] is True,
         by=str(found["by"]),
-        words={str(key): str(value) for key, value in found["words"].items()},
+        words=words,
     )
 
 

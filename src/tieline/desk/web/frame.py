@@ -1,0 +1,169 @@
+"""Every page: the frame around a screen, the templates, and the parts that a page fetches anew.
+
+A part of a page is a block of its template whose name begins with ``part_``; ``?part=NAME`` gives
+that block alone. So a part is written once, and what a browser fetches is what a reload shows.
+Texts come from ``tieline.desk.words`` by key; each language has templates of its own in memory, so
+that macros know it too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+import jinja2
+from markupsafe import Markup
+
+from tieline.core.terms import dtg
+from tieline.desk.web import keys, rights, shapes
+from tieline.desk.web.shapes import View, number
+from tieline.desk.web.visit import Visit
+from tieline.desk.words import ENGLISH, LANGUAGES, Words
+from tieline.node.client import ApiDown
+from tieline.node.text import visible
+
+PLACE: Final = Path(str(files("tieline.desk.web")))
+TEMPLATES: Final = PLACE / "templates"
+STATIC: Final = PLACE / "static"
+_LAMPS: Final = {"up": "good", "degraded": "warn", "test overdue": "warn"}
+
+
+class Frame:
+    """The templates of one desk, and what stands around each screen."""
+
+    def __init__(self, now_ms: Callable[[], int] | None = None) -> None:
+        self.now_ms = now_ms or (lambda: time.time_ns() // 1_000_000)
+
+    async def page(self, visit: Visit, name: str, context: Mapping[str, object]) -> str:
+        """The text of a page, or of its part."""
+        template = environment(visit.officer.language).get_template(name)
+        values = {**context, "visit": visit, "frame": await self._frame(visit)}
+        if not visit.part:
+            return template.render(values)
+        wanted = f"part_{visit.part}"
+        base = environment(visit.officer.language).get_template("base.html")
+        block = template.blocks.get(wanted) or base.blocks.get(wanted)
+        if block is None:
+            return ""
+        return "".join(block(template.new_context(values)))
+
+    def plain(self, language: str, name: str, **context: object) -> str:
+        """A page for who is not logged in."""
+        return environment(language).get_template(name).render(context, now_ms=self.now_ms())
+
+    async def _frame(self, visit: Visit) -> dict[str, object]:
+        link = visit.desk.link
+        try:
+            status = await visit.status()
+        except ApiDown:
+            status = View()
+        lines, troubles = status.views("lines"), status.views("troubles")
+        return {
+            "party": str(status["party"] or ""),
+            "station_name": str(status["station_name"] or ""),
+            "realm": str(status["realm"] or ""),
+            "now_ms": number(status["now_ms"]) or self.now_ms(),
+            "alive": bool(status),
+            "down_since": link.since_ms,
+            "down_why": link.why,
+            "seq": link.last_seq,
+            "lamps": [lamp for line in lines for lamp in lamps(line)],
+            "lines": lines,
+            "troubles": troubles,
+            "clock_trouble": any(str(one["code"]).startswith("clock") for one in troubles),
+            "disk_full": bool(status["disk_full"]),
+            "waiting": sum(len(line.views("waiting")) for line in lines),
+            "token": visit.session.token,
+            "nav": [place for place in keys.NAV if place.there],
+        }
+
+
+def lamps(line: View) -> list[dict[str, object]]:
+    """One lamp for each peer of a line: state, in a word, with its cause."""
+    return [
+        {
+            "line": line["name"],
+            "party": peer["party"],
+            "name": peer["name"],
+            "state": str(peer["state"] or ""),
+            "cause": peer["cause"],
+            "since_ms": peer["since_ms"],
+            "tone": _LAMPS.get(str(peer["state"]).lower(), "bad"),
+        }
+        for peer in line.views("peers")
+    ]
+
+
+@cache
+def environment(language: str) -> jinja2.Environment:
+    """The templates in one language."""
+    words = Words(language if language in LANGUAGES else ENGLISH)
+    english = Words(ENGLISH)
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+    def say(key: str, **values: object) -> Markup:
+        """Words with their values, each made safe and held in its direction."""
+        put = {name: str(value) for name, value in values.items()}
+        out = Markup("")
+        for text, is_value in words.parts(key, **put):
+            out += shapes.safe(text) if is_value else text
+        return out
+
+    def said(key: str, **values: object) -> str:
+        """The same as plain text, for an attribute."""
+        return words.say(key, **{name: visible(str(value)) for name, value in values.items()})
+
+    made.globals.update(
+        say=say,
+        said=said,
+        in_english=english.say,
+        has_words=words.has,
+        lang=words.language,
+        dir=words.direction,
+        unchecked=not words.verified,
+        static=static_url,
+        when=shapes.when,
+        both=shapes.both,
+        safe=shapes.safe,
+        mark=shapes.mark,
+        left=shapes.left,
+        direction=shapes.direction,
+        dtg=dtg,
+        may=rights.may,
+        key_table=keys.KEYS,
+        languages=[(code, Words(code).name) for code in LANGUAGES],
+    )
+    for part in sorted((TEMPLATES / "parts").glob("*.html")):
+        made.globals[part.stem] = made.get_template(f"parts/{part.name}").module
+    return made
+
+
+@cache
+def statics() -> dict[str, tuple[bytes, str, str]]:
+    """The files that a browser may have: content, type and hash, by name."""
+    kinds = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml",
+             ".woff2": "font/woff2"}  # fmt: skip
+    out = {}
+    for path in sorted(STATIC.iterdir()):
+        if path.suffix in kinds:
+            data = path.read_bytes()
+            kind = kinds[path.suffix] + ("; charset=utf-8" if path.suffix != ".woff2" else "")
+            out[path.name] = (data, kind, hashlib.sha256(data).hexdigest()[:16])
+    return out
+
+
+def static_url(name: str) -> str:
+    """The address of a static file, which changes with its content."""
+    return f"/static/{name}?v={statics()[name][2]}"

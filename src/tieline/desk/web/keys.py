@@ -1,0 +1,44 @@
+"""Where the screens are, and which single keys act: one table for the page, its help and the docs.
+
+A screen adds its place to ``NAV`` when it is there. A key acts on the element of the page that has
+``data-key`` with that letter: first in the row that is chosen, then anywhere; it clicks what can be
+clicked and goes to what can be filled. An officer can switch single keys off (WCAG 2.1.4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A screen in the navigation: address, key of its words, and whether it exists yet."""
+
+    address: str
+    words: str
+    there: bool = True
+
+
+NAV: Final = (
+    Place("/", "desk.nav.watch"),
+    Place("/compose", "desk.nav.compose", there=False),
+    Place("/incidents", "desk.nav.incidents", there=False),
+    Place("/agreements", "desk.nav.agreements", there=False),
+    Place("/record", "desk.nav.record", there=False),
+    Place("/handover", "desk.nav.handover", there=False),
+    Place("/admin", "desk.nav.admin", there=False),
+)
+
+# Letter and key of its words, in the order of the help.
+KEYS: Final = (
+    ("j", "desk.key.down"),
+    ("k", "desk.key.up"),
+    ("Enter", "desk.key.open"),
+    ("a", "desk.key.acknowledge"),
+    ("s", "desk.key.silence"),
+    ("n", "desk.key.new"),
+    ("t", "desk.key.test"),
+    ("w", "desk.key.watch"),
+    ("?", "desk.key.help"),
+)

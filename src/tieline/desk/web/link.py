@@ -1,0 +1,137 @@
+"""The desk's one connection to its station: acts one at a time or together, and one watch for all.
+
+The station's socket has room for 64 clients; fifty browsers share one watch here, and each gets a
+bounded queue. A browser that does not keep up is told so (``lagged``) and loads its page again: it
+can not hold memory or hold back the others.
+
+When the station goes away the desk stays up, says since when, and tries to come back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tieline.node.client import ApiDown, ApiRefused, AsyncClient
+from tieline.node.view import Json
+
+RETRY_S: Final = 0.5
+BACKLOG: Final = 256  # events that wait for one browser
+PATIENCE_S: Final = 20.0  # for one act
+
+Event = dict[str, Json]
+
+
+@dataclass(slots=True, eq=False)
+class Listener:
+    """One event stream: what it has not been given yet; None ends it."""
+
+    queue: asyncio.Queue[Event | None] = field(default_factory=lambda: asyncio.Queue(BACKLOG + 1))
+    lagged: bool = False
+
+    def offer(self, event: Event | None) -> None:
+        """Put an event in, or note that there is no room for it."""
+        if self.lagged:
+            return
+        if event is not None and self.queue.qsize() >= BACKLOG:
+            self.lagged = True
+            event = None
+        self.queue.put_nowait(event)
+
+
+class StationLink:
+    """The way to the station. ``alive``: it answers; ``since_ms`` and ``why`` say more if not."""
+
+    def __init__(self, socket: Path, now_ms: Callable[[], int] | None = None) -> None:
+        self._socket = socket
+        self._client: AsyncClient | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._listeners: set[Listener] = set()
+        self._now_ms = now_ms or (lambda: time.time_ns() // 1_000_000)
+        self._came = asyncio.Event()
+        self.last_seq = 0
+        self.alive = False
+        self.since_ms = self._now_ms()
+        self.why = "it has not answered yet"
+
+    async def start(self) -> None:
+        """Begin to keep the connection; returns once it stands or has failed for the first time."""
+        self._task = asyncio.create_task(self._keep())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._came.wait(), RETRY_S)
+
+    async def stop(self) -> None:
+        """Let go of the station, and end every event stream."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        self._tell(None)
+
+    async def call(self, act: str, args: dict[str, Json]) -> dict[str, Json]:
+        """Ask the station for an act. Raises ``ApiRefused``, ``ApiDown``."""
+        client = self._client
+        if client is None:
+            raise ApiDown(f"the station does not answer ({self.why})")
+        try:
+            return await asyncio.wait_for(client.call(act, **args), PATIENCE_S)
+        except TimeoutError:
+            raise ApiDown("the station has not answered in time; look whether it is done") from None
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[Listener]:
+        """A listener for as long as it is held."""
+        listener = Listener()
+        self._listeners.add(listener)
+        try:
+            yield listener
+        finally:
+            self._listeners.discard(listener)
+
+    # ------------------------------------------------------------------------------- inside
+
+    async def _keep(self) -> None:
+        while True:
+            client = AsyncClient(self._socket)
+            try:
+                await client.connect()
+                status = await client.call("status")
+                journal = status.get("journal")
+                since = journal if isinstance(journal, int) else 0
+                self._client = client
+                self._turned(alive=True, why="")
+                async for event in client.watch(self.last_seq or since):
+                    self._note(event)
+                why = "it stopped answering"
+            except (ApiDown, ApiRefused) as error:
+                why = str(error)
+            finally:
+                self._client = None
+                await client.close()
+            self._turned(alive=False, why=why)
+            self._came.set()
+            await asyncio.sleep(RETRY_S)
+
+    def _note(self, event: Event) -> None:
+        seq = event.get("seq")
+        if isinstance(seq, int):
+            self.last_seq = seq
+        if event.get("type") != "live":
+            self._tell(event)
+
+    def _turned(self, *, alive: bool, why: str) -> None:
+        if alive != self.alive:
+            self.alive, self.since_ms = alive, self._now_ms()
+            self._tell({"type": "station", "alive": alive})
+        self.why = why
+        if alive:
+            self._came.set()
+
+    def _tell(self, event: Event | None) -> None:
+        for listener in self._listeners:
+            listener.offer(event)

@@ -1,0 +1,284 @@
+"""Who may sit at the desk: accounts, their roles, and how guessing at a password is slowed.
+
+An officer's name is what others read on the statements it speaks, so two accounts never have names
+that look alike. Accounts are switched off and never removed: the log of who did what names them.
+
+After a wrong password the next one is not looked at for a while that doubles from half a second up
+to a minute; after ``LOCK_AFTER`` in a row the account is locked until an administrator opens it, at
+the desk or on the command line (``tieline desk officer unlock NAME``), or ``LOCK_MS`` has passed.
+Names that do not exist are treated alike, and take as long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from tieline.core.errors import LocalError
+from tieline.desk.web import credentials
+from tieline.desk.web.vault import Row, Vault
+from tieline.desk.words import LANGUAGES
+from tieline.node.text import mixed, visible
+
+WATCH, TREATY, RELEASER = "watch-officer", "treaty-officer", "releaser"
+ADMINISTRATOR, OBSERVER = "administrator", "observer"
+ROLES: Final = (WATCH, TREATY, RELEASER, ADMINISTRATOR, OBSERVER)
+SPEAKING: Final = (WATCH, TREATY, RELEASER)  # the roles that a statement can name
+THEMES: Final = ("auto", "light", "dark")
+MAX_NAME: Final = 60
+FREE_GUESSES: Final = 2
+LOCK_AFTER: Final = 12
+LOCK_MS: Final = 15 * 60_000
+_FIELDS: Final = "id, name, roles, language, theme, keys, active"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Officer:
+    """One account. ``keys``: whether single keys act; ``roles`` in the order of ``ROLES``."""
+
+    id: int
+    name: str
+    roles: tuple[str, ...]
+    language: str
+    theme: str
+    keys: bool
+    active: bool
+
+    @property
+    def role(self) -> str:
+        """The role in which it speaks; empty for who does not speak."""
+        return next((role for role in self.roles if role in SPEAKING), "")
+
+
+class Officers:
+    """The accounts of one desk."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._one = asyncio.Semaphore(1)
+
+    def all(self) -> list[Officer]:
+        """Every account, by name."""
+        found = self._vault.rows(f"SELECT {_FIELDS} FROM officer ORDER BY folded")  # noqa: S608
+        return [_officer(row) for row in found]
+
+    def find(self, number: int) -> Officer | None:
+        """The account of this number."""
+        row = self._vault.row(f"SELECT {_FIELDS} FROM officer WHERE id = ?", number)  # noqa: S608
+        return None if row is None else _officer(row)
+
+    def named(self, name: str) -> Officer:
+        """The account of this name. Raises ``LocalError`` (``officer.unknown``)."""
+        row = self._vault.row(
+            f"SELECT {_FIELDS} FROM officer WHERE folded = ?",  # noqa: S608
+            folded(name),
+        )
+        if row is None:
+            raise LocalError("officer.unknown", "no officer of this desk has that name")
+        return _officer(row)
+
+    def add(self, name: str, roles: tuple[str, ...], password: str, now_ms: int) -> Officer:
+        """Make an account. Raises ``LocalError`` (``officer.*``)."""
+        name = " ".join(name.split())
+        check_name(name)
+        credentials.check_password(password)
+        ordered = ordered_roles(roles)
+        if self._vault.row("SELECT id FROM officer WHERE folded = ?", folded(name)):
+            raise LocalError(
+                "officer.exists", "an officer of this name, or one that looks like it, is there"
+            )
+        with self._vault.together():
+            self._vault.do(
+                "INSERT INTO officer (name, folded, roles, language, theme, keys, active, made_ms)"
+                " VALUES (?, ?, ?, ?, ?, 1, 1, ?)",
+                name, folded(name), json.dumps(ordered), LANGUAGES[0], THEMES[0], now_ms,
+            )  # fmt: skip
+            made = self.named(name)
+            self._set_password(made.id, password, now_ms)
+        return made
+
+    def set_password(self, officer: Officer, password: str, now_ms: int) -> None:
+        """Give it another password; its sessions end. Raises ``LocalError``."""
+        credentials.check_password(password)
+        with self._vault.together():
+            self._set_password(officer.id, password, now_ms)
+            self._vault.do("DELETE FROM session WHERE officer = ?", officer.id)
+
+    def set_roles(self, officer: Officer, roles: tuple[str, ...]) -> None:
+        """Change what it may do. Raises ``LocalError`` (``officer.*``)."""
+        ordered = ordered_roles(roles)
+        if ADMINISTRATOR not in ordered:
+            self._check_not_last(officer)
+        self._vault.do("UPDATE officer SET roles = ? WHERE id = ?", json.dumps(ordered), officer.id)
+
+    def set_active(self, officer: Officer, *, active: bool) -> None:
+        """Let it in or keep it out; its sessions end. Raises ``LocalError`` (``officer.last``)."""
+        if not active:
+            self._check_not_last(officer)
+        with self._vault.together():
+            self._vault.do("UPDATE officer SET active = ? WHERE id = ?", int(active), officer.id)
+            self._vault.do("DELETE FROM session WHERE officer = ?", officer.id)
+
+    def set_manner(self, officer: Officer, *, language: str, theme: str, keys: bool) -> None:
+        """How the desk looks to it. Raises ``LocalError`` (``officer.manner``)."""
+        if language not in LANGUAGES or theme not in THEMES:
+            raise LocalError("officer.manner", "this desk has no such language or theme")
+        self._vault.do(
+            "UPDATE officer SET language = ?, theme = ?, keys = ? WHERE id = ?",
+            language, theme, int(keys), officer.id,
+        )  # fmt: skip
+
+    def _set_password(self, number: int, password: str, now_ms: int) -> None:
+        self._vault.do(
+            "INSERT OR REPLACE INTO credential (officer, kind, name, body, made_ms, used)"
+            " VALUES (?, 'password', '', ?, ?, 0)",
+            number, credentials.hashed(password), now_ms,
+        )  # fmt: skip
+
+    def forget_codes(self, officer: Officer) -> None:
+        """Take its second factors away, for who has lost the device."""
+        self._vault.do(
+            "DELETE FROM credential WHERE officer = ? AND kind <> 'password'", officer.id
+        )
+
+    def _check_not_last(self, officer: Officer) -> None:
+        others = [
+            each
+            for each in self.all()
+            if each.active and ADMINISTRATOR in each.roles and each.id != officer.id
+        ]
+        if ADMINISTRATOR in officer.roles and not others:
+            raise LocalError(
+                "officer.last", "this is the last administrator; make another one first"
+            )
+
+    # ------------------------------------------------------------------------------- login
+
+    def unlock(self, name: str) -> None:
+        """Forget wrong guesses at a name."""
+        self._vault.do("DELETE FROM guess WHERE name = ?", folded(name))
+
+    def wait_ms(self, name: str, now_ms: int) -> int:
+        """How long until the next guess at a name is looked at; 0: now."""
+        row = self._vault.row("SELECT failures, last_ms FROM guess WHERE name = ?", folded(name))
+        if row is None or not isinstance(row[0], int) or not isinstance(row[1], int):
+            return 0
+        failures, last_ms = row[0], row[1]
+        if failures <= FREE_GUESSES:
+            return 0
+        pause = LOCK_MS if failures >= LOCK_AFTER else min(60_000, 500 << (failures - 3))
+        return max(0, min(pause, last_ms + pause - now_ms))
+
+    async def login(self, name: str, password: str, code: str, now_ms: int) -> Officer | None:
+        """The officer, if it proves to be that one; None otherwise, which counts as a guess.
+
+        Raises ``LocalError`` (``login.wait``) while guesses at this name are not looked at.
+        """
+        if self.wait_ms(name, now_ms):
+            raise LocalError("login.wait", "too many wrong guesses; wait, and try again")
+        # Counted before it is looked at, so that many at once are not many free ones.
+        self._count(name, now_ms)
+        row = self._vault.row(
+            "SELECT officer.id, body FROM officer JOIN credential ON officer = officer.id"
+            " WHERE folded = ? AND kind = 'password' AND active = 1",
+            folded(name),
+        )
+        number, kept = (row[0], row[1]) if row is not None else (None, nobody())
+        good = isinstance(kept, bytes) and await self._fits(password, kept)
+        found = self.find(number) if good and isinstance(number, int) else None
+        if found is not None and self._code_fits(found, code, now_ms):
+            self.unlock(name)
+            return found
+        return None
+
+    async def check_again(self, officer: Officer, password: str, code: str, now_ms: int) -> bool:
+        """Whether the one at the keys is still this officer: before it releases or signs."""
+        return await self.login(officer.name, password, code, now_ms) is not None
+
+    async def password_fits(self, officer: Officer, password: str, now_ms: int) -> bool:
+        """Whether this is the officer's password; a wrong one counts as a guess."""
+        if self.wait_ms(officer.name, now_ms):
+            raise LocalError("login.wait", "too many wrong guesses; wait, and try again")
+        row = self._vault.row(
+            "SELECT body FROM credential WHERE officer = ? AND kind = 'password'", officer.id
+        )
+        self._count(officer.name, now_ms)
+        good = row is not None and isinstance(row[0], bytes) and await self._fits(password, row[0])
+        if good:
+            self.unlock(officer.name)
+        return good
+
+    async def _fits(self, password: str, kept: bytes) -> bool:
+        async with self._one:  # a crowd of strangers cannot take the machine's memory
+            return await asyncio.to_thread(credentials.fits, password, kept)
+
+    def _count(self, name: str, now_ms: int) -> None:
+        self._vault.do(
+            "INSERT INTO guess (name, failures, last_ms) VALUES (?1, 1, ?2)"
+            " ON CONFLICT (name) DO UPDATE SET failures = failures + 1, last_ms = ?2",
+            folded(name), now_ms,
+        )  # fmt: skip
+        self._vault.do("DELETE FROM guess WHERE last_ms < ?", now_ms - 24 * 3_600_000)
+
+    def _code_fits(self, officer: Officer, code: str, now_ms: int) -> bool:
+        row = self._vault.row(
+            "SELECT id, body, used FROM credential WHERE officer = ? AND kind = 'totp'", officer.id
+        )
+        if row is None:
+            return True
+        number, secret, used = row
+        if not isinstance(secret, bytes) or not isinstance(used, int):
+            return False
+        step = credentials.step_of(secret, code, now_ms, used)
+        if step is None:
+            return False
+        changed = self._vault.do(
+            "UPDATE credential SET used = ? WHERE id = ? AND used < ?", step, number, step
+        )
+        return changed == 1
+
+
+@cache
+def nobody() -> bytes:
+    """What no password fits: the time of a check is spent for names that do not exist, too."""
+    return credentials.hashed("nobody has this password")
+
+
+def check_name(name: str) -> None:
+    """Raises ``LocalError`` (``officer.name``) unless it may be an officer's name."""
+    if not 1 <= len(name) <= MAX_NAME or visible(name) != name or any(map(mixed, name.split())):
+        raise LocalError(
+            "officer.name",
+            f"an officer's name has 1 to {MAX_NAME} letters of one script, and no signs that are"
+            " not seen",
+        )
+
+
+def ordered_roles(roles: tuple[str, ...]) -> tuple[str, ...]:
+    """The roles in their order. Raises ``LocalError`` (``officer.role``)."""
+    if not roles or set(roles) - set(ROLES):
+        raise LocalError("officer.role", f"an officer has one or more of {', '.join(ROLES)}")
+    return tuple(role for role in ROLES if role in roles)
+
+
+def folded(name: str) -> str:
+    """What two names have in common that one could be taken for the other by."""
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    return " ".join(plain.split())[: 4 * MAX_NAME]
+
+
+def _officer(row: Row) -> Officer:
+    number, name, roles, language, theme, keys, active = row
+    return Officer(
+        id=int(str(number)),
+        name=str(name),
+        roles=tuple(json.loads(str(roles))),
+        language=str(language),
+        theme=str(theme),
+        keys=bool(keys),
+        active=bool(active),
+    )

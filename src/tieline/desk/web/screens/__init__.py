@@ -1,0 +1,17 @@
+"""The screens, by an explicit list: a module of a screen has ``ROUTES``, and stands here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tieline.desk.web.app import Route
+from tieline.desk.web.screens import account, item, watch
+
+MODULES: Final = (account, watch, item)
+
+ROUTES: Final[tuple[Route, ...]] = tuple(route for module in MODULES for route in module.ROUTES)
+
+# Paths whose forms bring files.
+UPLOADS: Final[frozenset[str]] = frozenset(
+    path for module in MODULES for path in getattr(module, "UPLOADS", ())
+)

@@ -1,0 +1,70 @@
+"""S1, the watch: is each line up, what do we owe, what have they not read."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.responses import Response
+
+from tieline.desk.web import shapes
+from tieline.desk.web.app import Route
+from tieline.desk.web.shapes import View
+from tieline.desk.web.visit import Visit
+
+TONES: Final = {"up": "good", "degraded": "warn", "test overdue": "warn"}
+
+
+async def watch(visit: Visit) -> Response:
+    """The page of the watch."""
+    found = await visit.ask("traffic", language=visit.officer.language)
+    now_ms = shapes.number(found["now_ms"]) or visit.now_ms
+    inbound: list[View] = []
+    outbound: list[View] = []
+    for line in found.views("lines"):
+        own = str(line["party"])
+        inbound += [_inbound(item, own, now_ms) for item in line.views("inbound")]
+        outbound += [
+            _outbound(item) for item in (*line.views("outbound"), *line.views("acknowledged"))
+        ]
+    inbound.sort(key=lambda item: (-shapes.rank(item["precedence"]), item["due_ms"] or 0))
+    outbound.sort(key=lambda item: -(shapes.number(item["seq"]) or 0))
+    return await visit.render(
+        "watch.html",
+        inbound=inbound,
+        outbound=outbound,
+        complete=all(line["complete"] for line in found.views("lines")),
+        tones=TONES,
+    )
+
+
+async def test_line(visit: Visit) -> Response:
+    """Send a line test."""
+    await visit.perform("test", line=visit.field("line"))
+    return visit.go("/")
+
+
+def _inbound(item: View, own: str, now_ms: int) -> View:
+    due_ms = shapes.number(item.view("due")[own])
+    return View({**item, "due_ms": due_ms, "left_ms": None if due_ms is None else due_ms - now_ms})
+
+
+def _outbound(item: View) -> View:
+    overdue = {str(missed["party"]) for missed in item.views("overdue")}
+    parties: list[dict[str, object]] = []
+    for party, rungs in item.view("ladder").items():
+        if party not in item.view("due"):
+            continue
+        reached = shapes.view(rungs)
+        read = reached["acknowledged"]
+        state = "read" if read else "with_them" if reached["received"] else "queued"
+        parties.append({
+            "party": party, "state": state, "at_ms": read or reached["received"],
+            "overdue": party in overdue and not read,
+        })  # fmt: skip
+    return View({**item, "parties": parties})
+
+
+ROUTES: Final = (
+    Route("/", watch),
+    Route("/test-line", test_line, "POST"),
+)

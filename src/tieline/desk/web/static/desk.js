@@ -1,0 +1,218 @@
+// The desk's own script: parts of the page that renew themselves, the lamp, keys, drafts.
+// Without it every page still works and is loaded anew each 15 seconds.
+const policy = globalThis.trustedTypes?.createPolicy("desk", { createHTML: (html) => html });
+const trusted = (html) => (policy ? policy.createHTML(html) : html);
+const body = document.body;
+const DEAD_MS = 5000;
+
+// --- parts -------------------------------------------------------------------------------------
+
+const parts = () => [...document.querySelectorAll("[data-live]")];
+const wants = (part, names) => {
+  const on = part.dataset.on.split(" ");
+  return names.some((name) => on.includes(name));
+};
+
+// What a part was made of, apart from what makes each form its own.
+const was = new WeakMap();
+const plain = (part) => part.outerHTML.replace(/(name="once" value=")[^"]*/g, "$1");
+
+async function renew(name) {
+  const url = new URL(location.href);
+  url.searchParams.set("part", name);
+  const answer = await fetch(url, { headers: { accept: "text/html" } });
+  if (answer.status === 401) { location.reload(); return; }
+  const text = await answer.text();
+  const old = document.querySelector(`[data-live="${name}"]`);
+  if (!old) return;
+  if (!text.trim() || !answer.ok || old.dataset.reload) { location.reload(); return; }
+  const made = new DOMParser().parseFromString(trusted(text), "text/html");
+  const fresh = made.querySelector(`[data-live="${name}"]`);
+  const made_of = fresh && plain(fresh);
+  if (!fresh || made_of === was.get(old)) return;
+  was.set(fresh, made_of);
+  keep(old, fresh);
+  announce(old, fresh);
+  const focus = place(old);
+  old.replaceWith(fresh);
+  focus?.(fresh);
+  if (dead) showLamp();
+  document.dispatchEvent(new CustomEvent("desk:part", { detail: { name, part: fresh } }));
+  tick();
+}
+
+// What an officer is typing, and what is open, stays.
+function keep(old, fresh) {
+  for (const field of old.querySelectorAll("input[name], textarea[name], select[name]")) {
+    if (field.type === "hidden") continue;
+    const twin = fresh.querySelector(`[name="${CSS.escape(field.name)}"]`);
+    if (!twin) continue;
+    if (field.type === "checkbox" || field.type === "radio") twin.checked = field.checked;
+    else if (field.type !== "file") twin.value = field.value;
+  }
+  for (const open of old.querySelectorAll("details[open][id]"))
+    fresh.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
+}
+
+function place(old) {
+  const active = document.activeElement;
+  if (!active || !old.contains(active)) return null;
+  const row = active.closest("[data-item]")?.dataset.item;
+  const selector = active.id ? `#${CSS.escape(active.id)}`
+    : active.name ? `[name="${CSS.escape(active.name)}"]`
+    : active.dataset.key ? `[data-key="${active.dataset.key}"]` : null;
+  return (fresh) => {
+    const within = (row && fresh.querySelector(`[data-item="${row}"]`)) || fresh;
+    const target = (selector && within.querySelector(selector)) || (row && within);
+    target?.focus?.({ preventScroll: true });
+  };
+}
+
+// FLASH alone is said aloud by a screen reader, and once.
+function announce(old, fresh) {
+  const there = new Set([...old.querySelectorAll("[data-loud]")].map((row) => row.dataset.item));
+  for (const row of fresh.querySelectorAll("[data-loud]"))
+    if (!there.has(row.dataset.item))
+      document.getElementById("news").textContent = row.textContent.replace(/\s+/g, " ").trim();
+}
+
+const waiting = new Set();
+let running = false;
+async function renewAll() {
+  if (running) return;
+  running = true;
+  try {
+    while (waiting.size) {
+      const names = [...waiting];
+      waiting.clear();
+      await Promise.all(names.map((name) => renew(name).catch(() => {})));
+    }
+  } finally { running = false; }
+}
+
+// --- the stream and the lamp -------------------------------------------------------------------
+
+let heard = performance.now();
+let dead = false;
+let stream = null;
+
+function listen() {
+  stream = new EventSource(`/events?since=${body.dataset.seq}`);
+  stream.onmessage = (message) => {
+    heard = performance.now();
+    lamp(false);
+    const { on } = JSON.parse(message.data);
+    document.dispatchEvent(new CustomEvent("desk:event", { detail: on }));
+    if (on.includes("lagged")) { location.reload(); return; }
+    if (!on.length) return;
+    for (const part of parts()) if (wants(part, on)) waiting.add(part.dataset.live);
+    renewAll();
+  };
+  stream.onerror = () => { if (stream.readyState === 2) setTimeout(listen, 1000); };
+}
+
+function lamp(isDead) {
+  if (isDead === dead) return;
+  dead = isDead;
+  document.getElementById("dead").hidden = !dead;
+  body.dataset.dead = dead ? "yes" : "";
+  showLamp();
+}
+
+function showLamp() {
+  const sign = document.getElementById("lamp");
+  if (!sign) return;
+  sign.classList.toggle("bad", dead);
+  sign.classList.toggle("good", !dead);
+  sign.querySelector(".word").textContent = dead ? sign.dataset.dead : sign.dataset.liveWord;
+}
+
+// --- clocks ------------------------------------------------------------------------------------
+
+const ahead = Number(body.dataset.now) - Date.now();
+const MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+const two = (number) => String(number).padStart(2, "0");
+function left(ms) {
+  const total = Math.floor(Math.abs(ms) / 1000);
+  const [h, m, s] = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
+  const sign = ms < 0 ? "−" : "";
+  if (h >= 48) return `${sign}${Math.floor(h / 24)} d ${h % 24} h`;
+  return h ? `${sign}${h} h ${two(m)} min` : `${sign}${m}:${two(s)} min`;
+}
+function tick() {
+  const now = new Date(Date.now() + ahead);
+  const clock = document.querySelector("#clock bdi");
+  if (clock) clock.textContent = `${two(now.getUTCDate())}${two(now.getUTCHours())}${two(now.getUTCMinutes())}:${two(now.getUTCSeconds())}Z ${MONTHS[now.getUTCMonth()]} ${two(now.getUTCFullYear() % 100)}`;
+  for (const due of document.querySelectorAll("[data-due]")) {
+    const rest = Number(due.dataset.due) - now.getTime();
+    const text = due.querySelector(".left");
+    if (text) text.textContent = left(rest);
+    if (rest < 0 && !due.classList.contains("over")) {
+      due.classList.add("over");
+      due.prepend(Object.assign(document.createElement("strong"), { textContent: `${due.dataset.over} ` }));
+    }
+  }
+  if (performance.now() - heard > DEAD_MS) lamp(true);
+}
+
+// --- keys --------------------------------------------------------------------------------------
+
+const rows = () => [...document.querySelectorAll("[data-row]")];
+const chosen = () => document.activeElement?.closest?.("[data-row]");
+function step(by) {
+  const all = rows();
+  if (!all.length) return;
+  const at = all.indexOf(chosen());
+  all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + by))].focus();
+}
+function press(event) {
+  if (body.dataset.keys !== "on" || event.ctrlKey || event.altKey || event.metaKey) return;
+  const at = event.target;
+  if (at.closest("input, textarea, select, [contenteditable]")) return;
+  if (event.key === "j") return step(1);
+  if (event.key === "k") return step(-1);
+  const row = chosen();
+  if (event.key === "Enter") {
+    if (row && at === row) row.querySelector("[data-open], a[href]")?.click();
+    return;
+  }
+  if (event.key === "w") { location.assign("/"); return; }
+  const key = CSS.escape(event.key.toLowerCase());
+  const target = row?.querySelector(`[data-key="${key}"]`) ?? document.querySelector(`[data-key="${key}"]`);
+  if (!target) return;
+  event.preventDefault();
+  // What speaks to another party is only gone to: the officer presses it itself.
+  if (target.matches(".speak, input, textarea, select")) target.focus();
+  else target.click();
+}
+
+// --- drafts ------------------------------------------------------------------------------------
+
+const timers = new Map();
+function changed(event) {
+  const form = event.target.closest?.("form[data-draft]");
+  if (!form) return;
+  clearTimeout(timers.get(form));
+  timers.set(form, setTimeout(() => save(form), 700));
+}
+async function save(form) {
+  const fields = {};
+  for (const [name, value] of new FormData(form))
+    if (typeof value === "string" && name !== "csrf" && name !== "once") fields[name] = value;
+  try {
+    const answer = await fetch("/keep", {
+      method: "POST",
+      headers: { "x-csrf": body.dataset.csrf },
+      body: new URLSearchParams({ kind: form.dataset.draft, body: JSON.stringify(fields) }),
+    });
+    form.dataset.kept = answer.ok ? "yes" : "no";
+  } catch { form.dataset.kept = "no"; }
+}
+
+for (const part of parts()) was.set(part, plain(part));
+document.addEventListener("keydown", press);
+document.addEventListener("input", changed);
+document.querySelector(`${location.hash || "#none"} [data-focus]`)?.focus();
+listen();
+setInterval(tick, 500);
+tick();

@@ -1,0 +1,186 @@
+"""One request of one officer, as a screen sees it: what it may ask, what it may do, how it answers.
+
+A screen holds no connection to the station. ``ask`` takes acts that change nothing; ``perform``
+takes the others, looks into the table of rights, puts the officer's own name and role in, and
+writes into the log of who did what. There is no third way, so no handler can forget it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from tieline.desk.web import rights
+from tieline.desk.web.link import StationLink
+from tieline.desk.web.officers import Officer, Officers
+from tieline.desk.web.sessions import Session, Sessions
+from tieline.desk.web.shapes import View, view
+from tieline.desk.web.vault import Vault
+from tieline.desk.words import Words
+from tieline.node.client import ApiDown, ApiRefused
+from tieline.node.view import Json
+
+if TYPE_CHECKING:
+    from tieline.desk.web.frame import Frame
+
+ONCE_BYTES = 12
+
+
+class ForbiddenError(Exception):
+    """An officer asked for an act that none of its roles may do."""
+
+    def __init__(self, act: str) -> None:
+        super().__init__(act)
+        self.act = act
+
+
+@dataclass(slots=True, kw_only=True)
+class Desk:
+    """What one desk process is made of; ``port`` also tells its cookies from another desk's."""
+
+    link: StationLink
+    vault: Vault
+    officers: Officers
+    sessions: Sessions
+    frame: Frame
+    stopping: asyncio.Event
+    port: int
+
+    @property
+    def cookie(self) -> str:
+        """The name of the session's cookie: cookies do not know ports, and two desks may."""
+        return f"tieline_{self.port}"
+
+
+class Visit:
+    """One request. ``officer`` is who is logged in; ``form`` what a POST brought."""
+
+    def __init__(
+        self, desk: Desk, request: Request, session: Session, form: FormData | None
+    ) -> None:
+        self.desk = desk
+        self.request = request
+        self.session = session
+        self.officer: Officer = session.officer
+        self.words = Words(session.officer.language)
+        self._form = form
+        self._status: View | None = None
+        self.now_ms = desk.frame.now_ms()
+
+    # ------------------------------------------------------------------------- what came
+
+    def field(self, name: str, standard: str = "") -> str:
+        """A text of the form that was sent, or of the address."""
+        value = self._form.get(name) if self._form is not None else None
+        if value is None:
+            value = self.request.query_params.get(name, standard)
+        return value if isinstance(value, str) else standard
+
+    def fields(self, name: str) -> list[str]:
+        """All texts of that name, as boxes that were ticked come."""
+        form = self._form if self._form is not None else self.request.query_params
+        return [value for value in form.getlist(name) if isinstance(value, str)]
+
+    def every_field(self) -> dict[str, str]:
+        """All texts of the form that was sent."""
+        form = self._form or FormData()
+        return {name: value for name, value in form.items() if isinstance(value, str)}
+
+    def upload(self, name: str) -> UploadFile | None:
+        """A file of the form that was sent."""
+        value = self._form.get(name) if self._form is not None else None
+        return value if isinstance(value, UploadFile) else None
+
+    def path(self, name: str) -> str:
+        """A part of the path, as the route names it."""
+        return str(self.request.path_params.get(name, ""))
+
+    @property
+    def part(self) -> str:
+        """The one part of the page that is asked for; empty for the whole."""
+        return self.request.query_params.get("part", "")
+
+    # -------------------------------------------------------------------- asking and doing
+
+    async def ask(self, act: str, **args: Json) -> View:
+        """Ask the station what changes nothing. Raises ``ApiRefused``, ``ApiDown``."""
+        if act not in rights.READS:
+            raise TypeError(f"{act} changes something: perform it")
+        return view(await self.desk.link.call(act, args))
+
+    async def status(self) -> View:
+        """The station's state, asked once for a request. Raises ``ApiDown``."""
+        if self._status is None:
+            self._status = await self.ask("status")
+        return self._status
+
+    def may(self, act: str) -> bool:
+        """Whether this officer may do an act: what a page offers depends on it."""
+        return rights.may(self.officer.roles, act)
+
+    def allow(self, act: str) -> None:
+        """Raises ``ForbiddenError`` unless this officer may, and notes that it was tried."""
+        if not self.may(act):
+            self.note(act, "forbidden")
+            raise ForbiddenError(act)
+
+    def note(self, act: str, outcome: str, detail: str = "") -> None:
+        """Write into the log of who did what."""
+        self.desk.vault.note(self.now_ms, self.officer.name, act, outcome, detail)
+
+    async def perform(self, act: str, **args: Json) -> View:
+        """Do an act in this officer's name.
+
+        Raises ``ForbiddenError``, ``ApiRefused``, ``ApiDown``; each is noted.
+        """
+        if act in rights.READS or act.startswith("desk."):
+            raise TypeError(f"{act} is not an act of the station that changes something")
+        self.allow(act)
+        if act in rights.NAMES_OFFICER:
+            args["officer"] = self.officer.name
+        if act in rights.NAMES_ROLE:
+            args["role"] = self.officer.role
+        if act in rights.KEYED and "key" not in args and self.field("once"):
+            # The same form sent twice says nothing twice.
+            args["key"] = f"desk-{self.officer.id}-{self.field('once')[:64]}"
+        detail = json.dumps({k: v for k, v in args.items() if k in rights.LOGGED})[:500]
+        try:
+            result = await self.desk.link.call(act, args)
+        except (ApiRefused, ApiDown) as error:
+            self.note(act, getattr(error, "code", "station.down"), detail)
+            raise
+        self.note(act, "done", detail)
+        return view(result)
+
+    # ---------------------------------------------------------------------------- drafts
+
+    def kept(self, kind: str) -> dict[str, str]:
+        """What this officer was writing in a form (``data-draft``), by field."""
+        body = self.desk.vault.draft(self.officer.id, kind)
+        found = json.loads(body) if body else {}
+        return {str(name): str(value) for name, value in found.items()}
+
+    def forget(self, kind: str) -> None:
+        """The form has been sent: what was kept of it is not needed."""
+        self.desk.vault.keep_draft(self.officer.id, kind, "", self.now_ms)
+
+    # ------------------------------------------------------------------------- answering
+
+    async def render(self, template: str, status: int = 200, **context: object) -> Response:
+        """The page of a template, or its one part that was asked for."""
+        return HTMLResponse(await self.desk.frame.page(self, template, context), status)
+
+    def go(self, address: str) -> Response:
+        """On to another page, after a form."""
+        return RedirectResponse(address, 303)
+
+    def once(self) -> str:
+        """What makes a form its own: sent twice, it counts once."""
+        return secrets.token_urlsafe(ONCE_BYTES)

@@ -1,0 +1,73 @@
+"""What the officers' acts need of the running station."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from tieline.core.events import Act, Done
+from tieline.core.evidence import Scope
+from tieline.core.line import Line
+from tieline.core.station import Station
+from tieline.node.agreements import Agreements
+from tieline.node.runtime import Runtime
+from tieline.node.view import Json
+
+if TYPE_CHECKING:
+    from tieline.node.incidents import Incidents
+
+
+class Host(Protocol):
+    """The running station, as the acts see it."""
+
+    @property
+    def station(self) -> Station: ...
+
+    @property
+    def agreements(self) -> Agreements: ...
+
+    @property
+    def incidents(self) -> Incidents: ...
+
+    async def perform(self, make: Callable[[int], Act]) -> Done:
+        """Run an act through a turn; raises its refusal."""
+
+    @property
+    def runtime(self) -> Runtime: ...
+
+    @property
+    def desk_key(self) -> Callable[[], bytes]: ...
+
+    def subscribe(self, since: int) -> AsyncGenerator[list[Json], None]: ...
+
+    def digest_at(self, seq: int) -> bytes: ...
+
+    def seq_of(self, digest: bytes) -> int: ...
+
+    def fresh(self, count: int) -> bytes: ...
+
+    def status(self) -> dict[str, Json]: ...
+
+    def settle(self) -> dict[str, Json]: ...
+
+    async def audit_beside(self) -> dict[str, Json]: ...
+
+    def statements(self, line: bytes, log: bytes, start: int, stop: int) -> list[bytes]: ...
+
+    async def doctor(self) -> dict[str, Json]: ...
+
+    async def backup(self, out: Path, *, root: bool) -> dict[str, Json]: ...
+
+    @property
+    def reload_keys(self) -> Callable[[], int]: ...
+
+    def set_clock(self, wall_ms: int, *, hold: bool) -> None: ...
+
+    def export_bundle(self, line: Line, to: tuple[bytes, ...]) -> tuple[bytes, int]: ...
+
+    async def import_bundle(self, data: bytes) -> dict[str, Json]: ...
+
+    async def evidence(self, line: Line, out: Path, scope: Scope) -> dict[str, Json]: ...
+
+    def stop(self) -> None: ...

@@ -1,0 +1,138 @@
+"""What is open between us and the others: what we have not acknowledged, and what they have not.
+
+The answer is kept from one question to the next: only what the journal has gained since then is
+looked at, and of what was found open only that, whether it still is. The first question looks back
+over the newest ``FIRST`` statements of each line, in slices, so that a long record holds up nobody;
+``complete`` says whether that was all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from tieline.core.journal import FactKind
+from tieline.core.ladder import Ladder
+from tieline.core.line import Line
+from tieline.core.record import Item
+from tieline.core.statement import statement_digest, wanted_rungs
+from tieline.core.terms import Kind, Rung
+from tieline.node.slices import Slices
+from tieline.ports import Fact
+
+FIRST: Final = 4_000  # statements of a line that are looked back over
+DONE_KEPT: Final = 12  # of what the others have acknowledged, the newest are shown on
+_SHOWN: Final = frozenset({Kind.MESSAGE, Kind.JOINT, Kind.SUSPEND, Kind.RESUME, Kind.WATCH})
+
+
+@dataclass(slots=True)
+class Open:
+    """What is open on one line, by digest, in the order in which it came here."""
+
+    inbound: dict[bytes, None] = field(default_factory=dict)
+    outbound: dict[bytes, None] = field(default_factory=dict)
+    done: dict[bytes, None] = field(default_factory=dict)
+    complete: bool = True
+
+
+class Traffic:
+    """The open items of every line of a station."""
+
+    def __init__(
+        self,
+        lines: Callable[[], Iterable[Line]],
+        facts: Callable[[int], Iterable[tuple[int, Fact]]],
+        last: Callable[[], int],
+    ) -> None:
+        self._lines, self._facts, self._last = lines, facts, last
+        self._open: dict[bytes, Open] = {}
+        self._seen = -1
+
+    async def look(self) -> dict[bytes, Open]:
+        """What is open now, by line."""
+        slices = Slices()
+        if self._seen < 0:
+            self._seen = self._last()
+            for line in self._lines():
+                self._open[line.id] = await self._first(line, slices)
+        while self._seen < self._last():
+            for seq, fact in self._facts(self._seen):
+                self._seen = seq
+                if fact.kind == FactKind.STATEMENT:
+                    self._take(fact)
+                await slices.turn()
+        for line in self._lines():
+            self._sift(line, self._open.setdefault(line.id, Open()))
+        return self._open
+
+    async def _first(self, line: Line, slices: Slices) -> Open:
+        found = Open()
+        newest: list[bytes] = []
+        for item in reversed(line.record.order):
+            if len(newest) == FIRST:
+                found.complete = False
+                break
+            newest.append(item.statement.digest)
+            await slices.turn()
+        for digest in reversed(newest):
+            self._sort(line, found, line.item(digest))
+            await slices.turn()
+        return found
+
+    def _take(self, fact: Fact) -> None:
+        for line in self._lines():
+            if line.id == fact.line:
+                found = self._open.setdefault(line.id, Open())
+                self._sort(line, found, line.item(statement_digest(fact.body)))
+
+    def _sort(self, line: Line, found: Open, item: Item | None) -> None:
+        if item is None or item.second_story or not item.statement.content.wants:
+            return
+        if item.statement.content.kind not in _SHOWN:
+            return
+        digest = item.statement.digest
+        if line.party_of(item.statement.place.station) == line.party:
+            found.outbound[digest] = None
+        elif line.party in line.addressed(item):
+            found.inbound[digest] = None
+
+    def _sift(self, line: Line, found: Open) -> None:
+        for digest in list(found.inbound):
+            item = line.item(digest)
+            if item is None or not owes(line.ladder, item, line.party):
+                del found.inbound[digest]
+        for digest in list(found.outbound):
+            item = line.item(digest)
+            owing = item is not None and any(
+                owes(line.ladder, item, party) for party in line.addressed(item)
+            )
+            if not owing:
+                del found.outbound[digest]
+                found.done[digest] = None
+        while len(found.done) > DONE_KEPT:
+            del found.done[next(iter(found.done))]
+
+
+def owes(ladder: Ladder, item: Item, party: str) -> bool:
+    """Whether a party has still to acknowledge an item, or do what else was asked for."""
+    wanted = wanted_rungs(item.statement.content.wants)
+    return any(
+        not ladder.reached(item, party, rung) for rung in wanted if rung >= Rung.ACKNOWLEDGED
+    )
+
+
+def deadline_ms(line: Line, item: Item, party: str) -> int | None:
+    """When a party's acknowledgement is due by the line's clocks (UTC ms); None: not yet running.
+
+    The clock starts when the party's station has signed for the item; for ours, when it came.
+    """
+    rungs = line.ladder.rungs(item, party)
+    if party == line.party:
+        start: int | None = item.admitted_ms
+    else:
+        start = rungs[Rung.RECEIVED].at_ms if Rung.RECEIVED in rungs else None
+    if start is None:
+        return None
+    charter = line.charter_of(item)
+    return start + charter.clock_ms(item.statement.content.precedence, Rung.ACKNOWLEDGED)

@@ -1,0 +1,82 @@
+"""The watch and the item screen between two stations, in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+from tests.web.house import THEMES, House, Person
+
+
+def test_a_flash_shows_at_once_and_its_acknowledgement_goes_back(house: House) -> None:
+    with house.person(house.a) as ann, house.person(house.b) as bob:
+        for person in (ann, bob):
+            person.page.value("window.same = true")
+        digest = house.flash("Fire near the northern post")
+        row = f"[data-live=inbound] [data-item='{digest}']"
+        bob.sees("Fire near the northern post", row)
+        bob.sees("FLASH", row)
+        bob.page.wait("document.getElementById('news').textContent.includes('northern post')")
+        ann.sees("with them, unread", f"[data-live=outbound] [data-item='{digest}']")
+        # Opening is not acknowledging: two steps, and the second says what is sent.
+        bob.click(f"{row} [data-open]")
+        bob.sees("Send to ALPHA: received and read by Watch-Officer B")
+        ladder = house.bravo.call("item", item=digest)["ladder"]
+        assert isinstance(ladder, dict)
+        assert "acknowledged" not in str(ladder["BRAVO"])
+        bob.submit("#acknowledge button")
+        bob.sees("Acknowledged by us")
+        ann.sees("acknowledged", f"[data-live=outbound] [data-item='{digest}']")
+        assert ann.page.value("window.same") is True  # no page was loaded anew
+        bob.go("/")
+        assert bob.page.value(f"document.querySelector({row!r})") is None
+        for person in (ann, bob):
+            assert person.complaints() == []
+            assert person.strangers() == []
+
+
+def test_the_lamp_says_when_the_desk_stands_still(house: House) -> None:
+    with house.person(house.b) as bob:
+        bob.sees("desk live", "#lamp")
+        with house.b.frozen():
+            bob.page.wait("document.body.dataset.dead === 'yes'")
+            bob.sees("DESK NOT LIVE", "#dead")
+        bob.page.wait("document.body.dataset.dead !== 'yes'")
+        assert bob.page.value("document.getElementById('dead').hidden") is True
+
+
+def test_without_script_the_core_acts_work(house: House) -> None:
+    with house.browser.page(alone=True) as page:
+        page.without_scripts()
+        bob = Person(page, house.b, "watch-officer")
+        bob.login()
+        digest = house.message("Read without script", "PRIORITY")
+        house.bravo.said("Read without script")
+        bob.go("/")
+        assert "Read without script" in bob.text("[data-live=inbound]")
+        bob.submit(f"[data-item='{digest}'] [data-key=a]")
+        bob.submit("#acknowledge button")
+        assert "Acknowledged by us" in bob.text("#acknowledge")
+        assert 'http-equiv="refresh"' in str(page.value("document.head.innerHTML"))
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_on_the_watch_item_and_own_screens(
+    house: House, language: str, theme: str
+) -> None:
+    with house.person(house.b) as bob:
+        bob.manner(language, theme)
+        assert bob.axe() == []
+        house.flash(f"Something for {language} and {theme}")
+        bob.go("/")
+        bob.sees(f"Something for {language} and {theme}")
+        assert bob.axe() == []
+        bob.click("[data-open]")
+        bob.page.wait(
+            "location.pathname.startsWith('/item/') && document.readyState === 'complete'"
+        )
+        assert bob.axe() == []
+        assert bob.page.value("document.documentElement.dir") == (
+            "rtl" if language == "ar" else "ltr"
+        )
+        bob.manner("en", "auto")
+        assert bob.complaints() == []
