@@ -238,7 +238,7 @@ def test_a_station_that_is_told_the_time_late_misses_no_deadline(
             return await everywhere(self, act, args)
         told = {"ALPHA": await self._links["ALPHA"].act(act, args)}
         if self.now_ms % (4 * 3_600_000) == 0:  # a line test is due, which ALPHA may call
-            for _ in range(400):  # BRAVO has other things to do before it is told the time
+            for _ in range(150):  # BRAVO has other things to do before it is told the time
                 await self._links["BRAVO"].act("settle", {})
         return told | {"BRAVO": await self._links["BRAVO"].act(act, args)}
 
