@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from tieline.carriers.tls import TlsCarrier, TlsTuning
 from tieline.ports import Endpoint
 
-WAIT_S = 20.0
+WAIT_S = 90.0
 
 # Short enough for a test, long enough for a busy machine.
 FAST = TlsTuning(

@@ -69,7 +69,7 @@ class Desk:
             input=stdin,
             capture_output=True,
             encoding="utf-8",
-            timeout=60,
+            timeout=200,
             check=False,
         )
         return Said(done.returncode, done.stdout, done.stderr)
@@ -121,7 +121,7 @@ class Desk:
     def kill(self, how: int = signal.SIGKILL) -> None:
         if self.station is not None:
             self.station.send_signal(how)
-            self.station.wait(30)
+            self.station.wait(100)
             assert self.station.stdout is not None
             self.station.stdout.close()
             self.station = None

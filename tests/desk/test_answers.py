@@ -117,7 +117,7 @@ def test_init_serve_and_stop_answer_in_json_too(tmp_path: Path) -> None:
     assert station.stdout is not None
     assert one_object(station.stdout.readline())["ready"] is True
     assert one_object(desk.ok("stop", "--json")) == {"stopping": True}
-    assert station.wait(30) == 0
+    assert station.wait(100) == 0
     assert station.stdout.read() == ""
     station.stdout.close()
 
@@ -263,7 +263,7 @@ def test_help_is_quick(tmp_path: Path, command: str) -> None:
         capture_output=True,
         encoding="utf-8",
         check=True,
-        timeout=60,
+        timeout=200,
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     imported = {row.rpartition("|")[2].strip() for row in seen.stderr.splitlines()}

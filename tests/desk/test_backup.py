@@ -65,7 +65,7 @@ def tieline(desk: Desk, *args: str) -> subprocess.CompletedProcess[str]:
         cwd=desk.folder,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=200,
         check=False,
     )
 

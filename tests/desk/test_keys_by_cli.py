@@ -12,7 +12,7 @@ from tests.desk.fours import CODES, Four, four
 
 from tieline.desk.cli import files
 
-pytestmark = pytest.mark.timeout(400)  # four stations, and dozens of commands
+pytestmark = pytest.mark.timeout(600)  # four stations, and dozens of commands
 
 
 @pytest.fixture

@@ -228,7 +228,7 @@ def found_out(desk: Desk) -> bool:
 ROUNDS = 4
 
 
-@pytest.mark.timeout(400)  # two stations with one certificate put each other out of the line
+@pytest.mark.timeout(600)  # two stations with one certificate put each other out of the line
 def test_a_home_that_runs_on_two_machines_is_found_by_everybody(line: Pair, tmp_path: Path) -> None:
     """``cp -r`` of everything, the machine's own files too, and both run."""
     alpha, bravo = line

@@ -181,7 +181,7 @@ def test_a_watch_outlives_its_station(line: Pair) -> None:
     bravo.serve()
     until("while it waits")
     watch.send_signal(signal.SIGINT)
-    assert watch.wait(30) == 0
+    assert watch.wait(100) == 0
     assert "go on from here with: tieline watch --since" in watch.stderr.read()
     watch.stdout.close()
     watch.stderr.close()

@@ -37,7 +37,7 @@ def at_terminal(desk: Desk, *command: str, answers: dict[str, str]) -> tuple[int
             os.write(terminal, waiting.pop(prompt).encode() + b"\n")
     os.close(terminal)
     assert waiting == {}
-    return child.wait(30), shown
+    return child.wait(100), shown
 
 
 @pytest.fixture(scope="module")

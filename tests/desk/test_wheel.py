@@ -37,7 +37,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 
 @pytest.mark.skipif(not can_build(), reason=f"needs pip, and setuptools {NEEDED} or later, here")
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_wheel_in_a_fresh_environment_has_the_packs_and_the_words(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()

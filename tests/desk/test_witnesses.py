@@ -67,7 +67,7 @@ class Watcher:
     def kill(self) -> None:
         if self.process is not None:
             self.process.kill()
-            self.process.wait(30)
+            self.process.wait(100)
             assert self.process.stdout is not None
             self.process.stdout.close()
             self.process = None
@@ -139,7 +139,7 @@ def until_cosigned(desk: Desk, size: int) -> None:
         desk.until(done)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_two_stations_and_two_witnesses(stage: Stage, tmp_path: Path) -> None:
     alpha, bravo = stage.desks
     alpha.ok("send", "the first", "--officer", "A. Okafor")

@@ -12,7 +12,7 @@ from tieline.exercise.__main__ import FOLDER
 from tieline.exercise.script import load, read
 from tieline.node.evidencefile import read_file
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 PARTIES = ("ALPHA", "BRAVO", "CHARLIE", "DELTA")
 
 

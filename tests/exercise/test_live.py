@@ -22,7 +22,7 @@ from tieline.exercise.answer import Entry, Json
 from tieline.exercise.promises import Summary
 from tieline.exercise.runner import Options, run
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 class Umpire:

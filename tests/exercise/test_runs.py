@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from tests.exercise.plays import SMALL, small
-from tests.page.browser import facts_of
+from tests.page import browser as browsers
 
 from tieline.exercise import chaos
 from tieline.exercise.__main__ import FOLDER
@@ -28,7 +28,7 @@ from tieline.exercise.script import load, read
 from tieline.node.evidencefile import read_file
 
 # Real processes: twenty seconds on an idle machine, minutes on a busy one.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 SEED = 21
 KILLS = 6
 SOURCES = str(Path(__file__).parents[2] / "src")
@@ -69,7 +69,7 @@ def _start(out: Path, *args: str) -> subprocess.Popen[str]:
 
 
 def _end(process: subprocess.Popen[str], out: Path) -> Run:
-    told, errors = process.communicate(timeout=280)
+    told, errors = process.communicate(timeout=560)
     return Run(process.returncode, told, errors, out)
 
 
@@ -146,6 +146,34 @@ def test_all_stations_of_one_run_hold_the_same_words(pair: tuple[Run, Run]) -> N
     assert all(other == texts[0] for other in texts)
 
 
+def test_a_browser_opens_and_checks_the_file_that_an_exercise_ends_with(
+    pair: tuple[Run, Run], tmp_path: Path
+) -> None:
+    if browsers.found() is None:
+        pytest.skip(browsers.MISSING)
+    calm, _ = pair
+    summary = calm.summary()
+    assert summary["evidence_verified"] is True
+    with browsers.running(tmp_path) as browser, browser.page() as page:
+        page.open(calm.out / "evidence.html")
+        assert page.complaints() == []
+        assert [url.split(":")[0] for url in page.requests()] == ["file"]
+        verdict = page.value("document.documentElement.dataset.verdict")
+        faults = page.value("document.querySelector('#faults')?.textContent ?? ''")
+        # A browser without ML-DSA-44 says of each head that carries it that it is not checked.
+        assert (verdict in {"checked", "partly"}, faults) == (True, "")
+        articles = page.value(
+            "[...document.querySelectorAll('article')].map((each) => each.textContent)"
+        )
+        assert len(articles) == summary["statements"] == summary["evidence_statements"]
+        codes = load(FOLDER / f"{summary['scenario']}.toml").codes
+        authors = {code for code in codes if any(f"{code}/" in text for text in articles)}
+        assert authors == set(codes)
+        realm = str(summary["scenario"]).upper()
+        assert all(text.startswith(f"EXERCISE {realm}") for text in articles)
+        assert "EXERCISE" in page.value("document.querySelector('#exercise').textContent")
+
+
 def test_the_seed_of_these_tests_is_a_hard_one() -> None:
     """It kills while stations start, in the partition, two at once, and again while one starts."""
     scenario = load(FOLDER / "przewodow-2022.toml")
@@ -193,7 +221,7 @@ def test_two_stories_by_two_carriers_are_proved_at_every_station(tmp_path: Path)
     assert {entry.party for entry in evidence.entries} == {"ALPHA", "BRAVO", "CHARLIE", "DELTA"}
     assert summary["evidence_statements"] == len(evidence.entries)
     # The page in the file is a second reader, in a browser, and must find the same.
-    facts = facts_of(ended.out / "evidence.html", tmp_path / "profile")
+    facts = browsers.facts_of(ended.out / "evidence.html", tmp_path / "profile")
     if facts is not None:
         assert (facts["verdict"], len(facts["conflicts"])) == ("checked", 1)
         assert len(facts["statements"]) == len(evidence.entries)

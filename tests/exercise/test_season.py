@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.exercise.test_runs import _end, _start
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 # Rule, debtor, state, paragraph and provenance of every obligation of the season.
 OWED = """

@@ -423,7 +423,7 @@ async def _edited(seed: int) -> None:
         bravo.carrier.set_peers([alpha.endpoint()])
         alpha.carrier.set_peers([bravo.endpoint(f"127.0.0.1:{port}")])
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(90):
                 await alpha.events.count("connected", peer=bravo.id)
         finally:
             server.close()

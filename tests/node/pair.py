@@ -26,7 +26,7 @@ from tieline.store.memory import MemoryMachine
 from tieline.store.sqlite import SqliteStore
 
 CODES = ("ALPHA", "BRAVO")
-WAIT_S = 20.0
+WAIT_S = 90.0
 BRISK = Pace(relay_ms=10, gossip_ms=10, retry_ms=20, retry_max_ms=40)
 
 

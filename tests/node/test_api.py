@@ -33,7 +33,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 def answers(path: Path, data: bytes, count: int = 1) -> list[dict[str, Json]]:
     """Write raw bytes and read so many answers."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as raw:
-        raw.settimeout(30)
+        raw.settimeout(100)
         with short_name(path) as name:
             raw.connect(name)
         raw.sendall(data)

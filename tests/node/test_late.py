@@ -58,7 +58,7 @@ def test_nothing_of_agreements_is_loaded_without_one(tmp_path: Path) -> None:
         [sys.executable, "-c",
          f"from tests.node import test_late; test_late.main({str(tmp_path)!r})"],
         cwd=ROOT, env={"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}, capture_output=True, text=True,
-        check=False, timeout=120,
+        check=False, timeout=280,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""

@@ -27,7 +27,7 @@ MISSING = (
     "no Chromium on this machine; install the package chromium (apt-get install chromium) to run"
     " the tests of the evidence page"
 )
-PATIENCE_S = float(os.environ.get("TIELINE_TEST_PATIENCE_S", "60"))
+PATIENCE_S = float(os.environ.get("TIELINE_TEST_PATIENCE_S", "200"))
 # Gives the browser its descriptors 3 and 4, and becomes it.
 STARTER = (
     "import os, sys; reads, writes = map(int, sys.argv[1:3]);"
@@ -258,14 +258,14 @@ def running(folder: Path) -> Iterator[Browser]:
         yield browser
     finally:
         try:
-            browser.call("Browser.close", patience_s=5)
+            browser.call("Browser.close", patience_s=30)
         except (BrowserError, OSError):
             process.terminate()
         try:
-            process.wait(10)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(10)
+            process.wait(60)
         os.close(to_write)
         os.close(back_read)
 
