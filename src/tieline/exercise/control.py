@@ -451,6 +451,7 @@ class Control:
         loop = asyncio.get_running_loop()
         until = loop.time() + self._patience_s
         asked = loop.time()
+        answers: dict[str, Entry] = {}
         while True:
             self.board.pulse.clear()
             # What the desks have shown says it most of the time; asking costs the stations work.
@@ -495,7 +496,7 @@ class Control:
         return self._apart(complete=complete)
 
     def _apart(self, *, complete: bool) -> str:
-        """What some desks have shown and others that they can reach have not; empty when nothing."""
+        """What some desks have shown, and others in reach of them not; empty when all have it."""
         for half in self._halves():
             unrest = self._unequal(half, complete=complete)
             if unrest:
