@@ -12,7 +12,7 @@ from tieline.core.agreement.model import Pack
 from tieline.core.agreement.places import Circle, Position
 from tieline.core.agreement.tongue import Tongue
 from tieline.core.agreement.value import Number
-from tieline.core.incident.entry import Said, read_said
+from tieline.core.incident.entry import Said, Told, read_said
 from tieline.node import packs
 from tieline.node.reading import read_answers
 
@@ -70,6 +70,30 @@ def test_a_notice_shows_every_area_that_it_names() -> None:
     assert found.act is Act.NOTICE
     assert [type(one.answer) for one in found.areas] == [Position, Circle]
     assert [one.path for one in found.areas] == ["sites.point", "sites.footprint"]
+
+
+def test_a_form_says_which_units_were_told_and_when() -> None:
+    found = said(
+        "humanitarian-notification", "passed", **{
+            "units[1]__unit": "Battery 2", "units[1]__level": "artillery",
+            "units[1]__at": "2022-11-15T14:00Z", "units[2]__unit": "withheld",
+            "units[2]__level": "air", "units[2]__at": "2022-11-15T14:10Z",
+        },
+    )  # fmt: skip
+    at_ms = 1_668_520_800_000
+    assert (found.act, found.told) == (
+        Act.PASSED, (Told("Battery 2", at_ms), Told(None, at_ms + 600_000)),
+    )  # fmt: skip
+    reply = {"assurance": "1", "from": "2022-11-15T14:00Z", "until": "2022-11-15T15:00Z"}
+    yes = said("ceasefire-monitoring", "window-reply", **reply, told="2022-11-15T14:00Z")
+    assert yes.told == (Told(None, at_ms),)
+    found_ = pack("ceasefire-monitoring")
+    rules = found_.forms["window-reply"]
+    for told in ({}, {"told": "nil"}):
+        read = read_answers(found_, rules, {**reply, **told}, Tongue(found_, {}), now_ms=NOW_MS)
+        assert not read.errors
+        none = read_said(found_, rules, read.values)
+        assert none is None or none.told == ()
 
 
 @pytest.mark.parametrize("name", packs.shipped())

@@ -325,7 +325,8 @@ def _purse(line: Line, ledger: Ledger, one: Obligation, news: Owed) -> Purse:
 
 def _touching(own: str, notice: Notice, how: How, id_: bytes) -> str:
     """What an officer is told of a notice that touches an incident."""
-    passed = sorted({one.unit for one in notice.passed if one.party == own})
+    told = {one.unit or "a unit that is not named" for one in notice.passed if one.party == own}
+    passed = sorted(told)
     whom = f"passed to {', '.join(passed)}" if passed else "passed to no unit of ours"
     return (
         f"a notice of {notice.entry.party} {_HOW[how]} incident"

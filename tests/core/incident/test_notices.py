@@ -23,7 +23,7 @@ from tieline.core.agreement.meaning import Act, Means
 from tieline.core.agreement.places import Circle, Place, Polygon, Position, overlap
 from tieline.core.agreement.value import Instant
 from tieline.core.incident.book import Book
-from tieline.core.incident.entry import Entry, Said
+from tieline.core.incident.entry import Entry, Said, Told
 from tieline.core.incident.notices import MAX_UNITS, How, Notices, Reach, Seen
 from tieline.core.terms import Kind, RefRole
 
@@ -157,6 +157,31 @@ def test_a_notice_is_passed_to_units_by_whom_it_reached() -> None:
     assert found is not None
     assert [(one.party, one.unit, one.at_ms, one.by) for one in found.passed] == [
         ("ALPHA", "Radar 3", at_ms, passed.digest)
+    ]
+
+
+def test_a_form_that_says_which_units_were_told_passes_a_notice_on_too() -> None:
+    world = World()
+    first = world.say("DELTA", notice(SEA, T, T + HOUR))
+
+    def attest(*units: tuple[str | None, int | None]) -> Said:
+        return Said(pack="p", form="f", act=Act.PASSED, answers={},
+                    told=tuple(Told(*one) for one in units))  # fmt: skip
+
+    answers = ref(first, role=RefRole.ANSWERS)
+    form = world.say("ALPHA", attest(("Radar 3", T), ("5 Bn", None), (None, T + 1)), answers)
+    gone = world.say("BRAVO", attest(("9 Bn", T)), answers)
+    world.say("BRAVO", attest(), ref(gone, role=RefRole.CANCELS))
+    world.say("CHARLIE", attest(("1 Bn", T)), answers, through="BRAVO")
+    world.say("CHARLIE", attest(("2 Bn", T)), answers, story=True)
+    world.say("CHARLIE", None, answers)
+    _, notices = told(world)
+    found = notices.get(first.digest)
+    assert found is not None
+    assert [(one.party, one.unit, one.at_ms, one.by) for one in found.passed] == [
+        ("ALPHA", "Radar 3", T, form.digest),
+        ("ALPHA", "5 Bn", form.time_ms, form.digest),
+        ("ALPHA", "", T + 1, form.digest),  # which unit is withheld
     ]
 
 

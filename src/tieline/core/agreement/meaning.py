@@ -31,6 +31,7 @@ class Act(enum.StrEnum):
     WITHDRAW = "withdraw"  # its sender takes back a signature, if nobody can rely on it
     CONCERN = "concern"  # of escalation
     NOTICE = "notice"  # of an activity in an area and a time
+    PASSED = "passed"  # attests that units were told, and says nothing else
     PUBLIC = "public"  # a statement to the public, made or planned, by its hash
     STANDING = "standing"  # contests in what standing a party speaks
     CLOSE = "close"
@@ -76,6 +77,8 @@ class Means(enum.StrEnum):
     COMPLIANCE = "compliance"
     HASH = "hash"  # of a public statement, or of evidence
     REASON = "reason"
+    UNIT = "unit"  # of its sender, that was told of what the form cites
+    TOLD = "told"  # when units were told; nil: none was
 
 
 ASPECTS: Final = (

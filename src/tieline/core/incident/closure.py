@@ -18,7 +18,16 @@ from tieline.core.terms import Kind
 
 # Said of an incident or around it, not in it: whoever says no more than this need not close it.
 BESIDE: Final = frozenset(
-    {Act.NOTICE, Act.PUBLIC, Act.LINK, Act.LINK_ANSWER, Act.ATTACH, Act.LESSON, Act.STANDING}
+    {
+        Act.NOTICE,
+        Act.PUBLIC,
+        Act.LINK,
+        Act.LINK_ANSWER,
+        Act.ATTACH,
+        Act.LESSON,
+        Act.STANDING,
+        Act.PASSED,
+    }
 )
 SPOKEN: Final = frozenset({Kind.MESSAGE, Kind.JOINT, Kind.ASSENT})
 

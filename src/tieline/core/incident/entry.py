@@ -13,14 +13,15 @@ from typing import Final, Protocol
 
 from tieline.core.agreement.meaning import ASPECTS, Act, Means, Sense
 from tieline.core.agreement.message import Values
-from tieline.core.agreement.model import Field, FieldType, Form, Pack
-from tieline.core.agreement.value import Answer, Code, Day, Hash, Instant, Text
+from tieline.core.agreement.model import Field, FieldType, Form, Pack, Special
+from tieline.core.agreement.value import Answer, Code, Day, Hash, Instant, Text, Unit
 from tieline.core.encode import Value
 from tieline.core.terms import Kind, Precedence, RefRole, Role
 
 OrderKey = tuple[int, int, int, bytes, bytes, int, bytes]
 
 _ASPECTS: Final = frozenset(ASPECTS)
+_TELLS: Final = frozenset({Means.UNIT, Means.TOLD})
 _PARTS: Final = frozenset({Means.VALUE, Means.CONFIDENCE, Means.SOURCE, Means.WORDS, Means.HASH})
 
 
@@ -57,11 +58,20 @@ class Asked:
     words: str
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A unit that was told, and when; ``None``: not said, or withheld."""
+
+    unit: str | None
+    at_ms: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """What a form says of an incident: aspects, questions, and its single answers by meaning.
 
     ``areas``: all that means an area, also in groups, where one answer by meaning is not enough.
+    ``told``: the units that it says were told, also in groups.
     """
 
     pack: str
@@ -71,6 +81,7 @@ class Said:
     asked: tuple[Asked, ...] = ()
     answers: Mapping[Means, Part]
     areas: tuple[Part, ...] = ()
+    told: tuple[Told, ...] = ()
 
     def sense(self, means: Means) -> Sense:
         """What the code of a field means; ``NONE`` when there is none."""
@@ -171,7 +182,8 @@ def read_said(pack: Pack, form: Form, values: Values) -> Said | None:
             else:
                 stated += _row(parts)
     areas = tuple(_areas(pack, form.fields, values, ""))
-    if form.act is Act.NONE and not stated and not asked and not answers and not areas:
+    told = tuple(_told(form.fields, values))
+    if form.act is Act.NONE and not (stated or asked or answers or areas or told):
         return None
     if Means.ABOUT in answers and not asked:
         asked.append(Asked(answers[Means.ABOUT], _text(answers.get(Means.WORDS))))
@@ -183,7 +195,27 @@ def read_said(pack: Pack, form: Form, values: Values) -> Said | None:
         asked=tuple(asked),
         answers=answers,
         areas=areas,
+        told=told,
     )
+
+
+def _told(fields: Iterable[Field], values: Values) -> Iterator[Told]:
+    """Each unit, or time, that was told, in the same group or form; nil is none."""
+    marked = {
+        field.means: values[field.number]
+        for field in fields
+        if field.means in _TELLS and field.number in values
+    }
+    unit, at = marked.get(Means.UNIT), marked.get(Means.TOLD)
+    if marked and at is not Special.NIL:
+        yield Told(
+            unit.name if isinstance(unit, Unit) else None,
+            at.ms if isinstance(at, Instant) else None,
+        )
+    for field in fields:
+        value = values.get(field.number)
+        for one in value if isinstance(value, tuple) else ():
+            yield from _told(field.fields, one)
 
 
 def _areas(pack: Pack, fields: Iterable[Field], values: Values, above: str) -> Iterator[Part]:

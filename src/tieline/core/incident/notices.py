@@ -39,10 +39,10 @@ from tieline.core.agreement.steps import EACH, Steps, whole
 from tieline.core.agreement.value import Day, Instant
 from tieline.core.incident.account import TELLS
 from tieline.core.incident.book import Book
-from tieline.core.incident.entry import Entry, Part, instant_ms
+from tieline.core.incident.entry import Entry, Part, Told, instant_ms
 from tieline.core.incident.marks import ordered
 from tieline.core.incident.states import IncidentState
-from tieline.core.terms import Kind
+from tieline.core.terms import Kind, RefRole
 
 HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * HOUR_MS
@@ -55,6 +55,7 @@ MAX_COST: Final = 131_072
 MAX_NEWS: Final = 16 * MAX_COST  # of the notices of one party and the incidents of one, a call
 _GEODESIC: Final = 64
 _REMEMBERED: Final = 4_096  # pairs of places
+_ATTESTS: Final = (RefRole.ANSWERS, RefRole.CONCERNS, RefRole.PREDECESSOR)
 _PLACES: Final = (Position, Circle, Polygon, Route)
 Times = tuple[int, int | None]  # from and until, UTC ms; None: no end
 
@@ -77,7 +78,10 @@ class How(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passed:
-    """A party attests that it told a unit of a notice. ``by``: the statement that says so."""
+    """A party attests that it told a unit of a notice. ``by``: the statement that says so.
+
+    ``unit`` is empty where a form does not name it.
+    """
 
     party: str
     unit: str
@@ -147,6 +151,9 @@ class Notices:
                 self._ordered = None
         elif entry.kind is Kind.PASS_ON and entry.refs:
             self._passes.setdefault(entry.refs[0][1], {})[entry.digest] = entry
+        elif entry.said is not None and entry.said.told and not entry.through:
+            for target in entry.cites(*_ATTESTS):
+                self._passes.setdefault(target, {})[entry.digest] = entry
 
     def all(self) -> tuple[Notice, ...]:
         """Every notice, in display order."""
@@ -289,14 +296,23 @@ class Notices:
             found = self._met[key] = overlap(one, other)
         return found
 
-    def _passed(self, entry: Entry) -> Iterator[Entry]:
-        """Which units were told, each once, of one party not more than a bounded number."""
+    def _passed(self, entry: Entry) -> Iterator[Passed]:
+        """Which units were told, each once, of one party not more than a bounded number.
+
+        A form that was taken back, or said anew, attests nothing.
+        """
         units: dict[str, set[str]] = {}
         for one in ordered(self._passes.get(entry.digest, {}).values()):
             mine = units.setdefault(one.party, set())
-            if one.unit not in mine and len(mine) < MAX_UNITS:
-                mine.add(one.unit)
-                yield one
+            if len(mine) >= MAX_UNITS or not self._book.marks.counts(one):
+                continue
+            for told in _units(one):
+                unit = told.unit or ""
+                if unit in mine or len(mine) >= MAX_UNITS:
+                    continue
+                mine.add(unit)
+                at_ms = one.time_ms if told.at_ms is None else told.at_ms
+                yield Passed(party=one.party, unit=unit, at_ms=at_ms, by=one.digest)
 
     def _notice(self, told: _Told) -> Notice:
         marks, entry = self._book.marks, told.entry
@@ -306,19 +322,18 @@ class Notices:
             places=tuple(one.place for one in told.spots),
             times=told.times,
             ended_by=None if ended is None else ended.digest,
-            passed=tuple(
-                Passed(
-                    party=one.party,
-                    unit=one.unit,
-                    at_ms=one.time_ms if one.at_ms is None else one.at_ms,
-                    by=one.digest,
-                )
-                for one in self._passed(entry)
-            ),
+            passed=tuple(self._passed(entry)),
         )
 
 
 # ----------------------------------------------------------------------------- places and times
+
+
+def _units(entry: Entry) -> tuple[Told, ...]:
+    """The units that a receipt, or a form, says were told."""
+    if entry.kind is Kind.PASS_ON or entry.said is None:
+        return (Told(entry.unit, entry.at_ms),)
+    return entry.said.told
 
 
 def _times(entry: Entry) -> Times:

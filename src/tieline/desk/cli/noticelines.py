@@ -41,7 +41,7 @@ def notice_lines(one: View) -> Iterator[str]:
     yield f"      {_times(one)}{over}"
     for each in views(one, "passed"):
         yield (
-            f"      {text_of(each, 'party')} passed it to {text_of(each, 'unit')}"
+            f"      {text_of(each, 'party')} passed it to {text_of(each, 'unit') or 'units'}"
             f" at {_at(number_of(each, 'at_ms'))}"
         )
     if not one.get("told") and not one.get("over"):

@@ -256,7 +256,7 @@ def _link(one: View, say: Tongue) -> Row:
 
 def _notice(one: View, say: Tongue) -> Row:
     passed = [
-        say("report.passed-to", party=text_of(each, "party"), unit=text_of(each, "unit"),
+        say("report.passed-to", party=text_of(each, "party"), unit=text_of(each, "unit") or "?",
             time=moment(each.get("at_ms")))
         for each in views(one, "passed")
     ]  # fmt: skip
