@@ -47,8 +47,7 @@ class Meridian:
 
 def ground(view: View, opinion: str) -> Ground:
     """The ground of a view. ``opinion``: a point of view on borders, empty for the neutral one."""
-    scale = view.scale
-    level = sum(scale >= one for one in _LEVELS)
+    level = level_of(view.scale)
     plane = {0: planes.mercator, 1: planes.north, -1: planes.south}[view.pole]
     out: dict[str, list[Line]] = {"l": [], "w": [], "c": [], "s": [], "d": []}
     drawn = data.drawn(opinion)
@@ -65,6 +64,11 @@ def ground(view: View, opinion: str) -> Ground:
                 if drawn[path.kind] != "n":
                     sheet.line(path, out[drawn[path.kind]])
     return Ground(*(tuple(out[name]) for name in "lwcsd"))
+
+
+def level_of(scale: float) -> int:
+    """The level of the data for so many pixels of a degree."""
+    return sum(scale >= one for one in _LEVELS)
 
 
 class _Sheet:
