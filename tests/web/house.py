@@ -6,11 +6,13 @@ desk in a browser of its own. What a person sees is waited for, never slept for.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
@@ -20,6 +22,9 @@ from typing import Any
 from tests.desk import desks
 from tests.desk.desks import Desk, environment
 from tests.page.browser import Browser, Page
+
+from tieline.desk.web import run
+from tieline.desk.web.officers import Officers
 
 PASSWORD = "correct horse battery"
 ROLES = ("watch-officer", "treaty-officer", "releaser", "administrator", "observer")
@@ -35,8 +40,10 @@ class Seat:
         self.officers = {role: f"{role.title()} {letter}" for role in ROLES}
         self.process: subprocess.Popen[str] | None = None
         self.address = ""
+        vault = run.vault_of(station.home)  # as the command line does it: test_accounts.py
         for role, name in self.officers.items():
-            station.ok("desk", "officer", "add", name, "--role", role, stdin=f"{PASSWORD}\n")
+            Officers(vault).add(name, (role,), PASSWORD, time.time_ns() // 1_000_000)
+        vault.close()
 
     def serve(self, port: int = 0) -> None:
         self.process = subprocess.Popen(
@@ -141,8 +148,15 @@ class Person:
         own = ("about:", "data:", self.seat.address)
         return [each for each in self.page.requests() if not each.startswith(own)]
 
-    def picture(self, path: Path, *, width: int = 1280, tall: int = 0) -> None:
-        self.page.picture(path, width=width, tall=tall)
+    def picture(self, path: Path, *, width: int = 1280, tall: int = 800) -> None:
+        """A picture of the page, as high as it is, or at least ``tall`` pixels."""
+        size = {"width": width, "deviceScaleFactor": 1, "mobile": False}
+        self.page.call("Emulation.setDeviceMetricsOverride", height=tall, **size)
+        high = int(self.page.value("document.documentElement.scrollHeight"))
+        # Beyond the window a page from right to left is pictured askew: the window is made as high.
+        self.page.call("Emulation.setDeviceMetricsOverride", height=max(high, tall), **size)
+        shot = self.page.call("Page.captureScreenshot")
+        path.write_bytes(base64.b64decode(shot["data"]))
 
 
 class House:
