@@ -7,9 +7,10 @@ receipts and closings. Who had read what is answered as the record answers it, b
 
 ``nothing``: seconds to take in the whole record and make the list of all incidents with the state
 of each; ``views``: seconds more to make every view whole, which no desk ever asks for. ``one``:
-milliseconds for one statement more and the whole view of its incident. The garbage collector is as
-a station has it. Seconds are of the processor (``cpu``) and of the wall; ``loop_ns``: one round of
-an empty loop in the same run, which grows as the figures do on a machine that does other work.
+milliseconds for one statement more and the view of its incident. ``large``: the same in an
+incident of so many statements, ``rounds``: p99 in rounds of an empty loop. The garbage collector is
+as a station has it. Seconds are of the processor (``cpu``) and of the wall; ``loop_ns``: one round
+of an empty loop in the same run, which grows as the figures do on a machine that does other work.
 
 What is not counted: reading a form's fields, which is done once when a statement is read.
 
@@ -28,7 +29,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 import folds
-from figures import Json, record, spread
+from figures import Json, number, record, spread
 from tieline.core.agreement.meaning import Act, Means, Sense
 from tieline.core.agreement.places import Position
 from tieline.core.agreement.value import Answer, Code, Hash, Instant, Number, PartyCode
@@ -48,6 +49,8 @@ EACH = 100
 AT_ONCE = 50
 MORE = 2_000
 SETTLED = 20_000
+LARGE = (100, 1_000, 10_000)
+LAST = 300  # of a large incident, that are measured
 
 Refs = tuple[tuple[RefRole, bytes], ...]
 
@@ -90,15 +93,16 @@ class Logs:
 class Incident:
     """One incident under way."""
 
-    def __init__(self, world: World, earlier: bytes | None) -> None:
+    def __init__(self, world: World, earlier: bytes | None, each: int) -> None:
         self.world = world
+        self.each = each
         self.earlier = earlier
         self.said: list[Entry] = []
         self.by_act: dict[Act, list[Entry]] = {}
 
     def next(self) -> Entry:
         """One statement more, by chance."""
-        left = EACH - len(self.said)
+        left = self.each - len(self.said)
         if not self.said:
             made = self.say(Act.OPEN, stated=4)
         elif left <= len(PARTIES):
@@ -162,18 +166,18 @@ class World:
         self.logs = Logs()
         self.count = 0
 
-    def entries(self, incidents: int) -> Iterator[Entry]:
+    def entries(self, incidents: int, each: int = EACH) -> Iterator[Entry]:
         """The record: all statements, in display order."""
         begun, last = 0, None
         going: list[Incident] = []
         while begun < incidents or going:
             if begun < incidents and len(going) < AT_ONCE:
-                going.append(Incident(self, last))
+                going.append(Incident(self, last, each))
                 begun += 1
             one = self.chance.choice(going)
             yield one.next()
             last = one.said[0].digest
-            if len(one.said) == EACH:
+            if len(one.said) == each:
                 going.remove(one)
 
     def write(self, act: Act, refs: Refs, stated: int, who: int | None) -> Entry:
@@ -292,6 +296,7 @@ def measure(incidents: int, seed: int) -> Json:
             book.view(id_, entry.time_ms)
         took.append(time.process_time() - begun)
     collector.unsettle()
+    large = [_large(size, seed) for size in LARGE]
     return {
         "incidents": incidents,
         "statements": statements,
@@ -300,7 +305,33 @@ def measure(incidents: int, seed: int) -> Json:
         "nothing": nothing.json(),
         "views": views.json(),
         "one": spread(took),
+        "large": [*large],
         "loop_ns": max(before, folds.loop_ns()),
+    }
+
+
+def _large(size: int, seed: int) -> Json:
+    """One statement more in an incident that has so many."""
+    world = World(seed)
+    book = Book(world.logs)
+    some = list(world.entries(1, size))
+    last = min(LAST, size)
+    for entry in some[:-last]:
+        book.admit(entry)
+    if size > last:
+        book.view(some[0].digest, some[-last].time_ms)
+    took: list[float] = []
+    for entry in some[-last:]:
+        begun = time.process_time()
+        book.admit(entry)
+        for id_ in book.of(entry.digest):
+            book.view(id_, entry.time_ms)
+        took.append(time.process_time() - begun)
+    one = spread(took)
+    return {
+        "statements": size,
+        "one": one,
+        "rounds": round(number(one["p99"]) * 1e6 / folds.loop_ns()),
     }
 
 
@@ -312,6 +343,12 @@ def row(found: Json) -> tuple[object, ...]:
             found["loop_ns"])  # fmt: skip
 
 
+def _larges(found: Json) -> list[Json]:
+    """The incidents of many statements in a result."""
+    some = found["large"]
+    return [record(one) for one in some] if isinstance(some, list) else []
+
+
 def main(argv: Sequence[str]) -> int:
     """Parse, measure, print."""
     args, sizes = folds.arguments(
@@ -321,6 +358,11 @@ def main(argv: Sequence[str]) -> int:
     found = [measure(count, args.seed) for count in sizes]
     taken = folds.result(SCHEMA, found, REACH)
     told = folds.table(HEAD, [row(one) for one in found], REACH, taken)
+    for one in _larges(found[-1]):
+        told += (
+            f"\nan incident of {one['statements']}: one more {record(one['one'])['p99']} ms (p99),"
+            f" {one['rounds']} rounds of an empty loop"
+        )
     return folds.ended(taken, told, args)
 
 

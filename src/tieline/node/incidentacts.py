@@ -16,9 +16,10 @@ from tieline.core.agreement.model import Form, Pack
 from tieline.core.agreement.naming import named
 from tieline.core.agreement.reason import UNKNOWN, Obligation, State
 from tieline.core.errors import LocalError
-from tieline.core.incident.book import Book
+from tieline.core.incident.book import MOST, Book
 from tieline.core.incident.entry import Entry
 from tieline.core.incident.knowing import Known
+from tieline.core.incident.look import WHOLE
 from tieline.core.incident.notices import Reach
 from tieline.core.incident.question import Question
 from tieline.core.incident.states import IncidentState, PublicState, QuestionState
@@ -54,8 +55,6 @@ _MEANS: Final = {means.value: means for means in Means}
 _DOES: Final = {name: name for name in forms.DOES}
 _PASSED: Final = ("line", "officer", "role", "key", "lang", "language", "precedence", "to", "wants",
                   "reserve", "through")  # fmt: skip
-# What is shown of itself and moves nothing.
-_REMARKS: Final = frozenset({Act.LESSON, Act.CONCERN, Act.STANDING})
 _RUNNING: Final = frozenset({State.OPEN.value, State.OVERDUE.value})
 REACH: Final = Reach()
 SHOWN: Final = 100  # incidents of one list, unless it is asked for more
@@ -129,13 +128,14 @@ class IncidentActs:
 
     async def _show(self, args: Arguments) -> Json:
         line, wording = self._desk.line(args), self._wording(args)
-        wanted = args.text("incident")
+        wanted, every = args.text("incident"), args.flag("all", default=False)
         args.done()
         book = await self._incidents.book(line)
         id_ = self.named(line, book, wanted)
         owed = await self._obligations(line, book, id_)
         now_ms = self._agreements.until(line, self._desk.now_ms())
-        view = book.view(id_, now_ms, dues=_dues(one for one, _ in owed))
+        most = WHOLE if every else MOST
+        view = book.view(id_, now_ms, dues=_dues(one for one, _ in owed), most=most)
         clocks = [self._clock(line, one, pack, wording) for one, pack in owed]
         clocks += _asked_clocks(view.questions, clocks, wording)
         clocks.sort(key=_due_first)
@@ -143,7 +143,12 @@ class IncidentActs:
         def around(entry: Entry) -> Known:
             return book.known(id_, entry.digest)
 
-        rows = [row.entry for row in view.rows]
+        left: dict[str, Json] = {
+            "messages": view.left.rows, "accounts": view.left.accounts,
+            "questions": view.left.questions, "holds": view.left.holds,
+            "links": view.left.links, "publics": view.left.publics,
+            "remarks": view.left.remarks,
+        }  # fmt: skip
         out: dict[str, Json] = {
             "line": line.id.hex(),
             "exercise": line.realm,
@@ -160,8 +165,9 @@ class IncidentActs:
             "publics": [public_view(one, wording) for one in view.publics],
             "joints": _joints(line, book, id_),
             "notices": await self._touching(line, id_, wording),
-            "remarks": [remark_view(one, wording) for one in rows if one.act in _REMARKS],
+            "remarks": [remark_view(one, wording) for one in view.remarks],
             "messages": [row_view(row, wording, self._desk.seq) for row in view.rows],
+            "left_out": left,
         }
         return {**out, **self._lacking(line), "marks": wording.marks()}
 
@@ -241,11 +247,10 @@ class IncidentActs:
         now_ms = self._desk.now_ms()
         ledger = await self._agreements.ledger(line, now_ms)
         now_ms = self._agreements.until(line, now_ms)
-        within = {entry.digest for entry in book.members(id_)}
         return [
             (one, ledger.plans[one.pack].pack)
             for one in ledger.obligations(now_ms)
-            if (one.trigger in within or one.by in within) and not _idle(one)
+            if any(book.holds(id_, each) for each in (one.trigger, one.by)) and not _idle(one)
         ]
 
     def _clock(self, line: Line, one: Obligation, pack: Pack, wording: Wording) -> dict[str, Json]:
@@ -418,11 +423,12 @@ class IncidentActs:
         now_ms = self._desk.now_ms()
         ledger = await self._agreements.ledger(line, now_ms)
         now_ms = self._agreements.until(line, now_ms)
-        within = {entry.digest for one in ids for entry in book.members(one)}
         return [
             (one, ledger.plans[one.pack].pack)
             for one in ledger.obligations(now_ms, party=line.party, open_only=True)
-            if one.debtor == line.party and one.trigger in within and not _idle(one)
+            if one.debtor == line.party
+            and any(book.holds(id_, one.trigger) for id_ in ids)
+            and not _idle(one)
         ]
 
     async def refs(self, line: Line, args: Arguments) -> tuple[Ref, ...]:

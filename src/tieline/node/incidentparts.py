@@ -61,6 +61,7 @@ def _account(account: Account, wording: Wording, around: Around) -> Json:
         "party": account.party,
         "through": account.through,
         "current": None if current is None else current.entry.digest.hex(),
+        "left_out": account.left,
         "versions": [
             _version(one, wording, around if place < READERS_OF else None)
             for place, one in enumerate(reversed(account.versions))
@@ -73,6 +74,7 @@ def _version(one: Version, wording: Wording, around: Around | None) -> Json:
     readers = () if around is None else around(entry).readers
     return {
         "item": entry.digest.hex(),
+        "number": one.number,
         "claimed_ms": entry.time_ms,
         "dtg": dtg(entry.time_ms),
         "standing": str(one.standing),
@@ -164,8 +166,10 @@ def question_view(one: Question, wording: Wording) -> dict[str, Json]:
         "answer": None if answer is None else answer.digest.hex(),
         "answered": "" if answer is None else words_of(answer),
         "answers": texts(item.hex() for item in one.answers),
+        "answers_count": one.count,
         "reason": "" if answer is None else _said(answer, one.reason, wording),
         "relayed": texts(item.hex() for item in one.relayed),
+        "relayed_count": one.relays,
         "withdrawn_by": _hex(one.withdrawn_by),
     }
 
@@ -225,6 +229,7 @@ def hold_view(one: Hold, now_ms: int, wording: Wording) -> dict[str, Json]:
             for each in one.compliance
         ],
         "relayed": texts(item.hex() for item in one.relayed),
+        "relayed_count": one.relays,
         "withdrawn_by": _hex(one.withdrawn_by),
     }
 

@@ -17,7 +17,7 @@ from tieline.core.agreement.value import Answer
 from tieline.core.incident.account import Standing
 from tieline.core.incident.entry import Entry, Part
 from tieline.core.incident.figures import Facts, figures, first_words, start_of
-from tieline.core.incident.look import View
+from tieline.core.incident.look import WHOLE, View
 from tieline.core.incident.signing import Chain
 from tieline.core.joints import Known, chain_of
 from tieline.core.line import Line
@@ -65,12 +65,12 @@ class ReportActs:
         lang = args.text("language", self._agreements.language)
         args.done()
         asked: dict[str, Json] = {"incident": wanted, "line": line.id.hex(), "language": lang}
-        shown = _object(await self._shown(Arguments("incident", asked)))
+        shown = _object(await self._shown(Arguments("incident", {**asked, "all": True})))
         lanes = _object(await self._lanes(Arguments("incident", asked)))
         book = await self._incidents.book(line)
         id_ = bytes.fromhex(str(shown["incident"]))
         now_ms = self._desk.now_ms()
-        view = book.view(id_, now_ms, dues=_dues(shown))
+        view = book.view(id_, now_ms, dues=_dues(shown), most=WHOLE)
         shown["joints"] = [
             {**chain_view(chain, line.party), "bound_ms": _bound_ms(line, chain)}
             for chain in _chains(line, book.texts(id_))
@@ -209,7 +209,7 @@ def _places(view: View) -> Iterator[Json]:
     for account in view.accounts:
         if account.aspect is not Means.WHERE:
             continue
-        for number, version in enumerate(account.versions, 1):
+        for version in account.versions:
             current = account.current
             for stated in version.stated:
                 shape = None if stated.value is None else _shape(stated.value.answer)
@@ -217,7 +217,7 @@ def _places(view: View) -> Iterator[Json]:
                     yield {
                         **_of(version.entry, account.through),
                         "kind": "where",
-                        "version": number,
+                        "version": version.number,
                         "current": current is version,
                         "standing": str(version.standing),
                         "cancelled": version.standing is Standing.CANCELLED,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from random import Random
 from types import FrameType
 
@@ -28,12 +29,14 @@ from tests.core.incident.made import (
 from tieline.core.agreement.meaning import Act, Means, Sense
 from tieline.core.agreement.places import Position
 from tieline.core.agreement.value import Code, Number
+from tieline.core.incident import heard
 from tieline.core.incident.book import Book
 from tieline.core.incident.entry import Entry, Said
-from tieline.core.incident.look import View
+from tieline.core.incident.look import WHOLE, Most, View
 from tieline.core.incident.states import HoldState, LinkState, QuestionState
 from tieline.core.terms import Kind, RefRole
 
+LITTLE = Most(rows=2, threads=1, versions=2, voices=1)
 SENSES = (Sense.FULL, Sense.PART, Sense.LATER, Sense.DECLINED, Sense.AGREED, Sense.NOT_AGREED,
           Sense.OTHER_TIME, Sense.PLANNED, Sense.MADE, Sense.NONE)  # fmt: skip
 
@@ -70,7 +73,7 @@ def anything(chance: Random, now_ms: int) -> Said | None:
     return None if chance.random() < 0.1 else said(act, *told, answers=answers)
 
 
-def rubbish(chance: Random, count: int) -> World:
+def rubbish(chance: Random, count: int, attaching: float = 0.05) -> World:
     """Whatever a hostile station may write: any act, any references, stories, others' voices."""
     world = World()
     world.say("ALPHA", said(Act.OPEN))
@@ -85,9 +88,12 @@ def rubbish(chance: Random, count: int) -> World:
         }
         if chance.random() < 0.1:
             refs.add((RefRole.CANCELS, digest("nothing", len(world.entries))))
+        brings = chance.random() < attaching
+        if brings:
+            refs.add((RefRole.CONCERNS, world.entries[0].digest))
         post.says(
-            anything(chance, world.now_ms),
-            sorted(refs),
+            said(Act.ATTACH) if brings else anything(chance, world.now_ms),
+            sorted(refs, key=lambda one: (one[1] != world.entries[0].digest, one)),
             kind=chance.choice((Kind.MESSAGE, Kind.MESSAGE, Kind.ACKNOWLEDGE, Kind.JOINT)),
             time_ms=world.now_ms + chance.choice((0, 0, 0, -(10**9), 10**12)),
             story=chance.random() < 0.1,
@@ -99,7 +105,7 @@ def rubbish(chance: Random, count: int) -> World:
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 30))
 def test_any_order_gives_the_same_views_of_whatever_was_written(seed: int, count: int) -> None:
     chance = Random(seed)
-    world = rubbish(chance, count)
+    world = rubbish(chance, count, chance.choice((0.0, 0.05, 0.3)))
     now = world.now_ms + chance.randrange(-60, 60) * MINUTE
     expected = views(book(world), now)
     steps = iter(lambda: chance.randrange(10**6), -1)
@@ -115,8 +121,14 @@ def test_any_order_gives_the_same_views_of_whatever_was_written(seed: int, count
     chance.shuffle(shuffled)
     assert views(book(world, shuffled), now) == expected
     for id_ in made.ids():
+        fresh = book(world)
+        whole = fresh.view(id_, now, most=WHOLE)
+        assert made.view(id_, now, most=WHOLE) == whole
+        assert made.view(id_, now, most=LITTLE) == fresh.view(id_, now, most=LITTLE)
+        assert made.page(id_, 1, 3) == whole.rows[1:4]
+        assert made.happened(id_) == fresh.happened(id_)
         for entry in made.members(id_):
-            assert made.known(id_, entry.digest) == book(world).known(id_, entry.digest)
+            assert made.known(id_, entry.digest) == fresh.known(id_, entry.digest)
 
 
 # ----------------------------------------------------------------------------- nobody moves another
@@ -256,6 +268,73 @@ def made_up_digests(world: World, n: int) -> Iterator[Entry]:
         yield world.say("BRAVO", said(Act.OPEN), refs)
 
 
+def late_clock(world: World, n: int) -> Iterator[Entry]:
+    """Two stations that do not read each other, one of them always displayed before the other."""
+    opening = world.say("ALPHA", said(Act.OPEN))
+    yield opening
+    ask = world.say("ALPHA", said(Act.ASK, answers=asked_of("BRAVO")), ref(opening))
+    both = {Means.BINDING: part("b", Code(1, "both"), Sense.BOTH)}
+    hold = world.say("ALPHA", said(Act.HOLD, answers=both), ref(opening), to=("BRAVO",))
+    yield from (ask, hold)
+    ahead, behind = world.post("BRAVO", "one"), world.post("BRAVO", "two")
+    for post in (ahead, behind):
+        post.reads_all()
+    begun = world.now_ms
+    for i in range(n // 2):
+        for post, at_ms in ((ahead, begun + 10**9 + i), (behind, begun + i)):
+            act, top = (
+                (Act.ANSWER, ask), (Act.HOLD_ANSWER, hold), (Act.CLOSE, opening),
+                (Act.REOPEN, opening), (Act.LIFT, hold), (Act.COMPLY, hold), (Act.ACCOUNT, opening),
+            )[i % 7]  # fmt: skip
+            answers = stance((Sense.AGREED, Sense.FULL)[act is Act.ANSWER])
+            answers[Means.COMPLIANCE] = part("is", Code(1, "x"), Sense.COMPLYING)
+            told = states(Means.COUNT, Number(i))
+            yield post.says(said(act, told, answers=answers), ref(top), time_ms=at_ms)
+
+
+def one_thread(world: World, n: int) -> Iterator[Entry]:
+    """All acts of all parties on one of each, for themselves and for others."""
+    opening, _, _, ask, hold, _, link = everything(world)
+    plan = world.say("ALPHA", said(Act.PUBLIC, answers=stance(Sense.PLANNED)), ref(opening))
+    yield from world.entries
+    acts = ((Act.ANSWER, ask), (Act.HOLD_ANSWER, hold), (Act.LIFT, hold), (Act.COMPLY, hold),
+            (Act.LINK_ANSWER, link), (Act.PUBLIC, plan), (Act.WITHDRAW, hold))  # fmt: skip
+    for i in range(n):
+        act, top = acts[i % 7]
+        answers = stance(SENSES[i % len(SENSES)])
+        answers[Means.COMPLIANCE] = part("is", Code(1, "x"), SPEAKS[i % 3])
+        party = world.parties[i // 7 % 3]
+        yield world.say(
+            party, said(act, answers=answers), ref(top), through=("", "", f"N{i}")[i % 3]
+        )
+
+
+def tops(world: World, n: int) -> Iterator[Entry]:
+    opening, other, *_ = everything(world)
+    yield from world.entries
+    for i in range(n):
+        act = (Act.ASK, Act.HOLD, Act.LINK, Act.PUBLIC)[i % 4]
+        what = said(
+            act, answers=asked_of("BRAVO") | stance((Sense.PLANNED, Sense.MADE)[i % 8 // 4])
+        )
+        yield world.say("CHARLIE", what, ref(opening, other))
+
+
+def taking_back(world: World, n: int) -> Iterator[Entry]:
+    """One says and takes back, corrects what it corrected, and cancels the correction."""
+    opening = world.say("ALPHA", said(Act.OPEN))
+    yield opening
+    for i in range(n // 4):
+        told = states(Means.COUNT, Number(i))
+        first = world.say("ALPHA", said(Act.ACCOUNT, told), ref(opening))
+        again = world.say("ALPHA", said(Act.ACCOUNT, told), ref(first, role=RefRole.CORRECTS))
+        back = world.say("ALPHA", said(Act.CLOSE), ref(opening, again, role=RefRole.CANCELS))
+        more = world.say("ALPHA", said(Act.WORD), ref(back, role=RefRole.SUPERSEDES))
+        yield from (first, again, back, more)
+
+
+SPEAKS = (Sense.COMPLYING, Sense.BREACHED, Sense.NOT_YET)
+ONE_BY_ONE = (late_clock, one_thread, tops, taking_back)
 FLOODS = (corrections, corrections_of_one, wide_after_wide, answers_to_all_questions,
           closings_and_reopenings, made_up_digests)  # fmt: skip
 
@@ -264,6 +343,11 @@ def work(flood: Callable[[World, int], Iterator[Entry]], n: int) -> int:
     """How many of our own functions are called to admit a flood and to look at every incident."""
     world = World()
     entries = list(flood(world, n))
+    return called(lambda: views(book(world, entries), world.now_ms))
+
+
+def called(what: Callable[[], object]) -> int:
+    """How many of our own functions are called."""
     calls = 0
 
     def count(frame: FrameType, event: str, _: object) -> None:
@@ -272,8 +356,7 @@ def work(flood: Callable[[World, int], Iterator[Entry]], n: int) -> int:
 
     sys.setprofile(count)
     try:
-        made = book(world, entries)
-        views(made, world.now_ms)
+        what()
     finally:
         sys.setprofile(None)
     return calls
@@ -283,6 +366,60 @@ def work(flood: Callable[[World, int], Iterator[Entry]], n: int) -> int:
 def test_work_grows_as_the_record_does(flood: Callable[[World, int], Iterator[Entry]]) -> None:
     small, large = work(flood, 100), work(flood, 400)
     assert large < 6 * small
+
+
+def one_more(flood: Callable[[World, int], Iterator[Entry]], n: int) -> int:
+    """How many functions are called for the last 40 statements, each with a view of all it is in.
+
+    Of one statement more the dearest counts, but for two: a look now and then takes in more.
+    """
+    world = World()
+    entries = list(flood(world, n))
+    made = book(world, entries[:-40])
+    views(made, world.now_ms)
+
+    def more(one: Entry) -> None:
+        made.admit(one)
+        for id_ in made.of(one.digest):
+            made.view(id_, 0)
+
+    return sorted(called(partial(more, one)) for one in entries[-40:])[-3]
+
+
+@pytest.mark.parametrize("flood", [*FLOODS, *ONE_BY_ONE], ids=lambda one: one.__name__)
+def test_one_more_costs_the_same_however_many_there_are(
+    flood: Callable[[World, int], Iterator[Entry]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heard, "MAX_HEARD", 8)  # so that the small one is full of answers too
+    small, large = one_more(flood, 300), one_more(flood, 1200)
+    assert large < 1.3 * small + 20
+
+
+def test_a_flood_of_one_party_hides_nothing_that_another_said() -> None:
+    world = World()
+    opening, _, word, ask, hold, *_, link = everything(world)
+    for _ in range(40):
+        for act in (Act.ASK, Act.HOLD, Act.LINK, Act.LESSON, Act.PUBLIC, Act.ACCOUNT, Act.ACCOUNT):
+            told = states(Means.COUNT, Number(3))
+            due = at(Means.DUE, world.now_ms - MINUTE) | asked_of("ALPHA")
+            what = said(act, told, answers=due)
+            world.say("CHARLIE", what, ref(opening, *[world.entries[1]] * (act is Act.LINK)))
+    for name in range(40):
+        told = states(Means.COUNT, Number(3))
+        world.say("CHARLIE", said(Act.ACCOUNT, told), ref(opening), through=f"N{name}")
+    found = book(world).view(opening.digest, world.now_ms)
+    assert {word, ask, hold, link} <= {row.entry for row in found.rows}
+    assert ask in [one.ask for one in found.questions]
+    assert hold in [one.entry for one in found.holds]
+    assert link in [one.entry for one in found.links]
+    assert {one.party for one in found.accounts} == {"ALPHA", "BRAVO", "CHARLIE"}
+    assert found.left.rows == len(book(world).members(opening.digest)) - len(found.rows) > 200
+    shown = [one for one in found.accounts if one.party == "CHARLIE" and not one.through]
+    assert [(len(one.versions), one.left) for one in shown] == [(16, 64)]
+    assert shown[0].versions[0].entry.time_ms < shown[0].versions[1].entry.time_ms - 10 * MINUTE
+    left = found.left
+    assert (left.questions, left.holds, left.links, left.publics, left.remarks) == (8,) * 5
+    assert left.accounts == 32
 
 
 def test_who_attaches_all_again_and_again_makes_one_look_dear_and_no_other() -> None:
@@ -295,6 +432,5 @@ def test_who_attaches_all_again_and_again_makes_one_look_dear_and_no_other() -> 
         world.say("BRAVO", said(Act.ATTACH), ref(opening, root))
     other = world.say("ALPHA", said(Act.OPEN))
     made = book(world)
-    found = made.view(opening.digest, world.now_ms)
-    assert len(found.rows) == 1 + 201 + 200
+    assert len(made.members(opening.digest)) == 1 + 201 + 200
     assert made.members(other.digest) == (other,)

@@ -33,6 +33,7 @@ from tests.core.incident.plain import Plain
 
 from tieline.core.agreement.meaning import Act, Means, Sense
 from tieline.core.agreement.value import Code, Hash
+from tieline.core.incident import closure, heard
 from tieline.core.incident.book import Book
 from tieline.core.incident.entry import Entry
 from tieline.core.incident.states import TABLES, Table
@@ -388,6 +389,14 @@ def test_every_row_of_every_table_is_walked(walked: set[tuple[str, str, str]]) -
         by_chance(Random(seed), FOCUS[seed % 5])
     every = {(t.name, at, on) for t in TABLES if t.name in MINE for at, on, _, _ in t.lines()}
     assert sorted(every - walked) == []
+
+
+def test_no_state_depends_on_what_is_not_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the last word of each log alone, every state is as with all."""
+    monkeypatch.setattr(heard, "MAX_HEARD", 0)
+    monkeypatch.setattr(closure, "MAX_TURNS", 1)
+    for seed in range(RUNS // 2):
+        by_chance(Random(seed), FOCUS[seed % 5])
 
 
 def test_the_folds_say_what_the_plain_reading_says_in_any_order() -> None:

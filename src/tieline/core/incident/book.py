@@ -17,14 +17,14 @@ linked, never merged.
 
 Bounds. A statement belongs to at most ``MAX_PLACES`` incidents: of more it keeps those that it
 reaches through what belongs to the fewest. An incident shows at most ``MAX_BROUGHT`` statements of
-those that one party attached. Admitting costs a bounded amount of work, whatever is here already;
-looking costs what is new in that incident, and, when something was cancelled or attached, what is
-in it.
+those that one party attached. Admitting costs a bounded amount of work, whatever is here already.
+Looking costs what is new in that incident, and, when something new cites what is attached there,
+what is attached: not what is in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Final
@@ -33,15 +33,17 @@ from tieline.core.agreement.meaning import Act
 from tieline.core.incident.account import Account
 from tieline.core.incident.align import Tolerances
 from tieline.core.incident.entry import Entry, Knowing
+from tieline.core.incident.heard import NO_DUES, Dues
 from tieline.core.incident.knowing import Known
-from tieline.core.incident.look import Head, Look, Row, View
+from tieline.core.incident.look import Head, Look, Most, Row, View
 from tieline.core.incident.marks import AGAINST, Marks, ordered
 from tieline.core.terms import Kind, RefRole
 
 MAX_PLACES: Final = 16
 MAX_BROUGHT: Final = 512
 USUAL: Final = Tolerances()
-NO_DUES: Final[Mapping[tuple[bytes, str], int]] = {}
+MOST: Final = Most()
+MAX_HAPPENED: Final = 32
 _TEXTS: Final = frozenset({Kind.JOINT, Kind.ASSENT})
 _ABOUT_TEXTS: Final = frozenset({Act.DECLINE, Act.WITHDRAW, Act.COMPLY})
 
@@ -56,11 +58,11 @@ class _Case:
 
     opener: Entry
     own: list[Entry] = field(default_factory=list)
-    attached: list[tuple[Entry, Entry]] = field(default_factory=list)  # by which, what
+    texts: list[Entry] = field(default_factory=list)
     look: Look | None = None
     used: int = 0  # how many of ``own`` the look has taken in
-    version: int = 0  # of the book when attached statements were last looked for
-    marked: int = 0  # how many of the marks had been noted then
+    attached: list[tuple[Entry, Entry]] = field(default_factory=list)  # by which, what
+    moved: bool = False  # whether what is attached may have changed since it was looked for
     brought: dict[bytes, tuple[str, ...]] = field(default_factory=dict)  # and by which parties
     index: dict[bytes, list[Entry]] = field(default_factory=dict)
     indexed: int = 0
@@ -82,7 +84,6 @@ class Book:
 
     def __init__(self, knowing: Knowing) -> None:
         self._knowing = knowing
-        self._version = 0
         self._clear()
 
     def _clear(self) -> None:
@@ -93,6 +94,7 @@ class Book:
         self._loose: dict[bytes, list[Entry]] = {}  # what cites a statement of no incident
         self._texts: list[Entry] = []
         self._touched: dict[_Case, None] = {}
+        self._bringing: dict[bytes, dict[_Case, None]] = {}  # by what is attached, or attaches
         self._stale = False
 
     # ------------------------------------------------------------------------------- admitting
@@ -102,7 +104,6 @@ class Book:
         digest = entry.digest
         if digest in self._known:
             return
-        self._version += 1
         if self._waiting:
             self._arrived(entry)
         cited = self._cited(entry) if entry.refs else _NOTHING
@@ -123,6 +124,8 @@ class Book:
                 self._remark(one)
             if not there:
                 self._loose.setdefault(one.digest, []).append(entry)
+            if self._bringing:
+                self._again(one.digest)
 
     def _arrived(self, entry: Entry) -> None:
         """Something that was cited came later than what cites it.
@@ -164,6 +167,8 @@ class Book:
         """Joint statements and what is said to them, in an incident or in none; attachments."""
         if act is not Act.ATTACH:
             self._texts.append(entry)
+            for case in self._known[entry.digest][1]:
+                case.texts.append(entry)
         elif not entry.story:
             self._attach(entry, cited)
 
@@ -175,12 +180,21 @@ class Book:
         targets = [one for _, one, _ in cited[1:] if one.digest not in self._cases]
         for case in cited[0][2] if cited else ():
             case.attached += [(entry, one) for one in targets]
-            case.version = -1
+            case.moved = True
+            for one in (entry, *targets):
+                self._bringing.setdefault(one.digest, {})[case] = None
+
+    def _again(self, digest: bytes) -> None:
+        """What is attached somewhere is cited by more, or what attaches it is taken back."""
+        for case in self._bringing.get(digest, ()):
+            case.moved = True
+            self._touched[case] = None
 
     def _remark(self, entry: Entry) -> None:
         """Something was taken back or replaced; what that itself replaced may stand again."""
         for digest in (entry.digest, *entry.cites(*AGAINST)):
-            for case in self._at(digest):
+            self._again(digest)
+            for case in (*self._at(digest), *self._bringing.get(digest, ())):
                 self._touched[case] = None
                 if case.look is not None:
                     case.look.renew(self._known[digest][0])
@@ -190,11 +204,9 @@ class Book:
         if not self._stale:
             return
         entries = ordered(entry for entry, _ in self._known.values())
-        version = self._version
         self._clear()
         for entry in entries:
             self.admit(entry)
-        self._version += version
 
     # --------------------------------------------------------------------------------- asking
 
@@ -214,11 +226,7 @@ class Book:
         return tuple(case.opener.digest for case in self._at(digest))
 
     def touched(self) -> tuple[bytes, ...]:
-        """The incidents in which something is new since this was last asked.
-
-        An incident with attached statements may have changed besides: its view is always as new as
-        the book.
-        """
+        """The incidents in which something is new since this was last asked."""
         self._settle()
         out = tuple(case.opener.digest for case in self._touched)
         self._touched.clear()
@@ -242,14 +250,33 @@ class Book:
         now_ms: int,
         *,
         within: Tolerances = USUAL,
-        dues: Mapping[tuple[bytes, str], int] = NO_DUES,
+        dues: Dues = NO_DUES,
+        most: Most = MOST,
     ) -> View:
-        """The whole incident at a moment. Raises as ``head``.
+        """An incident at a moment. Raises as ``head``.
 
         ``within``: what is taken for the same place, time and number. ``dues``: when an agreement
         says that an answer is due, by the digest of the question and the party that was asked.
+        ``most``: how much of it is shown; ``WHOLE`` for all.
         """
-        return self._look(id_).view(now_ms, within, dues)
+        return self._look(id_).view(now_ms, within, dues, most)
+
+    def page(self, id_: bytes, start: int, count: int) -> tuple[Row, ...]:
+        """So many statements from a place in display order, from 0. Raises as ``head``."""
+        return self._look(id_).page(start, count)
+
+    def holds(self, id_: bytes, digest: bytes) -> bool:
+        """Whether a statement is in an incident, by itself or attached. Raises as ``head``."""
+        self._look(id_)
+        case = self._cases[id_]
+        return case in self._at(digest) or digest in case.brought
+
+    def happened(self, id_: bytes) -> list[Entry]:
+        """What says where or when it was, and counts, in display order. Raises as ``head``.
+
+        Of each party the newest ``MAX_HAPPENED``.
+        """
+        return self._look(id_).happened(MAX_HAPPENED)
 
     def accounts(self, id_: bytes) -> tuple[Account, ...]:
         """What the parties say of an incident, with all versions. Raises as ``head``."""
@@ -266,34 +293,32 @@ class Book:
     def texts(self, id_: bytes | None = None) -> tuple[Entry, ...]:
         """Joint statements and what was said to them, in display order; of one incident, or all."""
         self._settle()
-        every = ordered(self._texts)
-        if id_ is None:
-            return tuple(every)
-        return tuple(one for one in every if id_ in self.of(one.digest))
+        some = self._texts if id_ is None else self._cases[id_].texts if id_ in self._cases else ()
+        return tuple(ordered(some))
 
     def _look(self, id_: bytes) -> Look:
         self._settle()
         case = self._cases[id_]
-        if case.attached and case.version != self._version:
-            brought = self._brought(case)
-            if brought != case.brought:
-                case.brought, case.look = brought, None
-            if case.look is not None:
-                for one in self.marks.noted[case.marked :]:
-                    for digest in (one.digest, *one.cites(*AGAINST)):
-                        if digest in brought:
-                            case.look.renew(self._known[digest][0])
-            case.version, case.marked = self._version, len(self.marks.noted)
         look = case.look
         if look is None:
             look = case.look = Look(case.opener, self.marks, self._knowing.saw, self._ends)
-            case.used = 0
-            for digest, parties in case.brought.items():
-                look.add(self._known[digest][0], parties)
         if case.used < len(case.own):
-            look.take(case.own[case.used :])
-        case.used = len(case.own)
+            look.take(case.own[case.used :] if case.used else case.own)
+            case.used = len(case.own)
+        if case.moved:
+            self._bring(case, look)
         return look
+
+    def _bring(self, case: _Case, look: Look) -> None:
+        """Look again for what is attached, and tell the look what is not as before."""
+        case.moved = False
+        before, case.brought = case.brought, self._brought(case)
+        for digest in before.keys() - case.brought.keys():
+            look.bring(self._known[digest][0], ())
+        for digest, parties in case.brought.items():
+            self._bringing.setdefault(digest, {})[case] = None
+            if before.get(digest) != parties:
+                look.bring(self._known[digest][0], parties)
 
     def _ends(self, entry: Entry) -> tuple[tuple[bytes, str], ...]:
         """The incidents that a link joins: those of what it cites, with who opened them."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from tieline.core.agreement.meaning import Act
 from tieline.core.incident.entry import Entry
-from tieline.core.incident.marks import Marks, Saw, ordered
+from tieline.core.incident.marks import Marks, Saw, drop, ordered, put
 from tieline.core.incident.states import INCIDENT, IncidentEvent, IncidentState
 from tieline.core.terms import Kind
 
@@ -29,6 +29,7 @@ BESIDE: Final = frozenset(
         Act.PASSED,
     }
 )
+MAX_TURNS: Final = 16  # of each log, closings and reopenings
 SPOKEN: Final = frozenset({Kind.MESSAGE, Kind.JOINT, Kind.ASSENT})
 
 
@@ -38,7 +39,7 @@ class Closure:
 
     ``parties``: who took part, in the order in which they did. ``closed_by``: whose closing counts,
     and by which entry. ``reopened_by``: the last reopening. ``crossed``: closings that do not
-    count.
+    count, of the last ``MAX_TURNS`` of each log.
     """
 
     state: IncidentState
@@ -62,6 +63,29 @@ def takes_part(entry: Entry) -> bool:
     if entry.story or entry.through or entry.kind not in SPOKEN:
         return False
     return entry.said is None or entry.said.act not in BESIDE
+
+
+class Turns:
+    """The closings and reopenings of an incident: the last of each log, so many, are weighed.
+
+    Who had read a reopening had read those before it in its log, and a later closing of a log has
+    read all that an earlier one had: so no state depends on those that are left out.
+    """
+
+    def __init__(self) -> None:
+        self._logs: dict[tuple[bytes, Act], list[Entry]] = {}
+
+    def put(self, entry: Entry) -> None:
+        """It counts."""
+        put(self._logs.setdefault((entry.log, entry.act), []), entry)
+
+    def drop(self, entry: Entry) -> None:
+        """It does not, or no longer."""
+        drop(self._logs.get((entry.log, entry.act), []), entry)
+
+    def brief(self) -> list[Entry]:
+        """Those that are weighed."""
+        return [one for some in self._logs.values() for one in some[-MAX_TURNS:]]
 
 
 def closure(entries: Iterable[Entry], marks: Marks, saw: Saw) -> Closure:

@@ -12,6 +12,7 @@ from typing import Final
 
 from tieline.core.agreement.meaning import Means, Sense
 from tieline.core.incident.entry import Entry, instant_ms
+from tieline.core.incident.heard import Tag
 from tieline.core.incident.marks import Front, Marks, Saw
 
 # Of what two stations of a party say at once the one counts on which less can be built.
@@ -59,6 +60,14 @@ def compliance(entries: Iterable[Entry], marks: Marks, saw: Saw) -> tuple[Compli
             )
         )
     return tuple(out)
+
+
+def complies(entry: Entry) -> Tag:
+    """What an entry is to what is to be done: of its own side, of another, or nothing."""
+    sense = _sense(entry)
+    if sense is Sense.BREACHED:
+        return Tag.BREACH
+    return Tag.SAYS if sense in _RANK else Tag.NOTHING
 
 
 def _sense(entry: Entry) -> Sense:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tieline.core.agreement.meaning import Act, Means, Sense
-from tieline.core.incident.comply import Compliance, compliance
+from tieline.core.incident.comply import Compliance, compliance, complies
 from tieline.core.incident.entry import Entry, Part, instant_ms
-from tieline.core.incident.marks import Front, Marks, Saw, threads, withdrawal
+from tieline.core.incident.heard import EVER, LAST, Folded, Heard, Settled, Tag, lift_ms
+from tieline.core.incident.marks import Front, Marks, Saw, ordered
 from tieline.core.incident.states import HOLD, HoldEvent, HoldState
 
 _RANK: Final = {Sense.NOT_AGREED: 0, Sense.OTHER_TIME: 1, Sense.AGREED: 2}
@@ -54,7 +55,10 @@ class Bound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """One hold as it stands. ``bound``: who holds, from when; ``asked``: of whom it is asked."""
+    """One hold as it stands. ``bound``: who holds, from when; ``asked``: of whom it is asked.
+
+    ``relayed``: the last of what was said to it for others, of ``relays``.
+    """
 
     entry: Entry
     state: HoldState
@@ -68,6 +72,7 @@ class Hold:
     bound: tuple[Bound, ...] = ()
     compliance: tuple[Compliance, ...] = ()
     relayed: tuple[bytes, ...] = ()
+    relays: int = 0
     withdrawn_by: bytes | None = None
 
 
@@ -80,31 +85,54 @@ class HoldThread:
     lifts: tuple[Entry, ...]
     compliance: tuple[Compliance, ...]
     relayed: tuple[bytes, ...]
+    relays: int
     withdrawn_by: Entry | None
 
 
-def hold_threads(
-    holds: Sequence[Entry], others: Sequence[Entry], marks: Marks, saw: Saw
-) -> tuple[HoldThread, ...]:
-    """The holds of an incident. ``others``: answers, lifts, compliance, withdrawals; in order."""
-    said = threads(holds, others, saw)
-    out: list[HoldThread] = []
-    for entry in holds:
-        if entry.story:
-            continue
-        mine = [one for one in said[entry.digest] if marks.counts(one)]
-        own = [one for one in mine if not one.through]
-        out.append(
-            HoldThread(
-                entry,
-                tuple(one for one in own if one.act is Act.HOLD_ANSWER and _stance(one) in _RANK),
-                tuple(one for one in own if one.act is Act.LIFT),
-                compliance((one for one in own if one.act is Act.COMPLY), marks, saw),
-                tuple(one.digest for one in mine if one.through),
-                withdrawal(entry, mine, marks),
-            )
+def fold_hold(entry: Entry, heard: Heard, marks: Marks, saw: Saw) -> Folded[Hold]:
+    """A hold with what was said to it."""
+    answers = {
+        one.digest: one
+        for party in asked_parties(entry)
+        for reply in heard.brief(Act.HOLD_ANSWER, party)
+        for one in (reply, *heard.taking(reply))
+    }
+    complied = heard.of_all(Act.COMPLY) + heard.of_all(Act.COMPLY, Tag.BREACH)
+    thread = HoldThread(
+        entry,
+        tuple(ordered(answers.values())),
+        tuple(heard.lifts()),
+        compliance(ordered(complied), marks, saw),
+        tuple(one.digest for one in heard.through[-LAST:]),
+        len(heard.through),
+        heard.withdrawal(entry, marks),
+    )
+    back = thread.withdrawn_by
+    until_ms = instant_ms(entry, Means.UNTIL)
+    ends = [at_ms for at_ms, _ in _lifts(thread.lifts).values()]
+    ends += [] if until_ms is None else [until_ms]
+    ends += [] if back is None else [back.time_ms]
+
+    def settled(now_ms: int, dues: tuple[int | None, ...]) -> Settled[Hold]:
+        span = (
+            max((end for end in ends if end <= now_ms), default=-EVER),
+            min((end for end in ends if end > now_ms), default=EVER),
         )
-    return tuple(out)
+        return Settled((settle_hold(thread, now_ms, saw),), span, dues)
+
+    return Folded(entry, (0 if back is None else 1, -entry.key[0]), settled)
+
+
+def tag(entry: Entry) -> Tag:
+    """What an entry is to a hold."""
+    if entry.act is Act.HOLD_ANSWER:
+        return Tag.SAYS if _stance(entry) in _RANK else Tag.NOTHING
+    return complies(entry) if entry.act is Act.COMPLY else Tag.SAYS
+
+
+def asked_parties(entry: Entry) -> tuple[str, ...]:
+    """Of whom a hold is asked."""
+    return tuple(dict.fromkeys(party for party in entry.to if party != entry.party))
 
 
 @dataclass(slots=True)
@@ -166,7 +194,7 @@ def settle_hold(thread: HoldThread, now_ms: int, saw: Saw) -> Hold:
     """A hold at a moment."""
     entry = thread.entry
     binding = _binding(entry)
-    asked = tuple(dict.fromkeys(party for party in entry.to if party != entry.party))
+    asked = asked_parties(entry)
     answers = _Answers(entry, asked, saw)
     ours = binding is Sense.OURS
     state = HOLD.start(HoldEvent.OURS if ours else HoldEvent.PROPOSED)
@@ -191,6 +219,7 @@ def settle_hold(thread: HoldThread, now_ms: int, saw: Saw) -> Hold:
         bound=bound,
         compliance=thread.compliance,
         relayed=thread.relayed,
+        relays=thread.relays,
         withdrawn_by=None if thread.withdrawn_by is None else thread.withdrawn_by.digest,
     )
 
@@ -236,8 +265,7 @@ def _lifts(lifts: Sequence[Entry]) -> Mapping[str, tuple[int, Entry]]:
     """The first time from which each party says that it no longer holds."""
     out: dict[str, tuple[int, Entry]] = {}
     for one in lifts:
-        from_ms = instant_ms(one, Means.FROM)
-        at_ms = one.time_ms if from_ms is None else from_ms
+        at_ms = lift_ms(one)
         if one.party not in out or at_ms < out[one.party][0]:
             out[one.party] = (at_ms, one)
     return out

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tieline.core.incident.entry import Entry, Knowing, OrderKey
-from tieline.core.incident.marks import Saw, ordered
+from tieline.core.incident.marks import Saw, drop, ordered, put
 
 CROSSED_MS: Final = 86_400_000  # what lies farther apart did not cross; it was not read
 MAX_CROSSED: Final = 16  # of each log, and the last of those not read
@@ -57,8 +57,16 @@ class Witness:
         self._knowing = knowing
         self._logs: dict[bytes, list[Entry]] = {}
         for entry in ordered(entries):
-            if not entry.story:
-                self._logs.setdefault(entry.log, []).append(entry)
+            self.add(entry)
+
+    def add(self, entry: Entry) -> None:
+        """One more statement."""
+        if not entry.story:
+            put(self._logs.setdefault(entry.log, []), entry)
+
+    def drop(self, entry: Entry) -> None:
+        """One that is not in the incident any more."""
+        drop(self._logs.get(entry.log, []), entry)
 
     def known(self, entry: Entry) -> Known:
         """What was known around a statement."""
@@ -68,7 +76,7 @@ class Witness:
         crossed: list[Entry] = []
         readers: dict[str, list[tuple[list[Entry], int]]] = {}
         for log, some in sorted(self._logs.items()):
-            if log == entry.log:
+            if log == entry.log or not some:
                 continue
             had = _count_read(entry, some, saw)
             since = _first_reader(entry, some, saw)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from tieline.core.agreement.meaning import Act, Means, Sense
 from tieline.core.incident.entry import Entry
-from tieline.core.incident.marks import Front, Marks, Saw, threads, withdrawal
+from tieline.core.incident.heard import Folded, Heard, Settled, Tag
+from tieline.core.incident.marks import Front, Marks, Saw, ordered
 from tieline.core.incident.states import LINK, LinkEvent, LinkState
 
 # What a link joins, and which parties opened it: the incidents by their names.
@@ -28,24 +29,23 @@ class Link:
     withdrawn_by: bytes | None = None
 
 
-def links(
-    proposed: Sequence[Entry], others: Sequence[Entry], ends: Ends, marks: Marks, saw: Saw
-) -> tuple[Link, ...]:
-    """The links of an incident. ``others``: answers and withdrawals; all in display order."""
-    said = threads(proposed, others, saw)
-    found = ((one, ends(one)) for one in proposed if not one.story)
-    return tuple(
-        _link(one, joined, [answer for answer in said[one.digest] if marks.counts(answer)],
-              marks, saw)
-        for one, joined in found
-        if len(joined) > 1
-    )  # fmt: skip
+def fold_link(
+    entry: Entry, heard: Heard, ends: Ends, marks: Marks, saw: Saw
+) -> Folded[Link] | None:
+    """A link with what was said to it; ``None`` for one that does not join two incidents."""
+    joined = ends(entry)
+    if len(joined) < 2:
+        return None
+    link = _link(entry, joined, heard, marks, saw)
+    open_ = link.state in (LinkState.PROPOSED, LinkState.ACCEPTED)
+    settled = Settled((link,))
+    return Folded(entry, (0 if open_ else 1, -entry.key[0]), lambda _, __: settled)
 
 
 def _link(
     entry: Entry,
     joined: tuple[tuple[bytes, str], ...],
-    said: Sequence[Entry],
+    heard: Heard,
     marks: Marks,
     saw: Saw,
 ) -> Link:
@@ -55,14 +55,11 @@ def _link(
         state = LINK.step(state, LinkEvent.ALL)
     fronts: dict[str, Front] = {}
     answers: dict[str, Entry] = {}
-    for one in said:
-        if one.act is not Act.LINK_ANSWER or one.party not in deciders or one.through:
-            continue
-        if _stance(one) not in _RANK:
-            continue
+    said = [one for party in deciders for one in heard.brief(Act.LINK_ANSWER, party)]
+    for one in ordered(said):
         answers[one.party] = fronts.setdefault(one.party, Front(saw, _rank)).take(one)
         state = LINK.step(state, _sum(answers, deciders))
-    withdrawn = withdrawal(entry, said, marks)
+    withdrawn = heard.withdrawal(entry, marks)
     if withdrawn is not None:
         state = LINK.step(state, LinkEvent.WITHDRAWN)
     return Link(
@@ -73,6 +70,12 @@ def _link(
         answers=tuple((party, _stance(one), one.digest) for party, one in sorted(answers.items())),
         withdrawn_by=None if withdrawn is None else withdrawn.digest,
     )
+
+
+def tag(entry: Entry) -> Tag:
+    """What an entry is to a link."""
+    answers = entry.act is Act.LINK_ANSWER
+    return Tag.NOTHING if answers and _stance(entry) not in _RANK else Tag.SAYS
 
 
 def _sum(answers: dict[str, Entry], deciders: list[str]) -> LinkEvent:

@@ -10,25 +10,24 @@ from typing import Final
 
 from tieline.core.agreement.meaning import Act, Means
 from tieline.core.agreement.value import Text, Unit
-from tieline.core.incident.account import Account, Accounts, Aligned, apart
+from tieline.core.incident.account import TELLS, Account, Accounts, Aligned, apart
 from tieline.core.incident.align import Tolerances
-from tieline.core.incident.closure import Closure, closure, takes_part
-from tieline.core.incident.entry import Entry, Knowing, OrderKey
-from tieline.core.incident.hold import Hold, HoldThread, hold_threads, settle_hold
+from tieline.core.incident.closure import Closure, Turns, closure, takes_part
+from tieline.core.incident.entry import Entry, Knowing
+from tieline.core.incident.heard import Dues
+from tieline.core.incident.hold import Hold
 from tieline.core.incident.knowing import Witness
-from tieline.core.incident.link import Ends, Link, links
-from tieline.core.incident.marks import Marks, Saw, ordered
-from tieline.core.incident.public import Public, publics
-from tieline.core.incident.question import Dues, Question, Thread, asked_threads, settle
+from tieline.core.incident.link import Ends, Link
+from tieline.core.incident.marks import Marks, Saw, Shelf, drop, order, put
+from tieline.core.incident.public import Public
+from tieline.core.incident.question import Question
+from tieline.core.incident.said import THREADED, Said
 from tieline.core.incident.states import LinkState
 
 _TURNS: Final = frozenset({Act.CLOSE, Act.REOPEN})
-_TOPS: Final = frozenset({Act.ASK, Act.HOLD, Act.LINK, Act.PUBLIC})
-_ASKING: Final = frozenset({Act.ASK, Act.ANSWER, Act.WITHDRAW})
-_HOLDING: Final = frozenset({Act.HOLD, Act.HOLD_ANSWER, Act.LIFT, Act.COMPLY, Act.WITHDRAW})
-_LINKING: Final = frozenset({Act.LINK, Act.LINK_ANSWER, Act.WITHDRAW})
-_THREADED: Final = _ASKING | _HOLDING | _LINKING | {Act.PUBLIC}
-_KEPT: Final = _THREADED | _TURNS
+_WHERE: Final = frozenset({Means.WHERE, Means.WHEN})
+# What is shown of itself and moves nothing.
+REMARKS: Final = frozenset({Act.LESSON, Act.CONCERN, Act.STANDING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +60,40 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Most:
+    """How much of an incident a view shows; ``None``: all.
+
+    ``rows``, ``threads``: of each party, the newest statements; questions, holds, links, public
+    statements and remarks, those that are open first. ``versions``: of each account. ``voices``: of
+    each party, for how many others it speaks. So one party's flood makes no view dear, and hides
+    nothing that another said.
+    """
+
+    rows: int | None = 48
+    threads: int | None = 32
+    versions: int | None = 16
+    voices: int | None = 8
+
+
+WHOLE: Final = Most(rows=None, threads=None, versions=None, voices=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """How many of each a view leaves out."""
+
+    rows: int = 0
+    accounts: int = 0
+    questions: int = 0
+    holds: int = 0
+    links: int = 0
+    publics: int = 0
+    remarks: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """An incident as a whole. ``rows`` are in display order.
+    """An incident. Everything is in display order; ``left`` says what is left out.
 
     ``accounts`` is what the parties observed and say of their own side, ``attribution`` what they
     infer; ``alignments`` compares both, aspect by aspect.
@@ -77,6 +108,8 @@ class View:
     holds: tuple[Hold, ...]
     links: tuple[Link, ...]
     publics: tuple[Public, ...]
+    remarks: tuple[Entry, ...] = ()
+    left: Left = Left()
 
     @property
     def linked(self) -> tuple[bytes, ...]:
@@ -88,6 +121,9 @@ class View:
 class Look:
     """What is made of the statements of one incident. They are added in any order.
 
+    Each statement goes to the parts that it concerns, when they are looked at next; what a look
+    costs does not grow with the incident, but for a part that is asked for as a whole.
+
     ``ends``: the incidents that a link joins, each with the party that opened it.
     """
 
@@ -95,123 +131,184 @@ class Look:
         self._opener = opener
         self._marks = marks
         self._saw = saw
-        self._ends = ends
-        self._entries: list[Entry] = []
-        self._sorted = True
-        self._brought: dict[bytes, tuple[str, ...]] = {}
-        self._rows: dict[bytes, Row] = {}  # those that were asked for
+        self._count = 0
         self._last = opener
         self._first: dict[str, Entry] = {}
-        self._turns: list[Entry] = []
-        self._acts: dict[Act, list[Entry]] = {}  # all but second stories
-        self._tops: dict[Act, list[Entry]] = {}  # those of them that move something here
+        self._turns = Turns()
+        self._closure: Closure | None = None
+        self._brought: dict[bytes, tuple[Entry, tuple[str, ...]]] = {}
+        self._rows: dict[bytes, Row] = {}  # those that were asked for
+        self._fresh: list[Entry] = []  # what the shelves have yet to take in
+        self._all: list[Entry] = []
+        self._by_party = Shelf()
+        self._remarks = Shelf()
+        self._witness: Witness | None = None
         self._told: list[Entry] = []  # what the accounts have yet to take in
         self._accounts = Accounts(marks, saw)
-        self._closure: Closure | None = None
-        self._asked: tuple[Thread, ...] | None = None
-        self._held: tuple[HoldThread, ...] | None = None
-        self._links: tuple[Link, ...] | None = None
-        self._publics: tuple[Public, ...] | None = None
-        self._witness: Witness | None = None
+        self._happened = Shelf()  # what says where or when it was, and counts
+        self._heard: list[tuple[Entry, bool]] = []  # what the threads have yet to take in; moves?
+        self._said = Said(marks, saw, ends)
 
-    def add(self, entry: Entry, brought_by: tuple[str, ...]) -> None:
-        """One statement that these parties attached."""
-        self._brought[entry.digest] = brought_by
-        if entry.party in brought_by:
-            self.take([entry])
-            return
-        self._entries.append(entry)
-        self._sorted = False
-        self._witness = None
-        self._last = max(self._last, entry, key=_key)
-        if not entry.story and entry.act in _THREADED:
-            self._acts.setdefault(entry.act, []).append(entry)
-            self._forget(entry.act)
+    # ------------------------------------------------------------------------ what belongs here
 
     def take(self, entries: list[Entry]) -> None:
         """Statements that belong here by themselves."""
-        self._entries += entries
-        self._sorted = False
-        self._witness = None
-        self._last = max((self._last, *entries), key=_key)
-        first, told, opening = self._first, self._told, self._closure is None
+        self._count += len(entries)
+        self._fresh += entries
+        last, first_, opening = self._last, self._first, self._closure is None
         for entry in entries:
+            if entry.key > last.key:
+                last = entry
             if entry.story:
                 continue
             said = entry.said
-            act = Act.NONE if said is None else said.act
-            if act in _KEPT:
-                self._keep(entry, act)
-            if said is not None and said.stated:
-                told.append(entry)
-            known = first.get(entry.party)
+            if said is not None:
+                act = said.act
+                if act in THREADED:
+                    self._heard.append((entry, True))
+                elif act in _TURNS:
+                    self._turn(entry)
+                if said.stated or said.areas:
+                    self._told.append(entry)
+            known = first_.get(entry.party)
             if (known is None or entry.key < known.key) and takes_part(entry):
-                first[entry.party] = entry
+                first_[entry.party] = entry
                 opening = True
+        self._last = last
         if opening:
             self._closure = None
 
-    def _keep(self, entry: Entry, act: Act) -> None:
-        if act in _TURNS:
-            self._turns.append(entry)
-            self._closure = None
+    def bring(self, entry: Entry, by: tuple[str, ...]) -> None:
+        """One statement that these parties attached, or others than before; none: not any more."""
+        had = self._brought.pop(entry.digest, None)
+        moved, moves = had is not None and entry.party in had[1], entry.party in by
+        self._rows.pop(entry.digest, None)
+        if had is not None and (not by or moved is not moves):
+            self._drop(entry, moved=moved)
+            had = None
+        if by:
+            self._brought[entry.digest] = (entry, by)
+        if not by or had is not None:
             return
-        self._acts.setdefault(act, []).append(entry)
-        self._forget(act)
-        if act in _TOPS:
-            self._tops.setdefault(act, []).append(entry)
+        if moves:
+            self.take([entry])
+            return
+        self._count += 1
+        self._fresh.append(entry)
+        self._last = max(self._last, entry, key=order)
+        if not entry.story and entry.act in THREADED:
+            self._heard.append((entry, False))
+
+    def _drop(self, entry: Entry, *, moved: bool) -> None:
+        """A statement that was attached and is not any more: it leaves all parts."""
+        self._shelve()
+        self._count -= 1
+        drop(self._all, entry)
+        self._by_party.drop(entry)
+        self._remarks.drop(entry)
+        if self._witness is not None:
+            self._witness.drop(entry)
+        self._threads().drop(entry)
+        self._last = self._all[-1]
+        if not moved:
+            return
+        self.accounts().drop(entry)
+        self._happened.drop(entry)
+        self._turns.drop(entry)
+        self._closure = None
+        if self._first.get(entry.party) is entry:
+            del self._first[entry.party]
+            rest = next((one for one in self._by_party.of(entry.party) if self._part(one)), None)
+            if rest is not None:
+                self._first[entry.party] = rest
+
+    def _part(self, entry: Entry) -> bool:
+        """Whether its author takes part by a statement that moves something here."""
+        brought = self._brought.get(entry.digest)
+        return takes_part(entry) and (brought is None or entry.party in brought[1])
 
     def renew(self, entry: Entry) -> None:
         """An entry was cancelled or replaced, or stands again: what it says is looked at anew."""
         self._rows.pop(entry.digest, None)
-        self._accounts.renew(entry)
-        self._forget(entry.act)
-        if entry.act in _TURNS:
-            self._closure = None
+        act = entry.act
+        if act in THREADED:
+            self._threads().renew(entry)
+        brought = self._brought.get(entry.digest)
+        if entry.story or (brought is not None and entry.party not in brought[1]):
+            return
+        self.accounts().renew(entry)
+        self._place(entry)
+        if act in _TURNS:
+            self._turn(entry)
 
-    def _forget(self, act: Act) -> None:
-        """What must be made anew because of one more act."""
-        if act in _ASKING:
-            self._asked = None
-        if act in _HOLDING:
-            self._held = None
-        if act in _LINKING:
-            self._links = None
-        if act is Act.PUBLIC:
-            self._publics = None
+    def _turn(self, entry: Entry) -> None:
+        """A closing or reopening, and whether it counts."""
+        if self._marks.counts(entry):
+            self._turns.put(entry)
+        else:
+            self._turns.drop(entry)
+        self._closure = None
 
-    def _of(self, acts: frozenset[Act]) -> list[Entry]:
-        return ordered(entry for act in sorted(acts) for entry in self._acts.get(act, ()))
+    def _place(self, entry: Entry) -> None:
+        """What says where or when it was, and whether it counts."""
+        said = entry.said
+        if said is None or said.act not in TELLS:
+            return
+        if said.areas or any(one.aspect in _WHERE for one in said.stated):
+            if self._marks.counts(entry):
+                self._happened.put(entry)
+            else:
+                self._happened.drop(entry)
 
-    def _top(self, act: Act) -> list[Entry]:
-        return ordered(self._tops.get(act, ()))
+    def _shelve(self) -> None:
+        """Put what is new where it belongs in display order."""
+        self._fresh.sort(key=order)
+        for entry in self._fresh:
+            put(self._all, entry)
+            self._by_party.put(entry)
+            if entry.act in REMARKS:
+                self._remarks.put(entry)
+            if self._witness is not None:
+                self._witness.add(entry)
+        self._fresh.clear()
+
+    def _threads(self) -> Said:
+        for entry, moves in self._heard:
+            self._said.add(entry, moves=moves)
+        self._heard.clear()
+        return self._said
 
     # ----------------------------------------------------------------------------------- parts
 
     def head(self) -> Head:
         """What a list shows."""
         if self._closure is None:
-            turns = (one for one in self._turns if self._first.get(one.party) is not one)
+            turns = (one for one in self._turns.brief() if self._first.get(one.party) is not one)
             self._closure = closure((*self._first.values(), *turns), self._marks, self._saw)
         return Head(
             id=self._opener.digest,
             opener=self._opener,
             name=_name(self._opener),
             closure=self._closure,
-            count=len(self._entries),
+            count=self._count,
             last=self._last,
         )
 
-    def rows(self) -> tuple[Row, ...]:
-        """All statements, in display order."""
-        if not self._sorted:
-            self._entries.sort(key=_key)
-            self._sorted = True
+    def rows(self, most: int | None = None) -> tuple[Row, ...]:
+        """All statements in display order, or of each party the newest so many."""
+        self._shelve()
         known = self._rows
-        return tuple(known.get(one.digest) or self._row(one) for one in self._entries)
+        some = self._all if most is None else self._by_party.newest(most)
+        return tuple([known.get(one.digest) or self._row(one) for one in some])
+
+    def page(self, start: int, count: int) -> tuple[Row, ...]:
+        """So many statements from a place in display order, counted from 0."""
+        self._shelve()
+        some = self._all[start : start + count]
+        return tuple([self._rows.get(one.digest) or self._row(one) for one in some])
 
     def _row(self, entry: Entry) -> Row:
-        brought_by = self._brought.get(entry.digest, ())
+        _, brought_by = self._brought.get(entry.digest, (entry, ()))
         cancelled, replaced = self._marks.cancelled_by(entry), self._marks.replaced_by(entry)
         row = self._rows[entry.digest] = Row(
             entry=entry,
@@ -227,56 +324,52 @@ class Look:
         """What the parties say."""
         for entry in self._told:
             self._accounts.add(entry)
+            self._place(entry)
         self._told.clear()
         return self._accounts
 
-    def questions(self, now_ms: int, dues: Dues) -> tuple[Question, ...]:
-        """The questions, each to one party."""
-        if self._asked is None:
-            others = self._of(_ASKING - {Act.ASK})
-            self._asked = asked_threads(self._top(Act.ASK), others, self._marks, self._saw)
-        return tuple(settle(one, now_ms, self._saw, dues) for one in self._asked)
-
-    def holds(self, now_ms: int) -> tuple[Hold, ...]:
-        """The holds and ceases."""
-        if self._held is None:
-            others = self._of(_HOLDING - {Act.HOLD})
-            self._held = hold_threads(self._top(Act.HOLD), others, self._marks, self._saw)
-        return tuple(settle_hold(one, now_ms, self._saw) for one in self._held)
-
-    def links(self) -> tuple[Link, ...]:
-        """The links with other incidents."""
-        if self._links is None:
-            others = self._of(_LINKING - {Act.LINK})
-            self._links = links(self._top(Act.LINK), others, self._ends, self._marks, self._saw)
-        return self._links
-
-    def publics(self) -> tuple[Public, ...]:
-        """The statements to the public."""
-        if self._publics is None:
-            self._publics = publics(self._top(Act.PUBLIC), self._marks, self._saw)
-        return self._publics
+    def happened(self, most: int) -> list[Entry]:
+        """What says where or when it was, and counts: of each party the newest so many."""
+        self.accounts()
+        return self._happened.newest(most)
 
     def witness(self, knowing: Knowing) -> Witness:
         """Who had read what in this incident."""
+        self._shelve()
         if self._witness is None:
-            self._witness = Witness(self._entries, knowing)
+            self._witness = Witness(self._all, knowing)
         return self._witness
 
-    def view(self, now_ms: int, within: Tolerances, dues: Dues) -> View:
-        """The whole incident at a moment."""
-        accounts = self.accounts()
-        observed, inferred = apart(accounts.all())
+    def view(self, now_ms: int, within: Tolerances, dues: Dues, most: Most) -> View:
+        """The incident at a moment; of each part not more than ``most``."""
+        accounts, said = self.accounts(), self._threads()
+        observed, inferred = apart(accounts.all(most.versions, voices=most.voices))
+        rows = self.rows(most.rows)
+        questions, more_questions = said.questions(now_ms, dues, most.threads)
+        holds, more_holds = said.holds(now_ms, most.threads)
+        links, more_links = said.links(most.threads)
+        publics, more_publics = said.publics(most.threads)
+        remarks = self._remarks.newest(most.threads)
         return View(
             head=self.head(),
-            rows=self.rows(),
+            rows=rows,
             accounts=observed,
             attribution=inferred,
             alignments=accounts.aligned(within),
-            questions=self.questions(now_ms, dues),
-            holds=self.holds(now_ms),
-            links=self.links(),
-            publics=self.publics(),
+            questions=questions,
+            holds=holds,
+            links=links,
+            publics=publics,
+            remarks=tuple(remarks),
+            left=Left(
+                rows=self._count - len(rows),
+                accounts=0 if most.voices is None else accounts.left(most.voices),
+                questions=more_questions,
+                holds=more_holds,
+                links=more_links,
+                publics=more_publics,
+                remarks=self._remarks.count - len(remarks),
+            ),
         )
 
 
@@ -287,7 +380,3 @@ def _name(opener: Entry) -> str:
             return name
         case _:
             return ""
-
-
-def _key(entry: Entry) -> OrderKey:
-    return entry.key

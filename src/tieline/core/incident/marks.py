@@ -8,26 +8,30 @@ correction that is cancelled no longer replaces anything, so what it corrected s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Final
 
-from tieline.core.agreement.meaning import Act
-from tieline.core.incident.entry import Entry
+from tieline.core.incident.entry import Entry, OrderKey
 from tieline.core.terms import RefRole
 
 REPLACING: Final = frozenset({RefRole.CORRECTS, RefRole.SUPERSEDES})
 AGAINST: Final = REPLACING | {RefRole.CANCELS}
-MAX_THREADS: Final = 16  # how many questions, holds or links one entry can be part of
 
 Saw = Callable[[Entry, Entry], bool]
+order: Final[Callable[[Entry], OrderKey]] = attrgetter("key")  # the place in display order
 
 
 class Marks:
-    """Which statements are cancelled or replaced, and by what."""
+    """Which statements are cancelled or replaced, and by what.
+
+    To note a reference and to ask costs the same, however often a statement was replaced.
+    """
 
     def __init__(self) -> None:
-        self.noted: list[Entry] = []  # of which something may have changed, as it was found
-        self._against: dict[bytes, list[tuple[RefRole, Entry]]] = {}
+        self._cancelled: dict[bytes, Entry] = {}  # by its first cancellation
+        self._replaced: dict[bytes, list[Entry]] = {}  # by what is not cancelled, in order
         self._moved: set[tuple[bytes, bytes]] = set()
 
     def note(self, entry: Entry, role: RefRole, cited: Entry) -> bool:
@@ -36,10 +40,20 @@ class Marks:
             return False
         if entry.through != cited.through:
             return False  # who speaks for another takes back what it said for that one, or its own
-        self._against.setdefault(cited.digest, []).append((role, entry))
         self._moved.add((entry.digest, cited.digest))
-        self.noted.append(cited)
+        if role is RefRole.CANCELS:
+            self._cancel(entry, cited)
+        elif entry.digest not in self._cancelled:
+            put(self._replaced.setdefault(cited.digest, []), entry)
         return True
+
+    def _cancel(self, entry: Entry, cited: Entry) -> None:
+        """For good; and what it replaced is no longer replaced by it."""
+        before = self._cancelled.get(cited.digest)
+        if before is None or entry.key < before.key:
+            self._cancelled[cited.digest] = entry
+        for target in cited.cites(*REPLACING) if before is None else ():
+            drop(self._replaced.get(target, []), cited)
 
     def void(self, entry: Entry) -> tuple[bytes, ...]:
         """What an entry would take back or replace, and does not: another's, or not read."""
@@ -48,28 +62,17 @@ class Marks:
 
     def cancelled_by(self, entry: Entry) -> Entry | None:
         """The first cancellation of an entry."""
-        found = self._against.get(entry.digest)
-        if found is None:
-            return None
-        return first(one for role, one in found if role is RefRole.CANCELS)
+        return self._cancelled.get(entry.digest)
 
     def replaced_by(self, entry: Entry) -> Entry | None:
         """The last correction of an entry that is not cancelled itself."""
-        found = self._against.get(entry.digest)
-        if found is None:
-            return None
-        standing = [
-            one for role, one in found if role in REPLACING and self.cancelled_by(one) is None
-        ]
-        return max(standing, key=_key, default=None)
+        found = self._replaced.get(entry.digest)
+        return found[-1] if found else None
 
     def counts(self, entry: Entry) -> bool:
         """Whether what an entry says still stands: no second story, not cancelled, not replaced."""
-        if entry.story:
-            return False
-        return entry.digest not in self._against or (
-            self.cancelled_by(entry) is None and self.replaced_by(entry) is None
-        )
+        digest = entry.digest
+        return not (entry.story or digest in self._cancelled or self._replaced.get(digest))
 
 
 class Front:
@@ -95,50 +98,66 @@ class Front:
         return self._rank(entry), entry.key
 
 
-def threads(tops: Iterable[Entry], others: Sequence[Entry], saw: Saw) -> dict[bytes, list[Entry]]:
-    """What is said to each of some entries, in display order.
-
-    An entry is said to a top that it cites; when it cites none, to those to which what it cites is
-    said (a correction of an answer answers what that answered). ``others`` are in display order.
-    """
-    out: dict[bytes, list[Entry]] = {top.digest: [] for top in tops}
-    known: dict[bytes, Entry] = {top.digest: top for top in tops}
-    said_to: dict[bytes, tuple[bytes, ...]] = {}
-    for entry in others:
-        cited = [one for one in map(known.get, entry.cites()) if one and saw(entry, one)]
-        direct = [one.digest for one in cited if one.digest in out]
-        if not direct:
-            direct = [top for one in cited for top in said_to[one.digest]]
-        if not direct or entry.digest in out:
-            continue
-        mine = tuple(dict.fromkeys(direct))[:MAX_THREADS]
-        said_to[entry.digest] = mine
-        known[entry.digest] = entry
-        for top in mine:
-            out[top].append(entry)
-    return out
-
-
-def withdrawal(top: Entry, said: Sequence[Entry], marks: Marks) -> Entry | None:
-    """By what its author took back a question, a hold or a link, or said it anew."""
-    found = [
-        one
-        for one in said
-        if one.act is Act.WITHDRAW and (one.party, one.through) == (top.party, top.through)
-    ]
-    found += [one for one in (marks.cancelled_by(top), marks.replaced_by(top)) if one is not None]
-    return first(found)
-
-
 def first(entries: Iterable[Entry]) -> Entry | None:
     """The first in display order."""
-    return min(entries, key=_key, default=None)
+    return min(entries, key=order, default=None)
 
 
 def ordered(entries: Iterable[Entry]) -> list[Entry]:
     """In display order."""
-    return sorted(entries, key=_key)
+    return sorted(entries, key=order)
 
 
-def _key(entry: Entry) -> tuple[object, ...]:
-    return entry.key
+def put(some: list[Entry], entry: Entry) -> None:
+    """Put an entry where it belongs in a list in display order, once. At the end it is cheapest."""
+    if not some or some[-1].key < entry.key:
+        some.append(entry)
+        return
+    at = bisect_left(some, entry.key, key=order)
+    if some[at] is not entry:
+        some.insert(at, entry)
+
+
+def drop(some: list[Entry], entry: Entry) -> None:
+    """Take an entry out of a list in display order, if it is there."""
+    at = bisect_left(some, entry.key, key=order)
+    if at < len(some) and some[at] is entry:
+        del some[at]
+
+
+class Shelf:
+    """Entries by party, each in display order."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._by: dict[str, list[Entry]] = {}
+
+    def put(self, entry: Entry) -> None:
+        """One more; once."""
+        some = self._by.setdefault(entry.party, [])
+        before = len(some)
+        put(some, entry)
+        self.count += len(some) - before
+
+    def drop(self, entry: Entry) -> None:
+        """One less, if it is here."""
+        some = self._by.get(entry.party, [])
+        before = len(some)
+        drop(some, entry)
+        self.count += len(some) - before
+
+    def of(self, party: str) -> list[Entry]:
+        """All of a party."""
+        return self._by.get(party, [])
+
+    def newest(self, most: int | None) -> list[Entry]:
+        """The newest so many of each party, in display order; all if ``None``."""
+        if most is None:
+            return ordered(one for some in self._by.values() for one in some)
+        return ordered(one for some in self._by.values() for one in some[-most:])
+
+
+def holds(some: list[Entry], entry: Entry) -> bool:
+    """Whether an entry is in a list in display order."""
+    at = bisect_left(some, entry.key, key=order)
+    return at < len(some) and some[at] is entry

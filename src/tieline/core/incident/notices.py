@@ -37,7 +37,6 @@ from tieline.core.agreement.places import (
 )
 from tieline.core.agreement.steps import EACH, Steps, whole
 from tieline.core.agreement.value import Day, Instant
-from tieline.core.incident.account import TELLS
 from tieline.core.incident.book import Book
 from tieline.core.incident.entry import Entry, Part, Told, instant_ms
 from tieline.core.incident.marks import ordered
@@ -218,11 +217,12 @@ class Notices:
 
     def _happened(self, id_: bytes) -> tuple[tuple[Bound, ...], list[Times]]:
         """Where and when an incident is said to have been."""
-        members = self._book.members(id_)
         # What announced an activity is no statement of what happened.
-        counts = self._book.marks.counts
-        told = [one for one in members if one.act in TELLS and counts(one)]
-        times = list(islice(dict.fromkeys(_when(told)), MAX_TIMES)) or [_about(members[0])]
+        told = self._book.happened(id_)
+        opener = self._book.entry(id_)
+        times = list(islice(dict.fromkeys(_when(told)), MAX_TIMES))
+        if not times and opener is not None:
+            times = [_about(opener)]
         return _spots(told), times
 
     def _touching(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tieline.core.agreement.meaning import Means, Sense
+from tieline.core.agreement.meaning import Act, Means, Sense
 from tieline.core.agreement.value import Hash
 from tieline.core.incident.entry import Entry, Part, instant_ms
-from tieline.core.incident.marks import Marks, Saw, threads
+from tieline.core.incident.heard import Folded, Heard, Settled
+from tieline.core.incident.marks import Marks
 from tieline.core.incident.states import PUBLIC, PublicEvent, PublicState
 
 
@@ -29,38 +30,27 @@ class Public:
     withdrawn_by: bytes | None = None
 
 
-def publics(entries: Sequence[Entry], marks: Marks, saw: Saw) -> tuple[Public, ...]:
-    """The public statements of an incident. ``entries`` are of act PUBLIC, in display order.
+def fold_public(entry: Entry, heard: Heard, marks: Marks) -> Folded[Public]:
+    """A public statement with what was said to it.
 
     A statement that was made belongs to the planned one of the same party that it cites.
     """
-    plans = [one for one in entries if not one.story and not _is_made(one)]
-    made = [one for one in entries if _is_made(one)]
-    said = threads(plans, made, saw)
-    by_plan = {
-        plan.digest: [
-            one
-            for one in said[plan.digest]
-            if (one.party, one.through) == (plan.party, plan.through) and marks.counts(one)
-        ]
-        for plan in plans
-    }
-    placed = {one.digest for some in by_plan.values() for one in some}
-    alone = [one for one in made if one.digest not in placed and not one.story]
-    out = [_public(one, by_plan.get(one.digest, []), marks) for one in (*plans, *alone)]
-    out.sort(key=lambda one: one.entry.key)
-    return tuple(out)
+    made = heard.brief(Act.PUBLIC, entry.party, entry.through)
+    public = _public(entry, made, heard, marks)
+    settled = Settled((public,))
+    back = public.withdrawn_by is not None
+    return Folded(entry, (1 if back else 0, -entry.key[0]), lambda _, __: settled)
 
 
-def _public(entry: Entry, made: Sequence[Entry], marks: Marks) -> Public:
-    state = PUBLIC.start(PublicEvent.MADE if _is_made(entry) else PublicEvent.PLANNED)
+def _public(entry: Entry, made: Sequence[Entry], heard: Heard, marks: Marks) -> Public:
+    state = PUBLIC.start(PublicEvent.MADE if is_made(entry) else PublicEvent.PLANNED)
     planned = _hash(entry)
     for one in made:
         same = _hash(one) == planned
         state = PUBLIC.step(state, PublicEvent.SAME if same else PublicEvent.OTHER)
     back = marks.cancelled_by(entry)
     anew = marks.replaced_by(entry)
-    if back is None and anew is not None and anew.digest not in {one.digest for one in made}:
+    if back is None and anew is not None and not heard.has(anew):
         back = anew
     if back is not None:
         state = PUBLIC.step(state, PublicEvent.WITHDRAWN)
@@ -78,7 +68,8 @@ def _public(entry: Entry, made: Sequence[Entry], marks: Marks) -> Public:
     )
 
 
-def _is_made(entry: Entry) -> bool:
+def is_made(entry: Entry) -> bool:
+    """Whether it says of a public statement that it was made."""
     return entry.said is not None and entry.said.sense(Means.STANCE) is Sense.MADE
 
 

@@ -6,17 +6,17 @@ its name is shown with the question as relayed, and moves nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from tieline.core.agreement.meaning import Act, Means, Sense
 from tieline.core.agreement.value import PartyCode
 from tieline.core.incident.entry import Asked, Entry, Part, instant_ms
-from tieline.core.incident.marks import Front, Marks, Saw, threads, withdrawal
+from tieline.core.incident.heard import EVER, Folded, Heard, Settled, Span
+from tieline.core.incident.marks import Front, Marks, Saw
 from tieline.core.incident.states import QUESTION, QuestionEvent, QuestionState
 
-Dues = Mapping[tuple[bytes, str], int]
 # Of two answers of a party that crossed the one counts that leaves more open.
 _RANK: Final = {Sense.LATER: 0, Sense.PART: 1, Sense.DECLINED: 2, Sense.FULL: 3}
 _EVENT: Final = {
@@ -33,8 +33,9 @@ class Question:
     """A question to one party, ``of``. ``about``: what it asks, each with the aspect it touches.
 
     ``due_ms``: when its next word is due, if it is. ``late``: whether something was said only after
-    it had been due. ``answer``: the answer that counts; ``answers``: all of them; ``relayed``: what
-    others said in its name. ``reason``: why it declines.
+    it had been due. ``answer``: the answer that counts; ``answers``: the last of ``count``;
+    ``relayed``: the last of what others said in its name, of ``relays``. ``reason``: why it
+    declines.
     """
 
     ask: Entry
@@ -45,7 +46,9 @@ class Question:
     late: bool = False
     answer: Entry | None = None
     answers: tuple[bytes, ...] = ()
+    count: int = 0
     relayed: tuple[bytes, ...] = ()
+    relays: int = 0
     withdrawn_by: bytes | None = None
     reason: Part | None = None
 
@@ -57,33 +60,42 @@ class Thread:
     ask: Entry
     of: str
     answers: tuple[Entry, ...]
-    relayed: tuple[bytes, ...]
+    heard: Heard
     withdrawn_by: Entry | None
 
 
-def asked_threads(
-    asks: Sequence[Entry], others: Sequence[Entry], marks: Marks, saw: Saw
-) -> tuple[Thread, ...]:
-    """The questions of an incident. ``others``: answers and withdrawals; all in display order."""
-    said = threads(asks, others, saw)
-    out: list[Thread] = []
-    for ask in asks:
-        if ask.story:
-            continue
-        mine = [one for one in said[ask.digest] if marks.counts(one)]
-        back = withdrawal(ask, mine, marks)
-        for party in asked_parties(ask):
-            answers = [one for one in mine if one.act is Act.ANSWER]
-            out.append(
-                Thread(
-                    ask,
-                    party,
-                    tuple(one for one in answers if one.party == party and not one.through),
-                    tuple(one.digest for one in answers if one.through == party),
-                    back,
-                )
-            )
-    return tuple(out)
+def fold_question(ask: Entry, heard: Heard, marks: Marks, saw: Saw) -> Folded[Question]:
+    """A question with what was said to it, for each party that was asked."""
+    back = heard.withdrawal(ask, marks)
+    threads = [
+        Thread(
+            ask,
+            party,
+            tuple(heard.brief(Act.ANSWER, party)),
+            heard,
+            back,
+        )
+        for party in asked_parties(ask)
+    ]
+
+    def settled(now_ms: int, dues: tuple[int | None, ...]) -> Settled[Question]:
+        by = dues or (None,) * len(threads)
+        found = [settle(one, now_ms, saw, due) for one, due in zip(threads, by, strict=True)]
+        return Settled(tuple(found), _span(found, now_ms), dues)
+
+    still = [settle(one, -EVER, saw, None) for one in threads]
+    due = [EVER if one.due_ms is None else one.due_ms for one in still if one.state in _CLOCKED]
+    rank = (0, min(due)) if due else (1, -ask.key[0])
+    return Folded(ask, rank, settled, tuple(one.of for one in threads))
+
+
+def _span(found: Sequence[Question], now_ms: int) -> Span:
+    """As long as no due time passes, all of it stays as it is."""
+    dues = [one.due_ms + 1 for one in found if one.due_ms is not None]
+    return (
+        max((due for due in dues if due <= now_ms), default=-EVER),
+        min((due for due in dues if due > now_ms), default=EVER),
+    )
 
 
 def asked_parties(ask: Entry) -> tuple[str, ...]:
@@ -94,12 +106,12 @@ def asked_parties(ask: Entry) -> tuple[str, ...]:
     return tuple(dict.fromkeys(party for party in ask.to if party != ask.party))
 
 
-def settle(thread: Thread, now_ms: int, saw: Saw, dues: Dues) -> Question:
-    """A question at a moment. ``dues``: when an agreement says that it is due, by ask and party."""
+def settle(thread: Thread, now_ms: int, saw: Saw, ruled_ms: int | None) -> Question:
+    """A question at a moment. ``ruled_ms``: when the agreements say that its answer is due."""
     ask = thread.ask
     state = QUESTION.start(QuestionEvent.ASKED)
     own_due = instant_ms(ask, Means.DUE, latest=True)
-    asked_due = due = dues.get((ask.digest, thread.of), own_due)
+    asked_due = due = own_due if ruled_ms is None else ruled_ms
     front, answer, late = Front(saw, _rank), None, False
     back = thread.withdrawn_by
     for entry in _events(thread):
@@ -116,6 +128,7 @@ def settle(thread: Thread, now_ms: int, saw: Saw, dues: Dues) -> Question:
             state = QUESTION.step(state, QuestionEvent.WITHDRAWN)  # what was taken back stays so
     if due is not None and now_ms > due and state in _CLOCKED:
         state = QUESTION.step(state, QuestionEvent.DUE)
+    relayed, relays = thread.heard.said_for(Act.ANSWER, thread.of)
     return Question(
         ask=ask,
         of=thread.of,
@@ -124,8 +137,10 @@ def settle(thread: Thread, now_ms: int, saw: Saw, dues: Dues) -> Question:
         due_ms=due if state in _CLOCKED or state is QuestionState.OVERDUE else None,
         late=late,
         answer=answer,
-        answers=tuple(one.digest for one in thread.answers),
-        relayed=thread.relayed,
+        answers=thread.heard.last(Act.ANSWER, thread.of),
+        count=thread.heard.count(Act.ANSWER, thread.of),
+        relayed=relayed,
+        relays=relays,
         withdrawn_by=None if back is None else back.digest,
         reason=answer.said.answers.get(Means.REASON) if answer and answer.said else None,
     )

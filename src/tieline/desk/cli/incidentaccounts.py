@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tieline.desk.cli.incidentwords import how_far, moment, texts, words, wrapped
-from tieline.desk.cli.show import View, text_of, views
+from tieline.desk.cli.show import View, number_of, text_of, views
 
 
 def lines(found: View) -> Iterator[str]:
@@ -32,6 +32,15 @@ def _titled(title: str, found: View, name: str, one: object) -> Iterator[str]:
         yield title
         for row in rows:
             yield from one(row)
+        yield from more(found, name)
+
+
+def more(found: View, name: str) -> Iterator[str]:
+    """How many of a list are not shown, if any."""
+    left = found.get("left_out")
+    count = number_of(left, name) if isinstance(left, dict) else 0
+    if count:
+        yield f"  and {count} more; --all shows them"
 
 
 # ------------------------------------------------------------------------------------ accounts
@@ -49,6 +58,8 @@ def _accounts(found: View, name: str, title: str) -> Iterator[str]:
         yield f"  {text_of(row, 'label')}: {alignment}{', ' + apart if apart else ''}"
         for party in views(row, "parties"):
             yield from _party(party)
+    if name == "accounts":
+        yield from more(found, name)
 
 
 def _apart(pair: View, *, alone: bool) -> str:
@@ -64,11 +75,12 @@ def _party(party: View) -> Iterator[str]:
     who = f"{through} through {text_of(party, 'party')}" if through else text_of(party, "party")
     versions = views(party, "versions")
     current = text_of(party, "current") if party.get("current") else ""
-    number = len(versions)
-    for place, version in enumerate(versions, 1):
+    left = number_of(party, "left_out")
+    for version in versions:
         if text_of(version, "item") != current:
             continue
-        named = f"{who} v{place}" if number > 1 else who
+        number = number_of(version, "number")
+        named = f"{who} v{number}" if len(versions) > 1 else who
         for stated in views(version, "stated"):
             yield from wrapped(f"    {named:<11} ", *_stated(stated))
             named = ""
@@ -78,6 +90,8 @@ def _party(party: View) -> Iterator[str]:
     for version in versions:
         if version is not now and (now is None or _told(version) != _told(now)):
             yield from _earlier(version)
+    if left:
+        yield f"              and {left} versions more; --all shows them"
 
 
 def _told(version: View) -> list[str]:
@@ -130,7 +144,10 @@ def _question(one: View) -> Iterator[str]:
     if one.get("answer"):
         said = f": {text_of(one, 'answered')}" if one.get("answered") else ""
         yield f"      answer {text_of(one, 'answer')[:8]}{said}"
-    yield from (f"      relayed in {item[:8]}; it moves nothing" for item in texts(one, "relayed"))
+    relayed = texts(one, "relayed")
+    yield from (f"      relayed in {item[:8]}; it moves nothing" for item in relayed)
+    if number_of(one, "relayed_count") > len(relayed):
+        yield f"      and {number_of(one, 'relayed_count') - len(relayed)} relayed before"
 
 
 # ---------------------------------------------------------------------------------------- holds

@@ -176,10 +176,11 @@ def owed_line(one: View) -> str:
 
 def _messages(found: View) -> Iterator[str]:
     rows = views(found, "messages")
-    yield f"messages ({len(rows)})"
+    yield f"messages ({number_of(found, 'statements')})"
     for one in rows:
         yield f"  {message_line(one)}"
         yield from (f"      ! {mark}" for mark in row_marks(one, digits=8))
+    yield from accounts.more(found, "messages")
 
 
 def message_line(one: View) -> str:

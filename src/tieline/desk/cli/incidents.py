@@ -30,7 +30,7 @@ def list_(args: argparse.Namespace) -> None:
 
 def show(args: argparse.Namespace) -> None:
     """One incident as a whole."""
-    found = _asked(args, "incident", incident=args.incident)
+    found = _asked(args, "incident", incident=args.incident, all=args.all)
     put(args, found, *lines.show_lines(found))
 
 
@@ -61,7 +61,7 @@ def public(args: argparse.Namespace) -> None:
     if not args.check:
         say(args)
         return
-    found = _asked(args, "incident", incident=args.incident)
+    found = _asked(args, "incident", incident=args.incident, all=True)
     digest = _hash(args)
     told = [one for one in views(found, "publics") if digest in (one["hash"], one["made_hash"])]
     if not told:

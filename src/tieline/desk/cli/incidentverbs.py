@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from tieline.desk.cli.ruleverbs import Verb
 from tieline.desk.cli.sendverb import PRECEDENCES
 
+_EVERYTHING: Final = "all of it, however much that is; else a bounded number of each party"
 _INCIDENT: Final = "its name, the first characters of its digest, or a message in it"
 _ITEM: Final = "its number here, as 'log' shows it, or the first characters of its digest"
 
@@ -79,6 +80,8 @@ def _looking(action: _Action) -> None:
         p = action(name, text)
         p.set_defaults(function=name)
         p.add_argument("incident", help=_INCIDENT)
+        if name == "show":
+            p.add_argument("--all", action="store_true", help=_EVERYTHING)
         _reading(p)
     _report(action)
     p = action("known", "what the author of a message had read, and when others had the message")
