@@ -16,6 +16,7 @@ CLASSES = {
     "AgreementActs": "agreementacts.py",
     "IncidentActs": "incidentacts.py",
     "ReportActs": "incidentreport.py",
+    "ScoreActs": "incidentscore.py",
     "JointActs": "jointacts.py",
     "DeskActs": "deskacts.py",
 }

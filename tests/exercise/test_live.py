@@ -135,7 +135,7 @@ async def _directed(umpire: Umpire, folder: Path, playing: asyncio.Task[Summary]
     parties = {one.text("party"): one for one in scored.entries("parties")}
     assert set(parties) == {"ALPHA", "BRAVO"}
     assert parties["BRAVO"].number("messages") == 1
-    assert parties["BRAVO"].entry("read").number("asked") == 1
+    assert parties["BRAVO"].entry("read").number("of") == 1
     assert parties["BRAVO"].entry("read").number("done") == 0
     await asyncio.to_thread(_refused, folder)
     await umpire("endex", "played")

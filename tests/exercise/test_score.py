@@ -8,15 +8,13 @@ from dataclasses import replace
 import pytest
 from tests.exercise.plays import shown, small
 
+from tieline.core.errors import LocalError
 from tieline.exercise import scenario as world
 from tieline.exercise import score, umpire
 from tieline.exercise.answer import Entry, Json
 from tieline.exercise.board import read_shown
 from tieline.exercise.stage import Hand, Move, Stage
-from tieline.node import packs
 
-CRISIS = packs.find("crisis")
-INCIDENT = packs.find("incident")
 START_MS = 1_767_225_600_000
 MINUTE_MS = 60_000
 
@@ -31,70 +29,30 @@ def refs(name: str, role: str) -> list[Json]:
     return [{"item": f"item {name}", "role": role}]
 
 
-ASKED = next(one.number for one in INCIDENT.forms["ask"].fields if one.id == "asked")
-RECORD = [
-    # ALPHA opens after twelve minutes: the event was at the start.
-    said("ALPHA-1", 12, form="cr/first", fields={"1": 2, "2": 2, "5": START_MS // 1000},
-         wants=["acknowledged", "read back"]),
-    said("BRAVO-1", 15, "acknowledge", refs=refs("ALPHA-1", "answers")),
-    said("BRAVO-2", 20, "read back", refs=refs("ALPHA-1", "answers")),
-    said("BRAVO-3", 25, text="Something.", wants=["acknowledged"]),
-    said("BRAVO-4", 30, form="in/ask", fields={str(ASKED): "ALPHA"}),
-    said("ALPHA-2", 40, form="in/answer", refs=refs("BRAVO-4", "answers")),
-    said("ALPHA-3", 50, form="cr/first", fields={"7": 1}, refs=refs("ALPHA-1", "corrects")),
-    said("EXCON-1", 51, text="An inject.", wants=["acknowledged"]),
-    said("BRAVO-5", 90, text="After ENDEX.", refs=refs("BRAVO-3", "corrects")),
-]  # fmt: skip
-
-
-def counted(record: list[Entry], over_ms: int | None = None) -> dict[str, Entry]:
-    found = score.score(
-        record,
-        [("ALPHA", "met"), ("ALPHA", "late"), ("BRAVO", "overdue"), ("EXCON", "open")],
-        (CRISIS, INCIDENT),
-        codes=("ALPHA", "BRAVO"),
-        over_ms=over_ms,
-    )
-    return {one.text("party"): one for one in Entry(found, "score").entries("parties")}
-
-
-def test_a_score_counts_and_times_what_is_signed() -> None:
-    parties = counted(RECORD, START_MS + 60 * MINUTE_MS)
-    alpha, bravo = parties["ALPHA"], parties["BRAVO"]
-    assert (alpha.number("first_word_ms"), alpha.number("first_fact_ms")) == (720_000, 720_000)
-    assert bravo.number("first_word_ms") == 25 * MINUTE_MS
-    assert bravo.raw["first_fact_ms"] is None  # words alone state no aspect of the incident
-    assert bravo.entry("read").raw == {
-        "asked": 1, "done": 1, "median_ms": 180_000, "longest_ms": 180_000,
+def party(code: str, **more: Json) -> Json:
+    spans: Json = {"of": 2, "done": 1, "median_ms": 12 * MINUTE_MS, "longest_ms": None}
+    questions: Json = {"of": 3, "done": 1, "median_ms": None, "declined": 1, "part": 1, "late": 1}
+    made: dict[str, Json] = {
+        "party": code, "messages": 4, "first_word_ms": 12 * MINUTE_MS, "first_fact_ms": None,
+        "read": spans, "understood": spans, "questions": questions, "deadlines": {"met": 2},
+        "corrected": 1, "taken_back": 0, "signed": 1, "closed": {"of": 1, "done": 0},
     }  # fmt: skip
-    assert bravo.entry("understood").number("median_ms") == 480_000
-    assert (alpha.entry("read").number("asked"), alpha.entry("read").number("done")) == (1, 0)
-    assert alpha.entry("questions").number("done") == 1
-    assert alpha.entry("questions").number("median_ms") == 600_000
-    assert (alpha.number("corrected"), bravo.number("corrected")) == (1, 0)
-    assert alpha.raw["deadlines"] == {"late": 1, "met": 1}
-    assert bravo.raw["deadlines"] == {"overdue": 1}
+    return made | more
 
 
-def test_what_comes_after_endex_is_not_scored() -> None:
-    assert counted(RECORD)["BRAVO"].number("messages") == 3
-    parties = counted(RECORD, START_MS + 60 * MINUTE_MS)
-    assert parties["BRAVO"].number("messages") == 2
-
-
-def test_a_second_story_and_the_order_of_the_record_change_no_score() -> None:
-    story = said("ALPHA-1", 1, form="cr/first", second_story=True, fields={"7": 1})
-    whole = {code: one.raw for code, one in counted(RECORD).items()}
-    other = {code: one.raw for code, one in counted([story, *reversed(RECORD)]).items()}
-    assert other == whole
-
-
-def test_the_score_as_a_table() -> None:
-    found = score.score(RECORD, [], (CRISIS, INCIDENT), codes=("ALPHA", "BRAVO"))
+def test_the_score_as_a_table_leaves_out_the_umpires_seat() -> None:
+    answer: dict[str, Json] = {"parties": [party("ALPHA"), party("EXCON"), party("BRAVO")]}
+    found = score.read(Entry(answer, "score"), without=("EXCON",))
     lines = score.lines(Entry(found, "score"))
     assert lines[0].split() == ["ALPHA", "BRAVO"]
     assert len({len(line) for line in lines}) == 1
-    assert any(line.startswith("first fact after") and "12 min" in line for line in lines)
+    shown_as = {line[:30].strip(): line[30:].split("  ") for line in lines}
+    assert "12 min" in " ".join(shown_as["first word after"])
+    assert "never" in " ".join(shown_as["first fact after"])
+    assert "1 of 2, 12 min" in " ".join(shown_as["read, of what was to be read"])
+    assert "1 part, 1 declined, 1 late" in " ".join(shown_as["questions otherwise"])
+    with pytest.raises(LocalError, match="no party"):
+        score.read(Entry({"parties": []}, "score"))
 
 
 # ----------------------------------------------------------------------------- the clock

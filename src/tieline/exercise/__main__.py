@@ -111,6 +111,7 @@ def _play(argv: list[str]) -> int:
     from rich.console import Console
 
     from tieline.core.errors import TielineError
+    from tieline.exercise import reports
     from tieline.exercise.runner import Options, run
     from tieline.exercise.script import load
 
@@ -126,6 +127,7 @@ def _play(argv: list[str]) -> int:
         if args.out is not None:  # found out now, not after the play
             args.out.mkdir(parents=True, exist_ok=True)
             (args.out / "summary.json").unlink(missing_ok=True)
+            reports.clear(args.out)
         # Without a terminal, or headless: plain text, whatever the environment says of colours.
         live = sys.stdout.isatty() and not args.headless
         console = (

@@ -13,7 +13,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Final
 from rich.console import Console
 
 from tieline.core.errors import LocalError, TielineError
-from tieline.exercise import carried, chaos, evidence, file, homes, score, umpire
+from tieline.exercise import carried, chaos, evidence, file, homes, reports, score, umpire
 from tieline.exercise.answer import Entry, Json
 from tieline.exercise.board import Board
 from tieline.exercise.control import Attack, Control, Link, Played
@@ -212,6 +212,9 @@ async def run(scenario: Scenario, console: Console, options: Options) -> Summary
             played = await _play(control, troupe)
             logs = await _logs(troupe, played)
             owed = await _owed(troupe, played)
+            scored = await _score(scenario, troupe, played)
+            if options.out is not None:
+                await reports.write(table.seats[scenario.codes[0]].home.path, scored, options.out)
         finally:
             if office is not None:
                 await office.close()
@@ -233,7 +236,6 @@ async def run(scenario: Scenario, console: Console, options: Options) -> Summary
         evidence=made,
         owed=owed,
     )
-    scored = _score(scenario, logs[first], owed.get(first, ()))
     if options.out is not None:
         _write(options.out, summary, holdings, owed)
         _dump(options.out / "score.json", scored)
@@ -276,21 +278,26 @@ def _control(
     file.write(folder, scenario, options.people)
 
     async def scored() -> dict[str, Json]:
-        link = troupe.links[scenario.codes[0]]
-        debts = read_debts(await link.act("obligations", {}))
-        return _score(scenario, await link.act("log", {"limit": LOG_LIMIT}), debts)
+        return await _scored(scenario, troupe)
 
     return control, Office(control, hand, folder, score=scored)
 
 
-def _score(scenario: Scenario, log: Entry, debts: Iterable[Debt]) -> dict[str, Json]:
-    """How it went for each party, as one station's record has it."""
-    return score.score(
-        log.entries("items"),
-        [(debt.debtor, debt.state) for debt in debts],
-        scenario.rules.packs,
-        codes=[code for code in scenario.codes if code != umpire.CODE],
-    )
+async def _scored(scenario: Scenario, troupe: Troupe) -> dict[str, Json]:
+    """How it went for each party, as the first station says it of its record."""
+    answer = await troupe.links[scenario.codes[0]].act("incident_score", {})
+    found = score.read(answer, without=(umpire.CODE,))
+    return {"scenario": scenario.id, "title": scenario.title, **found}
+
+
+async def _score(scenario: Scenario, troupe: Troupe, played: Played) -> dict[str, Json]:
+    """The score at the end; one of nothing, when the station does not answer any more."""
+    try:
+        if not troupe.failure.done():
+            return await _scored(scenario, troupe)
+    except TielineError as error:
+        played.trouble.append(f"the score could not be asked: {error.message}")
+    return {"scenario": scenario.id, "title": scenario.title, "parties": []}
 
 
 @dataclass(slots=True)

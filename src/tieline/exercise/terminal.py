@@ -23,7 +23,6 @@ from tieline.core import identity
 from tieline.core.errors import LocalError, TielineError
 from tieline.exercise import file, office, score, umpire
 from tieline.exercise.answer import Entry, Json
-from tieline.node import packs
 from tieline.node.client import ApiDown, ApiRefused, Client, short_name
 from tieline.node.text import visible
 
@@ -200,34 +199,17 @@ def station_score(home: Path) -> dict[str, Json]:
     """
     at = _home(home)
     _asked(at)
-    kept = [packs.load_kept(home, bytes.fromhex(path.stem)) for path in _kept(home)]
     try:
         link = Client(home / "run" / "station.sock")
         try:
-            log = Entry(link.call("log", limit=100_000), "the log")
-            owed = Entry(link.call("obligations"), "the obligations")
+            found = Entry(link.call("incident_score"), "the score")
         finally:
             link.close()
     except ApiRefused as error:
         raise LocalError(error.code, error.message) from error
     except ApiDown as error:
         raise LocalError("exercise.down", str(error)) from error
-    items = list(log.entries("items"))
-    over = owed.raw.get("over_ms")
-    return {
-        "exercise": at.realm,
-        **score.score(
-            items,
-            [(one.text("debtor"), one.text("state")) for one in owed.entries("obligations")],
-            [pack for pack in kept if pack is not None],
-            codes=sorted({one.text("party") for one in items} - {umpire.CODE}),
-            over_ms=over if isinstance(over, int) else None,
-        ),
-    }
-
-
-def _kept(home: Path) -> list[Path]:
-    return sorted((home / "packs").glob(f"*{packs.SUFFIX}"))
+    return score.read(found, without=(umpire.CODE,))
 
 
 # ------------------------------------------------------------------------------ the umpire's

@@ -1,9 +1,10 @@
-"""The verbs of ``tieline exercise``: run, join, control, score, notice."""
+"""The verbs of ``tieline exercise``: run, join, control, score, compare, notice."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Final
 from tieline.core.errors import LocalError, TielineError
 from tieline.exercise import scenario as world
 
-VERBS: Final = ("run", "join", "control", "score", "notice")
+VERBS: Final = ("run", "join", "control", "score", "compare", "notice")
 DONE: Final = 0
 REFUSED: Final = 1
 
@@ -50,6 +51,13 @@ def parser() -> argparse.ArgumentParser:
     p = _verb(verbs, "score", "the score, from the record of one exercise station")
     p.add_argument("home", type=Path, metavar="HOME", help="the home of a running station")
     p.add_argument("--json", action="store_true", help="one JSON object")
+    p = _verb(verbs, "compare", "two runs side by side: score and report")
+    p.add_argument("dir", type=Path, metavar="DIR", help="what one run wrote with --out")
+    p.add_argument("other", type=Path, metavar="OTHER", help="what another run wrote with --out")
+    p.add_argument("--out", type=Path, metavar="FILE", help="write it as .html or .pdf too")
+    p.add_argument("--force", action="store_true", help="in the place of an older file")
+    p.add_argument("--language", default="en", metavar="TAG", help="of the words (default: en)")
+    p.add_argument("--json", action="store_true", help="one JSON object")
     p = _verb(verbs, "notice", "how the exercise is announced on the real line before it")
     p.add_argument("scenario", metavar="FILE", help="a file, or the name of a shipped scenario")
     return made
@@ -75,6 +83,9 @@ def main(argv: list[str], play: Callable[[list[str]], int]) -> int:
                 return DONE
             case "score":
                 return _score(args)
+            case "compare":  # of the desk, which writes reports; nothing of it is known here
+                words = [sys.executable, "-m", "tieline", "exercise", *argv]
+                return subprocess.run(words, check=False).returncode  # noqa: S603  # no shell
             case "join":
                 from tieline.exercise import terminal
 

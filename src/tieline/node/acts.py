@@ -60,7 +60,7 @@ ABOUT_AGREEMENTS: Final = frozenset({
 })  # fmt: skip
 ABOUT_INCIDENTS: Final = frozenset({
     "incident", "incident_report", "incident_say", "incident_timeline", "incidents", "known",
-    "notices",
+    "notices", "incident_score",
 })  # fmt: skip
 ABOUT_JOINTS: Final = frozenset({
     "assent", "joint", "joint_decline", "joint_show", "joint_withdraw", "joints",

@@ -43,6 +43,7 @@ from tieline.node.incidentparts import (
 )
 from tieline.node.incidentreport import ReportActs
 from tieline.node.incidents import Incidents
+from tieline.node.incidentscore import ScoreActs
 from tieline.node.incidenttime import known_view, readers_view, timeline_view
 from tieline.node.incidentview import Wording, head_view, name_of, row_view
 from tieline.node.jointview import chain_view
@@ -94,6 +95,7 @@ class IncidentActs:
             "known": self._known,
             "incident_say": self._say,
             **ReportActs(desk, agreements, incidents, self._show, self._timeline).acts,
+            **ScoreActs(desk, agreements, incidents, self._dues).acts,
         }
 
     # --------------------------------------------------------------------------------- asking
@@ -252,6 +254,9 @@ class IncidentActs:
             for one in ledger.obligations(now_ms)
             if any(book.holds(id_, each) for each in (one.trigger, one.by)) and not _idle(one)
         ]
+
+    async def _dues(self, line: Line, book: Book, id_: bytes) -> dict[tuple[bytes, str], int]:
+        return _dues(one for one, _ in await self._obligations(line, book, id_))
 
     def _clock(self, line: Line, one: Obligation, pack: Pack, wording: Wording) -> dict[str, Json]:
         return clock_view(one, pack, line.party, wording, self._agreements.in_force(line).packs)

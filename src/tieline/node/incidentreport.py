@@ -22,10 +22,11 @@ from tieline.core.incident.signing import Chain
 from tieline.core.joints import Known, chain_of
 from tieline.core.line import Line
 from tieline.core.record import Item
-from tieline.core.terms import Rung, dtg
+from tieline.core.terms import dtg
 from tieline.node.agreements import Agreements
 from tieline.node.arguments import Arguments
 from tieline.node.incidents import Incidents
+from tieline.node.incidentscore import rungs_of
 from tieline.node.jointview import chain_view
 from tieline.node.notesview import notes_view
 from tieline.node.slices import Slices
@@ -71,6 +72,10 @@ class ReportActs:
         id_ = bytes.fromhex(str(shown["incident"]))
         now_ms = self._desk.now_ms()
         view = book.view(id_, now_ms, dues=_dues(shown), most=WHOLE)
+        over_ms, counted = self._agreements.over_ms(line), view
+        if over_ms is not None and view.head.opener.time_ms <= over_ms:
+            part = await self._incidents.until(line, over_ms)
+            counted = part.view(id_, over_ms, dues=_dues(shown), most=WHOLE)
         shown["joints"] = [
             {**chain_view(chain, line.party), "bound_ms": _bound_ms(line, chain)}
             for chain in _chains(line, book.texts(id_))
@@ -93,7 +98,7 @@ class ReportActs:
             "statements": await self._statements(line, view, lang),
             "places": [*_places(view)],
             "heads": notes_view(line),
-            "figures": _figures(line, view, shown, lanes),
+            "figures": _figures(line, counted, shown, lanes, over_ms),
         }
 
     async def _statements(self, line: Line, view: View, lang: str) -> list[Json]:
@@ -119,14 +124,18 @@ _KEPT: Final = (
 
 
 def _figures(
-    line: Line, view: View, shown: Mapping[str, Json], lanes: Mapping[str, Json]
+    line: Line,
+    view: View,
+    shown: Mapping[str, Json],
+    lanes: Mapping[str, Json],
+    over_ms: int | None,
 ) -> dict[str, Json]:
     known = {one.value: one for one in State}
     clocks = [str(one["state"]) for one in _objects(shown, "clocks")]
     found = figures(
         view,
         Facts(
-            reached=lambda entry: _rungs(line, entry),
+            reached=lambda entry: rungs_of(line, entry, over_ms),
             deadlines=tuple(known[state] for state in clocks if state in known),
             crossed=_crossed(lanes),
             bound_ms=_bound(shown),
@@ -140,17 +149,6 @@ def _figures(
         "state": str(view.head.closure.state),
         "first_words": words,
         **found,
-    }
-
-
-def _rungs(line: Line, entry: Entry) -> dict[str, dict[Rung, int]]:
-    item = line.item(entry.digest)
-    if item is None:
-        return {}
-    codes = [party.code for party in line.charter_of(item).parties if party.code != entry.party]
-    return {
-        code: {rung: mark.at_ms for rung, mark in line.ladder.rungs(item, code).items()}
-        for code in codes
     }
 
 

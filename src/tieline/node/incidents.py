@@ -57,6 +57,15 @@ class Incidents:
         """The book of a line, with all that the record holds now."""
         return (await self._reader(line)).book
 
+    async def until(self, line: Line, at_ms: int) -> Book:
+        """A book of what was said by a time, such as the end of an exercise, made anew."""
+        whole, part, slices = await self.book(line), Book(RecordKnowing(line)), Slices()
+        for entry in whole.entries():
+            if entry.time_ms <= at_ms:
+                part.admit(entry)
+            await slices.turn()
+        return part
+
     async def notices(self, line: Line) -> Notices:
         """The notices of a line beside its incidents, with all that the record holds now."""
         return (await self._reader(line)).notices

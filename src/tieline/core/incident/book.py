@@ -215,6 +215,10 @@ class Book:
         found = self._known.get(digest)
         return None if found is None else found[0]
 
+    def entries(self) -> tuple[Entry, ...]:
+        """Every statement that was admitted, of whatever incident or none, in display order."""
+        return tuple(ordered(entry for entry, _ in self._known.values()))
+
     def ids(self) -> tuple[bytes, ...]:
         """All incidents, by their openings in display order."""
         self._settle()

@@ -9,8 +9,16 @@ from collections.abc import Sequence
 
 
 def run(words: Sequence[str]) -> int:
-    """Run the exercise program with these words; it hears an interrupt itself."""
+    """Run the exercise program with these words; it hears an interrupt itself.
+
+    What is compared are reports, which are the desk's own.
+    """
     import subprocess
+
+    if words[:1] == ["compare"]:
+        from tieline.desk.cli import runs
+
+        return runs.main(words[1:])
 
     command = [sys.executable, "-m", "tieline.exercise", *(words or ["run", "--help"])]
     with subprocess.Popen(command) as process:  # noqa: S603  # our own program, no shell

@@ -12,6 +12,7 @@ from tieline.desk.cli.common import language_of, line_of, put
 from tieline.desk.cli.incidentwords import wrapped
 from tieline.desk.cli.show import View, text_of
 from tieline.desk.report import compare
+from tieline.desk.report.pieces import Document
 from tieline.desk.report.reading import part
 from tieline.desk.report.words import ORDER, english
 from tieline.node import privatefile
@@ -25,7 +26,7 @@ def report(args: argparse.Namespace) -> None:
     """The report of an incident, with the check of the whole store."""
     out: Path | None = args.out
     if out is not None:
-        _check(out, force=args.force)
+        check(out, force=args.force)
     other = None if args.compare is None else compare.read_other(args.compare)
     # The check of a large store takes longer than an answer may take otherwise.
     station = Client(args.home / "run" / "station.sock", timeout_s=None)
@@ -35,13 +36,13 @@ def report(args: argparse.Namespace) -> None:
     )
     found["audit"] = station.call("audit")
     if out is not None:
-        _write(out, _made(out, found, other), force=args.force)
+        write(out, _made(out, found, other), force=args.force)
     if other is not None:
         found["compared"] = [*compare.rows(found, other)]
     put(args, found, *_lines(found, other, out))
 
 
-def _check(path: Path, *, force: bool) -> None:
+def check(path: Path, *, force: bool) -> None:
     """Refuse a name before anything is asked. Raises ``LocalError``."""
     if path.suffix.lower() not in KINDS:
         raise LocalError(
@@ -53,9 +54,15 @@ def _check(path: Path, *, force: bool) -> None:
 
 
 def _made(path: Path, found: View, other: View | None) -> bytes:
-    from tieline.desk.report import content, html
+    from tieline.desk.report import content
 
-    document = content.document(found, other)
+    return written(path, content.document(found, other))
+
+
+def written(path: Path, document: Document) -> bytes:
+    """A document in the form that a file's name asks for. Raises ``LocalError`` (``report.*``)."""
+    from tieline.desk.report import html
+
     if path.suffix.lower() == ".html":
         return html.write(document)
     try:
@@ -69,7 +76,8 @@ def _made(path: Path, found: View, other: View | None) -> bytes:
     return pdf.write(document)
 
 
-def _write(path: Path, data: bytes, *, force: bool) -> None:
+def write(path: Path, data: bytes, *, force: bool) -> None:
+    """Write a file for its owner alone. Raises ``LocalError`` (``file.*``)."""
     if force:
         privatefile.replace(path, data)
     else:
