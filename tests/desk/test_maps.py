@@ -381,6 +381,24 @@ def test_a_map_says_what_it_is_not_in_every_language() -> None:
     assert f"point of view {data.views()[0]}: a setting of this desk" in own
 
 
+def test_the_style_sheet_speaks_of_what_is_drawn_and_has_both_themes() -> None:
+    mark, area = Mark("ALPHA", "a", e7(50, 10), 9_000), Circle(*e7(50, 11), 9_000)
+    other = Mark("BRAVO", "b", e7(51, 12), shape=1, faint=True)
+    track = Track("ALPHA", "way", (e7(50, 10), e7(51, 9)))
+    pictures = [
+        draw(Scene((mark, other), (Zone("ALPHA", "z", area),), (track,), title="title")),
+        draw(Scene((mark, Mark("BRAVO", "b", e7(44, 34), shape=1)))),
+    ]
+    drawn = set(re.findall(r"map-[a-z-]+", " ".join(pictures)))
+    sheet = (FOLDER.parent / "web/static/map.css").read_text("utf-8")
+    assert set(re.findall(r"\.(map-[a-z-]+)", sheet)) <= drawn
+    themes = {
+        theme: re.findall(rf'\[data-theme="{theme}"\] ([^\n]+)', sheet)
+        for theme in ("dark", "auto")
+    }
+    assert themes["dark"] == themes["auto"] != []
+
+
 def test_a_view_that_holds_the_world_shows_it_once() -> None:
     view = planes.fit([Reach(84, 0), Reach(-84, 100)], 1200, 400)
     xs = [x for line in ground.ground(view, "").land for x, _ in line]
