@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from tieline.core.agreement.meaning import Act, Means, Sense
-from tieline.core.agreement.places import Circle, Position, distance_m
+from tieline.core.agreement.places import Circle, Polygon, Position, Route, apart_m, distance_m
 from tieline.core.agreement.value import Instant, Number
 from tieline.core.incident.account import Account, Aligned, Version, Voice
+from tieline.core.incident.align import comparable
 from tieline.core.incident.entry import Entry, Part, Stated
 from tieline.core.incident.hold import Hold
 from tieline.core.incident.knowing import Known
@@ -123,6 +124,11 @@ def _apart(one: Version | None, other: Version | None) -> dict[str, Json]:
         case (Position() | Circle()) as mine, (Position() | Circle()) as theirs:
             ends = [(each.lat_e7, each.lon_e7) for each in (mine, theirs)]
             return {"metres": distance_m(*ends)}
+        case (
+            (Position() | Circle() | Polygon() | Route()) as mine,
+            (Position() | Circle() | Polygon() | Route()) as theirs,
+        ) if comparable(mine, theirs):
+            return {"metres": apart_m(mine, theirs)}  # from edge to edge
         case Instant() as mine, Instant() as theirs:
             return {"seconds": abs(mine.seconds - theirs.seconds)}
         case Number() as mine, Number() as theirs:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
+
 import pytest
+from geographiclib.geodesic import Geodesic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.agreement.made import LATS, LONS
 
 from tieline.core.agreement.places import (
+    DEGREE,
     Circle,
+    Place,
     Polygon,
     Position,
     Route,
     Waypoint,
+    apart_m,
     contains,
     distance_m,
     is_place,
@@ -130,3 +137,57 @@ def test_shapes_agree_on_who_meets(lat: int, lon: int, lat2: int, lon2: int, rad
 def test_every_meridian_is_turned_into_its_one_number(lon: int) -> None:
     assert is_place(0, turned(lon))
     assert (turned(lon) - lon) % 3_600_000_000 == 0
+
+
+CORNERS = st.lists(st.tuples(st.integers(0, 359), st.integers(1, 40_000)), min_size=1, max_size=5)
+
+
+def shape(centre: tuple[float, float], corners: list[tuple[int, int]]) -> Polygon | Route:
+    """Corners about a place, by azimuth and metres: an area, or a route of fewer than three."""
+    found = [Geodesic.WGS84.Direct(*centre, azimuth, metres) for azimuth, metres in sorted(corners)]
+    places = [at(one["lat2"], one["lon2"]) for one in found]
+    if len(set(places)) > 2:
+        return Polygon(tuple(places))
+    return Route(tuple(Waypoint(*one) for one in places))
+
+
+def along(one: Place) -> Iterator[tuple[int, int]]:
+    """Many points of the edge of a place."""
+    if isinstance(one, Polygon):
+        points = [*one.points, one.points[0]]
+    elif isinstance(one, Route):
+        points = [(each.lat_e7, each.lon_e7) for each in one.waypoints]
+    else:
+        points = [(one.lat_e7, one.lon_e7)]
+    yield from points
+    for (lat, lon), (lat2, lon2) in pairwise(points):
+        line = Geodesic.WGS84.InverseLine(lat / DEGREE, lon / DEGREE, lat2 / DEGREE, lon2 / DEGREE)
+        for part in range(1, 40):
+            found = line.Position(line.s13 * part / 40)
+            yield at(found["lat2"], found["lon2"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    lat=st.sampled_from((0.0, 50.3, -89.7, 89.99, 66.0)), lon=st.sampled_from((24.0, 179.95)),
+    one=CORNERS, other=CORNERS, azimuth=st.integers(0, 359), metres=st.integers(0, 150_000),
+    radius=st.sampled_from((-1, 0, 700)),
+)  # fmt: skip
+def test_how_far_two_places_are_apart_is_how_far_their_nearest_points_are(
+    lat: float, lon: float, one: list[tuple[int, int]], other: list[tuple[int, int]], azimuth: int,
+    metres: int, radius: int,
+) -> None:  # fmt: skip
+    there = Geodesic.WGS84.Direct(lat, lon, azimuth, metres)
+    mine: Place = shape((lat, lon), one)
+    if radius >= 0:
+        mine = Circle(*at(lat, lon), radius)
+    theirs = shape((there["lat2"], there["lon2"]), other)
+    found = apart_m(mine, theirs)
+    assert found == apart_m(theirs, mine)
+    assert (found == 0) or not overlap(mine, theirs)
+    if overlap(mine, theirs):
+        assert found == 0
+        return
+    least = min(distance_m(a, b) for a in along(mine) for b in along(theirs)) - max(radius, 0)
+    step = 80_000 / 40 * (2 if radius < 0 else 1)  # between two points looked at, at the most
+    assert least - step - 2 <= found <= least * 1.01 + 2

@@ -12,7 +12,16 @@ from tests.core.incident.made import World, digest, part, ref, said, states
 
 from tieline.core.agreement.meaning import Act, Means, Sense
 from tieline.core.agreement.model import Special
-from tieline.core.agreement.places import DEGREE, Circle, Position, distance_m, turned
+from tieline.core.agreement.places import (
+    DEGREE,
+    Circle,
+    Polygon,
+    Position,
+    Route,
+    Waypoint,
+    distance_m,
+    turned,
+)
 from tieline.core.agreement.value import (
     Answer,
     Code,
@@ -67,6 +76,17 @@ PLACES = {
 }
 
 
+def square(lat: int, lon: int, side: int = 1_000_000) -> Polygon:
+    return Polygon(((lat, lon), (lat + side, lon), (lat + side, lon + side), (lat, lon + side)))
+
+
+SQUARE = square(499_999_999, 239_999_999, 1_000_001)
+ROUND = tuple(
+    (at(one).lat_e7, at(one).lon_e7)
+    for one in (away((50.0, 24.0), azimuth * 360 / 40, 900) for azimuth in range(40))
+)
+
+
 @pytest.mark.parametrize("name", PLACES)
 def test_places_agree_up_to_the_sum_of_errors_and_tolerance(name: str) -> None:
     place, azimuth = PLACES[name]
@@ -113,6 +133,32 @@ def test_the_short_way_for_latitudes_never_decides_otherwise(
         (Circle(0, 0, 400), Position(0, 0), AGREE),
         (Circle(0, 0, 400), Position(0, 1_000_000), DIFFER),
         (Position(0, 0, 0, "PULKOVO-42"), Position(0, 0), NOT_COMPARABLE),
+        (SQUARE, Position(500_500_000, 240_500_000), AGREE),
+        (SQUARE, Position(501_044_000, 240_500_000), AGREE),  # 489 m north of its edge
+        (SQUARE, Position(501_046_000, 240_500_000), DIFFER),
+        (SQUARE, Position(501_100_000, 240_500_000, 700), AGREE),
+        (SQUARE, Position(501_100_000, 240_500_000, 600), DIFFER),
+        (SQUARE, Position(500_500_000, 240_500_000, 0, "PULKOVO-42"), NOT_COMPARABLE),
+        (SQUARE, Circle(501_200_000, 240_500_000, 1_800), AGREE),
+        (SQUARE, Circle(501_200_000, 240_500_000, 1_700), DIFFER),
+        (SQUARE, square(500_900_000, 240_900_000), AGREE),
+        (SQUARE, square(500_000_000, 241_060_000), AGREE),  # 430 m beside it
+        (SQUARE, square(500_000_000, 241_080_000), DIFFER),
+        (SQUARE, square(500_200_000, 240_200_000, 100_000), AGREE),  # within it
+        (
+            SQUARE,
+            Route((Waypoint(499_000_000, 240_500_000), Waypoint(502_000_000, 240_500_000))),
+            AGREE,
+        ),
+        (
+            SQUARE,
+            Route((Waypoint(499_000_000, 242_000_000), Waypoint(502_000_000, 242_000_000))),
+            DIFFER,
+        ),
+        (Polygon(ROUND), Polygon(ROUND), NOT_COMPARABLE),  # more points than are compared
+        (Polygon(ROUND), Position(500_000_000, 240_000_000), AGREE),
+        (Polygon(ROUND), square(0, 0), DIFFER),  # surely apart, whatever their points
+        (SQUARE, Text("near the river"), NOT_COMPARABLE),
         (PartyCode("ALPHA"), PartyCode("ALPHA"), AGREE),
         (PartyCode("ALPHA"), PartyCode("BRAVO"), DIFFER),
         (Hash(digest(1)), Hash(digest(2)), DIFFER),

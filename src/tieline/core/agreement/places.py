@@ -146,6 +146,75 @@ def overlap(one: Place, other: Place) -> bool:
     )
 
 
+def apart_m(one: Place, other: Place) -> int:
+    """Metres between the nearest points of two places, rounded; 0 if they have a point in common.
+
+    A position reaches as far as its error. The nearest corner of a shape is looked for on a sphere,
+    so that the answer may be some thousandth too long. Costs about as much as ``overlap``.
+    """
+    points, radius = _shape(one)
+    others, reach = _shape(other)
+    if len(points) > 1 and len(others) == 1:
+        return apart_m(other, one)
+    if len(others) == 1:
+        return max(0, distance_m(points[0], others[0]) - radius - reach)
+    if overlap(one, other):
+        return 0
+    if len(points) == 1:
+        sides = [(points[0], line) for line in _lines(other)]
+        return max(0, round(min(_to_line_m(*side) for side in _nearest_few(sides))) - radius)
+    sides = [(corner, line) for corner in points for line in _lines(other)]
+    sides += [(corner, line) for corner in others for line in _lines(one)]
+    return round(min(_to_line_m(*side) for side in _nearest_few(sides)))
+
+
+_Corner = tuple[int, int]
+_Line = tuple[_Corner, _Corner]
+_FEW: Final = 8
+_TIE: Final = (
+    1.01  # of the shortest on a sphere: on the ellipsoid each of these may be the shortest
+)
+
+
+def _lines(place: Place) -> list[_Line]:
+    """The geodesics of a shape."""
+    points, _ = _shape(place)
+    ends = (*points, points[0]) if isinstance(place, Polygon) else points
+    return list(pairwise(ends))
+
+
+def _nearest_few(sides: list[tuple[_Corner, _Line]]) -> list[tuple[_Corner, _Line]]:
+    """Corners and lines that are nearest to each other on a sphere."""
+    found = sorted((_to_chord(corner, line), corner, line) for corner, line in sides)
+    least = found[0][0] * _TIE
+    return [(corner, line) for far, corner, line in found[:_FEW] if far <= least]
+
+
+def _to_chord(corner: _Corner, line: _Line) -> float:
+    """About how far a corner is from a line, by the straight line between its ends."""
+    p, a, b = _unit(corner), _unit(line[0]), _unit(line[1])
+    along = [end - begin for begin, end in zip(a, b, strict=True)]
+    square = sum(part * part for part in along)
+    to = sum((x - begin) * part for x, begin, part in zip(p, a, along, strict=True))
+    share = 0.0 if square == 0 else min(1.0, max(0.0, to / square))
+    foot = [begin + share * part for begin, part in zip(a, along, strict=True)]
+    size = math.sqrt(sum(part * part for part in foot)) or 1.0
+    return math.dist(p, [part / size for part in foot])
+
+
+def _unit(corner: _Corner) -> tuple[float, float, float]:
+    lat, lon = math.radians(corner[0] / DEGREE), math.radians(corner[1] / DEGREE)
+    return math.cos(lat) * math.cos(lon), math.cos(lat) * math.sin(lon), math.sin(lat)
+
+
+def _to_line_m(corner: _Corner, line: _Line) -> float:
+    """Metres from a corner to a geodesic; to its nearer end when it is farther than a quarter."""
+    seen = _projected(corner, line)
+    if seen[0] is None or seen[1] is None:
+        return min(distance_m(corner, line[0]), distance_m(corner, line[1]))
+    return _on_ground(math.hypot(*_nearest(seen[0], seen[1])))
+
+
 @dataclass(frozen=True, slots=True)
 class Bound:
     """A place, and a circle that it does not reach beyond: its first point, and metres."""

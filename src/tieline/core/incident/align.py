@@ -1,9 +1,10 @@
 """Whether two parties say the same of one aspect, within what they state and what is agreed.
 
-A place agrees with another within the sum of the stated errors and a tolerance; a time, when the
-brackets overlap; a number, within the stated spreads. Codes agree by what they mean to the
-software, else by their id. What one cannot tell is said to be not comparable: no guess is made
-from words. "Not known" and "withheld" state nothing, so they neither agree nor differ.
+A place agrees with another within the sum of the stated errors and a tolerance, an area if it comes
+as near to what the other states; a time, when the brackets overlap; a number, within the stated
+spreads. Codes agree by what they mean to the software, else by their id. What one cannot tell is
+said to be not comparable: no guess is made from words. "Not known" and "withheld" state nothing, so
+they neither agree nor differ.
 """
 
 from __future__ import annotations
@@ -15,15 +16,23 @@ from typing import Final
 
 from tieline.core.agreement.meaning import Means, Sense
 from tieline.core.agreement.model import Special
-from tieline.core.agreement.places import Circle, Position, distance_m
+from tieline.core.agreement.places import (
+    Circle,
+    Place,
+    Polygon,
+    Position,
+    Route,
+    apart_m,
+    bound,
+    surely_apart,
+)
 from tieline.core.agreement.value import Answer, Code, Day, Hash, Instant, Number, PartyCode
 from tieline.core.incident.entry import Part, Stated
 
 # Of these each party speaks of its own side: two answers that differ do not contradict.
 OF_ITS_OWN: Final = frozenset({Means.OWN_FORCES, Means.INTENT, Means.EVIDENCE})
 _DAY_S: Final = 86_400
-_DEGREE: Final = 10_000_000
-_METRES_PER_DEGREE: Final = 110_500  # of latitude, at least
+MAX_COMPARED: Final = 64  # points that two shapes have together
 
 
 class Alignment(enum.StrEnum):
@@ -90,7 +99,8 @@ def _parts(one: Part | None, other: Part | None, same_pack: bool, within: Tolera
     if isinstance(theirs, Special):
         return _nil(theirs, mine)
     match mine, theirs:
-        case ((Position() | Circle()), (Position() | Circle())):
+        case ((Position() | Circle() | Polygon() | Route()),
+              (Position() | Circle() | Polygon() | Route())):  # fmt: skip
             return _places(mine, theirs, within)
         case ((Instant() | Day()), (Instant() | Day())):
             return _overlap(_bracket(mine), _bracket(theirs), within.seconds)
@@ -123,20 +133,21 @@ def _agree(yes: bool) -> Alignment:  # noqa: FBT001
     return Alignment.AGREE if yes else Alignment.DIFFER
 
 
-def _places(one: Position | Circle, other: Position | Circle, within: Tolerances) -> Alignment:
-    if isinstance(one, Position) and isinstance(other, Position) and one.datum != other.datum:
-        return Alignment.NOT_COMPARABLE
+def _places(one: Place, other: Place, within: Tolerances) -> Alignment:
+    """An area says that it was somewhere in it: what meets it, or comes near enough, agrees."""
     if (isinstance(one, Position) and one.datum) or (isinstance(other, Position) and other.datum):
         return Alignment.NOT_COMPARABLE
-    reach = _reach(one) + _reach(other) + within.metres
-    if abs(one.lat_e7 - other.lat_e7) * _METRES_PER_DEGREE // _DEGREE > reach:
-        return Alignment.DIFFER  # farther apart in latitude alone: saves a geodesic
-    apart = distance_m((one.lat_e7, one.lon_e7), (other.lat_e7, other.lon_e7))
-    return _agree(apart <= reach)
+    if surely_apart(bound(one), bound(other), within.metres):
+        return Alignment.DIFFER  # saves geodesics
+    if not comparable(one, other):
+        return Alignment.NOT_COMPARABLE
+    return _agree(apart_m(one, other) <= within.metres)
 
 
-def _reach(place: Position | Circle) -> int:
-    return place.error_m if isinstance(place, Position) else place.radius_m
+def comparable(one: Place, other: Place) -> bool:
+    """Whether two places are looked at for how far they are apart: two long shapes are too dear."""
+    sizes = bound(one).points, bound(other).points
+    return min(sizes) == 1 or sum(sizes) <= MAX_COMPARED
 
 
 def _bracket(when: Instant | Day) -> tuple[int, int]:
