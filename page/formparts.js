@@ -120,10 +120,32 @@ class FormShow {
     const blame = form.disclaimer === "" ? null : tongue.word(form.disclaimer);
     return [
       this.marks(form, tongue, fallen),
+      form.phrase && this.spoken(form, pack, tongue, direction),
       make("dl", { class: "answers", dir: direction }, list),
       blame && make("p", { class: "line", dir: direction }, this.word(blame, tongue)),
       faults.length === 0 ? null : make("ul", { class: "flags" }, faults.map(faultItem)),
     ];
+  }
+
+  // How a phrase is said, given without a voice, and answered.
+  spoken({ phrase }, pack, tongue, dir) {
+    const say = (key, tag = null) =>
+      make("dt", {}, this.mark(key), tag === null ? null : ` (${tag})`);
+    const rows = tongue.wordings(phrase, pack).map(([tag, text, spoken]) => [
+      say("phrase.wording", tag),
+      make("dd", {}, make("bdi", { lang: tag, dir: "auto" }, safe(text))),
+      spoken && [say("phrase.pronunciation", tag), make("dd", {}, make("bdi", {}, safe(spoken)))],
+    ]);
+    if (phrase.signal !== "") {
+      const signal = this.word(tongue.word(phrase.signal), tongue);
+      rows.push([say("phrase.signal"), make("dd", {}, signal)]);
+    }
+    for (const reply of tongue.replies(phrase, pack)) {
+      const meaning = this.word(tongue.title(reply), tongue);
+      const code = make("bdi", {}, reply.phrase.code);
+      rows.push([say("phrase.response"), make("dd", {}, code, " ", meaning)]);
+    }
+    return rows.length === 0 ? null : make("dl", { class: "answers spoken", dir }, rows);
   }
 
   answer({ value }, code, tongue, said) {

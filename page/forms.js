@@ -143,6 +143,26 @@ class Tongue {
     return this.word("form", id, "title");
   }
 
+  // How a phrase is said, this language first, as [language, wording, pronunciation]. Languages of
+  // one wording stand once.
+  wordings({ id }, pack) {
+    const found = new Map();
+    for (const tag of new Set([this.language, ...pack.tongues.keys()])) {
+      const { words } = pack.tongues.get(tag);
+      const text = words.get(`phrase.${id}.wording`);
+      const spoken = words.get(`phrase.${id}.pronunciation`) ?? "";
+      if (text === undefined || (found.get(text)?.[2] ?? "") !== "") continue;
+      if (!found.has(text) || spoken !== "") found.set(text, [tag, text, spoken]);
+    }
+    return [...found.values()];
+  }
+
+  // The phrases that are expected in reply, those that the pack has.
+  replies({ response }, pack) {
+    const phrases = [...pack.forms.values()].filter((form) => form.phrase !== null);
+    return response.flatMap((code) => phrases.filter(({ phrase }) => phrase.code === code));
+  }
+
   label({ id, phrase }, { ids }) {
     if (phrase !== null) return this.word("phrase", phrase.id, "field", ...ids);
     return this.word("field", id, ...ids);

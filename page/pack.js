@@ -126,7 +126,12 @@ class FormReader {
       id: `:${id}`,
       number: packWhole(table.get(4), 1, LARGEST_NUMBER),
       ...packCite(table),
-      phrase: { id, code: packText(table.get(5), TEXT.code) },
+      phrase: {
+        id,
+        code: packText(table.get(5), TEXT.code),
+        response: packEntries(table, 7, 20).map((each) => packText(each, TEXT.code)),
+        signal: packOptional(table, 8, TEXT.key),
+      },
       fields: this.fields(table, 6, 1),
       disclaimer: "",
     };

@@ -29,7 +29,8 @@ SHOWS = ("text", "engine", "formparts", "parts", "statements", "proofparts", "ma
 ENGINE = ROOT / "packs" / "engine" / "words"
 ENGINE_KEYS = (
     "special.not-known", "special.withheld", "special.nil", "mark.memory", "mark.unverified",
-    "mark.design", "mark.fallen", "mark.unchecked",
+    "mark.design", "mark.fallen", "mark.unchecked", "phrase.wording", "phrase.pronunciation",
+    "phrase.signal", "phrase.response",
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -372,3 +373,50 @@ def test_ten_thousand_statements_are_checked_and_shown_in_five_seconds(
         )
     assert min(seconds) < 5.0
     assert min(walls) < 5.0 or not calm
+
+
+def test_how_a_phrase_is_said_and_what_marks_a_joint_statement_reads_the_same_in_both(
+    opened: Open, files: Any
+) -> None:
+    """The page and ``tieline verify`` have the same sentences."""
+    from tieline.core.evidence_reader import read
+    from tieline.node.evidencewords import explain
+
+    made = files.packs
+    say = "phrase.heading"
+    english = {**made.ENGLISH, f"{say}.wording": "My course is", "sign.fl": "flag C"}
+    russian = {
+        **made.RUSSIAN, f"{say}.wording": "Мой курс", f"{say}.pronunciation": "moy KURS",
+        "phrase.heard.meaning": "Слышу вас",
+    }  # fmt: skip
+    heading = {**made.HEADING, 8: "sign.fl"}
+    tongues = [made.tongue(english, verified=True, by="us"), made.tongue(russian), made.TONGUES[2]]
+    pack = made.cbor({**made.WHOLE, 2: [heading, made.HEARD], 4: tongues})
+    story = files.evidence.Story(["ALPHA", "BRAVO"], changes=made.named(pack))
+    alpha, bravo = story.log("ALPHA"), story.log("BRAVO")
+    story.say(alpha, 1, {3: {1: [90, 5]}}, changes={14: ["mu/:heading", 3]})
+    body = {1: "All fire stops.", 2: "en", 10: ["ALPHA", "BRAVO"], 15: 1_700_000_000_000, 16: True,
+            17: True, 18: "the mission"}  # fmt: skip
+    story.say(bravo, 10, body)
+    data = files.evidence.pack(story, lambda _: True, {}, [pack]).data()
+    said = explain(read([data]), known_page=True, language="ru")
+    beside = [
+        "WITHOUT PREJUDICE",
+        "THROUGH the mission: whose word its author hands on.",
+        "Proposed for ALPHA, BRAVO.",
+        "Effective at 2023-11-14 22:13:20 UTC, also if a signature is late.",
+    ]
+    spoken = ["(ru): Мой курс", "(ru): moy KURS", "(en): My course is", ": flag C", "C2 Слышу вас"]
+    for sentence in (*beside, *spoken, "| All fire stops."):
+        assert any(line.endswith(sentence) for line in said), (sentence, said)
+    page = opened(data)
+    quiet(page)
+    page.value("(() => { const s = document.getElementById('language'); s.value = 'ru';"
+               " s.dispatchEvent(new Event('change')); return true; })()")  # fmt: skip
+    articles = page.value("[...document.querySelectorAll('article')].map((e) => e.textContent)")
+    joint = next(each for each in articles if "All fire stops." in each)
+    for sentence in beside:
+        assert re.sub("[\u2066-\u2069]", "", sentence) in re.sub("[\u2066-\u2069]", "", joint)
+    rows = page.value("[...document.querySelectorAll('dl.spoken > *')].map((e) => e.textContent)")
+    assert [each.rpartition(" (")[2] for each in rows[:6:2]] == ["ru)", "ru)", "en)"]
+    assert rows[1:10:2] == ["Мой курс", "moy KURS", "My course is", "flag C", "C2 Слышу вас"]

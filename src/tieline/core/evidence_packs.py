@@ -246,6 +246,8 @@ def _phrase(
         code=_text(table.get(5), vocab.CODE),
         cite=_cite(table),
         fields=_fields(table, 6, codes, left, 1),
+        response=tuple(_text(each, vocab.CODE) for each in _listed(table, 7, vocab.MAX_RESPONSES)),
+        signal=_optional(table, 8, vocab.WORD_KEY),
     )
 
 

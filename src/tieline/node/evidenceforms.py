@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from tieline.core.agreement import phrases
 from tieline.core.agreement.layout import field_marker
 from tieline.core.agreement.model import Special
 from tieline.core.agreement.tongue import EngineWords, Tongue
 from tieline.core.errors import TielineError
 from tieline.core.evidence_facts import Entry, Report
 from tieline.core.evidence_forms import Coded, Found, Reader, Row, Shelf, doubtful, read_coded
-from tieline.core.terms import dtg
+from tieline.core.statement import Content
+from tieline.core.terms import dtg, rfc3339
 from tieline.node import packs
+from tieline.node.text import visible
 
 _INDENT: Final = "   "
 
@@ -34,6 +37,42 @@ def coded_statements(report: Report, language: str) -> Iterator[list[str]]:
         if found is not None:
             coded = read_coded(found, entry.content)
             yield list(_lines(report, entry, coded, language, engine))
+
+
+def marks(content: Content) -> Iterator[str]:
+    """What stands beside the words of a statement, in the sentences of the page."""
+    body = content.body
+    if body.reserve:
+        yield "WITHOUT PREJUDICE"
+    if body.through is not None:
+        yield f"THROUGH {visible(body.through)}: whose word its author hands on."
+    if body.parties:
+        yield f"Proposed for {', '.join(body.parties)}."
+    if body.effective_ms is not None:
+        at = rfc3339(body.effective_ms)
+        late = ", also if a signature is late" if body.late_binds else ""
+        yield f"Effective at {at[:10]} {at[11:19]} UTC{late}."
+
+
+def marked_statements(report: Report) -> Iterator[list[str]]:
+    """The lines of each statement with such marks that is on no form of a pack in the file."""
+    shelf = Shelf(report.charters, report.packs)
+    realm = report.header.realm if report.header else ""
+    exercise = f"EXERCISE {realm}: " if realm else ""
+    for entry in report.shown:
+        content = entry.content
+        beside = list(marks(content))
+        if not beside or shelf.find(entry.charter, content) is not None:
+            continue
+        kind = content.kind.name.lower().replace("_", " ")
+        out = [
+            f"{exercise}statement {entry.position} of {entry.log.name}, {dtg(entry.time_ms)}: {kind}",
+            *(_INDENT + mark for mark in beside),
+        ]
+        if content.body.text:
+            out += [f"{_INDENT}| {visible(one)}" for one in content.body.text.split("\n")]
+        out += [f"{_INDENT}({number}) {value!r}" for number, value in content.body.terms or ()]
+        yield out
 
 
 def _lines(
@@ -57,6 +96,14 @@ def _lines(
         yield (
             f"{_INDENT}* the pack is named by version {found.charter} of the charter, and no longer"
             f" by version {entry.charter}, by which this statement goes"
+        )
+    yield from (f"{_INDENT}{mark}" for mark in marks(entry.content))
+    if found.form.phrase is not None:
+        spoken = phrases.spoken(
+            found.pack, found.form.phrase, Tongue(found.pack, engine, reader.lang)
+        )
+        yield from (
+            f"{_INDENT}{label}: {text}" for label, text in phrases.sentences(spoken, tongue)
         )
     for row, words in zip(coded.rows, said, strict=True):
         yield _INDENT * (row.depth + 1) + _row(row, words.label, words.word, tongue)

@@ -9,7 +9,7 @@ from tieline.core.agreement.tongue import ENGLISH
 from tieline.core.evidence_facts import Finding, LogFacts, Report
 from tieline.core.terms import MAX_TIME_MS, dtg, rfc3339
 from tieline.node.evidence import root_words
-from tieline.node.evidenceforms import coded_statements
+from tieline.node.evidenceforms import coded_statements, marked_statements
 
 VERDICTS: Final = {
     "checked": "everything in it was checked and fits",
@@ -33,6 +33,7 @@ def explain(report: Report, *, known_page: bool, language: str | None = None) ->
     if report.header is not None and not report.broken:
         out += _steps(report)
         out += _forms(report, language)
+        out += _marked(report, whole=language is not None)
     out += _findings("not checked", report.gaps, report.more_gaps)
     if not known_page:
         out.append(OTHER_PAGE)
@@ -103,6 +104,24 @@ def _forms(report: Report, language: str | None) -> Iterator[str]:
     are = "statement is" if len(every) == 1 else "statements are"
     yield f"5. packs: {names}; {len(every)} {are} on a form of one"
     told = every if language else every[:_SHOWN]
+    for lines in told:
+        yield from (f"   {line}" for line in lines)
+    if len(told) < len(every):
+        yield f"   {len(every) - len(told)} more; --language en shows all"
+
+
+def _marked(report: Report, *, whole: bool) -> Iterator[str]:
+    """Joint statements, and what is said without prejudice or for another."""
+    every = list(marked_statements(report))
+    if not every:
+        return
+    are = "statement is" if len(every) == 1 else "statements are"
+    number = 5 if report.version == 1 else 6
+    yield (
+        f"{number}. marks: {len(every)} {are} joint, without prejudice or through another, beside"
+        " those on a form"
+    )
+    told = every if whole else every[:_SHOWN]
     for lines in told:
         yield from (f"   {line}" for line in lines)
     if len(told) < len(every):

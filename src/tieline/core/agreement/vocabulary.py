@@ -39,6 +39,7 @@ MAX_ITEMS: Final = 400
 MAX_PHRASES: Final = 400
 MAX_PAIRS: Final = 200
 MAX_LANGUAGES: Final = 16
+MAX_RESPONSES: Final = 20  # phrases that are expected in reply to one
 MAX_NUMBER: Final = 65_535
 MAX_COUNT: Final = 10**12
 MAX_REPEAT: Final = 500
@@ -240,7 +241,13 @@ PHRASE: Final[Shape[model.Phrase]] = Shape(
         key(2, "number", NUMBER, "its number on the wire, which never changes"),
         key(3, "code", CODE, "its code in the agreement"),
         key(4, "field", Tables(lambda: FIELD, MAX_FIELDS), "its blanks", "fields", default=()),
-        key(5, "response", ListOf(CODE, 20), "codes of the phrases that answer it", default=()),
+        key(
+            5,
+            "response",
+            ListOf(CODE, MAX_RESPONSES),
+            "codes of the phrases that answer it",
+            default=(),
+        ),
         key(6, "signal", WORD_KEY, "the key of how it is given without a voice", default=""),
         key(7, "precedence", PRECEDENCE, "the precedence proposed", default=Precedence.ROUTINE),
     ),
