@@ -304,6 +304,12 @@ def test_what_cannot_be_said_is_refused_and_says_how_it_can(line: Pair, opened: 
         assert error["code"] == code, (command, error)
         assert refused.code == (2 if code == "usage" else 1)
     assert str(one_object(alpha.ok("--json", "drafts"))["drafts"]) == "[]"
+    # What reads, and lies where the cited place would be with its numbers swapped, is a doubt.
+    cites: Json = [{"item": opened, "role": "concerns"}]
+    for typed, doubted in (("23.93 50.47", True), ("50.47 23.93", False), ("23.93N 50.47E", False)):
+        fields: Json = {"where[1].is": typed}
+        filled = alpha.call("fill", form="in/account", answers=fields, refs=cites)
+        assert ("look swapped" in str(filled["doubts"])) is doubted, filled["doubts"]
 
 
 def test_joint_statements_stand_in_the_incident_that_they_cite(line: Pair, opened: str) -> None:

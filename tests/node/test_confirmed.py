@@ -49,6 +49,22 @@ def test_what_says_too_little_is_refused(
     assert caught.value.code == "pack.confirm"
 
 
+def test_what_would_not_be_read_again_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack = packs.find("strategic-exercise")
+    one, other = [*pack.rules, *pack.forms][:2]
+    monkeypatch.setattr(confirmed, "MAX_BYTES", 700)
+    check = Check(what=one, by="a", source="b", at_ms=AT, note="n" * 390)
+    confirmed.confirm(tmp_path, pack, check)
+    with pytest.raises(LocalError, match="no more is kept") as caught:
+        confirmed.confirm(tmp_path, pack, replace(check, what=other))
+    assert caught.value.code == "pack.confirm"
+    assert confirmed.checks(tmp_path, pack.hash) == {one: check}  # what was kept still reads
+    confirmed.confirm(tmp_path, pack, check, withdraw=True)
+    assert confirmed.checks(tmp_path, pack.hash) == {}
+
+
 @pytest.mark.parametrize("bytes_", [b"", b"{", b"[1]", b'[{"what": "x"}]', b"\xff" * 99])
 def test_a_damaged_note_says_nothing(tmp_path: Path, bytes_: bytes) -> None:
     pack = packs.find("strategic-exercise")

@@ -6,6 +6,8 @@ same, whatever language the paper was in.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -15,10 +17,12 @@ from tests.packs.test_shipped import SHIPPED, pack
 from tieline.core.agreement import numbered, radio, slash
 from tieline.core.agreement import value as v
 from tieline.core.agreement.layout import Sheet, lay_out
+from tieline.core.agreement.meaning import Act
 from tieline.core.agreement.message import Values, check_values
 from tieline.core.agreement.model import Field, FieldType, Form, Pack
 from tieline.core.agreement.places import Circle, Position, Route, Waypoint
 from tieline.core.agreement.tongue import Tongue
+from tieline.core.incident.entry import read_said
 from tieline.core.terms import RefRole
 
 SECONDS = 1_835_395_200  # a leap day, 2028-02-29T00:00:00Z
@@ -101,3 +105,51 @@ def test_each_form_on_paper_in_any_language_comes_back(name: str) -> None:
             assert phrase is None or made.words["en"][f"phrase.{phrase.id}.wording"] in text
         page = lay_out(sheet, tongue(name, "en"))
         assert radio.read(radio.write(page), known, ENGINE) == sheet, form.id
+
+
+def turned(made: Pack, fields: tuple[Field, ...], values: Values, turn: int) -> Values:
+    """The same answers, with another item of each list, and with specials now and then."""
+    out: dict[int, v.Answer | tuple[Values, ...]] = {}
+    for field in fields:
+        answer = values.get(field.number)
+        if isinstance(answer, tuple):
+            out[field.number] = tuple(turned(made, field.fields, one, turn) for one in answer)
+        elif field.type is FieldType.CODE:
+            items = made.codes[field.codes]
+            item = items[turn % len(items)]
+            out[field.number] = v.Code(item.number, item.id)
+        elif answer is not None:
+            out[field.number] = answer
+        if field.specials and turn % 5 == 4:
+            out[field.number] = sorted(field.specials)[turn % len(field.specials)]
+    return out
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_a_form_says_of_an_incident_is_the_same_after_paper_and_voice(name: str) -> None:
+    """Every item of every list of a form with marks: its act, what is stated, what codes mean."""
+    made = pack(name)
+    known = {made.tag: made}
+    english = tongue(name, "en")
+    for form in (one for one in made.sendable() if one.act is not Act.NONE):
+        whole = sheet_of(made, form)
+        most = max((len(made.codes[field.codes]) for field in _codes(form.fields)), default=1)
+        for turn in range(most):
+            sheet = replace(whole, values=turned(made, form.fields, whole.values, turn))
+            said = read_said(made, form, sheet.values)
+            assert said is not None
+            page = lay_out(sheet, english)
+            for text, read in (
+                (slash.write(sheet), slash.read),
+                (numbered.write(page, english), numbered.read),
+                (radio.write(page), radio.read),
+            ):
+                back = read(text, known, ENGINE)
+                assert read_said(back.pack, back.form, back.values) == said, (form.id, turn)
+
+
+def _codes(fields: tuple[Field, ...]) -> Iterator[Field]:
+    for field in fields:
+        if field.type is FieldType.CODE:
+            yield field
+        yield from _codes(field.fields)

@@ -281,12 +281,10 @@ class NodeActs:
             filled = await self._about.filled(line, form, version, args, refs)
             to = self._about.addressees(line, filled, to)
         precedence = args.choice("precedence", {"": None, **Precedence.__members__}, "")
+        body = Body(text=text or None, lang=lang if text else None, fields=filled.fields)
         content = Content(
             kind=Kind.MESSAGE,
-            body=self.marked(
-                args,
-                Body(text=text or None, lang=lang if text else None, fields=filled.fields),
-            ),
+            body=self.marked(args, body),
             precedence=filled.precedence if precedence is None else precedence,
             role=self.role(args),
             to=to,
@@ -296,7 +294,8 @@ class NodeActs:
             refs=refs,
         )
         done = await self.speak(line, args, content)
-        doubts = self._told_of(line, content, language).get("doubts")
+        told = self._told_of(line, content, language).get("doubts")
+        doubts: list[Json] = [*filled.doubts, *(told if isinstance(told, list) else ())]
         return {**done, "doubts": doubts} if doubts else done
 
     async def _ack(self, args: Arguments) -> Json:

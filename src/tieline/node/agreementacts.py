@@ -8,6 +8,7 @@ English word by word, and says so.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
 from tieline.core.agreement import meaning, numbered, phrases, radio, slash
@@ -166,7 +167,7 @@ class AgreementActs:
             lang=text_lang,
             exercise=line.realm,
         )
-        doubts = self.doubts(line, refs, (pack, form), lang)
+        doubts = (*filled.doubts, *self.doubts(line, refs, (pack, form), lang))
         return {**self._written(sheet, lang, shape), "doubts": [*doubts]}
 
     async def fill(
@@ -180,7 +181,8 @@ class AgreementActs:
     ) -> Filled:
         """What an officer typed as a form that can be sent. Raises ``FormRefused``."""
         tongue = self._tongue(pack, lang)
-        read = reading.read_answers(pack, form, answers, tongue, now_ms=self._desk.now_ms())
+        near, now_ms = formchecks.near(self._agreements, line, refs), self._desk.now_ms()
+        read = reading.read_answers(pack, form, answers, tongue, now_ms=now_ms, near=near)
         cited = tuple(self._cited(line, ref) for ref in refs)
         ledger = await self._agreements.ledger(line)
         sent = (entry.message for entry in ledger.entries.values())
@@ -189,7 +191,7 @@ class AgreementActs:
         filled = fill(pack, form, read.values, sender=line.party, cited=cited, number=number)
         strange = strangers(form, read.values, parties_of(line))
         if isinstance(filled, Filled) and not read.errors and not strange:
-            return filled
+            return replace(filled, doubts=formchecks.said(form, read.doubts, tongue))
         faults = [*read.errors, *(() if isinstance(filled, Filled) else filled), *strange]
         raise _refused(pack, form, _once(faults), tongue)
 
@@ -228,9 +230,10 @@ class AgreementActs:
                 f"form {form} ends an exercise, and {line.charter.name} is a real line: nothing"
                 " is ended here; to leave a real line, suspend it",
             )
+        doubts: tuple[str, ...] = ()
         if fields is None:
             made = await self.fill(line, pack, rules, answers or {}, refs, lang)
-            fields = made.fields
+            fields, doubts = made.fields, made.doubts
         else:
             cancels = any(ref.role is RefRole.CANCELS for ref in refs)
             values, errors = examine(pack, rules, fields, cancels=cancels)
@@ -245,6 +248,7 @@ class AgreementActs:
             fields=fields,
             precedence=rules.precedence,
             rules=rules,
+            doubts=doubts,
         )
 
     def addressees(self, line: Line, coded: Coded, to: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,10 +11,14 @@ from tieline.core.terms import Precedence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coded:
-    """The coded part of a message: none (``form`` is empty), or a form with its fields."""
+    """The coded part of a message: none (``form`` is empty), or a form with its fields.
+
+    ``doubts``: what its officer should look at again, in words.
+    """
 
     form: str = ""
     version: int = 0
     fields: tuple[tuple[int, Value], ...] | None = None
     precedence: Precedence = Precedence.ROUTINE
     rules: Form | None = None
+    doubts: tuple[str, ...] = ()

@@ -92,8 +92,14 @@ def confirm(home: Path, pack: Pack, check: Check, *, withdraw: bool = False) -> 
         known.pop(check.what, None)
     else:
         known[check.what] = check
-    packs.keep(home, pack)
     body = json.dumps([asdict(known[name]) for name in sorted(known)], ensure_ascii=False, indent=1)
+    if len(body.encode()) > MAX_BYTES:  # more would not be read again
+        raise LocalError(
+            "pack.confirm",
+            f"what was checked here of {pack.id} fills {MAX_BYTES // 1024} KiB, and no more is"
+            " kept; take one back (--withdraw), or say it in fewer words",
+        )
+    packs.keep(home, pack)
     path = _file(home, pack.hash)
     try:
         packs.write_file(path, body.encode())

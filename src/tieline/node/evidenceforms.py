@@ -64,9 +64,9 @@ def marked_statements(report: Report) -> Iterator[list[str]]:
         beside = list(marks(content))
         if not beside or shelf.find(entry.charter, content) is not None:
             continue
-        kind = content.kind.name.lower().replace("_", " ")
+        kind, at = content.kind.name.lower().replace("_", " "), dtg(entry.time_ms)
         out = [
-            f"{exercise}statement {entry.position} of {entry.log.name}, {dtg(entry.time_ms)}: {kind}",
+            f"{exercise}statement {entry.position} of {entry.log.name}, {at}: {kind}",
             *(_INDENT + mark for mark in beside),
         ]
         if content.body.text:

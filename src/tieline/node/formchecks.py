@@ -11,8 +11,9 @@ from typing import Final
 
 from tieline.core.agreement.form import complaint, serial_of, strangers
 from tieline.core.agreement.layout import Sheet
-from tieline.core.agreement.message import examine
+from tieline.core.agreement.message import FieldError, Values, examine
 from tieline.core.agreement.model import Form, Pack
+from tieline.core.agreement.places import Position
 from tieline.core.agreement.tongue import Tongue
 from tieline.core.errors import LocalError
 from tieline.core.line import REPLACING, Line
@@ -42,6 +43,34 @@ def number_doubts(same: Iterable[bytes], number: int, tongue: Tongue) -> tuple[s
     """That other messages bear a message's number."""
     also = ", ".join(digest.hex()[:12] for digest in same)
     return (f"{tongue.say('question.twice', number=str(number))} ({also})",) if also else ()
+
+
+def said(form: Form, doubts: Iterable[FieldError], tongue: Tongue) -> tuple[str, ...]:
+    """What reads and looks wrong, in words."""
+    return tuple(complaint(form, one, tongue).text for one in tuple(doubts)[:DOUBTS_SHOWN])
+
+
+def near(agreements: Agreements, line: Line, refs: Iterable[Ref]) -> Position | None:
+    """A place that what is cited speaks of: the new message should speak of one not far away."""
+    for ref in refs:
+        item = line.item(ref.target)
+        found = None if item is None else agreements.form_of_item(line, item)
+        if item is None or found is None:
+            continue
+        values, _ = examine(*found, item.statement.content.body.fields or (), cancels=True)
+        place = next(_places(values), None)
+        if place is not None:
+            return place
+    return None
+
+
+def _places(values: Values) -> Iterator[Position]:
+    for value in values.values():
+        if isinstance(value, tuple):
+            for one in value:
+                yield from _places(one)
+        elif isinstance(value, Position):
+            yield value
 
 
 def spans(missing: Iterable[tuple[int, int]]) -> str:

@@ -162,14 +162,15 @@ SUBJECT: md/first 1 (First report)
 5. CONTENT
    A. Serial: 12
    B. What happened: 7 (A fall of an object)
-   C. When: 151440Z NOV 22 +-300 S (151440Z NOV 22; 151640 NOV 22 BRAVO UTC+02:00)
-   D. Where: 50.5N 23.8E +-100 M
+   C. When: 151440Z NOV 22 +-300 S (151440Z NOV 22; 151640 NOV 22 BRAVO UTC+02:00;\
+ give or take 300 s)
+   D. Where: 50.5N 23.8E +-100 M (give or take 100 m)
    E. Phases
       (1)
          (a) Troops: 9000
          (b) Unit: HQ 2
       (2)
-         (a) Troops: 13000 +-500
+         (a) Troops: 13000 +-500 (give or take 500)
          (b) Unit: [WITHHELD] (withheld)
    F. In words: One object fell.
    | 7. END OF MESSAGE NUMBER: 12

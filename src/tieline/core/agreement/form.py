@@ -56,13 +56,17 @@ class Cited:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
-    """A form that can be sent. ``number``: the serial it bears, 0 when its form has none."""
+    """A form that can be sent. ``number``: the serial it bears, 0 when its form has none.
+
+    ``doubts``: what its officer should look at again, in words.
+    """
 
     pack: Pack
     form: Form
     values: Values
     refs: tuple[tuple[RefRole, bytes], ...]
     number: int
+    doubts: tuple[str, ...] = ()
 
     @property
     def fields(self) -> tuple[tuple[int, Value], ...]:

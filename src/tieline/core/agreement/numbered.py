@@ -14,8 +14,9 @@ from typing import Final
 from tieline.core.agreement import phrases, plain
 from tieline.core.agreement.layout import Line, Page, Sheet, number_of
 from tieline.core.agreement.model import Field, FieldType, Pack, field_key
+from tieline.core.agreement.places import Position
 from tieline.core.agreement.tongue import EngineWords, Tongue
-from tieline.core.agreement.value import Text
+from tieline.core.agreement.value import Answer, Instant, Number, Text
 from tieline.core.agreement.written import (
     Heading,
     Leaves,
@@ -34,6 +35,7 @@ _MARKER: Final = re.compile(
 _SPECIAL: Final = re.compile(r"\[[A-Z ]+\]")
 # Of these a person writes the words, and round brackets belong to them.
 _WORDY: Final = frozenset({FieldType.TEXT, FieldType.UNIT, FieldType.PARTY, FieldType.POSITION})
+_IN_WORDS: Final = re.compile(r' \([^()"]*\)\Z')  # behind a position; what was typed is in quotes
 _INDENT: Final = "   "
 
 
@@ -68,14 +70,14 @@ def write(page: Page, tongue: Tongue) -> str:
         f"3. {tongue.say('head.reference')}: {plain.quote(reference)}",
         f"4. {tongue.say('head.message-reference')}: {refs}",
         f"5. {tongue.say('head.content')}",
-        *(text for line in page.lines for text in _line(line)),
+        *(text for line in page.lines for text in _line(line, tongue)),
         *_texts(f"6. {tongue.say('head.remarks')} {lang}: ", sheet.remarks, ""),
         f"7. {tongue.say('head.end')}: {number_text(sheet)}",
     ]
     return "\n".join(out) + "\n"
 
 
-def _line(line: Line) -> Iterator[str]:
+def _line(line: Line, tongue: Tongue) -> Iterator[str]:
     indent = _INDENT * len(line.path)
     head = f"{indent}{line.marker} {plain.quote(line.label)}".rstrip()
     if line.answer is None:
@@ -84,8 +86,24 @@ def _line(line: Line) -> Iterator[str]:
         yield from _texts(f"{head}: ", line.answer.text, indent)
     else:
         value = plain.write(line.answer)
-        said = "" if line.said in ("", value) else f" ({plain.quote(line.said)})"
+        words = [] if line.said in ("", value) else [line.said]
+        doubt = _give_or_take(line.answer)
+        if doubt:
+            words.append(str(tongue.say("spread", value=doubt)))
+        said = f" ({plain.quote('; '.join(words))})" if words else ""
         yield f"{head}: {value}{said}"
+
+
+def _give_or_take(answer: Answer) -> str:
+    """The doubt of a count, a time or a position, with its unit; empty where there is none."""
+    match answer:
+        case Number(spread=spread) if spread:
+            return str(spread)
+        case Instant(spread_s=spread) if spread:
+            return f"{spread} s"
+        case Position(error_m=error) if error:
+            return f"{error} m"
+    return ""
 
 
 def _texts(head: str, text: str, indent: str) -> Iterator[str]:
@@ -197,6 +215,8 @@ def _take(taken: Leaves, path: tuple[int, ...], texts: list[str], line: int) -> 
     elif field.type is FieldType.GROUP:
         if text:
             raise refuse("field", line, f"gives the group '{field.id}' an answer; take it out")
+    elif field.type is FieldType.POSITION:
+        taken.take(path, _IN_WORDS.sub("", text), line)
     elif field.type in _WORDY:
         taken.take(path, text, line)
     else:
