@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import os
@@ -16,7 +17,9 @@ from pathlib import Path
 from unittest import mock
 
 from tieline.desk.cli import main
+from tieline.node import secrets
 from tieline.node.client import Client
+from tieline.node.unlocking import Passphrase, Unlock
 from tieline.node.view import Json
 
 SRC = Path(__file__).parents[2] / "src"
@@ -30,6 +33,15 @@ class Said:
     code: int
     out: str
     err: str
+
+
+_stretch = secrets._derive
+_once = functools.cache(_stretch)
+
+
+def derive(unlock_with: Unlock, salt: bytes) -> bytes:
+    """The key of a key store. A passphrase is stretched once (0.2 s); a key file may change."""
+    return (_once if isinstance(unlock_with, Passphrase) else _stretch)(unlock_with, salt)
 
 
 def free_port() -> int:
@@ -79,6 +91,7 @@ class Desk:
         with (
             mock.patch.dict(os.environ, environment(self.home, self.passphrase), clear=True),
             mock.patch.object(sys, "stdin", io.StringIO(stdin)),
+            mock.patch.object(secrets, "_derive", derive),
             contextlib.chdir(self.folder),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),

@@ -22,7 +22,7 @@ VECTORS = Path(__file__).parents[2] / "vectors" / "evidence"
 
 @pytest.fixture(scope="module")
 def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    yield from desks.pair(tmp_path_factory.mktemp("line"))
+    yield from desks.pair(tmp_path_factory.mktemp("line"), real=False)
 
 
 def block(path: Path) -> bytes:
