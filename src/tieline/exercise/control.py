@@ -36,6 +36,7 @@ from tieline.exercise.officers import Reaction, reactions
 from tieline.exercise.stage import Pace, Stage, Straight, without_words
 from tieline.exercise.times import h_plus
 
+CONFIRM_MS: Final = 86_400_000  # so long after the end officers may say that they read a signature
 POLL_S: Final = 0.01
 ASK_S: Final = 0.2  # a station that was started again is told the time when it is next asked
 _ANSWER_ACTS: Final = {
@@ -179,15 +180,27 @@ class Control:
         return h_plus(self.now_ms, self.scenario.start_ms)
 
     def _next_ms(self) -> int | None:
-        times = [self.scenario.end_ms]
+        ended = self.now_ms >= self.scenario.end_ms
+        if ended and not self._to_confirm():
+            return None
+        times = [] if ended else [self.scenario.end_ms]
         if self._agenda:
             times.append(self._agenda[0][0])
         if self._wakeup_ms is not None:
             times.append(self._wakeup_ms)
-        at_ms = min(times)
-        if self.now_ms >= self.scenario.end_ms:
-            return None
-        return at_ms
+        return min(times)
+
+    def _to_confirm(self) -> bool:
+        """Whether officers have yet to say that they read a signature: then a text may yet bind."""
+        latest_ms = self.scenario.end_ms + CONFIRM_MS
+        return not self.stage.live and any(
+            isinstance(due, Reaction) and at_ms <= latest_ms and self._signs(due.item)
+            for at_ms, _, _, due in self._agenda
+        )
+
+    def _signs(self, item: str) -> bool:
+        shown = self.board.statements.get(item)
+        return shown is not None and shown.kind == "assent"
 
     async def reached(self, at_ms: int) -> None:
         """Wait until the exercise's clock has come to a moment."""

@@ -72,6 +72,8 @@ class Summary:
     fresh_logs: int
     seconds: float
     obligations: dict[str, int]  # by state
+    joint_signed: int  # joint statements that all named parties have signed
+    joint_bound: int  # those of them that bind, as each station that holds them shows
     promises_broken: tuple[str, ...]
 
     def as_json(self) -> dict[str, Json]:
@@ -132,6 +134,7 @@ def summarise(
     duplicates = _duplicates(board, held, holdings)
     disorder = [text for desk in board.desks.values() for text in desk.disorder]
     forged = _forged(scenario, board, released, held, played)
+    joint = _joint(holdings)
     broken = [
         *played.trouble,
         *(f"lost: {text}" for text in lost),
@@ -165,8 +168,27 @@ def summarise(
         fresh_logs=_fresh_logs(released),
         seconds=round(seconds, 2),
         obligations=counts(owed or {}),
+        joint_signed=len(joint),
+        joint_bound=sum(joint.values()),
         promises_broken=tuple(broken),
     )
+
+
+def _joint(holdings: Mapping[str, Holding]) -> dict[str, bool]:
+    """The joint statements that all parties signed, and whether they bind at every station.
+
+    At a station a text binds when the logs it holds show that each party wrote after it had read
+    all signatures.
+    """
+    out: dict[str, bool] = {}
+    for holding in holdings.values():
+        for shown in holding.held:
+            view = shown.view
+            if shown.kind != "joint" or "assented" not in view.raw:
+                continue
+            if set(shown.parties) <= set(view.texts("assented")):
+                out[shown.item] = out.get(shown.item, True) and view.flag("effective")
+    return out
 
 
 def _alarms(board: Board) -> dict[str, int]:
