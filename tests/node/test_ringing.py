@@ -100,7 +100,8 @@ class Moving:
 
     def __init__(self, desk: Desk) -> None:
         self.ahead_ms = 0
-        self.host = host = desk.running.host
+        self.running, self.host = desk.running, desk.running.host
+        host = self.host
 
         def lines() -> list[Line]:
             return list(host.station.lines.values())
