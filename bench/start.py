@@ -9,8 +9,7 @@ process to its first answer to ``status``; its peak of resident memory is read a
 stop. With ``--cache FOLDER`` the home is kept for the next run (one of 1,000,000 statements takes
 minutes to make and more to start for the first time), which then measures ``again`` alone. With
 ``--forms N`` so many of the statements are forms of two packs: first words that promise a next one,
-and the words that keep most of these promises; ``read_s`` is how long after its first answer the
-station had read them all, and what it takes then. The
+and the words that keep most of these promises. The station reads them after its first answer. The
 floor is reading the store's bytes from the same disk, and a start with an empty record.
 
 The JSON (schema ``tieline-bench-start/1``) only grows. Statuses: 0 measured, 2 usage.
@@ -238,13 +237,14 @@ def make_home(folder: Path, count: int, forms: int = 0) -> Home:
     return home
 
 
-def home_of(folder: Path, count: int) -> Home:
+def home_of(folder: Path, count: int, forms: int = 0) -> Home:
     """A home with so many statements; an earlier run's is used again."""
-    made = folder / f"statements-{count}-store-{schema.MIGRATIONS[-1].version}"
+    coded = f"-forms-{forms}" if forms else ""
+    made = folder / f"statements-{count}{coded}-store-{schema.MIGRATIONS[-1].version}"
     if not (made / "done").exists():
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir(parents=True)
-        make_home(made, count)
+        make_home(made, count, forms)
         (made / "done").touch()
     return Home.open(made / CODES[0])
 
@@ -281,11 +281,11 @@ def raw_read(home: Home) -> float:
     return time.perf_counter() - begun
 
 
-def measure(folder: Path, cache: Path, *, count: int, limit_s: float) -> Json:
+def measure(folder: Path, cache: Path, *, count: int, forms: int, limit_s: float) -> Json:
     """Fill a home, start it twice, and an empty one once."""
     empty = start(make_home(folder, 0), limit_s)
     begun = time.perf_counter()
-    home = home_of(cache, count)
+    home = home_of(cache, count, forms)
     filled = time.perf_counter() - begun
     read = raw_read(home)
     started = home.path.parent / "started"
@@ -295,7 +295,7 @@ def measure(folder: Path, cache: Path, *, count: int, limit_s: float) -> Json:
     return {
         "schema": SCHEMA,
         "environment": environment(folder),
-        "settings": {"statements": count},
+        "settings": {"statements": count, "forms": forms},
         "store_mb": round(home.store_file.stat().st_size / 1_000_000, 1),
         "made_in_s": round(filled, 1),
         "floor": {"empty": empty, "raw_read_s": round(read, 3)},
@@ -311,6 +311,7 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print the result on one line")
     parser.add_argument("--statements", type=int, default=100_000, help="how long the record is")
+    parser.add_argument("--forms", type=int, default=0, help="how many of them are forms")
     parser.add_argument("--limit", type=float, default=1_800.0, help="seconds to wait for a start")
     parser.add_argument("--dir", type=Path, help="measure on the disk that holds this folder")
     parser.add_argument("--cache", type=Path, help="keep the home here for the next run")
@@ -318,11 +319,15 @@ def main(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     if args.statements < 1:
         parser.error("there is at least 1 statement")
+    if not 0 <= args.forms * len(CODES) <= args.statements:
+        parser.error(f"at most one statement in {len(CODES)} is a form")
     folder = Path(tempfile.mkdtemp(prefix="tieline-bench-", dir=args.dir))
     try:
         (folder / "empty").mkdir()
         cache = args.cache or folder
-        result = measure(folder / "empty", cache, count=args.statements, limit_s=args.limit)
+        result = measure(
+            folder / "empty", cache, count=args.statements, forms=args.forms, limit_s=args.limit
+        )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if args.out is not None:

@@ -134,7 +134,6 @@ def summarise(
     duplicates = _duplicates(board, held, holdings)
     disorder = [text for desk in board.desks.values() for text in desk.disorder]
     forged = _forged(scenario, board, released, held, played)
-    joint = _joint(holdings)
     broken = [
         *played.trouble,
         *(f"lost: {text}" for text in lost),
@@ -168,7 +167,7 @@ def summarise(
         fresh_logs=_fresh_logs(released),
         seconds=round(seconds, 2),
         obligations=counts(owed or {}),
-        joint_signed=len(joint),
+        joint_signed=len(joint := _joint(holdings)),
         joint_bound=sum(joint.values()),
         promises_broken=tuple(broken),
     )
