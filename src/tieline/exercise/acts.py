@@ -250,11 +250,21 @@ class ActReader:
         parties = self._some(table, "parties", self._codes, self._codes)
         if party not in parties:
             raise table.wrong("party", f"'parties' must include {party}, who brings the statement")
+        effective_ms = self._moment(table, "effective")
+        late_binds = table.has("late_binds") and table.flag("late_binds")
+        if effective_ms is not None and effective_ms <= self._at_ms:
+            raise table.wrong("time", "'effective' must lie after the statement is proposed")
+        if late_binds and effective_ms is None:
+            raise table.wrong("value", "'late_binds' needs a time, 'effective', to be late for")
         return world.Joint(
             party=party,
             parties=parties,
             text=table.text("text"),
             lang=self._lang(table),
+            cites=self._cites(table),
+            effective_ms=effective_ms,
+            late_binds=late_binds,
+            precedence=Precedence[table.choice("precedence", _PRECEDENCES, "PRIORITY")],
         )
 
     def _assent(self, table: Table) -> world.Assent:

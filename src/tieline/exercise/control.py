@@ -281,12 +281,7 @@ class Control:
             case world.Answer() as answer:
                 await self._answer(event, answer)
             case world.Joint() as joint:
-                args: dict[str, Json] = {
-                    "text": joint.text,
-                    "lang": joint.lang,
-                    "parties": list(joint.parties),
-                }
-                await self._speak(event, joint.party, "joint", args)
+                await self._joint(event, joint)
             case world.Assent(party=party, target=target):
                 await self._speak(event, party, "assent", {"item": self._item(target)})
             case world.Cut(groups=groups):
@@ -335,11 +330,7 @@ class Control:
             "precedence": say.precedence.name,
             "to": list(say.to),
             "wants": [rung.name.lower().replace("_", " ") for rung in say.wants] or ["nothing"],
-            "refs": [
-                {"item": self._item(cite.label), "role": cite.role.name.lower()}
-                for cite in say.cites
-                if not self.stage.live or cite.label in self.played.items
-            ],
+            "refs": self._refs(say.cites),
         }
         if say.form:
             args["form"], args["answers"] = say.form, dict(say.answers)
@@ -348,6 +339,26 @@ class Control:
         item = await self._speak(event, say.party, "send", args)
         self._said[item] = say
         return item
+
+    def _refs(self, cites: tuple[world.Cite, ...]) -> list[Json]:
+        return [
+            {"item": self._item(cite.label), "role": cite.role.name.lower()}
+            for cite in cites
+            if not self.stage.live or cite.label in self.played.items
+        ]
+
+    async def _joint(self, event: world.Event, joint: world.Joint) -> str:
+        args: dict[str, Json] = {
+            "text": joint.text,
+            "lang": joint.lang,
+            "parties": list(joint.parties),
+            "refs": self._refs(joint.cites),
+            "late_binds": joint.late_binds,
+            "precedence": joint.precedence.name,
+        }
+        if joint.effective_ms is not None:
+            args["effective_ms"] = joint.effective_ms
+        return await self._speak(event, joint.party, "joint", args)
 
     async def _answer(self, event: world.Event, answer: world.Answer) -> str:
         args: dict[str, Json] = {"item": self._item(answer.target)}

@@ -145,12 +145,19 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joint:
-    """A statement that several parties make as one."""
+    """A statement that several parties make as one. ``effective_ms``: what it says holds from then.
+
+    ``late_binds``: a signature that comes after that time counts all the same.
+    """
 
     party: str
     parties: tuple[str, ...]
     text: str
     lang: str = "en"
+    cites: tuple[Cite, ...] = ()
+    effective_ms: int | None = None
+    late_binds: bool = False
+    precedence: Precedence = Precedence.PRIORITY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

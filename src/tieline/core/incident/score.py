@@ -6,7 +6,8 @@ words of others, what breaks its form and what was taken back count here as they
 is for nothing. How long a message waited to be read and understood is what the ladder says, by the
 reader's clock against the writer's. What a party owed is what the agreements' ledger says.
 
-Spans are ms. They count from when the earliest incident occurred, as ``figures.start_of`` has it.
+Spans are ms. They count from when the first incident occurred, the one that was opened first, as
+``figures.start_of`` has it; what was first said of its facts is what was said in it.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ _SAID: Final = frozenset({Kind.MESSAGE, Kind.JOINT})
 class Played:
     """What a score is made of. All of it up to one moment, such as the end of an exercise.
 
-    ``entries``: every statement of the line, of whatever incident or none. ``wants``: the rungs
-    that a message asks for. ``owed``: debtor and state of each obligation. ``bound``: the parties
+    ``views``: the incidents, in the order in which they were opened. ``entries``: every statement
+    of the line, of whatever incident or none. ``wants``: the rungs that a message asks for.
+    ``owed``: debtor and state of each obligation. ``bound``: the parties
     of each joint statement that binds.
     """
 
@@ -74,8 +76,11 @@ def scores(played: Played, parties: Iterable[str]) -> tuple[int | None, dict[str
     for entry in played.entries:
         if entry.kind in _SAID and not entry.story:
             _message(entry, found, played, begin or 0)
+    for party, at in first_words(played.views[0]).items() if played.views else ():
+        if party in found:
+            found[party].first_fact_ms = max(0, at - (begin or 0))
     for view in played.views:
-        _incident(view, found, begin or 0)
+        _incident(view, found)
     for debtor, state in played.owed:
         if debtor in found:
             found[debtor].owed[state] += 1
@@ -87,10 +92,11 @@ def scores(played: Played, parties: Iterable[str]) -> tuple[int | None, dict[str
 
 
 def _begin(played: Played) -> int | None:
-    """When the earliest incident occurred; of a line without one, its first message."""
-    starts = [start_of(view)[0] for view in played.views]
+    """When the first incident occurred; of a line without one, its first message."""
+    if played.views:
+        return start_of(played.views[0])[0]
     said = (one.time_ms for one in played.entries if one.kind in _SAID and not one.story)
-    return min(starts) if starts else min(said, default=None)
+    return min(said, default=None)
 
 
 def _earlier(one: int | None, other: int) -> int:
@@ -120,11 +126,7 @@ def _message(entry: Entry, found: Mapping[str, Score], played: Played, begin: in
             score.understood_ms += [] if back is None else [max(0, back - entry.time_ms)]
 
 
-def _incident(view: View, found: Mapping[str, Score], begin: int) -> None:
-    for party, at in first_words(view).items():
-        if party in found:
-            score = found[party]
-            score.first_fact_ms = _earlier(score.first_fact_ms, max(0, at - begin))
+def _incident(view: View, found: Mapping[str, Score]) -> None:
     for one in view.questions:
         score_of = found.get(one.of)
         if score_of is None or one.state is QuestionState.WITHDRAWN:
