@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tieline.core.errors import LocalError
 from tieline.core.line import Line
 from tieline.node.arguments import Arguments
-from tieline.node.traffic import Open, Traffic, deadline_ms
+from tieline.node.traffic import DAY_MS, Open, Traffic, deadline_ms
 from tieline.node.view import Json, item_view
 
 if TYPE_CHECKING:
     from tieline.node.acts import NodeActs
+
+TEN_MIN_MS: Final = 600_000
 
 
 class DeskActs:
@@ -36,11 +38,18 @@ class DeskActs:
     async def _traffic(self, args: Arguments) -> Json:
         lang = args.text("language", "")
         args.done()
-        found = await self._open.look()
+        now_ms = self._desk.now_ms()
+        found = await self._open.look(now_ms)
+        rung = self._open.rung
         lines = sorted(self._desk.host.station.lines.items())
         return {
             "lines": [self._line(line, found[name], lang) for name, line in lines if name in found],
-            "now_ms": self._desk.now_ms(),
+            "rung": {
+                "since_ms": max(self._open.since_ms, now_ms - DAY_MS),
+                "count": len(rung),
+                "lately": sum(at > now_ms - TEN_MIN_MS for at in rung),
+            },
+            "now_ms": now_ms,
         }
 
     def _line(self, line: Line, found: Open, lang: str) -> dict[str, Json]:

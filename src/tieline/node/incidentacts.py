@@ -15,6 +15,7 @@ from tieline.core.agreement.message import Values, examine
 from tieline.core.agreement.model import Form, Pack
 from tieline.core.agreement.naming import named
 from tieline.core.agreement.reason import UNKNOWN, Obligation, State
+from tieline.core.agreement.tongue import Tongue
 from tieline.core.errors import LocalError
 from tieline.core.incident.book import MOST, Book
 from tieline.core.incident.entry import Entry
@@ -103,8 +104,10 @@ class IncidentActs:
     async def _list(self, args: Arguments) -> Json:
         line, wording = self._desk.line(args), self._wording(args)
         every, limit = args.flag("all", default=False), args.number("limit", SHOWN)
+        with_clocks = args.flag("clocks", default=False)
         args.done()
         book = await self._incidents.book(line)
+        clocks = await self._first_clocks(line, book, wording) if with_clocks else None
         ids = book.ids()
         names, slices = _names(book), Slices()
         found: list[Json] = []
@@ -115,7 +118,10 @@ class IncidentActs:
             if head.closure.state is IncidentState.CLOSED and not every:
                 continue
             if len(found) < limit:
-                found.append(head_view(head, wording, names))
+                view = head_view(head, wording, names)
+                if clocks is not None:
+                    view["escalation"] = clocks.get(one)
+                found.append(view)
             else:
                 left += 1
         return {
@@ -257,6 +263,25 @@ class IncidentActs:
 
     async def _dues(self, line: Line, book: Book, id_: bytes) -> dict[tuple[bytes, str], int]:
         return _dues(one for one, _ in await self._obligations(line, book, id_))
+
+    async def _first_clocks(
+        self, line: Line, book: Book, wording: Wording
+    ) -> dict[bytes, dict[str, Json]]:
+        """Of each incident in which a clock runs, the one that ends first."""
+        now_ms = self._desk.now_ms()
+        ledger = await self._agreements.ledger(line, now_ms)
+        out: dict[bytes, dict[str, Json]] = {}
+        slices = Slices()
+
+        def tongues(pack: str) -> Tongue:
+            return wording.tongue(ledger.plans[pack].pack)
+
+        for one in ledger.obligations(self._agreements.until(line, now_ms), open_only=True):
+            await slices.turn()
+            ids = [id_ for id_ in book.of(one.trigger) if id_ not in out]
+            if ids and one.due != UNKNOWN and one.seen_by(line.party).value in _RUNNING:
+                out |= dict.fromkeys(ids, obligation_view(one, line.party, tongues))
+        return out
 
     def _clock(self, line: Line, one: Obligation, pack: Pack, wording: Wording) -> dict[str, Json]:
         return clock_view(one, pack, line.party, wording, self._agreements.in_force(line).packs)

@@ -8,6 +8,7 @@ over the newest ``FIRST`` statements of each line, in slices, so that a long rec
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -22,6 +23,8 @@ from tieline.node.slices import Slices
 from tieline.ports import Fact
 
 FIRST: Final = 4_000  # statements of a line that are looked back over
+DAY_MS: Final = 86_400_000
+MAX_RUNG: Final = 10_000
 DONE_KEPT: Final = 12  # of what the others have acknowledged, the newest are shown on
 _SHOWN: Final = frozenset({Kind.MESSAGE, Kind.JOINT, Kind.SUSPEND, Kind.RESUME, Kind.WATCH})
 
@@ -48,12 +51,14 @@ class Traffic:
         self._lines, self._facts, self._last = lines, facts, last
         self._open: dict[bytes, Open] = {}
         self._seen = -1
+        self.rung: deque[int] = deque(maxlen=MAX_RUNG)  # when alarms rang (UTC ms), since ``since``
+        self.since_ms = 0
 
-    async def look(self) -> dict[bytes, Open]:
+    async def look(self, now_ms: int) -> dict[bytes, Open]:
         """What is open now, by line."""
         slices = Slices()
         if self._seen < 0:
-            self._seen = self._last()
+            self._seen, self.since_ms = self._last(), now_ms
             for line in self._lines():
                 self._open[line.id] = await self._first(line, slices)
         while self._seen < self._last():
@@ -61,9 +66,13 @@ class Traffic:
                 self._seen = seq
                 if fact.kind == FactKind.STATEMENT:
                     self._take(fact)
+                elif fact.kind == FactKind.ALARM:
+                    self.rung.append(fact.at_ms)
                 await slices.turn()
         for line in self._lines():
             self._sift(line, self._open.setdefault(line.id, Open()))
+        while self.rung and self.rung[0] < now_ms - DAY_MS:
+            self.rung.popleft()
         return self._open
 
     async def _first(self, line: Line, slices: Slices) -> Open:

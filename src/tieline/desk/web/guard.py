@@ -15,12 +15,14 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY: Final = 1 << 20  # bytes of a form
 MAX_UPLOAD: Final = 64 << 20  # bytes of a form on a path that takes files
 BODY_S: Final = 20.0
 MAX_HEADERS: Final = 100
+MAX_HEADER_BYTES: Final = 16_384
 MAX_PATH: Final = 4_096
 
 _RULES: Final = (
@@ -49,12 +51,8 @@ HEADERS: Final = (
 _NO_STORE: Final = (b"cache-control", b"no-store")
 
 
-class TooLargeError(Exception):
-    """A body is larger than it may be, or came too slowly."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
+class TooLargeError(HTTPException):
+    """A body is larger than it may be, or came too slowly: answered like any refusal."""
 
 
 class Guard:
@@ -89,14 +87,16 @@ class Guard:
         except TooLargeError as error:
             if answer.begun:
                 raise
-            await answer.refuse(error.status, str(error))
+            await answer.refuse(error.status_code, error.detail)
 
     def _refused(self, scope: Scope) -> tuple[int, str] | None:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         hosts = [value.lower() for name, value in headers if name == b"host"]
         if len(hosts) != 1 or hosts[0] not in self._names:
             return 403, "This is not a name of this desk."
-        if len(headers) > MAX_HEADERS or len(scope["raw_path"]) > MAX_PATH:
+        size = sum(len(name) + len(value) for name, value in headers)
+        many = len(headers) > MAX_HEADERS or size > MAX_HEADER_BYTES
+        if many or len(scope["raw_path"]) + len(scope["query_string"]) > MAX_PATH:
             return 431, "The request is too large."
         if scope["method"] not in ("GET", "HEAD", "POST"):
             return 405, "The desk takes no such request."

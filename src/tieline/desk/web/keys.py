@@ -13,16 +13,17 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A screen in the navigation: address, key of its words, and whether it exists yet."""
+    """A screen in the navigation: address, its words, whether it exists yet, its single key."""
 
     address: str
     words: str
     there: bool = True
+    key: str = ""
 
 
 NAV: Final = (
-    Place("/", "desk.nav.watch"),
-    Place("/compose", "desk.nav.compose", there=False),
+    Place("/", "desk.nav.watch", key="w"),
+    Place("/compose", "desk.nav.compose", there=False, key="n"),
     Place("/incidents", "desk.nav.incidents", there=False),
     Place("/agreements", "desk.nav.agreements", there=False),
     Place("/record", "desk.nav.record", there=False),

@@ -4,6 +4,9 @@ The station's socket has room for 64 clients; fifty browsers share one watch her
 bounded queue. A browser that does not keep up is told so (``lagged``) and loads its page again: it
 can not hold memory or hold back the others.
 
+What several browsers ask at once, or again while nothing has changed, is asked once: an answer is
+shared until the journal grows, this desk does an act, or it is ``STALE_MS`` old.
+
 When the station goes away the desk stays up, says since when, and tries to come back.
 """
 
@@ -11,18 +14,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tieline.desk.web.shapes import View, view
 from tieline.node.client import ApiDown, ApiRefused, AsyncClient
 from tieline.node.view import Json
 
 RETRY_S: Final = 0.5
 BACKLOG: Final = 256  # events that wait for one browser
 PATIENCE_S: Final = 20.0  # for one act
+
+STALE_MS: Final = 1_000
+# Answers that the clock changes only where a page counts down by itself.
+SLOW: Final = {"incidents": 20_000, "obligations": 20_000, "quotas": 20_000, "calendar": 60_000,
+               "forms": 60_000, "packs": 60_000, "form": 60_000}  # fmt: skip
+MAX_SHARED: Final = 256
 
 Event = dict[str, Json]
 
@@ -54,6 +65,8 @@ class StationLink:
         self._listeners: set[Listener] = set()
         self._now_ms = now_ms or (lambda: time.time_ns() // 1_000_000)
         self._came = asyncio.Event()
+        self._era = 0
+        self._shared: dict[str, tuple[tuple[int, int], int, asyncio.Future[View]]] = {}
         self.last_seq = 0
         self.alive = False
         self.since_ms = self._now_ms()
@@ -83,6 +96,33 @@ class StationLink:
         except TimeoutError:
             raise ApiDown("the station has not answered in time; look whether it is done") from None
 
+    async def share(self, act: str, args: dict[str, Json]) -> View:
+        """As ``call``, for an act that changes nothing; others may be given the same answer."""
+        name = json.dumps([act, args], sort_keys=True)
+        state, now_ms = (self.last_seq, self._era), self._now_ms()
+        kept = self._shared.pop(name, None)
+        fresh = kept is not None and kept[0] == state and now_ms - kept[1] < SLOW.get(act, STALE_MS)
+        if kept is None or not fresh:
+            task = asyncio.ensure_future(self._ask(act, args))
+            task.add_done_callback(_looked_at)
+            kept = (state, now_ms, task)
+        self._shared[name] = kept
+        while len(self._shared) > MAX_SHARED:
+            del self._shared[next(iter(self._shared))]
+        try:
+            return await asyncio.shield(kept[2])
+        except BaseException:
+            if self._shared.get(name) is kept and kept[2].done():
+                del self._shared[name]
+            raise
+
+    async def _ask(self, act: str, args: dict[str, Json]) -> View:
+        return view(await self.call(act, args))
+
+    def changed(self) -> None:
+        """An act of this desk has changed something: no answer from before it is shared."""
+        self._era += 1
+
     @contextlib.contextmanager
     def listening(self) -> Iterator[Listener]:
         """A listener for as long as it is held."""
@@ -104,8 +144,10 @@ class StationLink:
                 journal = status.get("journal")
                 since = journal if isinstance(journal, int) else 0
                 self._client = client
+                # A station that was put back to before stands at an earlier number.
+                self.last_seq = min(self.last_seq, since) or since
                 self._turned(alive=True, why="")
-                async for event in client.watch(self.last_seq or since):
+                async for event in client.watch(self.last_seq):
                     self._note(event)
                 why = "it stopped answering"
             except (ApiDown, ApiRefused) as error:
@@ -125,6 +167,7 @@ class StationLink:
             self._tell(event)
 
     def _turned(self, *, alive: bool, why: str) -> None:
+        self.changed()
         if alive != self.alive:
             self.alive, self.since_ms = alive, self._now_ms()
             self._tell({"type": "station", "alive": alive})
@@ -135,3 +178,9 @@ class StationLink:
     def _tell(self, event: Event | None) -> None:
         for listener in self._listeners:
             listener.offer(event)
+
+
+def _looked_at(task: asyncio.Future[View]) -> None:
+    """A failure is told to whoever waits; where nobody does any more, it is not one of the desk."""
+    if not task.cancelled():
+        task.exception()

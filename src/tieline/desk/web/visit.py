@@ -110,10 +110,13 @@ class Visit:
     # -------------------------------------------------------------------- asking and doing
 
     async def ask(self, act: str, **args: Json) -> View:
-        """Ask the station what changes nothing. Raises ``ApiRefused``, ``ApiDown``."""
+        """Ask the station what changes nothing; not to be changed by whoever gets it.
+
+        Raises ``ApiRefused``, ``ApiDown``.
+        """
         if act not in rights.READS:
             raise TypeError(f"{act} changes something: perform it")
-        return view(await self.desk.link.call(act, args))
+        return await self.desk.link.share(act, args)
 
     async def status(self) -> View:
         """The station's state, asked once for a request. Raises ``ApiDown``."""
@@ -156,6 +159,8 @@ class Visit:
         except (ApiRefused, ApiDown) as error:
             self.note(act, getattr(error, "code", "station.down"), detail)
             raise
+        finally:
+            self.desk.link.changed()
         self.note(act, "done", detail)
         return view(result)
 

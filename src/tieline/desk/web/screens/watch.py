@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from starlette.responses import Response
@@ -11,6 +12,9 @@ from tieline.desk.web.app import Route
 from tieline.desk.web.shapes import View
 from tieline.desk.web.visit import Visit
 
+DAY_MS: Final = 86_400_000
+SHOWN_DUES: Final = 40
+SHOWN_INCIDENTS: Final = 12
 TONES: Final = {"up": "good", "degraded": "warn", "test overdue": "warn"}
 
 
@@ -28,13 +32,54 @@ async def watch(visit: Visit) -> Response:
         ]
     inbound.sort(key=lambda item: (-shapes.rank(item["precedence"]), item["due_ms"] or 0))
     outbound.sort(key=lambda item: -(shapes.number(item["seq"]) or 0))
+    dues, incidents = await _agreed(visit, now_ms)
     return await visit.render(
         "watch.html",
+        dues=dues,
+        incidents=incidents,
+        rung=found.view("rung"),
         inbound=inbound,
         outbound=outbound,
         complete=all(line["complete"] for line in found.views("lines")),
         tones=TONES,
     )
+
+
+async def _agreed(visit: Visit, now_ms: int) -> tuple[list[View], list[View]]:
+    """What agreements want within a day, and the open incidents, of every line that has packs."""
+    lines = [str(x["line"]) for x in (await visit.status()).views("lines") if x["packs"]]
+    lang = visit.officer.language
+    asked = [
+        visit.ask("obligations", line=x, open=True, limit=SHOWN_DUES, language=lang) for x in lines
+    ]
+    asked += [
+        visit.ask("incidents", line=x, limit=SHOWN_INCIDENTS, clocks=True, language=lang)
+        for x in lines
+    ]
+    answers = await asyncio.gather(*asked)
+    dues = [
+        _due(one, now_ms)
+        for answer in answers[: len(lines)]
+        for one in answer.views("obligations")
+        if one["due"] and one["ours"] in ("open", "overdue")
+    ]
+    soon = [one for one in dues if (shapes.number(one["due_ms"]) or 0) < now_ms + DAY_MS]
+    incidents = [
+        View({**one, "clock": _due(one.view("escalation"), now_ms)})
+        for answer in answers[len(lines) :]
+        for one in answer.views("incidents")
+    ]
+    last = 1 << 62
+    incidents.sort(key=lambda one: shapes.number(one.view("clock")["due_ms"]) or last)
+    soon.sort(key=lambda one: shapes.number(one["due_ms"]) or last)
+    return soon, incidents
+
+
+def _due(one: View, now_ms: int) -> View:
+    """An obligation with when it is due at the latest (UTC ms), and how long until then."""
+    bracket = one["due"]
+    due_ms = shapes.number(bracket[-1]) if isinstance(bracket, list) and bracket else None
+    return View({**one, "due_ms": due_ms, "left_ms": None if due_ms is None else due_ms - now_ms})
 
 
 async def test_line(visit: Visit) -> Response:

@@ -149,7 +149,8 @@ function tick() {
     if (text) text.textContent = left(rest);
     if (rest < 0 && !due.classList.contains("over")) {
       due.classList.add("over");
-      due.prepend(Object.assign(document.createElement("strong"), { textContent: `${due.dataset.over} ` }));
+      const word = Object.assign(document.createElement("strong"), { textContent: `${due.dataset.over} ` });
+      due.replaceChildren(word, ...(text ? [text] : []));
     }
   }
   if (performance.now() - heard > DEAD_MS) lamp(true);
@@ -176,7 +177,6 @@ function press(event) {
     if (row && at === row) row.querySelector("[data-open], a[href]")?.click();
     return;
   }
-  if (event.key === "w") { location.assign("/"); return; }
   const key = CSS.escape(event.key.toLowerCase());
   const target = row?.querySelector(`[data-key="${key}"]`) ?? document.querySelector(`[data-key="${key}"]`);
   if (!target) return;
