@@ -252,7 +252,7 @@ DEGREES = st.tuples(st.integers(-90, 90), st.integers(-180, 180)).map(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(DEGREES, st.integers(0, 30_000_000)), min_size=1, max_size=4))
 def test_a_map_is_sane_anywhere_on_earth(
     places: list[tuple[tuple[int, int], int]],
