@@ -189,6 +189,27 @@ function readEnds(value) {
   return value.map(([log, size, last]) => ({ log, size, last }));
 }
 
+// The parties that read and do not write; absent where there is none, and only then.
+function readObservers(value, parties) {
+  for (const code of value) {
+    if (!isText(code)) refuse("charter.observers", "An observer is not named by a text.");
+    if (!PARTY_CODE.test(code)) refuse("charter.party", "An observer has no proper code.");
+  }
+  if (new Set(value).size !== value.length) {
+    refuse("charter.observers", "A charter names an observer twice.");
+  }
+  if (value.length === 0) refuse("charter.noncanonical", "A charter lists that nobody observes.");
+  ascending(value, compareTexts, "observers");
+  const here = new Set(parties.map((party) => party.code));
+  if (!value.every((code) => here.has(code))) {
+    refuse("charter.observers", "A charter makes an observer of one that is no party.");
+  }
+  if (parties.length - value.length < 2) {
+    refuse("charter.observers", "A charter leaves no two parties that speak.");
+  }
+  return value;
+}
+
 // How often logs are signed and sealed, in seconds; absent for the usual intervals, and only then.
 function readIntervals(value) {
   const interval = (each) => isWhole(each, 1, LONGEST_CLOCK_S);
@@ -292,6 +313,7 @@ function readCharterBody(body) {
     // null where the version says nothing of ends: an empty list says more than none.
     ends: fields.has(17) ? readEnds(charterField(fields, 17, Array.isArray)) : null,
     replaced: fields.has(18) ? readReplaced(charterField(fields, 18, Array.isArray), named) : [],
+    observers: fields.has(19) ? readObservers(charterField(fields, 19, Array.isArray), named) : [],
   };
   if (!isName(charter.name)) refuse("charter.name", "A line has no proper name.");
   if (!REALM.test(charter.realm)) refuse("charter.realm", "A charter has no proper realm.");

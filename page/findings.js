@@ -115,7 +115,7 @@ function findCitations(reading, good) {
       if (cited == null || cited.fault !== null) return;
       cited.citedBy.push({ record, role });
       const rung = CITING_RUNGS.get(record.said.number);
-      if (at !== 0 || rung === undefined || record.late) return;
+      if (at !== 0 || rung === undefined || record.late || record.observer) return;
       cited.rungs.push({ party: record.party, rung, record });
     });
   }
@@ -271,6 +271,7 @@ function statementFacts(record) {
     position: record.position,
     second_story: record.second,
     late: record.late,
+    observer: record.observer,
     party: record.party,
     kind: record.said.number,
     time_ms: record.said.claimed,

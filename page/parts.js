@@ -37,8 +37,9 @@ class Names {
     return `${this.logs.get(record.log)}${where}${this.kindOfPlace(record)}`;
   }
 
-  kindOfPlace({ second, late }) {
+  kindOfPlace({ second, late, observer }) {
     if (late) return ", late";
+    if (observer) return second ? ", second story of an observer" : ", of an observer";
     return second ? ", second story" : "";
   }
 
@@ -294,13 +295,14 @@ function charterPart(reading, names) {
     String(charter.version),
     charter.signatures.map(([code]) => code).join(", "),
     charter.leaving.map(({ code }) => code).join(", ") || "nobody",
+    charter.observers.join(", ") || "nobody",
     keysOf(charter, reading.charters[charter.version - 2], names),
     witnessesOf(charter),
     packsOf(charter),
     make("code", {}, grouped(hex(charter.hash))),
   ]);
-  const heads = ["Version", "Signed by", "Leaving", "Changes of keys", "Witnesses"];
-  heads.push("Packs in force", "Hash");
+  const heads = ["Version", "Signed by", "Leaving", "Observers", "Changes of keys"];
+  heads.push("Witnesses", "Packs in force", "Hash");
   const help =
     "Every version is here, each signed by all its parties and following the one before.";
   return section("charter", "Charter", help, table(heads, rows, "Versions of the charter"));

@@ -312,7 +312,8 @@ function takeRun(reading, log, item, order) {
 
 function newRecord(reading, log, item, second) {
   const [bytes, admitted] = item.parts;
-  const record = { item: item.number, log, second, admitted, said: null, fault: null, late: false };
+  const record = { item: item.number, log, second, admitted, said: null, fault: null };
+  record.late = record.observer = false;
   record.leftBefore = 0;
   record.digestBytes = leafHash(bytes);
   record.digest = hex(record.digestBytes);
@@ -397,6 +398,7 @@ function addRecord(reading, record, chainFault) {
   }
   record.late = isLate(reading, record);
   record.party = station.party;
+  record.observer = said.number !== 0 && charter.observers.includes(station.party);
   record.stationName = station.name;
   const message = statementMessage(said, reading.header.realm);
   reading.later(

@@ -1,6 +1,7 @@
 // The statements, each with who had seen it when.
 
 const MOST_AHEAD_MS = 60000;
+const OBSERVER = "OBSERVER: not heard, without effect. Its author only reads this line";
 
 // What is wanted to show any statement.
 class Show {
@@ -38,6 +39,7 @@ class Show {
       },
       this.exercise === "" ? null : make("p", { class: "drill" }, `EXERCISE ${this.exercise}`),
       record.second ? make("p", { class: "alarm" }, second) : null,
+      record.observer ? make("p", { class: "alarm" }, OBSERVER) : null,
       make(
         "h3",
         {},
@@ -188,9 +190,11 @@ function referencesOf(record, reading, names) {
     const foreign = effects.includes(role) && cited.record.party !== record.party;
     const note = record.late
       ? " (late: without effect)"
-      : foreign
-        ? " (of another party: without effect)"
-        : "";
+      : record.observer
+        ? " (of an observer: without effect)"
+        : foreign
+          ? " (of another party: without effect)"
+          : "";
     return make("li", {}, `${role} `, linkTo(cited.record, names), note);
   });
   return make("ul", { class: "refs" }, items);
@@ -256,7 +260,7 @@ function silentParties(record, reading, parties) {
   const charter = reading.charters[record.said.charter - 1];
   const known = new Set([record.party, ...parties.map(([party]) => party)]);
   const codes = record.said.to ?? charter.parties.map((party) => party.code);
-  return codes.filter((code) => !known.has(code));
+  return codes.filter((code) => !known.has(code) && !charter.observers.includes(code));
 }
 
 // Who cites it otherwise than by a rung of the ladder.

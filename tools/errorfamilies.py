@@ -81,6 +81,8 @@ FAMILIES: Final[dict[str, str]] = {
     "notice": "Alarms: a notice of another party touches an incident. The code ends "
     "with the incident.",
     "officer": "Officers' accounts of the web desk, at the desk and on the command line.",
+    "observer": "Alarms: a party that observes has signed a statement. It is kept and moves "
+    "nothing; ask that party.",
     "owed": "Alarms: what an agreement's rule asks was not done by its due time, of ours or of "
     "theirs. The code ends with the rule, as `owed.vd/ua-reply`. What is owed to us goes on record "
     "as a silence.",

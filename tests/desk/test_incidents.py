@@ -325,3 +325,41 @@ def test_joint_statements_stand_in_the_incident_that_they_cite(line: Pair, opene
         assert version["item"] == made["item"]
         assert [one["party"] for one in rows(version, "signed")] == ["ALPHA", "BRAVO"]
         assert "One object fell" in desk.ok("incident", "show", opened[:8])
+
+
+def test_a_contested_standing_is_shown_beside_what_the_party_says(line: Pair, opened: str) -> None:
+    alpha, bravo = line
+    said = one_object(alpha.ok(
+        "--json", "send", "--form", "in/standing", "--field", "party=BRAVO", "--field",
+        "standing=not-recognised",
+    ))  # fmt: skip
+    claim = str(released(alpha, bravo, said)["item"])
+    spoken = say(bravo, alpha, "account", opened[:8], "--count", "4")
+    told = one_object(bravo.ok("--json", "send", "we go on"))
+    alpha.until(lambda event: event.get("item") == told["item"])
+    for desk in line:
+        view = shown(desk, opened[:8])
+        marked = {str(one["item"]): rows(one, "contested") for one in rows(view, "messages")}
+        (one,) = marked[spoken]
+        assert (one["by"], one["item"]) == ("ALPHA", claim)
+        assert one["said"] == "we do not recognise it here"
+        assert not any(marked[str(each["item"])] for each in rows(view, "messages")
+                       if each["party"] == "ALPHA")  # fmt: skip
+        words = "standing contested by ALPHA since"
+        assert f"! {words}" in desk.ok("incident", "show", opened[:8])
+        assert f"! {words}" in desk.ok("incident", "timeline", opened[:8])
+        for item in (spoken, str(told["item"])):
+            assert f"! {words}" in desk.ok("log", item[:12])
+            assert rows(desk.call("item", item=item), "contested")
+        desk.ok("incident", "report", opened[:8], "--out", "standing.html", "--force")
+        report = (desk.folder / "standing.html").read_text("utf-8")
+        assert words in report
+    event = alpha.until(lambda event: event.get("item") == told["item"])
+    assert rows(event, "contested")
+    # Who agrees to it later contests no more.
+    again = one_object(alpha.ok(
+        "--json", "send", "--form", "in/standing", "--field", "party=BRAVO", "--field",
+        "standing=party",
+    ))  # fmt: skip
+    released(alpha, bravo, again)
+    assert "standing contested" not in bravo.ok("incident", "show", opened[:8])

@@ -309,6 +309,17 @@ def test_charters_that_end_keys_fit() -> None:
     assert not fits("charter-body", encode.dumps({**value, 17: ((b"one log.", 0, bytes(32)),)}))
 
 
+def test_charters_with_observers_fit() -> None:
+    cards = [PartyKit(code).card() for code in CODES[:3]]
+    first = make_charter("north", cards, nonce=bytes(16), observers=CODES[2:3])
+    for charter in (first, amend(first, silence_s=60)):
+        assert why("charter-body", charter.body) == ""
+        value = encode.loads(charter.body, encode.Limits(max_bytes=1 << 20))
+        assert isinstance(value, dict)
+        for wrong in ((), ("charlie",), "CHARLIE", (3,)):
+            assert not fits("charter-body", encode.dumps({**value, 19: wrong}))
+
+
 def test_a_station_with_newer_keys_fits(cards: tuple[Card, ...]) -> None:
     certificate = cards[0].stations[0].certificate.encoded
     assert why("station-entry", encode.dumps({1: certificate, 2: (), 9: "newer"})) == ""

@@ -21,7 +21,8 @@ SHOWN = [
     "two-parties", "exercise", "four-parties-thread", "two-stories", "joined", "window",
     "markup", "newer", "stranger-line", "bad-statement-key", "bad-note-root", "bad-left-out",
     "bad-receipt-signature", "broken-cut", "broken-claim", "broken-deep",
-    "broken-charter-signature", "keys-late", "keys-reroot", "keys-other-end", "bad-closed",
+    "broken-charter-signature", "keys-late", "keys-reroot", "observer-changes", "keys-other-end",
+    "bad-closed",
     "packs", "packs-amended", "packs-missing", "packs-newer", "bad-pack-bytes",
 ]  # fmt: skip
 Open = Callable[[bytes | str], Any]
@@ -75,6 +76,19 @@ def test_a_good_file_shows_words_statements_and_who_had_seen_them(opened: Open, 
         assert article.count("main, 2022-11-15") == len(said["held_by"])
         assert article.count("before ") >= len(said["read_by"])
         assert article.count(", watch officer, 2022") == len(said["rungs"])
+
+
+def test_what_an_observer_signed_is_marked_as_not_heard(opened: Open, files: Any) -> None:
+    page = opened(files.vector("observer"))
+    wanted = json.loads((files.VECTORS / "evidence" / "observer.json").read_text("utf-8"))
+    articles = page.value(
+        "[...document.querySelectorAll('article')].map((each) => each.textContent)"
+    )
+    marks = ["OBSERVER: not heard" in each for each in articles]
+    assert marks == [wanted["statements"][index]["observer"] for index in wanted["shown"]]
+    assert sum(marks) == 3
+    row = "[...document.querySelectorAll('#charter tr')].at(-1).textContent"
+    assert "DELTA" in page.value(row)
 
 
 def test_an_exercise_is_marked_wherever_something_of_it_is_shown(opened: Open, files: Any) -> None:

@@ -147,6 +147,7 @@ const VECTORS = {
         charter.parties.map((party) => party.code),
         charter.clocks,
         missingSigners(charter),
+        charter.observers,
       ];
       const wanted = [
         each.line_name,
@@ -157,6 +158,7 @@ const VECTORS = {
         each.parties,
         each.clocks_from_routine_up,
         each.missing,
+        each.observers,
       ];
       return [
         ...differ(each.name, found, wanted),

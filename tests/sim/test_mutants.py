@@ -35,6 +35,8 @@ PROMISES = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 10})
 AIMED = {
     "fork-cuts": replace(calm(0, 4), forker=True),
     "silence-unsaid": replace(calm(0, 20, 2), part_mean_ms=200_000, part_length_ms=900_000),
+    "observer-speaks": replace(calm(0, 4), observer=True),
+    "observer-owes": replace(calm(0, 12), observer=True, send_mean_ms=60_000),
     "attempts-forgotten": replace(calm(0, 2, 2), send_mean_ms=60_000),
 }
 

@@ -41,7 +41,7 @@ def test_the_seeds_played_here_hold_every_kind_of_fault() -> None:
                   "full_mean_ms", "skew_ms", "drift_ppm", "jump_mean_ms", "bundle_mean_ms",
                   "forge_mean_ms", "four_eyes", "test_interval_s", "twins", "amended",
                   "restore_mean_ms", "clone", "colluders", "witnesses",
-                  "rotation"):  # fmt: skip
+                  "observer", "rotation"):  # fmt: skip
         assert any(getattr(plan, fault) for plan in plans), fault
 
 

@@ -17,7 +17,7 @@ Case = dict[str, object]
 Map = dict[int, object]
 
 DRILL = "SPRING-TIDE"
-ALPHA, BRAVO, DELTA = (party(c, c.title()) for c in ("ALPHA", "BRAVO", "DELTA"))
+ALPHA, BRAVO, CHARLIE, DELTA = (party(c, c.title()) for c in ("ALPHA", "BRAVO", "CHARLIE", "DELTA"))
 ROGUE = party("BRAVO", "Bravo", "OTHER-ROOT")
 WITNESS = bytes(SigningKey(seed("witness")).verify_key)
 SMALL_ORDER = curve.pack(curve.SMALL[1])
@@ -96,6 +96,7 @@ REROOT = after(
     {7: [entry(REBORN), entry(BRAVO), entry(DELTA)], 17: ENDS, 18: [["ALPHA", ALPHA.key]]},
 )
 EMPTY = CLOSED | {17: []}
+OBSERVED = body({7: [entry(ALPHA), entry(BRAVO), entry(DELTA)], 19: ["DELTA"]})
 SECOND = after(FULL, {7: [entry(ALPHA), entry(BRAVO)], 15: [["DELTA", DELTA.key]]})
 
 
@@ -144,6 +145,8 @@ def build() -> dict[str, object]:
             signed(REROOT, BRAVO, DELTA),
             ["ALPHA"],
         ),
+        case("DELTA observes", OBSERVED, signed(OBSERVED, ALPHA, BRAVO, DELTA), []),
+        case("DELTA, which observes, has yet to sign", OBSERVED, signed(OBSERVED), ["DELTA"]),
         case("BRAVO has yet to sign", FIRST, signed(FIRST, ALPHA), ["BRAVO"]),
         case("DELTA, which leaves, has yet to sign", SECOND, signed(SECOND), ["DELTA"]),
     ]
@@ -183,6 +186,7 @@ def case(name: str, fields: Map, data: bytes, missing: list[str]) -> Case:
         "clocks_from_routine_up": fields[8],
         "tests": fields[9],
         "release": fields[10],
+        "observers": fields.get(19, []),
         "missing": missing,
         "charter": data.hex(),
     }
@@ -250,6 +254,25 @@ def bad_bodies() -> dict[str, tuple[str, Map]]:
     }  # fmt: skip
 
 
+def bad_observers() -> dict[str, tuple[str, Map]]:
+    """Changes of OBSERVED, and the code of the refusal of each."""
+    return {
+        "an observer that is no party": ("charter.observers", {19: ["CHARLIE"]}),
+        "one observer twice": ("charter.observers", {19: ["DELTA", "DELTA"]}),
+        "one party alone that speaks": ("charter.observers", {19: ["BRAVO", "DELTA"]}),
+        "nobody that speaks": ("charter.observers", {19: ["ALPHA", "BRAVO", "DELTA"]}),
+        "an observer by its number": ("charter.observers", {19: [3]}),
+        "an observer in small letters": ("charter.party", {19: ["delta"]}),
+        "that nobody observes": ("charter.noncanonical", {19: []}),
+        "observers out of order": (
+            "charter.noncanonical",
+            {7: [entry(ALPHA), entry(BRAVO), entry(CHARLIE), entry(DELTA)],
+             19: ["DELTA", "CHARLIE"]},
+        ),
+        "observers as a text": ("charter.field", {19: "DELTA"}),
+    }  # fmt: skip
+
+
 def bad_amendments() -> dict[str, tuple[str, Map]]:
     """Changes of REROOT, and the code of the refusal of each."""
     one, two = ENDS
@@ -289,6 +312,8 @@ def refused() -> list[tuple[str, str, bytes]]:
          signed(after(FIRST, {15: [["ALPHA", DELTA.key]]}))),
         *((name, code, signed(REROOT | changes, REBORN, BRAVO, DELTA))
           for name, (code, changes) in bad_amendments().items()),
+        *((name, code, signed(OBSERVED | changes, ALPHA, BRAVO, DELTA))
+          for name, (code, changes) in bad_observers().items()),
         ("the old root signs for its party", "charter.signature",
          signed(REROOT, ALPHA, BRAVO, DELTA)),
         ("a signature of another version", "charter.signature",

@@ -44,6 +44,7 @@ class Said:
     second: bool = False
     fault: str = ""
     late: bool = False
+    observer: bool = False  # of an observer, and no opening of a log
 
     @property
     def digest(self) -> bytes:
@@ -440,6 +441,7 @@ class Reader:
             "position": said.position,
             "second_story": said.second,
             "late": said.late,
+            "observer": said.observer,
             "party": said.log.who.code,
             "kind": said.fields[9],
             "time_ms": said.fields[7],
@@ -451,7 +453,7 @@ class Reader:
             "rungs": [
                 [s.log.who.code, rung, s.digest.hex()]
                 for s, rung in kinds
-                if rung and s.cites()[0][0] == said.digest and not s.late
+                if rung and s.cites()[0][0] == said.digest and not s.late and not s.observer
             ],
             "left_out": len(gone),
         }

@@ -19,6 +19,8 @@ Rules held here:
 * Parties that leave stand in the amendment with their root keys, so that it can be verified alone.
   A party whose root is replaced stands in it with its old root (``reroot``).
 * An amendment may say where logs of stations end whose keys it ends (``closed``).
+* A party may be an observer (``observers``): it holds and verifies the record and says nothing.
+  At least two parties are none. What an observer signs all the same is not heard (``hears``).
 
 What this module does not know: which version is in force at a station, whether the words of the
 root keys were compared, the time, and what a pack or a form means.
@@ -61,6 +63,7 @@ from tieline.core.provisions import (
     read_clocks,
     read_closed,
     read_intervals,
+    read_observers,
     read_packs,
     read_pairs,
     read_release,
@@ -85,7 +88,7 @@ MAX_CHARTER_BYTES: Final = 1 << 20
 
 _LIMITS: Final = Limits(max_bytes=MAX_CHARTER_BYTES, max_depth=8, max_items=8192)
 _SIGNED_LIMITS: Final = Limits(max_bytes=MAX_CHARTER_BYTES + 32_768, max_depth=4, max_items=1024)
-_KEYS: Final = frozenset(range(1, 19))
+_KEYS: Final = frozenset(range(1, 20))
 _PARTY_KEYS: Final = frozenset(range(1, 5))
 _MAX_VERSION: Final = 2**32 - 1
 _ALIKE: Final = str.maketrans("OILSBZ", "011582", "-")
@@ -116,6 +119,7 @@ class Charter:
     code and root key of each party that was in the version before and is not in this one.
     ``closed``: where logs end of stations whose keys this version ends; ``None``: it does not say.
     ``reroot``: code and former root key of each party that this version gives another root.
+    ``observers``: the codes of parties that read and do not write, sorted.
     """
 
     name: str
@@ -139,6 +143,7 @@ class Charter:
     hash: bytes
     closed: tuple[LogEnd, ...] | None = None
     reroot: tuple[tuple[str, bytes], ...] = ()
+    observers: tuple[str, ...] = ()
     _stations: dict[bytes, tuple[str, CharterStation]] = field(
         init=False, repr=False, compare=False
     )
@@ -173,6 +178,10 @@ class Charter:
         """The party of this code."""
         return next((party for party in self.parties if party.code == code), None)
 
+    def voices(self) -> tuple[str, ...]:
+        """The codes of the parties that are no observers, sorted: those who speak and owe."""
+        return tuple(p.code for p in self.parties if p.code not in self.observers)
+
     def clock_ms(self, precedence: Precedence, rung: Rung) -> int:
         """How long a rung may take for a precedence, in ms."""
         return self.clocks.of(precedence)[rung - Rung.HANDED_OVER] * 1000
@@ -205,6 +214,7 @@ def make_charter(  # noqa: PLR0913  # it has as many fields, each named by its c
     quorum: int = 0,
     silence_s: int = 30,
     intervals: Intervals = DEFAULT_INTERVALS,
+    observers: Iterable[str] = (),
 ) -> Charter:
     """Version 1 of a new line between the parties of these cards, in whatever order they come.
 
@@ -230,6 +240,7 @@ def make_charter(  # noqa: PLR0913  # it has as many fields, each named by its c
         silence_s=silence_s,
         leaving=(),
         intervals=intervals,
+        observers=tuple(observers),
         unknown=b"",
         body=b"",
         hash=b"",
@@ -278,6 +289,8 @@ def encode_body(charter: Charter) -> bytes:
     body[14] = charter.silence_s
     if charter.intervals != DEFAULT_INTERVALS:
         body[16] = (charter.intervals.checkpoint_s, charter.intervals.seal_s)
+    if charter.observers:
+        body[19] = tuple(sorted(set(charter.observers)))
     if charter.version > 1:
         body |= {4: charter.previous, 5: charter.line}
         body[15] = tuple(sorted(charter.leaving))
@@ -298,8 +311,8 @@ def parse_charter(body: bytes) -> Charter:
     Raises ``RemoteError``: ``encode.*``; ``charter.field`` and ``.noncanonical`` for its form;
     ``.party``, ``.name``, ``.realm``, ``.parties``, ``.stations``, ``.alike``, ``.duplicate``,
     ``.clocks``, ``.tests``, ``.release``, ``.packs``, ``.witnesses``, ``.silence``, ``.leaving``,
-    ``.intervals``, ``.closed``, ``.reroot`` for what it says; ``certificate.*``, ``address.*`` and
-    ``key.*`` for its stations.
+    ``.intervals``, ``.closed``, ``.reroot``, ``.observers`` for what it says; ``certificate.*``,
+    ``address.*`` and ``key.*`` for its stations.
     """
     fields = Fields(encode.loads(body, _LIMITS), "charter")
     realm = check_realm(fields.text(2), "charter")
@@ -329,6 +342,7 @@ def parse_charter(body: bytes) -> Charter:
         intervals=read_intervals(fields.opt_array(16)),
         closed=None if version == 1 or closed is None else read_closed(closed),
         reroot=() if version == 1 or reroot is None else _read_roots(reroot, "reroot"),
+        observers=read_observers(fields.opt_array(19)),
         unknown=encode.dumps(unknown) if unknown else b"",
         body=body,
         hash=sha256(message),
@@ -356,6 +370,11 @@ def _check(charter: Charter) -> None:
     stranger = next((code for code, _ in charter.reroot if charter.party(code) is None), None)
     if stranger is not None or len(dict(charter.reroot)) != len(charter.reroot):
         raise refusal("reroot", "replaces the root of one that is no party, or of one twice")
+    strange = next((code for code in charter.observers if charter.party(code) is None), None)
+    if strange is not None:
+        raise refusal("observers", f"names {strange} as an observer, which is no party of it")
+    if len(charter.voices()) < 2:
+        raise refusal("observers", "makes observers of so many that no two parties can speak")
     certificates = [s.certificate for party in charter.parties for s in party.stations]
     uses = [("station id", [c.station for c in certificates])]
     uses.append(("seal key", [c.seal_key for c in certificates]))

@@ -91,6 +91,7 @@ class Entry:
     cited_by: list[tuple[Entry, int]] = field(default_factory=list)
     left_out: int = 0
     late: bool = False  # beyond the end of its log (protocol.md section 7.1): without effect
+    observer: bool = False  # of an observer (protocol.md section 5.1): not heard
     fault: bool = False
 
     @staticmethod
@@ -116,6 +117,11 @@ class Entry:
             unknown=statement.unknown,
             number=number,
         )
+
+    @property
+    def moot(self) -> bool:
+        """Whether it moves nothing, whatever it says."""
+        return self.late or self.observer
 
     @property
     def order(self) -> tuple[int, bool, bytes]:

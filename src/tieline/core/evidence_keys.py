@@ -12,7 +12,9 @@ from tieline.core import checkpoint, crypto
 from tieline.core.charter import Charter, CharterStation
 from tieline.core.checkpoint import Checkpoint, NoteSignature, SignedNote
 from tieline.core.closing import Closings
+from tieline.core.statement import Statement
 from tieline.core.succession import ended_stations
+from tieline.core.terms import Kind
 
 _STAMPED = 8 + crypto.SIGNATURE_BYTES
 _STAMPED_MLDSA = 8 + crypto.MLDSA_SIGNATURE_BYTES
@@ -113,6 +115,13 @@ class Keys:
             return None
         entry = self._charters[version - 1].station(station)
         return entry.certificate.sign_key if entry else None
+
+    def unheard(self, statement: Statement) -> bool:
+        """Whether a statement is an observer's by the version it goes by, and opens no log."""
+        place = statement.place
+        charter = self._charters[place.charter - 1]
+        spoken = statement.content.kind is not Kind.OPEN
+        return spoken and charter.party_of(place.station) in charter.observers
 
     def party_in(self, version: int, station: bytes) -> str:
         """The party of a station under a version that names it."""

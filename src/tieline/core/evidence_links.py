@@ -126,13 +126,13 @@ def _join(report: Report) -> None:
 
 def counts(target: Entry, by: Entry, role: int) -> bool:
     """Whether a citation has effect: corrections and the like only within one party."""
-    return role not in _WITHIN_PARTY or (target.party == by.party and not by.late)
+    return role not in _WITHIN_PARTY or (target.party == by.party and not by.moot)
 
 
 def rungs(entry: Entry) -> Iterator[tuple[Entry, Rung]]:
     """The statements that put their author's party on a human rung of this one."""
     for by, _ in entry.cited_by:
-        rung = None if by.late else RUNG_OF_KIND.get(by.content.kind)
+        rung = None if by.moot else RUNG_OF_KIND.get(by.content.kind)
         if rung is not None and by.content.refs[0].target == entry.digest:
             yield by, rung
 

@@ -357,6 +357,7 @@ class Reader:
             party = self._keys.party_in(place_.charter, place_.station)
             entry = Entry.of(statement, log.facts, item, self._number, party)
             entry.late = self._keys.closings.late(statement)
+            entry.observer = self._keys.unheard(statement)
             self.report.entries.append(entry)
             if not item.second:
                 log.sound_end = position + 1

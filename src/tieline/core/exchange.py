@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tieline.core import keychange, renewal, stories, sync
+from tieline.core import keychange, renewal, slots, stories, sync
 from tieline.core import statement as statements
 from tieline.core.charter import SignedCharter, parse_signed_charter
 from tieline.core.checkpoint import Receipt, body, cosign_message, origin
@@ -18,7 +18,7 @@ from tieline.core.errors import RemoteError
 from tieline.core.events import ForReceipt
 from tieline.core.journal import FactKind, Origin, Refusal
 from tieline.core.life import ROTATED
-from tieline.core.line import Line, count_slots_anew
+from tieline.core.line import Line
 from tieline.core.notetalk import NoteExchange
 from tieline.core.record import Admitted, Duplicate, Forked, Held, Item, Log, Refused
 from tieline.core.statement import TIP_BYTES, Statement
@@ -434,7 +434,7 @@ class Exchange:
             renewal.close(line, ROTATED, turn)
         if late:
             keychange.raise_late(line, late, turn)
-        count_slots_anew(line, turn.now.wall_ms)
+        slots.count_slots_anew(line, turn.now.wall_ms)
         turn.peers_changed()
         for parsed in line.record.released(signed.charter.version):
             self._take(parsed.raw, "", parsed.place.station, turn)

@@ -194,7 +194,7 @@ def _gather(line: Line, start: Iterable[bytes]) -> list[Item]:
     while todo and len(found) < MAX_ENTRIES:
         digest = todo.pop()
         item = None if digest in found else line.item(digest)
-        if item is None:
+        if item is None or not line.heard(item):
             continue
         content = item.statement.content
         found[digest] = item

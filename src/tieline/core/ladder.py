@@ -214,11 +214,14 @@ class Ladder:
     def addressed(self, statement: Statement, charter: Charter) -> tuple[str, ...]:
         """The parties that must act on a statement: those named, or all but its author.
 
-        ``charter`` is the version under which it was written: who joins later owes it nothing.
+        ``charter`` is the version under which it was written: who joins later owes it nothing. An
+        observer owes nothing, by whatever it is named, and nobody owes an observer anything.
         """
         author = charter.party_of(statement.place.station)
-        named = statement.content.to or tuple(party.code for party in charter.parties)
-        return tuple(code for code in named if code != author)
+        if author in charter.observers:
+            return ()
+        named = statement.content.to or charter.voices()
+        return tuple(c for c in named if c != author and c not in charter.observers)
 
     def start(self, item: Item, party: str, rung: Rung, charter: Charter, now: Now) -> None:
         """Start one clock. ``now`` is the base event's time on both clocks."""
@@ -260,13 +263,14 @@ class Ladder:
     def due(self, now: Now, charter: Charter, item_of: Callable[[bytes], Item | None]) -> list[Due]:
         """Take out every clock that has run down, and name those whose rung was not reached.
 
-        Of a party that ``charter``, the one in force, names no more, nothing is due.
+        Of a party that ``charter``, the one in force, names no more or as an observer, nothing is.
         """
         out: list[Due] = []
+        voices = charter.voices()
         while self._heap and self._heap[0][0] <= now.mono_ms:
             _, _, digest, party, rung, due_ms, _ = heapq.heappop(self._heap)
             item = item_of(digest)
-            if item is None or charter.party(party) is None or self.reached(item, party, rung):
+            if item is None or party not in voices or self.reached(item, party, rung):
                 continue
             if self.note_overdue(digest, party, rung):
                 out.append(Due(item, party, rung, due_ms))

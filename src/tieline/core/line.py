@@ -261,7 +261,7 @@ class Line:
         for fold in (self.declared, self.suspended, self.unstaffed):
             fold.clear()
         for item in self.record.order:
-            if not self.record.closings.late(item.statement):
+            if self.heard(item) and not self.record.closings.late(item.statement):
                 self._apply_declaration(item, self.party_of(item.statement.place.station))
 
     def is_late(self, digest: bytes) -> bool:
@@ -281,6 +281,19 @@ class Line:
     def addressed(self, item: Item) -> tuple[str, ...]:
         """The parties that must act on a statement."""
         return self.ladder.addressed(item.statement, self.charter_of(item))
+
+    def heard(self, item: Item) -> bool:
+        """Whether a statement counts. That of an observer does not, but that it opens its log."""
+        statement = item.statement
+        charter = self.charters[statement.place.charter].charter
+        if not charter.observers or statement.content.kind is Kind.OPEN:
+            return True
+        return charter.party_of(statement.place.station) not in charter.observers
+
+    @property
+    def observes(self) -> bool:
+        """Whether our own party only reads, by the charter in force."""
+        return self.party in self.charter.observers
 
     def latest(self) -> int:
         return max(self.charters)
@@ -346,6 +359,8 @@ class Line:
         peer = self.peers.get(statement.place.station)
         if peer is not None and not item.second_story:
             peer.believes(statement.log, statement.place.position + 1)
+        if not self.heard(item):
+            return
         self._start_clocks(item, party, base, mine=mine)
         self._apply_kind(item, party, base)
         for ref in content.refs:
@@ -506,6 +521,8 @@ class Line:
                 out.append("its clock went back: claimed time is before its author's previous one")
         if statement.unknown:
             out.append("written by newer software: some of its fields are not shown")
+        if not self.heard(item):
+            out.append("observer: not heard; it is kept, and moves nothing")
         return tuple(out)
 
     def crossed(self, item: Item) -> list[Item]:
@@ -570,30 +587,3 @@ class Line:
             if self.charter.party_of(other.station) == party:
                 return f"the other station of {party} is not connected"
         return ""
-
-
-def first_slot(line: Line, now: Now) -> None:
-    """Say on a start which line tests are past.
-
-    The slot we are in counts as done when its test is on record, or when the line or its charter is
-    younger than the slot; earlier slots are past. One whose silence we have noted already is not
-    noted again.
-    """
-    slot = slot_at(now.wall_ms, line.charter)
-    if slot is None:
-        return
-    born = line.record.order[0].admitted_ms if line.record.order else now.wall_ms
-    young = slot_at(max(born, line.amended_ms), line.charter) == slot
-    line.slot_done = slot if slot in line.tests or young else slot - 1
-    line.slot_checked = max(line.slot_done, min(line.slot_noted, slot))
-
-
-def count_slots_anew(line: Line, wall_ms: int) -> None:
-    """Begin with the next slot, because a new version may number slots and callers otherwise.
-
-    What was noted under other numbers says nothing of these.
-    """
-    line.amended_ms = wall_ms
-    line.slot_noted = -1
-    slot = slot_at(wall_ms, line.charter)
-    line.slot_done = line.slot_checked = -1 if slot is None else slot

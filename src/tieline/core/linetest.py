@@ -51,5 +51,6 @@ def slot_start_ms(slot: int, charter: Charter) -> int:
 
 
 def initiator(slot: int, charter: Charter) -> str:
-    """The party that calls in a slot."""
-    return charter.parties[slot % len(charter.parties)].code
+    """The party that calls in a slot; an observer calls none."""
+    voices = charter.voices()
+    return voices[slot % len(voices)]

@@ -26,6 +26,8 @@ def summary(charter: Charter) -> tuple[str, ...]:
         words = identity.words(identity.root_fingerprint(party.code, charter.realm, party.root_key))
         out.append(f"party {party.code}: {party.name}")
         out.append(f"party {party.code}: words {' '.join(words)}")
+        if party.code in charter.observers:
+            out.append(f"party {party.code}: OBSERVER, reads all and is not heard")
         for entry in party.stations:
             where = ", ".join(entry.addresses) or "no address"
             name = entry.certificate.station_name

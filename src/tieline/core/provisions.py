@@ -13,7 +13,7 @@ from typing import Final, TypeGuard
 from tieline.core.crypto import MLDSA_KEY_BYTES, check_public_key
 from tieline.core.encode import Value
 from tieline.core.errors import RemoteError
-from tieline.core.identity import check_name
+from tieline.core.identity import check_name, check_party
 from tieline.core.terms import FORM_ID, Precedence, Rung
 
 MAX_CLOSED: Final = 1_024  # logs
@@ -195,6 +195,19 @@ def read_witnesses(items: tuple[Value, ...]) -> tuple[Witness, ...]:
         Witness(name=check_name(name, "charter"), key=key, mldsa=late.get(at, b""))
         for at, (name, key) in enumerate(found)
     )
+
+
+def read_observers(items: tuple[Value, ...] | None) -> tuple[str, ...]:
+    """The parties that read and do not write (``charter.observers``); absent for none.
+
+    Raises ``RemoteError`` with the code ``charter.party`` for a code that is none.
+    """
+    if items is None:
+        return ()
+    codes = tuple(check_party(item, "charter") for item in items if isinstance(item, str))
+    if len(codes) != len(items) or len(set(codes)) != len(codes):
+        raise refusal("observers", "must name its observers by the codes of parties, each once")
+    return codes
 
 
 def read_closed(items: tuple[Value, ...]) -> tuple[LogEnd, ...]:

@@ -53,6 +53,7 @@ def speak(line: Line, act: Speak, turn: Turn) -> None:
     if _answer_repeat(line, act.token, act.key, turn):
         return
     _check_member(line)
+    _check_voice(line)
     content = statement.normal(act.content)
     _check(line, content, act.officer, turn.now.wall_ms)
     if content.kind in _RELEASED and _needs_two(line, content):
@@ -118,6 +119,7 @@ def call_test(line: Line, act: CallTest, turn: Turn) -> None:
     if _answer_repeat(line, act.token, act.key, turn):
         return
     _check_officer(act.officer)
+    _check_voice(line)
     slot = slot_at(turn.now.wall_ms, line.charter)
     origin = Origin(key=act.key, officer=act.officer)
     say(line, test_content(line, slot or 0, Role.WATCH_OFFICER), origin, act.token, turn)
@@ -142,6 +144,8 @@ def say(line: Line, content: Content, origin: Origin, token: int, turn: Turn) ->
     Raises ``LocalError`` (``line.left``, ``station.busy``).
     """
     _check_member(line)
+    if content.kind is not Kind.OPEN:
+        _check_voice(line)
     if len(line.outgoing) >= MAX_OUTGOING:
         raise LocalError(
             "station.busy",
@@ -160,6 +164,16 @@ def _check_member(line: Line) -> None:
         )
 
 
+def _check_voice(line: Line) -> None:
+    if line.observes:
+        raise LocalError(
+            "line.observer",
+            f"{line.party} is an observer on the line '{line.charter.name}': it reads everything"
+            " and says nothing, so nothing was signed; only an amendment of the charter gives it"
+            " a voice",
+        )
+
+
 def pump(line: Line, turn: Turn) -> None:
     """Give the next body out for signature, on the present end of our own log."""
     while line.signing is None and line.outgoing:
@@ -174,6 +188,8 @@ def pump(line: Line, turn: Turn) -> None:
             continue
         out = line.outgoing.popleft()
         try:
+            if not _opens(out):
+                _check_voice(line)  # a charter may have come since it was queued
             payload = statement.compose(_place(line, turn), out.content)
         except LocalError as error:
             turn.reply(out.token, error)
@@ -365,12 +381,20 @@ def _check(line: Line, content: Content, officer: str, now_ms: int) -> None:
     if content.kind not in _SPOKEN:
         raise LocalError("act.kind", f"officers do not make statements of kind {content.kind.name}")
     codes = {party.code for party in line.charter.parties}
-    strangers = sorted((set(content.to) | set(content.body.parties or ())) - codes)
+    named = {*content.to, *(content.body.parties or ())}
+    strangers = sorted(named - codes)
     if strangers:
         raise LocalError(
             "act.party",
             f"{strangers[0]} is not a party of this line; its parties are"
             f" {', '.join(sorted(codes))}",
+        )
+    observers = sorted(named.intersection(line.charter.observers))
+    if observers:
+        raise LocalError(
+            "act.observer",
+            f"{observers[0]} is an observer: it reads everything on this line, owes no answer and"
+            " signs nothing, so it is not named; leave it out",
         )
     if content.kind is Kind.MESSAGE:
         empty = content.body.text is None and content.body.fields is None

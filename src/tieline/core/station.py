@@ -74,9 +74,10 @@ from tieline.core.journal import (
     clean,
 )
 from tieline.core.life import Run
-from tieline.core.line import Line, count_slots_anew, first_slot
+from tieline.core.line import Line
 from tieline.core.record import Item
 from tieline.core.shelf import Archive, Settlement
+from tieline.core.slots import count_slots_anew, first_slot
 from tieline.core.succession import check_chain
 from tieline.core.sync import Pace
 from tieline.core.terms import LineState, Now, Precedence

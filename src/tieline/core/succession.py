@@ -48,6 +48,7 @@ def amend(  # noqa: PLR0913  # as ``make_charter``
     intervals: Intervals | None = None,
     closed: Iterable[LogEnd] | None = None,
     reroot: bool = False,
+    observers: Iterable[str] | None = None,
 ) -> Charter:
     """The version after ``old``; what is not given stays as it was.
 
@@ -77,6 +78,7 @@ def amend(  # noqa: PLR0913  # as ``make_charter``
         quorum=old.quorum if quorum is None else quorum,
         silence_s=old.silence_s if silence_s is None else silence_s,
         intervals=intervals or old.intervals,
+        observers=_observers(old, parties, observers),
     )
     if _provisions(draft) == _provisions(old):
         raise LocalError(
@@ -95,6 +97,16 @@ def with_ends(old: Charter, new: Charter, ends: Iterable[LogEnd]) -> Charter:
     made = finish(replace(new, closed=tuple(ends)))
     check_successor(old, made)
     return made
+
+
+def _observers(
+    old: Charter, parties: tuple[CharterParty, ...], given: Iterable[str] | None
+) -> tuple[str, ...]:
+    """Who observes: those named, or those of before that are still there."""
+    if given is not None:
+        return tuple(given)
+    here = {party.code for party in parties}
+    return tuple(code for code in old.observers if code in here)
 
 
 _Roots = tuple[tuple[str, bytes], ...]

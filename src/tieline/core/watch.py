@@ -14,9 +14,10 @@ from tieline.core.errors import LocalError
 from tieline.core.events import Owed, Touched
 from tieline.core.journal import Alarm, Attempt, Origin, StateChange
 from tieline.core.ladder import Due
-from tieline.core.line import Line, Link, first_slot
+from tieline.core.line import Line, Link
 from tieline.core.linetest import initiator, slot_at, slot_start_ms
 from tieline.core.record import Item
+from tieline.core.slots import first_slot
 from tieline.core.statement import Content
 from tieline.core.terms import LineState, Precedence, Role, Rung, dtg
 from tieline.core.turn import Turn
@@ -99,9 +100,11 @@ def judge_links(line: Line, turn: Turn) -> None:
 def admitted(line: Line, item: Item, turn: Turn) -> None:
     """Raise the alarm that a newly come statement of another party calls for."""
     content = item.statement.content
+    party = line.party_of(item.statement.place.station)
+    if not item.second_story and not line.heard(item):
+        _observer_spoke(line, item, party, turn)
     if not content.wants or item.second_story:
         return
-    party = line.party_of(item.statement.place.station)
     if line.party not in line.addressed(item):
         return
     if content.precedence < Precedence.IMMEDIATE:
@@ -118,6 +121,20 @@ def admitted(line: Line, item: Item, turn: Turn) -> None:
         ),
         turn,
     )
+
+
+def _observer_spoke(line: Line, item: Item, party: str, turn: Turn) -> None:
+    """An observer has signed something of its own: one alarm for each of its logs."""
+    statement = item.statement
+    alarm = Alarm(
+        code="observer.spoke",
+        precedence=Precedence.PRIORITY,
+        text=f"{party} is an observer and has signed a statement, written"
+        f" {dtg(statement.place.time_ms)}: it is kept and not heard; ask {party} what it means",
+        item=statement.log,
+        party=party,
+    )
+    raise_alarm(line, alarm, turn)
 
 
 def owed(line: Line, news: Owed, turn: Turn) -> None:
@@ -231,6 +248,8 @@ def _line_tests(line: Line, turn: Turn) -> None:
 
 
 def _say(line: Line, content: Content, turn: Turn) -> None:
+    if line.observes:
+        return  # what others owe is theirs to put on the record
     try:
         speech.say(line, content, Origin(), 0, turn)
     except LocalError as error:

@@ -29,8 +29,8 @@ from tieline.core.events import (
 from tieline.core.line import REPLACING, Line
 from tieline.core.outline import summary
 from tieline.core.record import Item
-from tieline.core.statement import Body, Content, Ref, wants_mask
-from tieline.core.terms import MAX_TIME_MS, Kind, Precedence, RefRole, Role, Rung
+from tieline.core.statement import Body, Content, Ref
+from tieline.core.terms import MAX_TIME_MS, Kind, Precedence, RefRole, Role
 from tieline.node import logs
 from tieline.node.acthost import Host
 from tieline.node.arguments import Arguments
@@ -47,6 +47,7 @@ from tieline.node.view import (
     proof_view,
     word,
 )
+from tieline.node.wants import wants_of
 
 if TYPE_CHECKING:
     from tieline.node.agreementacts import AgreementActs
@@ -67,7 +68,6 @@ ABOUT_JOINTS: Final = frozenset({
 })  # fmt: skip
 FOR_DESKS: Final = frozenset({"desk_key", "traffic"})
 _ROLES: Final = {word(role.name).replace(" ", "-"): role for role in Role if role}
-_RUNGS: Final = {word(rung.name): rung for rung in Rung if rung >= Rung.ACKNOWLEDGED}
 
 
 class NodeActs:
@@ -169,10 +169,11 @@ class NodeActs:
         async with contextlib.aclosing(self.host.subscribe(since)) as batches:
             async for batch in batches:
                 await self.host.agreements.ready(self._lines())
+                for line in self._lines():
+                    await self._near(line)
                 for event in batch:
                     await slices.turn()
-                    told = isinstance(event, dict) and (event.get("form") or event.get("refs"))
-                    if isinstance(event, dict) and told and "item" in event:
+                    if isinstance(event, dict) and event.get("type") == "statement":
                         line = self.host.station.line(bytes.fromhex(str(event["line"])))
                         item = line.item(bytes.fromhex(str(event["item"])))
                         event.update({} if item is None else self.told(line, item))
@@ -204,6 +205,7 @@ class NodeActs:
         args.done()
         items: list[Json] = []
         slices = Slices()
+        await self._near(line)
         # From the newest backwards until the limit: a long record is not walked for a short list.
         for item in reversed(line.record.order):
             seq = self.host.seq_of(item.statement.digest)
@@ -218,12 +220,21 @@ class NodeActs:
         line, item = self.find(args)
         lang = args.text("language", "")
         args.done()
+        await self._near(line)
         seq = self.host.seq_of(item.statement.digest)
         return item_view(line, item, seq) | self.told(line, item, lang)
 
+    async def _near(self, line: Line) -> None:
+        """Have at hand who contests whose standing; nothing where no charter names a pack."""
+        if self.host.agreements.named(line):
+            await self.host.incidents.near(line)
+
     def told(self, line: Line, item: Item, lang: str = "") -> dict[str, Json]:
         statement = item.statement
-        return self._told_of(line, statement.content, lang, statement.place.charter)
+        told = self._told_of(line, statement.content, lang, statement.place.charter)
+        if self.host.agreements.named(line):
+            told |= self._incidents.beside(line, item, lang)
+        return told
 
     def _told_of(
         self, line: Line, content: Content, lang: str = "", charter: int | None = None
@@ -288,7 +299,7 @@ class NodeActs:
             precedence=filled.precedence if precedence is None else precedence,
             role=self.role(args),
             to=to,
-            wants=self._wants(args),
+            wants=wants_of(args.texts("wants")),
             form=filled.form,
             form_version=filled.version,
             refs=refs,
@@ -539,18 +550,3 @@ class NodeActs:
 
     def role(self, args: Arguments) -> Role:
         return args.choice("role", _ROLES, "watch-officer")
-
-    def _wants(self, args: Arguments) -> int:
-        wanted = args.texts("wants")
-        if not wanted:
-            return -1
-        if wanted == ("nothing",):
-            return 0
-        unknown = sorted(set(wanted) - set(_RUNGS))
-        if unknown:
-            raise LocalError(
-                "act.argument",
-                f"act 'send': '{unknown[0]}' cannot be asked for; there are {', '.join(_RUNGS)}"
-                " and nothing",
-            )
-        return wants_mask((Rung.ACKNOWLEDGED, *(_RUNGS[name] for name in wanted)))

@@ -258,9 +258,9 @@ class AgreementActs:
         """
         if coded.rules is not None and coded.rules.phrase is not None:
             return to
-        if coded.rules is None or to or len(line.charter.parties) <= 2:
+        if coded.rules is None or to or len(line.charter.voices()) <= 2:
             wide = coded.rules is not None and coded.rules.to == ALL
-            others = {p.code for p in line.charter.parties if p.code != line.party}
+            others = {code for code in line.charter.voices() if code != line.party}
             if wide and to and set(to) != others:
                 raise LocalError(
                     "form.addressees",
@@ -569,7 +569,7 @@ class AgreementActs:
 
 
 def _addressees(line: Line, form: Form, to: tuple[str, ...]) -> tuple[str, ...]:
-    others = tuple(p.code for p in line.charter.parties if p.code != line.party)
+    others = tuple(code for code in line.charter.voices() if code != line.party)
     return others if form.to == ALL or not to else to
 
 

@@ -219,7 +219,7 @@ class Agreements:
         Phrases are for people: no rule names one, and none counts one.
         """
         content = item.statement.content
-        if content.kind is not Kind.MESSAGE or not content.form:
+        if content.kind is not Kind.MESSAGE or not content.form or not line.heard(item):
             return None
         found = self.form_of_item(line, item)
         if found is None:
@@ -235,11 +235,10 @@ class Agreements:
         if errors or not self.says_the_same(line, pack, form, content, values):
             return None
         sender = line.party_of(item.statement.place.station)
-        every = (party.code for party in line.charter_of(item).parties)
         return Message(
             digest=item.statement.digest,
             sender=sender,
-            to=content.to or tuple(code for code in every if code != sender),
+            to=line.addressed(item),
             time_ms=item.statement.place.time_ms,
             pack=pack.id,
             form=form.id,
@@ -270,7 +269,7 @@ class Agreements:
     async def ledger(self, line: Line, now_ms: int = 0) -> Ledger:
         """The ledger of a line, with all that the record holds now, looked at for ``now_ms``."""
         while True:
-            parties = tuple(party.code for party in line.charter.parties)
+            parties = line.charter.voices()
             present = self.in_force(line).packs
             hashes = tuple(pack.hash for pack in present)
             reader = self._readers.get(line.id)
@@ -352,7 +351,7 @@ class Agreements:
         """Whether an item ends the exercise, or ends it earlier than was known."""
         found = self.form_of_item(line, item) if line.realm else None
         at_ms = item.statement.place.time_ms
-        if found is None or found[1].act is not Act.ENDEX:
+        if found is None or found[1].act is not Act.ENDEX or not line.heard(item):
             return False
         known = self._over.get(line.id)
         if known is not None and known <= at_ms:

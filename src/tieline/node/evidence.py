@@ -152,6 +152,7 @@ def _statement(entry: Entry, readings: Readings) -> Json:
         "position": entry.position,
         "second_story": entry.second,
         "late": entry.late,
+        "observer": entry.observer,
         "party": entry.party,
         "kind": entry.kind,
         "time_ms": entry.time_ms,

@@ -129,7 +129,12 @@ def _marked(report: Report, *, whole: bool) -> Iterator[str]:
 
 
 def _key_changes(report: Report) -> Iterator[str]:
-    """What later versions of the charter did with keys and logs."""
+    """Who observes, and what later versions of the charter did with keys and logs."""
+    observers: tuple[str, ...] = ()
+    for charter in report.charters:
+        if charter.observers != observers:
+            observers = charter.observers
+            yield f"   observers since version {charter.version}: {', '.join(observers) or 'none'}"
     for charter in report.charters:
         for code, _ in charter.reroot:
             yield (
@@ -149,6 +154,14 @@ def _late(report: Report) -> Iterator[str]:
         )
     if len(late) > _SHOWN:
         yield f"   LATE: {len(late) - _SHOWN} more"
+    told = [entry for entry in report.shown if entry.observer and not entry.late]
+    for entry in told[:_SHOWN]:
+        yield (
+            f"   OBSERVER: statement {entry.position} of {entry.log.name} is of an observer, which"
+            " says nothing on this line: it is not heard and has no effect"
+        )
+    if len(told) > _SHOWN:
+        yield f"   OBSERVER: {len(told) - _SHOWN} more"
 
 
 def _log(facts: LogFacts) -> str:

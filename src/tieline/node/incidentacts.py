@@ -46,7 +46,7 @@ from tieline.node.incidentreport import ReportActs
 from tieline.node.incidents import Incidents
 from tieline.node.incidentscore import ScoreActs
 from tieline.node.incidenttime import known_view, readers_view, timeline_view
-from tieline.node.incidentview import Wording, head_view, name_of, row_view
+from tieline.node.incidentview import Wording, contested_view, head_view, name_of, row_view
 from tieline.node.jointview import chain_view
 from tieline.node.noticeview import notice_view, touches_view
 from tieline.node.slices import Slices, through
@@ -102,7 +102,7 @@ class IncidentActs:
     # --------------------------------------------------------------------------------- asking
 
     async def _list(self, args: Arguments) -> Json:
-        line, wording = self._desk.line(args), self._wording(args)
+        line, wording = self._desk.line(args), await self._wording(args)
         every, limit = args.flag("all", default=False), args.number("limit", SHOWN)
         with_clocks = args.flag("clocks", default=False)
         args.done()
@@ -135,7 +135,7 @@ class IncidentActs:
         }
 
     async def _show(self, args: Arguments) -> Json:
-        line, wording = self._desk.line(args), self._wording(args)
+        line, wording = self._desk.line(args), await self._wording(args)
         wanted, every = args.text("incident"), args.flag("all", default=False)
         args.done()
         book = await self._incidents.book(line)
@@ -186,7 +186,7 @@ class IncidentActs:
         return touches_view(touches, line.party, self._desk.now_ms(), wording, self._desk.seq)
 
     async def _notices(self, args: Arguments) -> Json:
-        line, wording = self._desk.line(args), self._wording(args)
+        line, wording = self._desk.line(args), await self._wording(args)
         every, limit = args.flag("all", default=False), args.number("limit", SHOWN)
         args.done()
         now_ms, seq, slices = self._desk.now_ms(), self._desk.seq, Slices()
@@ -211,7 +211,7 @@ class IncidentActs:
         }
 
     async def _timeline(self, args: Arguments) -> Json:
-        line, wording = self._desk.line(args), self._wording(args)
+        line, wording = self._desk.line(args), await self._wording(args)
         wanted = args.text("incident")
         args.done()
         book = await self._incidents.book(line)
@@ -227,7 +227,7 @@ class IncidentActs:
 
     async def _known(self, args: Arguments) -> Json:
         line, item = self._desk.find(args)
-        wording = self._wording(args)
+        wording = await self._wording(args)
         args.done()
         book = await self._incidents.book(line)
         digest = item.statement.digest
@@ -298,9 +298,17 @@ class IncidentActs:
             "accounts": accounts_view(view.accounts, view.alignments, wording, around),
         }
 
-    def _wording(self, args: Arguments) -> Wording:
-        line = self._desk.line(args)
-        return Wording(line, self._agreements, args.text("language", self._agreements.language))
+    def beside(self, line: Line, item: Item, lang: str) -> dict[str, Json]:
+        """Who contests the standing of the author of a statement, as far as the record is read."""
+        found = self._incidents.beside(line, item.statement.digest)
+        if not found:
+            return {}
+        wording = Wording(line, self._agreements, lang or self._agreements.language)
+        return {"contested": contested_view(found, wording)}
+
+    async def _wording(self, args: Arguments) -> Wording:
+        line, lang = self._desk.line(args), args.text("language", self._agreements.language)
+        return Wording(line, self._agreements, lang, await self._incidents.standings(line))
 
     def _lacking(self, line: Line) -> dict[str, Json]:
         """Which packs in force are not here, and whether any has forms for what is said."""

@@ -18,9 +18,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from tieline.core.agreement.meaning import Act
 from tieline.core.incident.book import Book
 from tieline.core.incident.entry import Entry, Said
 from tieline.core.incident.notices import Notices
+from tieline.core.incident.standing import Contest, Standings
 from tieline.core.joints import Known as RecordKnowing
 from tieline.core.line import Line
 from tieline.core.record import Item
@@ -29,6 +31,7 @@ from tieline.node import collector
 from tieline.node.agreements import SETTLED, Agreements
 from tieline.node.slices import Slices
 
+NEAR: Final = 5_000  # statements that are read while somebody waits for a list
 # What a station says by itself is no part of an incident.
 _APART: Final = frozenset({Kind.OPEN, Kind.TEST})
 
@@ -39,6 +42,7 @@ class _Reader:
 
     book: Book
     notices: Notices
+    standings: Standings
     mark: tuple[int, tuple[bytes, ...]]
     read: dict[bytes, int] = field(default_factory=dict)
     stories: int = 0
@@ -70,6 +74,33 @@ class Incidents:
         """The notices of a line beside its incidents, with all that the record holds now."""
         return (await self._reader(line)).notices
 
+    async def standings(self, line: Line) -> Standings:
+        """The words on standing of a line, with all that the record holds now."""
+        return (await self._reader(line)).standings
+
+    async def near(self, line: Line) -> None:
+        """Have the words on standing at hand, if that takes no long reading.
+
+        After a start a long record is read when an incident is first asked for; till then no list
+        of messages waits for it.
+        """
+        reader = self._readers.get(line.id)
+        same = reader is not None and reader.mark == (line.latest(), self._agreements.at_hand(line))
+        read = sum(reader.read.values()) if reader is not None and same else 0
+        if len(line.record.refs) - read <= NEAR and self._said_of_standing(line):
+            await self._reader(line)
+
+    def beside(self, line: Line, digest: bytes) -> tuple[Contest, ...]:
+        """Who contests the standing of the author of a statement, as far as the record is read."""
+        reader = self._readers.get(line.id)
+        entry = None if reader is None else reader.book.entry(digest)
+        return () if reader is None or entry is None else reader.standings.beside(entry)
+
+    def _said_of_standing(self, line: Line) -> bool:
+        """Whether an agreement in force has a form for it."""
+        packs = self._agreements.in_force(line).packs
+        return any(form.act is Act.STANDING for pack in packs for form in pack.forms.values())
+
     async def _reader(self, line: Line) -> _Reader:
         while True:
             mark = (line.latest(), self._agreements.at_hand(line))
@@ -77,8 +108,11 @@ class Incidents:
             if reader is None or reader.mark != mark:
                 if reader is not None:
                     collector.unsettle()
-                book = Book(RecordKnowing(line))
-                reader = self._readers[line.id] = _Reader(book, Notices(book), mark)
+                knowing = RecordKnowing(line)
+                book = Book(knowing)
+                reader = self._readers[line.id] = _Reader(
+                    book, Notices(book), Standings(book, knowing), mark
+                )
             joined = reader.reading
             if joined is None:
                 joined = reader.reading = asyncio.create_task(self._read(line, reader))
@@ -91,10 +125,11 @@ class Incidents:
     async def _read(self, line: Line, reader: _Reader) -> None:
         slices, taken = Slices(), 0
         for item in _new(line, reader):
-            if item.statement.content.kind not in _APART:
+            if item.statement.content.kind not in _APART and line.heard(item):
                 entry = self._entry(line, reader, item)
                 reader.book.admit(entry)
                 reader.notices.admit(entry)
+                reader.standings.admit(entry)
                 taken += 1
                 if taken % SETTLED == 0:
                     collector.settle()  # a full look at a long book would hold up the line

@@ -78,7 +78,7 @@ class ScoreActs:
             owed=owed,
             bound=_bound(line, book, over_ms),
         )
-        begin, found = scores(played, [one.code for one in line.charter.parties])
+        begin, found = scores(played, line.charter.voices())
         return {
             "exercise": line.realm,
             "begin_ms": begin,

@@ -19,6 +19,7 @@ from tieline.core.agreement.tongue import Tongue, Word
 from tieline.core.agreement.value import Answer, Instant, Number, PartyCode, Text, Unit
 from tieline.core.incident.entry import Entry, Part
 from tieline.core.incident.look import Head, Row
+from tieline.core.incident.standing import Contest, Standings
 from tieline.core.line import Line
 from tieline.core.terms import RefRole, dtg
 from tieline.node.agreements import Agreements
@@ -33,10 +34,13 @@ FIRST_WORDS: Final = 160  # characters of a text in a list of messages
 class Wording:
     """What the parties of a line said, in one language."""
 
-    def __init__(self, line: Line, agreements: Agreements, lang: str) -> None:
+    def __init__(
+        self, line: Line, agreements: Agreements, lang: str, standings: Standings | None = None
+    ) -> None:
         self.lang = lang
         self._line = line
         self._agreements = agreements
+        self._standings = standings
         self._forms: dict[bytes, tuple[Pack, Form] | None] = {}
         self._tongues: dict[bytes, Tongue] = {}
         self._aspects: dict[Means, str] = {}
@@ -65,6 +69,11 @@ class Wording:
             found = None if item is None else self._agreements.form_of_item(self._line, item)
             self._forms[entry.digest] = found
         return self._forms[entry.digest]
+
+    def contested(self, entry: Entry) -> list[Json]:
+        """Who contests the standing of the author of a statement, in their words."""
+        found = () if self._standings is None else self._standings.beside(entry)
+        return contested_view(found, self)
 
     def title(self, entry: Entry) -> str:
         """What a message is called; for another kind of statement, the kind."""
@@ -238,9 +247,25 @@ def entry_view(entry: Entry, wording: Wording, seq: Seq) -> dict[str, Json]:
         "reserve": entry.reserve,
         "through": entry.through,
         "second_story": entry.story,
+        "contested": wording.contested(entry),
         "unfit": found is not None and said is None and entry.kind.name == "MESSAGE",
         "cites": [{"item": item.hex(), "role": word(role.name)} for role, item in entry.refs],
     }
+
+
+def contested_view(found: Iterable[Contest], wording: Wording) -> list[Json]:
+    """Contests of a party's standing: each the claim of who says it."""
+    return [
+        {
+            "by": one.by,
+            "through": one.through,
+            "since_ms": one.since.time_ms,
+            "dtg": dtg(one.since.time_ms),
+            "item": one.entry.digest.hex(),
+            "said": wording.code(one.entry, Means.STANCE),
+        }
+        for one in found
+    ]
 
 
 def words_of(entry: Entry) -> str:

@@ -75,7 +75,7 @@ class JointActs:
             refs = (Ref(amended.statement.digest, RefRole.PREDECESSOR), *refs)
             old = amended.statement.content.body
             parties = parties or (old.parties or ())
-        parties = parties or tuple(p.code for p in line.charter.parties)
+        parties = parties or line.charter.voices()
         form = args.text("form", "")
         coded = await self._about.filled(line, form, 1 if form else 0, args, refs)
         text = args.text("text", "") if form else args.text("text")
@@ -127,7 +127,7 @@ class JointActs:
         named = tuple(
             code for code in item.statement.content.body.parties or () if code != line.party
         )
-        every = {party.code for party in line.charter.parties if party.code != line.party}
+        every = {code for code in line.charter.voices() if code != line.party}
         content = Content(
             kind=Kind.ASSENT,
             body=self._desk.marked(args, Body(), relayed=False),

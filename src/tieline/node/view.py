@@ -74,6 +74,8 @@ def item_view(line: Line, item: Item, seq: int = 0) -> dict[str, Json]:
         "bytes": len(statement.raw),
         "flags": texts(line.flags(item)),
     }
+    if not line.heard(item):
+        out["heard"] = False
     out.update(content_view(content))
     digest = statement.digest
     for role, by in line.replaced.get(digest, ()):
@@ -83,6 +85,8 @@ def item_view(line: Line, item: Item, seq: int = 0) -> dict[str, Json]:
         out["crossed"] = [other.statement.digest.hex() for other in line.crossed(item)]
     if content.wants:
         out["ladder"] = ladder_view(line, item)
+        if line.charter_of(item).observers:
+            out["observers"] = texts(line.charter_of(item).observers)
         missed = line.ladder.overdue.get(digest, set())
         out["overdue"] = [
             {"party": party, "rung": word(rung.name)} for party, rung in sorted(missed)
@@ -198,6 +202,7 @@ def line_view(line: Line) -> dict[str, Json]:
         peers.append(
             {
                 "party": party,
+                "observer": party in charter.observers,
                 "station": station.hex(),
                 "name": station_name(line, station),
                 "state": str(link.state),
@@ -217,6 +222,7 @@ def line_view(line: Line) -> dict[str, Json]:
         "keys_end_ms": _keys_end_ms(line, line.own),
         "party": line.party,
         "member": line.member,
+        "observer": line.observes,
         "peers": peers,
         "life": life_view(line),
         "lives": lives_view(line, names),

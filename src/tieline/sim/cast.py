@@ -113,6 +113,17 @@ class Cast:
         """The party of a station."""
         return self.charter.charter.party_of(station)
 
+    @property
+    def voices(self) -> frozenset[str]:
+        """The parties that speak."""
+        charter = self.charter.charter
+        return frozenset({party.code for party in charter.parties} - set(charter.observers))
+
+    @property
+    def observers(self) -> dict[bytes, str]:
+        """The stations of parties that only read, with their codes."""
+        return {one.station: one.party for one in self.members if one.party not in self.voices}
+
     def rotated(
         self, number: int, old: Charter, ends: Iterable[LogEnd], chance: random.Random
     ) -> SignedCharter:
@@ -167,6 +178,7 @@ class Cast:
                 for number, key in enumerate(witnesses)
             ],
             quorum=QUORUM if witnesses else 0,
+            observers=codes[-1:] if plan.observer else (),
         )
         second = amend(first, silence_s=90, clocks=Clocks())
         return Cast(

@@ -11,6 +11,7 @@
 6. No place of a log of an honest station is ever said twice differently, whatever becomes of its
    stores and machines; and no honest station is said to run on two machines, unless it does.
 5. Nothing is admitted, and no receipt counted, that its signer has not signed in just these bytes.
+   An honest observer signs nothing but the openings of its logs; and nothing is due of one (8).
    Nor any cosignature of a witness, nor more of them than there are: see ``watchcheck``.
 10. (At the end.) All records are equal.
 
@@ -30,7 +31,9 @@ why a station did what it did.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from tieline.core import statement as statements
 from tieline.core import sync
@@ -41,6 +44,7 @@ from tieline.core.journal import Alarm, Fact, FactKind
 from tieline.core.line import Line
 from tieline.core.statement import Statement
 from tieline.core.sync import Push, Receipts
+from tieline.core.terms import Kind
 from tieline.sim.endings import Endings
 from tieline.sim.notecheck import Head, NoteChecker, unaware
 from tieline.sim.peaks import Peaks, grown, root_of
@@ -68,8 +72,18 @@ class Ledger:
 class Checker:
     """All invariants of one world with one line."""
 
-    def __init__(self, line: bytes, realm: str, stations: dict[bytes, bool]) -> None:
-        """``stations`` says for each station id whether it is honest."""
+    def __init__(
+        self,
+        line: bytes,
+        realm: str,
+        stations: dict[bytes, bool],
+        observers: Mapping[bytes, str] = MappingProxyType({}),
+    ) -> None:
+        """``stations`` says for each station id whether it is honest.
+
+        ``observers``: the stations of parties that only read, with their codes.
+        """
+        self._observers = observers
         self._line = line
         self._realm = realm
         self._honest = stations
@@ -150,6 +164,9 @@ class Checker:
                 f"statement {_name(parsed.digest)} was admitted as number {place.position} of"
                 f" station {place.station.hex()}, which never signed it",
             )
+        mute = place.station in self._observers and self._honest[place.station]
+        if mute and parsed.content.kind is not Kind.OPEN:
+            raise Violation(5, f"an observer has signed a {parsed.content.kind.name}")
         late = ledger.endings.is_late(parsed)
         if late:
             ledger.endings.let_in(parsed.digest)
@@ -207,6 +224,8 @@ class Checker:
         told_of_second = alarm.code == "station.other_life" and ledger.honest
         if told_of_second and ledger.station not in self.cloned:
             raise Violation(6, f"{_who(ledger)} is told of a second machine that is not there")
+        if alarm.rung is not None and alarm.party in self._observers.values():
+            raise Violation(8, f"{alarm.party} observes, and is said to owe {alarm.rung.name}")
         if alarm.code != "record.two_stories":
             return
         ledger.accused.add(alarm.item)

@@ -1,8 +1,9 @@
 """The line is never cut by the software, and silence is data (invariants 7 and 8).
 
 Whatever has gone wrong, an officer who speaks is answered, and is not refused for it: forks,
-clocks, missing peers, ended keys and restored stores ring and degrade. Only two refusals count: one
-for the words of the act itself, and one for a disk that is full at that moment.
+clocks, missing peers, ended keys and restored stores ring and degrade. Only three refusals
+count: one for the words of the act itself, one for a disk that is full at that moment, and one for
+an observer, which says nothing.
 
 What did not come is in the record: each failure of a carrier is in the journal with its cause, and
 each deadline that ran down on a statement of ours is said by us, within minutes, in words that all
@@ -25,11 +26,14 @@ ANSWER_MS: Final = 30_000
 SAID_MS: Final = 600_000  # a station that waits for a confirmation of its log waits with this, too
 OF_THE_ACT: Final = ("act.", "draft.", "release.")
 FULL: Final = "store.full"
+MUTE: Final = "line.observer"
 _OUTCOMES: Final = {Connected: "connected", Lost: "lost", Failed: "failed"}
 
 
-def refused(code: str, *, full: bool) -> None:
-    """Raise ``Violation`` unless an officer may be refused for this."""
+def refused(code: str, *, full: bool, mute: bool = False) -> None:
+    """Raise ``Violation`` unless an officer may be refused for this; ``mute``: it observes."""
+    if mute and code == MUTE:
+        return
     if code.startswith(OF_THE_ACT) or (code == FULL and full):
         return
     raise Violation(7, f"an officer may not speak: {code}")

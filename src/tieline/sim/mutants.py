@@ -23,12 +23,14 @@ from tieline.core import (
     sync,
     watch,
 )
+from tieline.core.charter import Charter
 from tieline.core.checkpoint import Receipt, SignedNote
 from tieline.core.closing import Closings
 from tieline.core.errors import StoreFull
 from tieline.core.events import Event, ForReceipt, Speak
 from tieline.core.exchange import Exchange
 from tieline.core.journal import Attempt
+from tieline.core.ladder import Ladder
 from tieline.core.life import Life, Mark, Standing
 from tieline.core.line import Line
 from tieline.core.noted import LogNotes, Noted
@@ -251,6 +253,20 @@ def _speak_unless_forked(line: Line, act: Speak, turn: Turn) -> None:
     _speak(line, act, turn)
 
 
+def _any_voice(line: Line) -> None:
+    """Whoever is on the line may speak."""
+
+
+def _all_voices(self: Charter) -> tuple[str, ...]:
+    return tuple(party.code for party in self.parties)
+
+
+def _all_addressed(_self: Ladder, statement: Statement, charter: Charter) -> tuple[str, ...]:
+    author = charter.party_of(statement.place.station)
+    named = statement.content.to or _all_voices(charter)
+    return tuple(code for code in named if code != author)
+
+
 def _say_no_silence(_line: Line, _content: Content, _turn: Turn) -> None:
     """What did not come is told to the officers, and to nobody else."""
 
@@ -399,6 +415,18 @@ MUTANTS: dict[str, Mutant] = {
             invariants=frozenset({8}),
             what="a deadline that ran down is on no record",
             patches=((watch, "_say", _say_no_silence),),
+        ),
+        Mutant(
+            name="observer-speaks",
+            invariants=frozenset({5}),
+            what="the station of an observer signs what its officer says",
+            patches=((speech, "_check_voice", _any_voice),),
+        ),
+        Mutant(
+            name="observer-owes",
+            invariants=frozenset({8}),
+            what="an observer owes what everybody owes",
+            patches=((Ladder, "addressed", _all_addressed), (Charter, "voices", _all_voices)),
         ),
         Mutant(
             name="attempts-forgotten",

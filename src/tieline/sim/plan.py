@@ -47,6 +47,7 @@ class Plan:
     clone: bool  # a home is copied, and runs on two machines
     colluders: bool  # two stations of two parties tell each half of the others another story
     witnesses: int  # how many the charter names; the first one lies
+    observer: bool  # the last party reads and does not write
     rotation: str  # "away" or "thief": a station's keys are replaced, and the old one writes on
 
     def describe(self) -> str:
@@ -83,6 +84,7 @@ def calm(seed: int, minutes: float, parties: int = 3) -> Plan:
         clone=False,
         colluders=False,
         witnesses=0,
+        observer=False,
         rotation="",
     )
 
@@ -101,6 +103,7 @@ def draw(seed: int, hours: float) -> Plan:
     bad = chance.random()
     late = random.Random(f"{seed}/late plan")  # faults that came later change no earlier choice
     rotation = random.Random(f"{seed}/rotation plan").choice(ROTATIONS)
+    observer = random.Random(f"{seed}/observer plan").random() < 0.3  # of those with a third party
     plan = Plan(
         seed=seed,
         parties=parties,
@@ -136,6 +139,7 @@ def draw(seed: int, hours: float) -> Plan:
         clone=chance.random() < 0.3,
         colluders=late.random() < 0.9,
         witnesses=late.choice((0, 0, 3, 4)),
+        observer=observer and parties > 2,
         rotation=rotation,
     )
     # Four stations are needed, two of them honest; who forks alone is another fault, and a copy of

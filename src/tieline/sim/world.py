@@ -80,7 +80,7 @@ class World:
             member.station: self.cast.honest(number)
             for number, member in enumerate(self.cast.members)
         }
-        self.checker = Checker(self.cast.line, self.cast.realm, honest)
+        self.checker = Checker(self.cast.line, self.cast.realm, honest, self.cast.observers)
         self.tally = Tally()
         ends = len(self.cast.members) + len(self.cast.colluders)
         self.network = Network(self.schedule, ends, self, plan.weather)
@@ -151,10 +151,9 @@ class World:
 
     def _officer(self, number: int, name: str = "") -> Officer:
         member = self.cast.members[number]
-        parties = sorted({other.party for other in self.cast.members} - {member.party})
         return Officer(
             member.party,
-            tuple(parties),
+            tuple(sorted(self.cast.voices - {member.party})),
             self.schedule.stream(name or f"officer {number}"),
             name=name or f"officer-{number}",
         )
@@ -451,19 +450,20 @@ class World:
 
     def _answered(self, number: int, token: int, result: Done | TielineError) -> None:
         asked = self._pending.pop(token, None)
+        officer = self.officers[number]
         if isinstance(result, TielineError):
             runtime = self.machines[number].runtime
             full = self.machines[number].disk.full or (runtime is not None and runtime.full)
             if asked is not None:
-                refused(result.code, full=full)
+                refused(result.code, full=full, mute=officer.party not in self.cast.voices)
             self.tally.refusals += 1
             self.schedule.note("refused", number, result.code)
             return
         if asked is None:
             return
         waits = result.draft and not result.item and asked.content is not None
-        if waits and result.draft not in self.officers[number].drafts:
-            self.officers[number].drafts.append(result.draft)
+        if waits and result.draft not in officer.drafts:
+            officer.drafts.append(result.draft)
         if result.item and asked.key:
             first = self._keys.setdefault((number, asked.key), result.item)
             if first != result.item:

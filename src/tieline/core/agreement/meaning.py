@@ -93,7 +93,8 @@ class Sense(enum.StrEnum):
     """What a code means to the software, in whatever list and words it stands."""
 
     NONE = "none"
-    # Of a field that means STANCE: an answer to a question, a hold or a link.
+    # Of a field that means STANCE: an answer to a question, a hold or a link. On another party's
+    # standing (act STANDING), NOT_AGREED contests it, and AGREED does not.
     FULL = "full"
     PART = "part"
     LATER = "later"

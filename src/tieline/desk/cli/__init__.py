@@ -268,6 +268,12 @@ def _charter_verb(verb: _Verb) -> None:
 
 def _provisions(p: _Parser) -> None:
     """What a charter provides: new and amend."""
+    observers = {
+        "observer": "a party that holds and verifies everything and says nothing",
+        "no-observer": "a party that observes no more (amend)",
+    }
+    for name, said in observers.items():
+        p.add_argument(f"--{name}", action="append", default=[], metavar="CODE", help=said)
     p.add_argument(
         "--four-eyes",
         metavar="LIST",

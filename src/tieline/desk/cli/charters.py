@@ -142,6 +142,7 @@ def _new(args: argparse.Namespace, home: Home) -> None:
         packs=charterpacks.chosen(args, home, ()),
         witnesses=_witnesses(args, ()),
         quorum=args.quorum or 0,
+        observers=_observers(args, ()) or (),
     )
     signed = SignedCharter(charter=made)
     if args.sign:
@@ -165,6 +166,7 @@ def _amend(args: argparse.Namespace, home: Home) -> None:
         witnesses=_witnesses(args, old.witnesses),
         quorum=args.quorum,
         reroot=args.reroot,
+        observers=_observers(args, old.observers),
     )
     ended = ended_stations(old, new)
     if ended:
@@ -333,6 +335,22 @@ def _seconds(text: str) -> int | None:
     if not number.isascii() or not number.isdecimal() or len(number) > 9:
         return None
     return int(number) * unit
+
+
+def _observers(args: argparse.Namespace, old: Sequence[str]) -> tuple[str, ...] | None:
+    """The observers of a new version; ``None`` when no option says so."""
+    come = {code.upper() for code in args.observer}
+    gone = {code.upper() for code in args.no_observer}
+    if come & gone:
+        raise LocalError(
+            "charter.observers", f"{min(come & gone)} is to be an observer and not to be one"
+        )
+    for code in sorted(gone - set(old)):
+        raise LocalError("charter.observers", f"{code} is no observer; look at the charter")
+    if not come and not gone:
+        return None
+    going = {code.upper() for code in args.remove}
+    return tuple(sorted((set(old) | come) - gone - going))
 
 
 def _witnesses(args: argparse.Namespace, old: Sequence[Witness]) -> list[Witness]:

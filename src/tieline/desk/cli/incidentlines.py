@@ -13,7 +13,7 @@ from typing import Final
 from tieline.core.terms import MAX_TIME_MS, dtg
 from tieline.desk.cli import incidentaccounts as accounts
 from tieline.desk.cli.agreements import basis, clock_of, short
-from tieline.desk.cli.incidentwords import row_marks, span, texts, words, wrapped
+from tieline.desk.cli.incidentwords import contested, row_marks, span, texts, words, wrapped
 from tieline.desk.cli.joints import list_lines as joint_lines
 from tieline.desk.cli.noticelines import notice_lines
 from tieline.desk.cli.show import View, mark_words, number_of, text_of, views
@@ -226,6 +226,7 @@ def _happened(found: View) -> Iterator[_Event]:
 def _learned(found: View) -> Iterator[_Event]:
     for place, one in enumerate(views(found, "learned")):
         crossed = [f"  crossed with {item[:8]}" for item in texts(one, "crossed")]
+        crossed += [f"  ! {mark}" for mark in contested(one)]
         head = f"{text_of(one, 'party')} writes {text_of(one, 'item')[:8]}: {_what(one)}"
         yield _Event(number_of(one, "claimed_ms"), place, [head, *crossed])
         steps = one.get("reached")
@@ -250,6 +251,7 @@ def known_lines(found: View) -> Iterator[str]:
     """What an author had read and what not, and since when the others have the message."""
     yield from _banner(found)
     yield message_line(found)
+    yield from (f"  ! {mark}" for mark in contested(found))
     read = views(found, "read")
     yield f"  its author had read {len(read) + number_of(found, 'left_out')} statements here"
     yield from (f"    {message_line(one)}" for one in read)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final, Protocol
 
 from tieline.core.terms import MAX_TIME_MS, dtg
-from tieline.desk.cli.show import View, number_of, text_of
+from tieline.desk.cli.show import View, number_of, text_of, views
 from tieline.desk.words import ENGLISH, Words
 from tieline.node.view import Json
 
@@ -92,6 +92,15 @@ def row_marks(one: View, *, digits: int, say: Say = english) -> Iterator[str]:
         yield say(key, parties=", ".join(brought))
     for item in texts(one, "void"):
         yield say("mark.void", item=item[:digits])
+    yield from contested(one, say)
+
+
+def contested(one: View, say: Say = english) -> Iterator[str]:
+    """Who contests the standing of the author of a statement: a claim of theirs, no verdict."""
+    for each in views(one, "contested"):
+        through = text_of(each, "through")
+        by = text_of(each, "by") + (f" ({through})" if through else "")
+        yield say("mark.contested", party=by, time=text_of(each, "dtg"))
 
 
 def how_far(pair: View, say: Say = english) -> str:

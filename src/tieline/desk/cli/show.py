@@ -71,7 +71,7 @@ def _mark(view: View) -> str:
 
 def item_line(view: View) -> str:
     """One statement on one line: number, time, who, precedence, what, and its ladder."""
-    flags = " !" if view.get("flags") else ""
+    flags = " !" if view.get("flags") or view.get("contested") else ""
     head = f"#{number_of(view, 'seq'):<5} {text_of(view, 'item')[:8]}  {text_of(view, 'dtg')}"
     whom = codes(view, "to") or "all"
     head = f"{_mark(view)}{head}"
@@ -83,7 +83,8 @@ def item_line(view: View) -> str:
 
 def mark_words(view: View) -> str:
     """What nobody may miss who reads the words after it; with a space behind."""
-    reserve = "[WITHOUT PREJUDICE] " if view.get("reserve") else ""
+    reserve = "[OBSERVER: NOT HEARD] " if view.get("heard") is False else ""
+    reserve += "[WITHOUT PREJUDICE] " if view.get("reserve") else ""
     return reserve + (f"[THROUGH {text_of(view, 'through')}] " if view.get("through") else "")
 
 
@@ -194,11 +195,12 @@ def item_lines(view: View) -> list[str]:
         out.extend(f"  {line}" for line in state_lines(joint))
     if view.get("moves_nothing"):
         out.append(f"  ! it moves nothing: {text_of(view, 'moves_nothing')}")
-    rungs = view.get("ladder")
+    rungs, observers = view.get("ladder"), texts_of(view, "observers")
     for party, reached in rungs.items() if isinstance(rungs, dict) else ():
         got = reached if isinstance(reached, dict) else {}
         steps = [f"{visible(name)} {dtg(at)}" for name, at in got.items() if isinstance(at, int)]
-        out.append(f"  {visible(party):<8} " + ", ".join(steps or ["nothing yet"]))
+        seen = "  (observer: owes nothing)" if party in observers else ""
+        out.append(f"  {visible(party):<8} " + ", ".join(steps or ["nothing yet"]) + seen)
     out.extend(
         f"  {name.replace('_', ' ')} {text_of(view, name)[:12]}"
         for name in _REPLACED
@@ -206,6 +208,10 @@ def item_lines(view: View) -> list[str]:
     )
     flags = view.get("flags")
     out.extend(f"  ! {visible(str(flag))}" for flag in (flags if isinstance(flags, list) else []))
+    if view.get("contested"):
+        from tieline.desk.cli.incidentwords import contested
+
+        out.extend(f"  ! {mark}" for mark in contested(view))
     crossed = view.get("crossed")
     if isinstance(crossed, list) and crossed:
         names = ", ".join(visible(str(name))[:8] for name in crossed)
@@ -251,6 +257,8 @@ def status_lines(status: View) -> list[str]:
         if view.get("over_ms") is not None:
             over = dtg(number_of(view, "over_ms"))
             out.append(f"  ENDEX: this exercise is over since {over}; its deadlines stand still")
+        if view.get("observer"):
+            out.append("  OBSERVER: our party reads this line and says nothing on it")
         out.extend(_life_lines(view))
         out.extend(_peer_line(peer) for peer in views(view, "peers"))
         out.extend(_pack_lines(view))

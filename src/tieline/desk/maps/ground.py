@@ -47,7 +47,8 @@ class Meridian:
 
 def ground(view: View, opinion: str) -> Ground:
     """The ground of a view. ``opinion``: a point of view on borders, empty for the neutral one."""
-    level = level_of(view.scale)
+    scale = view.scale
+    level = sum(scale >= one for one in _LEVELS)
     plane = {0: planes.mercator, 1: planes.north, -1: planes.south}[view.pole]
     out: dict[str, list[Line]] = {"l": [], "w": [], "c": [], "s": [], "d": []}
     drawn = data.drawn(opinion)
@@ -64,11 +65,6 @@ def ground(view: View, opinion: str) -> Ground:
                 if drawn[path.kind] != "n":
                     sheet.line(path, out[drawn[path.kind]])
     return Ground(*(tuple(out[name]) for name in "lwcsd"))
-
-
-def level_of(scale: float) -> int:
-    """The level of the data for so many pixels of a degree."""
-    return sum(scale >= one for one in _LEVELS)
 
 
 class _Sheet:

@@ -3,8 +3,7 @@
 It is drawn about the middle of all places, in the azimuthal equidistant projection of a sphere: so
 neither the poles nor the 180th meridian are anything special, and a circle on the ground is a
 circle near the middle. The tables reckon on the ellipsoid; a drawing of this size shows no
-difference. Coasts, borders and a few towns stand below the places, grey, as every map of the desk
-has them (``tieline.desk.maps``): no position taken, in the neutral view, and the map says so.
+difference. There is no base map: coasts and borders are not drawn, and the map says so.
 """
 
 from __future__ import annotations
@@ -14,8 +13,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from tieline.desk.maps import data, ground
-from tieline.desk.maps.outlines import Sheet, outlines
 from tieline.desk.report.pieces import Drawing, Label, Stroke
 from tieline.desk.report.words import Tongue
 
@@ -33,8 +30,6 @@ MOST_ERROR_M: Final = 10_000_000.0
 AROUND: Final = 72  # corners of a circle
 STEPS: Final = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # degrees
 SHAPES: Final = ("circle", "square", "triangle", "diamond", "cross", "plus", "bar", "hourglass")
-TOWNS: Final = 8
-_FRAME: Final = (0.0, 0.0, WIDTH, HEIGHT - FOOT)
 _MARK: Final = 5.0
 _LETTER: Final = 7.2  # about how wide a letter of a label is
 
@@ -61,13 +56,12 @@ def draw(sites: Iterable[Site], parties: Iterable[str], say: Tongue) -> Drawing 
         return None
     shapes = shapes_of(parties)
     sheet = _Sheet(shown)
-    marks: list[Stroke | Label] = [*sheet.base(), *sheet.graticule()]
+    marks: list[Stroke | Label] = [*sheet.graticule()]
     taken: list[tuple[float, float, float, float]] = []
     for site in shown:
         marks += sheet.site(site, shapes.get(site.party, SHAPES[0]))
     for site in shown:
         marks.append(sheet.label(site, taken))
-    marks += sheet.towns(taken)
     marks += sheet.frame(say)
     marks += sheet.scale(say)
     about = "; ".join(f"{one.label}: {written(one.points[0])}" for one in shown)
@@ -115,43 +109,6 @@ class _Sheet:
             self._middle[0] + (x - self._of[0]) * self._scale,
             self._middle[1] - (y - self._of[1]) * self._scale,
         )
-
-    # ------------------------------------------------------------------- coasts, borders, towns
-
-    def base(self) -> Iterator[Stroke]:
-        """Coasts and borders, dashed where anyone disputes them."""
-        lats, lons = self._extent()
-        found = outlines(Sheet(self._of_degrees, _FRAME, lats, lons, self._degree()))
-        for line in found.coast:
-            yield Stroke(tuple(line), width=0.5, grey=140)
-        for line in found.solid:
-            yield Stroke(tuple(line), width=0.7, grey=110)
-        for line in found.dashed:
-            yield Stroke(tuple(line), width=0.7, grey=110, dash=3.5)
-
-    def towns(self, taken: list[tuple[float, float, float, float]]) -> Iterator[Stroke | Label]:
-        """The largest towns that find room between the places."""
-        count = 0
-        for town in data.towns():
-            x, y = self._of_degrees(town.lat, town.lon)
-            if not (8 < x < WIDTH - 8 and 12 < y < HEIGHT - FOOT - 6):
-                continue
-            wide = len(town.name) * 5.4
-            if not _free((x - 4, y + 3), wide + 10, taken):
-                continue
-            taken.append((x - 6, y - 14, x + wide + 12, y + 10))
-            yield Stroke(((x - 0.8, y), (x + 0.8, y)), width=1.6, grey=90)
-            yield Label(x + 4, y + 3, town.name, size=8.5, grey=90)
-            count += 1
-            if count >= TOWNS:
-                return
-
-    def _of_degrees(self, lat: float, lon: float) -> Point:
-        return self.at((math.radians(lat), math.radians(lon)))
-
-    def _degree(self) -> float:
-        """Points for a degree of arc in the middle."""
-        return math.radians(1) * self._scale
 
     # ------------------------------------------------------------------------------ graticule
 
@@ -244,11 +201,8 @@ class _Sheet:
         bottom = HEIGHT - FOOT
         corners = ((0.5, 0.5), (WIDTH - 0.5, 0.5), (WIDTH - 0.5, bottom), (0.5, bottom))
         yield Stroke(corners, width=1.0, closed=True)
-        coarse = self._degree() > ground.COARSE
-        last = say("map.coarse") if coarse else say("report.map-north")
-        notes = (f"{say('map.unsigned')} {say('map.circles')}", say("map.neutral"), last)
-        for row, note in enumerate(reversed(notes)):
-            yield Label(190, HEIGHT - 3 - row * 10, note, size=8.5)
+        yield Label(230, HEIGHT - 8, say("report.map-base"), size=9)
+        yield Label(230, HEIGHT - 20, say("report.map-north"), size=9)
 
     def scale(self, say: Tongue) -> Iterator[Stroke | Label]:
         """A bar of a round length, true in the middle of the map."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from tieline.desk.cli.incidentwords import moment, row_marks, texts
+from tieline.desk.cli.incidentwords import contested, moment, row_marks, texts
 from tieline.desk.cli.show import View, number_of, text_of, views
 from tieline.desk.report.pieces import Block, Cell, Heading, Line, Paragraph, Table, Tone, cell
 from tieline.desk.report.reading import part, raw, whole
@@ -66,6 +66,7 @@ def _learned(lanes: View, say: Tongue) -> Iterator[_Event]:
             Line(say.warn(say("report.crossed", item=item[:12])), Tone.WARN)
             for item in texts(one, "crossed")
         ]
+        crossed += [Line(say.warn(mark), Tone.WARN) for mark in contested(one, say)]
         title = text_of(one, "title") or say(f"kind.{text_of(one, 'kind')}")
         head = Line(say("report.writes", party=text_of(one, "party"), title=title), Tone.STRONG)
         lines = cell(head, _code(one), Line(raw(one, "text"), Tone.SAID), *crossed)
