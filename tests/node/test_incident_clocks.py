@@ -87,3 +87,41 @@ async def _rings(folder: Path) -> None:
             ("BRAVO", "cr/next-first", bytes.fromhex(opened)),
         ]
         watch.task.cancel()
+
+
+def test_an_answer_that_is_promised_has_its_clock_and_the_answer_keeps_it(tmp_path: Path) -> None:
+    asyncio.run(_promised(tmp_path))
+
+
+async def _promised(folder: Path) -> None:
+    alpha, bravo = await two(folder)
+    pair.join(alpha.running, bravo.running)
+    opened = await say(alpha, "open", means=FIRST)
+    asked = [
+        await say(alpha, "ask", opened, means={"asked": "BRAVO", "due": "now+5m"},
+                  questions=[{"about": about, "words": ""}])
+        for about in ("what", "where")
+    ]  # fmt: skip
+    await pair.equal(alpha.running, bravo.running)
+    for item in asked:
+        await say(bravo, "answer", item=item, means={"stance": "later", "next": "now+10m"})
+    await pair.equal(bravo.running, alpha.running)
+    for desk in (alpha, bravo):
+        calms = ["in/answer", "in/account", "in/close", "cr/close"]
+        rule, debtor, by = await first_clock(desk, opened)
+        assert (rule, debtor) == ("next-answer", "BRAVO")
+        assert isinstance(by, list)
+        assert sorted(map(str, by)) == sorted(calms)
+    # An answer keeps what was promised of its own question, and not of another.
+    await say(bravo, "answer", item=asked[0], means={"stance": "full"})
+    await pair.equal(bravo.running, alpha.running)
+    for desk in (alpha, bravo):
+        clocks = (await shown(desk, opened))["clocks"]
+        assert isinstance(clocks, list)
+        states = [one["state"] for one in clocks
+                  if isinstance(one, dict) and one["rule"] == "next-answer"]  # fmt: skip
+        assert sorted(map(str, states)) == ["met", "open"]
+    watch = Moving(alpha)
+    await watch.turn(11 * MINUTE)
+    await until(alpha.running, lambda: rung(alpha.running) == ["owed.in/next-answer"])
+    watch.task.cancel()

@@ -7,12 +7,14 @@ else.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from tieline.core.agreement.model import Form, Pack, Predecessor
 from tieline.core.agreement.reason import Obligation
 from tieline.core.incident.book import Book
 from tieline.core.incident.entry import Entry
+from tieline.core.incident.states import PublicState
 from tieline.core.statement import MAX_REFS, Ref
 from tieline.core.terms import RefRole
 from tieline.node.incidentforms import meeting
@@ -99,3 +101,21 @@ class Citing:
     def _fits(self, need: Predecessor, entry: Entry) -> bool:
         said = entry.said
         return said is not None and said.pack == self._pack.id and said.form in need.forms
+
+
+def answers_too(book: Book, one: Obligation, refs: Iterable[Ref]) -> bool:
+    """Whether a promise was made in an answer to what is answered now."""
+    entry = book.entry(one.trigger)
+    answered = {ref.target for ref in refs if ref.role is RefRole.ANSWERS}
+    return entry is not None and not answered.isdisjoint(entry.cites(RefRole.ANSWERS))
+
+
+def planned(book: Book, ids: Iterable[bytes], party: str) -> list[Ref]:
+    """The statement that our party announced last, and of which it now says that it was made."""
+    plans = [
+        one.entry
+        for id_ in ids
+        for one in book.view(id_, 0).publics
+        if one.state is PublicState.PLANNED and one.entry.party == party
+    ]
+    return [Ref(plans[-1].digest, RefRole.PREDECESSOR)] if plans else []

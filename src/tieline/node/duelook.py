@@ -20,7 +20,8 @@ from tieline.core.incident.states import IncidentState
 from tieline.core.line import Line
 from tieline.core.tally import Cause
 from tieline.core.terms import Precedence, dtg
-from tieline.node.agreements import Agreements
+from tieline.node import collector
+from tieline.node.agreements import SETTLED, Agreements
 from tieline.node.incidents import Incidents
 from tieline.node.ringing import Purse, Ringing
 from tieline.node.slices import Slices, through
@@ -292,8 +293,10 @@ async def _closed(kept: _Kept, book: Book, touched: Iterable[bytes], *, first: b
     """Whether an incident was closed by all since the last look; none is on the first one."""
     closed, news = kept.closed, False
     slices = Slices()
-    for id_ in touched:
+    for place, id_ in enumerate(touched, 1):
         await slices.turn()
+        if place % SETTLED == 0:
+            collector.settle()  # heads of incidents stay: a full look at all holds up the line
         if book.entry(id_) is None or id_ not in book.of(id_):
             continue  # placed anew meanwhile
         head = book.head(id_)

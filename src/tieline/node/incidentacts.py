@@ -23,7 +23,7 @@ from tieline.core.incident.knowing import Known
 from tieline.core.incident.look import WHOLE
 from tieline.core.incident.notices import Reach
 from tieline.core.incident.question import Question
-from tieline.core.incident.states import IncidentState, PublicState, QuestionState
+from tieline.core.incident.states import IncidentState, QuestionState
 from tieline.core.joints import chain_of
 from tieline.core.line import Line
 from tieline.core.record import Item
@@ -33,7 +33,7 @@ from tieline.node import incidentforms as forms
 from tieline.node.agreements import Agreements
 from tieline.node.agreementview import obligation_view
 from tieline.node.arguments import Arguments
-from tieline.node.citing import Citing
+from tieline.node.citing import Citing, answers_too, planned
 from tieline.node.incidentparts import (
     accounts_view,
     hold_view,
@@ -380,9 +380,10 @@ class IncidentActs:
         _enough(does, ids, answered)
         only = self._answer(line, book, does, answered, refs) if answered else ()
         if does == "public" and typed.means.get(Means.STANCE, "").casefold() == Sense.MADE:
-            refs += _planned(book, ids, line.party)
+            refs += planned(book, ids, line.party)
         corrected = self._corrected(line, refs)
-        owed = await self._owed(line, book, ids)
+        owed = await self._owed(line, book, ids or list(self._of(line, book, answered)))
+        owed = [one for one in owed if not answered or answers_too(book, one[0], refs)]
         best = {name for one, pack in owed for name in forms.discharging(pack, one.rule)[0]}
         best |= {pack.form_id(form) for pack, form, _ in corrected}
         in_force = self._agreements.in_force(line)
@@ -534,17 +535,6 @@ def _escalation(clocks: list[dict[str, Json]]) -> Json:
     """The first clock that runs: who owes what, by when, and what calms it."""
     running = [one for one in clocks if one["ours"] in _RUNNING and _due(one) is not None]
     return running[0] if running else None
-
-
-def _planned(book: Book, ids: Iterable[bytes], party: str) -> list[Ref]:
-    """The statement that our party announced last, and of which it now says that it was made."""
-    plans = [
-        one.entry
-        for id_ in ids
-        for one in book.view(id_, 0).publics
-        if one.state is PublicState.PLANNED and one.entry.party == party
-    ]
-    return [Ref(plans[-1].digest, RefRole.PREDECESSOR)] if plans else []
 
 
 def clock_view(
