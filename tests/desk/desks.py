@@ -173,13 +173,21 @@ def copy(there: Path, here: Path) -> None:
     here.write_bytes(there.read_bytes())
 
 
-def found(alpha: Desk, bravo: Desk, *, apart: bool = False, packs: tuple[str, ...] = ()) -> None:
-    """The steps of docs/quickstart.md up to the two stations' start.
+def found(
+    alpha: Desk,
+    bravo: Desk,
+    *,
+    apart: bool = False,
+    packs: tuple[str, ...] = (),
+    exercise: str = "",
+) -> None:
+    """The steps of docs/quickstart.md up to the two stations' start; of an ``exercise``, if named.
 
     With ``apart`` the stations listen elsewhere than their cards say, so neither reaches the other.
     """
     for desk, party, more in ((alpha, "ALPHA", ()), (bravo, "BRAVO", ("--key-file",))):
-        elsewhere = ("--listen", f"127.0.0.1:{free_port()}") if apart else ()
+        elsewhere: tuple[str, ...] = ("--listen", f"127.0.0.1:{free_port()}") if apart else ()
+        elsewhere += ("--exercise", exercise) if exercise else ()
         made = desk.ok(
             "init", "--party", party, "--name", f"Party {party.title()}", "--address",
             f"127.0.0.1:{free_port()}", "--officer", f"Watch {party[0]}", *more, *elsewhere,
@@ -207,7 +215,12 @@ def found(alpha: Desk, bravo: Desk, *, apart: bool = False, packs: tuple[str, ..
 
 
 def pair(
-    folder: Path, *, apart: bool = False, real: bool = True, packs: tuple[str, ...] = ()
+    folder: Path,
+    *,
+    apart: bool = False,
+    real: bool = True,
+    packs: tuple[str, ...] = (),
+    exercise: str = "",
 ) -> Iterator[tuple[Desk, Desk]]:
     """ALPHA with a passphrase and BRAVO with a key file, both serving.
 
@@ -216,7 +229,7 @@ def pair(
     alpha, bravo = Desk(folder / "alpha", passphrase=PASSPHRASE), Desk(folder / "bravo")
     alpha.real = bravo.real = real
     try:
-        found(alpha, bravo, apart=apart, packs=packs)
+        found(alpha, bravo, apart=apart, packs=packs, exercise=exercise)
         alpha.real = bravo.real = False
         alpha.serve()
         bravo.serve()

@@ -26,9 +26,14 @@ def party(code: str, **more: Json) -> Json:
     return made | more
 
 
+def realm_of(made: Json) -> str:
+    line = made["line"] if isinstance(made, dict) else None
+    return str(line["exercise"]) if isinstance(line, dict) else ""
+
+
 def wrote(folder: Path, name: str, made: Json, *parties: Json) -> str:
     folder.mkdir()
-    score = {"scenario": name, "title": name, "exercise": name.upper(), "parties": [*parties]}
+    score = {"scenario": name, "title": name, "exercise": realm_of(made), "parties": [*parties]}
     (folder / "score.json").write_text(json.dumps(score), "utf-8")
     (folder / "report-1.json").write_text(json.dumps(made), "utf-8")
     return str(folder)
@@ -76,7 +81,7 @@ def test_the_comparison_is_legible_on_a_terminal_and_as_a_page(
     assert first.split() == ["first", "word", "after", "12", "min", "<", "2", "d", "2", "h"]
     assert "⟨" not in "".join(lines)
     page = (tmp_path / "c.html").read_text("utf-8")
-    assert "EXERCISE EXERCISE EXERCISE PLAYED / AS-IT-WENT" in page
+    assert "EXERCISE EXERCISE EXERCISE NORTH-26" in page
     assert "Score of ALPHA" in page
     assert "12 min  ◄" in page
     assert run(["compare", *two, "--out", str(tmp_path / "c.html")]) == 1
@@ -89,15 +94,26 @@ def test_the_comparison_is_legible_on_a_terminal_and_as_a_page(
     assert "U+2068" not in page
 
 
-@pytest.mark.parametrize("bad", [b"{", b"[]", b"{}", b'{"parties": 1}', b"[" * 90_000])
+@pytest.mark.parametrize("bad", [b"{", b"[]", b"{}", b"[" * 90_000])
 def test_a_folder_that_no_run_wrote_is_refused(
     two: tuple[str, str], bad: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (Path(two[1]) / "score.json").write_bytes(bad)
-    refused = run(["compare", *two])
-    assert refused == (0 if b"parties" in bad else 1)
-    if refused:
-        assert "is no score that this version can read" in capsys.readouterr().err
+    assert run(["compare", *two]) == 1
+    assert "is no score that this version can read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("realm", ["", "OTHER-27"])
+def test_nothing_real_and_nothing_of_another_exercise_is_set_beside_one(
+    two: tuple[str, str], realm: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A report of a real incident in the folder of an exercise gets no banner of one."""
+    (Path(two[1]) / "report-1.json").write_text(json.dumps(report(realm=realm)), "utf-8")
+    assert run(["compare", *two]) == 1
+    assert "holds what is not of one exercise" in capsys.readouterr().err
+    score = {"scenario": "x", "exercise": realm, "parties": []}
+    (Path(two[1]) / "score.json").write_text(json.dumps(score), "utf-8")
+    assert run(["compare", *two]) == (1 if not realm else 0)
 
 
 def test_every_figure_of_a_party_says_which_is_better_both_ways(two: tuple[str, str]) -> None:

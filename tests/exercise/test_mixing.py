@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 from tests.desk.desks import Desk
+from tests.desk.reports import report
+from tests.desk.test_report import view
 
 from tieline.core.errors import LocalError
+from tieline.desk.report import content, html
 from tieline.exercise import terminal
 from tieline.exercise.__main__ import main
 
@@ -160,3 +163,37 @@ def test_an_exercise_clock_does_not_run_a_real_station(real: Desk) -> None:
     assert "'exercise.controlled_clock' is set, but this station is for real traffic" in refused(
         real, "serve"
     )
+
+
+@pytest.mark.parametrize("id_", ["", "  ", "REAL TRAFFIC", "a/b", "-", "ПРАКТИКА"])
+def test_an_exercise_without_a_name_is_no_real_station(tmp_path: Path, id_: str) -> None:
+    """A variable that a script has not set must not make a real station."""
+    desk = Desk(tmp_path / "home")
+    desk.real = False
+    said = desk.run("init", "--party", "ALPHA", "--name", "A", "--key-file", "--exercise", id_)
+    assert said.code != 0
+    assert not (desk.home / "keys.tlk").exists()
+
+
+NAMES = ("This is not a drill", "REAL", "EXERCISE", "EXERCISE EXERCISE EXERCISE NORTH-26")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_no_name_of_an_incident_takes_the_banner_off_a_report_or_puts_one_on(
+    name: str, language: str
+) -> None:
+    def page(realm: str) -> str:
+        made = {**view(report(name, realm=realm)), "language": language}
+        return html.write(content.document(made)).decode()
+
+    drilled, real = page("NORTH-26"), page("")
+    assert drilled.count('<div class="banner" dir="ltr">EXERCISE EXERCISE EXERCISE NORTH-26<') == 2
+    assert "<title>EXERCISE EXERCISE EXERCISE NORTH-26: " in drilled
+    assert 'class="banner"' not in real
+    assert "<title>EXERCISE" not in real
+
+
+def test_a_figure_of_an_exercise_beside_a_real_incident_is_named_as_one() -> None:
+    made = content.document(view(report(realm="")), view(report("REAL", realm="NORTH-26")))
+    assert "REAL (EXERCISE NORTH-26)" in html.write(made).decode()

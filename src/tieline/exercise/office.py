@@ -124,6 +124,7 @@ class Office:
             "exercise": scenario.realm,
             "title": scenario.title,
             "now": dtg(control.now_ms),
+            "now_ms": control.now_ms,
             "h": h_plus(control.now_ms, scenario.start_ms),
             "clock": self._clock(),
             "desks": desks,
@@ -236,4 +237,9 @@ class Office:
             raise LocalError("exercise.endex", "this exercise is over already")
         self._ended = True
         self._order(umpire.endex(why, asked.text("text", "")), over=True)
-        return {"clock": "over"}
+        home = self._folder / self._control.scenario.codes[0].lower()
+        return {
+            "clock": "over",
+            "next": "the stations stop, and their homes stay; to look at one, start it again:"
+            f" tieline serve --home {home}",
+        }

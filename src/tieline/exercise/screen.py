@@ -148,7 +148,8 @@ class Screen:
             verdict = Text.assemble((f"Broken promises: {count}; see above.", "bold red3"))
         if out is not None:
             verdict.append(
-                f" {out} has summary.json, what each station holds as record-PARTY.json, and"
+                f" {out} has summary.json, score.json, the report of each incident as"
+                " report-N.html, what each station holds as record-PARTY.json, and"
                 f" evidence.html, which any browser opens and checks."
             )
         self._say(Group("", verdict, Rule(Text("ENDEX", style="bold red3"), style="red3")))

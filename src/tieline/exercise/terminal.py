@@ -41,6 +41,16 @@ ORDERS: Final = """\
   forge VICTIM CLAIMS TEXT  somebody brings VICTIM words in the name of CLAIMS
   endex [WHY [TEXT]]        played, stopped or real-event: signed, to all; the exercise is over
   quit"""
+HELP: Final = """\
+  status, log                  how the line is; what was said, newest last
+  incident list                incidents; 'incident show NAME' has one, 'incident --help' more
+  incident open --help         the first word of an incident: three answers
+  send TEXT, send --form ID    say something; 'form' lists the forms in force
+  ack ITEM, read-back ITEM     that it was read; that it was understood
+  drafts                       what waits for a second officer, who sends it with
+  release N --officer {second}
+  joint --help                 a text that all sign
+  help, quit                   '--help' behind any verb shows all of it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +173,22 @@ def join(folder: Path, party: str, words: Sequence[str], *, only_home: bool) -> 
         return 0
     officers = f" Officers here: {', '.join(at.officers)}." if at.officers else ""
     print(f"{BANNER} {at.realm}: you are {at.party}.{officers} Ordinary verbs; 'quit' leaves.")
-    print("Begin with 'status' and 'log'; 'send --help' shows how a message is written.")
+    print(help_of(at))
     for given in _typed(f"{at.realm} EXERCISE {at.party}> "):
+        if given == ["help"]:
+            print(help_of(at))
+            continue
         try:
             _run(command(at, given))
         except TielineError as error:
             print(f"exercise: {visible(error.message)}", file=sys.stderr)
     return 0
+
+
+def help_of(at: Seat) -> str:
+    """What an officer at a seat needs first."""
+    second = shlex.quote(at.officers[1]) if len(at.officers) > 1 else "NAME"
+    return HELP.format(second=second)
 
 
 def _run(command_line: Sequence[str]) -> int:
@@ -254,6 +273,8 @@ def order(words: Sequence[str]) -> dict[str, Json]:
                 out["rate"] = float(rest[0])
             case "release" | "drop":
                 out["number"] = int(rest[0])
+            case "inject" | "rule" if not rest:
+                raise LocalError("exercise.order", f"say what: {name} TEXT")
             case "inject" | "rule":
                 out["text"] = " ".join(rest)
             case "cut" | "heal" if rest:
@@ -320,22 +341,28 @@ def told(answer: Entry) -> list[str]:
             f" {desk.number('alarms')} alarms, {desk.number('refused')} refused;  {roads}"
         )
     ahead = list(answer.entries("ahead"))
+    ahead = [one for one in ahead if not one.flag("left_to_people")]
     if ahead:
         lines += ["", "next in the script:", *map(_event, ahead)]
     waited = [one for one in answer.entries("expected") if not one.text("met_by")]
     if waited:
-        lines += ["", "expected of people:", *map(_event, waited[: office.AHEAD])]
+        lines += ["", "expected of people, and not said yet:"]
+        lines += [_event(one) + _due(one, answer) for one in waited[: office.AHEAD]]
+        more = len(waited) - office.AHEAD
+        lines += [f"        and {more} more, later"] if more > 0 else []
     unplayed = answer.texts("unplayed")
     if unplayed:
         lines += ["", "could not be played:", *(f"  {text}" for text in unplayed)]
     return lines
 
 
+def _due(one: Entry, answer: Entry) -> str:
+    """A mark on what the script has for a moment that has come."""
+    return "  ! its time has come" if one.number("at_ms") <= answer.number("now_ms", 0) else ""
+
+
 def _event(one: Entry) -> str:
     who = one.text("party") or "control"
     what = one.text("form") or one.text("act")
     words = one.text("label") or one.text("text")
-    left = "  (left to people)" if one.flag("left_to_people") else ""
-    return (
-        f"  {one.number('number'):>4}  {one.text('at'):<9} {who:<8} {what:<16} {words[:48]}{left}"
-    )
+    return f"  {one.number('number'):>4}  {one.text('at'):<9} {who:<8} {what:<16} {words[:48]}"

@@ -140,7 +140,7 @@ def _setup_verbs(verb: _Verb) -> None:
         metavar="HOST:PORT",
         help="where it listens (default: the ports of its addresses, on every interface)",
     )
-    p.add_argument("--exercise", default="", metavar="ID", help="an exercise station, never real")
+    p.add_argument("--exercise", metavar="ID", help="an exercise station, never real")
     p.add_argument(
         "--key-file",
         action="store_true",

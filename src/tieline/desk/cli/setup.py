@@ -33,6 +33,14 @@ _STORE: Final = ("store.db", "store.db-wal", "store.db-shm", "store.db.lock", "s
 def init(args: argparse.Namespace) -> None:
     """Make a station's home. Nothing that exists is ever overwritten; a failure leaves nothing."""
     home = Home(args.home.absolute())
+    if args.exercise is not None and not args.exercise.strip():
+        # A variable that a script has not set would else make a real station.
+        raise LocalError(
+            "act.argument",
+            "--exercise names no exercise; nothing was made: give it an ID, or leave it out for a"
+            " station of real traffic",
+        )
+    args.exercise = args.exercise or ""
     party, realm = args.party.upper(), args.exercise.upper()
     identity.check_party(party, "card")
     identity.check_realm(realm, "card")

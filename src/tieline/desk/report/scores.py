@@ -93,7 +93,17 @@ def read_run(folder: Path) -> Run:
             " with 'tieline exercise run SCENARIO --headless --out DIR'",
         )
     path = folder / REPORT
-    return Run(score, compare.read_other(path) if path.exists() else None)
+    report = compare.read_other(path) if path.exists() else None
+    realms = {text_of(score, "exercise")}
+    realms |= set() if report is None else {text_of(part(report, "line"), "exercise")}
+    if "" in realms or len(realms) > 1:
+        raise LocalError(
+            "exercise.real",
+            f"{folder} holds what is not of one exercise; nothing of real traffic is scored or set"
+            " beside an exercise: compare reports of real incidents with"
+            " 'tieline incident report --compare'",
+        )
+    return Run(score, report)
 
 
 def _object(path: Path) -> dict[str, Json]:
