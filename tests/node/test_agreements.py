@@ -14,6 +14,7 @@ from tests.node.pair import Running, Seat
 from tieline.core.agreement.model import Pack
 from tieline.core.charter import dearmor_charter
 from tieline.core.errors import LocalError
+from tieline.desk.cli.agreements import round_lines
 from tieline.desk.cli.show import status_lines, views
 from tieline.node import backup, confirmed, packs
 from tieline.node.acts import NodeActs
@@ -270,3 +271,35 @@ async def _evidence_with_and_without(folder: Path, vienna: Pack) -> None:
     said = explain(report, known_page=True, language="fr")
     assert any(vienna.words["fr"]["form.ua-ask.title"] in line for line in said)
     assert any("Columns since Monday" in line for line in said)
+
+
+def test_a_simultaneous_exchange_is_seen_round_by_round(tmp_path: Path) -> None:
+    asyncio.run(_rounds(tmp_path, packs.find("installations")))
+
+
+async def _rounds(folder: Path, pack: Pack) -> None:
+    alpha, bravo = await two(folder, pack)
+    answers: dict[str, Json] = {"year": "2027", "list": "11" * 32}
+    mine = await alpha.send(f"{pack.tag}/commit", answers)
+    await settled(alpha, bravo)
+    (one,) = views(await bravo.call("calendar"), "rounds")
+    assert (one["rule"], one["round"], one["parties"]) == ("together", "2027", ["ALPHA", "BRAVO"])
+    assert one["committed"] == [{"party": "ALPHA", "item": mine}]
+    assert {"of": "BRAVO", "receipt_by": "ALPHA"} in views(one, "missing")
+    assert (one["opens_ms"], one["provenance"]) == (None, "design")
+    said = round_lines(one)
+    assert "NOT TO BE OPENED" in said[0]
+    assert said[1].strip().startswith(f"ALPHA: committed {mine[:12]}")
+    assert said[2].strip() == "BRAVO: nothing is committed"
+    other = await bravo.send(f"{pack.tag}/commit", {**answers, "list": "22" * 32})
+    again = await alpha.send(f"{pack.tag}/commit", {**answers, "list": "33" * 32})
+    await settled(alpha, bravo)
+    for desk in (alpha, bravo):
+        (one,) = views(await desk.call("calendar"), "rounds")
+        assert [each["item"] for each in views(one, "committed")] == [mine, other]
+        assert one["second"] == [again]
+        said = round_lines(one)
+        opens = one["opens_ms"]
+        assert ("may be opened since" in said[0]) is (opens is not None)
+        assert (opens is None) is bool(one["missing"])
+        assert any("binds nobody" in line for line in said)

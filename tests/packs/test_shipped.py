@@ -10,6 +10,8 @@ import pytest
 
 from tieline.core.agreement.load import pack_from_bytes
 from tieline.core.agreement.model import Field, Pack, Provenance
+from tieline.core.agreement.tongue import Tongue, lacking
+from tieline.desk.cli.packs import pack_lines
 from tieline.node.packs import read_folder
 
 PACKS = Path(__file__).parents[2] / "packs"
@@ -33,6 +35,33 @@ def test_a_shipped_pack_is_whole_and_comes_back_from_its_bytes(name: str) -> Non
     made = pack(name)
     assert made.id == name
     assert pack_from_bytes(made.body).hash == made.hash
+
+
+# How many texts of a language are English, where it is not whole.
+LACKS = {
+    "dangerous-military-activities": {"fr": 1, "ru": 1},
+    "data-exchange": {"fr": 1, "ru": 1},
+    "incsea": {"fr": 2, "it": 2, "ru": 2},
+    "installations": {"fr": 2, "ru": 2},
+    "launch-notification": {"fr": 3, "ru": 3},
+    "strategic-exercise": {"fr": 2, "ru": 2},
+    "vienna-document-2011": {"de": 2, "es": 2, "fr": 2, "it": 2, "ru": 10},
+}
+DESK = {"en", "fr", "de", "it", "ru", "es", "ar"}  # the languages in which the desk speaks
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_which_languages_of_a_pack_are_whole(name: str) -> None:
+    made = pack(name)
+    lacks = {each.tag: len(lacking(made, each.tag)) for each in made.languages}
+    assert {tag: count for tag, count in lacks.items() if count} == LACKS.get(name, {})
+    assert set(made.words) == set(lacks)
+    # What any incident and any exercise is spoken of in: whole in each language of the desk.
+    if name in {"crisis", "incident", "exercise"}:
+        assert set(lacks) == DESK
+    shown = pack_lines(made, Tongue(made, {}, "en"))[1]
+    for tag, count in lacks.items():
+        assert (f"{tag} unverified ({count} text" in shown) is (count > 0)
 
 
 def keys(fields: tuple[Field, ...], head: str) -> set[str]:

@@ -419,6 +419,7 @@ class AgreementActs:
             "realm": line.realm,
             "now_ms": now_ms,
             "entries": await _sliced(found, lambda one: views.entered_view(one, tongues)),
+            "rounds": await _sliced(ledger.round_states(), lambda r: views.round_view(r, tongues)),
         }
 
     async def _quotas(self, args: Arguments) -> Json:
@@ -436,8 +437,7 @@ class AgreementActs:
         ledger, now_ms = await self._ledger(line)
         tongues = self._tongues(ledger, lang)
         found = await through(ledger.validities_steps(now_ms, held_only=held))
-        shown = await _sliced(found, lambda one: views.window_view(one, tongues))
-        return {"validities": shown}
+        return {"validities": await _sliced(found, lambda one: views.window_view(one, tongues))}
 
     async def _questions(self, args: Arguments) -> Json:
         """What a reader may want to ask: splitting, gaps in serials, missing references."""

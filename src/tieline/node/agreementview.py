@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from tieline.core.agreement.ledger import RoundState
 from tieline.core.agreement.limits import Margin, Question, Weighed
 from tieline.core.agreement.model import (
     Cite,
@@ -25,7 +26,7 @@ from tieline.core.agreement.model import (
 from tieline.core.agreement.phrases import Spoken, sentences, spoken
 from tieline.core.agreement.quota import QuotaState
 from tieline.core.agreement.reason import Bracket, Explanation, Input, Obligation
-from tieline.core.agreement.tongue import Tongue, Word
+from tieline.core.agreement.tongue import Tongue, Word, lacking
 from tieline.core.agreement.windows import Entered, Window
 from tieline.core.terms import dtg
 from tieline.node.view import Json
@@ -75,7 +76,12 @@ def pack_view(pack: Pack, tongue: Tongue) -> dict[str, Json]:
         "title": _words(tongue.word("pack.title")),
         "source": _words(tongue.word("pack.source")),
         "languages": [
-            {"tag": language.tag, "verified": language.verified} for language in pack.languages
+            {
+                "tag": language.tag,
+                "verified": language.verified,
+                "lacks": len(lacking(pack, language.tag)),
+            }
+            for language in pack.languages
         ],
         "forms": len(pack.forms),
         "phrases": len(pack.phrases),
@@ -334,5 +340,18 @@ def entered_view(one: Entered, tongues: Tongues) -> Json:
         "said": str(tongues(one.pack).say("calendar." + one.what.replace(" ", "-"))),
         "party": one.party,
         "ref": one.ref,
+        **_rule(one.pack, one.rule, one.cite, tongues),
+    }
+
+
+def round_view(one: RoundState, tongues: Tongues) -> Json:
+    """A round of a simultaneous exchange: who has committed, what is missing, when it opens."""
+    return {
+        "round": one.round,
+        "parties": [*one.parties],
+        "committed": [{"party": party, "item": item.hex()} for party, item in one.commitments],
+        "missing": [{"of": of, "receipt_by": by} for of, by in one.missing],
+        "opens_ms": one.opens_ms,
+        "second": [item.hex() for item in one.second],
         **_rule(one.pack, one.rule, one.cite, tongues),
     }

@@ -83,3 +83,13 @@ def _look_up(words: EngineWords, lang: str, key: str) -> Word:
         return Word(text, lang)
     text = words.get(ENGLISH, {}).get(key)
     return Word(f"[{key}]" if text is None else text, ENGLISH, lang != ENGLISH or text is None)
+
+
+# What is said aloud is in the language that it is said in, so no other language lacks it.
+_OWN: Final = (".wording", ".pronunciation")
+
+
+def lacking(pack: Pack, lang: str) -> tuple[str, ...]:
+    """The keys of the texts that a reader of this language of a pack reads in English."""
+    words = pack.words.get(lang, {})
+    return tuple(key for key in pack.words[ENGLISH] if key not in words and not key.endswith(_OWN))

@@ -316,7 +316,30 @@ def calendar(args: argparse.Namespace) -> None:
         f" {text_of(each, 'said')}: {text_of(each, 'title')}  {basis(each)}"
         for each in entries
     ]
+    lines += [line for each in views(found, "rounds") for line in round_lines(each)]
     put(args, found, *(lines or ["nothing is in the calendar"]))
+
+
+def round_lines(one: dict[str, Json]) -> list[str]:
+    """One round of a simultaneous exchange, and below it how far each party is."""
+    opens = one.get("opens_ms")
+    said = f"may be opened since {_time(opens)}" if isinstance(opens, int) else "NOT TO BE OPENED"
+    name = f" {text_of(one, 'round')}" if text_of(one, "round") else ""
+    out = [f"round{name} of {text_of(one, 'title')}: {said}  {basis(one)}"]
+    committed = {text_of(each, "party"): each for each in views(one, "committed")}
+    missing = views(one, "missing")
+    for party in texts_of(one, "parties"):
+        if party not in committed:
+            out.append(f"      {party}: nothing is committed")
+            continue
+        lacks = [text_of(each, "receipt_by") for each in missing if each.get("of") == party]
+        by = f", without a receipt of {', '.join(lacks)}" if lacks else ""
+        out.append(f"      {party}: committed {text_of(committed[party], 'item')[:12]}{by}")
+    out += [
+        f"      ! {item[:12]} binds nobody: its party had committed before"
+        for item in texts_of(one, "second")
+    ]
+    return out
 
 
 def quota(args: argparse.Namespace) -> None:

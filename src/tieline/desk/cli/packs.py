@@ -23,7 +23,7 @@ from tieline.core.agreement.model import (
 )
 from tieline.core.agreement.naming import either_named
 from tieline.core.agreement.phrases import sentences, spoken
-from tieline.core.agreement.tongue import Tongue, Word
+from tieline.core.agreement.tongue import Tongue, Word, lacking
 from tieline.core.errors import LocalError, PackFault, PackUnfit, RemoteError, TielineError
 from tieline.desk.cli import files
 from tieline.desk.cli.common import put
@@ -81,7 +81,13 @@ def _summary(one: Pack) -> dict[str, Json]:
         "title": one.words["en"].get("pack.title", ""),
         "provenance": one.cite.provenance.value,
         "languages": [
-            {"tag": each.tag, "verified": each.verified, "by": each.by} for each in one.languages
+            {
+                "tag": each.tag,
+                "verified": each.verified,
+                "by": each.by,
+                "lacks": len(lacking(one, each.tag)),
+            }
+            for each in one.languages
         ],
         "forms": len(one.forms),
         "phrases": len(one.phrases),
@@ -90,9 +96,13 @@ def _summary(one: Pack) -> dict[str, Json]:
 
 
 def _languages(one: Pack) -> str:
-    return ", ".join(
-        each.tag if each.verified else f"{each.tag} unverified" for each in one.languages
-    )
+    """The languages: which no fluent reader has checked, and how many texts are English in it."""
+    out = []
+    for each in one.languages:
+        lacks = len(lacking(one, each.tag))
+        said = each.tag if each.verified else f"{each.tag} unverified"
+        out.append(f"{said} ({_count(lacks, 'text')} in English)" if lacks else said)
+    return ", ".join(out)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -144,10 +154,9 @@ def _unfit_json(name: str, unfit: PackUnfit) -> Json:
 def _missing(one: Pack) -> list[str]:
     """How many texts each language still takes from English."""
     whole = len(one.words["en"])
+    found = [(tag, len(lacking(one, tag))) for tag in one.words]
     return [
-        f"{tag}: {whole - len(words)} of {whole} texts fall back to English"
-        for tag, words in one.words.items()
-        if len(words) < whole
+        f"{tag}: {count} of {whole} texts fall back to English" for tag, count in found if count
     ]
 
 
