@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from tieline.core.incident.entry import Entry
+from tieline.core.incident.entry import Entry, OrderKey
 from tieline.core.incident.joint import AMENDS, chains
 from tieline.core.incident.signing import Chain, Fault, Moot
-from tieline.core.line import Line
+from tieline.core.incident.states import JointState
+from tieline.core.line import Line, Reads
 from tieline.core.record import Item
 from tieline.core.statement import Content
 from tieline.core.terms import Kind
@@ -73,18 +74,24 @@ class Known:
         return position, held.items[position].statement.place.time_ms
 
 
-def entry_of(line: Line, item: Item) -> Entry:
-    """A statement as the incident layer sees it, with what its form says by the packs at hand."""
+def entry_of(
+    line: Line, item: Item, *, reads: Reads | None = None, party: str | None = None
+) -> Entry:
+    """A statement as the incident layer sees it, with what its form says by the packs at hand.
+
+    ``reads``: how a form is read, if not as the line does. ``party``: of its author, if known.
+    """
     statement = item.statement
     place = statement.place
-    base = _entry(line, statement.content, place.charter)
-    return replace(
-        base,
+    return _entry(
+        statement.content,
+        reads or line.reads,
+        place.charter,
         digest=statement.digest,
         log=statement.log,
         position=place.position,
         station=place.station,
-        party=line.party_of(place.station),
+        party=line.party_of(place.station) if party is None else party,
         to=line.addressed(item),
         time_ms=place.time_ms,
         key=item.key,
@@ -92,20 +99,54 @@ def entry_of(line: Line, item: Item) -> Entry:
     )
 
 
-def _entry(line: Line, content: Content, charter: int | None) -> Entry:
-    body = content.body
-    read = line.reads(content, charter) if line.reads and content.form else None
-    coded = content.kind is Kind.MESSAGE and "/" in content.form
-    return Entry(
-        digest=b"",
-        log=line.own_log,
-        position=line.record.size(line.own_log),
+def coming_of(line: Line, content: Content, now_ms: int) -> Entry:
+    """What our station is about to say, as the incident layer will see it."""
+    log = line.own_log
+    return _entry(
+        content,
+        line.reads,
+        None,
+        digest=bytes(32),
+        log=log,
+        position=line.record.size(log),
         station=line.own,
         party=line.party,
         to=content.to,
+        time_ms=now_ms,
+        key=(1 << 62, 0, now_ms, line.own, log, 1 << 48, bytes(32)),
+        story=False,
+    )
+
+
+def _entry(  # noqa: PLR0913 - where a statement stands, in full
+    content: Content,
+    reads: Reads | None,
+    charter: int | None,
+    *,
+    digest: bytes,
+    log: bytes,
+    position: int,
+    station: bytes,
+    party: str,
+    to: tuple[str, ...],
+    time_ms: int,
+    key: OrderKey,
+    story: bool,
+) -> Entry:
+    body = content.body
+    message = content.kind is Kind.MESSAGE
+    read = reads(content, charter) if message and reads and content.form else None
+    coded = message and "/" in content.form
+    return Entry(
+        digest=digest,
+        log=log,
+        position=position,
+        station=station,
+        party=party,
+        to=to,
         kind=content.kind,
-        time_ms=0,
-        key=(0, 0, 0, b"", b"", 0, b""),
+        time_ms=time_ms,
+        key=key,
         role=content.role,
         precedence=content.precedence,
         refs=tuple((ref.role, ref.target) for ref in content.refs),
@@ -119,6 +160,7 @@ def _entry(line: Line, content: Content, charter: int | None) -> Entry:
         late_binds=bool(body.late_binds),
         reserve=bool(body.reserve),
         through=body.through or "",
+        story=story,
         unread=coded and (read is None or not read.known),
         terms=body.terms or (),
     )
@@ -126,9 +168,8 @@ def _entry(line: Line, content: Content, charter: int | None) -> Entry:
 
 def chain_of(line: Line, digest: bytes) -> Chain | None:
     """The chain of a joint statement, by any statement that is part of it."""
-    size = len(line.record.refs)
     kept = line.weighed.get(digest)
-    if kept is not None and kept[0] == size and not _timed(kept[1]):
+    if kept is not None and kept[0] == _stamp(line, kept[1], kept[2]):
         return kept[1]
     found = _gather(line, [digest])
     held = {item.statement.digest for item in found}
@@ -139,15 +180,40 @@ def chain_of(line: Line, digest: bytes) -> Chain | None:
             if len(line.weighed) > MAX_ENTRIES:
                 line.weighed.clear()
             whole = replace(chain, full=len(held) >= MAX_ENTRIES)
+            names = frozenset(held)
+            stamp = _stamp(line, whole, names)
             for name in (digest, *texts):
-                line.weighed[name] = (size, whole)
+                line.weighed[name] = (stamp, whole, names)
             return whole
     return None
 
 
-def _timed(chain: Chain) -> bool:
-    """Whether a receipt, which is no statement, can change what comes out."""
-    return any(version.entry.effective_ms is not None for version in chain.versions)
+def _stamp(line: Line, chain: Chain, names: frozenset[bytes]) -> tuple[object, ...]:
+    """What a chain follows from, in short: while it stays so, the chain does.
+
+    It follows from what cites its texts and signatures; of a version that all have signed, from
+    what the logs say after it; and, for its effective time, from when signatures came to a party.
+    """
+    acts = sum(_acts_on(line, name) for name in names)
+    waits = bool(chain.unread) or any(one.state is JointState.COMPLETE for one in chain.versions)
+    timed = [
+        one for one in chain.versions
+        if one.entry.effective_ms is not None and (one.open_at or one.late)
+    ]  # fmt: skip
+    known = Known(line)
+    came = [
+        known.arrived_ms(signature.by, party)
+        for version in timed
+        for signature in version.signed
+        for party in chain.parties
+    ]
+    return line.latest(), acts, len(line.record.refs) if waits else 0, tuple(came)
+
+
+def _acts_on(line: Line, digest: bytes) -> int:
+    """How many acts cite a joint statement, or a signature of one."""
+    tally = line.ladder.tallies.get(digest)
+    return 0 if tally is None else len(tally.acts) + len(tally.assents)
 
 
 def _cites(line: Line, digest: bytes, texts: set[bytes]) -> bool:
@@ -158,22 +224,20 @@ def _cites(line: Line, digest: bytes, texts: set[bytes]) -> bool:
 def chains_of(line: Line) -> tuple[Chain, ...]:
     """All joint statements of a line, the oldest first."""
     out: dict[bytes, Chain] = {}
+    known: set[bytes] = set()
     for item in line.record.order:
+        digest = item.statement.digest
         if item.statement.content.kind is Kind.JOINT and not item.second_story:
-            chain = chain_of(line, item.statement.digest)
+            chain = None if digest in known else chain_of(line, digest)
             if chain is not None:
                 out.setdefault(chain.root, chain)
+                known.update(version.digest for version in chain.versions)
     return tuple(out.values())
 
 
 def trial(line: Line, content: Content, now_ms: int) -> tuple[Chain | None, Moot | None]:
     """What an act would come to if our station said it now: its chain, and why it moved nothing."""
-    coming = replace(
-        _entry(line, content, None),
-        digest=bytes(32),
-        time_ms=now_ms,
-        key=(1 << 62, 0, now_ms, line.own, line.own_log, 1 << 48, bytes(32)),
-    )
+    coming = coming_of(line, content, now_ms)
     found = _gather(line, [ref.target for ref in content.refs])
     entries = [*(entry_of(line, item) for item in found), coming]
     for chain in chains(entries, Known(line, coming)):

@@ -162,7 +162,7 @@ class Line:
         self.slot_noted = -1  # the last slot whose silence we have put on the record
         self.expiry_due_ms: int | None = 0  # when a certificate is to be looked at (``expiry``)
         self.reads: Reads | None = None
-        self.weighed: dict[bytes, tuple[int, Chain]] = {}
+        self.weighed: dict[bytes, tuple[tuple[object, ...], Chain, frozenset[bytes]]] = {}
         self.amended_ms = 0  # when the version in force came, unless it founded the line
         self.use_charter(signed)
 
@@ -239,6 +239,7 @@ class Line:
 
     def _take_back(self, late: tuple[Statement, ...]) -> None:
         """Undo in every view what statements did that are late now."""
+        self.weighed.clear()
         for statement in late:
             digest, party = statement.digest, self.party_of(statement.place.station)
             self.ladder.tallies.of(digest).assents.clear()

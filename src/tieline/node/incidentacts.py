@@ -7,33 +7,37 @@ of the incident, the question that is answered, the promise that is kept. ``send
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import Final, Protocol
 
 from tieline.core.agreement.meaning import Act, Means, Sense
 from tieline.core.agreement.message import Values, examine
 from tieline.core.agreement.model import Form, Pack
 from tieline.core.agreement.naming import named
-from tieline.core.agreement.reason import UNKNOWN, Obligation, State
+from tieline.core.agreement.reason import UNKNOWN, Obligation
 from tieline.core.agreement.tongue import Tongue
 from tieline.core.errors import LocalError
 from tieline.core.incident.book import MOST, Book
 from tieline.core.incident.entry import Entry
 from tieline.core.incident.knowing import Known
-from tieline.core.incident.look import WHOLE
+from tieline.core.incident.look import WHOLE, Head
 from tieline.core.incident.notices import Reach
-from tieline.core.incident.question import Question
-from tieline.core.incident.states import IncidentState, QuestionState
+from tieline.core.incident.signing import Chain
+from tieline.core.incident.states import IncidentState
 from tieline.core.joints import chain_of
 from tieline.core.line import Line
 from tieline.core.record import Item
 from tieline.core.statement import Ref
 from tieline.core.terms import RefRole
+from tieline.node import incidentclocks as owing
 from tieline.node import incidentforms as forms
 from tieline.node.agreements import Agreements
 from tieline.node.agreementview import obligation_view
 from tieline.node.arguments import Arguments
 from tieline.node.citing import Citing, answers_too, planned
+from tieline.node.fair import among, of_each
 from tieline.node.incidentparts import (
     accounts_view,
     hold_view,
@@ -48,7 +52,7 @@ from tieline.node.incidentscore import ScoreActs
 from tieline.node.incidenttime import known_view, readers_view, timeline_view
 from tieline.node.incidentview import Wording, contested_view, head_view, name_of, row_view
 from tieline.node.jointview import chain_view
-from tieline.node.noticeview import notice_view, touches_view
+from tieline.node.noticeview import nearest, notice_view, touches_view
 from tieline.node.slices import Slices, through
 from tieline.node.view import Json, texts, word
 
@@ -57,8 +61,9 @@ _MEANS: Final = {means.value: means for means in Means}
 _DOES: Final = {name: name for name in forms.DOES}
 _PASSED: Final = ("line", "officer", "role", "key", "lang", "language", "precedence", "to", "wants",
                   "reserve", "through")  # fmt: skip
-_RUNNING: Final = frozenset({State.OPEN.value, State.OVERDUE.value})
 REACH: Final = Reach()
+FEW: Final = 16  # clocks, joint statements, notices of each party, and linked incidents
+LANE: Final = 100  # messages of each party in a timeline
 SHOWN: Final = 100  # incidents of one list, unless it is asked for more
 MIN_NAME: Final = 4  # characters of a digest
 
@@ -108,27 +113,24 @@ class IncidentActs:
         args.done()
         book = await self._incidents.book(line)
         clocks = await self._first_clocks(line, book, wording) if with_clocks else None
-        ids = book.ids()
         names, slices = _names(book), Slices()
-        found: list[Json] = []
-        left = 0
-        for one in reversed(ids):  # the newest first, until there are enough
+        wanted: list[Head] = []
+        for one in reversed(book.ids()):  # the newest first
             await slices.turn()
             head = book.head(one)
-            if head.closure.state is IncidentState.CLOSED and not every:
-                continue
-            if len(found) < limit:
-                view = head_view(head, wording, names)
-                if clocks is not None:
-                    view["escalation"] = clocks.get(one)
-                found.append(view)
-            else:
-                left += 1
+            if every or head.closure.state is not IncidentState.CLOSED:
+                wanted.append(head)
+        shown, left = among(wanted, lambda head: head.opener.party, limit)
+        found: list[Json] = []
+        for head in reversed(shown):
+            await slices.turn()
+            view = head_view(head, wording, names)
+            if clocks is not None:
+                view["escalation"] = clocks.get(head.id)
+            found.append(view)
         return {
-            "line": line.id.hex(),
-            "exercise": line.realm,
-            "now_ms": self._desk.now_ms(),
-            "incidents": found[::-1],
+            **self._now(line),
+            "incidents": found,
             "left_out": left,
             **self._lacking(line),
             "marks": wording.marks(),
@@ -143,19 +145,26 @@ class IncidentActs:
         owed = await self._obligations(line, book, id_)
         now_ms = self._agreements.until(line, self._desk.now_ms())
         most = WHOLE if every else MOST
-        view = book.view(id_, now_ms, dues=_dues(one for one, _ in owed), most=most)
+        view = book.view(id_, now_ms, dues=owing.dues(one for one, _ in owed), most=most)
+        few = None if every else FEW
+        ruled = {(one.trigger, one.debtor) for one, _ in owed}
+        owed, more = of_each(sorted(owed, key=owing.first_due), partial(owing.owed_to, book), few)
         clocks = [self._clock(line, one, pack, wording) for one, pack in owed]
-        clocks += _asked_clocks(view.questions, clocks, wording)
-        clocks.sort(key=_due_first)
+        clocks += owing.asked_clocks(view.questions, ruled, wording)
+        clocks.sort(key=owing.due_first)
 
         def around(entry: Entry) -> Known:
             return book.known(id_, entry.digest)
 
+        notices, notices_left = await self._touching(line, id_, wording, few)
+        joints, joints_left = _joints(line, book, id_, few)
+        linked = view.linked if every else view.linked[:FEW]
         left: dict[str, Json] = {
             "messages": view.left.rows, "accounts": view.left.accounts,
             "questions": view.left.questions, "holds": view.left.holds,
-            "links": view.left.links, "publics": view.left.publics,
-            "remarks": view.left.remarks,
+            "links": view.left.links, "linked": len(view.linked) - len(linked),
+            "publics": view.left.publics, "remarks": view.left.remarks, "clocks": more,
+            "notices": notices_left, "joints": joints_left,
         }  # fmt: skip
         out: dict[str, Json] = {
             "line": line.id.hex(),
@@ -163,27 +172,30 @@ class IncidentActs:
             "now_ms": now_ms,
             **head_view(view.head, wording, _names(book)),
             "clocks": [*clocks],
-            "escalation": _escalation(clocks),
+            "escalation": owing.escalation(clocks),
             "accounts": accounts_view(view.accounts, view.alignments, wording, around),
             "attribution": accounts_view(view.attribution, view.alignments, wording, around),
             "questions": [question_view(one, wording) for one in view.questions],
             "holds": [hold_view(one, now_ms, wording) for one in view.holds],
             "links": [link_view(one, wording) for one in view.links],
-            "linked": [self._linked(book, one, wording) for one in view.linked],
+            "linked": [self._linked(book, one, wording) for one in linked],
             "publics": [public_view(one, wording) for one in view.publics],
-            "joints": _joints(line, book, id_),
-            "notices": await self._touching(line, id_, wording),
+            "joints": joints,
+            "notices": notices,
             "remarks": [remark_view(one, wording) for one in view.remarks],
             "messages": [row_view(row, wording, self._desk.seq) for row in view.rows],
             "left_out": left,
         }
         return {**out, **self._lacking(line), "marks": wording.marks()}
 
-    async def _touching(self, line: Line, id_: bytes, wording: Wording) -> list[Json]:
-        """The notices that touch an incident, in area and time."""
+    async def _touching(
+        self, line: Line, id_: bytes, wording: Wording, most: int | None
+    ) -> tuple[list[Json], int]:
+        """The notices that touch an incident: of each party first those that do so most."""
         told = await self._incidents.notices(line)
-        touches = await through(told.at_steps(id_, REACH))
-        return touches_view(touches, line.party, self._desk.now_ms(), wording, self._desk.seq)
+        found, left = nearest(await through(told.at_steps(id_, REACH)), most)
+        now_ms, seq = self._desk.now_ms(), self._desk.seq
+        return touches_view(found, line.party, now_ms, wording, seq), left
 
     async def _notices(self, args: Arguments) -> Json:
         line, wording = self._desk.line(args), await self._wording(args)
@@ -191,37 +203,38 @@ class IncidentActs:
         args.done()
         now_ms, seq, slices = self._desk.now_ms(), self._desk.seq, Slices()
         told = await self._incidents.notices(line)
-        wanted = [one for one in told.all() if every or not one.over(now_ms)]
+        wanted = [one for one in reversed(told.all()) if every or not one.over(now_ms)]
+        shown, left = among(wanted, lambda one: one.entry.party, limit)
         rows: list[Json] = []
-        for one in wanted[-limit:]:
+        for one in reversed(shown):
             await slices.turn()
             view = notice_view(one, line.party, now_ms, wording, seq)
             near = await through(told.beside_steps(one, REACH))
             beside = [each for each in near if not each.notice.over(now_ms)]
+            beside, view["touches_left"] = nearest(beside, FEW)
             view["touches"] = touches_view(beside, line.party, now_ms, wording, seq)
             rows.append(view)
         return {
-            "line": line.id.hex(),
-            "exercise": line.realm,
-            "now_ms": now_ms,
+            **self._now(line),
             "notices": rows,
-            "left_out": max(0, len(wanted) - limit),
+            "left_out": left,
             **self._lacking(line),
             "marks": wording.marks(),
         }
 
     async def _timeline(self, args: Arguments) -> Json:
         line, wording = self._desk.line(args), await self._wording(args)
-        wanted = args.text("incident")
+        wanted, every = args.text("incident"), args.flag("all", default=False)
         args.done()
         book = await self._incidents.book(line)
         id_ = self.named(line, book, wanted)
+        head = book.head(id_)
+        members = book.members(id_, None if every else LANE)
         return {
-            "line": line.id.hex(),
-            "exercise": line.realm,
-            "now_ms": self._desk.now_ms(),
-            **head_view(book.head(id_), wording, _names(book)),
-            **timeline_view(line, book.members(id_), wording, self._desk.seq),
+            **self._now(line),
+            **head_view(head, wording, _names(book)),
+            **await timeline_view(line, members, wording, self._desk.seq),
+            "left_out": head.count - len(members),
             "marks": wording.marks(),
         }
 
@@ -243,7 +256,7 @@ class IncidentActs:
             "line": line.id.hex(),
             "exercise": line.realm,
             "incidents": texts(one.hex() for one in ids),
-            **known_view(line, entry, rest, wording, self._desk.seq),
+            **await known_view(line, entry, rest, wording, self._desk.seq),
             "readers": readers_view(book.known(ids[0], digest)) if ids else [],
             "marks": wording.marks(),
         }
@@ -258,11 +271,11 @@ class IncidentActs:
         return [
             (one, ledger.plans[one.pack].pack)
             for one in ledger.obligations(now_ms)
-            if any(book.holds(id_, each) for each in (one.trigger, one.by)) and not _idle(one)
+            if any(book.holds(id_, each) for each in (one.trigger, one.by)) and not owing.idle(one)
         ]
 
     async def _dues(self, line: Line, book: Book, id_: bytes) -> dict[tuple[bytes, str], int]:
-        return _dues(one for one, _ in await self._obligations(line, book, id_))
+        return owing.dues(one for one, _ in await self._obligations(line, book, id_))
 
     async def _first_clocks(
         self, line: Line, book: Book, wording: Wording
@@ -279,12 +292,13 @@ class IncidentActs:
         for one in ledger.obligations(self._agreements.until(line, now_ms), open_only=True):
             await slices.turn()
             ids = [id_ for id_ in book.of(one.trigger) if id_ not in out]
-            if ids and one.due != UNKNOWN and one.seen_by(line.party).value in _RUNNING:
+            if ids and one.due != UNKNOWN and one.seen_by(line.party).value in owing.RUNNING:
                 out |= dict.fromkeys(ids, obligation_view(one, line.party, tongues))
         return out
 
     def _clock(self, line: Line, one: Obligation, pack: Pack, wording: Wording) -> dict[str, Json]:
-        return clock_view(one, pack, line.party, wording, self._agreements.in_force(line).packs)
+        packs = self._agreements.in_force(line).packs
+        return owing.clock_view(one, pack, line.party, wording, packs)
 
     def _linked(self, book: Book, id_: bytes, wording: Wording) -> Json:
         """An incident of the same event, as both sides agreed: its accounts stand beside ours."""
@@ -297,6 +311,10 @@ class IncidentActs:
             **head_view(view.head, wording, _names(book)),
             "accounts": accounts_view(view.accounts, view.alignments, wording, around),
         }
+
+    def _now(self, line: Line) -> dict[str, Json]:
+        """Of which line an answer is, whether that is an exercise, and of when."""
+        return {"line": line.id.hex(), "exercise": line.realm, "now_ms": self._desk.now_ms()}
 
     def beside(self, line: Line, item: Item, lang: str) -> dict[str, Json]:
         """Who contests the standing of the author of a statement, as far as the record is read."""
@@ -467,7 +485,7 @@ class IncidentActs:
             for one in ledger.obligations(now_ms, party=line.party, open_only=True)
             if one.debtor == line.party
             and any(book.holds(id_, one.trigger) for id_ in ids)
-            and not _idle(one)
+            and not owing.idle(one)
         ]
 
     async def refs(self, line: Line, args: Arguments) -> tuple[Ref, ...]:
@@ -486,72 +504,9 @@ class IncidentActs:
         return cited.refs(attach=rules.act is Act.ATTACH)
 
 
-def _names(book: Book) -> list[str]:
-    """What the openers of all incidents call them."""
-    return [name_of(book.entry(one)) for one in book.ids()]
-
-
-def _due(clock: Mapping[str, Json]) -> int | None:
-    ends = clock.get("due")
-    known = [end for end in ends if isinstance(end, int)] if isinstance(ends, list) else []
-    return max(known, default=None)
-
-
-def _due_first(clock: Mapping[str, Json]) -> tuple[bool, int, str]:
-    due_ms = _due(clock)
-    return due_ms is None, due_ms or 0, str(clock["id"])
-
-
-def _dues(owed: Iterable[Obligation]) -> dict[tuple[bytes, str], int]:
-    """When an agreement says that an answer is due, by question and party, in its favour."""
-    return {(one.trigger, one.debtor): one.due.latest for one in owed if one.due.latest is not None}
-
-
-def _asked_clocks(
-    questions: Iterable[Question], clocks: list[dict[str, Json]], wording: Wording
-) -> list[dict[str, Json]]:
-    """The clocks of questions for which no agreement has a rule: due when the question says."""
-    ruled = {(one["trigger"], one["debtor"]) for one in clocks}
-    out: list[dict[str, Json]] = []
-    for one in questions:
-        trigger = one.ask.digest.hex()
-        if one.due_ms is None or (trigger, one.of) in ruled:
-            continue
-        state = State.OVERDUE if one.state is QuestionState.OVERDUE else State.OPEN
-        out.append(
-            {
-                "id": f"question/{one.of}/{trigger}",
-                "pack": "", "rule": "", "title": wording.title(one.ask),
-                "debtor": one.of, "creditors": [one.ask.party], "trigger": trigger,
-                "due": [one.due_ms, one.due_ms],
-                "state": state.value, "ours": state.value, "said": state.value,
-                "calms": texts(wording.answering(one.ask)), "cites": "answers",
-            }
-        )  # fmt: skip
-    return out
-
-
-def _escalation(clocks: list[dict[str, Json]]) -> Json:
-    """The first clock that runs: who owes what, by when, and what calms it."""
-    running = [one for one in clocks if one["ours"] in _RUNNING and _due(one) is not None]
-    return running[0] if running else None
-
-
-def clock_view(
-    one: Obligation, pack: Pack, party: str, wording: Wording, packs: Iterable[Pack] = ()
-) -> dict[str, Json]:
-    """Who owes what by when, and what meets it, by a form of one of ``packs`` too."""
-    calms, role = forms.meeting(packs, pack, one.rule)
-    return {
-        **obligation_view(one, party, lambda _: wording.tongue(pack)),
-        "calms": texts(calms),
-        "cites": word(role.name),
-    }
-
-
-def _idle(one: Obligation) -> bool:
-    """Whether it waits for a time that the message does not say, and nothing can meet it."""
-    return one.state is State.OPEN and one.due == UNKNOWN
+def _names(book: Book) -> Counter[str]:
+    """What the openers of all incidents call them, and how often."""
+    return Counter(name_of(book.entry(one)).casefold() for one in book.ids())
 
 
 def _means(args: Arguments) -> dict[Means, str]:
@@ -587,11 +542,17 @@ def _ref_view(ref: Ref) -> Json:
     return {"item": ref.target.hex(), "role": word(ref.role.name)}
 
 
-def _joints(line: Line, book: Book, id_: bytes) -> list[Json]:
-    """The joint statements of which a text or a signature belongs to an incident."""
-    chains = {
-        chain.root: chain
-        for entry in book.texts(id_)
-        if (chain := chain_of(line, entry.digest)) is not None
-    }
-    return [chain_view(chain, line.party) for chain in chains.values()]
+def _joints(line: Line, book: Book, id_: bytes, most: int | None) -> tuple[list[Json], int]:
+    """The joint statements of which a text or a signature belongs to an incident.
+
+    Of what each party wrote of such the last; and how much more there is.
+    """
+    texts_, left = of_each(reversed(book.texts(id_)), lambda one: one.party, most)
+    chains: dict[bytes, Chain] = {}
+    known: set[bytes] = set()
+    for entry in reversed(texts_):
+        chain = None if entry.digest in known else chain_of(line, entry.digest)
+        if chain is not None:
+            chains.setdefault(chain.root, chain)
+            known.update(one.digest for one in chain.versions)
+    return [chain_view(chain, line.party) for chain in chains.values()], left

@@ -66,7 +66,8 @@ class ReportActs:
         lang = args.text("language", self._agreements.language)
         args.done()
         asked: dict[str, Json] = {"incident": wanted, "line": line.id.hex(), "language": lang}
-        shown = _object(await self._shown(Arguments("incident", {**asked, "all": True})))
+        asked["all"] = True
+        shown = _object(await self._shown(Arguments("incident", asked)))
         lanes = _object(await self._lanes(Arguments("incident", asked)))
         book = await self._incidents.book(line)
         id_ = bytes.fromhex(str(shown["incident"]))

@@ -20,10 +20,11 @@ from typing import Final
 
 from tieline.core.agreement.meaning import Act
 from tieline.core.incident.book import Book
-from tieline.core.incident.entry import Entry, Said
+from tieline.core.incident.entry import Entry
 from tieline.core.incident.notices import Notices
 from tieline.core.incident.standing import Contest, Standings
 from tieline.core.joints import Known as RecordKnowing
+from tieline.core.joints import entry_of
 from tieline.core.line import Line
 from tieline.core.record import Item
 from tieline.core.terms import Kind
@@ -136,42 +137,11 @@ class Incidents:
             await slices.turn()
 
     def _entry(self, line: Line, reader: _Reader, item: Item) -> Entry:
-        statement = item.statement
-        place, content, body = statement.place, statement.content, statement.content.body
-        party = reader.parties.get(place.station)
+        station = item.statement.place.station
+        party = reader.parties.get(station)
         if party is None:
-            party = reader.parties[place.station] = line.party_of(place.station)
-        return Entry(
-            digest=statement.digest,
-            log=statement.log,
-            position=place.position,
-            station=place.station,
-            party=party,
-            to=line.addressed(item),
-            kind=content.kind,
-            time_ms=place.time_ms,
-            key=item.key,
-            role=content.role,
-            precedence=content.precedence,
-            refs=tuple((ref.role, ref.target) for ref in content.refs),
-            text=body.text or "",
-            lang=body.lang or "",
-            said=self._said(line, item),
-            parties=body.parties or (),
-            unit=body.unit or "",
-            at_ms=body.at_ms,
-            effective_ms=body.effective_ms,
-            late_binds=bool(body.late_binds),
-            reserve=bool(body.reserve),
-            through=body.through or "",
-            story=item.second_story,
-        )
-
-    def _said(self, line: Line, item: Item) -> Said | None:
-        content = item.statement.content
-        if content.kind is not Kind.MESSAGE or not content.form:
-            return None
-        return self._agreements.reads(line, content, item.statement.place.charter).said
+            party = reader.parties[station] = line.party_of(station)
+        return entry_of(line, item, reads=partial(self._agreements.reads, line), party=party)
 
 
 def _rest(reader: _Reader, done: asyncio.Task[None]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from tieline.core.agreement.meaning import Means
+from tieline.core.agreement.steps import EACH
 from tieline.core.agreement.value import Day, Instant
 from tieline.core.incident.entry import Entry, Part
 from tieline.core.incident.knowing import Known
@@ -19,6 +20,7 @@ from tieline.core.joints import Known as RecordKnowing
 from tieline.core.line import Line
 from tieline.core.terms import Kind, Rung, dtg
 from tieline.node.incidentview import Seq, Wording, entry_view
+from tieline.node.slices import Slices
 from tieline.node.view import Json, texts, word
 
 _DAY_MS: Final = 86_400_000
@@ -30,25 +32,26 @@ _SPOKEN: Final = frozenset({Kind.MESSAGE, Kind.JOINT, Kind.ASSENT, Kind.SILENCE,
 MAX_SHOWN: Final = 64  # of what an author had not read, and of what crossed
 
 
-def timeline_view(
+async def timeline_view(
     line: Line, members: Iterable[Entry], wording: Wording, seq: Seq
 ) -> dict[str, Json]:
     """Both lanes of an incident, each in the order of its times."""
     spoken = [entry for entry in members if entry.kind in _SPOKEN]
     happened = [one for entry in spoken for one in _happened(entry, wording)]
     happened.sort(key=lambda one: (_number(one["at_ms"]), str(one["item"])))
-    crossed = _crossings(line, spoken)
-    return {
-        "happened": [*happened],
-        "learned": [
+    slices = Slices()
+    crossed = await _crossings(line, spoken, slices)
+    learned: list[Json] = []
+    for entry in spoken:
+        await slices.turn()
+        learned.append(
             {
                 **entry_view(entry, wording, seq),
                 "reached": reached(line, entry),
                 "crossed": texts(one.hex() for one in crossed.get(entry.digest, ())),
             }
-            for entry in spoken
-        ],
-    }
+        )
+    return {"happened": [*happened], "learned": learned}
 
 
 def _happened(entry: Entry, wording: Wording) -> Iterator[dict[str, Json]]:
@@ -109,11 +112,12 @@ def reached(line: Line, entry: Entry) -> dict[str, Json]:
     return out
 
 
-def _crossings(line: Line, entries: list[Entry]) -> dict[bytes, list[bytes]]:
+async def _crossings(line: Line, entries: list[Entry], slices: Slices) -> dict[bytes, list[bytes]]:
     """For each statement the others whose authors had not read it, nor it them."""
     known = RecordKnowing(line)
     out: dict[bytes, list[bytes]] = {}
     for index, later in enumerate(entries):
+        await slices.turn()
         for earlier in entries[max(0, index - MAX_SHOWN) : index]:
             apart = later.log != earlier.log and later.party != earlier.party
             if apart and not known.saw(later, earlier) and not known.saw(earlier, later):
@@ -122,7 +126,7 @@ def _crossings(line: Line, entries: list[Entry]) -> dict[bytes, list[bytes]]:
     return out
 
 
-def known_view(
+async def known_view(
     line: Line, entry: Entry, members: Iterable[Entry], wording: Wording, seq: Seq
 ) -> dict[str, Json]:
     """What the author of a statement had read of the rest, what not, and who had it when.
@@ -135,7 +139,10 @@ def known_view(
     unread: list[Entry] = []
     crossed: list[Entry] = []
     later = 0
-    for other in members:
+    slices = Slices()
+    for number, other in enumerate(members):
+        if number % EACH == 0:
+            await slices.turn()
         if other.digest == entry.digest or other.kind not in _SPOKEN:
             continue
         if known.saw(entry, other):

@@ -8,7 +8,7 @@ with what, come from ``core.incident`` and from the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from tieline.core.agreement.layout import say
@@ -176,7 +176,7 @@ def _value(answer: Answer) -> dict[str, Json]:
 # -------------------------------------------------------------------------------------- incidents
 
 
-def head_view(head: Head, wording: Wording, names: Iterable[str]) -> dict[str, Json]:
+def head_view(head: Head, wording: Wording, names: Mapping[str, int]) -> dict[str, Json]:
     """An incident in a list, and at the head of its own page."""
     opener, closure = head.opener, head.closure
     return {
@@ -208,10 +208,13 @@ def name_of(opener: Entry | None) -> str:
             return ""
 
 
-def short_name(head: Head, names: Iterable[str]) -> str:
-    """What an officer types for it: its name when no other incident has it, else its digest."""
-    same = [one for one in names if one.casefold() == head.name.casefold()]
-    return head.name if head.name and len(same) == 1 else head.id.hex()[:8]
+def short_name(head: Head, names: Mapping[str, int]) -> str:
+    """What an officer types for it: its name when no other incident has it, else its digest.
+
+    ``names``: how many incidents have a name, whatever its letters' case.
+    """
+    alone = head.name and names.get(head.name.casefold()) == 1
+    return head.name if alone else head.id.hex()[:8]
 
 
 def row_view(row: Row, wording: Wording, seq: Seq) -> dict[str, Json]:

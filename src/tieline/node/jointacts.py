@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC
-from types import MappingProxyType
 from typing import Final, Protocol
 
 from tieline.core.agreement.meaning import Act
@@ -12,7 +11,7 @@ from tieline.core.agreement.model import Form, Pack
 from tieline.core.agreement.value import Instant
 from tieline.core.errors import LocalError
 from tieline.core.incident.difference import difference
-from tieline.core.incident.signing import Chain
+from tieline.core.incident.signing import Chain, Version, offer
 from tieline.core.joints import Known, chain_of, chains_of
 from tieline.core.line import Line
 from tieline.core.record import Item
@@ -21,7 +20,7 @@ from tieline.core.terms import Kind, Precedence, RefRole, Role
 from tieline.node.agreementacts import AgreementActs
 from tieline.node.agreements import Agreements
 from tieline.node.arguments import Arguments
-from tieline.node.jointview import chain_view, version_view
+from tieline.node.jointview import chain_view, shown_of, version_view
 from tieline.node.readtime import Clock, read_instant
 from tieline.node.view import Json, station_name
 
@@ -249,14 +248,16 @@ class JointActs:
             )
         out = chain_view(chain, line.party)
         out |= {"line": line.id.hex(), "exercise": line.realm}
-        out["told"] = self._told(line, chain, lang)
-        told = out["told"]
-        out["changes"] = changes(chain, told if isinstance(told, dict) else {})
+        shown = shown_of(chain, offer(chain, line.party)[1])
+        before = [old for one in shown if (old := chain.version(one.amends)) is not None]
+        told = self._told(line, (*shown, *before), lang)
+        out["told"] = told
+        out["changes"] = changes(chain, shown, told)
         return out
 
-    def _told(self, line: Line, chain: Chain, lang: str) -> dict[str, Json]:
+    def _told(self, line: Line, versions: Iterable[Version], lang: str) -> dict[str, Json]:
         out: dict[str, Json] = {}
-        for version in chain.versions:
+        for version in versions:
             item = line.item(version.digest)
             if item is not None and item.statement.content.form:
                 place, content = item.statement.place, item.statement.content
@@ -283,13 +284,13 @@ class JointActs:
         return item
 
 
-def changes(chain: Chain, told: Mapping[str, Json] = MappingProxyType({})) -> dict[str, Json]:
-    """What each amendment does to the words of the version before it, and to its time.
+def changes(chain: Chain, versions: Iterable[Version], told: Mapping[str, Json]) -> dict[str, Json]:
+    """What each of some amendments does to the words of the version before it, and to its time.
 
     ``told``: the forms of the versions in words, of which the lines are compared.
     """
     out: dict[str, Json] = {}
-    for version in chain.versions:
+    for version in versions:
         old = chain.version(version.amends)
         if old is None:
             continue

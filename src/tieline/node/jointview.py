@@ -27,6 +27,10 @@ WHY: Final = {
 }
 
 
+MAX_VERSIONS: Final = 16  # of a chain, the newest, and as many that more than one party signed
+MAX_ACTS: Final = 32  # of each kind, the last
+
+
 def why(moot: Moot) -> str:
     """The reason why an act moves nothing."""
     return WHY[moot.fault].format(stands=moot.stands.hex()[:8])
@@ -60,11 +64,12 @@ def version_view(chain: Chain, version: Version) -> dict[str, Json]:
     """One version, with what its chain says of it."""
     binding = chain.binding
     entry = version.entry
+    after = [one.digest.hex() for one in chain.versions if one.amends == version.digest]
     return {
         "item": version.digest.hex(),
         "root": chain.root.hex(),
         "amends": version.amends.hex() or None,
-        "amended_by": [one.digest.hex() for one in chain.versions if one.amends == version.digest],
+        "amended_by": [*after[-MAX_ACTS:]],
         "author": entry.party,
         "state": str(version.state),
         "binds": version is binding,
@@ -78,7 +83,7 @@ def version_view(chain: Chain, version: Version) -> dict[str, Json]:
         ],
         "taken_back": [
             {"party": one.by.party, "item": one.by.digest.hex(), "by": _hex(one.left)}
-            for one in version.left
+            for one in version.left[-MAX_ACTS:]
         ],
         "missing": [*version.missing],
         "unconfirmed": [*version.unconfirmed],
@@ -89,18 +94,18 @@ def version_view(chain: Chain, version: Version) -> dict[str, Json]:
                 "item": by.digest.hex(),
                 "how": "declined" if does is Does.DECLINE else "amended",
             }
-            for party, by, does in version.rejected
+            for party, by, does in version.rejected[-MAX_ACTS:]
         ],
         "late": [
             {"party": one.party, "at": one.at, "time_ms": one.time_ms} for one in version.late
         ],
         "compliance": [
             {"party": party, "says": str(sense), "item": by.digest.hex(), "at_ms": by.time_ms}
-            for party, sense, by in version.compliance
+            for party, sense, by in version.compliance[-MAX_ACTS:]
         ],
         "signed_two_texts": [party for party, _, _ in chain.split],
         "two_stories": [*chain.twice],
-        "unreadable": [by.digest.hex() for by in chain.unread],
+        "unreadable": [by.digest.hex() for by in chain.unread[:MAX_ACTS]],
         "not_weighed": chain.full,
     }
 
@@ -109,6 +114,7 @@ def chain_view(chain: Chain, party: str) -> dict[str, Json]:
     """A chain for its list and its page: all versions, what moved nothing, what comes next."""
     step, on = offer(chain, party)
     named = party in chain.parties
+    shown = shown_of(chain, on)
     return {
         "root": chain.root.hex(),
         "parties": [*chain.parties],
@@ -122,15 +128,25 @@ def chain_view(chain: Chain, party: str) -> dict[str, Json]:
                 "reserve": version.entry.reserve,
                 "through": version.entry.through,
             }
-            for version in chain.versions
+            for version in shown
         ],
+        "versions_left": len(chain.versions) - len(shown),
         "moved_nothing": [
             {"item": moot.by.digest.hex(), "party": moot.by.party, "does": str(moot.does),
              "on": moot.version.hex(), "fault": str(moot.fault), "why": why(moot)}
-            for moot in chain.moot
+            for moot in chain.moot[-MAX_ACTS:]
         ],
         "next": _next(chain, party, step, on) if named else None,
     }  # fmt: skip
+
+
+def shown_of(chain: Chain, on: bytes) -> list[Version]:
+    """The first version, those that somebody signed, the one to act on, and the newest."""
+    newest = {one.digest for one in chain.versions[-MAX_VERSIONS:]}
+    signed = [one for one in chain.versions if len({by.by.party for by in one.signed}) > 1]
+    wanted = newest | {one.digest for one in signed[-MAX_VERSIONS:]} | {chain.root, on}
+    wanted |= {chain.binding.digest} if chain.binding else set()
+    return [one for one in chain.versions if one.digest in wanted]
 
 
 def _next(chain: Chain, party: str, step: Step, on: bytes) -> dict[str, Json]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
-from tieline.core.incident.notices import Notice, Touch
+from tieline.core.incident.notices import How, Notice, Touch
 from tieline.core.terms import dtg
+from tieline.node.fair import of_each
 from tieline.node.incidentview import Seq, Wording, words_of
 from tieline.node.view import Json
+
+_ORDER: Final = {How.MEETS: 0, How.NEAR: 1, How.TIME: 2}
 
 
 def notice_view(one: Notice, own: str, now_ms: int, wording: Wording, seq: Seq) -> dict[str, Json]:
@@ -48,3 +52,14 @@ def touches_view(
         {**notice_view(one.notice, own, now_ms, wording, seq), "how": str(one.how)}
         for one in touches
     ]
+
+
+def nearest(touches: Iterable[Touch], most: int | None) -> tuple[list[Touch], int]:
+    """Of each party those that touch most, and of these the newest; and how many are left out.
+
+    They stay in display order.
+    """
+    some = sorted(touches, key=lambda one: one.notice.entry.key, reverse=True)
+    some.sort(key=lambda one: _ORDER[one.how])
+    found, left = of_each(some, lambda one: one.notice.entry.party, most)
+    return sorted(found, key=lambda one: one.notice.entry.key), left

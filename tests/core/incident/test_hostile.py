@@ -32,7 +32,9 @@ from tieline.core.agreement.value import Code, Number
 from tieline.core.incident import heard
 from tieline.core.incident.book import Book
 from tieline.core.incident.entry import Entry, Said
+from tieline.core.incident.joint import chains
 from tieline.core.incident.look import WHOLE, Most, View
+from tieline.core.incident.signing import offer
 from tieline.core.incident.states import HoldState, LinkState, QuestionState
 from tieline.core.terms import Kind, RefRole
 
@@ -393,6 +395,37 @@ def test_one_more_costs_the_same_however_many_there_are(
     monkeypatch.setattr(heard, "MAX_HEARD", 8)  # so that the small one is full of answers too
     small, large = one_more(flood, 300), one_more(flood, 1200)
     assert large < 1.3 * small + 20
+
+
+def parley(world: World, n: int, kind: str) -> list[Entry]:
+    """Acts of one party on a joint statement of three."""
+
+    def text(party: str, refs: Refs) -> Entry:
+        return world.say(party, None, refs, kind=Kind.JOINT, parties=world.parties, text="we agree")
+
+    texts = [text("ALPHA", ())]
+    for i in range(n):
+        if kind == "signs and leaves":
+            act = Kind.MESSAGE if i % 2 else Kind.ASSENT
+            world.say("BRAVO", said(Act.WITHDRAW) if i % 2 else None, ref(texts[0]), kind=act)
+        elif kind == "declines":
+            world.say("BRAVO", said(Act.DECLINE), ref(texts[-1]))
+        else:
+            before = texts[-1 if kind == "amends the last" else 0]
+            texts.append(text("BRAVO", ref(before, role=RefRole.PREDECESSOR)))
+    return world.entries
+
+
+@pytest.mark.parametrize(
+    "kind", ["signs and leaves", "declines", "amends the last", "amends the first"]
+)
+def test_a_joint_statement_costs_as_much_as_acts_are_in_it(kind: str) -> None:
+    def weigh(n: int) -> int:
+        world = World()
+        entries = parley(world, n, kind)
+        return called(lambda: offer(chains(entries, world)[0], "CHARLIE"))
+
+    assert weigh(800) < 4.6 * weigh(200)
 
 
 def test_a_flood_of_one_party_hides_nothing_that_another_said() -> None:

@@ -244,9 +244,12 @@ class Book:
         """The statements of an incident in display order, with their marks. Raises as ``head``."""
         return self._look(id_).rows()
 
-    def members(self, id_: bytes) -> tuple[Entry, ...]:
-        """The statements of an incident in display order. Raises as ``head``."""
-        return tuple(row.entry for row in self._look(id_).rows())
+    def members(self, id_: bytes, most: int | None = None) -> tuple[Entry, ...]:
+        """The statements of an incident in display order. Raises as ``head``.
+
+        ``most``: of each party the newest so many; all if ``None``.
+        """
+        return tuple(self._look(id_).entries(most))
 
     def view(
         self,

@@ -23,12 +23,14 @@ is in docs/decisions/0014-joint-statements.md, and tests/core/incident/test_join
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from tieline.core.agreement.meaning import Act, Means
-from tieline.core.incident.entry import Entry, Knowing
+from tieline.core.incident.entry import Entry, Knowing, OrderKey
 from tieline.core.incident.signing import Chain, Does, Fault, Late, Moot, Signature, Version
 from tieline.core.incident.states import JOINT
 from tieline.core.incident.states import JointEvent as Event
@@ -36,6 +38,7 @@ from tieline.core.incident.states import JointState as State
 from tieline.core.terms import Kind, RefRole
 
 MAX_TRIED: Final = 20_000  # choices of signatures; a party that signs from many logs pays for it
+MAX_BACK: Final = 64  # versions in whose place one more stands: who proposes it rejects these
 AMENDS: Final = (RefRole.PREDECESSOR, RefRole.CORRECTS, RefRole.SUPERSEDES)
 
 
@@ -85,6 +88,69 @@ def _amended(entry: Entry, of: Mapping[bytes, _Fold], knowing: Knowing) -> bytes
     return None
 
 
+class _Signatures:
+    """Those that count, in display order, to be found by version, by log and by party."""
+
+    def __init__(self) -> None:
+        self._by_party: dict[str, list[Signature]] = {}
+        self._by_log: dict[str, dict[bytes, list[Signature]]] = {}
+        self._of: dict[bytes, dict[str, list[Signature]]] = {}
+        self._standing: dict[bytes, Signature] = {}
+        self._on: dict[bytes, dict[bytes, Signature]] = {}
+        self._authors: dict[bytes, str] = {}
+
+    def add(self, one: Signature) -> None:
+        """One more, later than all."""
+        party, log = one.by.party, one.by.log
+        self._by_party.setdefault(party, []).append(one)
+        self._by_log.setdefault(party, {}).setdefault(log, []).append(one)
+        self._of.setdefault(one.version, {}).setdefault(party, []).append(one)
+        self._standing[log] = one
+        self._on.setdefault(one.version, {})[log] = one
+        self._authors.setdefault(one.by.digest, party)
+
+    def leave(self, one: Signature, by: Entry) -> None:
+        """It is taken back by an act of its log."""
+        one.left = by
+        del self._standing[one.by.log]
+        del self._on[one.version][one.by.log]
+
+    def parties(self) -> list[str]:
+        """Who signed, in the order in which they did."""
+        return list(self._by_party)
+
+    def by(self, party: str) -> list[Signature]:
+        """All of a party."""
+        return self._by_party.get(party, [])
+
+    def logs(self, party: str) -> list[tuple[bytes, list[Signature]]]:
+        """The same by log."""
+        return list(self._by_log.get(party, {}).items())
+
+    def of(self, version: bytes, party: str = "") -> list[Signature]:
+        """All on a version, or those of a party, also such as were left."""
+        found = self._of.get(version, {})
+        if party:
+            return found.get(party, [])
+        return sorted((one for some in found.values() for one in some), key=_key)
+
+    def on(self, version: bytes) -> list[Signature]:
+        """Those that stand on a version."""
+        return sorted(self._on.get(version, {}).values(), key=_key)
+
+    def standing(self, log: bytes) -> Signature | None:
+        """The one that a log has not left."""
+        return self._standing.get(log)
+
+    def author(self, digest: bytes) -> str:
+        """The party of the signature of a digest; empty if there is none."""
+        return self._authors.get(digest, "")
+
+
+def _key(one: Signature) -> OrderKey:
+    return one.by.key
+
+
 @dataclass(slots=True, eq=False)
 class _Fold:
     """A chain while it is read, act by act, in an order in which causes come first."""
@@ -94,12 +160,12 @@ class _Fold:
     texts: dict[bytes, Entry] = field(default_factory=dict)
     amends: dict[bytes, bytes] = field(default_factory=dict)
     states: dict[bytes, State] = field(default_factory=dict)
-    signatures: list[Signature] = field(default_factory=list)
+    signatures: _Signatures = field(default_factory=_Signatures)
     signed: dict[bytes, bytes] = field(default_factory=dict)  # by assent: its version
     rejections: dict[bytes, list[tuple[str, Entry, Does]]] = field(default_factory=dict)
     moot: list[Moot] = field(default_factory=list)
     unread: list[Entry] = field(default_factory=list)
-    complied: list[tuple[bytes, Entry]] = field(default_factory=list)
+    complied: dict[bytes, list[Entry]] = field(default_factory=dict)
     twice: set[str] = field(default_factory=set)
 
     # ------------------------------------------------------------------------------- the acts
@@ -112,11 +178,9 @@ class _Fold:
             self.amends[entry.digest] = before
         self.sign(entry, entry.digest)
         if entry.party in self.parties and not entry.through:
-            for older in self._ancestors(entry.digest):
-                if not any(
-                    one.version == older and one.by.party == entry.party and self._read(entry, one)
-                    for one in self.signatures
-                ):
+            for older in islice(self._ancestors(entry.digest), MAX_BACK):
+                mine = self.signatures.of(older, entry.party)
+                if not any(self._read(entry, one) for one in mine):
                     self._reject(older, entry, Does.PROPOSE)
         return next(iter(self.texts))
 
@@ -144,7 +208,8 @@ class _Fold:
             if target in self.texts and self.knowing.saw(entry, self.texts[target])
         ]  # fmt: skip
         if entry.act is Act.COMPLY:
-            self.complied.extend((target, entry) for target in cited)
+            for target in cited:
+                self.complied.setdefault(target, []).append(entry)
             return
         does = self._does(entry)
         for target in cited if does else ():
@@ -162,7 +227,7 @@ class _Fold:
     def _author(self, digest: bytes) -> str:
         if digest in self.texts:
             return self.texts[digest].party
-        return next((one.by.party for one in self.signatures if one.by.digest == digest), "")
+        return self.signatures.author(digest)
 
     def sign(self, entry: Entry, version: bytes) -> None:
         """A signature: by an assent, or by making the text."""
@@ -178,7 +243,7 @@ class _Fold:
         before = self._standing(entry.log)
         if before is not None:
             self._take_back(before, entry)
-        self.signatures.append(Signature(entry, version))
+        self.signatures.add(Signature(entry, version))
         new = self._is_complete(version) and self.states[version] is not State.COMPLETE
         self._move(version, Event.COMPLETES if new else Event.SIGNS)
 
@@ -199,9 +264,8 @@ class _Fold:
             return Fault.ALREADY, version
         if before is not None and self._holds(before, entry):
             return Fault.HOLDS, before.version
-        for one in self.signatures:
-            other = one.by.party == entry.party and one.by.log != entry.log
-            if other and one.version != version and self._stands(one, entry):
+        for one in self._elsewhere(entry):
+            if one.version != version:
                 return Fault.ELSEWHERE, one.version
         return Fault.NONE, b""
 
@@ -218,10 +282,7 @@ class _Fold:
                 fault = Fault.HOLDS
             else:
                 self._take_back(before, entry)
-        elif any(
-            one.by.party == entry.party and one.version == version and self._stands(one, entry)
-            for one in self.signatures
-        ):
+        elif any(one.version == version for one in self._elsewhere(entry)):
             fault = Fault.ELSEWHERE
         elif does is Does.WITHDRAW:
             fault = Fault.NOTHING
@@ -237,14 +298,13 @@ class _Fold:
         self._move(version, Event.DECLINES if does is Does.DECLINE else Event.AMENDS)
 
     def _take_back(self, one: Signature, entry: Entry) -> None:
-        one.left = entry
+        self.signatures.leave(one, entry)
         if not self._is_complete(one.version):
-            standing = any(self._on(other, one.version) for other in self.signatures)
+            standing = self.signatures.on(one.version)
             self._move(one.version, Event.LEAVES if standing else Event.LEAVES_LAST)
 
     def _is_complete(self, version: bytes) -> bool:
-        signed = {one.by.party for one in self.signatures if self._on(one, version)}
-        return signed >= set(self.parties)
+        return {one.by.party for one in self.signatures.on(version)} >= set(self.parties)
 
     def _move(self, version: bytes, event: Event) -> None:
         self.states[version] = JOINT.step(self.states[version], event)
@@ -258,28 +318,45 @@ class _Fold:
 
     def _standing(self, log: bytes) -> Signature | None:
         """The signature of a log that it has not left."""
-        return next((o for o in self.signatures if o.by.log == log and o.left is None), None)
-
-    def _on(self, one: Signature, version: bytes) -> bool:
-        return one.version == version and one.left is None
+        return self.signatures.standing(log)
 
     def _read(self, entry: Entry, one: Signature) -> bool:
         return one.by is entry or self.knowing.saw(entry, one.by)
 
-    def _stands(self, one: Signature, seen_by: Entry) -> bool:
-        """Whether a signature stands by what the author of an entry had read."""
-        if not self._read(seen_by, one):
-            return False
-        return one.left is None or not self.knowing.saw(seen_by, one.left)
+    def _last(self, some: list[Signature], seen_by: Entry) -> Signature | None:
+        """The last signature of a log that stands by what the author of an entry had read.
+
+        A log leaves one signature before it makes the next, so only the last read can stand.
+        """
+        low, high = 0, len(some)
+        while low < high:
+            middle = (low + high) // 2
+            if self._read(seen_by, some[middle]):
+                low = middle + 1
+            else:
+                high = middle
+        one = some[low - 1] if low else None
+        left = one is not None and one.left is not None and self.knowing.saw(seen_by, one.left)
+        return None if left else one
+
+    def _elsewhere(self, entry: Entry) -> Iterator[Signature]:
+        """What stands in other logs of a party, by what the author of an entry had read."""
+        for log, some in self.signatures.logs(entry.party):
+            one = None if log == entry.log else self._last(some, entry)
+            if one is not None:
+                yield one
 
     def _holds(self, one: Signature, seen_by: Entry) -> bool:
         """Whether all had signed beside it, by what the author of an entry had read."""
-        signed = {
-            other.by.party
-            for other in self.signatures
-            if other.version == one.version and self._stands(other, seen_by)
-        }
-        return signed | {one.by.party} >= set(self.parties)
+        return all(
+            party == one.by.party
+            or any(
+                other is not None and other.version == one.version
+                for _, some in self.signatures.logs(party)
+                for other in (self._last(some, seen_by),)
+            )
+            for party in self.parties
+        )
 
     # --------------------------------------------------------------------------- the outcome
 
@@ -303,7 +380,7 @@ class _Fold:
         )
 
     def _version(self, digest: bytes, outcome: _Outcome) -> Version:
-        mine = [one for one in self.signatures if one.version == digest]
+        mine = self.signatures.of(digest)
         return Version(
             entry=self.texts[digest],
             amends=self.amends.get(digest, b""),
@@ -317,17 +394,16 @@ class _Fold:
             open_at=outcome.open_at,
             compliance=tuple(
                 (entry.party, entry.said.sense(Means.COMPLIANCE), entry)
-                for target, entry in self.complied
-                if target == digest and entry.said is not None
+                for entry in self.complied.get(digest, ())
+                if entry.said is not None
             ),
         )
 
     def _weighed(self, version: bytes) -> _Outcome:
         """What the signatures that stand on a version come to."""
-        standing = {
-            party: [o for o in self.signatures if o.by.party == party and self._on(o, version)]
-            for party in self.parties
-        }
+        standing: dict[str, list[Signature]] = {party: [] for party in self.parties}
+        for one in self.signatures.on(version):
+            standing[one.by.party].append(one)
         missing = tuple(party for party, found in standing.items() if not found)
         if missing:
             return _Outcome(missing=missing)
@@ -403,15 +479,22 @@ class _Fold:
 
     def _split(self) -> Iterator[tuple[str, bytes, bytes]]:
         """Who signed two versions in two places without one having read of the other."""
-        told: set[str] = set()
-        for at, one in enumerate(self.signatures):
-            for other in self.signatures[:at]:
-                party = one.by.party
-                if party != other.by.party or party in told or one.version == other.version:
+        for party in self.signatures.parties():
+            found = next(self._apart(party), None)
+            if found is not None:
+                yield party, found[1].version, found[0].version
+
+    def _apart(self, party: str) -> Iterator[tuple[Signature, Signature]]:
+        """Signatures of a party on two versions, neither of which had read the other."""
+        logs = self.signatures.logs(party)
+        for one in self.signatures.by(party) if len(logs) > 1 else ():
+            for log, some in logs:
+                before = bisect_left(some, one.by.key, key=_key)
+                if log == one.by.log or not before or self._read(one.by, some[before - 1]):
                     continue
-                if not self.knowing.saw(one.by, other.by):
-                    told.add(party)
-                    yield party, other.version, one.version
+                for other in some[max(0, before - MAX_BACK) : before]:
+                    if other.version != one.version and not self._read(one.by, other):
+                        yield one, other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

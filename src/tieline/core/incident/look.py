@@ -296,10 +296,13 @@ class Look:
 
     def rows(self, most: int | None = None) -> tuple[Row, ...]:
         """All statements in display order, or of each party the newest so many."""
-        self._shelve()
         known = self._rows
-        some = self._all if most is None else self._by_party.newest(most)
-        return tuple([known.get(one.digest) or self._row(one) for one in some])
+        return tuple([known.get(one.digest) or self._row(one) for one in self.entries(most)])
+
+    def entries(self, most: int | None) -> list[Entry]:
+        """The same without what there is to say of each; not to be changed."""
+        self._shelve()
+        return self._all if most is None else self._by_party.newest(most)
 
     def page(self, start: int, count: int) -> tuple[Row, ...]:
         """So many statements from a place in display order, counted from 0."""

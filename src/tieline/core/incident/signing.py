@@ -6,7 +6,6 @@ Values for people and screens; ``core.incident.joint`` makes them by its rules.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tieline.core.agreement.meaning import Sense
@@ -173,10 +172,13 @@ def _candidate(chain: Chain) -> Version | None:
     the others, or what is said for another, turns nobody from a text until a party signs it.
     """
     able = [one for one in chain.versions if _able(one)]
-    amended = {
-        older for one in chain.versions if one.signed or _own(chain, one)
-        for older in _before(chain, one)
-    }  # fmt: skip
+    amends = {one.digest: one.amends for one in chain.versions}
+    amended: set[bytes] = set()
+    for one in chain.versions:
+        at = one.amends if one.signed or _own(chain, one) else b""
+        while at and at not in amended:  # those before one of them are known as well
+            amended.add(at)
+            at = amends.get(at, b"")
     tips = [one for one in able if one.digest not in amended]
     signed = [one for one in tips if one.signed]
     return next(iter(signed or tips or able[-1:]), None)
@@ -184,14 +186,6 @@ def _candidate(chain: Chain) -> Version | None:
 
 def _able(version: Version) -> bool:
     return not version.rejected and version.state not in (State.LATE, State.VOID)
-
-
-def _before(chain: Chain, version: Version) -> Iterator[bytes]:
-    """The versions in whose place it stands, the next first."""
-    at: Version | None = version
-    while at is not None and at.amends:
-        yield at.amends
-        at = chain.version(at.amends)
 
 
 def _own(chain: Chain, version: Version) -> bool:
@@ -210,10 +204,14 @@ def turned(chain: Chain, version: Version, party: str) -> tuple[str, bytes] | No
     gone = [(who, by, does) for who, by, does in version.rejected if who not in signed]
     for who, by, does in gone:
         return who, by.digest if does is Does.PROPOSE else b""
+    after = {version.digest}  # and what stands in its place
+    for one in chain.versions:
+        if one.amends in after:
+            after.add(one.digest)
     for other in reversed(chain.versions):
         who = other.entry.party
         if who == party or who in signed or not _able(other) or not _own(chain, other):
             continue
-        if version.digest in _before(chain, other):
+        if other.digest != version.digest and other.digest in after:
             return who, other.digest
     return None

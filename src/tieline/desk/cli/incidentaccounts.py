@@ -19,6 +19,7 @@ def lines(found: View) -> Iterator[str]:
     for other in views(found, "linked"):
         title = f"beside, as linked: accounts in {text_of(other, 'short')}"
         yield from _accounts(other, "accounts", title)
+    yield from more(found, "linked", "linked incidents")
     yield from _titled("questions", found, "questions", _question)
     yield from _titled("holds", found, "holds", _hold)
     yield from _titled("links", found, "links", _link)
@@ -35,12 +36,12 @@ def _titled(title: str, found: View, name: str, one: object) -> Iterator[str]:
         yield from more(found, name)
 
 
-def more(found: View, name: str) -> Iterator[str]:
+def more(found: View, name: str, what: str = "") -> Iterator[str]:
     """How many of a list are not shown, if any."""
     left = found.get("left_out")
     count = number_of(left, name) if isinstance(left, dict) else 0
     if count:
-        yield f"  and {count} more; --all shows them"
+        yield f"  and {count} more{' ' + what if what else ''}; --all shows them"
 
 
 # ------------------------------------------------------------------------------------ accounts

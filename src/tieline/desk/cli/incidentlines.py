@@ -35,7 +35,7 @@ def list_lines(found: View, *, every: bool) -> Iterator[str]:
     if not rows:
         yield "no incident is on this line" if every else "no incident is open"
     if number_of(found, "left_out"):
-        yield f"{number_of(found, 'left_out')} older ones are not shown; --limit N shows more"
+        yield f"{number_of(found, 'left_out')} others are not shown; --limit N shows more"
     yield from _foot(found)
 
 
@@ -48,11 +48,13 @@ def show_lines(found: View) -> Iterator[str]:
     if views(found, "joints"):
         yield "joint statements"
         yield from (f"  {line}" for line in joint_lines({"joints": found["joints"]}))
+        yield from accounts.more(found, "joints", "statements about joint texts")
     touching = views(found, "notices")
     if touching:
         yield "notices that touch it; whether one explains it is for you to say"
         for one in touching:
             yield from notice_lines(one)
+        yield from accounts.more(found, "notices")
     yield from _messages(found)
     yield from _foot(found)
 
@@ -211,6 +213,9 @@ def timeline_lines(found: View) -> Iterator[str]:
         between = "  " if one.first_lane else " " * max(2, _LANE - len(stamp))
         yield f"{stamp}{between}{one.lines[0]}"
         yield from (" " * _LANE + line for line in one.lines[1:])
+    left = number_of(found, "left_out")
+    if left:
+        yield f"and {left} statements before these, by party; --all shows them"
     yield from _foot(found)
 
 

@@ -42,7 +42,7 @@ def notices(args: argparse.Namespace) -> None:
 
 def timeline(args: argparse.Namespace) -> None:
     """One incident in two lanes."""
-    found = _asked(args, "incident_timeline", incident=args.incident)
+    found = _asked(args, "incident_timeline", incident=args.incident, all=args.all)
     put(args, found, *lines.timeline_lines(found))
 
 

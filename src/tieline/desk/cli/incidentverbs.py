@@ -80,8 +80,7 @@ def _looking(action: _Action) -> None:
         p = action(name, text)
         p.set_defaults(function=name)
         p.add_argument("incident", help=_INCIDENT)
-        if name == "show":
-            p.add_argument("--all", action="store_true", help=_EVERYTHING)
+        p.add_argument("--all", action="store_true", help=_EVERYTHING)
         _reading(p)
     _report(action)
     p = action("known", "what the author of a message had read, and when others had the message")

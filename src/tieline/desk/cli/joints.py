@@ -139,8 +139,15 @@ def list_lines(result: View) -> list[str]:
                 f" {text_of(version, 'author')}: {mark_words(version)}"
                 f"{visible(text_of(version, 'text')[:60])}{amends}"
             )
+        out.extend(f"          {line}" for line in _left(chain))
         out.extend(f"          {line}" for line in _next(chain))
     return out or ["no joint statement yet"]
+
+
+def _left(chain: View) -> list[str]:
+    """How many versions are not shown, if any."""
+    left = number_of(chain, "versions_left")
+    return [f"and {left} versions that at most one party has signed"] if left else []
 
 
 def show_lines(chain: View) -> list[str]:
@@ -168,6 +175,7 @@ def show_lines(chain: View) -> list[str]:
         change = changed.get(item) if isinstance(changed, dict) else None
         out.extend(_change_lines(change) if isinstance(change, dict) else [])
         out.extend(f"  {line}" for line in state_lines(version))
+    out.extend(_left(chain))
     for moot in views(chain, "moved_nothing"):
         out.append(
             f"{text_of(moot, 'item')[:12]} of {text_of(moot, 'party')} ({text_of(moot, 'does')}"

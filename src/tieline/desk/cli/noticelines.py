@@ -24,10 +24,12 @@ def list_lines(found: View, *, every: bool) -> Iterator[str]:
         yield from notice_lines(one)
         for other in views(one, "touches"):
             yield f"      touches {_name(other)}: {_HOW.get(text_of(other, 'how'), '')}"
+        if number_of(one, "touches_left"):
+            yield f"      and {number_of(one, 'touches_left')} more"
     if not rows:
         yield "no notice is on this line" if every else "no notice holds"
     if number_of(found, "left_out"):
-        yield f"{number_of(found, 'left_out')} older ones are not shown; --limit N shows more"
+        yield f"{number_of(found, 'left_out')} others are not shown; --limit N shows more"
     marks = found.get("marks")
     yield from (f"! {mark}" for mark in (marks if isinstance(marks, list) else ()))
 
