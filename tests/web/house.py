@@ -98,7 +98,7 @@ class Person:
         """Type into fields by name; what a page hears of typing it hears of this."""
         for name, value in fields.items():
             self.page.value(
-                f"(() => {{ const field = document.querySelector('[name={name}]');"
+                f"(() => {{ const field = document.querySelector('[name=\"{name}\"]');"
                 f" field.value = {json.dumps(value)};"
                 " field.dispatchEvent(new Event('input', {bubbles: true}));"
                 " field.dispatchEvent(new Event('change', {bubbles: true})); })()"

@@ -34,6 +34,18 @@ class LocalError(TielineError):
     """Our own people asked for what the rules forbid; nothing has changed."""
 
 
+class FaultsError(LocalError):
+    """What an officer has filled in cannot be sent, with the faults of single fields.
+
+    Each fault is a few named texts, ``path`` among them (empty: the whole), as an answer of the
+    station's API has them (docs/api.md).
+    """
+
+    def __init__(self, code: str, message: str, faults: tuple[dict[str, str], ...]) -> None:
+        super().__init__(code, message)
+        self.faults = faults
+
+
 class RemoteError(TielineError):
     """Bytes from a peer, a file or a medium break a format or a rule; nothing has changed."""
 

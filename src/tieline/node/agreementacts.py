@@ -40,7 +40,7 @@ from tieline.node import formchecks, reading
 from tieline.node.agreements import Agreements
 from tieline.node.arguments import Arguments
 from tieline.node.coded import Coded
-from tieline.node.formchecks import parties_of
+from tieline.node.formchecks import once, parties_of, refused
 from tieline.node.formwords import page_view, told
 from tieline.node.slices import Slices, through
 from tieline.node.view import Json
@@ -73,14 +73,6 @@ def marks_of(body: Body) -> tuple[str, ...]:
     """What nobody may miss who reads a message, for where nothing but its words is shown."""
     reserve = ("[WITHOUT PREJUDICE]",) if body.reserve else ()
     return (*reserve, *((f"[THROUGH {body.through}]",) if body.through else ()))
-
-
-class FormRefused(LocalError):
-    """A form that cannot be sent: every complaint, in the officer's language."""
-
-    def __init__(self, form: str, complaints: tuple[str, ...]) -> None:
-        super().__init__("form.unfit", f"{form} cannot be sent. " + " ".join(complaints))
-        self.complaints = complaints
 
 
 class AgreementActs:
@@ -179,7 +171,7 @@ class AgreementActs:
         refs: tuple[Ref, ...],
         lang: str,
     ) -> Filled:
-        """What an officer typed as a form that can be sent. Raises ``FormRefused``."""
+        """What an officer typed as a form that can be sent. Raises ``FaultsError``."""
         tongue = self._tongue(pack, lang)
         near, now_ms = formchecks.near(self._agreements, line, refs), self._desk.now_ms()
         read = reading.read_answers(pack, form, answers, tongue, now_ms=now_ms, near=near)
@@ -193,7 +185,7 @@ class AgreementActs:
         if isinstance(filled, Filled) and not read.errors and not strange:
             return replace(filled, doubts=formchecks.said(form, read.doubts, tongue))
         faults = [*read.errors, *(() if isinstance(filled, Filled) else filled), *strange]
-        raise _refused(pack, form, _once(faults), tongue)
+        raise refused(pack, form, once(faults), tongue)
 
     async def filled(
         self, line: Line, form: str, version: int, args: Arguments, refs: tuple[Ref, ...]
@@ -202,7 +194,7 @@ class AgreementActs:
 
         ``phrase`` among the arguments names a phrase instead of a form. What a pack in force has
         must be whole. A form that no pack in force has can be sent with coded fields only: who
-        reads it must know what they mean. Raises ``FormRefused``, ``LocalError``
+        reads it must know what they mean. Raises ``FaultsError``, ``LocalError``
         (``form.unknown``, ``form.none``, ``act.empty``).
         """
         answers, fields = args.answers("answers"), args.fields("fields")
@@ -241,7 +233,7 @@ class AgreementActs:
             errors += (*citations(pack, rules, line.party, cited),)
             errors += strangers(rules, values, parties_of(line))
             if errors:
-                raise _refused(pack, rules, errors, self._tongue(pack, lang))
+                raise refused(pack, rules, errors, self._tongue(pack, lang))
         return Coded(
             form=pack.form_id(rules),
             version=pack.version,
@@ -571,20 +563,6 @@ class AgreementActs:
 def _addressees(line: Line, form: Form, to: tuple[str, ...]) -> tuple[str, ...]:
     others = tuple(code for code in line.charter.voices() if code != line.party)
     return others if form.to == ALL or not to else to
-
-
-def _refused(pack: Pack, form: Form, faults: tuple[FieldError, ...], tongue: Tongue) -> FormRefused:
-    said = tuple(complaint(form, fault, tongue).text for fault in faults)
-    what = "form" if form.phrase is None else f"phrase {form.name},"
-    return FormRefused(f"{what} {pack.form_id(form)}", said)
-
-
-def _once(faults: list[FieldError]) -> tuple[FieldError, ...]:
-    """Each field's first fault: what could not be read is missing too, and that is said once."""
-    kept: dict[str, FieldError] = {}
-    for fault in faults:
-        kept.setdefault(fault.path or fault.problem.code, fault)
-    return tuple(kept.values())
 
 
 async def _sliced(found: Iterable[Found], view: Callable[[Found], Json]) -> list[Json]:

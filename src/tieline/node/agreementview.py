@@ -17,6 +17,7 @@ from tieline.core.agreement.model import (
     Form,
     Pack,
     Provenance,
+    Special,
     Validity,
     field_key,
     note_key,
@@ -116,6 +117,7 @@ def form_view(pack: Pack, form: Form, tongue: Tongue, *, whole: bool) -> dict[st
         said = spoken(pack, form.phrase, tongue)
         out["phrase"] = spoken_view(said)
         out["said"] = [f"{label}: {text}" for label, text in sentences(said, tongue)]
+    out["specials"] = {one.value: str(tongue.say(f"special.{one.value}")) for one in Special}
     out["marks"] = [] if tongue.verified else [str(tongue.say("mark.unchecked"))]
     out["answers"] = [pack.form_id(pack.forms[name]) for name in form.answers]
     out["predecessors"] = [
@@ -179,6 +181,8 @@ def _field(pack: Pack, form: Form, field: Field, above: str, tongue: Tongue) -> 
         ]
     if field.low is not None or field.high is not None:
         out["bounds"] = [field.low, field.high]
+    if field.max_chars:
+        out["most"] = field.max_chars
     if field.fields:
         out["repeat"] = list(field.repeat)
         out["fields"] = [_field(pack, form, one, f"{path}.", tongue) for one in field.fields]

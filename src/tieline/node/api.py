@@ -23,7 +23,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
-from tieline.core.errors import LocalError, ShellError, TielineError
+from tieline.core.errors import FaultsError, LocalError, ShellError, TielineError
 from tieline.node.client import MAX_LINE, short_name
 from tieline.node.view import Json
 
@@ -122,7 +122,7 @@ class ApiServer:
             result = await self._acts.act(act, args)
             answer: Json = {"id": number, "ok": True, "result": result}
         except TielineError as error:
-            answer = _refusal(number, error.code, error.message)
+            answer = _refusal(number, error.code, error.message, _faults(error))
         except ConnectionError:
             return  # the client went away
         except Exception:
@@ -172,8 +172,14 @@ def parse_request(line: bytes) -> tuple[int, str, dict[str, Json]]:
     return number, act, args
 
 
-def _refusal(number: Json, code: str, message: str) -> Json:
-    return {"id": number, "ok": False, "error": {"code": code, "message": message}}
+def _refusal(number: Json, code: str, message: str, faults: list[Json] | None = None) -> Json:
+    error: dict[str, Json] = {"code": code, "message": message}
+    return {"id": number, "ok": False, "error": error | ({"faults": faults} if faults else {})}
+
+
+def _faults(error: TielineError) -> list[Json]:
+    """What is wrong with single fields of what was sent along."""
+    return [{**fault} for fault in error.faults] if isinstance(error, FaultsError) else []
 
 
 async def _read_line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:

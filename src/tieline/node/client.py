@@ -25,12 +25,16 @@ MAX_LINE: Final = 96 * 1024 * 1024
 
 
 class ApiRefused(Exception):
-    """The station refused an act. ``code`` is stable, the text is for the officer."""
+    """The station refused an act. ``code`` is stable, the text is for the officer.
 
-    def __init__(self, code: str, message: str) -> None:
+    ``faults``: what is wrong with single fields of a form, each with its ``path`` (docs/api.md).
+    """
+
+    def __init__(self, code: str, message: str, faults: tuple[dict[str, Json], ...] = ()) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.faults = faults
 
 
 class ApiDown(Exception):
@@ -211,7 +215,9 @@ def result_of(answer: dict[str, Json]) -> dict[str, Json]:
     """The result in an answer. Raises ``ApiRefused``."""
     error = answer.get("error")
     if isinstance(error, dict):
-        raise ApiRefused(str(error.get("code")), str(error.get("message")))
+        faults = error.get("faults")
+        found = tuple(x for x in faults if isinstance(x, dict)) if isinstance(faults, list) else ()
+        raise ApiRefused(str(error.get("code")), str(error.get("message")), found)
     result = answer.get("result")
     return result if isinstance(result, dict) else {}
 

@@ -15,7 +15,7 @@ from tieline.core.agreement.message import FieldError, Values, examine
 from tieline.core.agreement.model import Form, Pack
 from tieline.core.agreement.places import Position
 from tieline.core.agreement.tongue import Tongue
-from tieline.core.errors import LocalError
+from tieline.core.errors import FaultsError, LocalError
 from tieline.core.line import REPLACING, Line
 from tieline.core.statement import Ref
 from tieline.core.terms import RefRole
@@ -157,3 +157,30 @@ def waiting(line: Line, pack: Pack, form: Form) -> Iterator[int]:
             given = dict(content.body.fields or ()).get(serial.number)
             if isinstance(given, int):
                 yield given
+
+
+def refused(pack: Pack, form: Form, faults: Iterable[FieldError], tongue: Tongue) -> FaultsError:
+    """A form that cannot be sent: every fault, in the officer's language, as an error to raise."""
+    said = [complaint(form, fault, tongue) for fault in faults]
+    what = "form" if form.phrase is None else f"phrase {form.name},"
+    text = " ".join((f"{what} {pack.form_id(form)} cannot be sent.", *(one.text for one in said)))
+    views = (
+        {
+            "path": one.path,
+            "code": one.code,
+            "paragraph": one.cite.paragraph,
+            "text": one.text,
+            "what": one.what,
+            "remedy": one.remedy,
+        }
+        for one in said
+    )
+    return FaultsError("form.unfit", text, tuple(views))
+
+
+def once(faults: Iterable[FieldError]) -> tuple[FieldError, ...]:
+    """Each field's first fault: what could not be read is missing too, and that is said once."""
+    kept: dict[str, FieldError] = {}
+    for fault in faults:
+        kept.setdefault(fault.path or fault.problem.code, fault)
+    return tuple(kept.values())

@@ -78,13 +78,16 @@ class Filled:
 class Complaint:
     """A fault as the officer reads it. ``text`` is the whole sentence, with field and remedy.
 
-    ``fallen``: some of it is in English because the language lacks it.
+    ``what`` and ``remedy`` are its parts, for where the field's name stands already. ``fallen``:
+    some of it is in English because the language lacks it.
     """
 
     path: str
     code: str
     cite: Cite
     text: str
+    what: str
+    remedy: str
     fallen: bool
 
 
@@ -237,6 +240,8 @@ def complaint(form: Form, error: FieldError, tongue: Tongue) -> Complaint:
         code=error.problem.code,
         cite=error.cite,
         text=shape.text,
+        what=what.text,
+        remedy=remedy.text,
         fallen=fallen or what.fallen or remedy.fallen or shape.fallen,
     )
 
