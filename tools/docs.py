@@ -19,6 +19,7 @@ from typing import Final
 import errorcodes
 import packlist
 import packpage
+import rightspage
 import statelist
 from errorfamilies import FAMILIES, SENTENCES
 
@@ -393,6 +394,7 @@ def made(root: Path) -> tuple[dict[str, str], errorcodes.Codes, argparse.Argumen
     texts = {
         "docs/commands.md": commands_page(parser),
         "docs/errors.md": errors_page(codes),
+        "docs/desk-rights.md": rightspage.page(),
         **packlist.renewed(root),
         **packpage.renewed(root),
         **statelist.renewed(root),

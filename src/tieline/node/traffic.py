@@ -2,12 +2,13 @@
 
 The answer is kept from one question to the next: only what the journal has gained since then is
 looked at, and of what was found open only that, whether it still is. The first question looks back
-over the newest ``FIRST`` statements of each line, in slices, so that a long record holds up nobody;
-``complete`` says whether that was all.
+over the newest ``FIRST`` statements of each line; the older ones are looked through beside all
+other work, slowly. ``complete`` says whether that is done.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from tieline.node.slices import Slices
 from tieline.ports import Fact
 
 FIRST: Final = 4_000  # statements of a line that are looked back over
+PIECE: Final = 40  # of the older ones, between two pauses
+PAUSE_S: Final = 0.04
 DAY_MS: Final = 86_400_000
 MAX_RUNG: Final = 10_000
 DONE_KEPT: Final = 12  # of what the others have acknowledged, the newest are shown on
@@ -53,6 +56,7 @@ class Traffic:
         self._seen = -1
         self.rung: deque[int] = deque(maxlen=MAX_RUNG)  # when alarms rang (UTC ms), since ``since``
         self.since_ms = 0
+        self._beside: list[asyncio.Task[None]] = []
 
     async def look(self, now_ms: int) -> dict[bytes, Open]:
         """What is open now, by line."""
@@ -60,7 +64,9 @@ class Traffic:
         if self._seen < 0:
             self._seen, self.since_ms = self._last(), now_ms
             for line in self._lines():
-                self._open[line.id] = await self._first(line, slices)
+                self._open[line.id] = Open()
+                found = await self._first(line, slices)
+                self._open[line.id] = found
         while self._seen < self._last():
             for seq, fact in self._facts(self._seen):
                 self._seen = seq
@@ -76,18 +82,35 @@ class Traffic:
         return self._open
 
     async def _first(self, line: Line, slices: Slices) -> Open:
-        found = Open()
-        newest: list[bytes] = []
-        for item in reversed(line.record.order):
-            if len(newest) == FIRST:
-                found.complete = False
-                break
-            newest.append(item.statement.digest)
-            await slices.turn()
-        for digest in reversed(newest):
+        """What is open of the newest statements; a task looks through the rest."""
+        order = line.record.order
+        found = Open(complete=len(order) <= FIRST)
+        start = max(0, len(order) - FIRST)
+        for digest in [item.statement.digest for item in order[start:]]:
             self._sort(line, found, line.item(digest))
             await slices.turn()
+        if start:
+            self._beside.append(asyncio.create_task(self._rest(line.id, start)))
         return found
+
+    async def _rest(self, name: bytes, index: int) -> None:
+        """Look through what stands before a place in the order, from there back.
+
+        What comes meanwhile can only move a statement up, so none is passed over.
+        """
+        while index > 0:
+            await asyncio.sleep(PAUSE_S)
+            line = next((one for one in self._lines() if one.id == name), None)
+            if line is None:
+                return
+            order, stop, kept = line.record.order, max(0, index - PIECE), Open()
+            for place in range(min(index, len(order)) - 1, stop - 1, -1):
+                self._sort(line, kept, order[place])
+            self._sift(line, kept)
+            self._open[name].inbound |= kept.inbound
+            self._open[name].outbound |= kept.outbound
+            index = stop
+        self._open[name].complete = True
 
     def _take(self, fact: Fact) -> None:
         for line in self._lines():

@@ -15,7 +15,8 @@ from tieline.desk.web.officers import ADMINISTRATOR, OBSERVER, RELEASER, ROLES, 
 
 READS: Final = frozenset({
     "alarms", "calendar", "charter_show", "drafts", "explain", "form", "forms", "heads",
-    "incident", "incident_report", "incident_timeline", "incidents", "item", "item_form",
+    "incident", "incident_report", "incident_score", "incident_timeline", "incidents", "item",
+    "item_form",
     "joint_show", "joints", "known", "log", "log_entries", "log_head", "notes", "notices",
     "obligations", "packs", "proofs", "questions", "quotas", "status", "traffic", "validities",
     "fill",

@@ -20,7 +20,10 @@ TONES: Final = {"up": "good", "degraded": "warn", "test overdue": "warn"}
 
 async def watch(visit: Visit) -> Response:
     """The page of the watch."""
-    found = await visit.ask("traffic", language=visit.officer.language)
+    no: list[View] = []
+    found, agreed = View(), (no, no)  # a part of the page asks for what it shows, and no more
+    if visit.part in ("", "inbound", "outbound", "rate"):
+        found = await visit.ask("traffic", language=visit.officer.language)
     now_ms = shapes.number(found["now_ms"]) or visit.now_ms
     inbound: list[View] = []
     outbound: list[View] = []
@@ -32,11 +35,12 @@ async def watch(visit: Visit) -> Response:
         ]
     inbound.sort(key=lambda item: (-shapes.rank(item["precedence"]), item["due_ms"] or 0))
     outbound.sort(key=lambda item: -(shapes.number(item["seq"]) or 0))
-    dues, incidents = await _agreed(visit, now_ms)
+    if visit.part in ("", "incidents", "dues"):
+        agreed = await _agreed(visit, now_ms)
     return await visit.render(
         "watch.html",
-        dues=dues,
-        incidents=incidents,
+        dues=agreed[0],
+        incidents=agreed[1],
         rung=found.view("rung"),
         inbound=inbound,
         outbound=outbound,
