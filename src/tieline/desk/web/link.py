@@ -30,7 +30,8 @@ BACKLOG: Final = 256  # events that wait for one browser
 PATIENCE_S: Final = 20.0  # for one act
 
 STALE_MS: Final = 1_000
-# Answers that the clock changes only where a page counts down by itself.
+# Answers that the clock changes only where a page counts down by itself, and that a text which is
+# no form and cites nothing does not change at all.
 SLOW: Final = {"incidents": 20_000, "obligations": 20_000, "quotas": 20_000, "calendar": 60_000,
                "forms": 60_000, "packs": 60_000, "form": 60_000}  # fmt: skip
 MAX_SHARED: Final = 256
@@ -66,6 +67,7 @@ class StationLink:
         self._now_ms = now_ms or (lambda: time.time_ns() // 1_000_000)
         self._came = asyncio.Event()
         self._era = 0
+        self._agreed_seq = 0
         self._shared: dict[str, tuple[tuple[int, int], int, asyncio.Future[View]]] = {}
         self.last_seq = 0
         self.alive = False
@@ -99,7 +101,8 @@ class StationLink:
     async def share(self, act: str, args: dict[str, Json]) -> View:
         """As ``call``, for an act that changes nothing; others may be given the same answer."""
         name = json.dumps([act, args], sort_keys=True)
-        state, now_ms = (self.last_seq, self._era), self._now_ms()
+        seq = self._agreed_seq if act in SLOW else self.last_seq
+        state, now_ms = (seq, self._era), self._now_ms()
         kept = self._shared.pop(name, None)
         fresh = kept is not None and kept[0] == state and now_ms - kept[1] < SLOW.get(act, STALE_MS)
         if kept is None or not fresh:
@@ -163,6 +166,12 @@ class StationLink:
         seq = event.get("seq")
         if isinstance(seq, int):
             self.last_seq = seq
+            kind = event.get("type")
+            told = event.get("form") or event.get("refs") or event.get("kind") != "message"
+            if kind not in ("receipt", "handed-over", "attempt", "state") and (
+                kind != "statement" or told
+            ):
+                self._agreed_seq = seq
         if event.get("type") != "live":
             self._tell(event)
 

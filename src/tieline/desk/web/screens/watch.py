@@ -44,6 +44,7 @@ async def watch(visit: Visit) -> Response:
         rung=found.view("rung"),
         inbound=inbound,
         outbound=outbound,
+        left_out=sum(shapes.number(x["left_out"]) or 0 for x in found.views("lines")),
         complete=all(line["complete"] for line in found.views("lines")),
         tones=TONES,
     )

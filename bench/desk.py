@@ -1,0 +1,261 @@
+"""`python bench/desk.py`: how quickly a desk answers beside a station with a long record.
+
+A home is filled as ``bench/start.py`` does it (so many statements, and among them forms that open
+incidents), its station is started, and a desk beside it. Then, by plain requests on one connection:
+
+* ``quiet``: the first byte of each screen while nothing changes;
+* ``busy``: the same, each time after a message was sent, so that no answer is shared;
+* ``event``: from the call that sends a message until a browser's stream has named it and the part
+  of the watch that shows it has been fetched;
+* ``streams``: so many browsers listen meanwhile; how many messages each has missed.
+
+Milliseconds of the wall; ``loop_ns``: one round of an empty loop in the same run, which grows as
+they do on a machine that does other work. The floor is a static file from the same desk.
+
+The JSON (schema ``tieline-bench-desk/1``) only grows. Statuses: 0 measured, 1 the reach was missed
+(only with ``--strict``), 2 usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlencode
+
+import folds
+import start
+import stations
+from figures import Json, environment, number, record, spread
+from tieline.desk.web import run
+from tieline.desk.web.officers import Officers
+from tieline.node.client import Client
+from tieline.node.config import Home
+
+SCHEMA = "tieline-bench-desk/1"
+REACH_MS = 50.0
+PASSWORD = "a password of the bench"  # noqa: S105 - of an account that lives for one run
+TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
+PAGES = ("/", "/?part=inbound", "/?part=lines", "/manner", "ITEM")
+START_S = 1_800.0
+
+
+class Visitor:
+    """An officer's browser, as plain as can be."""
+
+    def __init__(self, port: int) -> None:
+        self.cookies: dict[str, str] = {}
+        self.connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        found = TOKEN.search(self.get("/login")[0])
+        form = {"csrf": found[1] if found else "", "name": "Bench", "password": PASSWORD}
+        head = {
+            "content-type": "application/x-www-form-urlencoded",
+            "origin": f"http://127.0.0.1:{port}",
+            "cookie": self.cookie,
+        }
+        self.connection.request("POST", "/login", urlencode(form), head)
+        self._read()
+
+    @property
+    def cookie(self) -> str:
+        """What it sends along."""
+        return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+
+    def get(self, path: str) -> tuple[str, float]:
+        """A page, and the seconds until its first byte."""
+        begun = time.perf_counter()
+        self.connection.request("GET", path, headers={"cookie": self.cookie})
+        return self._read(begun)
+
+    def _read(self, begun: float = 0.0) -> tuple[str, float]:
+        answer = self.connection.getresponse()
+        taken = time.perf_counter() - begun
+        for each in answer.headers.get_all("set-cookie") or ():
+            name, _, value = each.partition(";")[0].partition("=")
+            self.cookies[name] = value
+        return answer.read().decode(), taken
+
+
+class Stream:
+    """One browser's stream of events: the numbers of the messages, as they come."""
+
+    def __init__(self, port: int, cookie: str) -> None:
+        self._port, self._cookie = port, cookie
+        self.last = 0
+        self.came = asyncio.Event()
+        self.begun = asyncio.Event()
+
+    async def listen(self) -> None:
+        """Until it is cancelled."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        head = f"GET /events HTTP/1.1\r\nhost: 127.0.0.1:{self._port}\r\n"
+        head += f"cookie: {self._cookie}\r\n\r\n"
+        writer.write(head.encode())
+        try:
+            while line := await reader.readline():
+                if line.startswith(b"id: "):
+                    self.last = int(line[4:])
+                    self.begun.set()
+                    self.came.set()
+        finally:
+            writer.close()
+
+
+@contextlib.contextmanager
+def desk_of(home: Home) -> Iterator[int]:
+    """A desk beside a running station; its port."""
+    vault = run.vault_of(home.path)
+    if not Officers(vault).all():
+        Officers(vault).add("Bench", ("watch-officer",), PASSWORD, time.time_ns() // 1_000_000)
+    vault.close()
+    command = [sys.executable, "-m", "tieline", "desk", "--home", str(home.path), "--port", "0"]
+    process = subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, encoding="utf-8")
+    try:
+        line = process.stdout.readline() if process.stdout is not None else ""
+        yield int(json.loads(line)["address"].rstrip("/").rpartition(":")[2])
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def pages(visitor: Visitor, client: Client, count: int, *, busy: bool) -> Json:
+    """The first byte of each screen, so many times."""
+    items = client.call("log", limit=1)["items"]
+    newest = items[-1] if isinstance(items, list) else {}
+    digest = str(newest["item"]) if isinstance(newest, dict) else ""
+    out: dict[str, list[float]] = {}
+    for turn in range(count):
+        for page in PAGES:
+            path = page.replace("ITEM", f"/item/{digest}")
+            if busy:
+                client.call("send", text=f"busy {turn}", officer="Bench")
+            elif turn == 0:
+                visitor.get(path)  # its template is read once
+            out.setdefault(page, []).append(visitor.get(path)[1])
+    return {page: spread(found) for page, found in out.items()}
+
+
+async def events(visitor: Visitor, client: Client, port: int, count: int, listeners: int) -> Json:
+    """Messages to so many browsers, and one that fetches what shows them."""
+    streams = [Stream(port, visitor.cookie) for _ in range(listeners)]
+    tasks = [asyncio.create_task(stream.listen()) for stream in streams]
+    for stream in streams:
+        await stream.begun.wait()
+    taken: list[float] = []
+    for turn in range(count):
+        text = f"event {turn} {time.time_ns()}"
+        streams[0].came.clear()
+        begun = time.perf_counter()
+        await asyncio.to_thread(client.call, "send", text=text, officer="Bench")
+        shown = ""
+        while text not in shown:
+            await streams[0].came.wait()
+            streams[0].came.clear()
+            shown, _ = await asyncio.to_thread(visitor.get, "/?part=outbound")
+        taken.append(time.perf_counter() - begun)
+    last = int(number(client.call("status")["journal"]))
+    deadline = time.monotonic() + 30
+    for stream in streams:
+        while stream.last < last and time.monotonic() < deadline:
+            stream.came.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stream.came.wait(), 1)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    behind = sum(stream.last < last for stream in streams)
+    return {"event": spread(taken), "streams": listeners, "streams_behind": behind}
+
+
+def measure(home: Home, args: argparse.Namespace) -> Json:
+    """Everything, beside a running station."""
+    client = Client(home.socket, timeout_s=START_S)
+    with desk_of(home) as port:
+        visitor = Visitor(port)
+        visitor.get("/")
+        floor = [visitor.get("/static/desk.js")[1] for _ in range(args.count)]
+        status = client.call("status")
+        lines = status["lines"]
+        line = lines[0] if isinstance(lines, list) else {}
+        found: Json = {
+            "statements": line["statements"] if isinstance(line, dict) else 0,
+            "floor": spread(floor),
+            "quiet": pages(visitor, client, args.count, busy=False),
+            "busy": pages(visitor, client, args.count, busy=True),
+            **asyncio.run(events(visitor, client, port, args.count, args.streams)),
+            "loop_ns": folds.loop_ns(),
+        }
+    client.close()
+    return found
+
+
+def met(found: Json) -> bool:
+    """Whether every first byte came in time at p95, and no stream was left behind."""
+    screens = [record(each) for name in ("quiet", "busy") for each in record(found[name]).values()]
+    return all(number(each["p95"]) < REACH_MS for each in screens) and not found["streams_behind"]
+
+
+def table(found: Json) -> str:
+    """The result as a person reads it."""
+    rows = [f"{'':24}{'p50':>10}{'p95':>10}{'p99':>10}   ms"]
+
+    def row(name: str, each: object) -> None:
+        taken = record(each)
+        rows.append(
+            f"{name:24}" + "".join(f"{number(taken[key]):>10.1f}" for key in ("p50", "p95", "p99"))
+        )
+
+    row("a static file", found["floor"])
+    for state in ("quiet", "busy"):
+        for page, each in record(found[state]).items():
+            row(f"{state} {page}", each)
+    row("event to part", found["event"])
+    rows.append(f"streams {found['streams']}, of which behind: {found['streams_behind']}")
+    rows.append(f"statements {found['statements']}, loop {found['loop_ns']} ns")
+    return "\n".join(rows)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="bench desk", description="how quickly a desk answers")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument("--statements", type=int, default=100_000, metavar="N")
+    parser.add_argument("--forms", type=int, default=1_000, metavar="N", help="half open incidents")
+    parser.add_argument("--count", type=int, default=50, metavar="N", help="requests of each kind")
+    parser.add_argument("--streams", type=int, default=50, metavar="N", help="browsers that listen")
+    parser.add_argument("--home", type=Path, metavar="DIR", help="of a station that runs: use it")
+    parser.add_argument("--strict", action="store_true", help="end 1 when the reach is missed")
+    args = parser.parse_args(argv)
+    if min(args.statements, args.count, args.streams) < 1:
+        parser.error("numbers are at least 1")
+    with tempfile.TemporaryDirectory(prefix="tieline-bench-") as folder:
+        where = environment(Path(folder))
+        if args.home is not None:
+            found = measure(Home.open(args.home), args)
+        else:
+            home = start.make_home(Path(folder), args.statements, args.forms)
+            stations.START_S = START_S
+            process = stations.start(home)
+            try:
+                asyncio.run(stations.ready(home))
+                found = measure(home, args)
+            finally:
+                process.terminate()
+                process.wait(60)
+    taken = {"schema": SCHEMA, "environment": where, **found, "reach_ms": REACH_MS,
+             "reach_met": met(found)}  # fmt: skip
+    print(json.dumps(taken, indent=2) if args.json else table(taken))
+    return 1 if args.strict and not taken["reach_met"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
