@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from markupsafe import Markup, escape
@@ -22,6 +23,7 @@ MARKS: Final = {
     "FLASH": ("◆", 1), "IMMEDIATE": ("▲", 2), "PRIORITY": ("■", 3), "ROUTINE": ("●", 4),
 }  # fmt: skip
 RANKS: Final = {name: 4 - rank for name, (_, rank) in MARKS.items()}
+_NONE: Final = Markup("\N{EM DASH}")
 RIGHT_TO_LEFT: Final = frozenset({"ar", "fa", "he", "ur", "ps", "dv", "yi", "ckb"})
 
 
@@ -87,33 +89,55 @@ def moment(ms: object) -> Moment | None:
     return Moment(ms, dtg(ms), local, iso)
 
 
+KEPT_CHARACTERS: Final = 200
+
+# These are called hundreds of times for a page: plain f-strings of escaped parts, each kept for the
+# values that come again.
+
+
 def when(ms: object) -> Markup:
     """A time of a view as an element: the date-time group, and the local time beside it."""
+    return _when(ms) if isinstance(ms, int) else _NONE
+
+
+@lru_cache(maxsize=4_096)
+def _when(ms: int) -> Markup:
     found = moment(ms)
     if found is None:
-        return Markup("—")
-    return Markup('<time datetime="{}" title="{}"><bdi>{}</bdi></time>').format(
-        found.iso, found.local, found.dtg
-    )
+        return _NONE
+    element = f'<time datetime="{found.iso}" title="{escape(found.local)}">'
+    return Markup(f"{element}<bdi>{found.dtg}</bdi></time>")  # noqa: S704 - escaped, or ours
 
 
 def both(ms: object) -> Markup:
     """A time with the local time written out."""
     found = moment(ms)
     if found is None:
-        return Markup("—")
-    return Markup(
-        '<time datetime="{}"><bdi>{}</bdi></time> <span class="local">(<bdi>{}</bdi>)</span>'
-    ).format(found.iso, found.dtg, found.local)
+        return _NONE
+    local = f'<span class="local">(<bdi>{escape(found.local)}</bdi>)</span>'
+    return Markup(  # noqa: S704 - escaped, or ours
+        f'<time datetime="{found.iso}"><bdi>{found.dtg}</bdi></time> {local}'
+    )
 
 
 def safe(text: object, lang: object = None) -> Markup:
     """A text from outside: made visible, and in an element that holds its direction."""
-    shown = escape(visible(str(text if text is not None else ""), lines=True))
+    shown, tag = "" if text is None else str(text), str(lang) if lang else ""
+    short = (
+        len(shown) + len(tag) <= KEPT_CHARACTERS
+    )  # long ones would be a stranger's hold on memory
+    return _safe_short(shown, tag) if short else _safe(shown, tag)
+
+
+def _safe(text: str, lang: str) -> Markup:
+    shown = escape(visible(text, lines=True))
     if not lang:
-        return Markup("<bdi>{}</bdi>").format(shown)
-    tag = str(lang)
-    return Markup('<bdi lang="{}" dir="{}">{}</bdi>').format(visible(tag), direction(tag), shown)
+        return Markup(f"<bdi>{shown}</bdi>")  # noqa: S704 - escaped above
+    tag = f'lang="{escape(visible(lang))}" dir="{direction(lang)}"'
+    return Markup(f"<bdi {tag}>{shown}</bdi>")  # noqa: S704 - escaped above
+
+
+_safe_short: Final = lru_cache(maxsize=4_096)(_safe)
 
 
 def direction(lang: str) -> str:
@@ -123,13 +147,16 @@ def direction(lang: str) -> str:
 
 def mark(precedence: object) -> Markup:
     """The mark of a precedence: shape, number and word."""
-    name = str(precedence)
+    return _mark(str(precedence))
+
+
+@lru_cache(maxsize=64)
+def _mark(name: str) -> Markup:
     if name not in MARKS:
-        return Markup("<bdi>{}</bdi>").format(visible(name))
+        return _safe(name, "")
     shape, number = MARKS[name]
-    return Markup('<span class="mark {}"><span aria-hidden="true">{} {}</span> {}</span>').format(
-        name.lower(), shape, number, name
-    )
+    sign = f'<span aria-hidden="true">{shape} {number}</span>'
+    return Markup(f'<span class="mark {name.lower()}">{sign} {name}</span>')  # noqa: S704 - ours
 
 
 def rank(precedence: object) -> int:

@@ -13,7 +13,8 @@ from tieline.desk.web.shapes import View
 from tieline.desk.web.visit import Visit
 
 DAY_MS: Final = 86_400_000
-SHOWN_DUES: Final = 40
+SHOWN_ITEMS: Final = 25
+SHOWN_DUES: Final = 25
 SHOWN_INCIDENTS: Final = 12
 TONES: Final = {"up": "good", "degraded": "warn", "test overdue": "warn"}
 
@@ -23,7 +24,8 @@ async def watch(visit: Visit) -> Response:
     no: list[View] = []
     found, agreed = View(), (no, no)  # a part of the page asks for what it shows, and no more
     if visit.part in ("", "inbound", "outbound", "rate"):
-        found = await visit.ask("traffic", language=visit.officer.language)
+        lang = visit.officer.language
+        found = await visit.ask("traffic", limit=SHOWN_ITEMS, language=lang)
     now_ms = shapes.number(found["now_ms"]) or visit.now_ms
     inbound: list[View] = []
     outbound: list[View] = []

@@ -1,0 +1,54 @@
+"""What templates put into a page: no text from outside is markup, whatever it says."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tieline.desk.web import shapes
+from tieline.node.text import visible
+
+TAGS = re.compile(r"<(/?)(bdi|span|time)((?: [a-z-]+=\"[^\"<>]*\")*)>")
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+HOSTILE = st.sampled_from(["<b>", "a' onx=\"1", "&lt;", "\u202ex", "]]>"])
+TONGUES = st.sampled_from(["ar", "en-GB", '"><script>'])
+
+
+@given(text=st.text() | HOSTILE, lang=st.none() | st.text(max_size=9) | TONGUES)
+def test_a_text_is_shown_and_nothing_else(text: str, lang: str | None) -> None:
+    made = str(shapes.safe(text, lang))
+    plain = TAGS.sub("", made)
+    assert "<" not in plain
+    assert ">" not in plain
+    assert unescape(plain) == visible(text, lines=True)
+    assert made.startswith("<bdi")
+    assert made.endswith("</bdi>")
+
+
+@given(value=JSON)
+def test_any_value_in_the_place_of_a_time_or_a_precedence_is_harmless(value: object) -> None:
+    for made in (shapes.when(value), shapes.both(value), shapes.mark(value)):
+        assert "<" not in TAGS.sub("", str(made))
+
+
+@given(value=JSON)
+def test_a_view_says_nothing_where_there_is_nothing(value: object) -> None:
+    view = shapes.view(value)
+    assert view["nothing of that name, surely"] is None
+    assert view.view("x y") == {}
+    assert view.views("x y") == []
+    assert view.texts("x y") == []
+
+
+def test_times_and_rests_are_said_in_units_that_say_enough() -> None:
+    assert shapes.left(245_000) == "4:05 min"
+    assert shapes.left(-7_500_000) == "\N{MINUS SIGN}2 h 05 min"
+    assert shapes.left(3 * 86_400_000) == "3 d 0 h"
+    assert "151440Z NOV 22" in shapes.when(1_668_523_200_000)
+    assert str(shapes.when(None)) == str(shapes.both("x")) == "\N{EM DASH}"
