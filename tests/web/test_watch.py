@@ -80,3 +80,44 @@ def test_axe_finds_nothing_on_the_watch_item_and_own_screens(
         )
         bob.manner("en", "auto")
         assert bob.complaints() == []
+
+
+def test_keys_go_through_the_rows_and_never_send(house: House) -> None:
+    digest = house.message("For the keyboard", "PRIORITY")
+    house.bravo.said("For the keyboard")
+    with house.person(house.b) as bob:
+        bob.sees("For the keyboard")
+        chosen = "document.activeElement.closest('[data-row]')?.dataset.item"
+        for _ in range(20):
+            if bob.page.value(chosen) == digest:
+                break
+            bob.page.press("j")
+        assert bob.page.value(chosen) == digest
+        bob.page.press("k")
+        assert bob.page.value(chosen) != digest
+        bob.page.press("j")
+        bob.page.press("a")
+        bob.page.wait(
+            f"location.pathname === '/item/{digest}' && document.readyState === 'complete'"
+        )
+        bob.page.press("a")  # goes to the button, and does not press it
+        bob.page.wait("document.activeElement.matches('button.speak')")
+        bob.page.press("?")
+        bob.page.wait("document.getElementById('help').open")
+        assert "Send to ALPHA" in bob.text("#acknowledge")
+        bob.page.press("w")
+        bob.page.wait("location.pathname === '/' && document.readyState === 'complete'")
+        bob.sees("For the keyboard", "[data-live=inbound]")
+
+
+def test_the_desk_says_when_the_station_is_down_and_comes_back_by_itself(
+    house: House,
+) -> None:
+    with house.person(house.b) as bob:
+        house.bravo.kill()
+        bob.sees("STATION DOWN", "main h1")
+        bob.sees("tieline serve", "main")
+        assert bob.axe() == []
+        house.bravo.serve()
+        bob.page.wait("document.querySelector('[data-live=inbound]')")
+    house.bravo.up()
