@@ -19,6 +19,7 @@ CLASSES = {
     "ScoreActs": "incidentscore.py",
     "JointActs": "jointacts.py",
     "DeskActs": "deskacts.py",
+    "RecordActs": "recordacts.py",
 }
 COMMON = {"line", "officer", "role", "key", "language", "reserve", "through", "insist"}
 ASKING = {"text", "number", "flag", "texts", "choice", "digest", "refs", "fields", "answers"}

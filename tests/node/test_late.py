@@ -16,6 +16,7 @@ from tieline.node.acts import (
     ABOUT_INCIDENTS,
     ABOUT_JOINTS,
     FOR_DESKS,
+    ON_RECORD,
     NodeActs,
 )
 
@@ -72,7 +73,8 @@ def test_the_acts_that_are_loaded_late_are_those_there_are(tmp_path: Path) -> No
         assert set(acts._incidents.acts) == ABOUT_INCIDENTS
         assert set(acts._joints.acts) == ABOUT_JOINTS
         assert set(acts._desks.acts) == FOR_DESKS
-        late = ABOUT_AGREEMENTS | ABOUT_INCIDENTS | ABOUT_JOINTS | FOR_DESKS
+        assert set(acts._on_record.acts) == ON_RECORD
+        late = ABOUT_AGREEMENTS | ABOUT_INCIDENTS | ABOUT_JOINTS | FOR_DESKS | ON_RECORD
         assert not late & set(acts._acts)
 
     asyncio.run(look())

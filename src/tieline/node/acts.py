@@ -39,6 +39,7 @@ from tieline.node.notesview import note_view, notes_view, own_book
 from tieline.node.slices import Slices
 from tieline.node.view import (
     Json,
+    charter_parties,
     code_of,
     done_view,
     draft_view,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from tieline.node.deskacts import DeskActs
     from tieline.node.incidentacts import IncidentActs
     from tieline.node.jointacts import JointActs
+    from tieline.node.recordacts import RecordActs
 
 ABOUT_AGREEMENTS: Final = frozenset({
     "calendar", "explain", "fill", "form", "forms", "item_form", "obligations", "packs",
@@ -66,7 +68,8 @@ ABOUT_INCIDENTS: Final = frozenset({
 ABOUT_JOINTS: Final = frozenset({
     "assent", "joint", "joint_decline", "joint_show", "joint_withdraw", "joints",
 })  # fmt: skip
-FOR_DESKS: Final = frozenset({"desk_key", "traffic"})
+ON_RECORD: Final = frozenset({"check", "entry", "search"})
+FOR_DESKS: Final = frozenset({"desk_key", "pulse", "traffic"})
 _ROLES: Final = {word(role.name).replace(" ", "-"): role for role in Role if role}
 
 
@@ -137,6 +140,12 @@ class NodeActs:
 
         return DeskActs(self)
 
+    @cached_property
+    def _on_record(self) -> RecordActs:
+        from tieline.node.recordacts import RecordActs
+
+        return RecordActs(self)
+
     async def _cites(self, line: Line, args: Arguments) -> tuple[Ref, ...]:
         """What a statement cites: what was named, and what belongs to its incidents."""
         cites = args.texts("incident")
@@ -149,13 +158,15 @@ class NodeActs:
             return self._joints.acts[name]
         if name in FOR_DESKS:
             return self._desks.acts[name]
+        if name in ON_RECORD:
+            return self._on_record.acts[name]
         return self._incidents.acts[name] if name in ABOUT_INCIDENTS else self._acts.get(name)
 
     async def act(self, name: str, args: Mapping[str, Json]) -> Json:
         """Perform one act. Raises ``TielineError`` when it is refused."""
         handler = self._handler(name)
         if handler is None:
-            late = ABOUT_AGREEMENTS | ABOUT_INCIDENTS | ABOUT_JOINTS | FOR_DESKS
+            late = ABOUT_AGREEMENTS | ABOUT_INCIDENTS | ABOUT_JOINTS | FOR_DESKS | ON_RECORD
             there = sorted({*self._acts, *late})
             raise LocalError(
                 "act.unknown", f"there is no act {name[:40]!a}; there are {', '.join(there)}"
@@ -465,6 +476,8 @@ class NodeActs:
             "hash": signed.charter.hash.hex(),
             "summary": list(summary(signed.charter)),
             "signed_by": [code for code, _ in signed.signatures],
+            "name": signed.charter.name,
+            "parties": charter_parties(signed.charter),
         }
 
     async def _heads(self, args: Arguments) -> Json:

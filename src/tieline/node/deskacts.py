@@ -29,6 +29,7 @@ class DeskActs:
         self.acts: dict[str, Callable[[Arguments], Awaitable[Json]]] = {
             "traffic": self._traffic,
             "desk_key": self._desk_key,
+            "pulse": self._pulse,
         }
 
     @cached_property
@@ -93,6 +94,10 @@ class DeskActs:
             ],
             "due": {party: deadline_ms(line, item, party) for party in line.addressed(item)},
         }
+
+    async def _pulse(self, args: Arguments) -> Json:
+        args.done()
+        return {"now_ms": self._desk.now_ms()}
 
     async def _desk_key(self, args: Arguments) -> Json:
         args.done()

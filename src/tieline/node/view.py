@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tieline.core import notes, proof
+from tieline.core import identity, notes, proof
+from tieline.core.charter import Charter
 from tieline.core.checkpoint import Receipt
+from tieline.core.crypto import sha256
 from tieline.core.encode import Value
 from tieline.core.events import Done
 from tieline.core.journal import (
@@ -363,6 +365,31 @@ def heads_view(line: Line) -> dict[str, Json]:
         "own_key": own.certificate.sign_key.hex() if own else "",
         "heads": logs,
     }
+
+
+def charter_parties(charter: Charter) -> list[Json]:
+    """The parties of a charter: the words of their root keys, and where their stations answer."""
+    out: list[Json] = []
+    for party in charter.parties:
+        print_ = identity.root_fingerprint(party.code, charter.realm, party.root_key)
+        stations: list[Json] = [
+            {
+                "name": each.certificate.station_name,
+                "addresses": texts(each.addresses),
+                "keys": sha256(each.certificate.encoded).hex()[:16],
+            }
+            for each in party.stations
+        ]
+        out.append(
+            {
+                "code": party.code,
+                "name": party.name,
+                "words": texts(identity.words(print_)),
+                "observer": party.code in charter.observers,
+                "stations": stations,
+            }
+        )
+    return out
 
 
 def _who(line: Line, station: bytes) -> dict[str, Json]:

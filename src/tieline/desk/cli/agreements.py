@@ -292,7 +292,7 @@ def calendar(args: argparse.Namespace) -> None:
     """What comes when: exchange dates, due times, ends of validity; or as an ICS file."""
     span: dict[str, Json] = {}
     if args.from_ or args.to_:
-        from tieline.desk.cli.evidence import read_time
+        from tieline.desk.times import read_time
 
         given = (("from_ms", args.from_), ("to_ms", args.to_))
         span = {name: read_time(text) for name, text in given if text}

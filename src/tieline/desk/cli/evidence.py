@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
-from tieline.core.errors import LocalError
 from tieline.desk.cli.common import line_of, put, station_keys
 from tieline.desk.cli.show import number_of, text_of, views
+from tieline.desk.times import MINUTE_MS, read_time
 from tieline.node.client import ApiDown, Client
 from tieline.node.config import Home
 from tieline.node.view import Json
-
-_MONTHS: Final = (
-    "JAN",
-    "FEB",
-    "MAR",
-    "APR",
-    "MAY",
-    "JUN",
-    "JUL",
-    "AUG",
-    "SEP",
-    "OCT",
-    "NOV",
-    "DEC",
-)
-_DTG: Final = re.compile(r"(\d\d)(\d\d)(\d\d)Z ?([A-Z]{3}) ?(\d\d)")
-_ISO: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)Z")
-MINUTE_MS: Final = 60_000
 
 
 def evidence(args: argparse.Namespace) -> None:
@@ -81,32 +60,6 @@ def _make(args: argparse.Namespace, wanted: dict[str, Json]) -> dict[str, Json]:
         return asyncio.run(offline.perform(home, station_keys(home), "evidence", wanted))
     args.opened.append(station)
     return station.call("evidence", **wanted)
-
-
-def read_time(text: str) -> int:
-    """The beginning of the minute that a DTG or an ISO time names, in ms.
-
-    Raises ``LocalError`` (``time.form``).
-    """
-    import datetime
-
-    known = text.strip().upper()
-    dtg, iso = _DTG.fullmatch(known), _ISO.fullmatch(known)
-    parts: list[int] = []
-    if dtg and dtg[4] in _MONTHS:
-        month = _MONTHS.index(dtg[4]) + 1
-        parts = [2000 + int(dtg[5]), month, int(dtg[1]), int(dtg[2]), int(dtg[3])]
-    elif iso:
-        parts = [int(part) for part in iso.groups()]
-    with contextlib.suppress(ValueError):
-        if parts:
-            year, month, day, hour, minute = parts
-            moment = datetime.datetime(year, month, day, hour, minute, tzinfo=datetime.UTC)
-            return int(moment.timestamp()) * 1000
-    raise LocalError(
-        "time.form",
-        f"'{text}' is no time; write it as 151440Z NOV 22 or 2022-11-15T14:40Z, in UTC",
-    )
 
 
 def verify(path: Path, language: str | None = None) -> dict[str, Json]:

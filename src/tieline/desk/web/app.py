@@ -23,7 +23,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response, S
 from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp
 
-from tieline.core.errors import TielineError
+from tieline.core.errors import ShellError, TielineError
 from tieline.desk.web import frame, live
 from tieline.desk.web.guard import Guard
 from tieline.desk.web.sessions import Session
@@ -101,7 +101,7 @@ class _Doors:
                 return await visit.render("refused.html", 403, code="desk.forbidden",
                                           text="", act=error.act)  # fmt: skip
             except ApiDown:
-                return await visit.render("down.html", 503)
+                return await visit.render("down.html", 503, sent=request.method == "POST")
             except (ApiRefused, TielineError) as error:
                 return await visit.render("refused.html", 409, code=error.code,
                                           text=error.message, act="")  # fmt: skip
@@ -153,6 +153,8 @@ class _Doors:
             officer = await desk.officers.login(
                 name, texts.get("password", ""), texts.get("code", "")[:16], now_ms
             )
+        except ShellError:
+            return self._login_form(request, "desk.login.disk", 503)
         except TielineError:
             desk.vault.note(now_ms, name[:60], "login", "login.wait")
             return self._login_form(request, "desk.login.wait", 429)
@@ -164,8 +166,12 @@ class _Doors:
             desk.sessions.end(old)
         desk.vault.note(now_ms, officer.name, "login", "done")
         response = RedirectResponse(_local(texts.get("to", "/")), 303)
+        try:
+            begun = desk.sessions.begin(officer, now_ms)
+        except ShellError:
+            return self._login_form(request, "desk.login.disk", 503)
         response.set_cookie(
-            desk.cookie, desk.sessions.begin(officer, now_ms),
+            desk.cookie, begun,
             httponly=True, samesite="strict", path="/",
         )  # fmt: skip
         response.delete_cookie(self._login_cookie, path="/login")
@@ -206,6 +212,11 @@ async def _form(request: Request) -> FormData:
         return await request.form(max_fields=MAX_FIELDS, max_files=MAX_FILES, max_part_size=1 << 20)
     except MultiPartException as error:
         raise HTTPException(400, "This is no form.") from error
+    except OSError as error:  # a file that is brought waits on the disk
+        text = (
+            f"The file cannot be kept for a moment ({error.strerror}): make room. Nothing changed."
+        )
+        raise HTTPException(507, text) from error
 
 
 async def _static(request: Request) -> Response:

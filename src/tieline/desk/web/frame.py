@@ -20,7 +20,7 @@ import jinja2
 from markupsafe import Markup
 
 from tieline.core.terms import dtg
-from tieline.desk.web import keys, rights, shapes
+from tieline.desk.web import digest, keys, rights, shapes
 from tieline.desk.web.shapes import View, number
 from tieline.desk.web.visit import Visit
 from tieline.desk.words import ENGLISH, LANGUAGES, Words
@@ -44,7 +44,7 @@ class Frame:
         template = environment(visit.officer.language).get_template(name)
         values = {**context, "visit": visit, "frame": await self._frame(visit)}
         if not visit.part:
-            return template.render(values)
+            return digest.put(template.render(values))
         wanted = f"part_{visit.part}"
         base = environment(visit.officer.language).get_template("base.html")
         block = template.blocks.get(wanted) or base.blocks.get(wanted)
@@ -77,6 +77,8 @@ class Frame:
             "troubles": troubles,
             "clock_trouble": any(str(one["code"]).startswith("clock") for one in troubles),
             "disk_full": bool(status["disk_full"]),
+            "behind": visit.desk.vault.behind,
+            "digest_mark": digest.MARK,
             "waiting": sum(len(line.views("waiting")) for line in lines),
             "token": visit.session.token,
             "nav": [place for place in keys.NAV if place.there],

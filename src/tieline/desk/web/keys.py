@@ -26,7 +26,7 @@ NAV: Final = (
     Place("/compose", "desk.nav.compose", there=False, key="n"),
     Place("/incidents", "desk.nav.incidents", there=False),
     Place("/agreements", "desk.nav.agreements", there=False),
-    Place("/record", "desk.nav.record", there=False),
+    Place("/record", "desk.nav.record", key="r"),
     Place("/handover", "desk.nav.handover", there=False),
     Place("/admin", "desk.nav.admin", there=False),
 )
@@ -41,5 +41,8 @@ KEYS: Final = (
     ("n", "desk.key.new"),
     ("t", "desk.key.test"),
     ("w", "desk.key.watch"),
+    ("r", "desk.key.record"),
+    ("v", "desk.record.verify"),
+    ("p", "desk.paper"),
     ("?", "desk.key.help"),
 )

@@ -28,6 +28,10 @@ from tieline.node.view import Json
 RETRY_S: Final = 0.5
 BACKLOG: Final = 256  # events that wait for one browser
 PATIENCE_S: Final = 20.0  # for one act
+FROZEN_S: Final = 3.0  # for one that only asks, of a station that has stopped answering
+PULSE_S: Final = 1.0  # between two looks whether it answers
+BEAT_S: Final = 3.5  # for the answer
+SLOW_S: Final = 900.0  # for one that goes through the whole record
 
 STALE_MS: Final = 1_000
 # Answers that the clock changes only where a page counts down by itself, and that a text which is
@@ -86,15 +90,17 @@ class StationLink:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        self._tell(None)
+        self.tell(None)
 
-    async def call(self, act: str, args: dict[str, Json]) -> dict[str, Json]:
+    async def call(
+        self, act: str, args: dict[str, Json], patience_s: float = PATIENCE_S
+    ) -> dict[str, Json]:
         """Ask the station for an act. Raises ``ApiRefused``, ``ApiDown``."""
         client = self._client
         if client is None:
             raise ApiDown(f"the station does not answer ({self.why})")
         try:
-            return await asyncio.wait_for(client.call(act, **args), PATIENCE_S)
+            return await asyncio.wait_for(client.call(act, **args), patience_s)
         except TimeoutError:
             raise ApiDown("the station has not answered in time; look whether it is done") from None
 
@@ -120,7 +126,12 @@ class StationLink:
             raise
 
     async def _ask(self, act: str, args: dict[str, Json]) -> View:
-        return view(await self.call(act, args))
+        return view(await self.call(act, args, PATIENCE_S if self.alive else FROZEN_S))
+
+    @property
+    def run(self) -> Path:
+        """The station's folder for what lives only while it runs."""
+        return self._socket.parent
 
     def changed(self) -> None:
         """An act of this desk has changed something: no answer from before it is shared."""
@@ -150,8 +161,12 @@ class StationLink:
                 # A station that was put back to before stands at an earlier number.
                 self.last_seq = min(self.last_seq, since) or since
                 self._turned(alive=True, why="")
-                async for event in client.watch(self.last_seq):
-                    self._note(event)
+                pulse = asyncio.create_task(self._feel(client))
+                try:
+                    async for event in client.watch(self.last_seq):
+                        self._note(event)
+                finally:
+                    pulse.cancel()
                 why = "it stopped answering"
             except (ApiDown, ApiRefused) as error:
                 why = str(error)
@@ -161,6 +176,21 @@ class StationLink:
             self._turned(alive=False, why=why)
             self._came.set()
             await asyncio.sleep(RETRY_S)
+
+    async def _feel(self, client: AsyncClient) -> None:
+        """Look whether the station answers: one that stands still keeps its connection open."""
+        while True:
+            await asyncio.sleep(PULSE_S)
+            try:
+                await asyncio.wait_for(client.call("pulse"), BEAT_S)
+            except TimeoutError:
+                if self.alive:
+                    self._turned(alive=False, why="it does not answer, though its process is there")
+            except ApiDown:
+                return
+            else:
+                if not self.alive:
+                    self._turned(alive=True, why="")
 
     def _note(self, event: Event) -> None:
         seq = event.get("seq")
@@ -173,18 +203,19 @@ class StationLink:
             ):
                 self._agreed_seq = seq
         if event.get("type") != "live":
-            self._tell(event)
+            self.tell(event)
 
     def _turned(self, *, alive: bool, why: str) -> None:
         self.changed()
         if alive != self.alive:
             self.alive, self.since_ms = alive, self._now_ms()
-            self._tell({"type": "station", "alive": alive})
+            self.tell({"type": "station", "alive": alive})
         self.why = why
         if alive:
             self._came.set()
 
-    def _tell(self, event: Event | None) -> None:
+    def tell(self, event: Event | None) -> None:
+        """Give an event to every stream; None ends them all."""
         for listener in self._listeners:
             listener.offer(event)
 

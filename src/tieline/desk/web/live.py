@@ -29,6 +29,7 @@ TOPICS: Final = {
     "note": ("lines",),
     "refused": ("lines",),
     "proof": ("lines", "alarms"),
+    "audit": ("audit",),  # of this desk: a check of the record has ended
     "station": ("station", "everything"),
 }
 

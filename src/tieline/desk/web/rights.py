@@ -14,12 +14,11 @@ from typing import Final
 from tieline.desk.web.officers import ADMINISTRATOR, OBSERVER, RELEASER, ROLES, TREATY, WATCH
 
 READS: Final = frozenset({
-    "alarms", "calendar", "charter_show", "drafts", "explain", "form", "forms", "heads",
-    "incident", "incident_report", "incident_score", "incident_timeline", "incidents", "item",
-    "item_form",
-    "joint_show", "joints", "known", "log", "log_entries", "log_head", "notes", "notices",
-    "obligations", "packs", "proofs", "questions", "quotas", "status", "traffic", "validities",
-    "fill",
+    "alarms", "calendar", "charter_show", "check", "drafts", "entry", "explain", "fill", "form",
+    "forms", "heads", "incident", "incident_report", "incident_score", "incident_timeline",
+    "incidents", "item", "item_form", "joint_show", "joints", "known", "log", "log_entries",
+    "log_head", "notes", "notices", "obligations", "packs", "proofs", "questions", "quotas",
+    "search", "status", "traffic", "validities",
 })  # fmt: skip
 
 _SPEAKS: Final = frozenset({WATCH, TREATY, RELEASER})
@@ -64,7 +63,11 @@ MAY: Final[dict[str, frozenset[str]]] = {
     "desk.officers": _RUNS,
     "desk.handover": _SPEAKS,
     "desk.outputs": _RUNS,
+    "desk.verify": frozenset(ROLES),
 }
+
+# The acts that go through the whole record, or carry a part of it in or out.
+SLOW: Final = frozenset({"audit", "evidence", "export", "import"})
 
 # The acts that take who speaks: the desk puts the officer's own name and role in, whatever a form
 # says.

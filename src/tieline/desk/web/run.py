@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from tieline.desk.web import app, screens, server
+from tieline.desk.web import app, screens, server, transfer
 from tieline.desk.web.frame import Frame
 from tieline.desk.web.link import StationLink
 from tieline.desk.web.officers import Officers
@@ -38,6 +38,7 @@ async def serve(home: Path, port: int, names: Sequence[str], ready: Callable[[st
     listener = server.bind(HOST, port)
     port = int(listener.getsockname()[1])
     vault = vault_of(home)
+    transfer.sweep(home / "run")
     stopping = asyncio.Event()
     officers = Officers(vault)
     desk = Desk(

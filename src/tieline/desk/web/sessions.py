@@ -9,11 +9,13 @@ the latest. Drafts belong to the officer and not to the session: they are there 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 from dataclasses import dataclass
 from typing import Final
 
+from tieline.core.errors import ShellError
 from tieline.desk.web.officers import Officer, Officers
 from tieline.desk.web.vault import Vault
 
@@ -79,7 +81,8 @@ class Sessions:
             self._vault.do("DELETE FROM session WHERE hash = ?", key)
             return None
         if abs(now_ms - seen_ms) > TOUCH_MS:
-            self._vault.do("UPDATE session SET seen_ms = ? WHERE hash = ?", now_ms, key)
+            with contextlib.suppress(ShellError):  # a full disk logs nobody out
+                self._vault.do("UPDATE session SET seen_ms = ? WHERE hash = ?", now_ms, key)
         return Session(hash=key, token=_text(token), officer=officer, made_ms=made_ms)
 
     def end(self, session: Session) -> None:

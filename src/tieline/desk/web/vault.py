@@ -10,7 +10,9 @@ Several processes may have it open: a desk, and a command line that adds an offi
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,7 @@ from tieline.core.errors import ShellError
 
 KEY_BYTES: Final = 32
 PATIENCE_MS: Final = 5_000
+MAX_LATE: Final = 1_000
 
 Value = None | int | float | str | bytes
 Row = tuple[Value, ...]
@@ -73,6 +76,7 @@ class Vault:
         if len(key) != KEY_BYTES:
             raise ValueError("the key of a vault is 32 bytes")
         self._path = path
+        self._late: deque[tuple[int, str, str, str, str]] = deque(maxlen=MAX_LATE)
         try:
             made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             os.fchmod(made, 0o600)
@@ -119,12 +123,26 @@ class Vault:
 
     # ------------------------------------------------------------------------- small tables
 
+    @property
+    def behind(self) -> int:
+        """How many entries of the log wait in memory because the file takes none."""
+        return len(self._late)
+
     def note(self, at_ms: int, officer: str, act: str, outcome: str, detail: str = "") -> None:
-        """Write into the log of who did what here."""
-        self.do(
-            "INSERT INTO audit (at_ms, officer, act, outcome, detail) VALUES (?, ?, ?, ?, ?)",
-            at_ms, officer, act, outcome, detail,
-        )  # fmt: skip
+        """Write into the log of who did what here.
+
+        What has been done has been done: where the disk is full the entry waits in memory, the
+        newest ``MAX_LATE``, and goes in with the next one that finds room.
+        """
+        self._late.append((at_ms, officer, act, outcome, detail))
+        with contextlib.suppress(ShellError):
+            while self._late:
+                self.do(
+                    "INSERT INTO audit (at_ms, officer, act, outcome, detail)"
+                    " VALUES (?, ?, ?, ?, ?)",
+                    *self._late[0],
+                )
+                self._late.popleft()
 
     def setting(self, name: str, standard: str = "") -> str:
         """A setting of this desk."""

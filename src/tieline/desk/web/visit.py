@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import FormData, UploadFile
@@ -18,7 +18,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tieline.desk.web import rights
-from tieline.desk.web.link import StationLink
+from tieline.desk.web.jobs import Jobs
+from tieline.desk.web.link import PATIENCE_S, SLOW_S, StationLink
 from tieline.desk.web.officers import Officer, Officers
 from tieline.desk.web.sessions import Session, Sessions
 from tieline.desk.web.shapes import View, view
@@ -52,6 +53,7 @@ class Desk:
     frame: Frame
     stopping: asyncio.Event
     port: int
+    jobs: Jobs = field(default_factory=Jobs)
 
     @property
     def cookie(self) -> str:
@@ -153,9 +155,19 @@ class Visit:
         if act in rights.KEYED and "key" not in args and self.field("once"):
             # The same form sent twice says nothing twice.
             args["key"] = f"desk-{self.officer.id}-{self.field('once')[:64]}"
+        return await self._do(act, args, PATIENCE_S)
+
+    async def perform_slowly(self, act: str, **args: Json) -> View:
+        """As ``perform``, for an act of the house that may take minutes in a long record."""
+        if act not in rights.SLOW:
+            raise TypeError(f"{act} is not slow")
+        self.allow(act)
+        return await self._do(act, args, SLOW_S)
+
+    async def _do(self, act: str, args: dict[str, Json], patience_s: float) -> View:
         detail = json.dumps({k: v for k, v in args.items() if k in rights.LOGGED})[:500]
         try:
-            result = await self.desk.link.call(act, args)
+            result = await self.desk.link.call(act, args, patience_s)
         except (ApiRefused, ApiDown) as error:
             self.note(act, getattr(error, "code", "station.down"), detail)
             raise

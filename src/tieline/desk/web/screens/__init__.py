@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from tieline.desk.web.app import Route
-from tieline.desk.web.screens import account, item, watch
+from tieline.desk.web.screens import account, files, item, paper, record, watch
 
-MODULES: Final = (account, watch, item)
+MODULES: Final = (account, watch, files, record, item, paper)
 
 ROUTES: Final[tuple[Route, ...]] = tuple(route for module in MODULES for route in module.ROUTES)
 

@@ -35,6 +35,7 @@ async def _context(visit: Visit, found: View) -> dict[str, object]:
     rungs = found.view("ladder").view(own)
     return {
         "item": found,
+        "entry": await visit.ask("entry", item=str(found["item"])),
         "rungs": RUNGS,
         "owed": own in found.view("ladder") and "acknowledged" in found.texts("wants")
         and not rungs["acknowledged"] and (not found["to"] or own in found.texts("to")),

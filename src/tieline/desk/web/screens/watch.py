@@ -21,12 +21,31 @@ TONES: Final = {"up": "good", "degraded": "warn", "test overdue": "warn"}
 
 async def watch(visit: Visit) -> Response:
     """The page of the watch."""
-    no: list[View] = []
-    found, agreed = View(), (no, no)  # a part of the page asks for what it shows, and no more
+    found = View()  # a part of the page asks for what it shows, and no more
+    dues: list[View] = []
+    incidents: list[View] = []
     if visit.part in ("", "inbound", "outbound", "rate"):
         lang = visit.officer.language
         found = await visit.ask("traffic", limit=SHOWN_ITEMS, language=lang)
     now_ms = shapes.number(found["now_ms"]) or visit.now_ms
+    inbound, outbound = sorted_traffic(found, now_ms)
+    if visit.part in ("", "incidents", "dues"):
+        dues, incidents = await agreed(visit, now_ms)
+    return await visit.render(
+        "watch.html",
+        dues=dues,
+        incidents=incidents,
+        rung=found.view("rung"),
+        inbound=inbound,
+        outbound=outbound,
+        left_out=sum(shapes.number(x["left_out"]) or 0 for x in found.views("lines")),
+        complete=all(line["complete"] for line in found.views("lines")),
+        tones=TONES,
+    )
+
+
+def sorted_traffic(found: View, now_ms: int) -> tuple[list[View], list[View]]:
+    """What is open with us and with them, of an answer of ``traffic``, in the order of need."""
     inbound: list[View] = []
     outbound: list[View] = []
     for line in found.views("lines"):
@@ -37,22 +56,10 @@ async def watch(visit: Visit) -> Response:
         ]
     inbound.sort(key=lambda item: (-shapes.rank(item["precedence"]), item["due_ms"] or 0))
     outbound.sort(key=lambda item: -(shapes.number(item["seq"]) or 0))
-    if visit.part in ("", "incidents", "dues"):
-        agreed = await _agreed(visit, now_ms)
-    return await visit.render(
-        "watch.html",
-        dues=agreed[0],
-        incidents=agreed[1],
-        rung=found.view("rung"),
-        inbound=inbound,
-        outbound=outbound,
-        left_out=sum(shapes.number(x["left_out"]) or 0 for x in found.views("lines")),
-        complete=all(line["complete"] for line in found.views("lines")),
-        tones=TONES,
-    )
+    return inbound, outbound
 
 
-async def _agreed(visit: Visit, now_ms: int) -> tuple[list[View], list[View]]:
+async def agreed(visit: Visit, now_ms: int) -> tuple[list[View], list[View]]:
     """What agreements want within a day, and the open incidents, of every line that has packs."""
     lines = [str(x["line"]) for x in (await visit.status()).views("lines") if x["packs"]]
     lang = visit.officer.language

@@ -4,6 +4,8 @@ const policy = globalThis.trustedTypes?.createPolicy("desk", { createHTML: (html
 const trusted = (html) => (policy ? policy.createHTML(html) : html);
 const body = document.body;
 const DEAD_MS = 5000;
+const POLL_MS = 5000; // between two questions while the stream is blocked
+document.documentElement.dataset.script = "yes"; // else a bar says that the page does not renew itself
 
 // --- parts -------------------------------------------------------------------------------------
 
@@ -101,6 +103,7 @@ function listen() {
   stream.onmessage = (message) => {
     heard = performance.now();
     lamp(false);
+    polled(false);
     const { on } = JSON.parse(message.data);
     document.dispatchEvent(new CustomEvent("desk:event", { detail: on }));
     if (on.includes("lagged")) { location.reload(); return; }
@@ -122,9 +125,39 @@ function lamp(isDead) {
 function showLamp() {
   const sign = document.getElementById("lamp");
   if (!sign) return;
-  sign.classList.toggle("bad", dead);
+  sign.classList.toggle("bad", dead && !polling);
+  sign.classList.toggle("warn", polling);
   sign.classList.toggle("good", !dead);
-  sign.querySelector(".word").textContent = dead ? sign.dataset.dead : sign.dataset.liveWord;
+  sign.querySelector(".word").textContent =
+    polling ? sign.dataset.poll : dead ? sign.dataset.dead : sign.dataset.liveWord;
+}
+
+// The stream is blocked, and the desk may be there all the same: it is asked, and the page says so.
+let polling = false;
+let asked = 0;
+function polled(is) {
+  polling = is;
+  body.dataset.polling = is ? "yes" : "";
+  document.getElementById("poll").hidden = !is;
+  document.getElementById("dead").hidden = !dead || is;
+  if (is) document.querySelector("#poll .at").textContent = zulu(new Date(Date.now() + ahead));
+  showLamp();
+}
+async function poll() {
+  asked = performance.now();
+  const url = new URL(location.href);
+  url.searchParams.set("part", "frame");
+  let answer = null;
+  try {
+    answer = await fetch(url, { signal: AbortSignal.timeout(POLL_MS - 500) });
+    await answer.text();
+  } catch { answer = null; }
+  if (!dead) return;
+  if (answer?.status === 401) { location.reload(); return; }
+  polled(Boolean(answer));
+  if (!polling) return;
+  for (const part of parts()) waiting.add(part.dataset.live);
+  renewAll();
 }
 
 // --- clocks ------------------------------------------------------------------------------------
@@ -139,10 +172,11 @@ function left(ms) {
   if (h >= 48) return `${sign}${Math.floor(h / 24)} d ${h % 24} h`;
   return h ? `${sign}${h} h ${two(m)} min` : `${sign}${m}:${two(s)} min`;
 }
+const zulu = (at) => `${two(at.getUTCDate())}${two(at.getUTCHours())}${two(at.getUTCMinutes())}:${two(at.getUTCSeconds())}Z ${MONTHS[at.getUTCMonth()]} ${two(at.getUTCFullYear() % 100)}`;
 function tick() {
   const now = new Date(Date.now() + ahead);
   const clock = document.querySelector("#clock bdi");
-  if (clock) clock.textContent = `${two(now.getUTCDate())}${two(now.getUTCHours())}${two(now.getUTCMinutes())}:${two(now.getUTCSeconds())}Z ${MONTHS[now.getUTCMonth()]} ${two(now.getUTCFullYear() % 100)}`;
+  if (clock) clock.textContent = zulu(now);
   for (const due of document.querySelectorAll("[data-due]")) {
     const rest = Number(due.dataset.due) - now.getTime();
     const text = due.querySelector(".left");
@@ -154,6 +188,29 @@ function tick() {
     }
   }
   if (performance.now() - heard > DEAD_MS) lamp(true);
+  if (dead && performance.now() - asked > POLL_MS) poll();
+}
+
+// --- paper -------------------------------------------------------------------------------------
+
+// As tieline.desk.web.digest makes it of the page that was sent.
+async function foot() {
+  const main = document.getElementById("content").cloneNode(true);
+  for (const apart of main.querySelectorAll("form, button, script, style, .noprint, .left")) apart.remove();
+  const words = new TextEncoder().encode(main.textContent.replace(/\s+/g, " ").trim());
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", words));
+  const hex = [...hash.slice(0, 8)].map((each) => each.toString(16).padStart(2, "0")).join("");
+  const [time, , , shown] = document.querySelectorAll(".print-foot > bdi");
+  if (shown) shown.textContent = hex;
+  if (time && !dead) {
+    const at = new Date(Date.now() + ahead);
+    time.textContent = zulu(at).replace(/:\d\dZ/, "Z");
+  }
+}
+let seen = "";
+function footLater() {
+  const text = document.getElementById("content").textContent;
+  if (text !== seen) { seen = text; foot().catch(() => {}); }
 }
 
 // --- keys --------------------------------------------------------------------------------------
@@ -214,5 +271,7 @@ document.addEventListener("keydown", press);
 document.addEventListener("input", changed);
 document.querySelector(`${location.hash || "#none"} [data-focus]`)?.focus();
 listen();
+addEventListener("beforeprint", () => { foot().catch(() => {}); });
+setInterval(footLater, 2000);
 setInterval(tick, 500);
 tick();

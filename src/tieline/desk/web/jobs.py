@@ -1,0 +1,122 @@
+"""What takes long at a desk and is asked for again meanwhile: the check of the whole record.
+
+One runs at a time, whoever asks; its result stays until the next one. Files of strangers are read
+by a process of its own (``verifier``), one at a time, with limits on time and memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tieline.core.errors import LocalError, TielineError
+from tieline.desk.web.shapes import View, view
+from tieline.node.client import ApiDown, ApiRefused
+
+VERIFIER_S: Final = 120.0  # by the clock; the processor's time is bounded in the process itself
+MAX_REPORT: Final = 2 << 20  # bytes that the verifier may say
+
+
+@dataclass(slots=True)
+class Audit:
+    """A check of the whole record: who asked, since when (UTC ms), and what came of it."""
+
+    officer: str
+    since_ms: int
+    ended_ms: int = 0
+    report: View = field(default_factory=View)
+    failed: str = ""
+
+    @property
+    def running(self) -> bool:
+        return not self.ended_ms
+
+
+@dataclass(slots=True)
+class Jobs:
+    """The long work of one desk."""
+
+    audit: Audit | None = None
+    _task: asyncio.Task[None] | None = None
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def begin(
+        self,
+        officer: str,
+        now_ms: Callable[[], int],
+        work: Callable[[], Awaitable[View]],
+        told: Callable[[], None],
+    ) -> None:
+        """Start a check of the record, unless one runs; ``told`` is called when it has ended."""
+        if self.audit is not None and self.audit.running:
+            return
+        audit = self.audit = Audit(officer, now_ms())
+
+        async def run() -> None:
+            try:
+                audit.report = await work()
+            except (ApiRefused, ApiDown, TielineError) as error:
+                audit.failed = str(error)
+            finally:
+                audit.ended_ms = now_ms()
+                told()
+
+        self._task = asyncio.create_task(run())
+
+    async def read(self, path: Path, language: str) -> View:
+        """What the verifier says of a file.
+
+        Raises ``LocalError`` (``desk.busy``, ``desk.file``).
+        """
+        if self._reading.locked():
+            raise LocalError("desk.busy", "another file is being checked here; try again after it")
+        async with self._reading:
+            return await _verifier(path, language)
+
+
+async def _verifier(path: Path, language: str) -> View:
+    kept = {name: os.environ[name] for name in ("PYTHONPATH", "LANG") if name in os.environ}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tieline.desk.verifier", str(path), language,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        cwd=path.parent,
+        env={**kept, "PYTHONUTF8": "1", "TIELINE_HOME": str(path.parent / "none")},
+    )  # fmt: skip
+    if process.stdout is None:
+        raise TypeError
+    try:
+        async with asyncio.timeout(VERIFIER_S):
+            said = await _all(process.stdout)
+            code = await process.wait()
+        found = json.loads(said)
+    except (TimeoutError, ValueError):
+        found, code = None, -1
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if code or not isinstance(found, dict):
+        raise LocalError(
+            "desk.file",
+            "the file takes more time or memory to check than a desk gives; check it on the"
+            " command line, with 'tieline verify'",
+        )
+    return view(found)
+
+
+async def _all(stream: asyncio.StreamReader) -> bytes:
+    """All that is said, unless it is too much (``ValueError``)."""
+    said = b""
+    while piece := await stream.read(65_536):
+        said += piece
+        if len(said) > MAX_REPORT:
+            raise ValueError
+    return said
