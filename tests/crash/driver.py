@@ -39,7 +39,7 @@ ROUNDS: Final = 14
 
 @cache
 def cast() -> Cast:
-    plan = replace(draw(1, 1.0), parties=2, twins=0, forker=False, four_eyes=False)
+    plan = replace(draw(1, 1.0), parties=2, twins=0, forker=False, four_eyes=False, observer=False)
     return Cast.of(replace(plan, test_interval_s=0))
 
 
