@@ -77,6 +77,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "a bit at the front": lambda data: turned(data, 3),
     "a bit in the middle": lambda data: turned(data, len(data) // 2),
     "a bit near the end": lambda data: turned(data, len(data) - 12),
+    "another line end": lambda data: data.replace(b"\n", b"\x0b", 3),
     "zeros": lambda data: bytes(len(data)),
     "text": lambda data: b"Dear colleague, please find attached\n",
     "no text": lambda data: b"\xff\xfe\x00" * 50,

@@ -17,6 +17,7 @@ from tieline.core.errors import LocalError, RemoteError
 from tieline.core.identity import Card, CardStation
 
 MAX_TEXT: Final = 4 * 1024 * 1024
+_SPACE: Final = " \t\n"
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
@@ -45,6 +46,8 @@ def read_bytes(path: Path, limit: int) -> bytes:
 def read_text(path: Path) -> str:
     """An armored text that may have come by mail: line ends and spaces around it are mended.
 
+    Nothing else is: a byte that some programs take for a line end is a damaged byte here.
+
     Raises ``LocalError`` (``file.*``).
     """
     try:
@@ -53,7 +56,8 @@ def read_text(path: Path) -> str:
         raise LocalError(
             "file.read", f"{path} is no card or charter of Tieline; name the right file"
         ) from None
-    return "".join(line.strip() + "\n" for line in text.strip().splitlines())
+    lines = text.replace("\r", "\n" if "\n" not in text else "").strip(_SPACE).split("\n")
+    return "".join(line.strip(_SPACE) + "\n" for line in lines)
 
 
 def read_card(path: Path) -> Card:
