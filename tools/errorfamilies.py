@@ -136,6 +136,7 @@ _DUE: Final = "by the time that the charter gives; ask by another way, and look 
 
 # For codes whose sentence is put together at the moment, or is too general in the source.
 SENTENCES: Final[dict[str, str]] = {
+    "report.failed": "the report could not be made, with what its maker said of it",
     "api.defect": "the station failed at the act by a defect of its own; report it with its log",
     "api.full": "64 clients are connected already; close one and try again",
     "api.too_long": "the request line is longer than 96 MiB; send less at once",

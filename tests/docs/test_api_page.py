@@ -15,6 +15,7 @@ CLASSES = {
     "NodeActs": "acts.py",
     "AgreementActs": "agreementacts.py",
     "IncidentActs": "incidentacts.py",
+    "OfferActs": "incidentoffer.py",
     "ReportActs": "incidentreport.py",
     "ScoreActs": "incidentscore.py",
     "JointActs": "jointacts.py",

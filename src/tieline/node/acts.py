@@ -62,8 +62,8 @@ ABOUT_AGREEMENTS: Final = frozenset({
     "questions", "quotas", "validities",
 })  # fmt: skip
 ABOUT_INCIDENTS: Final = frozenset({
-    "incident", "incident_report", "incident_say", "incident_timeline", "incidents", "known",
-    "notices", "incident_score",
+    "incident", "incident_forms", "incident_report", "incident_say", "incident_timeline",
+    "incidents", "known", "notices", "incident_score",
 })  # fmt: skip
 ABOUT_JOINTS: Final = frozenset({
     "assent", "joint", "joint_decline", "joint_show", "joint_withdraw", "joints",

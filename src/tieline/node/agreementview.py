@@ -11,6 +11,7 @@ from typing import Final
 
 from tieline.core.agreement.ledger import RoundState
 from tieline.core.agreement.limits import Margin, Question, Weighed
+from tieline.core.agreement.meaning import Means, Sense
 from tieline.core.agreement.model import (
     Cite,
     Field,
@@ -166,6 +167,7 @@ def _field(pack: Pack, form: Form, field: Field, above: str, tongue: Tongue) -> 
         "label": label.text,
         "fallen": label.fallen,
         "type": field.type.value,
+        "means": "" if field.means is Means.NONE else field.means.value,
         "required": field.required,
         "specials": [special.value for special in sorted(field.specials)],
         **cite_view(field.cite, tongue),
@@ -175,6 +177,7 @@ def _field(pack: Pack, form: Form, field: Field, above: str, tongue: Tongue) -> 
             {
                 "number": item.number,
                 "id": item.id,
+                "sense": "" if item.sense is Sense.NONE else item.sense.value,
                 "word": str(tongue.word(word_key("code", field.codes, item.id))),
             }
             for item in pack.codes[field.codes]

@@ -38,6 +38,7 @@ from tieline.node.agreementview import obligation_view
 from tieline.node.arguments import Arguments
 from tieline.node.citing import Citing, answers_too, planned
 from tieline.node.fair import among, of_each
+from tieline.node.incidentoffer import OfferActs
 from tieline.node.incidentparts import (
     accounts_view,
     hold_view,
@@ -46,6 +47,7 @@ from tieline.node.incidentparts import (
     question_view,
     remark_view,
 )
+from tieline.node.incidentplaces import places_view
 from tieline.node.incidentreport import ReportActs
 from tieline.node.incidents import Incidents
 from tieline.node.incidentscore import ScoreActs
@@ -100,6 +102,7 @@ class IncidentActs:
             "notices": self._notices,
             "known": self._known,
             "incident_say": self._say,
+            **OfferActs(desk, agreements, incidents).acts,
             **ReportActs(desk, agreements, incidents, self._show, self._timeline).acts,
             **ScoreActs(desk, agreements, incidents, self._dues).acts,
         }
@@ -183,6 +186,7 @@ class IncidentActs:
             "joints": joints,
             "notices": notices,
             "remarks": [remark_view(one, wording) for one in view.remarks],
+            "places": [*places_view(view)],
             "messages": [row_view(row, wording, self._desk.seq) for row in view.rows],
             "left_out": left,
         }

@@ -72,6 +72,25 @@ def choose(
     """
     if wanted:
         return _named(in_force, does, wanted)
+    found = choices(in_force, does, best=best, only=only, means=means)
+    if not found:
+        raise LocalError(
+            "incident.form",
+            f"no agreement in force on this line has a form for '{does}'; pack '{_SHIPPED}' has:"
+            f" 'tieline charter amend FILE --pack {_SHIPPED}', signed by every party, brings it",
+        )
+    return found[0]
+
+
+def choices(
+    in_force: InForce,
+    does: str,
+    *,
+    best: Iterable[str] = (),
+    only: Iterable[str] = (),
+    means: Iterable[Means] = (),
+) -> list[tuple[Pack, Form]]:
+    """All forms for an act, the one that ``choose`` takes first."""
     able, first = frozenset(only), frozenset(best)
     found = [
         (pack, form)
@@ -80,12 +99,6 @@ def choose(
         if form.act in DOES[does] and _fits(does, form)
         if not able or pack.form_id(form) in able
     ]
-    if not found:
-        raise LocalError(
-            "incident.form",
-            f"no agreement in force on this line has a form for '{does}'; pack '{_SHIPPED}' has:"
-            f" 'tieline charter amend FILE --pack {_SHIPPED}', signed by every party, brings it",
-        )
     given = tuple(each for each in means if each not in _SURE)
     found.sort(
         key=lambda one: (
@@ -96,7 +109,7 @@ def choose(
             one[1].number,
         )
     )
-    return found[0]
+    return found
 
 
 def _named(in_force: InForce, does: str, wanted: str) -> tuple[Pack, Form]:
@@ -152,8 +165,13 @@ def answering(in_force: InForce, does: str, pack: str, form: str) -> tuple[str, 
         for one in in_force.packs
         if one.id == pack
         for each in one.forms.values()
-        if each.act in DOES[does] and form in (*each.answers, *_predecessors(each, RefRole.ANSWERS))
+        if each.act in DOES[does] and fits_question(each, form)
     )
+
+
+def fits_question(form: Form, asked: str) -> bool:
+    """Whether a form may answer another one of its pack."""
+    return asked in (*form.answers, *_predecessors(form, RefRole.ANSWERS))
 
 
 def _predecessors(form: Form, role: RefRole) -> Iterator[str]:

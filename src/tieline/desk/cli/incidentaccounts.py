@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tieline.desk.cli.incidentwords import how_far, moment, texts, words, wrapped
 from tieline.desk.cli.show import View, number_of, text_of, views
+from tieline.desk.incidentwords import how_far, moment, texts, words, wrapped
 
 
 def lines(found: View) -> Iterator[str]:

@@ -13,10 +13,10 @@ from typing import Final
 from tieline.core.terms import MAX_TIME_MS, dtg
 from tieline.desk.cli import incidentaccounts as accounts
 from tieline.desk.cli.agreements import basis, clock_of, short
-from tieline.desk.cli.incidentwords import contested, row_marks, span, texts, words, wrapped
 from tieline.desk.cli.joints import list_lines as joint_lines
 from tieline.desk.cli.noticelines import notice_lines
 from tieline.desk.cli.show import View, mark_words, number_of, text_of, views
+from tieline.desk.incidentwords import contested, row_marks, span, texts, words, wrapped
 from tieline.node.view import Json
 
 _LANE: Final = 24  # where the second lane begins

@@ -9,8 +9,8 @@ from typing import Final
 
 from tieline.core.errors import LocalError
 from tieline.desk.cli.common import language_of, line_of, put
-from tieline.desk.cli.incidentwords import wrapped
 from tieline.desk.cli.show import View, text_of
+from tieline.desk.incidentwords import wrapped
 from tieline.desk.report import compare
 from tieline.desk.report.pieces import Document
 from tieline.desk.report.reading import part

@@ -209,7 +209,7 @@ def item_lines(view: View) -> list[str]:
     flags = view.get("flags")
     out.extend(f"  ! {visible(str(flag))}" for flag in (flags if isinstance(flags, list) else []))
     if view.get("contested"):
-        from tieline.desk.cli.incidentwords import contested
+        from tieline.desk.incidentwords import contested
 
         out.extend(f"  ! {mark}" for mark in contested(view))
     crossed = view.get("crossed")

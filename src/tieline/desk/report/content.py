@@ -12,8 +12,8 @@ from typing import Final
 
 from tieline.core.terms import MAX_TIME_MS
 from tieline.desk.cli.agreements import basis, due_of, said_of
-from tieline.desk.cli.incidentwords import moment, texts
 from tieline.desk.cli.show import View, number_of, text_of, views
+from tieline.desk.incidentwords import moment, texts
 from tieline.desk.report import chart, compare, record, threads
 from tieline.desk.report.pieces import (
     Block,

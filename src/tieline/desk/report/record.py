@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from tieline.desk.cli.incidentwords import contested, moment, row_marks, texts
 from tieline.desk.cli.show import View, number_of, text_of, views
+from tieline.desk.incidentwords import contested, moment, row_marks, texts
 from tieline.desk.report.pieces import Block, Cell, Heading, Line, Paragraph, Table, Tone, cell
 from tieline.desk.report.reading import part, raw, whole
 from tieline.desk.report.words import Said, Tongue

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from tieline.desk.cli.incidentwords import moment, texts
 from tieline.desk.cli.show import View, text_of, views
+from tieline.desk.incidentwords import moment, texts
 from tieline.desk.report.pieces import Block, Cell, Heading, Line, Paragraph, Table, Tone, cell
 from tieline.desk.report.reading import raw, whole
 from tieline.desk.report.words import Said, Tongue

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from tieline.core.incident.figures import COUNTS, SPANS
-from tieline.desk.cli import incidentwords
+from tieline.desk import incidentwords
 from tieline.desk.cli.show import View
 from tieline.desk.words import ENGLISH, Words
 from tieline.node.text import visible

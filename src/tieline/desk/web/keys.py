@@ -24,7 +24,7 @@ class Place:
 NAV: Final = (
     Place("/", "desk.nav.watch", key="w"),
     Place("/compose", "desk.nav.compose", there=False, key="n"),
-    Place("/incidents", "desk.nav.incidents", there=False),
+    Place("/incidents", "desk.nav.incidents", key="i"),
     Place("/agreements", "desk.nav.agreements", there=False),
     Place("/record", "desk.nav.record", key="r"),
     Place("/handover", "desk.nav.handover", there=False),
@@ -44,5 +44,9 @@ KEYS: Final = (
     ("r", "desk.key.record"),
     ("v", "desk.record.verify"),
     ("p", "desk.paper"),
+    ("i", "desk.key.incidents"),
+    ("o", "desk.key.open-incident"),
+    ("u", "desk.key.word"),
+    ("e", "desk.key.end"),
     ("?", "desk.key.help"),
 )

@@ -15,8 +15,9 @@ from tieline.desk.web.officers import ADMINISTRATOR, OBSERVER, RELEASER, ROLES, 
 
 READS: Final = frozenset({
     "alarms", "calendar", "charter_show", "check", "drafts", "entry", "explain", "fill", "form",
-    "forms", "heads", "incident", "incident_report", "incident_score", "incident_timeline",
-    "incidents", "item", "item_form", "joint_show", "joints", "known", "log", "log_entries",
+    "forms", "heads", "incident", "incident_forms", "incident_report", "incident_score",
+    "incident_timeline", "incidents", "item", "item_form", "joint_show",
+    "joints", "known", "log", "log_entries",
     "log_head", "notes", "notices", "obligations", "packs", "proofs", "questions", "quotas",
     "search", "status", "traffic", "validities",
 })  # fmt: skip

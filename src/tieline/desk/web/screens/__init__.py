@@ -5,9 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from tieline.desk.web.app import Route
-from tieline.desk.web.screens import account, files, item, paper, record, watch
+from tieline.desk.web.screens import (
+    account,
+    files,
+    incident,
+    incidentsay,
+    item,
+    joint,
+    paper,
+    record,
+    watch,
+)
 
-MODULES: Final = (account, watch, files, record, item, paper)
+MODULES: Final = (account, watch, files, record, item, incidentsay, incident, joint, paper)
 
 ROUTES: Final[tuple[Route, ...]] = tuple(route for module in MODULES for route in module.ROUTES)
 

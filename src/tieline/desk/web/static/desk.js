@@ -255,7 +255,8 @@ function changed(event) {
 async function save(form) {
   const fields = {};
   for (const [name, value] of new FormData(form))
-    if (typeof value === "string" && name !== "csrf" && name !== "once") fields[name] = value;
+    if (typeof value === "string" && name !== "csrf" && name !== "once"
+      && form.elements[name]?.type !== "password") fields[name] = value;
   try {
     const answer = await fetch("/keep", {
       method: "POST",

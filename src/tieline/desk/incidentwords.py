@@ -1,4 +1,4 @@
-"""How incidents are worded at a terminal: in English so far, from the desk's own catalogue."""
+"""How incidents are worded, from the desk's own catalogue: in English at a terminal."""
 
 from __future__ import annotations
 
