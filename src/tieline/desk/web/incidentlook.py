@@ -142,7 +142,7 @@ def _happened(found: View, words: Words) -> Iterator[Step]:
 def _learned(found: View, words: Words) -> Iterator[Step]:
     for one in found.views("learned"):
         party, item = str(one["party"]), str(one["item"])
-        title = str(one["title"] or words.say(f"kind.{one['kind']}"))
+        title = titled(one, words)
         yield Step(number(one["claimed_ms"]) or 0, "learned", "writes", party, item, title,
                    text=str(one["text"] or ""), crossed=tuple(one.texts("crossed")))  # fmt: skip
         for code, reached in one.view("reached").items():
@@ -160,9 +160,21 @@ def _learned(found: View, words: Words) -> Iterator[Step]:
 def messages(rows: Iterable[View], words: Words) -> list[View]:
     """The messages with what there is to say of each, in words."""
     return [
-        View({**one, "marks": [*row_marks(dict_of(one), digits=DIGITS, say=words.say)]})
+        View(
+            {
+                **one,
+                "title": titled(one, words),
+                "marks": [*row_marks(dict_of(one), digits=DIGITS, say=words.say)],
+            }
+        )
         for one in rows
     ]
+
+
+def titled(one: View, words: Words) -> str:
+    """What a statement is called: by its form, else by its kind."""
+    kind = words.say(f"kind.{one['kind']}")
+    return str(one["title"] or kind) if one["form"] else kind
 
 
 def joint(chain: View) -> View:

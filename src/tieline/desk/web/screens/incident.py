@@ -107,6 +107,12 @@ async def known(visit: Visit) -> Response:
     """What the author of a message had read when it wrote it, and who had it when."""
     incident_, item = place.digest(visit), place.digest(visit, "item")
     found = await visit.ask("known", item=item, language=visit.officer.language)
+    words = visit.words
+    named = {
+        part: [View({**one, "title": look.titled(one, words)}) for one in found.views(part)]
+        for part in ("read", "unread", "crossed")
+    }
+    found = View({**found, **named, "title": look.titled(found, words)})
     return await visit.render("incident-known.html", incident=incident_, known=found)
 
 
