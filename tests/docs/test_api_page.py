@@ -31,6 +31,7 @@ HELPERS = {
     "refs": {"refs"},
     "_wants": {"wants"},
     "marked": {"reserve", "through"},
+    "cites": {"refs", "incident"},
     "_cites": {"refs", "incident"},
 }
 FOLLOWED = {"_answer", "_speak", "_by_form", "filled", "_holds"}

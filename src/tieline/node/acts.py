@@ -69,7 +69,7 @@ ABOUT_JOINTS: Final = frozenset({
     "assent", "joint", "joint_decline", "joint_show", "joint_withdraw", "joints",
 })  # fmt: skip
 ON_RECORD: Final = frozenset({"check", "entry", "search"})
-FOR_DESKS: Final = frozenset({"desk_key", "pulse", "traffic"})
+FOR_DESKS: Final = frozenset({"desk_key", "draft", "leaving", "pulse", "traffic"})
 _ROLES: Final = {word(role.name).replace(" ", "-"): role for role in Role if role}
 
 
@@ -132,13 +132,13 @@ class NodeActs:
     def _joints(self) -> JointActs:
         from tieline.node.jointacts import JointActs
 
-        return JointActs(self, self._cites, self._about, self.host.agreements)
+        return JointActs(self, self.cites, self._about, self.host.agreements)
 
     @cached_property
     def _desks(self) -> DeskActs:
         from tieline.node.deskacts import DeskActs
 
-        return DeskActs(self)
+        return DeskActs(self, lambda: self._about)
 
     @cached_property
     def _on_record(self) -> RecordActs:
@@ -146,7 +146,7 @@ class NodeActs:
 
         return RecordActs(self)
 
-    async def _cites(self, line: Line, args: Arguments) -> tuple[Ref, ...]:
+    async def cites(self, line: Line, args: Arguments) -> tuple[Ref, ...]:
         """What a statement cites: what was named, and what belongs to its incidents."""
         cites = args.texts("incident")
         return await self._incidents.refs(line, args) if cites else self.refs(line, args)
@@ -200,10 +200,11 @@ class NodeActs:
 
     async def _drafts(self, args: Arguments) -> Json:
         lines = [self.line(args)] if args.text("line", "") else self._lines()
+        lang = args.text("language", "")
         args.done()
         return {
             "drafts": [
-                draft_view(line, draft) | self._told_of(line, draft.content)
+                draft_view(line, draft) | self.told_of(line, draft.content, lang)
                 for line in lines
                 for _, draft in sorted(line.drafts.items())
             ]
@@ -242,12 +243,12 @@ class NodeActs:
 
     def told(self, line: Line, item: Item, lang: str = "") -> dict[str, Json]:
         statement = item.statement
-        told = self._told_of(line, statement.content, lang, statement.place.charter)
+        told = self.told_of(line, statement.content, lang, statement.place.charter)
         if self.host.agreements.named(line):
             told |= self._incidents.beside(line, item, lang)
         return told
 
-    def _told_of(
+    def told_of(
         self, line: Line, content: Content, lang: str = "", charter: int | None = None
     ) -> dict[str, Json]:
         """What a form says in words; nothing where no charter of the line names a pack."""
@@ -316,7 +317,7 @@ class NodeActs:
             refs=refs,
         )
         done = await self.speak(line, args, content)
-        told = self._told_of(line, content, language).get("doubts")
+        told = self.told_of(line, content, language).get("doubts")
         doubts: list[Json] = [*filled.doubts, *(told if isinstance(told, list) else ())]
         return {**done, "doubts": doubts} if doubts else done
 

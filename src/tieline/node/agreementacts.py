@@ -42,6 +42,7 @@ from tieline.node.arguments import Arguments
 from tieline.node.coded import Coded
 from tieline.node.formchecks import once, parties_of, refused
 from tieline.node.formwords import page_view, told
+from tieline.node.retyped import answers_of
 from tieline.node.slices import Slices, through
 from tieline.node.view import Json
 
@@ -64,7 +65,7 @@ class Desk(Protocol):
 
     def find(self, args: Arguments) -> tuple[Line, Item]: ...
 
-    def refs(self, line: Line, args: Arguments) -> tuple[Ref, ...]: ...
+    async def cites(self, line: Line, args: Arguments) -> tuple[Ref, ...]: ...
 
     def now_ms(self) -> int: ...
 
@@ -140,7 +141,7 @@ class AgreementActs:
         to, text_lang = args.texts("to"), args.text("lang", ENGLISH)
         remarks = args.text("text", "")
         precedence = args.choice("precedence", {"": None, **Precedence.__members__}, "")
-        refs = self._desk.refs(line, args)
+        refs = await self._desk.cites(line, args)
         shape = args.choice("shape", _FORMATS, "numbered")
         args.done()
         pack, form = either_named(self._agreements.in_force(line).packs, wanted)
@@ -160,7 +161,9 @@ class AgreementActs:
             exercise=line.realm,
         )
         doubts = (*filled.doubts, *self.doubts(line, refs, (pack, form), lang))
-        return {**self._written(sheet, lang, shape), "doubts": [*doubts]}
+        tongue = self._tongue(pack, lang)
+        said = told(lay_out(sheet, tongue), tongue, (), filled.fields)
+        return {**self._written(sheet, lang, shape), "doubts": [*doubts], "told": said}
 
     async def fill(
         self,
@@ -301,6 +304,7 @@ class AgreementActs:
             *formchecks.number_doubts(same, sheet.number, tongue),
         ]
         out["checked"] = self._agreements.checked(pack, form.id)
+        out["answers"] = {**answers_of(form.fields, sheet.values)}
         out["same_number"] = [digest.hex() for digest in same]
         out["thresholds"] = [
             views.weighed_view(one, pack.id, self._tongues(ledger, lang))
@@ -340,6 +344,7 @@ class AgreementActs:
         writer = _WRITERS.get(shape)
         return {
             "form": sheet.pack.form_id(sheet.form),
+            "pack": views.pack_name(sheet.pack),
             "language": lang,
             "right_to_left": page.right_to_left,
             **page_view(page),
@@ -515,6 +520,15 @@ class AgreementActs:
             earlier = out.get("doubts")
             out["doubts"] = [*(earlier if isinstance(earlier, list) else []), *strange]
         return out | {"told": told(lay_out(sheet, tongue), tongue, errors, fields)}
+
+    def draft(self, line: Line, content: Content) -> dict[str, Json]:
+        """The form of a draft: its pack, and its answers as they were typed; nothing for a text."""
+        found = self._agreements.form_of(line, content)
+        if found is None:
+            return {}
+        pack, form = found
+        values, _ = examine(pack, form, content.body.fields or content.body.terms or ())
+        return {"pack": views.pack_name(pack), "answers": {**answers_of(form.fields, values)}}
 
     def check_draft(self, line: Line, number: int, lang: str) -> None:
         """Refuse the release of a draft that the forms of today say otherwise."""

@@ -92,6 +92,11 @@ def pack_view(pack: Pack, tongue: Tongue) -> dict[str, Json]:
     }
 
 
+def pack_name(pack: Pack) -> Json:
+    """Which text of which pack: its name, version and hash."""
+    return {"id": pack.id, "tag": pack.tag, "version": pack.version, "hash": pack.hash.hex()}
+
+
 def form_view(pack: Pack, form: Form, tongue: Tongue, *, whole: bool) -> dict[str, Json]:
     """A form; ``whole``: with its fields and what it may cite."""
     title = tongue.word(title_key(form))
@@ -105,6 +110,7 @@ def form_view(pack: Pack, form: Form, tongue: Tongue, *, whole: bool) -> dict[st
         "obliges": form.obliges,
         **cite_view(form.cite, tongue),
     }
+    out["answers"] = [pack.form_id(pack.forms[name]) for name in form.answers]
     if form.phrase is not None:
         out["code"] = form.phrase.code
     if not whole:
@@ -120,7 +126,6 @@ def form_view(pack: Pack, form: Form, tongue: Tongue, *, whole: bool) -> dict[st
         out["said"] = [f"{label}: {text}" for label, text in sentences(said, tongue)]
     out["specials"] = {one.value: str(tongue.say(f"special.{one.value}")) for one in Special}
     out["marks"] = [] if tongue.verified else [str(tongue.say("mark.unchecked"))]
-    out["answers"] = [pack.form_id(pack.forms[name]) for name in form.answers]
     out["predecessors"] = [
         {
             "forms": [pack.form_id(pack.forms[name]) for name in each.forms],

@@ -1,35 +1,53 @@
-"""The acts that only the desk asks: what is open, and the key of the desk's own file."""
+"""The acts that only the desk asks.
+
+What is open, one draft with all that its releaser looks at, how a message would leave, and the key
+of the desk's own file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from tieline.core import statement
+from tieline.core.crypto import sha256
 from tieline.core.errors import LocalError
+from tieline.core.identity import words
 from tieline.core.line import Line
+from tieline.core.terms import Kind, Precedence, Rung
 from tieline.node.arguments import Arguments
 from tieline.node.traffic import DAY_MS, Open, Traffic, deadline_ms
-from tieline.node.view import Json, item_view, ladder_view, word
+from tieline.node.view import Json, draft_view, item_view, ladder_view, word
 
 if TYPE_CHECKING:
     from tieline.node.acts import NodeActs
+    from tieline.node.agreementacts import AgreementActs
 
 TEN_MIN_MS: Final = 600_000
 SHOWN: Final = 50  # of each kind, unless more are asked for
 MAX_KEPT: Final = 1_000  # views of open items
+_DRAFT_LABEL: Final = b"tieline-draft-v1\x00"  # what is hashed for the words of a draft
+_SPOKEN_WORDS: Final = 4
+_CAME_SHOWN: Final = 8
+_LOOKED_AT: Final = 500  # statements, from the newest: a draft does not wait for ever
+_WORDS: Final = frozenset({Kind.MESSAGE, Kind.JOINT, Kind.ASSENT, Kind.SUSPEND, Kind.RESUME})
 
 
 class DeskActs:
     """Acts for a desk process beside the station."""
 
-    def __init__(self, acts: NodeActs) -> None:
-        self._desk = acts
+    def __init__(self, acts: NodeActs, about: Callable[[], AgreementActs]) -> None:
+        """``about``: the acts about agreements, which are made when something asks for them."""
+        self._desk, self._about = acts, about
         self._kept: dict[tuple[bytes, str], dict[str, Json]] = {}  # what of an item never changes
         self.acts: dict[str, Callable[[Arguments], Awaitable[Json]]] = {
             "traffic": self._traffic,
             "desk_key": self._desk_key,
             "pulse": self._pulse,
+            "draft": self._draft,
+            "leaving": self._leaving,
         }
 
     @cached_property
@@ -105,6 +123,75 @@ class DeskActs:
         if not key:
             raise LocalError("desk.no_key", "this station has no home, so no desk keeps a file")
         return {"key": key.hex()}
+
+    async def _draft(self, args: Arguments) -> Json:
+        line, number, lang = self._desk.line(args), args.number("draft"), args.text("language", "")
+        args.done()
+        draft = line.drafts.get(number)
+        if draft is None:
+            raise LocalError(
+                "draft.unknown", f"no draft {number} waits on this line; list them with 'drafts'"
+            )
+        out = draft_view(line, draft) | self._desk.told_of(line, draft.content, lang)
+        outdated = ""
+        if self._desk.host.agreements.named(line):
+            out |= self._about().draft(line, draft.content)
+            try:
+                self._about().check_draft(line, number, lang)
+            except LocalError as error:
+                outdated = error.message
+        digest = sha256(_DRAFT_LABEL + statement.pack_content(draft.content))
+        came = [*_came_since(line, draft.at_ms)]
+        replaced: list[Json] = [
+            {"item": ref.target.hex(), "by": by.hex()}
+            for ref in draft.content.refs
+            for _, by in line.replaced.get(ref.target, ())
+        ]
+        return {
+            **out,
+            "name": line.charter.name,
+            "party": line.party,
+            "others": [code for code in line.charter.voices() if code != line.party],
+            "hash": digest.hex(),
+            "words": [*words(digest[:16])[:_SPOKEN_WORDS]],
+            "outdated": outdated,
+            "replaced": replaced,
+            "came": [self._item(line, each, lang) for each in came[:_CAME_SHOWN]],
+            "came_count": len(came),
+        }
+
+    async def _leaving(self, args: Arguments) -> Json:
+        line, form = self._desk.line(args), args.text("form", "")
+        args.done()
+        charter = line.charter
+        return {
+            "line": line.id.hex(),
+            "name": charter.name,
+            "party": line.party,
+            "realm": line.realm,
+            "speaks": line.member and not line.observes,
+            "parties": [party.code for party in charter.parties],
+            "others": [code for code in charter.voices() if code != line.party],
+            "standing": form in charter.release.standing,
+            "precedences": [
+                {
+                    "precedence": one.name,
+                    "acknowledge_ms": charter.clock_ms(one, Rung.ACKNOWLEDGED),
+                    "two": charter.four_eyes(one, form),
+                    "by_authority": one in charter.release.four_eyes
+                    and not charter.four_eyes(one, form),
+                }
+                for one in sorted(Precedence, reverse=True)
+            ],
+        }
+
+
+def _came_since(line: Line, at_ms: int) -> Iterator[bytes]:
+    """What others have said on a line since a moment, newest first; so far back as it looks."""
+    for item in islice(reversed(line.record.order), _LOOKED_AT):
+        ours = item.statement.place.station == line.own
+        if item.admitted_ms >= at_ms and not ours and item.statement.content.kind in _WORDS:
+            yield item.statement.digest
 
 
 def _rank(line: Line, digest: bytes) -> int:

@@ -20,6 +20,7 @@ from datetime import UTC
 from typing import Final
 
 from tieline.core.agreement.places import Area, Circle, Position
+from tieline.core.agreement.plain import write_time
 from tieline.core.agreement.value import Instant, Problem
 from tieline.desk.web.shapes import View, number
 from tieline.node.readplace import read_area, read_position
@@ -134,6 +135,10 @@ class Shown:
         """The fields with faults, in their order."""
         return tuple(one for one in _every(self.rows) if one.faults or _is_both(one))
 
+    def every(self) -> tuple[Row, ...]:
+        """All fields that are shown, in their order."""
+        return tuple(one for one in _every(self.rows) if isinstance(one, Row))
+
     def any_fault(self) -> bool:
         return bool(self.whole or self.faulty())
 
@@ -197,6 +202,23 @@ def answers(form: View, texts: Typed) -> dict[str, str] | Both:
             if row["type"] in ("area", "route"):
                 text = "; ".join(part for part in re.split(r"\s*[;\n]\s*", text) if part)
             out[path] = f"{text} +/- {spread}" if spread and row["type"] in SPREAD else text
+    return out
+
+
+def settled(form: View, texts: Typed, now_ms: int) -> dict[str, str]:
+    """The texts with "now" and what is counted from it as the times they are.
+
+    What is shown, kept or sent must not move on with the clock. ``now_ms``: since when it counts.
+    """
+    out = dict(texts)
+    for path, row in _leaves(form.views("fields"), "", texts):
+        text = " ".join(texts.get(f"a:{path}", "").split())
+        if row["type"] == "time" and text.lower().startswith("now"):
+            read = read_instant(text, Clock(UTC, now_ms))
+            if not isinstance(read, Problem):
+                out[f"a:{path}"] = write_time(read.seconds)
+                if read.spread_s:
+                    out[f"s:{path}"] = f"{read.spread_s} s"
     return out
 
 

@@ -23,7 +23,7 @@ class Place:
 
 NAV: Final = (
     Place("/", "desk.nav.watch", key="w"),
-    Place("/compose", "desk.nav.compose", there=False, key="n"),
+    Place("/compose", "desk.nav.compose", key="n"),
     Place("/incidents", "desk.nav.incidents", key="i"),
     Place("/agreements", "desk.nav.agreements", there=False),
     Place("/record", "desk.nav.record", key="r"),
@@ -48,5 +48,8 @@ KEYS: Final = (
     ("o", "desk.key.open-incident"),
     ("u", "desk.key.word"),
     ("e", "desk.key.end"),
+    ("z", "desk.key.recall"),
+    ("c", "desk.key.correct"),
+    ("x", "desk.key.cancel"),
     ("?", "desk.key.help"),
 )

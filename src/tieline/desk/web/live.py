@@ -31,6 +31,7 @@ TOPICS: Final = {
     "proof": ("lines", "alarms"),
     "audit": ("audit",),  # of this desk: a check of the record has ended
     "station": ("station", "everything"),
+    "leaving": ("leaving", "drafts"),  # of the desk itself: departures.py
 }
 
 

@@ -14,12 +14,11 @@ from typing import Final
 from tieline.desk.web.officers import ADMINISTRATOR, OBSERVER, RELEASER, ROLES, TREATY, WATCH
 
 READS: Final = frozenset({
-    "alarms", "calendar", "charter_show", "check", "drafts", "entry", "explain", "fill", "form",
-    "forms", "heads", "incident", "incident_forms", "incident_report", "incident_score",
-    "incident_timeline", "incidents", "item", "item_form", "joint_show",
-    "joints", "known", "log", "log_entries",
-    "log_head", "notes", "notices", "obligations", "packs", "proofs", "questions", "quotas",
-    "search", "status", "traffic", "validities",
+    "alarms", "calendar", "charter_show", "check", "draft", "drafts", "entry", "explain", "fill",
+    "form", "forms", "heads", "incident", "incident_forms", "incident_report", "incident_score",
+    "incident_timeline", "incidents", "item", "item_form", "joint_show", "joints", "known",
+    "leaving", "log", "log_entries", "log_head", "notes", "notices", "obligations", "packs",
+    "proofs", "questions", "quotas", "search", "status", "traffic", "validities",
 })  # fmt: skip
 
 _SPEAKS: Final = frozenset({WATCH, TREATY, RELEASER})
@@ -62,6 +61,7 @@ MAY: Final[dict[str, frozenset[str]]] = {
     "desk.manner": frozenset(ROLES),
     "desk.password": frozenset(ROLES),
     "desk.officers": _RUNS,
+    "desk.recall": _SPEAKS,
     "desk.handover": _SPEAKS,
     "desk.outputs": _RUNS,
     "desk.verify": frozenset(ROLES),

@@ -60,6 +60,7 @@ async def serve(home: Path, port: int, names: Sequence[str], ready: Callable[[st
     try:
         await server.run(built, listener, stopping, told)
     finally:
+        await desk.departures.stop()
         await desk.link.stop()
         vault.close()
         listener.close()

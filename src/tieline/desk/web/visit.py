@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tieline.desk.web import rights
+from tieline.desk.web.departures import Departures
 from tieline.desk.web.jobs import Jobs
 from tieline.desk.web.link import PATIENCE_S, SLOW_S, StationLink
 from tieline.desk.web.officers import Officer, Officers
@@ -54,6 +55,7 @@ class Desk:
     stopping: asyncio.Event
     port: int
     jobs: Jobs = field(default_factory=Jobs)
+    departures: Departures = field(default_factory=Departures)
 
     @property
     def cookie(self) -> str:

@@ -7,6 +7,8 @@ from typing import Final
 from tieline.desk.web.app import Route
 from tieline.desk.web.screens import (
     account,
+    compose,
+    drafts,
     files,
     incident,
     incidentsay,
@@ -17,7 +19,9 @@ from tieline.desk.web.screens import (
     watch,
 )
 
-MODULES: Final = (account, watch, files, record, item, incidentsay, incident, joint, paper)
+MODULES: Final = (
+    account, watch, compose, drafts, files, record, item, incidentsay, incident, joint, paper,
+)  # fmt: skip
 
 ROUTES: Final[tuple[Route, ...]] = tuple(route for module in MODULES for route in module.ROUTES)
 

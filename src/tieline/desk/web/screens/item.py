@@ -37,6 +37,8 @@ async def _context(visit: Visit, found: View) -> dict[str, object]:
         "item": found,
         "entry": await visit.ask("entry", item=str(found["item"])),
         "rungs": RUNGS,
+        "ours": found["party"] == own,
+        "replaced_by": found["corrected_by"] or found["cancelled_by"] or found["superseded_by"],
         "owed": own in found.view("ladder") and "acknowledged" in found.texts("wants")
         and not rungs["acknowledged"] and (not found["to"] or own in found.texts("to")),
         "acknowledged_ms": shapes.number(rungs["acknowledged"]),

@@ -19,12 +19,20 @@ const wants = (part, names) => {
 const was = new WeakMap();
 const plain = (part) => part.outerHTML.replace(/(name="once" value=")[^"]*/g, "$1");
 
+// A form is on its way: what its act changes comes as an event, too, and to load this page anew
+// for that would end the way to the next one.
+let going = 0;
+document.addEventListener("submit", () => { going = performance.now() + 10000; });
+addEventListener("pageshow", () => { going = 0; });
+
 async function renew(name) {
+  if (performance.now() < going) return;
   const url = new URL(location.href);
   url.searchParams.set("part", name);
   const answer = await fetch(url, { headers: { accept: "text/html" } });
   if (answer.status === 401) { location.reload(); return; }
   const text = await answer.text();
+  if (performance.now() < going) return;
   const old = document.querySelector(`[data-live="${name}"]`);
   if (!old) return;
   if (!text.trim() || !answer.ok || old.dataset.reload) { location.reload(); return; }
@@ -252,6 +260,34 @@ function changed(event) {
   clearTimeout(timers.get(form));
   timers.set(form, setTimeout(() => save(form), 700));
 }
+// A form with a preview sends what it holds, and shows what the desk makes of it beside the form.
+const looks = new Map();
+function look(event) {
+  const form = event.target.form;
+  if (!form?.dataset.preview) return;
+  clearTimeout(looks.get(form));
+  looks.set(form, setTimeout(() => preview(form), 500));
+}
+async function preview(form) {
+  const url = new URL(form.action);
+  url.searchParams.set("part", form.dataset.preview);
+  const fields = new URLSearchParams(new FormData(form));
+  fields.set("do", "look");
+  try {
+    const answer = await fetch(url, { method: "POST", body: fields });
+    if (!answer.ok) return;
+    const made = new DOMParser().parseFromString(trusted(await answer.text()), "text/html");
+    const fresh = made.querySelector(`[data-live="${form.dataset.preview}"]`);
+    const old = document.querySelector(`[data-live="${form.dataset.preview}"]`);
+    if (!fresh || !old) return;
+    const focus = place(old);
+    old.replaceWith(fresh);
+    focus?.(fresh);
+    for (const back of document.querySelectorAll("[data-back]"))
+      back.replaceChildren(...[...(fresh.querySelector(`[data-for="${CSS.escape(back.dataset.back)}"]`)?.childNodes ?? [])]);
+    form.dataset.looked = String(Number(form.dataset.looked ?? 0) + 1);
+  } catch { /* the next change looks again */ }
+}
 async function save(form) {
   const fields = {};
   for (const [name, value] of new FormData(form))
@@ -270,6 +306,7 @@ async function save(form) {
 for (const part of parts()) was.set(part, plain(part));
 document.addEventListener("keydown", press);
 document.addEventListener("input", changed);
+document.addEventListener("input", look);
 document.querySelector(`${location.hash || "#none"} [data-focus]`)?.focus();
 listen();
 addEventListener("beforeprint", () => { foot().catch(() => {}); });
