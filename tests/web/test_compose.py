@@ -13,7 +13,7 @@ from tests.web import house as houses
 from tests.web import plain
 from tests.web.house import PASSWORD, THEMES, House, Person
 
-from tieline.desk.web import departures, run
+from tieline.desk.web import departures, run, writing
 from tieline.desk.web.shapes import view
 from tieline.desk.words import Words
 
@@ -35,6 +35,10 @@ def held_for(home: House, seconds: int) -> None:
     vault = run.vault_of(home.alpha.home)
     vault.set(departures.SETTING, str(seconds))
     vault.close()
+
+
+def line_of(home: House) -> str:
+    return str(view(home.alpha.call("status")).views("lines")[0]["line"])
 
 
 def account(person: Person) -> None:
@@ -166,6 +170,13 @@ def test_without_script_a_form_grows_is_looked_at_and_sent(home: House) -> None:
     answer = ann.post(TEXT, fields | {"do": "send", "promised": "one"})
     assert answer.status == 303
     assert answer.headers["location"].startswith("/item/")
+    # What a browser kept late, when it had been sent already, does not come back.
+    kind = writing.subject({"line": line_of(home), "form": "text"}).kept_as
+    late = {"kind": kind, "body": '{"text": "late"}', "csrf": ann.token}
+    assert ann.post("/keep", late | {"once": "x1"}).status == 204
+    assert "late</textarea>" not in ann.get(TEXT).text
+    assert ann.post("/keep", late | {"once": "x9"}).status == 204
+    assert "late</textarea>" in ann.get(TEXT).text
     # FLASH by one officer is only ever a draft, and it cannot release its own.
     flash = fields | {"once": "x2", "precedence": "FLASH", "do": "send", "promised": "two"}
     address = ann.post(TEXT, flash).headers["location"]

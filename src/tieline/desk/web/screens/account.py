@@ -54,6 +54,9 @@ async def keep(visit: Visit) -> Response:
     kind, body = visit.field("kind")[:MAX_KIND], visit.field("body")
     if not kind or len(body) > MAX_DRAFT or not _is_form(body):
         return PlainTextResponse("This is no draft.\n", 400)
+    once = visit.field("once")[:64]
+    if once and once == visit.desk.vault.setting(f"sent {visit.officer.id}"):
+        return Response(status_code=204)  # it has been sent since: it is not being written any more
     visit.desk.vault.keep_draft(visit.officer.id, kind, body, visit.now_ms)
     return Response(status_code=204)
 

@@ -312,6 +312,7 @@ async def _hold(visit: Visit, about: Subject, said: Message, args: dict[str, Jso
 def sent(visit: Visit, about: Subject, said: Message, done: View) -> None:
     """It is at the station: what was kept of it is not needed, and what it was before is told."""
     visit.forget(about.kept_as)
+    visit.desk.vault.set(f"sent {visit.officer.id}", visit.field("once")[:64])
     _used(visit, about)
     visit.desk.vault.set(f"theirs {about.line}", said.theirs)
     if said.before and number(done["draft"]) and not done["released"]:

@@ -289,6 +289,7 @@ async function preview(form) {
   } catch { /* the next change looks again */ }
 }
 async function save(form) {
+  if (performance.now() < going) return;
   const fields = {};
   for (const [name, value] of new FormData(form))
     if (typeof value === "string" && name !== "csrf" && name !== "once"
@@ -297,7 +298,9 @@ async function save(form) {
     const answer = await fetch("/keep", {
       method: "POST",
       headers: { "x-csrf": body.dataset.csrf },
-      body: new URLSearchParams({ kind: form.dataset.draft, body: JSON.stringify(fields) }),
+      body: new URLSearchParams({
+        kind: form.dataset.draft, body: JSON.stringify(fields), once: form.elements.once?.value ?? "",
+      }),
     });
     form.dataset.kept = answer.ok ? "yes" : "no";
   } catch { form.dataset.kept = "no"; }
