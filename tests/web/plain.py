@@ -19,6 +19,7 @@ class Answer:
     headers: dict[str, str]
     text: str
     cookies: tuple[str, ...] = ()
+    body: bytes = b""
 
 
 @dataclass
@@ -51,13 +52,16 @@ class Plain:
                 connection.putheader("cookie", jar)
             for name, value in (headers or {}).items():
                 connection.putheader(name, value)
-            if body is not None and "transfer-encoding" not in (headers or {}):
+            if body is not None and not {"transfer-encoding", "content-length"} & {
+                *(headers or {})
+            }:
                 connection.putheader("content-length", str(len(body)))
             connection.endheaders(body)
             got = connection.getresponse()
             cookies = tuple(got.headers.get_all("set-cookie") or ())
             named = {name.lower(): value for name, value in got.headers.items()}
-            return Answer(got.status, named, got.read().decode("utf-8", "replace"), cookies)
+            data = got.read()
+            return Answer(got.status, named, data.decode("utf-8", "replace"), cookies, data)
         finally:
             connection.close()
 
