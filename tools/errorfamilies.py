@@ -12,6 +12,8 @@ FAMILIES: Final[dict[str, str]] = {
     "act": "An officer's act that the rules of the line do not allow, or that lacks something. "
     "Nothing was said; correct the act and give it again.",
     "address": "An address on a card, in a charter or in `config.toml`. Use a form named.",
+    "alarm": "Acts about alarms, and (as alarms) the outputs that make them heard. Nothing here is "
+    "sent to another station.",
     "api": "The local API of a running station.",
     "armor": "The text form of a card or charter. It is read only exactly as it was written: send "
     "it as a file, and not as pasted text.",
@@ -62,6 +64,7 @@ FAMILIES: Final[dict[str, str]] = {
     "journal_attempt": "As `journal_alarm`, for an attempt.",
     "journal_draft": "As `journal_alarm`, for a draft.",
     "journal_hand_over": "As `journal_alarm`, for a hand-over.",
+    "journal_heed": "As `journal_alarm`, for what an officer did with an alarm.",
     "journal_life": "As `journal_alarm`, for a log that was opened or closed.",
     "journal_origin": "As `journal_alarm`, for how a statement came.",
     "journal_refusal": "As `journal_alarm`, for a refusal.",
@@ -140,12 +143,15 @@ SENTENCES: Final[dict[str, str]] = {
     "api.defect": "the station failed at the act by a defect of its own; report it with its log",
     "api.full": "64 clients are connected already; close one and try again",
     "api.too_long": "the request line is longer than 96 MiB; send less at once",
+    "alarm.none": "nobody would hear an alarm: no output of alarms works",
+    "alarm.output": "an output of alarms does not work; see `tieline alarm outputs`",
     "arrived.flash": "FLASH from a party: acknowledge it",
     "arrived.immediate": "IMMEDIATE from a party: acknowledge it",
     "carrier.connect": "the connection was refused, timed out or found no route, or this machine "
     "lacks the address to dial from; check the address on the card, the route and their station",
     "carrier.name": "the name in the address was not found, or has no address; use a literal "
     "address, which needs no look-up",
+    "line.down": "nothing comes from a peer by any carrier; see its cause in `tieline status`",
     "owed.long_ago": "more obligations were overdue before this station looked than ring each by "
     "itself; see `tieline obligations`",
     "owed.many": "what one party said gives cause for more alarms at once than ring each by "

@@ -85,6 +85,12 @@ class Store(Protocol):
     def facts(self, after: int = 0) -> Iterator[tuple[int, Fact]]:
         """Every fact with a sequence number above ``after``, in order, streaming."""
 
+    def some(self, kinds: frozenset[int], after: int, last: int) -> list[tuple[int, Fact]]:
+        """The facts of some kinds with sequence numbers above ``after`` up to ``last``, in order.
+
+        They are looked for, not read in their chain: a gap or a change between them is not seen.
+        """
+
     def statements(self, line: bytes, log: bytes, start: int, stop: int) -> list[bytes]:
         """The bodies of positions ``start`` to ``stop`` (exclusive) of one log; only those held."""
 

@@ -68,7 +68,8 @@ DONE: list[tuple[str, ...]] = [
     ("proof",), ("evidence", "--out", "line.html"), ("witness", "init", "w.example", "--key-file"),
     ("witness", "show"), ("keys",), ("keys", "show"),
     ("form",), ("obligations",), ("calendar",), ("quota",), ("pack", "list"),
-    ("incident", "list"), ("desk", "officer", "list"),
+    ("incident", "list"), ("desk", "officer", "list"), ("alarm", "list"), ("alarm", "outputs"),
+    ("alarm", "silence"),
 ]  # fmt: skip
 
 

@@ -21,6 +21,7 @@ CLASSES = {
     "JointActs": "jointacts.py",
     "DeskActs": "deskacts.py",
     "RecordActs": "recordacts.py",
+    "AlarmActs": "alarmacts.py",
 }
 COMMON = {"line", "officer", "role", "key", "language", "reserve", "through", "insist"}
 ASKING = {"text", "number", "flag", "texts", "choice", "digest", "refs", "fields", "answers"}

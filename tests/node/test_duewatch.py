@@ -217,3 +217,36 @@ async def _gone(folder: Path, crisis: Pack) -> None:
         while waits():  # noqa: ASYNC110 - no event says so
             await asyncio.sleep(0)
     task.cancel()
+
+
+def test_an_alarm_of_what_was_owed_ends_when_it_is_done(tmp_path: Path, crisis: Pack) -> None:
+    asyncio.run(_done(tmp_path, crisis))
+
+
+async def _done(folder: Path, crisis: Pack) -> None:
+    alpha, bravo = await two(folder, crisis)
+
+    async def rings() -> list[str]:
+        found = await bravo.running.host.alarms.look()
+        return [ring.alarm.code for ring, _ in found.alarms]
+
+    async with watched(alpha, bravo):
+        now_ms = alpha.running.host.clock.now().wall_ms
+        sent = await first(alpha, now_ms - 5_000)
+        await until(bravo.running, lambda: CODE in alarms(bravo.running))
+        due = bravo.running.host.due
+        assert due is not None
+        await until_idle(due)
+        assert CODE in await rings()
+        refs: list[Json] = [{"item": sent, "role": "predecessor"}]
+        await alpha.send("cr/close", {"knowledge": "know", "origin": "not-hostile"}, refs=refs)
+        await pair.equal(alpha.running, bravo.running)
+        await until_idle(due)
+        assert CODE not in await rings()
+    # After a restart nobody has looked yet: what rang sounds until the record has been read.
+    again = Running(bravo.running.seat, bravo.running.store)
+    assert CODE in [r.alarm.code for r, _ in (await again.host.alarms.look()).alarms]
+    async with watched(Desk(again)):
+        assert again.host.due is not None
+        await until_idle(again.host.due)
+        assert CODE not in [r.alarm.code for r, _ in (await again.host.alarms.look()).alarms]

@@ -13,6 +13,7 @@ from tests.node.pair import Running
 from tieline.core.charter import dearmor_charter
 from tieline.node.acts import (
     ABOUT_AGREEMENTS,
+    ABOUT_ALARMS,
     ABOUT_INCIDENTS,
     ABOUT_JOINTS,
     FOR_DESKS,
@@ -74,7 +75,9 @@ def test_the_acts_that_are_loaded_late_are_those_there_are(tmp_path: Path) -> No
         assert set(acts._joints.acts) == ABOUT_JOINTS
         assert set(acts._desks.acts) == FOR_DESKS
         assert set(acts._on_record.acts) == ON_RECORD
-        late = ABOUT_AGREEMENTS | ABOUT_INCIDENTS | ABOUT_JOINTS | FOR_DESKS | ON_RECORD
+        assert set(acts._alarms.acts) == ABOUT_ALARMS
+        late = ABOUT_AGREEMENTS | ABOUT_INCIDENTS | ABOUT_JOINTS | ABOUT_ALARMS
+        late |= FOR_DESKS | ON_RECORD
         assert not late & set(acts._acts)
 
     asyncio.run(look())

@@ -35,6 +35,9 @@ class Watched:
     def facts(self, after: int = 0) -> Iterator[tuple[int, Fact]]:
         return self.held.facts(after)
 
+    def some(self, kinds: frozenset[int], after: int, last: int) -> list[tuple[int, Fact]]:
+        return self.held.some(kinds, after, last)
+
     def statements(self, line: bytes, log: bytes, start: int, stop: int) -> list[bytes]:
         return self.held.statements(line, log, start, stop)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from tieline.core.charter import SignedCharter
 from tieline.core.errors import TielineError
+from tieline.core.heed import Heed
 from tieline.core.journal import Fact
 from tieline.core.statement import Content
 
@@ -287,11 +288,19 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Heeded:
+    """What an officer did with alarms here, or how an output of alarms fares: kept, never sent."""
+
+    token: int
+    heed: Heed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
     """Time has passed; whatever is due is done."""
 
 
-Act = Install | Speak | Release | Discard | CallTest | SignCheckpoint
+Act = Install | Speak | Release | Discard | CallTest | SignCheckpoint | Heeded
 Event = (
     Act
     | Witnessed

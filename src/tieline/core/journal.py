@@ -38,6 +38,7 @@ class FactKind(IntEnum):
     LIFE = 12
     NOTE = 13
     PROOF = 14
+    HEED = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

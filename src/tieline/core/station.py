@@ -41,6 +41,7 @@ from tieline.core.events import (
     ForSeal,
     ForSpeech,
     HandedOver,
+    Heeded,
     Install,
     Lost,
     Outrun,
@@ -278,6 +279,9 @@ class Station:
                     watch.touched(self.lines[name], event, turn)
             case Trouble():
                 self._trouble(event, turn)
+            case Heeded(token=token, heed=heed):
+                turn.keep(FactKind.HEED, b"", heed.encode())
+                turn.reply(token, Done(line=b""))
             case Tick():
                 for name, line in self.lines.items():
                     watch.tick(line, turn)

@@ -11,6 +11,7 @@ from tieline.core.evidence import Scope
 from tieline.core.line import Line
 from tieline.core.station import Station
 from tieline.node.agreements import Agreements
+from tieline.node.alarmkeep import AlarmKeep
 from tieline.node.runtime import Runtime
 from tieline.node.view import Json
 
@@ -32,6 +33,9 @@ class Host(Protocol):
 
     async def perform(self, make: Callable[[int], Act]) -> Done:
         """Run an act through a turn; raises its refusal."""
+
+    @property
+    def alarms(self) -> AlarmKeep: ...
 
     @property
     def runtime(self) -> Runtime: ...

@@ -52,6 +52,7 @@ from tieline.node.wants import wants_of
 
 if TYPE_CHECKING:
     from tieline.node.agreementacts import AgreementActs
+    from tieline.node.alarmacts import AlarmActs
     from tieline.node.deskacts import DeskActs
     from tieline.node.incidentacts import IncidentActs
     from tieline.node.jointacts import JointActs
@@ -70,6 +71,10 @@ ABOUT_JOINTS: Final = frozenset({
 })  # fmt: skip
 ON_RECORD: Final = frozenset({"check", "entry", "search"})
 FOR_DESKS: Final = frozenset({"desk_key", "draft", "leaving", "pulse", "traffic"})
+ABOUT_ALARMS: Final = frozenset({
+    "alarm_heard", "alarm_seen", "alarm_test", "alarms", "output_alive", "shelve", "silence",
+    "unshelve",
+})  # fmt: skip
 _ROLES: Final = {word(role.name).replace(" ", "-"): role for role in Role if role}
 
 
@@ -146,6 +151,12 @@ class NodeActs:
 
         return RecordActs(self)
 
+    @cached_property
+    def _alarms(self) -> AlarmActs:
+        from tieline.node.alarmacts import AlarmActs
+
+        return AlarmActs(self, self.host.alarms)
+
     async def cites(self, line: Line, args: Arguments) -> tuple[Ref, ...]:
         """What a statement cites: what was named, and what belongs to its incidents."""
         cites = args.texts("incident")
@@ -160,13 +171,16 @@ class NodeActs:
             return self._desks.acts[name]
         if name in ON_RECORD:
             return self._on_record.acts[name]
+        if name in ABOUT_ALARMS:
+            return self._alarms.acts[name]
         return self._incidents.acts[name] if name in ABOUT_INCIDENTS else self._acts.get(name)
 
     async def act(self, name: str, args: Mapping[str, Json]) -> Json:
         """Perform one act. Raises ``TielineError`` when it is refused."""
         handler = self._handler(name)
         if handler is None:
-            late = ABOUT_AGREEMENTS | ABOUT_INCIDENTS | ABOUT_JOINTS | FOR_DESKS | ON_RECORD
+            late = ABOUT_AGREEMENTS | ABOUT_INCIDENTS | ABOUT_JOINTS | ABOUT_ALARMS
+            late |= FOR_DESKS | ON_RECORD
             there = sorted({*self._acts, *late})
             raise LocalError(
                 "act.unknown", f"there is no act {name[:40]!a}; there are {', '.join(there)}"

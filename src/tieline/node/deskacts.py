@@ -7,7 +7,6 @@ of the desk's own file.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +17,7 @@ from tieline.core.identity import words
 from tieline.core.line import Line
 from tieline.core.terms import Kind, Precedence, Rung
 from tieline.node.arguments import Arguments
-from tieline.node.traffic import DAY_MS, Open, Traffic, deadline_ms
+from tieline.node.traffic import DAY_MS, Open, deadline_ms
 from tieline.node.view import Json, draft_view, item_view, ladder_view, word
 
 if TYPE_CHECKING:
@@ -50,26 +49,19 @@ class DeskActs:
             "leaving": self._leaving,
         }
 
-    @cached_property
-    def _open(self) -> Traffic:
-        host = self._desk.host
-        store = host.runtime.store
-        # The station is made anew from the journal after a full disk: it is asked for each time.
-        return Traffic(lambda: list(host.station.lines.values()), store.facts, store.last)
-
     async def _traffic(self, args: Arguments) -> Json:
         lang, limit = args.text("language", ""), args.number("limit", SHOWN)
         args.done()
         now_ms = self._desk.now_ms()
-        found = await self._open.look(now_ms)
-        rung = self._open.rung
+        found, traffic = await self._desk.host.alarms.open(now_ms)
+        rung = traffic.rung
         lines = sorted(self._desk.host.station.lines.items())
         return {
             "lines": [
                 self._line(line, found[name], lang, limit) for name, line in lines if name in found
             ],
             "rung": {
-                "since_ms": max(self._open.since_ms, now_ms - DAY_MS),
+                "since_ms": max(traffic.since_ms, now_ms - DAY_MS),
                 "count": len(rung),
                 "lately": sum(at > now_ms - TEN_MIN_MS for at in rung),
             },

@@ -40,10 +40,14 @@ _HOW: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a look gives: when time alone changes it next (wall ms), and what is to be rung."""
+    """What a look gives: when time alone changes it next (wall ms), and what is to be rung.
+
+    ``owing``: the causes of the alarms that have rung and are overdue still; None: not looked.
+    """
 
     next_ms: int | None
     events: tuple[Event, ...]
+    owing: frozenset[Cause] | None = None
 
 
 Name = tuple[str, int]  # of an obligation: its id, and when it is due in our view
@@ -78,13 +82,15 @@ class _Kept:
 
     ``heard``: obligations (with their due times) of which an alarm is kept, or that were summed as
     long overdue. ``let``: those that were given to the core, which keeps no alarm when the disk is
-    full. ``purses``: those that wait. ``touches``: what touches and is not heard, by its cause.
+    full. ``purses``: those that wait. ``causes``: of the alarms of all these. ``touches``: what
+    touches and is not heard, by its cause.
     """
 
     ringing: Ringing = field(default_factory=Ringing)
     heard: set[Name] = field(default_factory=set)
     let: set[Name] = field(default_factory=set)
     purses: dict[Name, Purse] = field(default_factory=dict)
+    causes: dict[Name, Cause] = field(default_factory=dict)
     touches: dict[Cause, tuple[Touched, How]] = field(default_factory=dict)
     rung: set[Cause] = field(default_factory=set)  # touches that were given to the core
     around: Seen = field(default_factory=Seen)  # what was looked at of incidents
@@ -142,7 +148,8 @@ class DueLook:
         if closed:
             # So that the record of what was settled outlives Ed25519.
             events.append(SignCheckpoint(token=0, line=line.id, seal=True))
-        return Found(min(coming, default=None), tuple(events))
+        owing = frozenset(kept.causes.values())
+        return Found(min(coming, default=None), tuple(events), owing)
 
     async def _overdue(
         self,
@@ -160,12 +167,13 @@ class DueLook:
             await slices.turn()
             name = (one.id, due_ms)
             names.add(name)
-            if name in kept.heard:
+            if name in kept.heard and name in kept.causes:
                 continue
             purse = kept.purses.get(name)
             if purse is None:
                 news = self._news(line, one, due_ms)
-                if watch.alarm_of(news).cause in line.alarms:
+                cause = kept.causes[name] = watch.alarm_of(news).cause
+                if name in kept.heard or cause in line.alarms:
                     kept.heard.add(name)
                     continue
                 if name in kept.let:
@@ -177,6 +185,8 @@ class DueLook:
         kept.let &= names - kept.heard
         for gone in kept.purses.keys() - names:
             del kept.purses[gone]
+        for gone in kept.causes.keys() - names:
+            del kept.causes[gone]
         return events
 
     async def _look_around(

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 from tieline.core.events import Event, Trouble
 from tieline.core.journal import FactKind
 from tieline.core.line import Line
+from tieline.core.tally import Cause
 from tieline.core.terms import Now
 from tieline.node.agreements import Agreements
 from tieline.ports import Fact
@@ -57,6 +58,8 @@ class DueWatch:
         self._looked: set[bytes] = set()
         self._looking = False
         self.looks = 0
+        # By line: the causes of alarms that rang and are overdue still, as of the last look.
+        self.owing: dict[bytes, frozenset[Cause]] = {}
 
     # ------------------------------------------------------------------------------ news
 
@@ -150,9 +153,12 @@ class DueWatch:
         self._looked.add(line.id)
         await self._agreements.ready([line])  # a large pack takes half a second to read
         if not self._agreements.in_force(line).packs:
+            self.owing[line.id] = frozenset()
             return
         looker = await self._looker()
         found = await looker.look(line, now_ms, first=first)
+        if found.owing is not None:
+            self.owing[line.id] = found.owing
         if found.next_ms is not None:
             self._due[line.id] = found.next_ms
         for event in found.events:

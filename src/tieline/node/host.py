@@ -41,6 +41,8 @@ from tieline.core.station import Station
 from tieline.core.sync import Pace
 from tieline.core.terms import Precedence
 from tieline.node.agreements import Agreements
+from tieline.node.alarmaround import HostAround
+from tieline.node.alarmkeep import AlarmKeep
 from tieline.node.asking import Witnesses
 from tieline.node.audit import audit_store
 from tieline.node.backup import Keeper
@@ -48,6 +50,7 @@ from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.duewatch import DueWatch
 from tieline.node.runtime import Runtime
 from tieline.node.view import Json, event_view, line_view
+from tieline.node.watchers import Watcher
 from tieline.ports import Carrier, Endpoint, Fact, Machine, Signer, Store
 from tieline.store.disk import Room
 
@@ -57,7 +60,6 @@ if TYPE_CHECKING:
 MAX_QUEUE: Final = 20_000
 REPLAY_BATCH: Final = 256  # journal entries that are read for a watcher in one go
 REPLAY_PIECE: Final = 16  # and shown: each may want its statement read
-WATCHER_BACKLOG: Final = 4_096
 MAX_SLEEP_S: Final = 60.0
 ROOM_MS: Final = 1_000
 NOTE_WAIT_S: Final = 0.03  # a hand-over waits so long for something to be committed with
@@ -77,26 +79,6 @@ class Roomy(Protocol):
     def room(self) -> Room: ...
 
     def restore_reserve(self) -> bool: ...
-
-
-class Watcher:
-    """One subscriber: facts beyond what it has been given wait here, up to a limit."""
-
-    def __init__(self) -> None:
-        self.queue: deque[tuple[int, Fact]] = deque()
-        self.wake = asyncio.Event()
-        self.behind = False
-
-    def offer(self, seq: int, fact: Fact) -> None:
-        if self.behind:
-            return
-        if len(self.queue) >= WATCHER_BACKLOG:
-            # Too slow for now: it reads on from the journal, and misses nothing.
-            self.behind = True
-            self.queue.clear()
-        else:
-            self.queue.append((seq, fact))
-        self.wake.set()
 
 
 class RoomWatch:
@@ -188,6 +170,7 @@ class Host:
         self.runtime = Runtime(
             own, realm, store, signer, self, clock.now(), machine=machine, pace=pace
         )
+        self.alarms = AlarmKeep(HostAround(self))
 
     @property
     def station(self) -> Station:
@@ -202,7 +185,8 @@ class Host:
 
     def watch(self) -> list[asyncio.Task[None]]:
         """Begin what goes on beside the turns; whoever stops the station cancels it."""
-        watches = [each.run() for each in (self.witnesses, self.due) if each is not None]
+        every = (self.witnesses, self.due, self.alarms)
+        watches = [each.run() for each in every if each is not None]
         return [self._loop.create_task(each) for each in watches]
 
     def submit(self, event: Event) -> None:
@@ -436,12 +420,13 @@ class Host:
             "journal": self.runtime.store.last(),
             "disk_full": self.runtime.full,
             "backup": self._keeper.last() if self._keeper is not None else None,
-            "troubles": [
-                {"code": alarm.code, "text": alarm.text}
-                for _, alarm in sorted(self.station.troubles.items())
-            ],
+            "troubles": [{"code": each.code, "text": each.text} for each in self._troubles()],
             "lines": lines,
         }
+
+    def _troubles(self) -> list[Alarm]:
+        present = [alarm for _, alarm in sorted(self.station.troubles.items())]
+        return present + self.alarms.troubles()
 
     @cached_property
     def incidents(self) -> Incidents:

@@ -41,6 +41,7 @@ FOLDED: Final = frozenset(
         FactKind.ALARM,
         FactKind.STATE,
         FactKind.REFUSED,
+        FactKind.HEED,
     }
 )
 

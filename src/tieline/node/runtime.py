@@ -30,6 +30,7 @@ from tieline.core.events import (
     ForReceipt,
     ForSeal,
     HandedOver,
+    Heeded,
     Install,
     Keep,
     Lost,
@@ -57,7 +58,7 @@ from tieline.ports import Fact, Machine, Mark, Signer, Store
 
 PROBE_MS: Final = 1_000
 FULL: Final = "store.full"
-_ACTS: Final = (Install, Speak, Release, Discard, CallTest)
+_ACTS: Final = (Install, Speak, Release, Discard, CallTest, Heeded)
 Outward = Transmit | Reply | PeersChanged
 
 

@@ -15,6 +15,7 @@ from tieline.core.checkpoint import Receipt
 from tieline.core.crypto import sha256
 from tieline.core.encode import Value
 from tieline.core.events import Done
+from tieline.core.heed import Heed
 from tieline.core.journal import (
     Alarm,
     Attempt,
@@ -191,6 +192,13 @@ def alarm_view(alarm: Alarm) -> dict[str, Json]:
     return out
 
 
+def heed_view(heed: Heed) -> dict[str, Json]:
+    """What an officer did with an alarm, or how an output of alarms fares."""
+    return {"does": word(heed.does.name), "alarm": heed.about, "until_ms": heed.until_ms,
+            "officer": heed.officer, "text": heed.text, "output": heed.output,
+            "kind": heed.kind, "works": heed.well}  # fmt: skip
+
+
 def line_view(line: Line) -> dict[str, Json]:
     """One line's state: peers, suspensions, drafts and alarms."""
     charter = line.charter
@@ -283,8 +291,8 @@ def event_view(station: Station, seq: int, fact: Fact) -> dict[str, Json]:
         "exercise": station.realm,
     }
     match fact.kind:
-        case FactKind.ALARM:
-            return {**out, "type": "alarm", **alarm_view(Alarm.decode(fact.body))}
+        case FactKind.ALARM | FactKind.HEED:
+            return {**out, **_rung_view(fact)}
         case FactKind.CHARTER:
             return {**out, "type": "charter"}
         case _ if line is None:
@@ -314,6 +322,13 @@ def event_view(station: Station, seq: int, fact: Fact) -> dict[str, Json]:
                     "carrier": refusal.carrier, **_who(line, refusal.peer)}  # fmt: skip
         case _:
             return {**out, **_kept_view(fact)}
+
+
+def _rung_view(fact: Fact) -> dict[str, Json]:
+    """An alarm, or what was done with one."""
+    if fact.kind == FactKind.HEED:
+        return {"type": "heed", **heed_view(Heed.decode(fact.body))}
+    return {"type": "alarm", **alarm_view(Alarm.decode(fact.body))}
 
 
 def _kept_view(fact: Fact) -> dict[str, Json]:

@@ -77,6 +77,10 @@ class SimDisk:
         """See ``ports.Store``."""
         return self.held.facts(after)
 
+    def some(self, kinds: frozenset[int], after: int, last: int) -> list[tuple[int, Fact]]:
+        """See ``ports.Store``."""
+        return self.held.some(kinds, after, last)
+
     def statements(self, line: bytes, log: bytes, start: int, stop: int) -> list[bytes]:
         """See ``ports.Store``."""
         return self.held.statements(line, log, start, stop)

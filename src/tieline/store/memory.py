@@ -79,6 +79,14 @@ class MemoryStore:
             raise closed()
         return self._stream(max(after, 0), len(self._facts))
 
+    def some(self, kinds: frozenset[int], after: int, last: int) -> list[tuple[int, Fact]]:
+        """See ``ports.Store``."""
+        if self._closed:
+            raise closed()
+        first = max(after, 0)
+        found = enumerate(self._facts[first:last], first + 1)
+        return [(seq, fact) for seq, fact in found if fact.kind in kinds]
+
     def statements(self, line: bytes, log: bytes, start: int, stop: int) -> list[bytes]:
         """See ``ports.Store``."""
         if self._closed:

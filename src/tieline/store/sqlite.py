@@ -14,6 +14,7 @@ disk, so this process must not promise anything more, nor tidy the file when it 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -36,6 +37,10 @@ _READ_WRITE: Final = apsw.SQLITE_OPEN_READWRITE
 _INSERT: Final = f"INSERT INTO fact ({schema.COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _SELECT: Final = (
     f"SELECT {schema.COLUMNS} FROM fact WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"  # noqa: S608
+)
+_SOME: Final = (
+    f"SELECT {schema.COLUMNS} FROM fact WHERE seq > ? AND seq <= ?"  # noqa: S608
+    " AND kind IN (SELECT value FROM json_each(?)) ORDER BY seq"
 )
 
 
@@ -374,6 +379,13 @@ class SqliteStore:
             if isinstance(row[0], bytes):
                 return row[0]
         return b""  # beyond the last entry there is nothing to check
+
+    def some(self, kinds: frozenset[int], after: int, last: int) -> list[tuple[int, Fact]]:
+        """See ``ports.Store``. Raises ``ShellError`` (``store.damaged``)."""
+        if self._closed:
+            raise closed()
+        rows = self._fetch(_SOME, (after, last, json.dumps(sorted(kinds))))
+        return [(row.seq, row.fact) for row in map(schema.read_row, rows)]
 
     def statements(self, line: bytes, log: bytes, start: int, stop: int) -> list[bytes]:
         """See ``ports.Store``."""

@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, NoReturn, Protocol, cast
 
-from tieline.desk.cli import exercise, incidentverbs, jointverbs, ruleverbs, sendverb
+from tieline.desk.cli import deskverbs, exercise, incidentverbs, jointverbs, ruleverbs, sendverb
 
 DONE: Final = 0
 REFUSED: Final = 1
@@ -116,7 +116,7 @@ def build_parser() -> argparse.ArgumentParser:
     _look_verbs(verb, officer)
     _record_verbs(verb)
     _witness_verbs(verb)
-    _desk_verb(verb)
+    deskverbs.add(verb, officer)
     return parser
 
 
@@ -410,31 +410,6 @@ def _verify_verb(verb: _Verb) -> None:
     )
 
 
-def _desk_verb(verb: _Verb) -> None:
-    p = verb("desk", "desk", "the web desk of a running station, and its officers' accounts")
-    p.add_argument(
-        "words",
-        nargs="*",
-        metavar="officer",
-        help="nothing: serve the desk; officer list, or officer add|role|reset|lock|unlock NAME",
-    )
-    p.add_argument("--port", type=int, metavar="N", help="where it answers (default: 7480)")
-    p.add_argument(
-        "--name",
-        action="append",
-        default=[],
-        metavar="HOST",
-        help="a further host name that leads to it; may be repeated",
-    )
-    p.add_argument(
-        "--role",
-        action="append",
-        default=[],
-        choices=("watch-officer", "treaty-officer", "releaser", "administrator", "observer"),
-        help="officer add and role: what it may do; may be repeated",
-    )
-
-
 def _record_verbs(verb: _Verb) -> None:
     _verify_verb(verb)
     p = verb("proof", "proofs", "what proves that a station told two stories; write it to a file")
@@ -573,7 +548,7 @@ def _run(args: argparse.Namespace) -> int:
         text = f"{where}{error.strerror or error}; put that right and try again"
         return _refuse("file.system", text, REFUSED, as_json=args.json)
     except (KeyboardInterrupt, EOFError):
-        if args.verb in ("watch", "serve", "witness", "desk"):
+        if args.verb in ("watch", "serve", "witness", "desk", "alarm"):
             return DONE
         return _refuse("usage.stopped", "stopped; nothing was done", REFUSED, as_json=args.json)
     finally:

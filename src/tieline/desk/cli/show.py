@@ -366,6 +366,28 @@ def _peer_line(peer: View) -> str:
     return f"  {text_of(peer, 'name'):<16} {state.upper():<10}{when}{cause}{word}"
 
 
+def _heed_line(event: View, when: str, mark: str) -> str:
+    """What an officer did with an alarm, or how an output fares."""
+    does, who, number = (text_of(event, name) for name in ("does", "officer", "alarm"))
+    said = f": {text_of(event, 'text')}" if event.get("text") else ""
+    output = text_of(event, "output")
+    match does:
+        case "silenced":
+            what = f"{who} silenced what sounded until {dtg(number_of(event, 'until_ms'))}"
+        case "shelved":
+            until = dtg(number_of(event, "until_ms"))
+            what = f"{who} shelved alarm {number} until {until}{said}"
+        case "tested":
+            what = f"{who} had the outputs tested"
+        case "heard":
+            what = f"{who} heard {output}"
+        case "output":
+            what = f"output {output} {'works' if event.get('works') else 'does not work'}{said}"
+        case _:
+            what = f"{who} {'took back' if does == 'returned' else 'saw'} alarm {number}{said}"
+    return f"{mark}       {when}  {what}"
+
+
 def event_line(event: View) -> str:
     """One event of the journal on one line; empty for what people need not see."""
     when = dtg(number_of(event, "at_ms")) if event.get("at_ms") else ""
@@ -379,6 +401,8 @@ def event_line(event: View) -> str:
             return f"{mark}       {when}  {who} has received {count} of ours" if count else ""
         case "alarm":
             return f"{mark}ALARM  {when}  {text_of(event, 'precedence')}: {text_of(event, 'text')}"
+        case "heed":
+            return _heed_line(event, when, mark)
         case "state":
             cause = f": {text_of(event, 'cause')}" if event.get("cause") else ""
             state = text_of(event, "state").removesuffix(" since")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from tieline.desk.alarm import config
+from tieline.desk.alarm import run as alarms
+from tieline.desk.alarm.config import OutputConfig
 from tieline.desk.web import app, screens, server, transfer
 from tieline.desk.web.frame import Frame
 from tieline.desk.web.link import StationLink
@@ -16,6 +20,7 @@ from tieline.desk.web.vault import Vault
 from tieline.desk.web.visit import Desk
 from tieline.node.client import Client
 
+_log: Final = logging.getLogger(__name__)
 HOST: Final = "127.0.0.1"
 PORT: Final = 7480
 
@@ -57,10 +62,24 @@ async def serve(home: Path, port: int, names: Sequence[str], ready: Callable[[st
         ready(f"http://{HOST}:{port}/")
 
     await desk.link.start()
+    # What alarm.toml names is heard as long as the desk runs, unless a process of its own has it.
+    configs = config.read(home) if (home / config.FILE).exists() else ()
+    heard = asyncio.create_task(_heard(home, configs, stopping))
     try:
         await server.run(built, listener, stopping, told)
     finally:
         await desk.departures.stop()
+        heard.cancel()
+        await asyncio.gather(heard, return_exceptions=True)
         await desk.link.stop()
         vault.close()
         listener.close()
+
+
+async def _heard(home: Path, configs: Sequence[OutputConfig], stopping: asyncio.Event) -> None:
+    """Make alarms heard. Where that fails the station misses the outputs, and says so."""
+    try:
+        await alarms.serve(home / "run" / "station.sock", configs, None, stopping)
+    except Exception:
+        _log.exception("the outputs of alarms have stopped")
+        raise
