@@ -11,11 +11,11 @@ import pytest
 from tieline.desk.web import rights, screens
 from tieline.desk.web.officers import ADMINISTRATOR, OBSERVER, ROLES, SPEAKING
 from tieline.desk.web.visit import Visit
-from tieline.node.acts import ABOUT_AGREEMENTS, ABOUT_INCIDENTS, ABOUT_JOINTS, FOR_DESKS
+from tieline.node.acts import ABOUT_AGREEMENTS, ABOUT_INCIDENTS, ABOUT_JOINTS, FOR_DESKS, ON_RECORD
 
 WEB = Path(screens.__file__).parents[1]
 # Acts of the station that no browser asks for: they are for the machine's own people and programs.
-NOT_HERE = {"clock", "desk_key", "settle", "stop"}
+NOT_HERE = {"clock", "desk_key", "pulse", "settle", "stop"}
 
 
 def acts_of_the_station() -> set[str]:
@@ -27,7 +27,7 @@ def acts_of_the_station() -> set[str]:
         for key, value in zip(node.keys, node.values, strict=True)
         if isinstance(key, ast.Constant) and ast.unparse(value).startswith(("self._", "self.send"))
     }
-    return own | ABOUT_AGREEMENTS | ABOUT_INCIDENTS | ABOUT_JOINTS | FOR_DESKS
+    return own | ABOUT_AGREEMENTS | ABOUT_INCIDENTS | ABOUT_JOINTS | FOR_DESKS | ON_RECORD
 
 
 def test_every_act_of_the_station_reads_or_needs_a_role_or_is_named_as_not_for_browsers() -> None:

@@ -11,6 +11,7 @@ import asyncio
 import json
 import secrets
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import FormData, UploadFile
@@ -137,6 +138,15 @@ class Visit:
         if not self.may(act):
             self.note(act, "forbidden")
             raise ForbiddenError(act)
+
+    def tell(self, what: str) -> None:
+        """Say to the desk's own pages that something of the desk has changed (``live.TOPICS``)."""
+        self.desk.link.tell({"type": what})
+
+    @property
+    def run_folder(self) -> Path:
+        """The station's folder for what lives only while it runs."""
+        return self.desk.link.run
 
     def note(self, act: str, outcome: str, detail: str = "") -> None:
         """Write into the log of who did what."""

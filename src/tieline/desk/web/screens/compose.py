@@ -302,9 +302,7 @@ async def _hold(visit: Visit, about: Subject, said: Message, args: dict[str, Jso
         back=about.address,
         leaves_ms=visit.now_ms + seconds * 1000,
     )  # fmt: skip
-    held = visit.desk.departures.hold(
-        one, seconds, leave, lambda: visit.desk.link.tell({"type": "leaving"})
-    )
+    held = visit.desk.departures.hold(one, seconds, leave, lambda: visit.tell("leaving"))
     visit.note("desk.hold", "waiting", json.dumps({"line": about.line}))
     return visit.go(f"/leaving/{held.name}")
 

@@ -90,9 +90,7 @@ async def release(visit: Visit) -> Response:
         back=f"/draft/{wanted}?line={line}",
         leaves_ms=visit.now_ms + seconds * 1000,
     )
-    held = visit.desk.departures.hold(
-        one, seconds, leave, lambda: visit.desk.link.tell({"type": "leaving"})
-    )
+    held = visit.desk.departures.hold(one, seconds, leave, lambda: visit.tell("leaving"))
     return visit.go(f"/leaving/{held.name}")
 
 
@@ -149,7 +147,7 @@ async def recall(visit: Visit) -> Response:
     one = _departure(visit)
     visit.allow("desk.recall")
     done = visit.desk.departures.recall(one)
-    visit.desk.link.tell({"type": "leaving"})
+    visit.tell("leaving")
     visit.note("desk.recall", "done" if done else "too.late", json.dumps({"draft": one.draft}))
     return visit.go(f"/leaving/{one.name}")
 

@@ -56,7 +56,7 @@ async def evidence(visit: Visit) -> Response:
             args["from_ms"] = read_time(start)
         if end:
             args["to_ms"] = read_time(end) + MINUTE_MS - 1
-        with transfer.private(visit.desk.link.run) as folder:
+        with transfer.private(visit.run_folder) as folder:
             path = folder / "evidence.html"
             await visit.perform_slowly("evidence", out=str(path), **args)
             file = path.open("rb")  # given out when the folder is gone
@@ -101,7 +101,7 @@ async def verify(visit: Visit) -> Response:
     if upload is None or not upload.size:
         return await _page(visit, 422, visit.words.say("desk.record.no_file"))
     try:
-        with transfer.private(visit.desk.link.run) as folder:
+        with transfer.private(visit.run_folder) as folder:
             path = folder / "file"
             size = await transfer.keep(upload, path)
             found = await visit.desk.jobs.read(path, visit.officer.language)

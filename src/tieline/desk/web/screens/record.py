@@ -96,7 +96,7 @@ async def begin_audit(visit: Visit) -> Response:
         visit.officer.name,
         desk.frame.now_ms,
         lambda: visit.perform_slowly("audit"),
-        lambda: desk.link.tell({"type": "audit"}),
+        lambda: visit.tell("audit"),
     )
     return visit.go("/record/audit")
 
