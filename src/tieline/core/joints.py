@@ -221,20 +221,6 @@ def _cites(line: Line, digest: bytes, texts: set[bytes]) -> bool:
     return item is not None and any(ref.target in texts for ref in item.statement.content.refs)
 
 
-def chains_of(line: Line) -> tuple[Chain, ...]:
-    """All joint statements of a line, the oldest first."""
-    out: dict[bytes, Chain] = {}
-    known: set[bytes] = set()
-    for item in line.record.order:
-        digest = item.statement.digest
-        if item.statement.content.kind is Kind.JOINT and not item.second_story:
-            chain = None if digest in known else chain_of(line, digest)
-            if chain is not None:
-                out.setdefault(chain.root, chain)
-                known.update(version.digest for version in chain.versions)
-    return tuple(out.values())
-
-
 def trial(line: Line, content: Content, now_ms: int) -> tuple[Chain | None, Moot | None]:
     """What an act would come to if our station said it now: its chain, and why it moved nothing."""
     coming = coming_of(line, content, now_ms)
@@ -277,4 +263,4 @@ def _is_text(line: Line, digest: bytes) -> bool:
     return item is not None and item.statement.content.kind in (Kind.JOINT, Kind.ASSENT)
 
 
-__all__ = ["Fault", "Known", "chain_of", "chains_of", "entry_of", "trial"]
+__all__ = ["Fault", "Known", "chain_of", "entry_of", "trial"]

@@ -137,7 +137,7 @@ class NodeActs:
     def _joints(self) -> JointActs:
         from tieline.node.jointacts import JointActs
 
-        return JointActs(self, self.cites, self._about, self.host.agreements)
+        return JointActs(self, self.cites, self._about, self.host.agreements, self.host.incidents)
 
     @cached_property
     def _desks(self) -> DeskActs:

@@ -24,9 +24,7 @@ from tieline.core.incident.entry import Entry
 from tieline.core.incident.knowing import Known
 from tieline.core.incident.look import WHOLE, Head
 from tieline.core.incident.notices import Reach
-from tieline.core.incident.signing import Chain
 from tieline.core.incident.states import IncidentState
-from tieline.core.joints import chain_of
 from tieline.core.line import Line
 from tieline.core.record import Item
 from tieline.core.statement import Ref
@@ -53,7 +51,7 @@ from tieline.node.incidents import Incidents
 from tieline.node.incidentscore import ScoreActs
 from tieline.node.incidenttime import known_view, readers_view, timeline_view
 from tieline.node.incidentview import Wording, contested_view, head_view, name_of, row_view
-from tieline.node.jointview import chain_view
+from tieline.node.jointview import chain_view, newest
 from tieline.node.noticeview import nearest, notice_view, touches_view
 from tieline.node.slices import Slices, through
 from tieline.node.view import Json, texts, word
@@ -549,14 +547,7 @@ def _ref_view(ref: Ref) -> Json:
 def _joints(line: Line, book: Book, id_: bytes, most: int | None) -> tuple[list[Json], int]:
     """The joint statements of which a text or a signature belongs to an incident.
 
-    Of what each party wrote of such the last; and how much more there is.
+    Of those of which each party wrote last the newest; and how much more was written of such.
     """
-    texts_, left = of_each(reversed(book.texts(id_)), lambda one: one.party, most)
-    chains: dict[bytes, Chain] = {}
-    known: set[bytes] = set()
-    for entry in reversed(texts_):
-        chain = None if entry.digest in known else chain_of(line, entry.digest)
-        if chain is not None:
-            chains.setdefault(chain.root, chain)
-            known.update(one.digest for one in chain.versions)
-    return [chain_view(chain, line.party) for chain in chains.values()], left
+    found, left = newest(line, reversed(book.texts(id_)), most)
+    return [chain_view(chain, line.party) for chain in found], left

@@ -12,7 +12,7 @@ from tieline.core.agreement.value import Instant
 from tieline.core.errors import LocalError
 from tieline.core.incident.difference import difference
 from tieline.core.incident.signing import Chain, Version, offer
-from tieline.core.joints import Known, chain_of, chains_of
+from tieline.core.joints import Known, chain_of
 from tieline.core.line import Line
 from tieline.core.record import Item
 from tieline.core.statement import WANT_ACKNOWLEDGE, Body, Content, Ref
@@ -20,12 +20,14 @@ from tieline.core.terms import Kind, Precedence, RefRole, Role
 from tieline.node.agreementacts import AgreementActs
 from tieline.node.agreements import Agreements
 from tieline.node.arguments import Arguments
-from tieline.node.jointview import chain_view, shown_of, version_view
+from tieline.node.incidents import Incidents
+from tieline.node.jointview import chain_view, newest, shown_of, version_view
 from tieline.node.readtime import Clock, read_instant
 from tieline.node.view import Json, station_name
 
 Handler = Callable[[Arguments], Awaitable[Json]]
 ENGLISH: Final = "en"
+LISTED: Final = 32  # chains of which the newest text is of one party
 NO_TIME: Final = "none"  # in the place of an effective time: without one
 
 
@@ -52,9 +54,15 @@ class JointActs:
     """The acts about joint statements of one running station."""
 
     def __init__(
-        self, desk: Desk, cites: Cites, about: AgreementActs, agreements: Agreements
+        self,
+        desk: Desk,
+        cites: Cites,
+        about: AgreementActs,
+        agreements: Agreements,
+        incidents: Incidents,
     ) -> None:
         self._desk, self._cites, self._about, self._agreements = desk, cites, about, agreements
+        self._incidents = incidents
         self.acts: Mapping[str, Handler] = {
             "joint": self._propose,
             "assent": self._sign,
@@ -228,13 +236,22 @@ class JointActs:
     # ------------------------------------------------------------------------------ looking
 
     async def _list(self, args: Arguments) -> Json:
+        """From the book of incidents, which has all texts and grows with the record.
+
+        To look for them in the record took 33 to 48 s with 100,000 statements in it, and held up
+        the line meanwhile.
+        """
         line = self._desk.line(args)
+        most = None if args.flag("all", default=False) else LISTED
         args.done()
-        found = chains_of(line)
+        book = await self._incidents.book(line)
+        texts = [one for one in book.texts() if one.kind is Kind.JOINT and not one.story]
+        found, left = newest(line, reversed(texts), most)
         return {
             "line": line.id.hex(),
             "exercise": line.realm,
             "joints": [chain_view(chain, line.party) for chain in found],
+            "left_out": {"joints": left},
         }
 
     async def _show(self, args: Arguments) -> Json:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from tieline.core.incident.entry import Entry
@@ -138,6 +140,31 @@ def chain_view(chain: Chain, party: str) -> dict[str, Json]:
         ],
         "next": _next(chain, party, step, on) if named else None,
     }  # fmt: skip
+
+
+def newest(line: Line, entries: Iterable[Entry], most: int | None) -> tuple[list[Chain], int]:
+    """The chains of texts and of what was said to them, which come the newest first.
+
+    Of each party so many chains at most, the oldest of them first; and how many entries are of
+    none of these. Only what is returned is weighed.
+    """
+    chains: dict[bytes, Chain] = {}
+    known: set[bytes] = set()
+    taken: Counter[str] = Counter()
+    left = 0
+    for entry in entries:
+        signs = entry.kind is Kind.ASSENT and entry.refs[0][1] in known
+        if signs or entry.digest in known:
+            continue
+        if most is not None and taken[entry.party] >= most:
+            left += 1
+            continue
+        chain = chain_of(line, entry.digest)
+        if chain is not None:
+            taken[entry.party] += chain.root not in chains
+            chains.setdefault(chain.root, chain)
+            known.update(version.digest for version in chain.versions)
+    return sorted(chains.values(), key=lambda one: one.versions[0].entry.key), left
 
 
 def shown_of(chain: Chain, on: bytes) -> list[Version]:

@@ -49,7 +49,7 @@ def joint(args: argparse.Namespace) -> None:
     match action:
         case "list":
             _count(action, words, 0, 0)
-            result = client(args).call("joints", **line_of(args))
+            result = client(args).call("joints", all=args.all, **line_of(args))
             put(args, result, *list_lines(result))
         case "show":
             _count(action, words, 1, 1)
@@ -141,6 +141,10 @@ def list_lines(result: View) -> list[str]:
             )
         out.extend(f"          {line}" for line in _left(chain))
         out.extend(f"          {line}" for line in _next(chain))
+    left = result.get("left_out")
+    count = number_of(left, "joints") if isinstance(left, dict) else 0
+    if count:
+        out.append(f"and {count} more texts; --all lists them")
     return out or ["no joint statement yet"]
 
 

@@ -57,6 +57,7 @@ def add(verb: Verb, officer: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--field", action="append", default=[], metavar="PATH=VALUE", help="a field of the form"
     )
+    p.add_argument("--all", action="store_true", help="list: everything, not only the newest")
     p.add_argument("--reason", default="", help="decline: an item of the form's list")
     p.add_argument(
         "--concerns", action="append", default=[], metavar="ITEM", help="an item that it is about"
