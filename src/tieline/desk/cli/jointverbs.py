@@ -9,6 +9,7 @@ from tieline.desk.cli.ruleverbs import Verb
 
 P = TypeVar("P", bound=argparse.ArgumentParser)
 ACTIONS: Final = ("propose", "amend", "sign", "decline", "withdraw", "list", "show")
+_INSIST: Final = "sign although our other station has not been heard since"
 _ITEM: Final = "a statement's number or the first characters of its digest"
 
 
@@ -67,11 +68,7 @@ def add(verb: Verb, officer: argparse.ArgumentParser) -> None:
     )
     p.add_argument("-p", "--precedence", type=str.upper, default="", metavar="PRECEDENCE")
     p.add_argument("--language", default="", help="the officer's language (default: from config)")
-    p.add_argument(
-        "--insist",
-        action="store_true",
-        help="sign although our other station has not been heard since",
-    )
+    p.add_argument("--insist", action="store_true", help=_INSIST)
     p = verb(
         "assent",
         "joints",
@@ -80,8 +77,4 @@ def add(verb: Verb, officer: argparse.ArgumentParser) -> None:
         ours,
     )
     p.add_argument("item", help=_ITEM)
-    p.add_argument(
-        "--insist",
-        action="store_true",
-        help="sign although our other station has not been heard since",
-    )
+    p.add_argument("--insist", action="store_true", help=_INSIST)
