@@ -45,9 +45,9 @@ class Seat:
             Officers(vault).add(name, (role,), PASSWORD, time.time_ns() // 1_000_000)
         vault.close()
 
-    def serve(self, port: int = 0) -> None:
+    def serve(self, port: int = 0, *more: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tieline", "desk", "--port", str(port), "--json"],
+            [sys.executable, "-m", "tieline", "desk", "--port", str(port), "--json", *more],
             env=environment(self.station.home, None),
             stdout=subprocess.PIPE,
             encoding="utf-8",
@@ -187,13 +187,19 @@ class House:
 
 
 @contextlib.contextmanager
-def living(folder: Path, browser: Browser, packs: tuple[str, ...] = ()) -> Iterator[House]:
-    """A house in a folder."""
-    for alpha, bravo in desks.pair(folder, real=False, packs=packs):
+def living(
+    folder: Path,
+    browser: Browser,
+    packs: tuple[str, ...] = (),
+    exercise: str = "",
+    covers: Path | None = None,
+) -> Iterator[House]:
+    """A house in a folder; of an exercise, BRAVO's desk covered by the real station ``covers``."""
+    for alpha, bravo in desks.pair(folder, real=False, packs=packs, exercise=exercise):
         house = House(alpha, bravo, browser)
         try:
             house.a.serve()
-            house.b.serve()
+            house.b.serve(0, *(("--covers", str(covers)) if covers else ()))
             yield house
         finally:
             house.a.kill(signal.SIGKILL)

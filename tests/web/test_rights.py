@@ -15,7 +15,7 @@ from tieline.node.acts import ABOUT_AGREEMENTS, ABOUT_INCIDENTS, ABOUT_JOINTS, F
 
 WEB = Path(screens.__file__).parents[1]
 # Acts of the station that no browser asks for: they are for the machine's own people and programs.
-NOT_HERE = {"clock", "desk_key", "pulse", "settle", "stop"}
+NOT_HERE = {"clock", "desk_key", "pulse", "settle", "stop", "waits"}
 
 
 def acts_of_the_station() -> set[str]:

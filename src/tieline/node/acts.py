@@ -35,6 +35,7 @@ from tieline.node import logs
 from tieline.node.acthost import Host
 from tieline.node.arguments import Arguments
 from tieline.node.coded import Coded
+from tieline.node.drill import check
 from tieline.node.notesview import note_view, notes_view, own_book
 from tieline.node.slices import Slices
 from tieline.node.view import (
@@ -70,7 +71,7 @@ ABOUT_JOINTS: Final = frozenset({
     "assent", "joint", "joint_decline", "joint_show", "joint_withdraw", "joints",
 })  # fmt: skip
 ON_RECORD: Final = frozenset({"check", "entry", "search"})
-FOR_DESKS: Final = frozenset({"desk_key", "draft", "leaving", "pulse", "traffic"})
+FOR_DESKS: Final = frozenset({"desk_key", "draft", "leaving", "pulse", "traffic", "waits"})
 ABOUT_ALARMS: Final = frozenset({
     "alarm_heard", "alarm_seen", "alarm_test", "alarms", "output_alive", "shelve", "silence",
     "unshelve",
@@ -404,6 +405,7 @@ class NodeActs:
     async def speak(self, line: Line, args: Arguments, content: Content) -> dict[str, Json]:
         officer, key = args.text("officer"), args.text("key", "")
         args.done()
+        check(line.realm, content.body)
         done = await self.host.perform(
             lambda token: Speak(
                 token=token, line=line.id, content=content, officer=officer, key=key

@@ -42,6 +42,7 @@ from tieline.node.arguments import Arguments
 from tieline.node.coded import Coded
 from tieline.node.formchecks import once, parties_of, refused
 from tieline.node.formwords import page_view, told
+from tieline.node.incidentforms import calms
 from tieline.node.retyped import answers_of
 from tieline.node.slices import Slices, through
 from tieline.node.view import Json
@@ -106,9 +107,14 @@ class AgreementActs:
         line, lang = self._desk.line(args), self._language(args)
         args.done()
         found = self._agreements.in_force(line)
+        ledger, now_ms = await self._ledger(line)
         return {
             "line": line.id.hex(),
-            "packs": [views.pack_view(pack, self._tongue(pack, lang)) for pack in found.packs],
+            "packs": [
+                views.pack_view(pack, self._tongue(pack, lang))
+                | {"pairs": views.pair_views(ledger, pack.id, line.charter.voices(), now_ms)}
+                for pack in found.packs
+            ],
             "missing": [digest.hex() for digest in found.missing],
             "damaged": list(found.damaged),
         }
@@ -370,11 +376,12 @@ class AgreementActs:
         # What is due first, of what is open; else what is newest.
         some = found[:limit] if open_only else found[max(0, len(found) - limit) :]
         in_force = self._agreements.in_force(line)
+        owed = ((one, calms(ledger.plans[one.pack].pack, one.rule)) for one in some)
         return {
             "now_ms": now_ms,
             "over_ms": self._agreements.over_ms(line),
             "obligations": await _sliced(
-                some, lambda one: views.obligation_view(one, line.party, tongues)
+                owed, lambda each: views.obligation_view(each[0], line.party, tongues) | each[1]
             ),
             "left_out": len(found) - len(some),
             "missing": [digest.hex() for digest in in_force.missing],
@@ -399,6 +406,7 @@ class AgreementActs:
         checked = self._agreements.checked(ledger.plans[one.pack].pack, one.rule)
         return {
             **views.explanation_view(why, line.party, self._tongues(ledger, lang)),
+            **calms(ledger.plans[one.pack].pack, one.rule),
             "checked": checked,
         }
 

@@ -6,10 +6,11 @@ show a deadline without its doubt. Times are UTC ms; words come from the pack an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import combinations
 from typing import Final
 
-from tieline.core.agreement.ledger import RoundState
+from tieline.core.agreement.ledger import Ledger, RoundState
 from tieline.core.agreement.limits import Margin, Question, Weighed
 from tieline.core.agreement.meaning import Means, Sense
 from tieline.core.agreement.model import (
@@ -95,6 +96,23 @@ def pack_view(pack: Pack, tongue: Tongue) -> dict[str, Json]:
 def pack_name(pack: Pack) -> Json:
     """Which text of which pack: its name, version and hash."""
     return {"id": pack.id, "tag": pack.tag, "version": pack.version, "hash": pack.hash.hex()}
+
+
+def pair_views(ledger: Ledger, pack: str, codes: Iterable[str], now_ms: int) -> Json:
+    """What a pack is between each two of the parties: in force, suspended, contested, not applied.
+
+    ``by`` and ``since_ms``: who brought that about, since when; ``item``: by which statement.
+    """
+    out: list[Json] = []
+    if pack not in ledger.plans:
+        return out  # a charter has come since the ledger was made
+    for one, other in combinations(sorted(codes), 2):
+        found = ledger.status(one, other, pack, now_ms)
+        out.append({
+            "pair": [one, other], "state": found.state.value, "by": found.by,
+            "since_ms": found.since_ms, "item": found.message.hex(),
+        })  # fmt: skip
+    return out
 
 
 def form_view(pack: Pack, form: Form, tongue: Tongue, *, whole: bool) -> dict[str, Json]:
@@ -215,6 +233,7 @@ def obligation_view(one: Obligation, own: str, tongues: Tongues) -> dict[str, Js
         "strict": one.strict.value,
         "ours": one.seen_by(own).value,
         "said": str(tongue.say(f"state.{one.seen_by(own).value}")),
+        "said_both": [str(tongue.say(f"state.{each.value}")) for each in (one.state, one.strict)],
         "disputed": one.disputed,
         "by": one.by.hex(),
         "done_ms": one.done_ms,

@@ -6,6 +6,7 @@ of the desk's own file.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -47,6 +48,7 @@ class DeskActs:
             "pulse": self._pulse,
             "draft": self._draft,
             "leaving": self._leaving,
+            "waits": self._waits,
         }
 
     async def _traffic(self, args: Arguments) -> Json:
@@ -66,6 +68,26 @@ class DeskActs:
                 "lately": sum(at > now_ms - TEN_MIN_MS for at in rung),
             },
             "now_ms": now_ms,
+        }
+
+    async def _waits(self, args: Arguments) -> Json:
+        """How much waits for our acknowledgement, by precedence: no content, no names, no times.
+
+        It is all that a desk of an exercise is told about a real station beside it.
+        """
+        args.done()
+        found, _ = await self._desk.host.alarms.open(self._desk.now_ms())
+        lines = self._desk.host.station.lines
+        counts = Counter(
+            item.statement.content.precedence.name
+            for name, line in lines.items()
+            if name in found
+            for item in map(line.item, found[name].inbound)
+            if item is not None
+        )
+        return {
+            "realm": self._desk.host.station.realm,
+            "waits": dict(sorted(counts.items())),
         }
 
     def _line(self, line: Line, found: Open, lang: str, limit: int) -> dict[str, Json]:

@@ -19,6 +19,7 @@ from tieline.core.agreement.plan import promises
 from tieline.core.errors import LocalError
 from tieline.core.terms import RefRole
 from tieline.node.agreements import InForce
+from tieline.node.view import Json
 
 # What an officer does, and by which acts of a form. ``attribute`` is an account of what is
 # inferred: forms with nothing but such aspects.
@@ -187,6 +188,12 @@ def discharging(pack: Pack, rule: str) -> tuple[tuple[str, ...], RefRole]:
         return (), RefRole.PREDECESSOR
     forms = tuple(pack.form_id(pack.forms[name]) for name in found.by if name in pack.forms)
     return forms, RefRole.PREDECESSOR if found.link is None else found.link
+
+
+def calms(pack: Pack, rule: str) -> dict[str, Json]:
+    """The same as JSON: ``calms``, forms on the wire, and ``cites``, the role of the trigger."""
+    forms, role = discharging(pack, rule)
+    return {"calms": list(forms), "cites": role.name.lower()}
 
 
 def meeting(in_force: Iterable[Pack], pack: Pack, rule: str) -> tuple[tuple[str, ...], RefRole]:

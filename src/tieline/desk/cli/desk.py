@@ -32,7 +32,7 @@ def desk(args: argparse.Namespace) -> None:
         sys.stdout.flush()
 
     port = run.PORT if args.port is None else args.port
-    asyncio.run(run.serve(home.path, port, tuple(args.name), ready))
+    asyncio.run(run.serve(home.path, port, tuple(args.name), ready, args.covers))
 
 
 def _accounts(args: argparse.Namespace, home: Home) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from tieline.desk.cli.ruleverbs import Verb
 
@@ -17,6 +18,12 @@ def add(verb: Verb, officer: argparse.ArgumentParser) -> None:
         help="nothing: serve the desk; officer list, or officer add|role|reset|lock|unlock NAME",
     )
     p.add_argument("--port", type=int, metavar="N", help="where it answers (default: 7480)")
+    p.add_argument(
+        "--covers",
+        type=Path,
+        metavar="HOME",
+        help="for an exercise: the real station beside it, whose FLASH covers this desk",
+    )
     p.add_argument(
         "--name",
         action="append",

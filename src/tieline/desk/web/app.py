@@ -133,6 +133,7 @@ class _Doors:
             _language(request), "login.html",
             problem=problem, to=_local(request.query_params.get("to", "/")),
             token=self._token(nonce), any_officer=bool(self._desk.officers.all()),
+            realm=self._desk.link.realm or "",
         )  # fmt: skip
         response = Response(text, status, media_type="text/html")
         response.set_cookie(

@@ -57,7 +57,7 @@ class Frame:
         return environment(language).get_template(name).render(context, now_ms=self.now_ms())
 
     async def _frame(self, visit: Visit) -> dict[str, object]:
-        link = visit.desk.link
+        link, cover = visit.desk.link, visit.desk.cover
         try:
             status = await visit.status()
         except ApiDown:
@@ -66,7 +66,10 @@ class Frame:
         return {
             "party": str(status["party"] or ""),
             "station_name": str(status["station_name"] or ""),
-            "realm": str(status["realm"] or ""),
+            # A station that is down is still the one it was: no exercise looks real meanwhile.
+            "realm": str(status["realm"] or link.realm or ""),
+            "known": bool(status) or link.realm is not None,
+            "cover": None if cover is None else cover.state,
             "now_ms": number(status["now_ms"]) or self.now_ms(),
             "alive": bool(status),
             "down_since": link.since_ms,

@@ -25,8 +25,9 @@ NAV: Final = (
     Place("/", "desk.nav.watch", key="w"),
     Place("/compose", "desk.nav.compose", key="n"),
     Place("/incidents", "desk.nav.incidents", key="i"),
-    Place("/agreements", "desk.nav.agreements", there=False),
+    Place("/agreements", "desk.nav.agreements"),
     Place("/record", "desk.nav.record", key="r"),
+    Place("/exercise", "desk.nav.exercise"),  # shown on lines of an exercise only
     Place("/handover", "desk.nav.handover", there=False),
     Place("/admin", "desk.nav.admin", there=False),
 )

@@ -75,6 +75,7 @@ class StationLink:
         self._shared: dict[str, tuple[tuple[int, int], int, asyncio.Future[View]]] = {}
         self.last_seq = 0
         self.alive = False
+        self.realm: str | None = None  # as it last said; None: it has never answered
         self.since_ms = self._now_ms()
         self.why = "it has not answered yet"
 
@@ -158,6 +159,7 @@ class StationLink:
                 journal = status.get("journal")
                 since = journal if isinstance(journal, int) else 0
                 self._client = client
+                self.realm = str(status.get("realm") or "")
                 # A station that was put back to before stands at an earlier number.
                 self.last_seq = min(self.last_seq, since) or since
                 self._turned(alive=True, why="")

@@ -32,6 +32,7 @@ TOPICS: Final = {
     "audit": ("audit",),  # of this desk: a check of the record has ended
     "station": ("station", "everything"),
     "leaving": ("leaving", "drafts"),  # of the desk itself: departures.py
+    "cover": ("cover",),
 }
 
 

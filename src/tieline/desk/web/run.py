@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from tieline.core.errors import LocalError
 from tieline.desk.alarm import config
 from tieline.desk.alarm import run as alarms
 from tieline.desk.alarm.config import OutputConfig
 from tieline.desk.web import app, screens, server, transfer
+from tieline.desk.web.cover import Cover
 from tieline.desk.web.frame import Frame
 from tieline.desk.web.link import StationLink
 from tieline.desk.web.officers import Officers
@@ -35,10 +37,18 @@ def vault_of(home: Path) -> Vault:
     return Vault(home / "desk.db", key)
 
 
-async def serve(home: Path, port: int, names: Sequence[str], ready: Callable[[str], None]) -> None:
+async def serve(
+    home: Path,
+    port: int,
+    names: Sequence[str],
+    ready: Callable[[str], None],
+    covers: Path | None = None,
+) -> None:
     """Run a desk until a signal ends it. ``names`` are further host names that lead to it.
 
-    Raises ``ApiDown`` when the station does not answer at the start, ``ShellError``.
+    ``covers``: the home of the real station whose FLASH covers this desk, if this is the desk of an
+    exercise. Raises ``ApiDown`` when the station does not answer at the start, ``ShellError``,
+    ``LocalError`` (``desk.covers``).
     """
     listener = server.bind(HOST, port)
     port = int(listener.getsockname()[1])
@@ -66,8 +76,12 @@ async def serve(home: Path, port: int, names: Sequence[str], ready: Callable[[st
     configs = config.read(home) if (home / config.FILE).exists() else ()
     heard = asyncio.create_task(_heard(home, configs, stopping))
     try:
+        if covers is not None:
+            await _cover(desk, covers)
         await server.run(built, listener, stopping, told)
     finally:
+        if desk.cover is not None:
+            await desk.cover.stop()
         await desk.departures.stop()
         heard.cancel()
         await asyncio.gather(heard, return_exceptions=True)
@@ -83,3 +97,13 @@ async def _heard(home: Path, configs: Sequence[OutputConfig], stopping: asyncio.
     except Exception:
         _log.exception("the outputs of alarms have stopped")
         raise
+
+
+async def _cover(desk: Desk, home: Path) -> None:
+    if not desk.link.realm:
+        raise LocalError(
+            "desk.covers",
+            "--covers is for the desk of an exercise, and this station is real; leave it out",
+        )
+    desk.cover = Cover(home / "run" / "station.sock", lambda: desk.link.tell({"type": "cover"}))
+    await desk.cover.start()

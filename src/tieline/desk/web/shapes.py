@@ -180,3 +180,8 @@ def left(ms: int) -> str:
 def _offset(seconds: int) -> str:
     hours, minutes = divmod(abs(seconds) // 60, 60)
     return f"UTC{'-' if seconds < 0 else '+'}{hours:02d}:{minutes:02d}"
+
+
+def file_name(realm: str, name: str) -> str:
+    """What a file that leaves the desk is called: of an exercise it says so before all else."""
+    return f"EXERCISE-{realm}-{name}" if realm else name

@@ -31,6 +31,7 @@ from tieline.node.client import ApiDown, ApiRefused
 from tieline.node.view import Json
 
 if TYPE_CHECKING:
+    from tieline.desk.web.cover import Cover
     from tieline.desk.web.frame import Frame
 
 ONCE_BYTES = 12
@@ -57,6 +58,7 @@ class Desk:
     port: int
     jobs: Jobs = field(default_factory=Jobs)
     departures: Departures = field(default_factory=Departures)
+    cover: Cover | None = None
 
     @property
     def cookie(self) -> str:

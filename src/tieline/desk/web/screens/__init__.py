@@ -7,8 +7,10 @@ from typing import Final
 from tieline.desk.web.app import Route
 from tieline.desk.web.screens import (
     account,
+    agreements,
     compose,
     drafts,
+    exercise,
     files,
     incident,
     incidentsay,
@@ -21,6 +23,7 @@ from tieline.desk.web.screens import (
 
 MODULES: Final = (
     account, watch, compose, drafts, files, record, item, incidentsay, incident, joint, paper,
+    agreements, exercise,
 )  # fmt: skip
 
 ROUTES: Final[tuple[Route, ...]] = tuple(route for module in MODULES for route in module.ROUTES)
