@@ -33,6 +33,8 @@ from tieline.node.client import ApiDown, ApiRefused
 
 MAX_FIELDS: Final = 600
 MAX_FILES: Final = 8
+# All that an officer may do with a password that was given to it.
+RENEWING: Final = frozenset({"/account", "/password", "/logout", "/manner"})
 
 Handler = Callable[[Visit], Awaitable[Response]]
 
@@ -88,6 +90,8 @@ class _Doors:
             session = self.session(request)
             if session is None:
                 return self._login_first(request)
+            if session.officer.renew and route.path not in RENEWING:
+                return RedirectResponse("/account", 303)
             form = None
             if request.method == "POST":
                 form = await _form(request)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import secrets
 import unicodedata
 from typing import Final
 
@@ -22,6 +23,7 @@ MIN_PASSWORD: Final = 10  # characters
 MAX_PASSWORD: Final = 256
 STEP_S: Final = 30
 DIGITS: Final = 6
+LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"  # none that is taken for another
 # 19 MiB and two passes: a login is answered in about 30 ms, and ten at once do not need a gigabyte.
 _MEMORY_KIB: Final = 19_456
 _PASSES: Final = 2
@@ -72,6 +74,12 @@ def step_of(secret: bytes, code: str, now_ms: int, used: int) -> int | None:
         if step > used and hmac.compare_digest(code_at(secret, step).encode(), digits.encode()):
             return step
     return None
+
+
+def spelled(letters: int) -> str:
+    """A fresh secret of so many letters (5 bits each), in groups of four, easy to read aloud."""
+    made = "".join(secrets.choice(LETTERS) for _ in range(letters))
+    return "-".join(made[at : at + 4] for at in range(0, letters, 4))
 
 
 def _plain(password: str) -> bytes:

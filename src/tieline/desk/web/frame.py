@@ -84,7 +84,11 @@ class Frame:
             "digest_mark": digest.MARK,
             "waiting": sum(len(line.views("waiting")) for line in lines),
             "token": visit.session.token,
-            "nav": [place for place in keys.NAV if place.there],
+            "nav": [
+                place
+                for place in keys.NAV
+                if place.there and (not place.act or visit.may(place.act))
+            ],
         }
 
 

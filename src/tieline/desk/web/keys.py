@@ -13,12 +13,16 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A screen in the navigation: address, its words, whether it exists yet, its single key."""
+    """A screen in the navigation: address, its words, whether it exists yet, its single key.
+
+    ``act``: the act that one must be allowed to find it there; empty: everybody does.
+    """
 
     address: str
     words: str
     there: bool = True
     key: str = ""
+    act: str = ""
 
 
 NAV: Final = (
@@ -28,8 +32,9 @@ NAV: Final = (
     Place("/agreements", "desk.nav.agreements"),
     Place("/record", "desk.nav.record", key="r"),
     Place("/exercise", "desk.nav.exercise"),  # shown on lines of an exercise only
-    Place("/handover", "desk.nav.handover", there=False),
-    Place("/admin", "desk.nav.admin", there=False),
+    Place("/handover", "desk.nav.handover"),
+    Place("/admin", "desk.nav.admin"),
+    Place("/officers", "desk.nav.officers", act="desk.officers"),
 )
 
 # Letter and key of its words, in the order of the help.

@@ -19,7 +19,7 @@ from functools import cache
 from typing import Final
 
 from tieline.core.errors import LocalError
-from tieline.desk.web import credentials
+from tieline.desk.web import credentials, factors
 from tieline.desk.web.vault import Row, Vault
 from tieline.desk.words import LANGUAGES
 from tieline.node.text import mixed, visible
@@ -33,12 +33,17 @@ MAX_NAME: Final = 60
 FREE_GUESSES: Final = 2
 LOCK_AFTER: Final = 12
 LOCK_MS: Final = 15 * 60_000
-_FIELDS: Final = "id, name, roles, language, theme, keys, active"
+GIVEN_LETTERS: Final = 16
+ONE_TIME_MS: Final = 24 * 3_600_000  # how long a password that an administrator gave is good
+_FIELDS: Final = "id, name, roles, language, theme, keys, active, renew"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Officer:
-    """One account. ``keys``: whether single keys act; ``roles`` in the order of ``ROLES``."""
+    """One account. ``keys``: whether single keys act; ``roles`` in the order of ``ROLES``.
+
+    ``renew``: its password was given to it and is good for a day; it can do nothing but change it.
+    """
 
     id: int
     name: str
@@ -47,6 +52,7 @@ class Officer:
     theme: str
     keys: bool
     active: bool
+    renew: bool = False
 
     @property
     def role(self) -> str:
@@ -106,7 +112,18 @@ class Officers:
         credentials.check_password(password)
         with self._vault.together():
             self._set_password(officer.id, password, now_ms)
+            self._vault.do("UPDATE officer SET renew = 0 WHERE id = ?", officer.id)
             self._vault.do("DELETE FROM session WHERE officer = ?", officer.id)
+
+    def give_password(self, officer: Officer, now_ms: int) -> str:
+        """A fresh password, good once and for a day; second factors go, wrong guesses too."""
+        made = credentials.spelled(GIVEN_LETTERS)
+        with self._vault.together():
+            self.set_password(officer, made, now_ms)
+            self._vault.do("UPDATE officer SET renew = 1 WHERE id = ?", officer.id)
+            self.forget_codes(officer)
+            self.unlock(officer.name)
+        return made
 
     def set_roles(self, officer: Officer, roles: tuple[str, ...]) -> None:
         """Change what it may do. Raises ``LocalError`` (``officer.*``)."""
@@ -184,13 +201,14 @@ class Officers:
         self._count(name, now_ms)
         row = self._vault.row(
             "SELECT officer.id, body FROM officer JOIN credential ON officer = officer.id"
-            " WHERE folded = ? AND kind = 'password' AND active = 1",
-            folded(name),
-        )
+            " WHERE folded = ? AND kind = 'password' AND active = 1"
+            " AND (renew = 0 OR credential.made_ms > ?)",
+            folded(name), now_ms - ONE_TIME_MS,
+        )  # fmt: skip
         number, kept = (row[0], row[1]) if row is not None else (None, nobody())
         good = isinstance(kept, bytes) and await self._fits(password, kept)
         found = self.find(number) if good and isinstance(number, int) else None
-        if found is not None and self._code_fits(found, code, now_ms):
+        if found is not None and factors.code_fits(self._vault, found.id, code, now_ms):
             self.unlock(name)
             return found
         return None
@@ -224,23 +242,6 @@ class Officers:
         )  # fmt: skip
         self._vault.do("DELETE FROM guess WHERE last_ms < ?", now_ms - 24 * 3_600_000)
 
-    def _code_fits(self, officer: Officer, code: str, now_ms: int) -> bool:
-        row = self._vault.row(
-            "SELECT id, body, used FROM credential WHERE officer = ? AND kind = 'totp'", officer.id
-        )
-        if row is None:
-            return True
-        number, secret, used = row
-        if not isinstance(secret, bytes) or not isinstance(used, int):
-            return False
-        step = credentials.step_of(secret, code, now_ms, used)
-        if step is None:
-            return False
-        changed = self._vault.do(
-            "UPDATE credential SET used = ? WHERE id = ? AND used < ?", step, number, step
-        )
-        return changed == 1
-
 
 @cache
 def nobody() -> bytes:
@@ -272,7 +273,7 @@ def folded(name: str) -> str:
 
 
 def _officer(row: Row) -> Officer:
-    number, name, roles, language, theme, keys, active = row
+    number, name, roles, language, theme, keys, active, renew = row
     return Officer(
         id=int(str(number)),
         name=str(name),
@@ -281,4 +282,5 @@ def _officer(row: Row) -> Officer:
         theme=str(theme),
         keys=bool(keys),
         active=bool(active),
+        renew=bool(renew),
     )

@@ -23,6 +23,8 @@ IDLE_MS: Final = 60 * 60_000
 LIFE_MS: Final = 16 * 3_600_000
 TOUCH_MS: Final = 60_000  # how often a session's last use is written down
 MAX_SESSIONS: Final = 32  # of one officer; the oldest end
+MAX_SHOWN: Final = 100
+NAME_LETTERS: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,16 @@ class Session:
     token: str
     officer: Officer
     made_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A session as an administrator sees it: ``name`` tells it apart and opens nothing."""
+
+    name: str
+    officer: str
+    made_ms: int
+    seen_ms: int
 
 
 class Sessions:
@@ -84,6 +96,30 @@ class Sessions:
             with contextlib.suppress(ShellError):  # a full disk logs nobody out
                 self._vault.do("UPDATE session SET seen_ms = ? WHERE hash = ?", now_ms, key)
         return Session(hash=key, token=_text(token), officer=officer, made_ms=made_ms)
+
+    def standing(self, now_ms: int) -> list[Standing]:
+        """The sessions that have not ended, the one used last first; at most ``MAX_SHOWN``."""
+        rows = self._vault.rows(
+            "SELECT lower(hex(hash)), name, session.made_ms, seen_ms FROM session"
+            " JOIN officer ON officer.id = officer WHERE seen_ms >= ? AND session.made_ms >= ?"
+            " ORDER BY seen_ms DESC LIMIT ?",
+            now_ms - IDLE_MS, now_ms - LIFE_MS, MAX_SHOWN,
+        )  # fmt: skip
+        return [
+            Standing(
+                name=str(key)[:NAME_LETTERS],
+                officer=str(officer),
+                made_ms=int(str(made)),
+                seen_ms=int(str(seen)),
+            )
+            for key, officer, made, seen in rows
+        ]
+
+    def end_named(self, name: str) -> int:
+        """End the session that ``standing`` calls so; how many there were."""
+        return self._vault.do(
+            "DELETE FROM session WHERE substr(lower(hex(hash)), 1, ?) = ?", NAME_LETTERS, name
+        )
 
     def end(self, session: Session) -> None:
         """Log out."""

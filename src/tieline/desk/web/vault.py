@@ -21,6 +21,7 @@ from typing import Final
 import apsw
 
 from tieline.core.errors import ShellError
+from tieline.desk.web import chain
 
 KEY_BYTES: Final = 32
 PATIENCE_MS: Final = 5_000
@@ -64,6 +65,17 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
             " detail TEXT NOT NULL) STRICT"
         ),
         "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    ),
+    (
+        # Each entry's hash is over the one before: see ``tieline.desk.web.chain``.
+        "ALTER TABLE audit ADD COLUMN hash BLOB NOT NULL DEFAULT x''",
+        # 1: the password was given by an administrator, is good once, and must be changed.
+        "ALTER TABLE officer ADD COLUMN renew INTEGER NOT NULL DEFAULT 0",
+        (
+            "CREATE TABLE handover (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL,"
+            " outgoing TEXT NOT NULL, incoming TEXT NOT NULL, body TEXT NOT NULL) STRICT"
+        ),
+        "CREATE INDEX audit_at ON audit (at_ms)",
     ),
 )
 
@@ -137,12 +149,25 @@ class Vault:
         self._late.append((at_ms, officer, act, outcome, detail))
         with contextlib.suppress(ShellError):
             while self._late:
-                self.do(
-                    "INSERT INTO audit (at_ms, officer, act, outcome, detail)"
-                    " VALUES (?, ?, ?, ?, ?)",
-                    *self._late[0],
-                )
+                self._chained(*self._late[0])
                 self._late.popleft()
+
+    def _chained(self, at_ms: int, officer: str, act: str, outcome: str, detail: str) -> None:
+        with self.together():
+            # Written first, so that no other process writes between the last entry and this one.
+            self.do(
+                "INSERT INTO audit (at_ms, officer, act, outcome, detail) VALUES (?, ?, ?, ?, ?)",
+                at_ms, officer, act, outcome, detail,
+            )  # fmt: skip
+            number = self._connection.last_insert_rowid()
+            before = self.row(
+                "SELECT hash FROM audit WHERE id < ? ORDER BY id DESC LIMIT 1", number
+            )
+            link = chain.link(
+                before[0] if before and isinstance(before[0], bytes) else b"",
+                chain.Entry(number, at_ms, officer, act, outcome, detail),
+            )
+            self.do("UPDATE audit SET hash = ? WHERE id = ?", link, number)
 
     def setting(self, name: str, standard: str = "") -> str:
         """A setting of this desk."""

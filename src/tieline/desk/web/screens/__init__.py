@@ -7,16 +7,20 @@ from typing import Final
 from tieline.desk.web.app import Route
 from tieline.desk.web.screens import (
     account,
+    admin,
     agreements,
     compose,
     drafts,
     exercise,
     files,
+    handover,
     incident,
     incidentsay,
     item,
     joint,
+    own,
     paper,
+    people,
     record,
     watch,
 )
@@ -24,6 +28,7 @@ from tieline.desk.web.screens import (
 MODULES: Final = (
     account, watch, compose, drafts, files, record, item, incidentsay, incident, joint, paper,
     agreements, exercise,
+    own, people, handover, admin,
 )  # fmt: skip
 
 ROUTES: Final[tuple[Route, ...]] = tuple(route for module in MODULES for route in module.ROUTES)

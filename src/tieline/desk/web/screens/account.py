@@ -1,4 +1,4 @@
-"""What an officer sets for itself: language, theme, keys, password; drafts kept; log out."""
+"""What an officer sets for itself: language, theme, keys; drafts kept; log out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Final
 
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from tieline.core.errors import LocalError
 from tieline.desk.web.app import Route
 from tieline.desk.web.visit import Visit
 
@@ -17,7 +16,7 @@ MAX_KIND: Final = 120
 
 async def manner(visit: Visit) -> Response:
     """The page of an officer's own settings."""
-    return await visit.render("manner.html", problem="")
+    return await visit.render("manner.html")
 
 
 async def set_manner(visit: Visit) -> Response:
@@ -30,22 +29,6 @@ async def set_manner(visit: Visit) -> Response:
         keys=visit.field("keys") == "yes",
     )
     return visit.go("/manner")
-
-
-async def set_password(visit: Visit) -> Response:
-    """Another password; every session of the officer ends with the old one."""
-    visit.allow("desk.password")
-    officers, officer = visit.desk.officers, visit.officer
-    try:
-        good = await officers.password_fits(officer, visit.field("old"), visit.now_ms)
-        if not good:
-            visit.note("desk.password", "login.wrong")
-            return await visit.render("manner.html", 403, problem="desk.password.wrong")
-        officers.set_password(officer, visit.field("new"), visit.now_ms)
-    except LocalError as error:
-        return await visit.render("manner.html", 409, problem=error.message)
-    visit.note("desk.password", "done")
-    return visit.go("/login")
 
 
 async def keep(visit: Visit) -> Response:
@@ -81,7 +64,6 @@ def _is_form(body: str) -> bool:
 ROUTES: Final = (
     Route("/manner", manner),
     Route("/manner", set_manner, "POST"),
-    Route("/password", set_password, "POST"),
     Route("/keep", keep, "POST"),
     Route("/logout", logout, "POST"),
 )

@@ -291,9 +291,11 @@ async function preview(form) {
 async function save(form) {
   if (performance.now() < going) return;
   const fields = {};
+  // What proves who an officer is, and what it has only heard, is kept nowhere.
+  const secret = new Set(["csrf", "once", "heard"]);
+  for (const field of form.querySelectorAll("[type=password], [data-secret]")) secret.add(field.name);
   for (const [name, value] of new FormData(form))
-    if (typeof value === "string" && name !== "csrf" && name !== "once"
-      && form.elements[name]?.type !== "password") fields[name] = value;
+    if (typeof value === "string" && !secret.has(name)) fields[name] = value;
   try {
     const answer = await fetch("/keep", {
       method: "POST",

@@ -1,0 +1,135 @@
+"""The second factor of an officer: codes of an authenticator (TOTP), and codes for when it is lost.
+
+An enrolment counts only once a code of it was typed in, so that nobody locks himself out with a
+picture that was never scanned. The recovery codes are shown once; each is good once, in the place
+of a code.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from typing import Final
+from urllib.parse import quote
+
+from tieline.desk.web import credentials
+from tieline.desk.web.vault import Vault
+
+SECRET_BYTES: Final = 20
+RECOVERY_CODES: Final = 8
+RECOVERY_LETTERS: Final = 12  # 60 bits; with its two hyphens as long as a login form takes
+
+
+class Factors:
+    """The second factors of one desk's officers, by the officer's number."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    def has(self, officer: int) -> bool:
+        """Whether a code is asked of this officer at its login."""
+        return self._secret(officer, "totp") is not None
+
+    def left(self, officer: int) -> int:
+        """How many recovery codes have not been used."""
+        row = self._vault.row(
+            "SELECT count(*) FROM credential WHERE officer = ? AND kind = 'recovery'", officer
+        )
+        return row[0] if row and isinstance(row[0], int) else 0
+
+    def begin(self, officer: int, now_ms: int) -> bytes:
+        """A fresh secret, which asks for nothing until ``confirm``."""
+        secret = os.urandom(SECRET_BYTES)
+        self._keep(officer, "totp-new", "", secret, now_ms)
+        return secret
+
+    def begun(self, officer: int) -> bytes | None:
+        """The secret of an enrolment that is not confirmed yet."""
+        return self._secret(officer, "totp-new")
+
+    def confirm(self, officer: int, code: str, now_ms: int) -> list[str] | None:
+        """From now on a code is asked for: the recovery codes. None: the code is not right."""
+        secret = self.begun(officer)
+        step = None if secret is None else credentials.step_of(secret, code, now_ms, 0)
+        if secret is None or step is None:
+            return None
+        codes = [credentials.spelled(RECOVERY_LETTERS) for _ in range(RECOVERY_CODES)]
+        with self._vault.together():
+            self.take_away(officer)
+            self._keep(officer, "totp", "", secret, now_ms, step)
+            for each in codes:
+                self._keep(officer, "recovery", _hash(each).hex(), b"", now_ms)
+        return codes
+
+    def take_away(self, officer: int) -> None:
+        """No code is asked for any more."""
+        self._vault.do(
+            "DELETE FROM credential WHERE officer = ?"
+            " AND kind IN ('totp', 'totp-new', 'recovery')",
+            officer,
+        )  # fmt: skip
+
+    def _secret(self, officer: int, kind: str) -> bytes | None:
+        row = self._vault.row(
+            "SELECT body FROM credential WHERE officer = ? AND kind = ?", officer, kind
+        )
+        return row[0] if row is not None and isinstance(row[0], bytes) else None
+
+    def _keep(
+        self, officer: int, kind: str, name: str, body: bytes, now_ms: int, used: int = 0
+    ) -> None:
+        self._vault.do(
+            "INSERT OR REPLACE INTO credential (officer, kind, name, body, made_ms, used)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            officer, kind, name, body, now_ms, used,
+        )  # fmt: skip
+
+
+def code_fits(vault: Vault, officer: int, code: str, now_ms: int) -> bool:
+    """Whether the code is one of this officer's, which is then used up; true where none is set."""
+    row = vault.row(
+        "SELECT id, body, used FROM credential WHERE officer = ? AND kind = 'totp'", officer
+    )
+    if row is None:
+        return True
+    number, secret, used = row
+    if not isinstance(secret, bytes) or not isinstance(used, int):
+        return False
+    step = credentials.step_of(secret, code, now_ms, used)
+    if step is None:
+        return _recovers(vault, officer, code)
+    changed = vault.do(
+        "UPDATE credential SET used = ? WHERE id = ? AND used < ?", step, number, step
+    )
+    return changed == 1
+
+
+def typed(secret: bytes) -> str:
+    """A secret as an authenticator takes it by hand, in groups of four."""
+    plain = base64.b32encode(secret).decode("ascii").rstrip("=")
+    return " ".join(plain[at : at + 4] for at in range(0, len(plain), 4))
+
+
+def address(secret: bytes, officer: str, party: str) -> str:
+    """A secret as an authenticator reads it from a picture (``otpauth``)."""
+    plain = typed(secret).replace(" ", "")
+    issuer = quote(f"Tieline {party}".strip(), safe="")
+    return f"otpauth://totp/{issuer}:{quote(officer, safe='')}?secret={plain}&issuer={issuer}"
+
+
+def _recovers(vault: Vault, officer: int, code: str) -> bool:
+    if len(_letters(code)) != RECOVERY_LETTERS:
+        return False
+    return vault.do(
+        "DELETE FROM credential WHERE officer = ? AND kind = 'recovery' AND name = ?",
+        officer, _hash(code).hex(),
+    ) == 1  # fmt: skip
+
+
+def _letters(code: str) -> str:
+    return "".join(code.split()).replace("-", "").lower()
+
+
+def _hash(code: str) -> bytes:
+    return hashlib.sha256(b"tieline-recovery\x00" + _letters(code).encode()).digest()

@@ -1,0 +1,182 @@
+"""S9, the machine and the keys: what is wrong with this station and what to do, in one place.
+
+What needs the root key or files of the machine stays on the command line; the page shows the exact
+command. Keys are compared by what was heard: the officer types the eight words that the other party
+reads aloud, and the page never shows them beforehand.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from starlette.responses import Response
+
+from tieline.core.terms import dtg
+from tieline.desk.web import shapes, trail
+from tieline.desk.web.app import Route
+from tieline.desk.web.screens.own import picture
+from tieline.desk.web.shapes import View
+from tieline.desk.web.visit import Visit
+from tieline.node.client import ApiRefused
+
+SOON_MS: Final = 30 * 86_400_000  # keys that end sooner are spoken of
+DAY_MS: Final = 86_400_000
+BACKUP_DAYS: Final = 7
+MAX_TRIES: Final = 3  # wrong ones, for one party's key in one day
+_KEYS: Final = "desk.keys"
+
+
+async def admin(visit: Visit) -> Response:
+    """The page of the machine and the keys."""
+    return await _page(visit)
+
+
+async def _page(
+    visit: Visit, status: int = 200, *, problem: str = "", done: str = "", refused: str = ""
+) -> Response:
+    found = await visit.status()
+    charters = [await _charter(visit, line) for line in found.views("lines")]
+    outputs = await _outputs(visit)
+    return await visit.render(
+        "admin.html", status, found=found, charters=charters, problem=problem, done=done,
+        refused=refused, outputs=outputs, advice=_advice(found, outputs, visit.now_ms),
+        backup=found.view("backup"), out=visit.field("out") if problem or refused else "",
+        line_typed=visit.field("line") if problem else "",
+    )  # fmt: skip
+
+
+async def _charter(visit: Visit, line: View) -> dict[str, object]:
+    """A line with its charter, and our own words to read aloud.
+
+    Of each other party there is whether its words were typed in here, never what they are.
+    """
+    shown = await visit.ask("charter_show", line=str(line["line"]))
+    own = str(line["party"])
+    mine = next((p for p in shown.views("parties") if p["code"] == own), View())
+    words = " ".join(mine.texts("words"))
+    return {
+        "line": line,
+        "charter": shown,
+        "summary": [text for text in shown.texts("summary") if ": words " not in text],
+        "words": words,
+        "picture": picture(f"{own}: {words}") if words else "",
+        "others": [
+            {"party": p["code"], "name": p["name"], "checked": _checked(visit, p)}
+            for p in shown.views("parties") if p["code"] != own
+        ],
+    }  # fmt: skip
+
+
+async def _outputs(visit: Visit) -> list[View] | None:
+    """The outputs of alarms that this station has; None where it keeps none."""
+    try:
+        return (await visit.ask("alarms")).views("outputs")
+    except ApiRefused:
+        return None
+
+
+def _advice(found: View, outputs: list[View] | None, now_ms: int) -> list[tuple[str, str, str]]:
+    """What is wrong beside the station's own troubles: a key of words, a value, and a command."""
+    out: list[tuple[str, str, str]] = []
+    made_ms = shapes.number(found.view("backup")["made_ms"])
+    if made_ms is None:
+        out.append(("desk.admin.backup.none", "", "tieline backup --out FILE"))
+    elif now_ms - made_ms > BACKUP_DAYS * DAY_MS:
+        days = str((now_ms - made_ms) // DAY_MS)
+        out.append(("desk.admin.backup.old", days, "tieline backup --out FILE"))
+    if found["disk_full"]:
+        out.append(("desk.admin.disk", "", "tieline doctor"))
+    out += [
+        ("desk.admin.output", f"{output['output']}: {output['why']}", "")
+        for output in outputs or [] if output["works"] is False
+    ]  # fmt: skip
+    for line in found.views("lines"):
+        name = str(line["name"])
+        out += _ending("desk.admin.own_key", name, line["keys_end_ms"], now_ms)
+        for peer in line.views("peers"):
+            out += _ending("desk.admin.their_key", str(peer["name"]), peer["keys_end_ms"], now_ms)
+        if line.texts("packs_missing"):
+            out.append(("desk.admin.packs", name, "tieline pack keep FILE"))
+        if line.texts("forked"):
+            out.append(("desk.admin.forked", ", ".join(line.texts("forked")), "tieline proof"))
+    return out
+
+
+def _ending(key: str, name: str, end_ms: object, now_ms: int) -> list[tuple[str, str, str]]:
+    at = shapes.number(end_ms)
+    if at is None or at - now_ms > SOON_MS:
+        return []
+    command = "tieline keys rotate --days 400" if key == "desk.admin.own_key" else ""
+    return [(key, f"{name}, {dtg(at)}", command)]
+
+
+async def backup(visit: Visit) -> Response:
+    """Make a backup now, into a file of the station's machine."""
+    try:
+        made = await visit.perform("backup", out=visit.field("out").strip())
+    except ApiRefused as error:
+        return await _page(visit, 409, refused=f"{error.code}: {error.message}")
+    return await _page(visit, done=str(made["file"]))
+
+
+async def compare(visit: Visit) -> Response:
+    """Somebody typed the words that another party read aloud."""
+    visit.allow(_KEYS)
+    party, line = visit.field("party")[:16], visit.field("line")[:64]
+    shown = await visit.ask("charter_show", line=line)
+    theirs = next((p for p in shown.views("parties") if p["code"] == party), None)
+    if theirs is None:
+        return visit.go("/admin")
+    mark, vault = _mark(theirs), visit.desk.vault
+    if _wrong_today(visit, mark) >= MAX_TRIES:
+        return await _page(visit, 429, problem="desk.admin.tries")
+    # Counted before it is judged: leaving the page gives no try back.
+    vault.set(f"tries:{mark}", json.dumps([visit.now_ms // DAY_MS, _wrong_today(visit, mark) + 1]))
+    if _letters(visit.field("words"), party) != "".join(theirs.texts("words")):
+        visit.note(_KEYS, "words.wrong", json.dumps({"party": party}))
+        return await _page(visit, 409, problem="desk.admin.words.wrong")
+    vault.set(f"tries:{mark}", "")
+    vault.set(f"checked:{mark}", json.dumps([visit.officer.name, visit.now_ms]))
+    visit.note(_KEYS, "done", json.dumps({"party": party}))
+    return visit.go("/admin")
+
+
+async def ceremony(visit: Visit) -> Response:
+    """The record of the key ceremony, for paper."""
+    found = await visit.status()
+    return await visit.render(
+        "ceremony.html", found=found, head=trail.head(visit.desk.vault),
+        charters=[await _charter(visit, line) for line in found.views("lines")],
+    )  # fmt: skip
+
+
+def _mark(party: View) -> str:
+    """What a comparison holds for: these words of this party, so another root key needs another."""
+    return f"{party['code']}:{''.join(party.texts('words'))}"
+
+
+def _checked(visit: Visit, party: View) -> View:
+    kept = visit.desk.vault.setting(f"checked:{_mark(party)}")
+    officer, at_ms = json.loads(kept) if kept else (None, None)
+    return View({"officer": officer, "at_ms": at_ms})
+
+
+def _wrong_today(visit: Visit, mark: str) -> int:
+    kept = visit.desk.vault.setting(f"tries:{mark}")
+    day, count = json.loads(kept) if kept else (0, 0)
+    return int(count) if day == visit.now_ms // DAY_MS else 0
+
+
+def _letters(typed: str, party: str) -> str:
+    """The words without what is free: case, spaces, hyphens, and the party before them in a QR."""
+    text = typed[:400].strip().removeprefix(f"{party}:")
+    return "".join(text.split()).replace("-", "").lower()
+
+
+ROUTES: Final = (
+    Route("/admin", admin),
+    Route("/admin/ceremony", ceremony),
+    Route("/admin/backup", backup, "POST"),
+    Route("/admin/compare", compare, "POST"),
+)
