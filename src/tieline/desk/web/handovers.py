@@ -100,7 +100,10 @@ async def _alarms(visit: Visit) -> dict[str, object]:
     return {
         "told": True,
         "alarms": [
-            {"code": one["code"], "state": one["state"], "why": one["why"]}
+            {
+                "code": one["code"], "state": one["state"], "text": one["text"],
+                "until_ms": one["until_ms"],
+            }
             for one in found.views("alarms") if one["state"] != "over"
         ][:SHOWN],
         "causes": [{"code": code, "count": count} for code, count in sorted(causes.items())],
