@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 from tests.web.house import PASSWORD, House, Person
 from tests.web.plain import Plain, visitor
 
-from tieline.desk.web import credentials, rights, run, shapes
+from tieline.desk.web import credentials, rights, run, shapes, trail
 from tieline.desk.web.officers import ADMINISTRATOR, ROLES, Officer, Officers
 from tieline.desk.web.screens import admin, handover, own, people
+from tieline.desk.web.vault import Vault
 from tieline.desk.words import LANGUAGES
 
 MODULES = (own, people, handover, admin)
@@ -284,6 +287,33 @@ def test_the_handover_works_without_script(house: House) -> None:
     shy = visitor(house.b)
     fields = {"csrf": shy.token, "incoming": "Nora Noscript"}
     assert "has not confirmed" in shy.post("/handover", fields).text
+    before = Plain(house.b, dict(shy.cookies))
+    proofs = {"heard": "yes", "own_password": PASSWORD, "other_password": PASSWORD}
+    answer = shy.post("/handover", fields | proofs)
+    shy.take(answer)
+    assert answer.status == 303
+    assert before.get("/").status == 303  # the session of the outgoing officer is over
+    assert "Nora Noscript" in shy.get(answer.headers["location"]).text
+
+
+def test_the_chain_tells_an_entry_that_was_changed_taken_out_or_put_in(tmp_path: Path) -> None:
+    vault = Vault(tmp_path / "desk.db", bytes(32))
+    assert trail.SLICE == 500  # 501 is the first of the second slice
+    for number in range(1, 2 * trail.SLICE):
+        vault.note(number, "Anna Okafor", "login", "done")
+    assert asyncio.run(trail.check(vault)).broken is None
+    for number, change in (
+        (3, "UPDATE audit SET outcome = 'login.wrong' WHERE id = 3"),
+        (502, "DELETE FROM audit WHERE id = 501"),
+        (2, "DELETE FROM audit WHERE id = 1"),
+        (9, "UPDATE audit SET hash = x'' WHERE id = 9"),
+        (7, "UPDATE audit SET id = 100000 WHERE id = 6"),
+    ):
+        with suppress(ZeroDivisionError), vault.together():
+            vault.do(change)
+            assert asyncio.run(trail.check(vault)).broken == number, change
+            raise ZeroDivisionError  # back to what it was
+    assert asyncio.run(trail.check(vault)).broken is None
 
 
 def test_words_are_typed_as_heard_and_the_page_never_shows_them(house: House) -> None:
