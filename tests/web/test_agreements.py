@@ -57,6 +57,11 @@ def test_what_we_owe_is_listed_explained_drafted_and_in_the_calendar(drill: Hous
         assert "a field of the form" in bob.text("main") or "the time its author" in bob.text(
             "main"
         )
+        # What follows from a date alone is drafted too, and answers nothing.
+        bob.go("/agreements")
+        bob.sees("Annual exchange")
+        plain = "document.querySelector('[aria-labelledby=t-ours] a[href*=aemi]').href"
+        assert "answers" not in str(bob.page.value(plain))
         bob.go("/agreements/calendar")
         bob.sees("BRAVO")
         address = str(bob.page.value("document.querySelector('a[href*=\".ics\"]').href"))
@@ -82,6 +87,8 @@ def test_quotas_have_their_number_and_packs_their_standing(drill: House) -> None
         eve.sees("used")
         bar = "document.querySelector('.quota svg')"
         assert "used" in str(eve.page.value(f"{bar}.getAttribute('aria-label')"))
+        eve.sees("0 of 3 used, 3 left")
+        eve.sees("0 used; no limit of the total is known")
         eve.go("/agreements/packs")
         eve.sees("in force", ".pairs")
         eve.sees("ALPHA · BRAVO", ".pairs")

@@ -14,7 +14,7 @@ from typing import Final
 from tieline.core.agreement import plain
 from tieline.core.agreement.meaning import ASPECTS, ATTRIBUTION, Act, Means, Sense
 from tieline.core.agreement.message import Values
-from tieline.core.agreement.model import Deadline, Field, FieldType, Form, Pack
+from tieline.core.agreement.model import Deadline, Exchange, Field, FieldType, Form, Pack
 from tieline.core.agreement.plan import promises
 from tieline.core.errors import LocalError
 from tieline.core.terms import RefRole
@@ -191,8 +191,14 @@ def discharging(pack: Pack, rule: str) -> tuple[tuple[str, ...], RefRole]:
 
 
 def calms(pack: Pack, rule: str) -> dict[str, Json]:
-    """The same as JSON: ``calms``, forms on the wire, and ``cites``, the role of the trigger."""
+    """The same as JSON: ``calms``, forms on the wire, and ``cites``, the role of the trigger.
+
+    Of an exchange by a date, which follows from no message, any of its forms.
+    """
     forms, role = discharging(pack, rule)
+    found = pack.rules.get(rule)
+    if isinstance(found, Exchange):
+        forms = tuple(pack.form_id(pack.forms[name]) for name in (*found.forms, *found.nil))
     return {"calms": list(forms), "cites": role.name.lower()}
 
 

@@ -196,7 +196,7 @@ def _due(one: View, now_ms: int, line: str) -> View:
     ends = [number(each) for each in bracket]
     first, last = (ends[0], ends[-1]) if ends else (None, None)
     forms = one.texts("calms")
-    cites = {"answers": str(one["trigger"])} if one["cites"] in ANSWERING else {}
+    cites = {"answers": str(one["trigger"])} if one["trigger"] and one["cites"] in ANSWERING else {}
     drafts = [
         (form, "/compose?" + urlencode({"line": line[:16], "form": form, **cites}))
         for form in forms[:4]
