@@ -21,6 +21,10 @@ USAGE: Final = 2
 INTERRUPTED: Final = 130
 FOLDER: Final = Path(__file__).resolve().parents[3] / "exercises"
 STANDARD: Final = "przewodow-2022"
+FIRST: Final = (
+    "first-watch"  # at desks; its times are all relative, so it begins when it is started
+)
+FIRST_YOURS: Final = "BRAVO"
 MIN_WIDTH: Final = 72
 MAX_WIDTH: Final = 120
 PLAIN_WIDTH: Final = 100
@@ -40,10 +44,15 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--scenario",
-        default=STANDARD,
         metavar="NAME",
-        help=f"a file, or the name of one in exercises/ (default: {STANDARD})",
+        help=f"a file, or a name in exercises/ (default: {FIRST} at desks, else {STANDARD})",
     )
+    made.add_argument(
+        "--desks", type=_desks, default=2, metavar="N", help="so many web desks (default: 2)"
+    )
+    made.add_argument("--no-browser", action="store_true", help="open no browser by itself")
+    made.add_argument("--port", type=_port, metavar="N", help="of the start page")
+    made.add_argument("--terminal", action="store_true", help="in this terminal, without desks")
     made.add_argument("--list", action="store_true", help="list the scenarios in exercises/")
     made.add_argument("--check", action="store_true", help="read the scenario and stop")
     made.add_argument("--headless", action="store_true", help="plain text, no pauses")
@@ -68,6 +77,20 @@ def _pace(text: str) -> float:
     value = float(text)
     if not 0 <= value <= 100:
         raise argparse.ArgumentTypeError("a pace is a number from 0 to 100")
+    return value
+
+
+def _desks(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 8:
+        raise argparse.ArgumentTypeError("desks are 1 to 8")
+    return value
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 65_535:
+        raise argparse.ArgumentTypeError("a port is a number from 1 to 65535")
     return value
 
 
@@ -103,9 +126,47 @@ def main(argv: list[str] | None = None) -> int:
     return _play(given)
 
 
+def _at_desks(args: argparse.Namespace) -> bool:
+    """Whether it is played at web desks: unless something is asked for that the terminal does."""
+    elsewhere = ("terminal", "headless", "list", "check", "out", "export_svg", "keep", "kills",
+                 "play_as", "umpire")  # fmt: skip
+    return not any(getattr(args, name) for name in elsewhere)
+
+
+def _desk_play(args: argparse.Namespace) -> int:
+    """Play it at web desks until an interrupt."""
+    from tieline.core.errors import TielineError
+    from tieline.exercise import deskplay
+    from tieline.exercise.script import load
+
+    name = args.scenario or FIRST
+    first = name == FIRST
+    options = deskplay.DeskOptions(
+        desks=args.desks,
+        people=(FIRST_YOURS,) if first else (),
+        browser=not args.no_browser,
+        port=args.port or deskplay.START_PORT,
+    )
+    try:
+        scenario = load(scenario_path(name), deskplay.present() if first else None)
+        asyncio.run(_until_told(deskplay.run(scenario, options)))
+    except TielineError as error:
+        sys.stderr.write(f"exercise: {error.message}\n")
+        return BROKEN
+    except OSError as error:
+        sys.stderr.write(f"exercise: {error}; nothing was left running\n")
+        return BROKEN
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.stderr.write("exercise: ended; desks and stations are stopped\n")
+    return DONE
+
+
 def _play(argv: list[str]) -> int:
     """Play a scenario from beginning to end."""
     args = parser().parse_args(argv)
+    if _at_desks(args):
+        return _desk_play(args)
+    args.scenario = args.scenario or STANDARD
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a sign shows "?"
     from rich.console import Console

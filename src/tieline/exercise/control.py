@@ -163,7 +163,7 @@ class Control:
                     await self.rest()
                 if move.due:
                     await self._due()
-            if self.stage.live and not over:
+            if self.stage.seated and not over:
                 await self._perform(
                     world.Event(number=0, at_ms=self.now_ms, act=umpire.endex("played"))
                 )
@@ -303,7 +303,7 @@ class Control:
                 await self._look(event, look)
             case world.Suspend() | world.Resume() | world.Staff() as word:
                 await self._state(event, word)
-            case world.Inject() | world.Ruling() as word if self.stage.live:
+            case world.Inject() | world.Ruling() as word if self.stage.seated:
                 await self._say(event, umpire.told(word))
             case _:
                 pass  # what control says

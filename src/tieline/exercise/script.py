@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -36,8 +37,8 @@ _CLOCKS: Final = {"FLASH": "10m", "IMMEDIATE": "30m", "PRIORITY": "3h", "ROUTINE
 _HABITS: Final = {"FLASH": "2m", "IMMEDIATE": "6m", "PRIORITY": "25m", "ROUTINE": "1h"}
 
 
-def load(path: Path) -> world.Scenario:
-    """Read a scenario file.
+def load(path: Path, start: datetime | None = None) -> world.Scenario:
+    """Read a scenario file. ``start``: when it begins, in the place of what the file says.
 
     Raises ``LocalError`` (``scenario.*``) for what is wrong in it, ``ShellError``
     (``scenario.file``) when it cannot be read.
@@ -50,10 +51,10 @@ def load(path: Path) -> world.Scenario:
             "scenario.file",
             f"{path} cannot be read ({error.strerror}); name a scenario file that exists",
         ) from error
-    return read(data, path.name)
+    return read(data, path.name, start)
 
 
-def read(data: bytes, name: str) -> world.Scenario:
+def read(data: bytes, name: str, start: datetime | None = None) -> world.Scenario:
     """Read a scenario from the bytes of its file. ``name`` is used in refusals."""
     if len(data) > MAX_FILE_BYTES:
         raise LocalError(
@@ -66,7 +67,7 @@ def read(data: bytes, name: str) -> world.Scenario:
         raise LocalError(
             "scenario.toml", f"{name} is not readable as TOML ({error}); correct it there"
         ) from error
-    return _scenario(values, name)
+    return _scenario(values if start is None else {**values, "start": start}, name)
 
 
 def _scenario(values: Mapping[str, object], name: str) -> world.Scenario:

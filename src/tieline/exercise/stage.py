@@ -132,10 +132,14 @@ class Expected:
 
 @dataclass(slots=True)
 class Stage:
-    """Who plays what. ``people``: the parties that are not played by the script."""
+    """Who plays what. ``people``: the parties that are not played by the script.
+
+    ``seated``: an umpire has a seat on the line, so what control says is signed and sent.
+    """
 
     people: frozenset[str] = frozenset()
     live: bool = False
+    seated: bool = False
     expected: list[Expected] = field(default_factory=list)
     unplayed: list[str] = field(default_factory=list)  # acts that could not be, and why
 
@@ -148,7 +152,7 @@ class Stage:
             for event in scenario.events
             if (party := speaker(event.act)) in left
         ]
-        return cls(left, live=True, expected=expected)
+        return cls(left, live=True, seated=True, expected=expected)
 
     def leaves(self, act: world.Act) -> bool:
         """Whether an act is left to people."""

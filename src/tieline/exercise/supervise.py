@@ -29,7 +29,8 @@ _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """For a child before it becomes a program: the kernel kills it when the exercise dies."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -81,7 +82,7 @@ class Process:
                 stderr=log,
                 # Its own session: an interrupt at the terminal is for the exercise to handle.
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
+                preexec_fn=end_with_parent,
             )
         self._ended.clear()
         self._alive.set()

@@ -193,8 +193,16 @@ async def _page(
         draft=found, theirs=theirs, other=other_side, own=_same_officer(visit, found),
         changes=await _changes(visit, found), departure=departure, problem=problem,
         refusal=refusal, hold_s=0 if found["precedence"] == "FLASH" else hold_s(visit),
-        can_change=found["kind"] == "message",
+        can_change=found["kind"] == "message", signs=await _signs(visit, found),
     )  # fmt: skip
+
+
+async def _signs(visit: Visit, found: View) -> View | None:
+    """What a signature is under, which has no words of its own; None for all else."""
+    refs = found.views("refs")
+    if found["kind"] != "assent" or not refs:
+        return None
+    return await visit.ask("item", item=str(refs[0]["item"]), language=visit.officer.language)
 
 
 def _same_officer(visit: Visit, found: View) -> bool:
