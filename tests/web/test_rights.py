@@ -11,7 +11,14 @@ import pytest
 from tieline.desk.web import rights, screens
 from tieline.desk.web.officers import ADMINISTRATOR, OBSERVER, ROLES, SPEAKING
 from tieline.desk.web.visit import Visit
-from tieline.node.acts import ABOUT_AGREEMENTS, ABOUT_INCIDENTS, ABOUT_JOINTS, FOR_DESKS, ON_RECORD
+from tieline.node.acts import (
+    ABOUT_AGREEMENTS,
+    ABOUT_ALARMS,
+    ABOUT_INCIDENTS,
+    ABOUT_JOINTS,
+    FOR_DESKS,
+    ON_RECORD,
+)
 
 WEB = Path(screens.__file__).parents[1]
 # Acts of the station that no browser asks for: they are for the machine's own people and programs.
@@ -27,7 +34,15 @@ def acts_of_the_station() -> set[str]:
         for key, value in zip(node.keys, node.values, strict=True)
         if isinstance(key, ast.Constant) and ast.unparse(value).startswith(("self._", "self.send"))
     }
-    return own | ABOUT_AGREEMENTS | ABOUT_INCIDENTS | ABOUT_JOINTS | FOR_DESKS | ON_RECORD
+    return (
+        own
+        | ABOUT_AGREEMENTS
+        | ABOUT_INCIDENTS
+        | ABOUT_JOINTS
+        | FOR_DESKS
+        | ON_RECORD
+        | ABOUT_ALARMS
+    )
 
 
 def test_every_act_of_the_station_reads_or_needs_a_role_or_is_named_as_not_for_browsers() -> None:
@@ -40,13 +55,13 @@ def test_every_act_of_the_station_reads_or_needs_a_role_or_is_named_as_not_for_b
 
 
 def test_only_who_speaks_acts_in_the_name_of_the_party() -> None:
-    for act in rights.NAMES_OFFICER:
+    for act in rights.NAMES_OFFICER - rights.ALARMS:
         assert rights.MAY[act] <= set(SPEAKING), act
     assert rights.NAMES_ROLE | rights.KEYED <= rights.NAMES_OFFICER
     for roles in rights.MAY.values():
         assert roles <= set(ROLES)
     for role in (OBSERVER, ADMINISTRATOR):
-        assert not any(rights.may((role,), act) for act in rights.NAMES_OFFICER)
+        assert not any(rights.may((role,), act) for act in rights.NAMES_OFFICER - rights.ALARMS)
     assert not rights.may(ROLES, "no such act")
 
 

@@ -305,10 +305,11 @@ class AlarmKeep:
 
     def _changed(self, changes: list[Change]) -> None:
         for change in changes:
-            heed = Heed(does=Does.OUTPUT, output=change.output.name, kind=change.output.kind,
+            output = change.output
+            heed = Heed(does=Does.OUTPUT, about=change.tested, output=output.name, kind=output.kind,
                         text=change.why, well=change.well)  # fmt: skip
             self._around.submit(Heeded(token=0, heed=heed))
-        if any(not change.well and change.output.failed for change in changes):
+        if any(not each.well and each.output.failed and not each.tested for each in changes):
             told = ", ".join(f"{one.name}: {one.why}" for one in self.outputs.failing())
             text = f"outputs of alarms that do not work ({told}); see 'tieline alarm outputs'"
             self._around.submit(

@@ -11,6 +11,7 @@ who has it, and the other stands by until that one is not heard of any more.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +23,7 @@ SHORTEST_S: Final = 0.2
 LONGEST_S: Final = 300.0
 GRACE_MS: Final = 60_000  # after its start a station waits so long for its first output
 FORGET_MS: Final = 12 * 3_600_000  # an output that failed is listed for so long
+GONE_KEPT: Final = 256
 KINDS: Final = ("sound", "hook", "webhook", "browser")
 
 
@@ -48,11 +50,12 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An output works now, or does not any more."""
+    """An output works now, or does not any more; or it has sounded a test (its number)."""
 
     output: Output
     well: bool
     why: str
+    tested: int = 0
 
 
 @dataclass(slots=True)
@@ -61,12 +64,16 @@ class Outputs:
 
     began_ms: int
     all: dict[str, Output] = field(default_factory=dict)
+    _tested: dict[str, int] = field(default_factory=dict)
+    _gone: deque[str] = field(default_factory=lambda: deque(maxlen=GONE_KEPT))
 
     def beat(self, given: Output, real_ms: int, wall_ms: int) -> tuple[bool, list[Change]]:
         """An output is heard of. Whether it is the caller's, and what that changes.
 
         Raises ``LocalError`` (``alarm.outputs``) when there are too many.
         """
+        if given.run in self._gone:
+            return False, []  # said before its leave, and late
         known = self.all.get(given.name)
         if known is None:
             self._room(real_ms)
@@ -78,15 +85,21 @@ class Outputs:
             known.run = given.run
         known.at_ms, known.next_s, known.kind = real_ms, given.next_s, given.kind
         known.well, known.why = given.well, given.why
-        known.tested = max(known.tested, given.tested)
-        return True, self.look(real_ms, wall_ms)
+        changes = self.look(real_ms, wall_ms)
+        if given.tested > self._tested.get(given.name, 0):
+            known.tested = self._tested[given.name] = given.tested
+            changes.append(Change(known, not known.failed, known.why, given.tested))
+        return True, changes
 
     def leave(self, name: str, run: str) -> list[Change]:
         """An output takes its leave, or (``run`` empty) is struck off."""
         known = self.all.get(name)
         if known is None or run not in ("", known.run):
             return []
+        if run:
+            self._gone.append(run)
         del self.all[name]
+        self._tested.pop(name, None)
         return [Change(known, well=False, why="left")]
 
     def look(self, real_ms: int, wall_ms: int) -> list[Change]:
@@ -121,7 +134,7 @@ class Outputs:
     def _room(self, real_ms: int) -> None:
         for name, one in list(self.all.items()):
             if one.failed and real_ms - one.at_ms >= FORGET_MS:
-                del self.all[name]
+                self.leave(name, "")
         if len(self.all) >= MAX_OUTPUTS:
             raise LocalError(
                 "alarm.outputs",

@@ -50,7 +50,7 @@ WHY: Final = {
     "over_seen": "It ended at {at} with an officer's note.",
     "over_again": "It ended at {at}: the same rang anew.",
     "over_old": "It ended at {at}: it had waited for a note for three days.",
-    "over_left": "It ended at {at}: what it was about is no longer on this station's lines.",
+    "over_left": "It ended at {at}: what it was about is on no line of this station any more.",
 }  # fmt: skip
 
 

@@ -381,6 +381,8 @@ def _heed_line(event: View, when: str, mark: str) -> str:
             what = f"{who} had the outputs tested"
         case "heard":
             what = f"{who} heard {output}"
+        case "output" if number_of(event, "alarm"):
+            what = f"output {output} sounded the test"
         case "output":
             what = f"output {output} {'works' if event.get('works') else 'does not work'}{said}"
         case _:

@@ -198,7 +198,7 @@ class _Doors:
         last = request.headers.get("last-event-id", "") or request.query_params.get("since", "")
         seen = int(last) if last.isascii() and last.isdigit() and len(last) < 16 else None
         return StreamingResponse(
-            live.stream(self._desk.link, seen, self._desk.stopping),
+            live.stream(self._desk.link, seen, self._desk.stopping, self._desk.ringing),
             media_type="text/event-stream",
             headers={"x-accel-buffering": "no"},
         )

@@ -8,6 +8,7 @@ that macros know it too.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Mapping
@@ -59,9 +60,9 @@ class Frame:
     async def _frame(self, visit: Visit) -> dict[str, object]:
         link, cover = visit.desk.link, visit.desk.cover
         try:
-            status = await visit.status()
+            status, ring = await asyncio.gather(visit.status(), visit.ask("alarms", limit=1))
         except ApiDown:
-            status = View()
+            status, ring = View(), View()
         lines, troubles = status.views("lines"), status.views("troubles")
         return {
             "party": str(status["party"] or ""),
@@ -83,6 +84,8 @@ class Frame:
             "behind": visit.desk.vault.behind,
             "digest_mark": digest.MARK,
             "waiting": sum(len(line.views("waiting")) for line in lines),
+            "alarms": ring,
+            "failed": [str(one["output"]) for one in ring.views("outputs") if not one["works"]],
             "token": visit.session.token,
             "nav": [
                 place
@@ -148,6 +151,7 @@ def environment(language: str) -> jinja2.Environment:
         safe=shapes.safe,
         mark=shapes.mark,
         left=shapes.left,
+        clock=shapes.clock,
         direction=shapes.direction,
         dtg=dtg,
         may=rights.may,

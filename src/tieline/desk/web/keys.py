@@ -31,6 +31,7 @@ NAV: Final = (
     Place("/incidents", "desk.nav.incidents", key="i"),
     Place("/agreements", "desk.nav.agreements"),
     Place("/record", "desk.nav.record", key="r"),
+    Place("/alarms", "desk.nav.alarms", key="l"),
     Place("/exercise", "desk.nav.exercise"),  # shown on lines of an exercise only
     Place("/handover", "desk.nav.handover"),
     Place("/admin", "desk.nav.admin"),
@@ -44,6 +45,7 @@ KEYS: Final = (
     ("Enter", "desk.key.open"),
     ("a", "desk.key.acknowledge"),
     ("s", "desk.key.silence"),
+    ("l", "desk.key.alarms"),
     ("n", "desk.key.new"),
     ("t", "desk.key.test"),
     ("w", "desk.key.watch"),

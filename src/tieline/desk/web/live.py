@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from tieline.desk.web.link import Event, StationLink
+from tieline.desk.web.ringing import Ringing
+from tieline.node.view import Json
 
 BEAT_S: Final = 2.0
 TOPICS: Final = {
@@ -25,6 +27,8 @@ TOPICS: Final = {
     "life": ("lines",),
     "charter": ("charter", "lines"),
     "alarm": ("alarms",),
+    "heed": ("alarms",),
+    "alarms": ("alarms",),  # of this desk: time alone has changed what rings
     "draft": ("drafts",),
     "note": ("lines",),
     "refused": ("lines",),
@@ -50,13 +54,13 @@ def topics(event: Event) -> list[str]:
 
 
 async def stream(
-    link: StationLink, last: int | None, stopping: asyncio.Event
+    link: StationLink, last: int | None, stopping: asyncio.Event, ringing: Ringing
 ) -> AsyncIterator[bytes]:
     """The messages of one browser, until it goes, lags, or the desk stops."""
     with link.listening() as listener:
         # A browser that was away, or has a page of before, looks at everything once.
         changed = [] if last == link.last_seq else ["everything"]
-        yield message(link.last_seq, [*changed, "begin"], alive=link.alive)
+        yield message(link.last_seq, [*changed, "begin"], ring=ringing.message(), alive=link.alive)
         stop = asyncio.create_task(stopping.wait())
         take = asyncio.create_task(listener.queue.get())
         try:
@@ -65,7 +69,7 @@ async def stream(
                     {take, stop}, timeout=BEAT_S, return_when=asyncio.FIRST_COMPLETED
                 )
                 if take not in done:
-                    yield message(link.last_seq, [], alive=link.alive)
+                    yield message(link.last_seq, [], ring=ringing.message(), alive=link.alive)
                     continue
                 event = take.result()
                 names = [] if event is None else topics(event)
@@ -75,16 +79,23 @@ async def stream(
                     ended = ended or more is None
                     names += [] if more is None else topics(more)
                 if ended:
-                    yield message(link.last_seq, ["lagged"], alive=link.alive)
+                    yield message(
+                        link.last_seq, ["lagged"], ring=ringing.message(), alive=link.alive
+                    )
                     return
                 take = asyncio.create_task(listener.queue.get())
-                yield message(link.last_seq, list(dict.fromkeys(names)), alive=link.alive)
+                yield message(
+                    link.last_seq,
+                    list(dict.fromkeys(names)),
+                    ring=ringing.message(),
+                    alive=link.alive,
+                )
         finally:
             stop.cancel()
             take.cancel()
 
 
-def message(seq: int, names: list[str], *, alive: bool) -> bytes:
-    """One message of the stream."""
-    data = json.dumps({"on": names, "station": alive}, separators=(",", ":"))
+def message(seq: int, names: list[str], *, ring: dict[str, Json], alive: bool) -> bytes:
+    """One message of the stream; ``ring``: what a browser is to sound."""
+    data = json.dumps({"on": names, "station": alive, "ring": ring}, separators=(",", ":"))
     return f"id: {seq}\ndata: {data}\n\n".encode()

@@ -46,6 +46,11 @@ MAY: Final[dict[str, frozenset[str]]] = {
     # what stays in the house
     "silence": _WATCHES | _RUNS,
     "output_alive": frozenset(ROLES),
+    "shelve": _WATCHES,
+    "unshelve": _WATCHES,
+    "alarm_seen": _WATCHES,
+    "alarm_test": _WATCHES | _RUNS,
+    "alarm_heard": _WATCHES | _RUNS,
     "audit": frozenset(ROLES),
     "doctor": frozenset(ROLES),
     "evidence": _AGREES | {WATCH},
@@ -77,18 +82,29 @@ SLOW: Final = frozenset({"audit", "evidence", "export", "import"})
 # The acts that take who speaks: the desk puts the officer's own name and role in, whatever a form
 # says.
 NAMES_OFFICER: Final = frozenset({
-    "assent", "ack", "discard", "incident_say", "joint", "joint_decline", "joint_withdraw",
-    "pass_on", "read_back", "release", "resume", "send", "staff", "suspend", "test",
+    "alarm_heard", "alarm_seen", "alarm_test", "assent", "ack", "discard", "incident_say",
+    "joint", "joint_decline", "joint_withdraw", "pass_on", "read_back", "release", "resume",
+    "send", "shelve", "silence", "staff", "suspend", "test", "unshelve",
+})  # fmt: skip
+# What an officer does with alarms: it has a name, and is said to nobody.
+ALARMS: Final = frozenset({
+    "alarm_heard", "alarm_seen", "alarm_test", "shelve", "silence", "unshelve",
 })  # fmt: skip
 # Of those, the ones whose statement says in which role.
-NAMES_ROLE: Final = NAMES_OFFICER - {"discard", "release", "test"}
+NAMES_ROLE: Final = NAMES_OFFICER - ALARMS - {"discard", "release", "test"}
 
 # The acts to which a key can be given under which a repetition does nothing.
-KEYED: Final = NAMES_OFFICER - {"discard", "release"}
+KEYED: Final = NAMES_OFFICER - ALARMS - {"discard", "release"}
+
+# What comes every few seconds and changes nothing that a page shows: it is not in the log of who
+# did what.
+BEATS: Final = frozenset({"output_alive"})
+
 # What of an act's arguments stands in the log of who did what: what it was about, never what it
 # said, which is on the record or was not said.
 LOGGED: Final = frozenset({
-    "draft", "form", "incident", "item", "line", "out", "precedence", "to", "unit",
+    "alarm", "draft", "form", "incident", "item", "line", "minutes", "number", "out", "output",
+    "precedence", "to", "unit",
 })  # fmt: skip
 
 

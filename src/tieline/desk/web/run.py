@@ -74,7 +74,10 @@ async def serve(
     await desk.link.start()
     # What alarm.toml names is heard as long as the desk runs, unless a process of its own has it.
     configs = config.read(home) if (home / config.FILE).exists() else ()
-    heard = asyncio.create_task(_heard(home, configs, stopping))
+    beside = [
+        asyncio.create_task(_heard(home, configs, stopping)),
+        asyncio.create_task(desk.ringing.run()),
+    ]
     try:
         if covers is not None:
             await _cover(desk, covers)
@@ -83,8 +86,9 @@ async def serve(
         if desk.cover is not None:
             await desk.cover.stop()
         await desk.departures.stop()
-        heard.cancel()
-        await asyncio.gather(heard, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         await desk.link.stop()
         vault.close()
         listener.close()

@@ -120,6 +120,12 @@ def both(ms: object) -> Markup:
     )
 
 
+def clock(ms: object) -> str:
+    """A time of a view within the day, to the second, in Zulu."""
+    found = moment(ms)
+    return datetime.fromtimestamp(found.ms / 1000, UTC).strftime("%H:%M:%SZ") if found else ""
+
+
 def safe(text: object, lang: object = None) -> Markup:
     """A text from outside: made visible, and in an element that holds its direction."""
     shown, tag = "" if text is None else str(text), str(lang) if lang else ""

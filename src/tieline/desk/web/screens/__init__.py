@@ -9,6 +9,7 @@ from tieline.desk.web.screens import (
     account,
     admin,
     agreements,
+    alarms,
     compose,
     drafts,
     exercise,
@@ -26,7 +27,8 @@ from tieline.desk.web.screens import (
 )
 
 MODULES: Final = (
-    account, watch, compose, drafts, files, record, item, incidentsay, incident, joint, paper,
+    account, watch, alarms, compose, drafts, files, record, item, incidentsay, incident, joint,
+    paper,
     agreements, exercise,
     own, people, handover, admin,
 )  # fmt: skip

@@ -22,7 +22,9 @@ const plain = (part) => part.outerHTML.replace(/(name="once" value=")[^"]*/g, "$
 // A form is on its way: what its act changes comes as an event, too, and to load this page anew
 // for that would end the way to the next one.
 let going = 0;
-document.addEventListener("submit", () => { going = performance.now() + 10000; });
+document.addEventListener("submit", (event) => {
+  if (!event.defaultPrevented) going = performance.now() + 10000; // else it stays on this page
+});
 addEventListener("pageshow", () => { going = 0; });
 
 async function renew(name) {
@@ -112,7 +114,8 @@ function listen() {
     heard = performance.now();
     lamp(false);
     polled(false);
-    const { on } = JSON.parse(message.data);
+    const { on, ring, station } = JSON.parse(message.data);
+    document.dispatchEvent(new CustomEvent("desk:ring", { detail: { ...ring, station } }));
     document.dispatchEvent(new CustomEvent("desk:event", { detail: on }));
     if (on.includes("lagged")) { location.reload(); return; }
     if (!on.length) return;

@@ -5,6 +5,7 @@ const told = document.getElementById("sounded");
 if (button && globalThis.AudioContext) {
   button.hidden = false;
   button.addEventListener("click", async () => {
+    document.dispatchEvent(new Event("desk:arm"));
     const context = new AudioContext();
     try {
       // A browser that forbids sound never answers: it is waited for a second.
