@@ -277,6 +277,7 @@ def test_an_output_that_is_missed_rings_on_the_others(tmp_path: Path) -> None:
         await house.do("output_alive", output="siren", run="2", gone=True)
         found = await look()
         assert (found["alarms"], [o["output"] for o in found["outputs"]]) == ([], ["desk speaker"])
+        assert not await beat("siren", kind="hook", run="2")  # sent before its leave, and late
         house.clock.ahead_ms += 60_000
         await look()
         assert troubles() == ["alarm.output", "alarm.none"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,15 @@ def test_the_next_life_finds_every_commit(place: Place) -> None:
     assert held(after) == list(enumerate(facts, 1))
     assert after.commit([fact(9)]) == 8
     after.close()
+
+
+def test_facts_of_some_kinds_are_found_between_two_numbers(store: Store) -> None:
+    facts = [replace(fact(n), kind=n % 3) for n in range(30)]
+    store.commit(facts)
+    assert store.some(frozenset({1, 2}), 5, 20) == [
+        (seq, fact) for seq, fact in held(store, 5) if fact.kind in (1, 2) and seq <= 20
+    ]
+    assert store.some(frozenset(), 0, 30) == store.some(frozenset({7}), 0, 30) == []
 
 
 def test_reading_starts_after_a_number(store: Store) -> None:

@@ -127,6 +127,15 @@ def test_each_rank_has_its_tone_and_one_that_sounds_once_sounds_once(house: Hous
         bob.sees("OUTPUT FAILED: siren", "#alarm-lamp")
 
 
+def test_an_armed_browser_sounds_when_its_desk_stands_still(house: House) -> None:
+    with house.person(house.b) as bob, armed(house, bob):
+        with house.b.frozen():
+            bob.page.wait("document.body.dataset.tone === 'fault'")
+            bob.page.press("s")
+            bob.page.wait("document.body.dataset.tone === ''")
+        bob.page.wait("document.body.dataset.dead !== 'yes'")
+
+
 def test_a_fault_is_explained_shelved_taken_back_and_seen(house: House) -> None:
     number = siren(house, SIREN)
     with house.person(house.b) as bob:

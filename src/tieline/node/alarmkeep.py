@@ -45,7 +45,7 @@ from tieline.node.slices import Slices
 from tieline.node.traffic import Open, Traffic
 from tieline.ports import Store
 
-_CHUNK: Final = 4_096  # journal entries that are looked through in one go
+_CHUNK: Final = 2_048  # journal entries that are looked through in one go
 _AGAIN_MS: Final = 2_000  # when deadlines are being looked at, so soon it is asked again
 _IDLE_S: Final = 60.0
 
