@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(300)
 Pair = tuple[Desk, Desk]
 FIRST = (
     "incident", "open", "--sure", "partly", "--own-forces", "unknown", "--next", "now+30m",
-    "--name", "This is not a drill", "--count", "2",
+    "--name", "North field", "--count", "2",
 )  # fmt: skip
 
 
@@ -78,6 +78,9 @@ def test_two_machines_play_and_the_umpire_ends_it(line: Pair, real: Pair, tmp_pa
     alpha, bravo = line
     injected = ("send", "--form", "ex/inject", "--field", "sure=made", "--field", "text=It rains.")
     said(bravo, "BRAVO", alpha, *injected)
+    denied = at(alpha, "ALPHA", "send", "This is not a drill", "--officer", "First")
+    assert denied.returncode == 1
+    assert "does not say that it is none" in denied.stderr
     opened = said(alpha, "ALPHA", bravo, *FIRST)
     assert "It rains." in at(alpha, "ALPHA", "log").stdout
     shown = at(bravo, "BRAVO", "incident", "show", opened[:12]).stdout
