@@ -9,10 +9,11 @@ from tests.core.world import Post, sign_all
 
 from tieline.core import checkpoint, statement, sync
 from tieline.core.charter import LogEnd
-from tieline.core.checkpoint import Receipt, SignedNote
-from tieline.core.journal import Fact, FactKind
+from tieline.core.checkpoint import Receipt, SignedNote, read_checkpoint
+from tieline.core.journal import Alarm, Fact, FactKind
 from tieline.core.succession import amend
-from tieline.sim.checkers import Checker, Ledger, difference
+from tieline.core.terms import Precedence
+from tieline.sim.checkers import Checker, Ledger
 from tieline.sim.violation import Violation
 
 
@@ -24,18 +25,52 @@ def judged(alpha: Post, bravo: Post, charlie: Post, note: SignedNote) -> tuple[C
     return checker, Fact(kind=FactKind.NOTE, line=alpha.line.id, body=note.format(), at_ms=0)
 
 
+def body_root(author: Post) -> bytes:
+    """The root of its own log at its first statement."""
+    return author.line.record.logs[author.line.own_log].tree.root(1)
+
+
 def test_a_false_head_that_only_a_lost_store_has_held_is_known_to_nobody() -> None:
     _, alpha, bravo, charlie = three()
     checker, fact = judged(alpha, bravo, charlie, signed(alpha, 1, other_root()))
     lines = [bravo.line, charlie.line]
     one, other = Ledger(bravo.who.id, honest=True), Ledger(charlie.who.id, honest=True)
-    assert not difference([one, other], lines)
+    assert not checker.difference([one, other], lines)
     checker.committed(one, (fact,))
-    assert "does not know of a false head of 1" in difference([one, other], lines)
-    assert not difference([checker.refilled(one, ()), other], lines)  # a backup from before it came
-    assert difference([checker.refilled(one, (fact,)), other], lines)  # and one from after it
+    assert "does not know of a false head of 1" in checker.difference([one, other], lines)
+    # A backup from before it came, and one from after it.
+    assert not checker.difference([checker.refilled(one, ()), other], lines)
+    assert checker.difference([checker.refilled(one, (fact,)), other], lines)
     checker.committed(other, (fact,))
-    assert difference([checker.refilled(one, ()), other], lines)  # who has it yet must tell it
+    # Who has it yet must tell it.
+    assert checker.difference([checker.refilled(one, ()), other], lines)
+
+
+def test_what_a_thief_signs_accuses_nobody_and_who_kept_it_says_what_it_is() -> None:
+    _, alpha, bravo, charlie = three()
+    stations = {post.who.id: True for post in (alpha, bravo, charlie)}
+    checker = Checker(alpha.line.id, alpha.realm, stations)
+    own, false = signed(alpha, 1, body_root(alpha)), signed(alpha, 1, other_root())
+    one, other = Ledger(bravo.who.id, honest=True), Ledger(charlie.who.id, honest=True)
+    lines = [bravo.line, charlie.line]
+    facts: list[Fact] = []
+    for note in (own, false):
+        checker.note_signature(alpha.who.id, note.body, note.signatures[0].signature)
+        body = note.format()
+        facts.append(Fact(kind=FactKind.NOTE, line=alpha.line.id, body=body, at_ms=0))
+        head = read_checkpoint(note.body)
+        if note is false:
+            with pytest.raises(Violation, match="signed two heads of one size"):
+                checker.committed(Ledger(charlie.who.id, honest=True), (facts[-1],))
+            checker.notes.stolen.add((head.origin, head.size, head.root))
+        checker.committed(one, (facts[-1],))
+    assert bravo.who.id.hex() + " keeps a head of 1" in checker.difference([one, other], lines)
+    name = alpha.line.own_log
+    alarm = Alarm(
+        code="key.after_end", precedence=Precedence.PRIORITY, text="", item=name, party="ALPHA"
+    )
+    bravo.line.alarms[alarm.cause] = alarm
+    assert not checker.difference([one, other], lines)  # CHARLIE was not told, and need not be
 
 
 def test_what_liars_keep_binds_nobody_and_an_alarm_is_enough() -> None:
@@ -47,13 +82,13 @@ def test_what_liars_keep_binds_nobody_and_an_alarm_is_enough() -> None:
     )
     checker.committed(liar, (fact,))
     lines = [bravo.line, charlie.line]
-    assert not difference([one, other], lines)
+    assert not checker.difference([one, other], lines)
     hand(bravo, alpha, note)
     assert kept(bravo) == [fact.body]
     checker.committed(one, (fact,))
-    assert charlie.who.id.hex() in difference([one, other], lines)
+    assert charlie.who.id.hex() in checker.difference([one, other], lines)
     hand(charlie, bravo, note)
-    assert not difference([one, other], lines)
+    assert not checker.difference([one, other], lines)
 
 
 def test_a_receipt_from_before_the_end_of_its_log_may_leave_with_it_and_not_later() -> None:

@@ -46,7 +46,7 @@ from tieline.core.statement import Statement
 from tieline.core.sync import Push, Receipts
 from tieline.core.terms import Kind
 from tieline.sim.endings import Endings
-from tieline.sim.notecheck import Head, NoteChecker, unaware
+from tieline.sim.notecheck import Head, NoteChecker
 from tieline.sim.peaks import Peaks, grown, root_of
 from tieline.sim.shown import Shown
 from tieline.sim.violation import Violation
@@ -354,6 +354,20 @@ class Checker:
         if digest not in ledger.kept:
             raise Violation(1, f"statement {_name(digest)} was confirmed to its officer, unkept")
 
+    def difference(self, ledgers: list[Ledger], lines: list[Line]) -> str:
+        """Why honest stations do not yet know the same; empty when they do."""
+        first, line = ledgers[0], lines[0]
+        for ledger, other in zip(ledgers[1:], lines[1:], strict=True):
+            lack = len(_record(first) ^ _record(ledger))
+            if lack:
+                return f"{_who(first)} and {_who(ledger)} differ by {lack} statements"
+            if _order(first, line) != _order(ledger, other):
+                return f"{_who(first)} and {_who(ledger)} show another order"
+            if line.charters.keys() != other.charters.keys():
+                return f"{_who(first)} and {_who(ledger)} hold other charters"
+        heads = [ledger.heads for ledger in ledgers]
+        return _unreceipted(ledgers, lines) or self.notes.unaware(heads, lines)
+
     def _cosigned_message(self, receipt: Receipt, held: list[bytes]) -> bytes:
         place = self._parsed[held[0]].place
         name = origin(place.line, place.station, place.incarnation)
@@ -432,21 +446,6 @@ class Checker:
         if item is None:
             raise Violation(3, f"{_name(digest)} is in the display order and not in the record")
         return self._read(item.statement.raw)
-
-
-def difference(ledgers: list[Ledger], lines: list[Line]) -> str:
-    """Why honest stations do not yet know the same; empty when they do."""
-    first, line = ledgers[0], lines[0]
-    for ledger, other in zip(ledgers[1:], lines[1:], strict=True):
-        lack = len(_record(first) ^ _record(ledger))
-        if lack:
-            return f"{_who(first)} and {_who(ledger)} differ by {lack} statements"
-        if _order(first, line) != _order(ledger, other):
-            return f"{_who(first)} and {_who(ledger)} show another order"
-        if line.charters.keys() != other.charters.keys():
-            return f"{_who(first)} and {_who(ledger)} hold other charters"
-    heads = {head: None for ledger in ledgers for head in ledger.heads}
-    return _unreceipted(ledgers, lines) or unaware(heads, lines)
 
 
 def _record(ledger: Ledger) -> set[bytes]:

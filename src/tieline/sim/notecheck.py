@@ -4,11 +4,14 @@ Every note that counts was signed by its station, no honest station is accused o
 every proof verifies alone, and who can know of a contradiction knows of it when all have met. A
 head that only a lost store has held (put back since, or of a copy of a home that is stopped) is
 known to nobody.
+
+What a thief signs with a key that has ended contradicts nobody: who kept such a head, since its log
+had not come so far, says so once it has (``key.after_end``), and nobody else need know of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from tieline.core import proof
 from tieline.core.checkpoint import SignedNote, parse_origin, read_checkpoint
@@ -31,6 +34,8 @@ class NoteChecker:
         self._owners: dict[bytes, bytes] = {}
         # Of each witness, by name and key id: the texts and lines that it has made.
         self.cosigned: dict[tuple[str, bytes], set[tuple[bytes, bytes]]] = {}
+        # What was signed with a key of an honest station by another, after that key had ended.
+        self.stolen: set[Head] = set()
         self.proofs = 0
 
     def committed(self, heads: dict[Head, None], facts: tuple[Fact, ...]) -> None:
@@ -54,10 +59,13 @@ class NoteChecker:
             by = self.cosigned.get((each.name, each.key_id))
             if by is not None and (note.body, each.signature) not in by:
                 raise Violation(5, f"a line of witness {each.name} counts that it never made")
+        found = (head.origin, head.size, head.root)
+        if found in self.stolen:
+            return found
         before = self._roots.setdefault((head.origin, head.size), head.root)
         if before != head.root and self._honest[station]:
             raise Violation(4, f"honest station {station.hex()} signed two heads of one size")
-        return head.origin, head.size, head.root
+        return found
 
     def _proof(self, data: bytes) -> None:
         try:
@@ -75,21 +83,30 @@ class NoteChecker:
         if owner is None or self._honest[owner]:
             raise Violation(4, f"{alarm.party} is accused of two heads and signed only one")
 
+    def unaware(self, kept: Iterable[Collection[Head]], lines: list[Line]) -> str:
+        """Which honest station does not know of a false head that contradicts what it holds.
 
-def unaware(heads: Iterable[Head], lines: list[Line]) -> str:
-    """Which honest station does not know of a false head that contradicts what it holds.
-
-    ``heads``: those that honest stations keep in the stores that they have now.
-    """
-    for name, size, root in heads:
-        log_name = log_id(*parse_origin(name))
+        ``kept``: the heads that each of these stations keeps in the store that it has now.
+        """
+        kept = list(kept)
+        heads = {head: None for each in kept for head in each if head not in self.stolen}
         for line in lines:
-            log = line.record.logs.get(log_name)
-            if log is None or log.forks or size > log.size or log.tree.root(size) == root:
-                continue
-            if not any(
-                alarm.code == "record.two_heads" and alarm.item == log_name
-                for alarm in line.alarms.values()
-            ):
-                return f"station {line.own.hex()} does not know of a false head of {size}"
-    return ""
+            for head in heads:
+                if _unsaid(line, head, "record.two_heads"):
+                    return f"station {line.own.hex()} does not know of a false head of {head[1]}"
+        for line, own in zip(lines, kept, strict=True):
+            for head in own:
+                if head in self.stolen and _unsaid(line, head, "key.after_end"):
+                    who = line.own.hex()
+                    return f"station {who} keeps a head of {head[1]} by an ended key unsaid"
+        return ""
+
+
+def _unsaid(line: Line, head: Head, code: str) -> bool:
+    """Whether a head contradicts the log that a station holds and it has not said so."""
+    origin, size, root = head
+    name = log_id(*parse_origin(origin))
+    log = line.record.logs.get(name)
+    if log is None or log.forks or size > log.size or log.tree.root(size) == root:
+        return False
+    return not any(alarm.code == code and alarm.item == name for alarm in line.alarms.values())

@@ -202,6 +202,10 @@ class Restores:
         world.schedule.after(LOOK_MS, lambda: self._speak_at_once(copy, LOOKS))
 
     def _swap(self) -> None:
+        # A disk that was put back is found out by a peer that holds more: that machine stays in
+        # reach until then, since the other with its keys may hold less.
+        if self._blind():
+            return
         for number in sorted(self._copies):
             self._plug(number)
 

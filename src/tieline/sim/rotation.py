@@ -200,7 +200,9 @@ class Thief:
         incarnation, size = self._log
         size = max(1, size + self._chance.randint(-2, 3))
         name = checkpoint.origin(self._world.cast.line, self.machine.station, incarnation)
-        body = checkpoint.body(name, size, self._chance.randbytes(32))
+        root = self._chance.randbytes(32)
+        body = checkpoint.body(name, size, root)
+        self._world.checker.notes.stolen.add((name, size, root))
         mark = checkpoint.log_signature(name, self._key, self.machine.signer.sign(body))
         note = SignedNote(body=body, signatures=(mark,)).format()
         return sync.pack(Notes(self._world.cast.line, (note,), ()))

@@ -21,7 +21,7 @@ from tieline.core.events import Arrived, CallTest, Discard, Done, Install, Relea
 from tieline.core.statement import Content, Statement
 from tieline.node.runtime import Runtime
 from tieline.sim.cast import Cast
-from tieline.sim.checkers import Checker, Ledger, difference
+from tieline.sim.checkers import Checker, Ledger
 from tieline.sim.clocks import SimClock
 from tieline.sim.colluders import Colluders
 from tieline.sim.cutcheck import refused, unanswered
@@ -321,7 +321,7 @@ class World:
             self._until(self.schedule.now_ms + LOOK_MS)
             lines = [line for line in (m.line_now() for m in honest) if line is not None]
             if len(lines) == len(honest):
-                why = difference(ledgers, lines)
+                why = self.checker.difference(ledgers, lines)
                 if self.colluders is not None:
                     why = why or self.colluders.check.unaware(honest)
                 if self.watchers is not None:
