@@ -30,7 +30,7 @@ BETWEEN: Final = 3  # so many steps of a backup, then the two talk
 class Keys:
     """What a backup needs of ALPHA's keys."""
 
-    db_key = driver.KEYS[WHO]
+    db_key = desk_key = driver.KEYS[WHO]
 
     @property
     def certificate(self) -> Certificate:

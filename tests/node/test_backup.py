@@ -16,6 +16,9 @@ from tests.store.test_full import file_size_limit
 
 from tieline.core.charter import dearmor_charter
 from tieline.core.errors import LocalError, ShellError, TielineError
+from tieline.desk.web.officers import Officers
+from tieline.desk.web.sessions import Sessions
+from tieline.desk.web.vault import Vault
 from tieline.node import backup, backupfile, homekeys, offline, secrets
 from tieline.node.backup import Keeper, last_backup, make_stopped
 from tieline.node.config import Home
@@ -252,6 +255,40 @@ def test_what_a_station_does_not_need_is_left_out_and_named(
     home = tmp_path / "home"
     restore(tmp_path / "some.bak", home, nobody, seat.home.path / "key")
     assert not any((home / name).exists() for name in ("notes.txt", "machine.mark"))
+
+
+def test_the_desks_own_file_comes_back_without_its_sessions(
+    seat: pair.Seat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backupfile, "DESK_PIECE", 8_192)  # so that it comes in several pieces
+    (seat.home.path / "alarm.toml").write_text("")
+    vault = Vault(seat.home.path / "desk.db", seat.keys.desk_key)
+    officers = Officers(vault)
+    ada = officers.add("Ada", ("administrator",), "correct horse battery", 1)
+    Sessions(vault, officers).begin(ada, 1)
+    vault.note(1, "Ada", "backup", "done", CANARY * 200)
+    told = make_stopped(seat.home, seat.keys, tmp_path / "desk.bak", root=False)  # it runs on
+    vault.note(2, "Ada", "later", "done")
+    vault.close()
+    assert (told["desk"], told["left_out"]) == ("in", [])
+    assert CANARY.encode() not in (tmp_path / "desk.bak").read_bytes()
+    assert not list(tmp_path.glob(".*"))
+    home = tmp_path / "home"
+    assert restore(tmp_path / "desk.bak", home, nobody, seat.home.path / "key").desk
+    assert (home / "alarm.toml").exists()
+    assert (home / "desk.db").stat().st_mode & 0o777 == 0o600
+    again = Vault(home / "desk.db", seat.keys.desk_key)
+    assert [each.name for each in Officers(again).all()] == ["Ada"]
+    assert [row[0] for row in again.rows("SELECT act FROM audit")] == ["backup"]
+    assert again.rows("SELECT * FROM session") == []
+    again.close()
+    # One that does not open with this station's key costs no backup, and is told of.
+    (seat.home.path / "desk.db").write_bytes(b"x" * 8_192)
+    told = make_stopped(seat.home, seat.keys, tmp_path / "without.bak", root=False)
+    assert told["desk"] == "it is damaged, or another station's"
+    assert not restore(
+        tmp_path / "without.bak", tmp_path / "2", nobody, seat.home.path / "key"
+    ).desk
 
 
 def test_a_damaged_store_is_not_backed_up(seat: pair.Seat, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ Rules held here:
   nothing: it is refused beforehand when the room would not be enough.
 * Never in it: ``machine.id`` and what belongs to this machine alone, and the key file. The root
   only when it was asked for.
+* The desk's own file is in it in pieces, as one state of it; where it cannot be read the backup is
+  made without it and says so, since the record matters more.
 * A station that runs is never held up for more than one small batch; a thread writes and syncs.
 
 What it does not do: read a backup (``tieline.node.restore``).
@@ -40,7 +42,7 @@ from tieline.node.config import Home
 from tieline.node.secrets import StationKeys
 from tieline.node.view import Json
 from tieline.ports import Store
-from tieline.store import disk
+from tieline.store import deskcopy, disk
 from tieline.store.sqlite import SqliteStore
 
 NOTE_FILE: Final = "backup.json"
@@ -49,7 +51,9 @@ _MAX_NOTE: Final = 4_096
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
 
 # Of a home, and never in a backup: what is of this machine, what is made anew, what opens the keys.
-_NEVER: Final = re.compile(r"machine\..*|store\.db.*|backup\.json|keys\.tlk|root\.tlk|key|\..*")
+_NEVER: Final = re.compile(
+    r"machine\..*|store\.db.*|desk\.db.*|backup\.json|keys\.tlk|root\.tlk|key|\..*"
+)
 
 
 class Keys(Protocol):
@@ -57,6 +61,9 @@ class Keys(Protocol):
 
     @property
     def db_key(self) -> bytes: ...
+
+    @property
+    def desk_key(self) -> bytes: ...
 
     @property
     def certificate(self) -> Certificate: ...
@@ -125,10 +132,11 @@ class Backup:
         _check_room(home, out)
         self.root = root
         self._target = _Target(out)
+        self._desk = _Desk(home.path / backupfile.DESK, keys.desk_key, out)
         self._bytes = 0
         self._pieces = backupfile.write(
-            self._keys_file, os.urandom(backupfile.SALT_BYTES), keys.db_key, self._manifest, files,
-            _first(store, self._manifest.entries),
+            self._keys_file, os.urandom(backupfile.SALT_BYTES), keys.db_key, self._manifest,
+            self._with_desk(files), _first(store, self._manifest.entries),
         )  # fmt: skip
 
     def steps(self) -> Iterator[Callable[[], None]]:
@@ -136,15 +144,23 @@ class Backup:
 
         Between two of them the journal is read, on the caller's thread.
         """
+        yield self._desk.take
         yield self._target.open
         for piece in self._pieces:
             self._bytes += len(piece)
             yield lambda piece=piece: self._target.write(piece)  # type: ignore[misc]
         yield self._target.finish
 
+    def _with_desk(self, files: list[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+        """All files by name; those of the desk are read as they are asked for."""
+        yield from (each for each in files if each[0] < backupfile.DESK)
+        yield from self._desk.pieces()
+        yield from (each for each in files if each[0] > backupfile.DESK)
+
     def abandon(self) -> None:
         """Leave nothing behind. After ``steps`` came to their end it does nothing."""
         self._target.abandon()
+        self._desk.abandon()
 
     def done(self) -> dict[str, Json]:
         """Remember the backup, and what to tell."""
@@ -156,6 +172,7 @@ class Backup:
             **last.view(),
             "bytes": self._bytes,
             "root": self.root,
+            "desk": self._desk.state,
             "left_out": left,
             "noted": note(self._home.path, last),
         }
@@ -187,11 +204,11 @@ def _files(home: Home, *, root: bool) -> tuple[list[tuple[str, bytes]], list[str
             taken.append((name, _read(path)))
         elif not _NEVER.fullmatch(name) and name != home.config.key_file:
             unknown.append(name)
-    if len(taken) > backupfile.MAX_FILES:
+    if len(taken) > backupfile.MAX_FILES - backupfile.DESK_PIECES:
         raise LocalError(
             "backup.files",
             f"{home.path} holds {len(taken)} cards, charters and packs, and a backup takes"
-            f" {backupfile.MAX_FILES}; move old ones away",
+            f" {backupfile.MAX_FILES - backupfile.DESK_PIECES}; move old ones away",
         )
     taken.sort()
     return taken, unknown
@@ -244,6 +261,8 @@ def _check_room(home: Home, out: Path) -> None:
     for ending in ("", "-wal"):
         with contextlib.suppress(OSError):
             need += home.store_file.with_name(home.store_file.name + ending).stat().st_size
+    with contextlib.suppress(OSError):  # its copy lies there too, meanwhile
+        need += 2 * (home.path / backupfile.DESK).stat().st_size
     free = disk.room(out.parent, 0, full=False).free
     if free < need:
         raise ShellError(
@@ -331,6 +350,48 @@ class _Target:
             " place and try again",
             transient=error.errno in disk.FULL_ERRNOS,
         )
+
+
+class _Desk:
+    """The desk's own file in a backup: a copy of one state of it beside the target meanwhile.
+
+    ``state``: ``in`` when it is in the backup, ``none`` where this station has no desk, else why it
+    is not in it.
+    """
+
+    def __init__(self, path: Path, key: bytes, out: Path) -> None:
+        self._path, self._key = path, key
+        self._copy = out.with_name(f".{out.name[:200]}.{secrets.token_hex(8)}.desk")
+        self.state = "none"
+
+    def take(self) -> None:
+        """Make the copy. It never fails a backup."""
+        if not self._path.exists():
+            return
+        self.state = deskcopy.copy(self._path, self._key, self._copy) or "in"
+        if self.state == "in" and self._copy.stat().st_size > backupfile.MAX_DESK:
+            self.state = f"it is larger than {backupfile.MAX_DESK} bytes"
+
+    def pieces(self) -> Iterator[tuple[str, bytes]]:
+        """Its bytes as files of a backup. Raises ``ShellError`` (``backup.read``)."""
+        if self.state != "in":
+            return
+        try:
+            with self._copy.open("rb") as file:
+                for number in range(backupfile.DESK_PIECES):
+                    data = file.read(backupfile.DESK_PIECE)
+                    if not data:
+                        return
+                    yield f"{backupfile.DESK}.{number:04d}", data
+        except OSError as error:
+            why = (error.strerror or "no reason given").lower()
+            raise ShellError(
+                "backup.read", f"{self._copy} cannot be read ({why}); put that right and try again"
+            ) from error
+
+    def abandon(self) -> None:
+        with contextlib.suppress(OSError):
+            self._copy.unlink(missing_ok=True)
 
 
 # -------------------------------------------------------------------------------------- two doors

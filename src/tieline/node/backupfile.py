@@ -9,7 +9,8 @@ file opens with what opens the station, and with nothing else.
 A chunk holds one record, a deterministic CBOR array that begins with its number:
 
 1. manifest: when, whose, and how many entries of the journal. The first, once.
-2. a file of the home: its name and bytes. Names ascend.
+2. a file of the home: its name and bytes. Names ascend. The desk's own file, which grows, comes in
+   pieces: ``desk.db.0000`` and on, without a gap.
 3. entries of the journal from a number on, without a gap.
 4. the end: how many entries and files there were, and the journal's chain after the last. Once.
 
@@ -40,13 +41,17 @@ SALT_BYTES: Final = 32
 MAX_CHUNK: Final = 8 << 20  # bytes of a record; also the largest file of a home that is taken
 MAX_FILES: Final = 4_096
 ROOT: Final = "root.tlk"
+DESK: Final = "desk.db"
+DESK_PIECE: Final = 1 << 20  # bytes of it in one record: the loop reads and encrypts each
+DESK_PIECES: Final = 512
+MAX_DESK: Final = DESK_PIECE * DESK_PIECES
 
 # What a backup holds of a home besides ``keys.tlk`` and the journal. Never ``machine.id`` and what
 # lies beside it for this machine alone, never the key file: that opens what lies here.
 NAMES: Final = re.compile(
-    r"config\.toml|card\.tlcard|root\.tlk|cards/tries\.json"
+    r"config\.toml|alarm\.toml|card\.tlcard|root\.tlk|cards/tries\.json"
     r"|cards/[^/\0.][^/\0]{0,200}\.tlcard|charters/[^/\0.][^/\0]{0,200}\.charter"
-    r"|packs/[0-9a-f]{64}\.(?:pack|checked)"
+    r"|packs/[0-9a-f]{64}\.(?:pack|checked)|desk\.db\.[0-9]{4}"
 )
 
 _LENGTH: Final = 4

@@ -25,7 +25,7 @@ from tieline.node.backupfile import Manifest, Reader
 from tieline.node.config import Home
 from tieline.node.secrets import KeyFile, StationKeys, Unlock, opens_with_passphrase, unlock
 from tieline.node.view import Json
-from tieline.store import disk
+from tieline.store import deskcopy, disk
 from tieline.store.sqlite import SqliteStore
 
 _KEY_NAME: Final = "key"
@@ -36,12 +36,14 @@ class Restored:
     """What was unpacked.
 
     ``audit`` is the report of ``tieline verify`` on it; ``root`` says that the party's root was in
-    the backup; ``key_place`` where its key file belongs, if it was not put there.
+    the backup, ``desk`` that the desk's own file was; ``key_place`` where its key file belongs, if
+    it was not put there.
     """
 
     manifest: Manifest
     audit: dict[str, Json]
     root: bool
+    desk: bool = False
     key_place: str = ""
 
 
@@ -91,6 +93,9 @@ def _unpack(file: Path, part: Path, ask: Callable[[], Unlock], key_file: Path | 
     own = keys.certificate
     if own.station != manifest.station:
         raise backupfile.damaged()
+    desk = backupfile.DESK in names
+    if desk and not deskcopy.opens(part / backupfile.DESK, keys.desk_key):
+        raise backupfile.damaged()
     home = Home.open(part)
     key_place = _place_key(home, key_file)
     privatefile.write_new(part / homekeys.MACHINE_FILE, os.urandom(homekeys.MACHINE_BYTES))
@@ -101,15 +106,24 @@ def _unpack(file: Path, part: Path, ask: Callable[[], Unlock], key_file: Path | 
     report = _audit(home, keys)
     disk.sync_folder(part)
     return Restored(
-        manifest=manifest, audit=report, root=backupfile.ROOT in names, key_place=key_place
-    )
+        manifest=manifest, audit=report, root=backupfile.ROOT in names, desk=desk,
+        key_place=key_place,
+    )  # fmt: skip
 
 
 def unpack(reader: Reader, secret: bytes, part: Path) -> tuple[Manifest, list[str]]:
     """Write the files and the store of a backup into an empty folder; their names come back."""
     manifest = reader.open(secret)
     names: list[str] = []
+    pieces = 0
     for name, data in reader.files():
+        if name.startswith(f"{backupfile.DESK}."):
+            if name != f"{backupfile.DESK}.{pieces:04d}":
+                raise backupfile.damaged()
+            _append(part / backupfile.DESK, data)
+            names += [backupfile.DESK] if not pieces else []
+            pieces += 1
+            continue
         path = part / name
         path.parent.mkdir(mode=0o700, exist_ok=True)
         disk.write_synced(path, data)
@@ -125,6 +139,15 @@ def unpack(reader: Reader, secret: bytes, part: Path) -> tuple[Manifest, list[st
     finally:
         store.close()
     return manifest, names
+
+
+def _append(path: Path, data: bytes) -> None:
+    """Write the next piece of a file that comes in pieces, durably."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _audit(home: Home, keys: StationKeys) -> dict[str, Json]:

@@ -29,6 +29,14 @@ def backup(args: argparse.Namespace) -> None:
     if isinstance(left, list) and left:
         names = ", ".join(str(name) for name in left)
         lines.append(f"left out, because a station does not need it: {names}")
+    desk = text_of(result, "desk")
+    if desk == "in":
+        lines.append("the desk's own file is in it: accounts, handovers, the log of who did what")
+    elif desk != "none":
+        lines.append(
+            f"WARNING: the desk's own file desk.db is not in it ({desk}): accounts, handovers and"
+            " the log of who did what at the desk would be lost with this machine"
+        )
     if not result.get("noted"):
         lines.append("the home has no room to remember this backup; 'status' shows an older one")
     lines.append("next: carry it to another machine and see whether it opens: tieline restore")
@@ -73,6 +81,8 @@ def restore(args: argparse.Namespace) -> None:
     lines = [what]
     if done.key_place:
         lines.append(f"put the key file at {done.key_place}: its configuration looks for it there")
+    if done.desk:
+        lines.append("officers' accounts, handovers and the log of the desk are in it")
     if args.check:
         lines.append("it can be restored; nothing was kept of this check")
     else:
@@ -87,6 +97,7 @@ def restore(args: argparse.Namespace) -> None:
             "made_ms": manifest.made_ms,
             "entries": manifest.entries,
             "root": done.root,
+            "desk": done.desk,
             "audit": done.audit,
         },
         *lines,

@@ -13,7 +13,7 @@ from typing import Final
 from starlette.responses import Response
 
 from tieline.core.terms import dtg
-from tieline.desk.web import shapes, trail
+from tieline.desk.web import shapes, spoken, trail
 from tieline.desk.web.app import Route
 from tieline.desk.web.screens.own import picture
 from tieline.desk.web.shapes import View
@@ -58,11 +58,11 @@ async def _charter(visit: Visit, line: View) -> dict[str, object]:
     return {
         "line": line,
         "charter": shown,
-        "summary": [text for text in shown.texts("summary") if ": words " not in text],
+        "summary": spoken.without(shown, own, visit.desk.vault).texts("summary"),
         "words": words,
         "picture": picture(f"{own}: {words}") if words else "",
         "others": [
-            {"party": p["code"], "name": p["name"], "checked": _checked(visit, p)}
+            {"party": p["code"], "name": p["name"], "checked": spoken.checked(visit.desk.vault, p)}
             for p in shown.views("parties") if p["code"] != own
         ],
     }  # fmt: skip
@@ -128,7 +128,7 @@ async def compare(visit: Visit) -> Response:
     theirs = next((p for p in shown.views("parties") if p["code"] == party), None)
     if theirs is None:
         return visit.go("/admin")
-    mark, vault = _mark(theirs), visit.desk.vault
+    mark, vault = spoken.mark(theirs), visit.desk.vault
     if _wrong_today(visit, mark) >= MAX_TRIES:
         return await _page(visit, 429, problem="desk.admin.tries")
     # Counted before it is judged: leaving the page gives no try back.
@@ -149,17 +149,6 @@ async def ceremony(visit: Visit) -> Response:
         "ceremony.html", found=found, head=trail.head(visit.desk.vault),
         charters=[await _charter(visit, line) for line in found.views("lines")],
     )  # fmt: skip
-
-
-def _mark(party: View) -> str:
-    """What a comparison holds for: these words of this party, so another root key needs another."""
-    return f"{party['code']}:{''.join(party.texts('words'))}"
-
-
-def _checked(visit: Visit, party: View) -> View:
-    kept = visit.desk.vault.setting(f"checked:{_mark(party)}")
-    officer, at_ms = json.loads(kept) if kept else (None, None)
-    return View({"officer": officer, "at_ms": at_ms})
 
 
 def _wrong_today(visit: Visit, mark: str) -> int:

@@ -13,7 +13,7 @@ from tieline.core import proof
 from tieline.core.errors import TielineError
 from tieline.core.terms import Kind, Precedence
 from tieline.desk.times import MINUTE_MS, read_time
-from tieline.desk.web import shapes, transfer
+from tieline.desk.web import shapes, spoken, transfer
 from tieline.desk.web.app import Route
 from tieline.desk.web.shapes import View
 from tieline.desk.web.visit import Visit
@@ -152,10 +152,11 @@ async def save_story(visit: Visit) -> Response:
 
 
 async def charter(visit: Visit) -> Response:
-    """The charter of a line, and the words by which each party's key is known."""
+    """The charter of a line, and whose words were compared here."""
     line, lines = await chosen_line(visit)
     found = await visit.ask("charter_show", line=str(line["line"])) if line["line"] else View()
-    return await visit.render("record-charter.html", line=line, lines_known=lines, charter=found)
+    shown = spoken.without(found, str(line["party"]), visit.desk.vault)
+    return await visit.render("record-charter.html", line=line, lines_known=lines, charter=shown)
 
 
 async def chosen_line(visit: Visit) -> tuple[View, list[View]]:
