@@ -265,12 +265,38 @@ def test_who_has_lost_what_came_in_a_session_is_told_receipts_again() -> None:
     net.deaf = None
     log = alpha.line.record.logs[alpha.line.own_log]
     assert bravo.line.record.size(log.id) == log.size
-    net.pass_time(60)
     assert alpha.line.ladder.covered(log.id, bravo.who.id) < log.size
     again = Connected(carrier="wire", peer=bravo.who.id, address="test", again=True)
     alpha.step(again)
     net.deliver()
     assert alpha.line.ladder.covered(log.id, bravo.who.id) == log.size
+
+
+def test_a_receipt_that_is_lost_in_a_session_is_asked_for() -> None:
+    net, alpha, bravo = pair()
+    net.deaf = alpha.who.id  # as on a road that loses an envelope now and then
+    alpha.speak(message("received, and the receipt is lost"))
+    net.pass_time(2)
+    net.deaf = None
+    log = alpha.line.record.logs[alpha.line.own_log]
+    assert alpha.line.ladder.covered(log.id, bravo.who.id) < log.size
+    net.pass_time(70)  # two full haves
+    assert alpha.line.ladder.covered(log.id, bravo.who.id) == log.size
+
+
+def test_who_gives_no_receipt_is_asked_for_it_more_and_more_seldom() -> None:
+    net, alpha, bravo = pair()
+    net.lossy = True
+    alpha.speak(message("held, it says"))
+    log = alpha.line.record.logs[alpha.line.own_log]
+    have = Have(alpha.line.id, 1, full=True, heads=(Head(log.id, log.size, log.head, b""),))
+    asked = []
+    for number in range(100):
+        alpha.out.clear()
+        arrive(alpha, bravo.who.id, pack(have))
+        if any(unpack(sent.envelope) == Receipts(alpha.line.id, ()) for sent in alpha.out):
+            asked.append(number)
+    assert asked == [1, 2, 4, 8, 16, 32, 64]
 
 
 def test_who_asks_for_receipts_often_gets_them_no_oftener() -> None:

@@ -94,6 +94,10 @@ class Exchange:
                 self._offer_charter(peer, turn)
                 self.feed(peer_id, turn)
                 peer.fresh = False
+                covered = self.line.ladder.covered(self.line.own_log, peer_id)
+                lost = sync.misses(self.line.record, peer, self.line.own_log, covered, envelope)
+                if lost and self.line.links[peer_id].sessions:
+                    turn.transmit(self.line.id, peer_id, sync.pack(Receipts(self.line.id, ())))
             case Push(statements=raws):
                 for raw in raws:
                     self._take(raw, carrier, peer_id, turn)
@@ -252,7 +256,8 @@ class Exchange:
             log = line.record.logs[name]
             if not log.forks and key is not None:
                 time_s = turn.now.wall_ms // 1000
-                message = cosign_message(time_s, _note_body(line, log, log.size))
+                whose = origin(line.id, log.station, log.incarnation)
+                message = cosign_message(time_s, body(whose, log.size, log.tree.root(log.size)))
                 turn.sign(ForReceipt(line.id, name, log.size, time_s), message, key)
         line.advanced.clear()
 
@@ -583,14 +588,6 @@ class Exchange:
             if link.sessions and link.heard_at is not None and link.state not in _NOT_FOR_SILENCE
         )
         return min(times, default=None)
-
-
-def _origin(line: Line, log: Log) -> str:
-    return origin(line.id, log.station, log.incarnation)
-
-
-def _note_body(line: Line, log: Log, size: int) -> bytes:
-    return body(_origin(line, log), size, log.tree.root(size))
 
 
 def _note_told(peer: Peer | None, receipt: Receipt) -> None:

@@ -302,6 +302,8 @@ class Peer:
     stalled: bool = False
     retell: bool = False  # it has lost what we told it of receipts, and asks for them
     retold_at: int | None = None
+    awaited: int = 0  # what it holds of our log and has given no receipt for
+    waits: int = 0  # the full HAVEs since it said so
 
     def forget_session(self) -> None:
         """The session broke: only what the peer itself said counts from here."""
@@ -311,6 +313,7 @@ class Peer:
         self.retry_at = None
         self.fresh = True
         self.stalled = False
+        self.awaited = self.waits = 0
 
     def forget_sent(self) -> None:
         """Nothing that was sent counts as under way any more."""
@@ -407,6 +410,21 @@ def _is_one_chain(ours: Log, head: Head) -> bool:
     if ours.forks or head.tips:
         return False
     return head.size > ours.size or ours.items[head.size - 1].statement.digest == head.last
+
+
+def misses(record: Record, peer: Peer, own: bytes, covered: int, have: Have) -> bool:
+    """Whether to ask a peer for receipts: what it named as held in an earlier full HAVE has none.
+
+    ``covered``: how far its receipts of our log go. Asked 1, 2, 4, ... HAVEs after that one.
+    """
+    log = record.logs.get(own)
+    if log is None or log.forks or own in peer.apart or not have.covers(own):
+        return False
+    if covered >= peer.awaited:
+        peer.awaited, peer.waits = min(log.size, peer.theirs.get(own, 0)), 0
+    else:
+        peer.waits += 1
+    return peer.waits > 0 and peer.waits & (peer.waits - 1) == 0
 
 
 def set_apart(peer: Peer, log: Log) -> None:

@@ -223,4 +223,6 @@ class Thief:
         content = Content(kind=Kind.MESSAGE, body=body)
         payload = statements.compose(place, content)
         signature = self.machine.signer.sign(statements.to_sign(self._world.cast.realm, payload))
-        return statements.seal(self._world.cast.realm, payload, signature)
+        stolen = statements.seal(self._world.cast.realm, payload, signature)
+        self._world.checker.stolen.add(stolen.digest)
+        return stolen
