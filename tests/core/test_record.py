@@ -174,6 +174,7 @@ class History(RuleBasedStateMachine):
                 assert before[item.statement.digest] <= shown
                 shown.add(item.statement.digest)
             assert shown == set(reader.by_digest)
+            assert reader.run(reader.refs) == list(reader.order)
 
     def teardown(self) -> None:
         for number in range(2):

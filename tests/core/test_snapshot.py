@@ -177,6 +177,7 @@ def test_a_snapshot_lets_the_objects_go() -> None:
     assert line.keys["key 7"] == alpha.line.keys["key 7"]
     assert sum(len(cover.receipts) for cover in line.ladder.covers.values()) == 0
     assert list(line.ladder.tallies.settled()) == []
+    assert line.record.run(line.record.refs) == list(line.record.order)
 
 
 @pytest.mark.parametrize("what", ["state", "chunk", "rare", "format", "journal"])

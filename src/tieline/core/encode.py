@@ -284,7 +284,11 @@ def _read_map(
                 )
             raise _refusal("unsorted", pos, f"the map key {key} comes too late; sort the keys")
         last = key
-        out[key], pos = _read(data, after, depth, budget)
+        value = data[after]
+        if value < 24:  # most of what stands in a statement: not worth a call
+            out[key], pos = value, after + 1
+        else:
+            out[key], pos = _read(data, after, depth, budget)
     return out, pos
 
 
@@ -417,6 +421,8 @@ class Fields:
 
     def unknown(self, known: frozenset[int]) -> dict[int, Value]:
         """The entries whose keys are not in ``known``, in ascending order of their keys."""
+        if self._map.keys() <= known:
+            return {}
         return {key: value for key, value in self._map.items() if key not in known}
 
     def _code(self) -> str:

@@ -75,11 +75,17 @@ class Known:
 
 
 def entry_of(
-    line: Line, item: Item, *, reads: Reads | None = None, party: str | None = None
+    line: Line,
+    item: Item,
+    *,
+    reads: Reads | None = None,
+    party: str | None = None,
+    to: tuple[str, ...] | None = None,
 ) -> Entry:
     """A statement as the incident layer sees it, with what its form says by the packs at hand.
 
-    ``reads``: how a form is read, if not as the line does. ``party``: of its author, if known.
+    ``reads``: how a form is read, if not as the line does. ``party``: of its author, and ``to``:
+    who must act on it, if known.
     """
     statement = item.statement
     place = statement.place
@@ -92,7 +98,7 @@ def entry_of(
         position=place.position,
         station=place.station,
         party=line.party_of(place.station) if party is None else party,
-        to=line.addressed(item),
+        to=line.addressed(item) if to is None else to,
         time_ms=place.time_ms,
         key=item.key,
         story=item.second_story,

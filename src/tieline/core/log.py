@@ -209,6 +209,11 @@ class Items(Sequence[Item]):
             yield from self._fetch(start, min(start + 256, self.first))
         yield from list(self.recent)
 
+    def run(self, start: int, stop: int) -> list[Item]:
+        """As a slice; what is made anew is not kept for who asks next."""
+        old = self._fetch(start, min(stop, self.first), keep=False) if start < self.first else []
+        return [*old, *self.recent[max(0, start - self.first) : max(0, stop - self.first)]]
+
     def cut(self, size: int) -> None:
         """Keep the first ``size`` only."""
         if size <= self.first:
@@ -216,7 +221,7 @@ class Items(Sequence[Item]):
         else:
             del self.recent[size - self.first :]
 
-    def _fetch(self, start: int, stop: int) -> list[Item]:
+    def _fetch(self, start: int, stop: int, *, keep: bool = True) -> list[Item]:
         """Make settled statements anew from their bytes.
 
         Raises ``LocalError`` (``record.damaged``) when the store has other bytes than these, or
@@ -238,7 +243,7 @@ class Items(Sequence[Item]):
                 f"number {start + len(out)} of station {log.station.hex()} is not in the store as"
                 " it was; run 'tieline verify', then fetch the record back from a peer",
             )
-        if len(out) <= KEPT:
+        if keep and len(out) <= KEPT:
             for position, item in enumerate(out, start):
                 shelf.cache.put((log.id, position), item)
         return out

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -368,6 +368,30 @@ class Record:
         if position >= items.first:
             return items.recent[position - items.first]
         return items[position]
+
+    def run(self, refs: Sequence[int]) -> list[Item]:
+        """The statements of a few references; those of one log are fetched together.
+
+        What is not held any more, since a charter has ended its log before it, is left out.
+        """
+        places: dict[int, list[int]] = {}
+        for ref in refs:
+            if not ref & STORY:
+                places.setdefault(ref >> _POSITION_BITS, []).append(ref & _POSITION)
+        found: dict[int, Item] = {}
+        for number, some in places.items():
+            items, first, high = self.numbered[number].items, min(some), number << _POSITION_BITS
+            if max(some) - first < 2 * len(some):  # of one log the order is that of positions
+                run = items.run(first, max(some) + 1)
+                found.update({high | at: item for at, item in enumerate(run, first)})
+            else:
+                found.update({high | at: items[at] for at in some if at < len(items)})
+        stories = self.stories
+        return [
+            stories[ref ^ STORY] if ref & STORY else found[ref]
+            for ref in refs
+            if (ref in found or (ref & STORY and ref ^ STORY < len(stories)))
+        ]
 
     def place(self, ref: int) -> tuple[bytes, int]:
         """The log and position of a reference that is no second story's."""

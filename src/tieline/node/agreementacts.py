@@ -363,7 +363,7 @@ class AgreementActs:
         """The ledger, and the moment to ask it about: now, or the end of the exercise."""
         now_ms = self._desk.now_ms()
         ledger = await self._agreements.ledger(line, now_ms)
-        return ledger, self._agreements.until(line, now_ms)
+        return ledger, self._agreements.moment(line, now_ms)
 
     async def _obligations(self, args: Arguments) -> Json:
         line, lang = self._desk.line(args), self._language(args)

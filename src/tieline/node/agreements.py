@@ -34,10 +34,11 @@ from tieline.core.agreement.model import Field, Form, Pack
 from tieline.core.agreement.tongue import ENGLISH, EngineWords
 from tieline.core.errors import TielineError
 from tieline.core.line import Line, Reading
-from tieline.core.record import STORY, Item
+from tieline.core.record import Item
 from tieline.core.statement import Content
 from tieline.core.terms import Kind, RefRole, Rung
 from tieline.node import collector
+from tieline.node.passage import NEAR, PIECE, Passages, Progress
 from tieline.node.slices import Slices
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from tieline.core.agreement.message import Message, Values
 
 _log: Final = logging.getLogger(__name__)
+LATELY_MS: Final = 10_000
 RENEWED: Final = 32  # matters that are looked at anew in one go
 SETTLED: Final = 500  # statements after which what was read is put out of the collector's sight
 
@@ -78,9 +80,14 @@ class _Reader:
     forms: dict[bytes, list[tuple[int, Item]]] = field(default_factory=dict)
     covered: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
     begun: dict[int, dict[str, int]] = field(default_factory=dict)  # version: party: first time
+    voices: dict[bytes, str] = field(default_factory=dict)  # by station: its party
     asked_ms: int = 0
     reading: asyncio.Task[None] | None = None
     settled: bool = False
+    taken: int = 0  # statements of the first reading that were taken in
+    of: int = 0
+    whole: bool = False  # the first reading is done
+    waiting: list[asyncio.Future[None]] = field(default_factory=list)  # for what is known so far
 
 
 class Agreements:
@@ -97,6 +104,7 @@ class Agreements:
         self._engine: EngineWords | None = None
         self._readers: dict[bytes, _Reader] = {}
         self._over: dict[bytes, int] = {}  # by line of an exercise: when the first ENDEX was signed
+        self.passages = Passages()
 
     @property
     def engine(self) -> EngineWords:
@@ -266,33 +274,86 @@ class Agreements:
         read, errors = examine(present, now, content.body.fields or (), cancels=cancels)
         return not errors and read == values
 
+    def moment(self, line: Line, now_ms: int) -> int:
+        """For when its ledger is asked: now, or the end of the exercise.
+
+        Who waited for the ledger may find that it was asked a moment later meanwhile; to ask for an
+        earlier time would have it look at everything anew.
+        """
+        reader = self._readers.get(line.id)
+        last_ms = 0 if reader is None else reader.ledger.asked_ms
+        return self.until(line, last_ms if 0 < last_ms - now_ms < LATELY_MS else now_ms)
+
+    def progress(self, line: Line) -> Progress | None:
+        """How far a long record has been read for what is owed; ``None``: as far as there is."""
+        reader = self._readers.get(line.id)
+        if reader is None or reader.whole or reader.of <= NEAR:
+            return None
+        return Progress(min(reader.taken, reader.of), reader.of)
+
+    async def soon(self, line: Line, now_ms: int) -> tuple[Ledger, Progress | None]:
+        """The ledger as far as it is read, and how far that is when a long record is being read.
+
+        Only who shows lists takes this: what is not read may be owed, met or taken back.
+        """
+        reader = self._reader(line)
+        if reader.whole or len(line.record.refs) <= NEAR:
+            return await self.ledger(line, now_ms), None
+        reader.asked_ms = now_ms
+        reading = self._begin_reading(line, reader)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        reader.waiting.append(turn)
+        await turn
+        if reading.done():
+            await reading  # raises what it failed of
+        progress = self.progress(line)
+        if progress is None or self._readers.get(line.id) is not reader:
+            return await self.soon(line, now_ms)
+        return reader.ledger, progress
+
     async def ledger(self, line: Line, now_ms: int = 0) -> Ledger:
         """The ledger of a line, with all that the record holds now, looked at for ``now_ms``."""
         while True:
-            parties = line.charter.voices()
-            present = self.in_force(line).packs
-            hashes = tuple(pack.hash for pack in present)
-            reader = self._readers.get(line.id)
-            ends = tuple(n for n, one in line.charters.items() if one.charter.closed is not None)
-            known = None if reader is None else (reader.hashes, reader.parties, reader.ends)
-            if reader is None or known != (hashes, parties, ends):
-                from tieline.core.agreement.ledger import Ledger
-
-                if reader is not None and reader.settled:
-                    collector.unsettle()
-                ledger = Ledger(present, parties)
-                reader = self._readers[line.id] = _Reader(ledger, hashes, parties, ends)
-            reader.asked_ms = now_ms or reader.asked_ms
+            reader = self._reader(line)
+            if now_ms:
+                reader.asked_ms = now_ms
             joined = reader.reading
             if joined is None:
-                joined = reader.reading = asyncio.create_task(self._read(line, reader))
-                joined.add_done_callback(partial(_rest, reader))
-                await asyncio.shield(joined)
+                await asyncio.shield(self._begin_reading(line, reader))
                 if self._readers.get(line.id) is not reader:
                     continue  # an ENDEX was read: what came after it is not counted
                 return reader.ledger
             # Another's reading began before we asked: what came since then is read after it.
             await asyncio.wait((joined,))
+
+    def join(self, line: Line) -> None:
+        """A long record is being read for incidents: read it for what is owed as well."""
+        reader = self._reader(line)
+        if len(line.record.refs) > NEAR and not reader.read:
+            self._begin_reading(line, reader)
+
+    def _begin_reading(self, line: Line, reader: _Reader) -> asyncio.Task[None]:
+        if reader.reading is None:
+            reader.reading = asyncio.create_task(self._read(line, reader))
+            reader.reading.add_done_callback(partial(_rest, reader))
+        return reader.reading
+
+    def _reader(self, line: Line) -> _Reader:
+        """The reader of a line; a new one when the charter has changed, or a pack was brought."""
+        parties = line.charter.voices()
+        present = self.in_force(line).packs
+        hashes = tuple(pack.hash for pack in present)
+        reader = self._readers.get(line.id)
+        ends = tuple(n for n, one in line.charters.items() if one.charter.closed is not None)
+        known = None if reader is None else (reader.hashes, reader.parties, reader.ends)
+        if reader is None or known != (hashes, parties, ends):
+            from tieline.core.agreement.ledger import Ledger
+
+            if reader is not None and reader.settled:
+                collector.unsettle()
+            ledger = Ledger(present, parties)
+            reader = self._readers[line.id] = _Reader(ledger, hashes, parties, ends)
+        return reader
 
     def _pack(self, digest: bytes) -> Pack | None:
         found = self._packs.get(digest)
@@ -322,15 +383,11 @@ class Agreements:
     async def _read(self, line: Line, reader: _Reader) -> None:
         """Take in what is new: statements, then the receipts for them, then what they change."""
         slices, taken = Slices(), 0
+        if not reader.read:
+            await self._read_all(line, reader, slices)
+            taken = reader.taken
         for item in self._new(line, reader):
-            if self._ends(line, item):
-                self._readers.pop(line.id, None)
-            self._begin(line, reader, item)
-            message = self.message(line, item)
-            if message is not None and message.time_ms <= self.until(line, message.time_ms):
-                reader.ledger.admit(message)
-                place = item.statement.place.position
-                reader.forms.setdefault(item.statement.log, []).append((place, item))
+            self._take(line, reader, item)
             taken += 1
             if taken % SETTLED == 0:
                 _settle(reader)  # by statements of any kind: a look is as long as what was made
@@ -339,13 +396,53 @@ class Agreements:
             for told in self._receipts(line, reader, log):
                 if told is not None:
                     reader.ledger.receipt(*told)
+                await self._show(line, reader, slices)
                 await slices.turn()
-        looks, asked_ms = 0, self.until(line, reader.asked_ms)
+        await self._catch_up(line, reader, slices, settles=taken >= SETTLED)
+        reader.whole = True
+
+    async def _read_all(self, line: Line, reader: _Reader, slices: Slices) -> None:
+        """Read a record from its first statement, beside whoever else does."""
+        passage = self.passages.of(line)
+        reader.read.update(passage.sizes)
+        reader.of = len(passage)
+        for start in range(0, len(passage), PIECE):
+            for item in passage.piece(start):
+                if not item.second_story:
+                    self._take(line, reader, item)
+                await slices.turn()
+            reader.taken = start + PIECE
+            if reader.taken % SETTLED < PIECE:
+                _settle(reader)
+            await self._show(line, reader, slices)
+
+    async def _show(self, line: Line, reader: _Reader, slices: Slices) -> None:
+        """Let those have the ledger who take it as far as it is read."""
+        if reader.waiting:
+            await self._catch_up(line, reader, slices, settles=False)
+            _served(reader)
+            await asyncio.sleep(0)
+
+    async def _catch_up(
+        self, line: Line, reader: _Reader, slices: Slices, *, settles: bool
+    ) -> None:
+        looks, asked_ms = 0, self.moment(line, reader.asked_ms)
         while asked_ms and not reader.ledger.catch_up(asked_ms, RENEWED):
             looks += RENEWED
-            if taken >= SETTLED and looks % SETTLED < RENEWED:
+            if settles and looks % SETTLED < RENEWED:
                 _settle(reader)
             await slices.turn()
+            asked_ms = self.moment(line, asked_ms)
+
+    def _take(self, line: Line, reader: _Reader, item: Item) -> None:
+        if self._ends(line, item):
+            self._readers.pop(line.id, None)
+        self._begin(line, reader, item)
+        message = self.message(line, item)
+        if message is not None and message.time_ms <= self.until(line, message.time_ms):
+            reader.ledger.admit(message)
+            place = item.statement.place.position
+            reader.forms.setdefault(item.statement.log, []).append((place, item))
 
     def _ends(self, line: Line, item: Item) -> bool:
         """Whether an item ends the exercise, or ends it earlier than was known."""
@@ -363,7 +460,9 @@ class Agreements:
         """Note when a party first spoke under a charter."""
         place = item.statement.place
         parties = reader.begun.setdefault(place.charter, {})
-        sender = line.party_of(place.station)
+        sender = reader.voices.get(place.station)
+        if sender is None:
+            sender = reader.voices[place.station] = line.party_of(place.station)
         if sender not in parties:
             parties[sender] = place.time_ms
             self._date(line, reader)
@@ -399,12 +498,6 @@ class Agreements:
         if not fresh:
             return
         reader.read.update({log: stop for log, (_, stop) in fresh.items()})
-        if len(reader.read) == len(fresh) and not any(start for start, _ in fresh.values()):
-            # From nothing: by references in display order, which outlive what comes meanwhile.
-            for ref in tuple(record.refs):
-                if not ref & STORY:
-                    yield record.item(ref)
-            return
         items = [
             record.logs[log].items[place]
             for log, (start, stop) in fresh.items()
@@ -439,9 +532,18 @@ def _settle(reader: _Reader) -> None:
     reader.settled = True
 
 
+def _served(reader: _Reader) -> None:
+    """Let all go on who wait for the ledger as far as it is read."""
+    for turn in reader.waiting:
+        if not turn.done():
+            turn.set_result(None)
+    reader.waiting.clear()
+
+
 def _rest(reader: _Reader, done: asyncio.Task[None]) -> None:
     """A reading has ended. One that failed has read less than it noted: the next begins anew."""
     reader.reading = None
+    _served(reader)
     if done.cancelled() or done.exception() is not None:
         reader.hashes = (b"",)
 

@@ -118,7 +118,7 @@ class DueLook:
         kept = self._kept.setdefault(line.id, _Kept())
         real_ms = now_ms
         over = self._agreements.over_ms(line) is not None  # an exercise that has ended
-        now_ms = self._agreements.until(line, now_ms)
+        now_ms = self._agreements.moment(line, now_ms)
         overdue: list[tuple[int, Obligation]] = []
         coming: list[int] = []
         slices = Slices()

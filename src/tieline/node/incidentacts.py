@@ -144,7 +144,7 @@ class IncidentActs:
         book = await self._incidents.book(line)
         id_ = self.named(line, book, wanted)
         owed = await self._obligations(line, book, id_)
-        now_ms = self._agreements.until(line, self._desk.now_ms())
+        now_ms = self._agreements.moment(line, self._desk.now_ms())
         most = WHOLE if every else MOST
         view = book.view(id_, now_ms, dues=owing.dues(one for one, _ in owed), most=most)
         few = None if every else FEW
@@ -269,7 +269,7 @@ class IncidentActs:
         """What is or was owed by what was said in an incident, and the pack of each rule."""
         now_ms = self._desk.now_ms()
         ledger = await self._agreements.ledger(line, now_ms)
-        now_ms = self._agreements.until(line, now_ms)
+        now_ms = self._agreements.moment(line, now_ms)
         return [
             (one, ledger.plans[one.pack].pack)
             for one in ledger.obligations(now_ms)
@@ -291,7 +291,7 @@ class IncidentActs:
         def tongues(pack: str) -> Tongue:
             return wording.tongue(ledger.plans[pack].pack)
 
-        for one in ledger.obligations(self._agreements.until(line, now_ms), open_only=True):
+        for one in ledger.obligations(self._agreements.moment(line, now_ms), open_only=True):
             await slices.turn()
             ids = [id_ for id_ in book.of(one.trigger) if id_ not in out]
             if ids and one.due != UNKNOWN and one.seen_by(line.party).value in owing.RUNNING:
@@ -481,7 +481,7 @@ class IncidentActs:
         """What our party owes in these incidents, and the pack of each rule."""
         now_ms = self._desk.now_ms()
         ledger = await self._agreements.ledger(line, now_ms)
-        now_ms = self._agreements.until(line, now_ms)
+        now_ms = self._agreements.moment(line, now_ms)
         return [
             (one, ledger.plans[one.pack].pack)
             for one in ledger.obligations(now_ms, party=line.party, open_only=True)

@@ -13,7 +13,6 @@ neither does a form of which the pack is not here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -30,9 +29,9 @@ from tieline.core.record import Item
 from tieline.core.terms import Kind
 from tieline.node import collector
 from tieline.node.agreements import SETTLED, Agreements
-from tieline.node.slices import Slices
+from tieline.node.passage import NEAR, PIECE, Progress
+from tieline.node.slices import Slices, through
 
-NEAR: Final = 5_000  # statements that are read while somebody waits for a list
 # What a station says by itself is no part of an incident.
 _APART: Final = frozenset({Kind.OPEN, Kind.TEST})
 
@@ -48,7 +47,13 @@ class _Reader:
     read: dict[bytes, int] = field(default_factory=dict)
     stories: int = 0
     parties: dict[bytes, str] = field(default_factory=dict)
+    addressed: dict[tuple[bytes, int, tuple[str, ...]], tuple[str, ...]] = field(
+        default_factory=dict
+    )
     reading: asyncio.Task[None] | None = None
+    taken: int = 0  # statements of the first reading that were taken in
+    of: int = 0
+    whole: bool = False  # the first reading is done
 
 
 class Incidents:
@@ -57,10 +62,40 @@ class Incidents:
     def __init__(self, agreements: Agreements) -> None:
         self._agreements = agreements
         self._readers: dict[bytes, _Reader] = {}
+        agreements.passages.begins.append(self._join)
+
+    def _join(self, line: Line) -> None:
+        """A long record is being read for what is owed: read it for incidents as well."""
+        if len(line.record.refs) > NEAR:
+            self._begin_reading(line, self._reader(line))
+
+    def progress(self, line: Line) -> Progress | None:
+        """How far a long record has been read for incidents; ``None``: as far as there is."""
+        reader = self._readers.get(line.id)
+        if reader is None or reader.whole or reader.of <= NEAR:
+            return None
+        return Progress(min(reader.taken, reader.of), reader.of)
+
+    async def soon(self, line: Line) -> tuple[Book, Progress | None]:
+        """The book as far as it is read, and how far that is when a long record is being read.
+
+        Only who shows lists takes this.
+        """
+        reader = self._reader(line)
+        if reader.whole or len(line.record.refs) <= NEAR:
+            return await self.book(line), None
+        reading = self._begin_reading(line, reader)
+        await asyncio.sleep(0)  # it notes how much there is
+        if reading.done():
+            await reading  # raises what it failed of
+        progress = self.progress(line)
+        if progress is None or self._readers.get(line.id) is not reader:
+            return await self.book(line), None
+        return reader.book, progress
 
     async def book(self, line: Line) -> Book:
         """The book of a line, with all that the record holds now."""
-        return (await self._reader(line)).book
+        return (await self._read_up(line)).book
 
     async def until(self, line: Line, at_ms: int) -> Book:
         """A book of what was said by a time, such as the end of an exercise, made anew."""
@@ -73,11 +108,15 @@ class Incidents:
 
     async def notices(self, line: Line) -> Notices:
         """The notices of a line beside its incidents, with all that the record holds now."""
-        return (await self._reader(line)).notices
+        return (await self._read_up(line)).notices
 
     async def standings(self, line: Line) -> Standings:
         """The words on standing of a line, with all that the record holds now."""
-        return (await self._reader(line)).standings
+        return (await self._read_up(line)).standings
+
+    def standings_so_far(self, line: Line) -> Standings:
+        """The words on standing of a line, as far as the record is read."""
+        return self._reader(line).standings
 
     async def near(self, line: Line) -> None:
         """Have the words on standing at hand, if that takes no long reading.
@@ -85,11 +124,10 @@ class Incidents:
         After a start a long record is read when an incident is first asked for; till then no list
         of messages waits for it.
         """
-        reader = self._readers.get(line.id)
-        same = reader is not None and reader.mark == (line.latest(), self._agreements.at_hand(line))
-        read = sum(reader.read.values()) if reader is not None and same else 0
-        if len(line.record.refs) - read <= NEAR and self._said_of_standing(line):
-            await self._reader(line)
+        reader = self._reader(line)
+        near = reader.whole or len(line.record.refs) <= NEAR
+        if near and self._said_of_standing(line):
+            await self._read_up(line)
 
     def beside(self, line: Line, digest: bytes) -> tuple[Contest, ...]:
         """Who contests the standing of the author of a statement, as far as the record is read."""
@@ -102,46 +140,80 @@ class Incidents:
         packs = self._agreements.in_force(line).packs
         return any(form.act is Act.STANDING for pack in packs for form in pack.forms.values())
 
-    async def _reader(self, line: Line) -> _Reader:
+    def _reader(self, line: Line) -> _Reader:
+        """The reader of a line; a new one when the charter has changed, or a pack was brought."""
+        mark = (line.latest(), self._agreements.at_hand(line))
+        reader = self._readers.get(line.id)
+        if reader is None or reader.mark != mark:
+            if reader is not None:
+                collector.unsettle()
+            knowing = RecordKnowing(line)
+            book = Book(knowing)
+            reader = self._readers[line.id] = _Reader(
+                book, Notices(book), Standings(book, knowing), mark
+            )
+        return reader
+
+    async def _read_up(self, line: Line) -> _Reader:
+        """A reader that has read all that the record holds now."""
         while True:
-            mark = (line.latest(), self._agreements.at_hand(line))
-            reader = self._readers.get(line.id)
-            if reader is None or reader.mark != mark:
-                if reader is not None:
-                    collector.unsettle()
-                knowing = RecordKnowing(line)
-                book = Book(knowing)
-                reader = self._readers[line.id] = _Reader(
-                    book, Notices(book), Standings(book, knowing), mark
-                )
+            reader = self._reader(line)
             joined = reader.reading
             if joined is None:
-                joined = reader.reading = asyncio.create_task(self._read(line, reader))
-                joined.add_done_callback(partial(_rest, reader))
-                await asyncio.shield(joined)
+                await asyncio.shield(self._begin_reading(line, reader))
                 return reader
             # Another's reading began before we asked: what came since then is read after it.
             await asyncio.wait((joined,))
 
+    def _begin_reading(self, line: Line, reader: _Reader) -> asyncio.Task[None]:
+        if reader.reading is None:
+            reader.reading = asyncio.create_task(self._read(line, reader))
+            reader.reading.add_done_callback(partial(_rest, reader))
+        return reader.reading
+
     async def _read(self, line: Line, reader: _Reader) -> None:
-        slices, taken = Slices(), 0
-        for item in _new(line, reader):
-            if item.statement.content.kind not in _APART and line.heard(item):
-                entry = self._entry(line, reader, item)
-                reader.book.admit(entry)
-                reader.notices.admit(entry)
-                reader.standings.admit(entry)
-                taken += 1
-                if taken % SETTLED == 0:
-                    collector.settle()  # a full look at a long book would hold up the line
+        slices = Slices()
+        if not reader.read:
+            await self._read_all(line, reader, slices)
+        for taken, item in enumerate(_new(line, reader), 1):
+            self._take(line, reader, item)
+            if taken % SETTLED == 0:
+                collector.settle()  # a full look at a long book would hold up the line
             await slices.turn()
+        await through(reader.book.settle_steps())
+        reader.whole = True
+
+    async def _read_all(self, line: Line, reader: _Reader, slices: Slices) -> None:
+        """Read a record from its first statement, beside whoever else does."""
+        self._agreements.join(line)
+        passage = self._agreements.passages.of(line)
+        reader.read.update(passage.sizes)
+        reader.stories, reader.of = passage.stories, len(passage)
+        for start in range(0, len(passage), PIECE):
+            for item in passage.piece(start):
+                self._take(line, reader, item)
+                await slices.turn()
+            reader.taken = start + PIECE
+            if reader.taken % SETTLED < PIECE:
+                collector.settle()
+
+    def _take(self, line: Line, reader: _Reader, item: Item) -> None:
+        if item.statement.content.kind not in _APART and line.heard(item):
+            entry = self._entry(line, reader, item)
+            reader.book.admit(entry)
+            reader.notices.admit(entry)
+            reader.standings.admit(entry)
 
     def _entry(self, line: Line, reader: _Reader, item: Item) -> Entry:
         station = item.statement.place.station
         party = reader.parties.get(station)
         if party is None:
             party = reader.parties[station] = line.party_of(station)
-        return entry_of(line, item, reads=partial(self._agreements.reads, line), party=party)
+        key = (station, item.statement.place.charter, item.statement.content.to)
+        to = reader.addressed.get(key)
+        if to is None:
+            to = reader.addressed[key] = line.addressed(item)  # one for all that go to the same
+        return entry_of(line, item, reads=partial(self._agreements.reads, line), party=party, to=to)
 
 
 def _rest(reader: _Reader, done: asyncio.Task[None]) -> None:
@@ -151,24 +223,20 @@ def _rest(reader: _Reader, done: asyncio.Task[None]) -> None:
         reader.mark = (0, (b"",))
 
 
-def _new(line: Line, reader: _Reader) -> Iterable[Item]:
-    """What was not read yet, as the record is at this moment; second stories too."""
+def _new(line: Line, reader: _Reader) -> list[Item]:
+    """What was not read yet, as the record is at this moment, causes before effects.
+
+    Second stories too.
+    """
     record = line.record
     fresh = {
         log.id: (reader.read.get(log.id, 0), log.size)
         for log in record.logs.values()
         if log.size > reader.read.get(log.id, 0)
     }
-    stories = record.stories[reader.stories :]
-    first = not reader.read and not reader.stories
+    items = record.stories[reader.stories :]
     reader.read.update({log: stop for log, (_, stop) in fresh.items()})
-    reader.stories += len(stories)
-    if first:
-        # From nothing: by references, which outlive what comes meanwhile.
-        for ref in tuple(record.refs):
-            yield record.item(ref)
-        return
+    reader.stories += len(items)
     for log, (start, stop) in fresh.items():
-        for position in range(start, stop):
-            yield record.logs[log].items[position]
-    yield from stories
+        items += record.logs[log].items[start:stop]
+    return sorted(items)

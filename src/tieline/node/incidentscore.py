@@ -60,7 +60,7 @@ class ScoreActs:
         args.done()
         ledger = await self._agreements.ledger(line, self._desk.now_ms())
         over_ms = self._agreements.over_ms(line)
-        now_ms = self._agreements.until(line, self._desk.now_ms())
+        now_ms = self._agreements.moment(line, self._desk.now_ms())
         owed = [(one.debtor, one.state.value) for one in ledger.obligations(now_ms)]
         book = await self._incidents.book(line)
         if over_ms is not None:

@@ -134,6 +134,11 @@ class Fold(Book):
         super().__init__(packs, parties)
         self._sources: dict[tuple[DeadlinePlan, str], DeadlineSource] = {}  # plan, debtor
 
+    @property
+    def asked_ms(self) -> int:
+        """For when it was last asked; 0: never."""
+        return max(0, self._now_ms)
+
     def refresh(self, now_ms: int) -> None:
         """Bring the sheet to ``now_ms``."""
         self.catch_up(now_ms)

@@ -30,6 +30,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 
 from tieline.core.agreement.meaning import Act
+from tieline.core.agreement.steps import EACH, Steps, in_order
 from tieline.core.incident.account import Account
 from tieline.core.incident.align import Tolerances
 from tieline.core.incident.entry import Entry, Knowing
@@ -95,7 +96,7 @@ class Book:
         self._texts: list[Entry] = []
         self._touched: dict[_Case, None] = {}
         self._bringing: dict[bytes, dict[_Case, None]] = {}  # by what is attached, or attaches
-        self._stale = False
+        self._stale = self._settling = False
 
     # ------------------------------------------------------------------------------- admitting
 
@@ -201,12 +202,32 @@ class Book:
 
     def _settle(self) -> None:
         """Place everything anew, causes before effects, if something came after its effects."""
-        if not self._stale:
+        if not self._stale or self._settling:
             return
         entries = ordered(entry for entry, _ in self._known.values())
         self._clear()
         for entry in entries:
             self.admit(entry)
+
+    def settle_steps(self) -> Steps[None]:
+        """Place everything anew in steps, if something came after its effects.
+
+        Whoever admits calls it, so that nobody who asks does all of it at once. The views show the
+        places of before until it is done; what is admitted meanwhile is placed with the rest.
+        """
+        while self._stale:
+            self._settling, known = True, self._known
+            try:
+                rows = yield from in_order([(entry.key, entry) for entry, _ in known.values()])
+                anew = Book(self._knowing)
+                for count, (_, entry) in enumerate(rows):
+                    anew.admit(entry)
+                    if count % EACH == 0:
+                        yield
+            finally:
+                self._settling = False
+            if len(known) == len(rows):
+                self.__dict__.update(anew.__dict__)
 
     # --------------------------------------------------------------------------------- asking
 
