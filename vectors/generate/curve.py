@@ -28,15 +28,29 @@ def add(a: Point, b: Point) -> Point:
     return x % P, y % P
 
 
+Fraction = tuple[int, int, int]  # x and y over one denominator
+
+
+def _sum(a: Fraction, b: Fraction) -> Fraction:
+    """As ``add``, with the divisions put off: each costs as much as a hundred products."""
+    both = a[2] * b[2] % P
+    k = D * a[0] * b[0] * a[1] * b[1] % P
+    less, more = (both * both - k) % P, (both * both + k) % P
+    x = both * less * (a[0] * b[1] + b[0] * a[1])
+    y = both * more * (a[1] * b[1] + a[0] * b[0])
+    return x % P, y % P, less * more % P
+
+
 def times(n: int, a: Point) -> Point:
     """The multiple of a point by a non-negative number."""
-    out = IDENTITY
+    out, double = (0, 1, 1), (*a, 1)
     while n:
         if n & 1:
-            out = add(out, a)
-        a = add(a, a)
+            out = _sum(out, double)
+        double = _sum(double, double)
         n >>= 1
-    return out
+    below = pow(out[2], -1, P)
+    return out[0] * below % P, out[1] * below % P
 
 
 def negative(a: Point) -> Point:
