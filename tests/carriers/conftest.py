@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from hypothesis import settings
+from tests.examples import tries
 
-settings.register_profile("same", derandomize=True, deadline=None, database=None)
+settings.register_profile(
+    "same", derandomize=True, deadline=None, database=None, max_examples=tries(50)
+)
 settings.load_profile("same")

@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
+from functools import lru_cache
 
-settings.register_profile("same", derandomize=True, deadline=None, database=None)
+import pytest
+from hypothesis import settings
+from nacl.bindings import crypto_sign_open
+from tests.examples import tries
+
+settings.register_profile(
+    "same", derandomize=True, deadline=None, database=None, max_examples=tries(50)
+)
 settings.load_profile("same")
+
+
+@pytest.fixture
+def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signatures that verified once are not verified anew, where one file is read a thousand times.
+
+    A signature that fails is verified each time; so is any whose key or words have changed.
+    """
+    memo = lru_cache(4096)(crypto_sign_open)
+    monkeypatch.setattr("tieline.core.crypto.crypto_sign_open", memo)

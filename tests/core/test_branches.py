@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.test_record import KITS, LINE, take
 from tests.core.world import START_MS, chaff, message, write
+from tests.examples import tries
 
 from tieline.core import record, sync
 from tieline.core.record import Held, Log, Record, Refused
@@ -81,7 +82,7 @@ trees = st.lists(st.integers(0, 11), max_size=11).map(grown)
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(30), deadline=None)
 def test_two_stations_offer_each_other_exactly_what_the_other_lacks(data: st.DataObject) -> None:
     tree = data.draw(trees)
     some = st.sets(st.sampled_from(digests(tree)))

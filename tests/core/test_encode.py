@@ -10,6 +10,7 @@ import cbor2
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 
 from tieline.core import encode
 from tieline.core.encode import DEFAULT, Fields, Limits, Value, dumps, loads
@@ -95,7 +96,7 @@ def test_whatever_cbor2_writes_is_read_exactly_or_refused(value: object, canonic
         assert dumps(loads(data, WIDE)) == data
 
 
-@settings(max_examples=500)
+@settings(max_examples=tries(200))
 @given(st.binary(max_size=60))
 @example(b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff")
 def test_noise_is_read_exactly_or_refused(data: bytes) -> None:
@@ -103,7 +104,7 @@ def test_noise_is_read_exactly_or_refused(data: bytes) -> None:
         assert dumps(loads(data)) == data
 
 
-@settings(max_examples=500)
+@settings(max_examples=tries(200))
 @given(
     st.lists(
         st.sampled_from([bytes((n,)) for n in range(0, 256, 8)]) | st.binary(max_size=3),

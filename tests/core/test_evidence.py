@@ -17,6 +17,7 @@ from tests.core.evidence_lines import (
     source_of,
 )
 from tests.core.world import Net, kit, message
+from tests.examples import tries
 
 from tieline.core.errors import LocalError
 from tieline.core.evidence import Header, Scope
@@ -26,7 +27,7 @@ from tieline.core.evidence_writer import Writer
 from tieline.core.record import Item, Record
 from tieline.core.statement import Statement
 
-FEW = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=tries(6), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def statements(record: Record) -> dict[bytes, Item]:

@@ -51,6 +51,7 @@ def is_makers_word(old: bytes, new: bytes) -> bool:
         return False
 
 
+@pytest.mark.usefixtures("remembered")
 @pytest.mark.parametrize("name", NAMES)
 def test_every_changed_byte_is_noticed(name: str) -> None:
     data = (VECTORS / f"{name}.tle").read_bytes()
@@ -84,6 +85,7 @@ def test_a_file_that_is_cut_anywhere_is_refused(name: str) -> None:
         assert (report.broken, report.faults[-1].code) == (True, code)
 
 
+@pytest.mark.usefixtures("remembered")
 @pytest.mark.parametrize("name", NAMES)
 def test_an_item_left_out_or_doubled_or_moved_is_noticed(name: str) -> None:
     data = (VECTORS / f"{name}.tle").read_bytes()
@@ -121,6 +123,7 @@ def values(value: encode.Value) -> Iterator[encode.Value]:
     yield from (None, b"1", "1", ())
 
 
+@pytest.mark.usefixtures("remembered")
 @pytest.mark.parametrize("name", NAMES)
 def test_every_changed_field_is_noticed(name: str) -> None:
     data = (VECTORS / f"{name}.tle").read_bytes()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 
 from tieline.core import crypto, statement
 from tieline.core.checkpoint import Receipt, body
@@ -104,13 +105,13 @@ def agrees(raw: bytes) -> bool:
     return True
 
 
-@settings(max_examples=300)
+@settings(max_examples=tries(100))
 @given(statements())
 def test_a_glance_at_a_statement_agrees_with_the_parser(raw: bytes) -> None:
     agrees(raw)
 
 
-@settings(max_examples=600)
+@settings(max_examples=tries(200))
 @given(statements(), st.data())
 def test_a_glance_takes_nothing_that_the_parser_refuses(raw: bytes, data: st.DataObject) -> None:
     changed = bytearray(raw)

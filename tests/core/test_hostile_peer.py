@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.core.test_journal import picture
 from tests.core.world import CODES, START_MS, Net, Post, StationKit, found, kits, message, sign_all
+from tests.examples import tries
 
 from tieline.core import charter as charters
 from tieline.core import crypto, encode, exchange, record, statement, sync
@@ -255,7 +256,9 @@ def world(seed: int) -> tuple[Net, Post, Rogue]:
     return net, alpha, rogue
 
 
-@settings(max_examples=20, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=tries(8), deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck)
+)
 @given(st.integers(0, 2**32), st.integers(5, 60))
 def test_an_honest_station_outlives_whatever_a_member_sends(seed: int, rounds: int) -> None:
     net, alpha, rogue = world(seed)
@@ -279,7 +282,9 @@ def test_an_honest_station_outlives_whatever_a_member_sends(seed: int, rounds: i
     check_bounds(alpha, rogue)
 
 
-@settings(max_examples=10, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=tries(6), deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck)
+)
 @given(st.integers(0, 2**32))
 def test_who_has_left_the_line_is_heard_no_more(seed: int) -> None:
     net, alpha, rogue = world(seed)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.world import Net, Post, answer, found, kit, kits, message, sign_all
+from tests.examples import tries
 
 from tieline.core import charter as charters
 from tieline.core import sync
@@ -245,7 +246,7 @@ class Life:
 
 
 @given(ACTS)
-@settings(max_examples=40)
+@settings(max_examples=tries(20))
 def test_replayed_the_journal_gives_the_same_station(
     acts: list[tuple[str, int, int]],
 ) -> None:

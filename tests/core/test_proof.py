@@ -103,6 +103,7 @@ def test_vectors_refuse(case: dict[str, Any]) -> None:
 FORMS = {(case["kind"], case["certificates"]): case for case in reversed(cases("accept.json"))}
 
 
+@pytest.mark.usefixtures("remembered")
 @pytest.mark.parametrize("case", FORMS.values(), ids=lambda case: case["name"])
 def test_no_proof_with_a_changed_byte_proves_anything(case: dict[str, Any]) -> None:
     """One bit of every byte: what is left over may read, and must not verify."""

@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tests.core.world import START_MS, Key, StationKit, chaff, kit, kits, message, write
+from tests.examples import tries
 
 from tieline.core import crypto, record
 from tieline.core.errors import LocalError
@@ -219,7 +220,7 @@ class History(RuleBasedStateMachine):
             assert proven == forked
 
 
-History.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+History.TestCase.settings = settings(max_examples=tries(30), stateful_step_count=30, deadline=None)
 TestHistory = History.TestCase
 
 

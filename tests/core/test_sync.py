@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.world import START_MS, Key, Net, Post, chaff, kit, kits, message, sign_all, write
+from tests.examples import tries
 
 from tieline.core import encode, exchange, record, sync
 from tieline.core.checkpoint import Receipt, body, cosign_message, origin
@@ -142,7 +143,7 @@ def forged(net: Net, count: int) -> list[Statement]:
 
 
 @given(data=st.one_of(st.binary(max_size=120), parts.map(encode.dumps)))
-@settings(max_examples=60)
+@settings(max_examples=tries(25))
 def test_no_bytes_from_a_peer_are_a_defect_or_change_the_record(data: bytes) -> None:
     _, alpha, bravo = _PAIR
     before = alpha.order()
@@ -368,7 +369,7 @@ def test_claims_about_logs_that_nobody_wrote_take_bounded_room(
 
 
 @given(st.data())
-@settings(max_examples=25)
+@settings(max_examples=tries(15))
 def test_any_stations_that_can_exchange_bytes_end_with_one_record(data: st.DataObject) -> None:
     """Any wires that join all stations, cut and mended while they speak, lossy for a while."""
     parties = (kit("ALPHA", ("main", "spare")), kit("BRAVO"), kit("CHARLIE"))

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from tests.web.house import PASSWORD, House, Person
+from tests.web.house import LOOKS, PASSWORD, House, Person
 from tests.web.plain import Plain, visitor
 
 from tieline.desk.web import credentials, rights, run, shapes, trail
@@ -353,7 +353,7 @@ def test_words_are_typed_as_heard_and_the_page_never_shows_them(house: House) ->
         assert ada.axe() == []
 
 
-@pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("ar", "dark"), ("ru", "light")])
+@pytest.mark.parametrize(("language", "theme"), LOOKS)
 def test_axe_finds_nothing(house: House, language: str, theme: str) -> None:
     with house.person(house.b, "administrator") as ada:
         ada.manner(language, theme)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from tests.page.browser import Browser
 from tests.web import house as houses
-from tests.web.house import THEMES, House, Person
+from tests.web.house import LOOKS, House, Person
 
 from tieline.desk.web.shapes import view
 from tieline.node.view import Json
@@ -103,8 +103,7 @@ def test_quotas_have_their_number_and_packs_their_standing(drill: House) -> None
             assert eve.text("h1")
 
 
-@pytest.mark.parametrize("language", ["en", "ar", "ru"])
-@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize(("language", "theme"), LOOKS)
 def test_axe_finds_nothing(drill: House, language: str, theme: str) -> None:
     with drill.person(drill.b) as bob:
         bob.manner(language, theme)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -118,11 +119,17 @@ def check_public_key(key: bytes) -> None:
             "the public key is not written in its only canonical form; refuse it and ask for a "
             "fresh key",
         )
-    if not crypto_core_ed25519_is_valid_point(key):
+    if not _is_point(key):
         raise RemoteError(
             "key.invalid",
             "the public key is no point of the Ed25519 group; refuse it and ask for a fresh key",
         )
+
+
+@lru_cache(maxsize=1024)
+def _is_point(key: bytes) -> bool:
+    """Whether a key is a point of the group. The same few keys stand in each charter and file."""
+    return bool(crypto_core_ed25519_is_valid_point(key))
 
 
 def key_id(name: str, alg: int, public_key: bytes) -> bytes:

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from tests.core.agreement import rulepack
 from tests.core.agreement.oracle import Oracle
 from tests.core.agreement.rulepack import DAY, HOUR, MINUTE, PARTIES, at
+from tests.examples import tries
 
 from tieline.core.agreement.ledger import Ledger
 from tieline.core.agreement.message import Message
@@ -261,13 +262,13 @@ class Lines(RuleBasedStateMachine):
 
 # Shrinking runs both readings hundreds of times over; a failing run names its steps as it is.
 Lines.TestCase.settings = settings(
-    max_examples=12, stateful_step_count=15, deadline=None,
+    max_examples=tries(8), stateful_step_count=15, deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )  # fmt: skip
 TestLines = Lines.TestCase
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(20), deadline=None)
 @given(chance=st.randoms(use_true_random=False), count=st.integers(1, 24))
 def test_which_of_many_commitments_binds_hangs_on_no_order(chance: Random, count: int) -> None:
     """Sealed over and over, taken back or replaced, and had by the others whenever."""

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.agreement.made import CITE, form_of, pack_of
 from tests.core.agreement.sheets import ENGINE
+from tests.examples import tries
 
 from tieline.core.agreement import vocabulary as vocab
 from tieline.core.agreement.model import Field, FieldType, Language, Phrase, phrase_form
@@ -45,7 +46,7 @@ PACK = replace(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(25))
 @given(IDS, IDS)
 def test_no_form_has_the_id_of_a_phrase(one: str, other: str) -> None:
     """Whatever ids a pack's author may choose: a phrase is found as such, and a form as such."""

@@ -10,6 +10,7 @@ from geographiclib.geodesic import Geodesic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.agreement.made import LATS, LONS
+from tests.examples import tries
 
 from tieline.core.agreement.places import (
     DEGREE,
@@ -125,7 +126,7 @@ def test_what_meets(one: Circle | Polygon, other: Circle | Polygon, meet: bool) 
     assert overlap(other, one) is meet
 
 
-@settings(max_examples=60)
+@settings(max_examples=tries(20))
 @given(LATS, LONS, LATS, LONS, st.integers(1, 500_000))
 def test_shapes_agree_on_who_meets(lat: int, lon: int, lat2: int, lon2: int, radius: int) -> None:
     far = distance_m((lat, lon), (lat2, lon2))
@@ -167,7 +168,7 @@ def along(one: Place) -> Iterator[tuple[int, int]]:
             yield at(found["lat2"], found["lon2"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(15), deadline=None)
 @given(
     lat=st.sampled_from((0.0, 50.3, -89.7, 89.99, 66.0)), lon=st.sampled_from((24.0, 179.95)),
     one=CORNERS, other=CORNERS, azimuth=st.integers(0, 359), metres=st.integers(0, 150_000),

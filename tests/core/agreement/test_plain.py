@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.agreement.made import ANSWERS, CITE, ITEMS, PIECES, TYPES
+from tests.examples import tries
 
 from tieline.core.agreement.model import Field, FieldType, Special
 from tieline.core.agreement.places import Circle, Position
@@ -32,7 +33,7 @@ KIND_AND_ANSWER = st.sampled_from(TYPES).flatmap(
 )
 
 
-@settings(max_examples=600)
+@settings(max_examples=tries(200))
 @given(KIND_AND_ANSWER, st.sampled_from(["", "/", '/"']))
 def test_an_answer_comes_back(case: tuple[FieldType, Answer], special: str) -> None:
     kind, answer = case
@@ -112,7 +113,7 @@ def test_what_is_refused(kind: FieldType, text: str) -> None:
     assert isinstance(read(field(kind), text, ITEMS), Problem)
 
 
-@settings(max_examples=300)
+@settings(max_examples=tries(100))
 @given(st.integers(0, MAX_TIME_MS // 1000))
 def test_every_second_can_be_written(seconds: int) -> None:
     assert read_time(write_time(seconds)) == seconds

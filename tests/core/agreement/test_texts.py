@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.agreement.made import CITE, form_of, pack_of
 from tests.core.agreement.sheets import ENGINE, ROOT, sheets
+from tests.examples import tries
 
 from tieline.core.agreement import numbered, radio, slash
 from tieline.core.agreement.layout import Sheet, lay_out
@@ -45,7 +46,7 @@ FORMS: dict[str, tuple[Write, Read]] = {
 
 
 @pytest.mark.parametrize("name", FORMS)
-@settings(max_examples=120)
+@settings(max_examples=tries(40))
 @given(sheets(), st.sampled_from(["en", "fr", "xx"]))
 def test_a_sheet_comes_back(name: str, sheet: Sheet, lang: str) -> None:
     write, read = FORMS[name]
@@ -58,7 +59,7 @@ def test_a_sheet_comes_back(name: str, sheet: Sheet, lang: str) -> None:
 
 
 @pytest.mark.parametrize("name", FORMS)
-@settings(max_examples=40)
+@settings(max_examples=tries(20))
 @given(sheets(), st.data())
 def test_a_text_form_that_was_cut_off_is_refused(
     name: str, sheet: Sheet, data: st.DataObject
@@ -79,7 +80,7 @@ def outcome(read: Read, text: str, pack: Pack) -> str:
 
 
 @pytest.mark.parametrize("name", FORMS)
-@settings(max_examples=40)
+@settings(max_examples=tries(20))
 @given(sheets(), st.text(max_size=40), st.data())
 def test_junk_is_refused_by_name_or_read_as_something(
     name: str, sheet: Sheet, junk: str, data: st.DataObject

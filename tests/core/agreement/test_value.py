@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.agreement.made import CITE, ITEMS, filled, form_of, pack_of
+from tests.examples import tries
 
 from tieline.core import encode
 from tieline.core.agreement.message import (
@@ -35,7 +36,7 @@ from tieline.core.agreement.value import (
 from tieline.core.errors import RemoteError
 
 
-@settings(max_examples=150)
+@settings(max_examples=tries(75))
 @given(filled())
 def test_what_is_written_is_read(case: tuple[Pack, Form, Values]) -> None:
     pack, form, values = case
@@ -63,7 +64,7 @@ WIRE: st.SearchStrategy[encode.Value] = st.recursive(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=tries(150))
 @given(st.sampled_from(sorted(FieldType)), WIRE)
 def test_what_is_read_is_written_the_same(kind: FieldType, wire: encode.Value) -> None:
     field = Field(

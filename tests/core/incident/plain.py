@@ -29,14 +29,14 @@ class Plain:
     def citing(self, top: Entry, *acts: Act) -> list[Entry]:
         return [
             one for one in self.entries
-            if top.digest in one.cites() and self.world.saw(one, top) and one.act in acts
+            if one.act in acts and top.digest in one.cites() and self.world.saw(one, top)
             and self.counts(one)
         ]  # fmt: skip
 
     def against(self, entry: Entry, *roles: RefRole) -> list[Entry]:
         return [
             one for one in self.entries
-            if entry.digest in one.cites(*roles) and one.party == entry.party and not one.story
+            if one.party == entry.party and not one.story and entry.digest in one.cites(*roles)
             and self.world.saw(one, entry)
         ]  # fmt: skip
 

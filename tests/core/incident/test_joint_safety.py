@@ -12,6 +12,7 @@ from random import Random
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from tests.core.incident.parley import Desk, Parley
+from tests.examples import tries
 
 from tieline.core.incident.joint import chains
 from tieline.core.incident.signing import Step, offer, turned
@@ -66,7 +67,7 @@ def play(parley: Parley, script: list[Move], honest: set[str]) -> Iterator[Desk]
         yield desk
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(100), deadline=None)
 @given(moves, st.sampled_from([(1, 2), (2, 2), (1, 1), (2, 1), (1, 2, 2), (1, 1, 2), (1, 2, 2, 2)]))
 def test_two_versions_never_both_bind(script: list[Move], counts: tuple[int, ...]) -> None:
     """The first party is honest, with one station, or with two that read each other first."""
@@ -88,7 +89,7 @@ def test_two_versions_never_both_bind(script: list[Move], counts: tuple[int, ...
 # ------------------------------------------------------------------------------------- agreement
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(
     moves, st.sampled_from([(1, 1), (1, 1, 1)]), st.lists(st.booleans(), min_size=40, max_size=40)
 )
@@ -125,7 +126,7 @@ def test_honest_parties_come_to_one_text(
     assert len(parley.whole().binding()) == 1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tries(25), deadline=None)
 @given(moves, st.randoms(use_true_random=False))
 def test_any_order_of_arrival_gives_the_same_view(script: list[Move], chance: Random) -> None:
     parley = Parley({"ALPHA": 2, "BRAVO": 2})

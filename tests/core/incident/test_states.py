@@ -30,6 +30,7 @@ from tests.core.incident.made import (
     stance,
 )
 from tests.core.incident.plain import Plain
+from tests.examples import tries
 
 from tieline.core.agreement.meaning import Act, Means, Sense
 from tieline.core.agreement.value import Code, Hash
@@ -403,7 +404,7 @@ def test_the_folds_say_what_the_plain_reading_says_in_any_order() -> None:
     run_state_machine_as_test(
         Desks,
         settings=settings(
-            max_examples=60, stateful_step_count=40, derandomize=True, deadline=None,
+            max_examples=tries(30), stateful_step_count=40, derandomize=True, deadline=None,
             database=None, suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
