@@ -15,6 +15,7 @@ import pytest
 from defusedxml.ElementTree import fromstring
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 
 from tieline.core.agreement.places import Circle, Polygon, Position, distance_m
 from tieline.desk import maps
@@ -123,7 +124,7 @@ SCENES = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None, phases=tuple(Phase)[:3])  # shrinking takes minutes
+@settings(max_examples=tries(12), deadline=None, phases=tuple(Phase)[:3])  # shrinking takes minutes
 @given(SCENES)
 def test_any_scene_is_drawn_well_formed_bounded_and_harmless(scene: Scene) -> None:
     text = draw(scene)
@@ -209,7 +210,7 @@ VIEWS = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(VIEWS)
 def test_all_places_are_on_the_map_and_pixels_lead_back(found: list[Reach]) -> None:
     view = planes.fit(found, 700, 400)
@@ -298,7 +299,7 @@ def test_the_places_of_an_incident_become_a_scene_that_keeps_their_numbers() -> 
     assert len(with_class(fromstring(draw(found)), "map-zone")) == 2
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(30), deadline=None)
 @given(st.integers(-800_000_000, 839_000_000), st.integers(-1_799_999_999, 1_800_000_000))
 def test_a_position_is_shown_in_three_ways_that_are_read_again(lat: int, lon: int) -> None:
     ways = shown(Position(lat, lon))

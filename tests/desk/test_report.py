@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.desk.reports import ONE, THREE, report
+from tests.examples import tries
 
 from tieline.core.errors import LocalError
 from tieline.core.incident.account import Standing
@@ -110,7 +111,7 @@ def test_no_text_becomes_markup_or_moves_its_neighbours(text: str) -> None:
     assert visible(text, lines=True) in shown
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(20), deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_shown_and_does_nothing(text: str) -> None:
     read = page_of(text)
@@ -253,7 +254,7 @@ DEGREES = st.tuples(st.integers(-90, 90), st.integers(-180, 180)).map(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tries(12), deadline=None)
 @given(st.lists(st.tuples(DEGREES, st.integers(0, 30_000_000)), min_size=1, max_size=4))
 def test_a_map_is_sane_anywhere_on_earth(
     places: list[tuple[tuple[int, int], int]],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.examples import tries
 
 from tieline.core.heed import Does, Heed
 from tieline.core.journal import Alarm, Fact, FactKind, StateChange
@@ -159,4 +160,4 @@ class Watch(RuleBasedStateMachine):
 
 
 TestWatch = Watch.TestCase
-TestWatch.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+TestWatch.settings = settings(max_examples=tries(20), stateful_step_count=20, deadline=None)

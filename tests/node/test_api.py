@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.desk import desks
 from tests.desk.desks import Desk
+from tests.examples import tries
 
 from tieline.core.errors import LocalError
 from tieline.node.api import MAX_RUNNING, parse_request
@@ -115,7 +116,7 @@ NAMES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=tries(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(act=st.sampled_from(ACTS), args=st.dictionaries(NAMES, ARGS, max_size=6))
 def test_no_arguments_break_the_station(line: Pair, act: str, args: dict[str, Json]) -> None:
     alpha, _ = line

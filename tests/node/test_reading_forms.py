@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.agreement.made import CITE, LONS, form_of, pack_of
 from tests.core.agreement.sheets import ENGINE
+from tests.examples import tries
 
 from tieline.core.agreement.form import complaint
 from tieline.core.agreement.model import Field, FieldType, Language, Special
@@ -199,7 +200,7 @@ def test_grid_references(text: str, lat: float, lon: float, error: int) -> None:
     assert place.typed
 
 
-@settings(max_examples=200)
+@settings(max_examples=tries(70))
 @given(st.integers(-799_000_000, 839_000_000), LONS, st.integers(1, 5))
 def test_a_grid_reference_holds_the_place_it_was_made_of(lat: int, lon: int, digits: int) -> None:
     text = grid_of(Position(lat, lon), digits)
@@ -388,7 +389,7 @@ def test_a_long_answer_costs_work_in_proportion(kind: str, stuff: str) -> None:
     read_instant(typed[kind], CLOCK)
 
 
-@settings(max_examples=150)
+@settings(max_examples=tries(60))
 @given(
     st.dictionaries(
         st.sampled_from(["event", "count", "phases[1].place", "day", "text"]), st.text(max_size=30)

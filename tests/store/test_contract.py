@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 from tests.store.samples import KEY, LINE, LOG, fact
 
 from tieline.core.errors import LocalError, ShellError
@@ -188,7 +189,7 @@ FACTS = st.builds(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(15), deadline=None)
 @given(st.lists(st.lists(FACTS, max_size=4), max_size=6))
 def test_the_file_and_memory_agree(
     tmp_path_factory: pytest.TempPathFactory, commits: Sequence[Sequence[Fact]]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.agreement.sheets import ENGINE
+from tests.examples import tries
 
 from tieline.core.agreement.model import FieldType, Form, Pack
 from tieline.core.agreement.tongue import Tongue
@@ -176,7 +177,7 @@ NAMES = ["a:installations[9].name", "n:installations", "more", "fewer",
 SENT = st.dictionaries(PATHS | st.sampled_from(NAMES), st.text(max_size=12), max_size=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(30), deadline=None)
 @given(SENT)
 def test_whatever_is_sent_makes_a_page_whose_sending_changes_nothing(sent: dict[str, str]) -> None:
     form = described(PACKS["installations"], PACKS["installations"].forms["list"])
