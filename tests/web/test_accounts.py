@@ -84,6 +84,21 @@ def test_guesses_cost_more_and_more_and_the_way_back_is_time_or_an_administrator
     assert who.wait_ms("anna okafor", at) == 0  # a good one forgets the wrong ones
 
 
+def test_what_was_typed_as_a_name_and_is_none_is_kept_nowhere(vault: Vault) -> None:
+    who = Officers(vault)
+    who.add("Anna Okafor", ("watch-officer",), PASSWORD, NOW)
+    assert who.typed("ANNA  okafor") == "Anna Okafor"
+    told = who.typed("my secret words")
+    assert told == who.typed("My secret words") != who.typed("other words")
+    for at in range(3):
+        asyncio.run(who.login("my secret words", "x", "", NOW + 100 * at))
+    assert who.wait_ms("my secret words", NOW + 300) > 0
+    everything = vault.rows("SELECT name FROM guess UNION SELECT value FROM setting")
+    assert "secret" not in told + str(everything)
+    who.unlock("my secret words")
+    assert who.wait_ms("my secret words", NOW + 300) == 0
+
+
 def test_a_code_is_the_one_of_the_rfc_and_good_once(vault: Vault) -> None:
     secret = b"12345678901234567890"  # RFC 6238, appendix B, the last six of its eight digits
     assert credentials.code_at(secret, 59 // 30) == "287082"

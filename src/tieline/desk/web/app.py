@@ -161,10 +161,10 @@ class _Doors:
         except ShellError:
             return self._login_form(request, "desk.login.disk", 503)
         except TielineError:
-            desk.vault.note(now_ms, name[:60], "login", "login.wait")
+            desk.vault.note(now_ms, desk.officers.typed(name), "login", "login.wait")
             return self._login_form(request, "desk.login.wait", 429)
         if officer is None:
-            desk.vault.note(now_ms, name[:60], "login", "login.wrong")
+            desk.vault.note(now_ms, desk.officers.typed(name), "login", "login.wrong")
             return self._login_form(request, "desk.login.wrong", 403)
         old = self.session(request)
         if old is not None:

@@ -6,13 +6,16 @@ that look alike. Accounts are switched off and never removed: the log of who did
 After a wrong password the next one is not looked at for a while that doubles from half a second up
 to a minute; after ``LOCK_AFTER`` in a row the account is locked until an administrator opens it, at
 the desk or on the command line (``tieline desk officer unlock NAME``), or ``LOCK_MS`` has passed.
-Names that do not exist are treated alike, and take as long.
+Names that do not exist are treated alike, and take as long. What was typed as a name and is none is
+kept nowhere, since it may be a password in the wrong field: a hash under a key stands for it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
+import secrets
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
@@ -35,6 +38,8 @@ LOCK_AFTER: Final = 12
 LOCK_MS: Final = 15 * 60_000
 GIVEN_LETTERS: Final = 16
 ONE_TIME_MS: Final = 24 * 3_600_000  # how long a password that an administrator gave is good
+UNKNOWN: Final = "unknown name"
+_GUESS_KEY: Final = "guess key"
 _FIELDS: Final = "id, name, roles, language, theme, keys, active, renew"
 
 
@@ -175,13 +180,31 @@ class Officers:
 
     # ------------------------------------------------------------------------------- login
 
+    def typed(self, name: str) -> str:
+        """What the log may say of a name that was typed: an officer's, or a mark in its place."""
+        row = self._vault.row("SELECT name FROM officer WHERE folded = ?", folded(name))
+        return str(row[0]) if row is not None else f"{UNKNOWN} {self._guessed(name)[:9]}"
+
+    def _guessed(self, name: str) -> str:
+        """Under what guesses at a name are counted: an officer's as it is, another hashed."""
+        plain = folded(name)
+        if self._vault.row("SELECT id FROM officer WHERE folded = ?", plain) is not None:
+            return plain
+        key = self._vault.setting(_GUESS_KEY)
+        if not key:
+            key = secrets.token_hex(32)
+            self._vault.set(_GUESS_KEY, key)
+        return "?" + hmac.digest(bytes.fromhex(key), plain.encode(), "sha256").hex()
+
     def unlock(self, name: str) -> None:
         """Forget wrong guesses at a name."""
-        self._vault.do("DELETE FROM guess WHERE name = ?", folded(name))
+        self._vault.do("DELETE FROM guess WHERE name = ?", self._guessed(name))
 
     def wait_ms(self, name: str, now_ms: int) -> int:
         """How long until the next guess at a name is looked at; 0: now."""
-        row = self._vault.row("SELECT failures, last_ms FROM guess WHERE name = ?", folded(name))
+        row = self._vault.row(
+            "SELECT failures, last_ms FROM guess WHERE name = ?", self._guessed(name)
+        )
         if row is None or not isinstance(row[0], int) or not isinstance(row[1], int):
             return 0
         failures, last_ms = row[0], row[1]
@@ -238,7 +261,7 @@ class Officers:
         self._vault.do(
             "INSERT INTO guess (name, failures, last_ms) VALUES (?1, 1, ?2)"
             " ON CONFLICT (name) DO UPDATE SET failures = failures + 1, last_ms = ?2",
-            folded(name), now_ms,
+            self._guessed(name), now_ms,
         )  # fmt: skip
         self._vault.do("DELETE FROM guess WHERE last_ms < ?", now_ms - 24 * 3_600_000)
 

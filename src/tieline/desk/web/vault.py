@@ -5,12 +5,14 @@ and without it the station loses nothing but accounts and unsent drafts. Its key
 station from its own database key and handed over its socket (act ``desk_key``), so that a stolen
 disk shows neither; the desk keeps it in memory only.
 
-Several processes may have it open: a desk, and a command line that adds an officer.
+Several processes may have it open: a desk, and a command line that adds an officer. They open it
+one after the other, so that one makes it and the next finds it made.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -90,19 +92,23 @@ class Vault:
         self._path = path
         self._late: deque[tuple[int, str, str, str, str]] = deque(maxlen=MAX_LATE)
         try:
-            made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            os.fchmod(made, 0o600)
-            os.close(made)
-            self._connection = apsw.Connection(str(path))
-            self._connection.set_busy_timeout(PATIENCE_MS)
-            self._connection.pragma("cipher", "chacha20")
-            self._connection.pragma("hexkey", key.hex())
-            self._connection.pragma("journal_mode", "wal")
-            self._connection.pragma("synchronous", "full")
-            self._connection.pragma("foreign_keys", "on")
-            self._migrate()
+            with _alone(path.parent):
+                self._open(path, key)
         except (OSError, apsw.Error) as error:
             raise _broken(path, error) from error
+
+    def _open(self, path: Path, key: bytes) -> None:
+        made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        os.fchmod(made, 0o600)
+        os.close(made)
+        self._connection = apsw.Connection(str(path))
+        self._connection.set_busy_timeout(PATIENCE_MS)
+        self._connection.pragma("cipher", "chacha20")
+        self._connection.pragma("hexkey", key.hex())
+        self._connection.pragma("journal_mode", "wal")
+        self._connection.pragma("synchronous", "full")
+        self._connection.pragma("foreign_keys", "on")
+        self._migrate()
 
     def rows(self, sql: str, *values: Value) -> list[Row]:
         """The rows of a query. Raises ``ShellError`` (``desk.vault``)."""
@@ -214,6 +220,20 @@ class Vault:
                 for statement in step:
                     self._connection.execute(statement)
                 self._connection.pragma("user_version", number)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time: two that make the same file would each see that it is not made yet.
+
+    The folder is locked and not the file: to close a file takes away SQLite's own locks on it.
+    """
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
 
 
 def _broken(path: Path, error: Exception) -> ShellError:

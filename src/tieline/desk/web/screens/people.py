@@ -199,7 +199,8 @@ async def _second(visit: Visit, *, needed: bool) -> None:
         other is not None and other.id != visit.officer.id
         and not other.renew and ADMINISTRATOR in other.roles
     )  # fmt: skip
-    visit.note(_ACT, "second" if fine else "login.wrong", f"second administrator: {name[:60]}")
+    told = f"second administrator: {people.typed(name)}"
+    visit.note(_ACT, "second" if fine else "login.wrong", told)
     if not fine:
         raise refusal
 
