@@ -236,8 +236,8 @@ def running(folder: Path) -> Iterator[Browser]:
         "--headless", "--remote-debugging-pipe", f"--user-data-dir={folder}", "--no-first-run",
         "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
         "--disable-component-update", "--disable-extensions", "--disable-sync", "--mute-audio",
-        "--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-        "--lang=en",
+        "--hide-scrollbars", "--lang=en",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
     ]  # fmt: skip
     if os.geteuid() == 0:
         options.append("--no-sandbox")  # Chromium's own sandbox does not run as root

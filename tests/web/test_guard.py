@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from tests.web.house import PASSWORD, House
 from tests.web.plain import Plain, raw, visitor
 
-from tieline.desk.web import app, guard, screens, server
+from tieline.desk.web import guard, logins, screens, server
 from tieline.desk.web.guard import HEADERS, MAX_BODY, POLICY
 
 DIGEST = "ab" * 32
@@ -157,7 +157,7 @@ def test_what_is_too_large_is_refused_before_it_is_read(house: House) -> None:
     chunk = b"10000\r\n" + b"a" * 0x10000 + b"\r\n"
     chunked = f"{head}{form}transfer-encoding: chunked\r\n\r\n".encode() + chunk * 17
     assert raw(house.b, chunked).startswith(b"HTTP/1.1 413 ")
-    many = {f"field{number}": "x" for number in range(app.MAX_FIELDS + 5)}
+    many = {f"field{number}": "x" for number in range(logins.MAX_FIELDS + 5)}
     assert bob.post("/keep", many | {"csrf": bob.token}).status in (400, 403)
     long = raw(house.b, f"{head}x: {'y' * 40_000}\r\n\r\n".encode())
     assert long.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 431 "))

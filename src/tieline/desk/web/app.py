@@ -7,32 +7,26 @@ not do, a station that is down.
 
 from __future__ import annotations
 
-import hmac
-import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
 from starlette.applications import Starlette
-from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp
 
-from tieline.core.errors import ShellError, TielineError
+from tieline.core.errors import TielineError
 from tieline.desk.web import frame, live
 from tieline.desk.web.guard import Guard
+from tieline.desk.web.logins import Logins, local, same, session_of, whole_form
 from tieline.desk.web.sessions import Session
 from tieline.desk.web.visit import Desk, ForbiddenError, Visit
-from tieline.desk.words import ENGLISH, LANGUAGES
 from tieline.node.client import ApiDown, ApiRefused
 
-MAX_FIELDS: Final = 600
-MAX_FILES: Final = 8
 # All that an officer may do with a password that was given to it.
 RENEWING: Final = frozenset({"/account", "/password", "/logout", "/manner"})
 
@@ -52,10 +46,12 @@ def build(
     desk: Desk, routes: Iterable[Route], names: Iterable[str], uploads: Iterable[str]
 ) -> ASGIApp:
     """The application. ``names`` are what ``Host`` may be."""
-    doors = _Doors(desk)
+    doors, logins = _Doors(desk), Logins(desk)
     table = [
-        StarletteRoute("/login", doors.login_page, methods=["GET"]),
-        StarletteRoute("/login", doors.login, methods=["POST"]),
+        StarletteRoute("/login", logins.page, methods=["GET"]),
+        StarletteRoute("/login", logins.first, methods=["POST"]),
+        StarletteRoute("/login/second", logins.second, methods=["POST"]),
+        StarletteRoute("/login/touch", logins.touch, methods=["POST"]),
         StarletteRoute("/static/{name}", _static, methods=["GET"]),
         StarletteRoute("/favicon.ico", _icon, methods=["GET"]),
         StarletteRoute("/events", doors.events, methods=["GET"]),
@@ -76,12 +72,10 @@ class _Doors:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._key = secrets.token_bytes(32)  # of the tokens in login forms
 
     def session(self, request: Request) -> Session | None:
         """The session of a request, if it has one."""
-        name = request.cookies.get(self._desk.cookie, "")
-        return self._desk.sessions.find(name, self._desk.frame.now_ms()) if name else None
+        return session_of(self._desk, request)
 
     def within(self, route: Route) -> Callable[[Request], Awaitable[Response]]:
         """A screen's handler behind the doors."""
@@ -94,9 +88,9 @@ class _Doors:
                 return RedirectResponse("/account", 303)
             form = None
             if request.method == "POST":
-                form = await _form(request)
+                form = await whole_form(request)
                 token = form.get("csrf") or request.headers.get("x-csrf", "")
-                if not isinstance(token, str) or not _same(token, session.token):
+                if not isinstance(token, str) or not same(token, session.token):
                     return PlainTextResponse("The form is not of this session.\n", 403)
             visit = Visit(self._desk, request, session, form)
             try:
@@ -121,73 +115,10 @@ class _Doors:
         if request.method != "GET" or request.query_params.get("part"):
             return PlainTextResponse("Log in first.\n", 401)
         query = f"?{request.url.query}" if request.url.query else ""
-        target = _local(request.url.path + query)
+        target = local(request.url.path + query)
         return RedirectResponse(
             "/login" if target == "/" else f"/login?to={quote(target, safe='/')}", 303
         )
-
-    async def login_page(self, request: Request) -> Response:
-        """The form to log in."""
-        return self._login_form(request, "", 200)
-
-    def _login_form(self, request: Request, problem: str, status: int) -> Response:
-        planted = request.cookies.get(self._login_cookie, "")
-        nonce = planted if len(planted) == 32 and planted.isalnum() else secrets.token_hex(16)
-        text = self._desk.frame.plain(
-            _language(request), "login.html",
-            problem=problem, to=_local(request.query_params.get("to", "/")),
-            token=self._token(nonce), any_officer=bool(self._desk.officers.all()),
-            realm=self._desk.link.realm or "",
-        )  # fmt: skip
-        response = Response(text, status, media_type="text/html")
-        response.set_cookie(
-            self._login_cookie, nonce, httponly=True, samesite="strict", path="/login"
-        )
-        return response
-
-    async def login(self, request: Request) -> Response:
-        """Log in with what the form says."""
-        form = await _form(request)
-        texts = {name: value for name, value in form.items() if isinstance(value, str)}
-        nonce = request.cookies.get(self._login_cookie, "")
-        if not nonce or not _same(texts.get("csrf", ""), self._token(nonce)):
-            return self._login_form(request, "desk.login.again", 403)
-        desk, now_ms = self._desk, self._desk.frame.now_ms()
-        name = texts.get("name", "")[:256]
-        try:
-            officer = await desk.officers.login(
-                name, texts.get("password", ""), texts.get("code", "")[:16], now_ms
-            )
-        except ShellError:
-            return self._login_form(request, "desk.login.disk", 503)
-        except TielineError:
-            desk.vault.note(now_ms, desk.officers.typed(name), "login", "login.wait")
-            return self._login_form(request, "desk.login.wait", 429)
-        if officer is None:
-            desk.vault.note(now_ms, desk.officers.typed(name), "login", "login.wrong")
-            return self._login_form(request, "desk.login.wrong", 403)
-        old = self.session(request)
-        if old is not None:
-            desk.sessions.end(old)
-        desk.vault.note(now_ms, officer.name, "login", "done")
-        response = RedirectResponse(_local(texts.get("to", "/")), 303)
-        try:
-            begun = desk.sessions.begin(officer, now_ms)
-        except ShellError:
-            return self._login_form(request, "desk.login.disk", 503)
-        response.set_cookie(
-            desk.cookie, begun,
-            httponly=True, samesite="strict", path="/",
-        )  # fmt: skip
-        response.delete_cookie(self._login_cookie, path="/login")
-        return response
-
-    @property
-    def _login_cookie(self) -> str:
-        return f"{self._desk.cookie}_login"
-
-    def _token(self, nonce: str) -> str:
-        return hmac.digest(self._key, nonce.encode(), "sha256").hex()
 
     # ------------------------------------------------------------------------------- others
 
@@ -212,18 +143,6 @@ class _Doors:
         return await visit.render("missing.html", 404)
 
 
-async def _form(request: Request) -> FormData:
-    try:
-        return await request.form(max_fields=MAX_FIELDS, max_files=MAX_FILES, max_part_size=1 << 20)
-    except MultiPartException as error:
-        raise HTTPException(400, "This is no form.") from error
-    except OSError as error:  # a file that is brought waits on the disk
-        text = (
-            f"The file cannot be kept for a moment ({error.strerror}): make room. Nothing changed."
-        )
-        raise HTTPException(507, text) from error
-
-
 async def _static(request: Request) -> Response:
     found = frame.statics().get(request.path_params["name"])
     if found is None:
@@ -240,20 +159,3 @@ async def _icon(_: Request) -> Response:
 
 async def _gone(_: Request, __: Exception) -> Response:
     return Response(status_code=400)  # nobody is there to read it
-
-
-def _local(address: str) -> str:
-    """An address of this desk; anything else becomes the first page."""
-    fine = address.startswith("/") and not address.startswith(("//", "/\\", "/login"))
-    return address if fine and address.isprintable() and address.isascii() else "/"
-
-
-def _language(request: Request) -> str:
-    """The first language of the browser that the desk speaks."""
-    wanted = request.headers.get("accept-language", "")[:200]
-    tags = [part.partition(";")[0].strip().partition("-")[0].lower() for part in wanted.split(",")]
-    return next((tag for tag in tags if tag in LANGUAGES), ENGLISH)
-
-
-def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(), other.encode())

@@ -86,13 +86,26 @@ class Factors:
         )  # fmt: skip
 
 
+def asked(vault: Vault, officer: int) -> bool:
+    """Whether a second factor is asked of this officer: a code, or a security key."""
+    row = vault.row(
+        "SELECT EXISTS (SELECT 1 FROM credential WHERE officer = ?1 AND kind = 'totp')"
+        " OR EXISTS (SELECT 1 FROM security_key WHERE officer = ?1)",
+        officer,
+    )
+    return row is None or row[0] != 0
+
+
 def code_fits(vault: Vault, officer: int, code: str, now_ms: int) -> bool:
-    """Whether the code is one of this officer's, which is then used up; true where none is set."""
+    """Whether the code is one of this officer's, which is then used up.
+
+    True where no second factor is set, false where only keys are.
+    """
     row = vault.row(
         "SELECT id, body, used FROM credential WHERE officer = ? AND kind = 'totp'", officer
     )
     if row is None:
-        return True
+        return not asked(vault, officer)
     number, secret, used = row
     if not isinstance(secret, bytes) or not isinstance(used, int):
         return False

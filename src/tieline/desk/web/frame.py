@@ -82,6 +82,8 @@ class Frame:
             "clock_trouble": any(str(one["code"]).startswith("clock") for one in troubles),
             "disk_full": bool(status["disk_full"]),
             "behind": visit.desk.vault.behind,
+            "suspects": visit.desk.touches.keys.suspects(),
+            "key_hosts": sorted({one.host for one in visit.desk.touches.keys.of(visit.officer.id)}),
             "digest_mark": digest.MARK,
             "waiting": sum(len(line.views("waiting")) for line in lines),
             "alarms": ring,

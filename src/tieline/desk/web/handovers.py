@@ -1,9 +1,10 @@
 """What one watch hands to the next: the summary, and how both officers stand behind it.
 
-"Signed" here means: each of the two proved to be itself with its own password (and code, where one
-is set) in one form, and the entry of that in the chained log of who did what names the digest of
-this very text. It binds the two at this desk. It is no signature that another party could check:
-officers hold no keys that sign, and the station's own key signs statements to others only.
+"Signed" here means: each of the two proved to be itself with its own password (and code or
+security key, where one is set) in one form, and the entry of that in the chained log of who did
+what names the digest of this very text. It binds the two at this desk. It is no signature that
+another party could check: what a security key signs is judged here and not kept, and the station's
+own key signs statements to others only.
 """
 
 from __future__ import annotations

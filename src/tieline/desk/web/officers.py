@@ -17,6 +17,7 @@ import hmac
 import json
 import secrets
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -63,6 +64,10 @@ class Officer:
     def role(self) -> str:
         """The role in which it speaks; empty for who does not speak."""
         return next((role for role in self.roles if role in SPEAKING), "")
+
+
+# Judges what a security key has signed: whether it is of that officer, here and now.
+Touch = Callable[[Officer], bool]
 
 
 class Officers:
@@ -166,6 +171,7 @@ class Officers:
         self._vault.do(
             "DELETE FROM credential WHERE officer = ? AND kind <> 'password'", officer.id
         )
+        self._vault.do("DELETE FROM security_key WHERE officer = ?", officer.id)
 
     def _check_not_last(self, officer: Officer) -> None:
         others = [
@@ -213,11 +219,61 @@ class Officers:
         pause = LOCK_MS if failures >= LOCK_AFTER else min(60_000, 500 << (failures - 3))
         return max(0, min(pause, last_ms + pause - now_ms))
 
-    async def login(self, name: str, password: str, code: str, now_ms: int) -> Officer | None:
+    async def login(
+        self, name: str, password: str, code: str, now_ms: int, touch: Touch | None = None
+    ) -> Officer | None:
         """The officer, if it proves to be that one; None otherwise, which counts as a guess.
 
-        Raises ``LocalError`` (``login.wait``) while guesses at this name are not looked at.
+        ``touch``: judges what a security key has signed, in the place of a code. Raises
+        ``LocalError`` (``login.wait``) while guesses at this name are not looked at.
         """
+        found = await self._first(name, password, now_ms)
+        return found if found is not None and self._second(found, code, now_ms, touch) else None
+
+    async def begin(self, name: str, password: str, now_ms: int) -> Officer | None:
+        """The officer of this password, who may have to show a second factor yet.
+
+        As ``login``; a password that fits is no guess, also where more is asked.
+        """
+        before = self._vault.row(
+            "SELECT failures, last_ms FROM guess WHERE name = ?", self._guessed(name)
+        )
+        found = await self._first(name, password, now_ms)
+        if found is None:
+            return None
+        if not self.more_asked(found):
+            self.unlock(name)
+        elif before is None:
+            self._vault.do("DELETE FROM guess WHERE name = ? AND failures = 1", folded(name))
+        else:  # unless another has guessed meanwhile
+            self._vault.do(
+                "UPDATE guess SET failures = ?2, last_ms = ?3 WHERE name = ?1"
+                " AND failures = ?2 + 1",
+                folded(name), *before,
+            )  # fmt: skip
+        return found
+
+    def more_asked(self, officer: Officer) -> bool:
+        """Whether a second factor is asked of this officer."""
+        return factors.asked(self._vault, officer.id)
+
+    def second(self, officer: Officer, code: str, now_ms: int, touch: Touch | None) -> bool:
+        """Whether the second factor of who has given its password is right; as ``login``."""
+        if self.wait_ms(officer.name, now_ms):
+            raise LocalError("login.wait", "too many wrong guesses; wait, and try again")
+        self._count(officer.name, now_ms)
+        return self._second(officer, code, now_ms, touch)
+
+    def _second(self, officer: Officer, code: str, now_ms: int, touch: Touch | None) -> bool:
+        if touch is None:
+            good = factors.code_fits(self._vault, officer.id, code, now_ms)
+        else:
+            good = touch(officer)
+        if good:
+            self.unlock(officer.name)
+        return good
+
+    async def _first(self, name: str, password: str, now_ms: int) -> Officer | None:
         if self.wait_ms(name, now_ms):
             raise LocalError("login.wait", "too many wrong guesses; wait, and try again")
         # Counted before it is looked at, so that many at once are not many free ones.
@@ -230,15 +286,13 @@ class Officers:
         )  # fmt: skip
         number, kept = (row[0], row[1]) if row is not None else (None, nobody())
         good = isinstance(kept, bytes) and await self._fits(password, kept)
-        found = self.find(number) if good and isinstance(number, int) else None
-        if found is not None and factors.code_fits(self._vault, found.id, code, now_ms):
-            self.unlock(name)
-            return found
-        return None
+        return self.find(number) if good and isinstance(number, int) else None
 
-    async def check_again(self, officer: Officer, password: str, code: str, now_ms: int) -> bool:
-        """Whether the one at the keys is still this officer: before it releases or signs."""
-        return await self.login(officer.name, password, code, now_ms) is not None
+    async def check_again(
+        self, officer: Officer, password: str, code: str, now_ms: int, touch: Touch | None = None
+    ) -> bool:
+        """Whether the one at the desk is still this officer: before it releases or signs."""
+        return await self.login(officer.name, password, code, now_ms, touch) is not None
 
     async def password_fits(self, officer: Officer, password: str, now_ms: int) -> bool:
         """Whether this is the officer's password; a wrong one counts as a guess."""

@@ -67,6 +67,7 @@ MAY: Final[dict[str, frozenset[str]]] = {
     "desk.manner": frozenset(ROLES),
     "desk.password": frozenset(ROLES),
     "desk.factor": frozenset(ROLES),
+    "desk.touch": frozenset(ROLES),
     "desk.keys": frozenset(ROLES) - {OBSERVER},
     "desk.log": _RUNS,
     "desk.officers": _RUNS,

@@ -79,6 +79,16 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         ),
         "CREATE INDEX audit_at ON audit (at_ms)",
     ),
+    (
+        # ``public`` is the public half; see ``tieline.desk.web.keyring`` for the others.
+        (
+            "CREATE TABLE security_key (id INTEGER PRIMARY KEY, officer INTEGER NOT NULL"
+            " REFERENCES officer (id), name TEXT NOT NULL, host TEXT NOT NULL,"
+            " credential BLOB NOT NULL UNIQUE, public BLOB NOT NULL, counter INTEGER NOT NULL,"
+            " made_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL, suspect_ms INTEGER NOT NULL,"
+            " UNIQUE (officer, name)) STRICT"
+        ),
+    ),
 )
 
 

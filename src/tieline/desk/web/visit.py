@@ -18,7 +18,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from tieline.desk.web import rights
+from tieline.desk.web import ceremony, factors, rights, touches
+from tieline.desk.web.ceremony import Place
 from tieline.desk.web.departures import Departures
 from tieline.desk.web.jobs import Jobs
 from tieline.desk.web.link import PATIENCE_S, SLOW_S, StationLink
@@ -26,6 +27,7 @@ from tieline.desk.web.officers import Officer, Officers
 from tieline.desk.web.ringing import Ringing
 from tieline.desk.web.sessions import Session, Sessions
 from tieline.desk.web.shapes import View, view
+from tieline.desk.web.touches import Bond, Touches, about
 from tieline.desk.web.vault import Vault
 from tieline.desk.words import Words
 from tieline.node.client import ApiDown, ApiRefused
@@ -62,9 +64,11 @@ class Desk:
     cover: Cover | None = None
 
     ringing: Ringing = field(init=False)
+    touches: Touches = field(init=False)
 
     def __post_init__(self) -> None:
         self.ringing = Ringing(self.link)
+        self.touches = Touches(self.vault)
 
     @property
     def cookie(self) -> str:
@@ -119,6 +123,58 @@ class Visit:
     def part(self) -> str:
         """The one part of the page that is asked for; empty for the whole."""
         return self.request.query_params.get("part", "")
+
+    # ------------------------------------------------------------------- who is at the desk
+
+    @property
+    def place(self) -> Place | None:
+        """Where this page stands for security keys; None: no key works there."""
+        return ceremony.place(self.request.headers.get("host", ""))
+
+    def bond(self, officer: Officer, address: str) -> Bond:
+        """What a key is to confirm: this form, sent to an address by this session."""
+        pairs = self._form.multi_items() if self._form is not None else []
+        texts = [(name, value) for name, value in pairs if isinstance(value, str)]
+        return Bond(self.session.hash, officer.id, about(address, texts))
+
+    async def prove(self, officer: Officer | None = None, prefix: str = "") -> str:
+        """How an officer has just proved who it is, with password and second factor; empty: not.
+
+        The fields of the form are ``password``, ``code`` and ``touch``, each after ``prefix``; a
+        touch counts for this very form only. Raises ``LocalError`` (``login.wait``).
+        """
+        one = officer or self.officer
+        code, answer = self.field(f"{prefix}code")[:16], self.field(f"{prefix}touch")
+        keys: list[str] = []
+
+        def touch(who: Officer) -> bool:
+            key = None
+            if self.place is not None:
+                bond = self.bond(who, self.address)
+                key = self.desk.touches.answer(bond, self.place, answer, self.now_ms)
+            keys.extend([key.name] if key is not None else [])
+            return key is not None
+
+        held = factors.asked(self.desk.vault, one.id)
+        good = await self.desk.officers.check_again(
+            one, self.field(f"{prefix}password"), code, self.now_ms, touch if answer else None
+        )
+        if not good:
+            return ""
+        if keys:
+            told = self.bond(one, self.address).about.hex()
+            self.desk.vault.note(
+                self.now_ms, one.name, touches.ACT, "done",
+                json.dumps({"key": keys[0], "for": self.address[:200], "about": told}),
+            )  # fmt: skip
+            return f"password and key {keys[0]}"
+        return "password and code" if held else "password"
+
+    @property
+    def address(self) -> str:
+        """The path and query of this request."""
+        url = self.request.url
+        return f"{url.path}?{url.query}" if url.query else url.path
 
     # -------------------------------------------------------------------- asking and doing
 

@@ -20,6 +20,7 @@ from tieline.desk.web.screens import (
     item,
     joint,
     own,
+    ownkeys,
     paper,
     people,
     record,
@@ -30,7 +31,7 @@ MODULES: Final = (
     account, watch, alarms, compose, drafts, files, record, item, incidentsay, incident, joint,
     paper,
     agreements, exercise,
-    own, people, handover, admin,
+    own, ownkeys, people, handover, admin,
 )  # fmt: skip
 
 ROUTES: Final[tuple[Route, ...]] = tuple(route for module in MODULES for route in module.ROUTES)

@@ -55,12 +55,10 @@ async def release(visit: Visit) -> Response:
     if found is None:
         return await _page(visit)
     try:
-        good = await visit.desk.officers.check_again(
-            visit.officer, visit.field("password"), visit.field("code"), visit.now_ms
-        )
+        proof = await visit.prove()
     except LocalError:
         return await _page(visit, status=429, problem="desk.login.wait")
-    if not good:
+    if not proof:
         visit.note("release", "login.wrong", json.dumps({"draft": found["draft"]}))
         return await _page(visit, status=403, problem="desk.draft.wrong")
     if _same_officer(visit, found):  # the station refuses it too

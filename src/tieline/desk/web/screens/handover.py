@@ -10,7 +10,6 @@ from starlette.responses import RedirectResponse, Response
 from tieline.core.errors import LocalError
 from tieline.desk.web import handovers
 from tieline.desk.web.app import Route
-from tieline.desk.web.factors import Factors
 from tieline.desk.web.handovers import ACT, MAX_NOTE
 from tieline.desk.web.officers import Officer
 from tieline.desk.web.visit import Visit
@@ -31,7 +30,6 @@ async def _page(visit: Visit, status: int = 200, problem: str = "") -> Response:
         note_text=visit.field("note") if problem else kept.get("note", ""),
         incoming=visit.field("incoming") if problem else kept.get("incoming", ""),
         others=[one.name for one in people if _may_take(one) and one.id != visit.officer.id],
-        code=Factors(visit.desk.vault).has(visit.officer.id),
         last=handovers.newest(visit.desk.vault), member_lines=lines,
     )  # fmt: skip
 
@@ -62,18 +60,16 @@ async def give(visit: Visit) -> Response:
     if other.id == visit.officer.id or not _may_take(other):
         return await _page(visit, 409, "desk.handover.who")
     body = await handovers.summary(visit)
+    proofs = {}
     for officer, prefix, wrong in (
-        (visit.officer, "own", "desk.handover.own.wrong"),
-        (other, "other", "desk.handover.other.wrong"),
+        (visit.officer, "own_", "desk.handover.own.wrong"),
+        (other, "other_", "desk.handover.other.wrong"),
     ):
-        if not await _proved(visit, officer, prefix):
+        proof = await _proved(visit, officer, prefix)
+        if not proof:
             visit.note(ACT, "login.wrong", json.dumps({"officer": officer.name}))
             return await _page(visit, 403, wrong)
-    held = Factors(visit.desk.vault)
-    proofs = {
-        one.name: "password and code" if held.has(one.id) else "password"
-        for one in (visit.officer, other)
-    }
+        proofs[officer.name] = proof
     number = handovers.keep(visit, body, note, other.name, proofs)
     visit.forget("handover")
     desk = visit.desk
@@ -102,14 +98,11 @@ def _may_take(officer: Officer) -> bool:
     return officer.active and not officer.renew and bool(officer.role)
 
 
-async def _proved(visit: Visit, officer: Officer, prefix: str) -> bool:
+async def _proved(visit: Visit, officer: Officer, prefix: str) -> str:
     try:
-        return await visit.desk.officers.check_again(
-            officer, visit.field(f"{prefix}_password"), visit.field(f"{prefix}_code")[:16],
-            visit.now_ms,
-        )  # fmt: skip
+        return await visit.prove(officer, prefix)
     except LocalError:  # too many wrong guesses
-        return False
+        return ""
 
 
 ROUTES: Final = (

@@ -116,10 +116,7 @@ async def _page(
 async def _again(visit: Visit, act_: str) -> None:
     """Who makes or signs a text shows again who it is. Raises ``LocalError`` (``login.*``)."""
     visit.allow(act_)
-    good = await visit.desk.officers.check_again(
-        visit.officer, visit.field("password"), visit.field("code")[:16], visit.now_ms
-    )
-    if not good:
+    if not await visit.prove():
         visit.note(act_, "login.wrong")
         raise LocalError("login.wrong", "the password or the code is not right; nothing was sent")
 

@@ -12,15 +12,16 @@ from tieline.core.errors import LocalError
 from tieline.desk.web import factors
 from tieline.desk.web.app import Route
 from tieline.desk.web.factors import Factors
+from tieline.desk.web.keyring import MAX_NAME
 from tieline.desk.web.visit import Visit
 
 
 async def account(visit: Visit) -> Response:
     """The page of an officer's own account."""
-    return await _page(visit)
+    return await page(visit)
 
 
-async def _page(
+async def page(
     visit: Visit,
     status: int = 200,
     *,
@@ -28,7 +29,9 @@ async def _page(
     secret: bytes | None = None,
     codes: list[str] | None = None,
 ) -> Response:
+    """That page, with what has just come of it."""
     held, number = Factors(visit.desk.vault), visit.officer.id
+    keys = visit.desk.touches.keys.of(number)
     party = ""
     if secret is not None:
         party = str((await visit.status())["party"] or "")
@@ -37,6 +40,8 @@ async def _page(
         has=held.has(number), left_codes=held.left(number),
         picture=picture(factors.address(secret, visit.officer.name, party)) if secret else "",
         typed=factors.typed(secret) if secret else "",
+        keys=keys, place=visit.place, last=len(keys) + held.has(number) == 1, most=MAX_NAME,
+        granted=visit.desk.touches.granted(visit.session.hash, number, visit.now_ms),
     )  # fmt: skip
 
 
@@ -48,12 +53,12 @@ async def set_password(visit: Visit) -> Response:
     try:
         if not await officers.password_fits(officer, old, visit.now_ms):
             visit.note("desk.password", "login.wrong")
-            return await _page(visit, 403, problem="desk.password.wrong")
+            return await page(visit, 403, problem="desk.password.wrong")
         if old == new:
-            return await _page(visit, 409, problem="desk.account.same")
+            return await page(visit, 409, problem="desk.account.same")
         officers.set_password(officer, new, visit.now_ms)
     except LocalError as error:
-        return await _page(visit, 409, problem=error.message)
+        return await page(visit, 409, problem=error.message)
     visit.note("desk.password", "done")
     return visit.go("/login")
 
@@ -61,11 +66,11 @@ async def set_password(visit: Visit) -> Response:
 async def begin(visit: Visit) -> Response:
     """Show a fresh secret, for an authenticator to take."""
     visit.allow("desk.factor")
-    if not await _proved(visit):
-        return await _page(visit, 403, problem="desk.account.wrong")
+    if not await proved(visit):
+        return await page(visit, 403, problem="desk.account.wrong")
     visit.note("desk.factor", "begun")
     held = Factors(visit.desk.vault)
-    return await _page(visit, secret=held.begin(visit.officer.id, visit.now_ms))
+    return await page(visit, secret=held.begin(visit.officer.id, visit.now_ms))
 
 
 async def confirm(visit: Visit) -> Response:
@@ -78,26 +83,27 @@ async def confirm(visit: Visit) -> Response:
     codes = held.confirm(number, visit.field("code")[:16], visit.now_ms)
     if codes is None:
         visit.note("desk.factor", "login.wrong")
-        return await _page(visit, 403, problem="desk.account.code.wrong", secret=secret)
+        return await page(visit, 403, problem="desk.account.code.wrong", secret=secret)
     visit.note("desk.factor", "done")
-    return await _page(visit, codes=codes)
+    return await page(visit, codes=codes)
 
 
 async def take_away(visit: Visit) -> Response:
-    """No code is asked for any more."""
+    """No code is asked for any more; refused where nothing else would be asked for then."""
     visit.allow("desk.factor")
-    if not await _proved(visit):
-        return await _page(visit, 403, problem="desk.account.wrong")
+    if not await proved(visit):
+        return await page(visit, 403, problem="desk.account.wrong")
+    if not visit.desk.touches.keys.of(visit.officer.id):
+        return await page(visit, 409, problem="desk.account.last")
     Factors(visit.desk.vault).take_away(visit.officer.id)
     visit.note("desk.factor", "taken away")
     return visit.go("/account")
 
 
-async def _proved(visit: Visit) -> bool:
+async def proved(visit: Visit) -> bool:
+    """Whether it is still this officer; noted if not."""
     try:
-        good = await visit.desk.officers.check_again(
-            visit.officer, visit.field("password"), visit.field("code")[:16], visit.now_ms
-        )
+        good = bool(await visit.prove())
     except LocalError:  # too many wrong guesses: as wrong as another
         good = False
     if not good:
