@@ -49,6 +49,7 @@ NEEDS = {
     ("GET", "/admin/ceremony"): None,
     ("POST", "/admin/backup"): "backup",
     ("POST", "/admin/compare"): "desk.keys",
+    ("POST", "/admin/zone"): "desk.zones",
 }
 MINE = "That is mine alone"
 
@@ -351,6 +352,12 @@ def test_words_are_typed_as_heard_and_the_page_never_shows_them(house: House) ->
         ada.submit("form[action='/admin/backup'] button")
         ada.sees("The backup was made")
         assert out.stat().st_size > 0
+        ada.fill(zone="Mars/../../etc/passwd")
+        ada.submit("form[action='/admin/zone'] button")
+        ada.sees("no such time zone", ".problem")
+        ada.fill(zone="+04:30")
+        ada.submit("form[action='/admin/zone'] button")
+        ada.sees("UTC+04:30")
         ada.go("/record/charter")
         ada.sees("are right")
         assert complaints(ada) == []

@@ -33,6 +33,17 @@ def test_a_flash_shows_at_once_and_its_acknowledgement_goes_back(house: House) -
             assert person.strangers() == []
 
 
+def test_the_watch_says_of_each_line_how_its_tests_went(house: House) -> None:
+    with house.person(house.a) as ann, house.person(house.b) as bob:
+        bob.submit("form[action='/test-line'] button")
+        place = "document.querySelector('dl.tests > div:nth-child({})').innerText"
+        bob.page.wait(place.format(1) + ".includes('received')")
+        ann.page.wait(place.format(2) + ".includes('received')")
+        assert "last test of BRAVO" in str(ann.page.value(place.format(2)))
+        bob.page.wait(r"/(\d+) of \1\b/.test(" + place.format(3) + ")")
+        assert bob.complaints() == []
+
+
 def test_the_lamp_says_when_the_desk_stands_still(house: House) -> None:
     with house.person(house.b) as bob:
         bob.sees("desk live", "#lamp")

@@ -18,6 +18,7 @@ from tieline.core.identity import words
 from tieline.core.line import Line
 from tieline.core.terms import Kind, Precedence, Rung
 from tieline.node.arguments import Arguments
+from tieline.node.linetests import tests_view
 from tieline.node.traffic import DAY_MS, Open, deadline_ms
 from tieline.node.view import Json, draft_view, item_view, ladder_view, word
 
@@ -60,7 +61,10 @@ class DeskActs:
         lines = sorted(self._desk.host.station.lines.items())
         return {
             "lines": [
-                self._line(line, found[name], lang, limit) for name, line in lines if name in found
+                self._line(line, found[name], lang, limit)
+                | {"tests": tests_view(line, found[name].tests, now_ms)}
+                for name, line in lines
+                if name in found
             ],
             "rung": {
                 "since_ms": max(traffic.since_ms, now_ms - DAY_MS),

@@ -1,5 +1,7 @@
 """What is open between us and the others: what we have not acknowledged, and what they have not.
 
+Beside it the newest line test of each station, among the statements that are looked at first.
+
 The answer is kept from one question to the next: only what the journal has gained since then is
 looked at, and of what was found open only that, whether it still is. The first question looks back
 over the newest ``FIRST`` statements of each line; the older ones are looked through beside all
@@ -39,6 +41,7 @@ class Open:
     inbound: dict[bytes, None] = field(default_factory=dict)
     outbound: dict[bytes, None] = field(default_factory=dict)
     done: dict[bytes, None] = field(default_factory=dict)
+    tests: dict[bytes, bytes] = field(default_factory=dict)  # the newest of each station
     complete: bool = True
 
 
@@ -119,7 +122,11 @@ class Traffic:
                 self._sort(line, found, line.item(statement_digest(fact.body)))
 
     def _sort(self, line: Line, found: Open, item: Item | None) -> None:
-        if item is None or item.second_story or not item.statement.content.wants:
+        if item is None or item.second_story:
+            return
+        if item.statement.content.kind is Kind.TEST:
+            found.tests[item.statement.place.station] = item.statement.digest
+        if not item.statement.content.wants:
             return
         if item.statement.content.kind not in _SHOWN:
             return

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import time
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -23,6 +24,7 @@ from markupsafe import Markup
 from tieline.core.terms import dtg
 from tieline.desk.web import digest, keys, rights, shapes
 from tieline.desk.web.shapes import View, number
+from tieline.desk.web.vault import Vault
 from tieline.desk.web.visit import Visit
 from tieline.desk.words import ENGLISH, LANGUAGES, Words
 from tieline.node.client import ApiDown
@@ -86,6 +88,7 @@ class Frame:
             "key_hosts": sorted({one.host for one in visit.desk.touches.keys.of(visit.officer.id)}),
             "digest_mark": digest.MARK,
             "waiting": sum(len(line.views("waiting")) for line in lines),
+            "zones": zones(visit.desk.vault, lines),
             "alarms": ring,
             "failed": [str(one["output"]) for one in ring.views("outputs") if not one["works"]],
             "token": visit.session.token,
@@ -111,6 +114,13 @@ def lamps(line: View) -> list[dict[str, object]]:
         }
         for peer in line.views("peers")
     ]
+
+
+def zones(vault: Vault, lines: list[View]) -> dict[str, str]:
+    """The time zone of each party of our lines for which this desk was told one."""
+    parties = {str(peer["party"]) for line in lines for peer in line.views("peers")}
+    found = {party: vault.setting(f"zone:{party}") for party in sorted(parties)}
+    return {party: json.loads(kept)[0] for party, kept in found.items() if kept}
 
 
 @cache
@@ -150,6 +160,7 @@ def environment(language: str) -> jinja2.Environment:
         static=static_url,
         when=shapes.when,
         both=shapes.both,
+        theirs=shapes.theirs,
         safe=shapes.safe,
         mark=shapes.mark,
         left=shapes.left,

@@ -75,6 +75,7 @@ MAY: Final[dict[str, frozenset[str]]] = {
     "desk.handover": _SPEAKS,
     "desk.outputs": _RUNS,
     "desk.verify": frozenset(ROLES),
+    "desk.zones": _RUNS,
 }
 
 # The acts that go through the whole record, or carry a part of it in or out.

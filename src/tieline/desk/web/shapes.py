@@ -7,11 +7,13 @@ stands around it. Whatever is put into a page without it is escaped by the templ
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from markupsafe import Markup, escape
 
@@ -23,6 +25,8 @@ MARKS: Final = {
     "FLASH": ("◆", 1), "IMMEDIATE": ("▲", 2), "PRIORITY": ("■", 3), "ROUTINE": ("●", 4),
 }  # fmt: skip
 RANKS: Final = {name: 4 - rank for name, (_, rank) in MARKS.items()}
+_OFFSET: Final = re.compile(r"([+-])(0\d|1[0-4]):([0-5]\d)")
+_ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,31}(?:/[A-Za-z][A-Za-z0-9_+-]{0,31}){0,2}")
 _NONE: Final = Markup("\N{EM DASH}")
 RIGHT_TO_LEFT: Final = frozenset({"ar", "fa", "he", "ur", "ps", "dv", "yi", "ckb"})
 
@@ -118,6 +122,34 @@ def both(ms: object) -> Markup:
     return Markup(  # noqa: S704 - escaped, or ours
         f'<time datetime="{found.iso}"><bdi>{found.dtg}</bdi></time> {local}'
     )
+
+
+def theirs(ms: object, zone: str) -> str:
+    """The local time in another party's zone, as this desk was told it; empty for no zone.
+
+    ``zone``: a name of the zone tables of this machine, or an offset as ``+03:00``.
+    """
+    found, place = moment(ms), zone_of(zone)
+    if found is None or place is None:
+        return ""
+    there = datetime.fromtimestamp(found.ms / 1000, place)
+    offset = there.utcoffset()
+    return there.strftime("%Y-%m-%d %H:%M ") + _offset(int(offset.total_seconds()) if offset else 0)
+
+
+@lru_cache(maxsize=256)
+def zone_of(zone: str) -> tzinfo | None:
+    """A zone by its name or offset; None for what is none."""
+    offset = _OFFSET.fullmatch(zone)
+    if offset is not None:
+        minutes = int(offset[2]) * 60 + int(offset[3])
+        return timezone(timedelta(minutes=-minutes if offset[1] == "-" else minutes))
+    if not _ZONE.fullmatch(zone):
+        return None
+    try:
+        return ZoneInfo(zone)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return None
 
 
 def clock(ms: object) -> str:

@@ -62,7 +62,11 @@ async def _charter(visit: Visit, line: View) -> dict[str, object]:
         "words": words,
         "picture": picture(f"{own}: {words}") if words else "",
         "others": [
-            {"party": p["code"], "name": p["name"], "checked": spoken.checked(visit.desk.vault, p)}
+            {
+                "party": p["code"], "name": p["name"],
+                "checked": spoken.checked(visit.desk.vault, p),
+                "zone": _zone(visit, str(p["code"])),
+            }
             for p in shown.views("parties") if p["code"] != own
         ],
     }  # fmt: skip
@@ -142,6 +146,28 @@ async def compare(visit: Visit) -> Response:
     return visit.go("/admin")
 
 
+async def zone(visit: Visit) -> Response:
+    """Say in which time zone another party's officers sit; empty forgets it."""
+    visit.allow("desk.zones")
+    party, name = visit.field("party")[:16], visit.field("zone").strip()[:64]
+    lines = (await visit.status()).views("lines")
+    known = {str(peer["party"]) for line in lines for peer in line.views("peers")}
+    if party not in known or (name and shapes.zone_of(name) is None):
+        return await _page(visit, 409, problem="desk.admin.zone.wrong")
+    told = json.dumps([name, visit.officer.name, visit.now_ms]) if name else ""
+    visit.desk.vault.set(f"zone:{party}", told)
+    visit.note("desk.zones", "done", json.dumps({"party": party, "zone": name}))
+    visit.tell("station")
+    return visit.go("/admin")
+
+
+def _zone(visit: Visit, party: str) -> View:
+    """The ``zone`` of a party as this desk was told it, and by whom (``officer``)."""
+    kept = visit.desk.vault.setting(f"zone:{party}")
+    name, officer, _ = json.loads(kept) if kept else ("", "", 0)
+    return View({"zone": name, "officer": officer})
+
+
 async def ceremony(visit: Visit) -> Response:
     """The record of the key ceremony, for paper."""
     found = await visit.status()
@@ -168,4 +194,5 @@ ROUTES: Final = (
     Route("/admin/ceremony", ceremony),
     Route("/admin/backup", backup, "POST"),
     Route("/admin/compare", compare, "POST"),
+    Route("/admin/zone", zone, "POST"),
 )

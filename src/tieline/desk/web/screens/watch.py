@@ -24,7 +24,7 @@ async def watch(visit: Visit) -> Response:
     found = View()  # a part of the page asks for what it shows, and no more
     dues: list[View] = []
     incidents: list[View] = []
-    if visit.part in ("", "inbound", "outbound", "rate"):
+    if visit.part in ("", "lines", "inbound", "outbound", "rate"):
         lang = visit.officer.language
         found = await visit.ask("traffic", limit=SHOWN_ITEMS, language=lang)
     now_ms = shapes.number(found["now_ms"]) or visit.now_ms
@@ -41,7 +41,19 @@ async def watch(visit: Visit) -> Response:
         left_out=sum(shapes.number(x["left_out"]) or 0 for x in found.views("lines")),
         complete=all(line["complete"] for line in found.views("lines")),
         tones=TONES,
+        tests=_tests(found),
     )
+
+
+def _tests(found: View) -> dict[str, View]:
+    """By the id of a line and of a station: its tests; by the line alone: the next one."""
+    out: dict[str, View] = {}
+    for line in found.views("lines"):
+        tests = line.view("tests")
+        out[str(line["line"])] = tests
+        for peer in tests.views("peers"):
+            out[f"{line['line']}/{peer['station']}"] = peer
+    return out
 
 
 def sorted_traffic(found: View, now_ms: int) -> tuple[list[View], list[View]]:
