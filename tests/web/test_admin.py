@@ -44,6 +44,7 @@ NEEDS = {
     ("GET", "/handover"): None,
     ("GET", "/handover/{number}"): None,
     ("POST", "/handover"): "desk.handover",
+    ("POST", "/handover/test"): "desk.handover",
     ("POST", "/handover/staff"): "staff",
     ("GET", "/admin"): None,
     ("GET", "/admin/ceremony"): None,
@@ -247,20 +248,24 @@ def test_the_watch_is_handed_over_on_one_screen(house: House) -> None:
             userGesture=True,
             expression="document.getElementById('sound').click()",
         )
-        bob.page.wait("document.getElementById('sounded').textContent.length > 0")
-        assert bob.page.value("document.getElementById('sound').dataset.state") == "running"
-        bob.click("[name=heard]")
+        bob.page.wait("document.querySelector('#trial [name=output]') !== null")
+        bob.submit("#give button.main")
+        bob.sees("has not confirmed the alarm test", ".problem")
+        bob.fill(incoming="Ivan Incoming", own_password=PASSWORD, other_password="not his password")
+        bob.page.value("document.querySelectorAll('[name=output]').forEach((b) => b.click())")
         bob.submit("#give button.main")
         bob.sees("incoming officer is not right", ".problem")
         assert "twice" in str(bob.page.value("document.querySelector('[name=note]').value"))
+        assert bob.page.value("document.querySelector('[name=output]').checked") is True
         bob.fill(incoming="Ivan Incoming", own_password=PASSWORD, other_password=PASSWORD)
-        bob.click("[name=heard]")
         bob.submit("#give button.main")
         bob.page.wait("location.pathname.startsWith('/handover/')")
         bob.sees("Ivan Incoming", ".officer")
         bob.sees("Unchanged: entry")
         bob.sees("Called BRAVO's <script> twice")
         bob.sees("heard by Ivan Incoming")
+        outputs = shapes.view(house.bravo.call("alarms")).views("outputs")
+        assert "Ivan Incoming" in [one["heard_by"] for one in outputs]
         assert bob.page.value("document.body.dataset.csrf") != before
         assert bob.axe() == []
         assert complaints(bob) == []
@@ -287,15 +292,19 @@ def test_the_handover_works_without_script(house: House) -> None:
         bob.login()
         bob.go("/handover")
         assert "another output" in bob.text("#give")
+        bob.submit("#sound")
         bob.fill(incoming="Nora Noscript", own_password=PASSWORD, other_password=PASSWORD)
-        bob.click("[name=heard]")
+        bob.click("[name=silent]")
         bob.submit("#give button.main")
         assert "Nora Noscript" in bob.text(".officer")
+        assert "HEARD NO OUTPUT" in bob.text()
     shy = visitor(house.b)
     fields = {"csrf": shy.token, "incoming": "Nora Noscript"}
     assert "has not confirmed" in shy.post("/handover", fields).text
+    with_none = fields | {"output": "no such output"}
+    assert "has not confirmed" in shy.post("/handover", with_none).text
     before = Plain(house.b, dict(shy.cookies))
-    proofs = {"heard": "yes", "own_password": PASSWORD, "other_password": PASSWORD}
+    proofs = {"silent": "yes", "own_password": PASSWORD, "other_password": PASSWORD}
     answer = shy.post("/handover", fields | proofs)
     shy.take(answer)
     assert answer.status == 303

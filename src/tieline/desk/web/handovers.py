@@ -25,6 +25,7 @@ SHOWN: Final = 25  # of each kind
 LETTERS: Final = 200  # of what a statement says
 MAX_NOTE: Final = 8_000
 ACT: Final = "desk.handover"
+TEST_HOLDS_MS: Final = 15 * 60_000  # so long an alarm test counts for a handover
 _DOMAIN: Final = b"tieline-handover-v1\x00"
 
 
@@ -145,15 +146,54 @@ def _incident(one: View) -> dict[str, object]:
     }  # fmt: skip
 
 
-def keep(visit: Visit, body: View, note: str, incoming: str, proofs: dict[str, str]) -> int:
+async def trial(visit: Visit) -> View:
+    """The alarm test of this handover, and every output with whether it ``sounded`` that.
+
+    ``number``: 0 when none was begun lately, by somebody at a desk of this station.
+    """
+    try:
+        found = await visit.ask("alarms", limit=1)
+    except ApiRefused:
+        return View({"number": 0, "outputs": []})
+    test = found.view("test")
+    at_ms, now_ms = shapes.number(test["at_ms"]) or 0, shapes.number(found["now_ms"]) or 0
+    number = (shapes.number(test["number"]) or 0) if now_ms - at_ms < TEST_HOLDS_MS else 0
+    return shapes.view({
+        "number": number,
+        "at_ms": at_ms,
+        "outputs": [
+            {
+                "output": one["output"], "kind": one["kind"], "works": one["works"],
+                "why": one["why"], "sounded": bool(number) and one["tested"] == number,
+            }
+            for one in found.views("outputs")
+        ],
+    })  # fmt: skip
+
+
+def heard_of(tested: View, ticked: list[str]) -> View:
+    """The alarm test with which of its outputs the incoming officer ``heard``."""
+    return shapes.view({
+        **tested,
+        "outputs": [
+            {**one, "heard": bool(one["sounded"]) and str(one["output"]) in ticked}
+            for one in tested.views("outputs")
+        ],
+    })  # fmt: skip
+
+
+def keep(
+    visit: Visit, body: View, note: str, incoming: str, proofs: dict[str, str], heard: View
+) -> int:
     """Keep a handover and enter it in the log, whole or not at all; its number.
 
-    ``proofs``: how each of the two proved to be itself, by name.
+    ``proofs``: how each of the two proved to be itself, by name. ``heard``: the alarm test, see
+    ``trial``.
     """
     vault = visit.desk.vault
     number, head = trail.head(vault)
     kept: dict[str, object] = {
-        **body, "note": note, "proofs": proofs, "heard_by": incoming,
+        **body, "note": note, "proofs": proofs, "heard_by": incoming, "heard": heard,
         "log_entry": number, "log_head": head,
     }  # fmt: skip
     text = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))

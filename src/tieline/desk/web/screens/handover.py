@@ -8,11 +8,13 @@ from typing import Final
 from starlette.responses import RedirectResponse, Response
 
 from tieline.core.errors import LocalError
-from tieline.desk.web import handovers
+from tieline.desk.web import handovers, shapes
 from tieline.desk.web.app import Route
 from tieline.desk.web.handovers import ACT, MAX_NOTE
 from tieline.desk.web.officers import Officer
+from tieline.desk.web.shapes import View
 from tieline.desk.web.visit import Visit
+from tieline.node.client import ApiRefused
 
 
 async def handover(visit: Visit) -> Response:
@@ -31,6 +33,7 @@ async def _page(visit: Visit, status: int = 200, problem: str = "") -> Response:
         incoming=visit.field("incoming") if problem else kept.get("incoming", ""),
         others=[one.name for one in people if _may_take(one) and one.id != visit.officer.id],
         last=handovers.newest(visit.desk.vault), member_lines=lines,
+        trial=await handovers.trial(visit), ticked=visit.fields("output"),
     )  # fmt: skip
 
 
@@ -51,8 +54,10 @@ async def give(visit: Visit) -> Response:
     note = visit.field("note")
     if len(note) > MAX_NOTE:
         return await _page(visit, 409, "desk.handover.long")
-    if visit.field("heard") != "yes":
-        return await _page(visit, 409, "desk.handover.unheard")
+    heard = handovers.heard_of(await handovers.trial(visit), visit.fields("output"))
+    problem = _unheard(heard, silent=visit.field("silent") == "yes")
+    if problem:
+        return await _page(visit, 409, problem)
     try:
         other = visit.desk.officers.named(visit.field("incoming"))
     except LocalError:
@@ -70,7 +75,15 @@ async def give(visit: Visit) -> Response:
             visit.note(ACT, "login.wrong", json.dumps({"officer": officer.name}))
             return await _page(visit, 403, wrong)
         proofs[officer.name] = proof
-    number = handovers.keep(visit, body, note, other.name, proofs)
+    names = [str(one["output"]) for one in heard.views("outputs") if one["heard"]]
+    if names:
+        try:
+            await visit.perform_as(
+                other, "alarm_heard", number=shapes.number(heard["number"]), output=[*names]
+            )
+        except ApiRefused:  # another test has begun meanwhile, or an output is gone
+            return await _page(visit, 409, "desk.handover.untested")
+    number = handovers.keep(visit, body, note, other.name, proofs, heard)
     visit.forget("handover")
     desk = visit.desk
     desk.sessions.end(visit.session)
@@ -80,6 +93,26 @@ async def give(visit: Visit) -> Response:
         httponly=True, samesite="strict", path="/",
     )  # fmt: skip
     return response
+
+
+def _unheard(heard: View, *, silent: bool) -> str:
+    """What keeps the watch from being taken for want of a test that was heard, as a key of words.
+
+    Where no output at all sounded, the incoming officer may take it knowing that (``silent``).
+    """
+    if not heard["number"]:
+        return "desk.handover.untested"
+    sounded = [one for one in heard.views("outputs") if one["sounded"]]
+    if any(one["heard"] for one in sounded) or (silent and not sounded):
+        return ""
+    return "desk.handover.unheard"
+
+
+async def test(visit: Visit) -> Response:
+    """Have every output sound, for the incoming officer to hear."""
+    visit.allow(ACT)
+    await visit.perform("alarm_test")
+    return visit.go("/handover#give")
 
 
 async def staff(visit: Visit) -> Response:
@@ -109,5 +142,6 @@ ROUTES: Final = (
     Route("/handover", handover),
     Route("/handover/{number}", show),
     Route("/handover", give, "POST"),
+    Route("/handover/test", test, "POST"),
     Route("/handover/staff", staff, "POST"),
 )
