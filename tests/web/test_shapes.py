@@ -57,6 +57,7 @@ def test_times_and_rests_are_said_in_units_that_say_enough() -> None:
 def test_the_time_of_another_party_comes_from_what_the_desk_was_told() -> None:
     noon = 1_774_008_000_000  # 2026-03-20T12:00Z
     assert shapes.theirs(noon, "+04:30") == "2026-03-20 16:30 UTC+04:30"
+    assert shapes.theirs(noon, "UTC+04:30") == "2026-03-20 16:30 UTC+04:30"
     assert shapes.theirs(noon, "-11:00") == "2026-03-20 01:00 UTC-11:00"
     for none in ("", "Mars/Olympus", "../../etc/passwd", "/etc/localtime", "+25:00", "a" * 99):
         assert shapes.theirs(noon, none) == ""

@@ -104,7 +104,7 @@ async def _alarms(visit: Visit) -> dict[str, object]:
         "alarms": [
             {
                 "code": one["code"], "state": one["state"], "text": one["text"],
-                "until_ms": one["until_ms"],
+                "until_ms": one["until_ms"], "party": one["party"],
             }
             for one in found.views("alarms") if one["state"] != "over"
         ][:SHOWN],

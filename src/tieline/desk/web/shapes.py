@@ -25,7 +25,7 @@ MARKS: Final = {
     "FLASH": ("◆", 1), "IMMEDIATE": ("▲", 2), "PRIORITY": ("■", 3), "ROUTINE": ("●", 4),
 }  # fmt: skip
 RANKS: Final = {name: 4 - rank for name, (_, rank) in MARKS.items()}
-_OFFSET: Final = re.compile(r"([+-])(0\d|1[0-4]):([0-5]\d)")
+_OFFSET: Final = re.compile(r"(?:UTC)?([+-])(0\d|1[0-4]):([0-5]\d)")
 _ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,31}(?:/[A-Za-z][A-Za-z0-9_+-]{0,31}){0,2}")
 _NONE: Final = Markup("\N{EM DASH}")
 RIGHT_TO_LEFT: Final = frozenset({"ar", "fa", "he", "ur", "ps", "dv", "yi", "ckb"})
@@ -127,7 +127,7 @@ def both(ms: object) -> Markup:
 def theirs(ms: object, zone: str) -> str:
     """The local time in another party's zone, as this desk was told it; empty for no zone.
 
-    ``zone``: a name of the zone tables of this machine, or an offset as ``+03:00``.
+    ``zone``: a name of the zone tables of this machine, or an offset: ``+03:00``, ``UTC+03:00``.
     """
     found, place = moment(ms), zone_of(zone)
     if found is None or place is None:
