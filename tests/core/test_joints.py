@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
 from tests.core.world import START_MS, Net, Post, answer, kits, message
 
+from tieline.core import joints, tally
 from tieline.core.errors import LocalError
-from tieline.core.incident.signing import Chain
-from tieline.core.joints import chain_of
+from tieline.core.incident import joint
+from tieline.core.incident.signing import Chain, Fault
+from tieline.core.incident.weighing import chains
+from tieline.core.joints import Known, chain_of, entry_of
 from tieline.core.statement import Body, Content, Ref
 from tieline.core.terms import Kind, RefRole, Role
 
@@ -27,7 +31,7 @@ def text(post: Post, chance: Random, before: bytes | None) -> Content:
 def told(chain: Chain | None) -> object:
     if chain is None:
         return None
-    return chain.binding and chain.binding.digest, chain.split, chain.full, [
+    return chain.binding and chain.binding.digest, chain.split, chain.spent, [
         (one.digest, one.state, one.missing, one.unconfirmed, one.late, one.open_at,
          [each.by.digest for each in one.signed], [each.by.digest for each in one.left])
         for one in chain.versions
@@ -72,3 +76,54 @@ def test_what_was_weighed_before_is_weighed_again_when_anything_of_it_changed(se
             net.deliver()
         for one in posts:
             check(one, texts)
+
+
+def test_a_flood_of_acts_changes_nothing_of_what_binds_and_keeps_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One party adds forms, signatures and texts without end; the others' texts bind as before."""
+    for module, name in ((joint, "JOINT_ACTS"), (joints, "JOINT_ACTS"), (tally, "KEPT_ACTS")):
+        monkeypatch.setattr(module, name, 4 + (name == "KEPT_ACTS"))
+    net = Net(kits(3))
+    alpha, bravo, charlie = net
+    net.connect_all()
+    everyone = Body(text="we stop", lang="en", parties=("ALPHA", "BRAVO", "CHARLIE"))
+    content = Content(kind=Kind.JOINT, body=everyone, role=Role.TREATY_OFFICER)
+    first = alpha.speak(content).item
+    net.deliver()
+    for post in (bravo, charlie):
+        post.speak(answer(Kind.ASSENT, first))
+        net.deliver()
+    for post in net:
+        post.speak(message("we have read it"))
+    net.deliver()
+    assert all(bound(post, first) == first for post in net)
+    net.cut(alpha, charlie)
+    net.cut(alpha, bravo)
+    unread = Content(
+        kind=Kind.MESSAGE, body=Body(fields=()), role=Role.TREATY_OFFICER, form="zz/none",
+        form_version=1, refs=(Ref(first, RefRole.ANSWERS),),
+    )  # fmt: skip
+    for _ in range(8):
+        charlie.speak(unread)
+    with pytest.raises(LocalError, match="nothing more of it is weighed"):
+        charlie.speak(replace(content, refs=(Ref(first, RefRole.PREDECESSOR),)))
+    beyond = charlie.speak(unread).item
+    net.deliver()
+    net.connect(alpha, bravo)
+    for post in net:
+        assert bound(post, first) == first
+        assert len(post.line.joint_acts(first)) < 10
+    chain = chain_of(bravo.line, beyond)
+    assert chain is not None
+    assert chain.spent == ("CHARLIE",)
+    assert chain.moot[-1].fault is Fault.SPENT
+    one, other = (told(chain_of(post.line, first)) for post in (alpha, bravo))
+    assert one == other
+    entries = [entry_of(alpha.line, item) for item in alpha.line.record.order]
+    assert told(chains(entries, Known(alpha.line))[0]) == one  # as if all of it were looked at
+
+
+def bound(post: Post, digest: bytes) -> bytes | None:
+    chain = chain_of(post.line, digest)
+    return chain.binding.digest if chain and chain.binding else None

@@ -35,7 +35,7 @@ HELPERS = {
     "cites": {"refs", "incident"},
     "_cites": {"refs", "incident"},
 }
-FOLLOWED = {"_answer", "_speak", "_by_form", "filled", "_holds"}
+FOLLOWED = {"_answer", "_speak", "_by_form", "filled", "_holds", "_text_of"}
 
 
 def methods() -> dict[str, ast.AsyncFunctionDef | ast.FunctionDef]:

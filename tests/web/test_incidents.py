@@ -172,6 +172,41 @@ def test_a_joint_statement_is_amended_signed_confirmed_and_kept(pair: House, ope
         assert watch.page.value("!document.querySelector('form[action$=\"/sign\"]')") is True
 
 
+def test_a_joint_statement_of_no_incident_is_drafted_released_signed_and_kept(pair: House) -> None:
+    with (
+        pair.person(pair.a) as watch,
+        pair.person(pair.a, "releaser") as ann,
+        pair.person(pair.b, "treaty-officer") as bob,
+    ):
+        watch.go("/joints")
+        watch.submit("[data-key=o]")
+        watch.fill(text="We meet each Monday.")
+        watch.submit(SEND)
+        released(pair, pair.a, watch)
+        bob.go("/joints")
+        bob.submit("[data-row] a.button")
+        root = str(bob.page.value("location.pathname")).rpartition("/")[2]
+        bob.sees("This is the text that you sign")
+        bob.page.value(f"document.querySelector('#sign-password').value = '{PASSWORD}'")
+        bob.submit("form[action$='/sign'] button.main")
+        ann.go(f"/joint/{root}")
+        ann.page.wait("!!document.querySelector(\"form[action$='/confirm'] button\")")
+        ann.submit("form[action$='/confirm'] button")
+        bob.sees("BINDS", "[data-live=versions]")
+        bob.submit("a[href^='/compose?'][href*='comply']")
+        box(bob, compliance="as agreed")
+        bob.submit("button[value=send]")
+        path = str(bob.page.value("location.pathname"))
+        draft = int(path.rpartition("/")[2])
+        pair.bravo.call("release", draft=draft, officer="Second Officer")
+        bob.go(f"/joint/{root}")
+        bob.sees("BRAVO does as said", "[data-live=versions]")
+        watch.go("/joints")
+        watch.sees("binds", "[data-live=joints]")
+        assert watch.axe() == []
+        assert wrong(watch) == wrong(ann) == wrong(bob) == []
+
+
 def test_a_hold_is_answered_and_kept(pair: House, opened: str) -> None:
     with pair.person(pair.a) as ann, pair.person(pair.b) as bob:
         ann.go(f"/incident/{opened}/say/hold")
@@ -239,6 +274,7 @@ def test_links_public_statements_closing_and_the_report(
     got = visitor(pair.a).get(f"/incident/{opened}/report.html")
     assert got.status == 200, got.text
     assert "North field" in got.text
+    assert "✓ the record verifies" in got.text
     assert got.headers["content-disposition"].startswith("attachment")
 
 

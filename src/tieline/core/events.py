@@ -39,6 +39,7 @@ class Speak:
     """An officer's act that becomes a statement, at once or after release by a second person.
 
     ``key`` makes the act idempotent: the same key on the same line again returns the first result.
+    ``waits``: another person has to release it, whatever the rules say of its kind.
     """
 
     token: int
@@ -46,6 +47,7 @@ class Speak:
     content: Content
     officer: str
     key: str = ""
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

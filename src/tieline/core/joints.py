@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import heapq
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from tieline.core.agreement.meaning import Act
 from tieline.core.incident.entry import Entry, OrderKey
-from tieline.core.incident.joint import AMENDS, chains
-from tieline.core.incident.signing import Chain, Fault, Moot
+from tieline.core.incident.joint import doing
+from tieline.core.incident.signing import Chain, Does, Fault, Moot
 from tieline.core.incident.states import JointState
+from tieline.core.incident.weighing import Taken, Weighing, parent
 from tieline.core.line import Line, Reads
 from tieline.core.record import Item
 from tieline.core.statement import Content
-from tieline.core.terms import Kind
+from tieline.core.terms import JOINT_ACTS, Kind, RefRole
 
-MAX_ENTRIES: Final = 4_096  # of one chain; beyond that nothing more is weighed, and nothing binds
+_ON_TEXTS: Final = frozenset({Act.COMPLY, Act.DECLINE, Act.WITHDRAW})
+MAX_KEPT: Final = 4_096  # texts of which what they came to is kept
 
 
 class Known:
@@ -168,30 +173,63 @@ def _entry(  # noqa: PLR0913 - where a statement stands, in full
         through=body.through or "",
         story=story,
         unread=coded and (read is None or not read.known),
+        coded=coded,
         terms=body.terms or (),
     )
 
 
 def chain_of(line: Line, digest: bytes) -> Chain | None:
-    """The chain of a joint statement, by any statement that is part of it."""
+    """The chain of a joint statement, by any statement that is part of it, or beyond a purse."""
     kept = line.weighed.get(digest)
     if kept is not None and kept[0] == _stamp(line, kept[1], kept[2]):
         return kept[1]
-    found = _gather(line, [digest])
-    held = {item.statement.digest for item in found}
-    for chain in chains((entry_of(line, item) for item in found), Known(line)):
-        texts = {version.digest for version in chain.versions}
-        touched = {one.by.digest for version in chain.versions for one in version.signed}
-        if digest in texts or digest in touched or _cites(line, digest, texts):
-            if len(line.weighed) > MAX_ENTRIES:
-                line.weighed.clear()
-            whole = replace(chain, full=len(held) >= MAX_ENTRIES)
-            names = frozenset(held)
-            stamp = _stamp(line, whole, names)
-            for name in (digest, *texts):
-                line.weighed[name] = (stamp, whole, names)
-            return whole
+    known = Known(line)
+    first = _above(line, known, [digest])
+    entry = first.get(digest)
+    if entry is None:
+        return None
+    kept = next((row for name in first if (row := line.weighed.get(name)) is not None), None)
+    if kept is not None and kept[0] == _stamp(line, kept[1], kept[2]):
+        # What it stands upon is weighed: it is of that chain, or beyond.
+        if digest in kept[2] or digest in _parts(kept[1]):
+            return kept[1]
+        if entry.kind is Kind.JOINT:
+            return _told_beyond(kept[1], entry)
+    weighed, names, beyond = _weigh(line, known, first)
+    for chain in weighed:
+        if digest in _parts(chain) or set(entry.cites()) & _parts(chain):
+            _keep(line, chain, names, digest)
+            return chain
+    if digest in beyond and weighed:
+        return _told_beyond(weighed[0], entry)
     return None
+
+
+def _parts(chain: Chain) -> set[bytes]:
+    """The texts of a chain, and the signatures on them that stand."""
+    texts = {version.digest for version in chain.versions}
+    return texts | {one.by.digest for version in chain.versions for one in version.signed}
+
+
+def _keep(line: Line, chain: Chain, names: frozenset[bytes], digest: bytes) -> None:
+    if len(line.weighed) > MAX_KEPT:
+        line.weighed.clear()
+    stamp = _stamp(line, chain, names)
+    for name in (digest, *(version.digest for version in chain.versions)):
+        line.weighed[name] = (stamp, chain, names)
+
+
+def _told_beyond(chain: Chain, entry: Entry) -> Chain:
+    """A chain for who asks after an entry that is beyond a purse: it moves nothing there."""
+    if any(moot.by.digest == entry.digest for moot in chain.moot):
+        return chain
+    return replace(chain, moot=(*chain.moot, _spent(entry)))
+
+
+def _spent(entry: Entry) -> Moot:
+    target = next(iter(entry.cites()), b"")
+    does = doing(entry) or Does.WITHDRAW
+    return Moot(by=entry, does=does, version=target, fault=Fault.SPENT)
 
 
 def _stamp(line: Line, chain: Chain, names: frozenset[bytes]) -> tuple[object, ...]:
@@ -222,17 +260,17 @@ def _acts_on(line: Line, digest: bytes) -> int:
     return 0 if tally is None else len(tally.acts) + len(tally.assents)
 
 
-def _cites(line: Line, digest: bytes, texts: set[bytes]) -> bool:
-    item = line.item(digest)
-    return item is not None and any(ref.target in texts for ref in item.statement.content.refs)
-
-
 def trial(line: Line, content: Content, now_ms: int) -> tuple[Chain | None, Moot | None]:
     """What an act would come to if our station said it now: its chain, and why it moved nothing."""
     coming = coming_of(line, content, now_ms)
-    found = _gather(line, [ref.target for ref in content.refs])
-    entries = [*(entry_of(line, item) for item in found), coming]
-    for chain in chains(entries, Known(line, coming)):
+    known = Known(line, coming)
+    first = _above(line, known, [ref.target for ref in content.refs])
+    weighed, _, beyond = _weigh(line, known, {**first, coming.digest: coming})
+    if coming.digest in beyond:
+        chain = next(iter(weighed), None)
+        free = coming.kind is Kind.MESSAGE and coming.act not in _ON_TEXTS
+        return chain, None if free and not coming.cites(RefRole.CANCELS) else _spent(coming)
+    for chain in weighed:
         for moot in chain.moot:
             if moot.by is coming:
                 return chain, moot
@@ -243,30 +281,107 @@ def trial(line: Line, content: Content, now_ms: int) -> tuple[Chain | None, Moot
     return None, None
 
 
-def _gather(line: Line, start: Iterable[bytes]) -> list[Item]:
-    """What the versions of a chain are made of, found from any of it."""
-    found: dict[bytes, Item] = {}
-    todo = list(start)
-    while todo and len(found) < MAX_ENTRIES:
-        digest = todo.pop()
-        item = None if digest in found else line.item(digest)
-        if item is None or not line.heard(item):
-            continue
-        content = item.statement.content
-        found[digest] = item
-        if content.kind is Kind.JOINT:
-            todo += [ref.target for ref in content.refs if ref.role in AMENDS]
-            todo += line.joint_acts(digest)
-        elif content.kind is Kind.ASSENT:
-            todo += [content.refs[0].target, *line.joint_acts(digest)]
-        elif content.kind is Kind.MESSAGE:
-            todo += [ref.target for ref in content.refs if _is_text(line, ref.target)]
-    return list(found.values())
+# ------------------------------------------------------------------------------------- gathering
+
+
+def _above(line: Line, known: Known, start: Iterable[bytes]) -> dict[bytes, Entry]:
+    """Some statements, with the texts and signatures that they stand upon, up to the first text.
+
+    Of a text that is the next of more than all logs have to say in a chain, nothing: it is beyond.
+    """
+    found: dict[bytes, Entry] = {}
+    most = JOINT_ACTS * (len(line.record.logs) + 1)
+    for digest in start:
+        todo, steps = [digest], 0
+        while todo and steps <= most:
+            name = todo.pop()
+            item = None if name in found else line.item(name)
+            if item is None or not line.heard(item):
+                continue
+            steps += 1
+            entry = found[name] = entry_of(line, item)
+            match entry.kind:
+                case Kind.JOINT:
+                    before = parent(entry, lambda target: _text(line, target), known)
+                    todo += [before] if before else []
+                case Kind.ASSENT:
+                    todo += [entry.refs[0][1]]
+                case Kind.MESSAGE:
+                    todo += [target for _, target in entry.refs if _is_text(line, target)]
+                case _:
+                    continue
+        if steps > most:
+            return {}
+    return found
+
+
+def _text(line: Line, digest: bytes) -> Entry | None:
+    """A joint statement, unless it is a second story."""
+    item = line.item(digest)
+    if item is None or item.second_story or item.statement.content.kind is not Kind.JOINT:
+        return None
+    entry = entry_of(line, item)
+    return entry if entry.parties and line.heard(item) else None
 
 
 def _is_text(line: Line, digest: bytes) -> bool:
     item = line.item(digest)
     return item is not None and item.statement.content.kind in (Kind.JOINT, Kind.ASSENT)
+
+
+Row = tuple[OrderKey, int, Entry, Iterator[bytes], bytes]
+
+
+def _weigh(
+    line: Line, known: Known, first: Mapping[bytes, Entry]
+) -> tuple[tuple[Chain, ...], frozenset[bytes], frozenset[bytes]]:
+    """The chains of what was gathered, with all that cites their texts and signatures.
+
+    Of each log one act on each text is taken at a time, and no more once it has spent its purse: so
+    it costs what is weighed, and not what was said. Returns also what was looked at, and what of it
+    is beyond.
+    """
+    weighing = Weighing(known)
+    count = itertools.count()
+    none: Iterator[bytes] = iter(())
+    todo: list[Row] = [(one.key, next(count), one, none, b"") for one in first.values()]
+    heapq.heapify(todo)
+    looked: set[bytes] = set()
+    beyond: set[bytes] = set()
+
+    def push(acts: Iterator[bytes], on: bytes) -> None:
+        item = next((found for by in acts if (found := line.item(by)) and line.heard(found)), None)
+        if item is not None and not weighing.spent(on, item.statement.log):
+            entry = entry_of(line, item)
+            heapq.heappush(todo, (entry.key, next(count), entry, acts, on))
+
+    while todo:
+        _, _, entry, rest, on = heapq.heappop(todo)
+        push(rest, on)
+        name = entry.digest
+        if name in looked:
+            continue
+        if entry.kind is Kind.JOINT and name not in first:
+            before = parent(entry, lambda target: _text(line, target), known)
+            if not entry.story and (before is None or before not in looked):
+                continue  # of another chain
+        looked.add(name)
+        taken = weighing.take(entry)
+        if taken is Taken.BEYOND:
+            beyond.add(name)
+        if taken is Taken.WEIGHED:
+            for acts in _by_log(line, name):
+                push(iter(acts), name)
+    return weighing.chains(), frozenset(looked), frozenset(beyond)
+
+
+def _by_log(line: Line, digest: bytes) -> list[list[bytes]]:
+    """What may move a text or a signature, of each log in its order."""
+    found: dict[bytes, list[tuple[int, bytes]]] = {}
+    for by in line.joint_acts(digest):
+        log, position = line.record.where(by)
+        found.setdefault(log, []).append((position, by))
+    return [[by for _, by in sorted(some)] for some in found.values()]
 
 
 __all__ = ["Fault", "Known", "chain_of", "entry_of", "trial"]

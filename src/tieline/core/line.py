@@ -367,8 +367,8 @@ class Line:
         for ref in content.refs:
             target = self.record.by_digest.get(ref.target)
             texts = target is not None and target.statement.content.kind in TEXTS
-            if texts and content.kind in MOVES:
-                self.ladder.tallies.of(ref.target).acts.append(statement.digest)
+            if target is not None and texts and content.kind in MOVES:
+                self.ladder.tallies.add_act(statement, target.statement)
             if ref.role not in REPLACING or target is None:
                 continue
             if self.party_of(target.statement.place.station) == party:

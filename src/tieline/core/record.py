@@ -397,6 +397,16 @@ class Record:
         """The log and position of a reference that is no second story's."""
         return self.numbered[ref >> _POSITION_BITS].id, ref & _POSITION
 
+    def where(self, digest: bytes) -> tuple[bytes, int]:
+        """The log and position of a statement held, also of a second story; empty if not held."""
+        ref = self.find(digest)
+        if ref is None:
+            return b"", 0
+        if not ref & STORY:
+            return self.place(ref)
+        told = self.stories[ref ^ STORY].statement
+        return told.log, told.place.position
+
     def digest(self, ref: int) -> bytes:
         """The digest of a reference."""
         if ref & STORY:

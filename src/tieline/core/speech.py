@@ -56,7 +56,7 @@ def speak(line: Line, act: Speak, turn: Turn) -> None:
     _check_voice(line)
     content = statement.normal(act.content)
     _check(line, content, act.officer, turn.now.wall_ms)
-    if content.kind in _RELEASED and _needs_two(line, content):
+    if content.kind in _RELEASED and (act.waits or _needs_two(line, content)):
         if len(line.drafts) >= MAX_DRAFTS:
             raise LocalError(
                 "draft.too_many", f"{MAX_DRAFTS} drafts wait already; release or discard some"
@@ -504,6 +504,13 @@ def _moot(fault: str, party: str, stands: str) -> LocalError:
             )
         case "already":
             return LocalError("act.already", f"{party} has already signed it")
+        case "spent":
+            return LocalError(
+                "act.spent",
+                "this station, or the one whose text that is, has said so much of this joint"
+                " statement that nothing more of it is weighed; propose the words as a new one,"
+                " without a predecessor",
+            )
         case _:
             return LocalError(
                 "act.nothing",

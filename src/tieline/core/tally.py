@@ -9,14 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Final, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 from tieline.core import encode
 from tieline.core.encode import Fields, Limits, Value
 from tieline.core.journal import Alarm
 from tieline.core.record import STORY, Record
 from tieline.core.shelf import Cache
-from tieline.core.terms import RefRole, Rung
+from tieline.core.terms import JOINT_ACTS, Kind, RefRole, Rung
+
+if TYPE_CHECKING:
+    from tieline.core.statement import Statement
+
+KEPT_ACTS: Final = JOINT_ACTS + 1  # of one log on one statement: one more shows that it said more
 
 K = TypeVar("K", str, int)
 V = TypeVar("V", bound=bytes | int)
@@ -120,6 +125,28 @@ class Tallies:
             found = self._fresh[digest] = self.get(digest) or Tally()
             self._cache.pop(digest, None)
         return found
+
+    def add_act(self, by: Statement, on: Statement) -> None:
+        """What may move a joint statement, by an author who had read it: so many of each log.
+
+        By what the statement is and not by what its form says, and in the order of its log: so
+        everybody keeps the same ones. A message that is on no form and cancels nothing moves none.
+        """
+        content = by.content
+        cancels = any(ref.role is RefRole.CANCELS for ref in content.refs)
+        plain = content.kind is Kind.MESSAGE and "/" not in content.form and not cancels
+        aside = content.kind is Kind.ASSENT and content.refs[0].target != on.digest
+        if plain or aside or not self.record.saw(by, on):
+            return
+        found = self.get(on.digest)
+        held = [] if found is None else found.acts
+        if held and held[-1] == by.digest:  # cited in two roles
+            return
+        if len(held) >= KEPT_ACTS:
+            of_log = sum(log == by.log for log, _ in map(self.record.where, held))
+            if of_log >= KEPT_ACTS:
+                return
+        self.of(on.digest).acts.append(by.digest)
 
     def put(self, digest: bytes, tally: Tally) -> None:
         """Take over a tally that ``loose`` gave."""

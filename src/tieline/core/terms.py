@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from tieline.core.errors import LocalError
 
 MAX_TIME_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z: the last instant a DTG can name
+JOINT_ACTS = 256  # statements of one joint statement that are weighed of one log
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _CONSONANTS, _VOWELS = "bdfghjklmnprstvz", "aiou"

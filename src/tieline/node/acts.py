@@ -68,7 +68,7 @@ ABOUT_INCIDENTS: Final = frozenset({
     "incidents", "known", "notices", "incident_score",
 })  # fmt: skip
 ABOUT_JOINTS: Final = frozenset({
-    "assent", "joint", "joint_decline", "joint_show", "joint_withdraw", "joints",
+    "assent", "joint", "joint_decline", "joint_draft", "joint_show", "joint_withdraw", "joints",
 })  # fmt: skip
 ON_RECORD: Final = frozenset({"check", "entry", "search"})
 FOR_DESKS: Final = frozenset({"desk_key", "draft", "leaving", "pulse", "traffic", "waits"})
@@ -402,13 +402,15 @@ class NodeActs:
         )
         return await self.speak(line, args, content)
 
-    async def speak(self, line: Line, args: Arguments, content: Content) -> dict[str, Json]:
+    async def speak(
+        self, line: Line, args: Arguments, content: Content, *, waits: bool = False
+    ) -> dict[str, Json]:
         officer, key = args.text("officer"), args.text("key", "")
         args.done()
         check(line.realm, content.body)
         done = await self.host.perform(
             lambda token: Speak(
-                token=token, line=line.id, content=content, officer=officer, key=key
+                token=token, line=line.id, content=content, officer=officer, key=key, waits=waits
             )
         )
         return done_view(done)

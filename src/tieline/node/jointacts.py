@@ -44,7 +44,9 @@ class Desk(Protocol):
 
     def marked(self, args: Arguments, body: Body, *, relayed: bool = True) -> Body: ...
 
-    async def speak(self, line: Line, args: Arguments, content: Content) -> dict[str, Json]: ...
+    async def speak(
+        self, line: Line, args: Arguments, content: Content, *, waits: bool = False
+    ) -> dict[str, Json]: ...
 
 
 Cites = Callable[[Line, Arguments], Awaitable[tuple[Ref, ...]]]
@@ -67,13 +69,21 @@ class JointActs:
             "joint": self._propose,
             "assent": self._sign,
             "joint_decline": self._decline,
+            "joint_draft": self._write,
             "joint_withdraw": self._withdraw,
             "joints": self._list,
             "joint_show": self._show,
         }
 
+    async def _write(self, args: Arguments) -> Json:
+        """A text as a draft: who makes a joint statement signs it, and that is a releaser's act."""
+        return await self._text_of(args, waits=True)
+
     async def _propose(self, args: Arguments) -> Json:
         """A new text, or with ``amends`` one in the place of another, for the same parties."""
+        return await self._text_of(args, waits=False)
+
+    async def _text_of(self, args: Arguments, *, waits: bool) -> Json:
         line = self._desk.line(args)
         refs = await self._cites(line, args)
         parties, old = args.texts("parties"), Body()
@@ -105,7 +115,7 @@ class JointActs:
             form_version=coded.version,
         )
         self._heard(line, refs, args)
-        done = await self._desk.speak(line, args, content)
+        done = await self._desk.speak(line, args, content, waits=waits)
         return done if effective is None else done | {"effective_ms": effective}
 
     def _holds(self, args: Arguments, old: Body) -> tuple[int | None, bool | None]:

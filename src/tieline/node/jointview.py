@@ -11,7 +11,7 @@ from tieline.core.incident.signing import Chain, Does, Fault, Moot, Step, Versio
 from tieline.core.joints import chain_of
 from tieline.core.line import Line
 from tieline.core.record import Item
-from tieline.core.terms import Kind
+from tieline.core.terms import JOINT_ACTS, Kind
 
 if TYPE_CHECKING:
     from tieline.node.view import Json
@@ -26,6 +26,8 @@ WHY: Final = {
     Fault.ELSEWHERE: "another station of its party has signed {stands}: it is taken back there",
     Fault.ALREADY: "its log has signed this text before",
     Fault.NOTHING: "there was no signature of its log to take back",
+    Fault.SPENT: "its log, or that of what it cites, has said more of this than is weighed (of one"
+    f" log {JOINT_ACTS} statements)",
 }
 
 
@@ -108,7 +110,7 @@ def version_view(chain: Chain, version: Version) -> dict[str, Json]:
         "signed_two_texts": [party for party, _, _ in chain.split],
         "two_stories": [*chain.twice],
         "unreadable": [by.digest.hex() for by in chain.unread[:MAX_ACTS]],
-        "not_weighed": chain.full,
+        "not_weighed": [*chain.spent],
     }
 
 
@@ -161,7 +163,8 @@ def newest(line: Line, entries: Iterable[Entry], most: int | None) -> tuple[list
             continue
         chain = chain_of(line, entry.digest)
         if chain is not None:
-            taken[entry.party] += chain.root not in chains
+            beyond = entry.kind is Kind.JOINT and chain.version(entry.digest) is None
+            taken[entry.party] += chain.root not in chains or beyond
             chains.setdefault(chain.root, chain)
             known.update(version.digest for version in chain.versions)
     return sorted(chains.values(), key=lambda one: one.versions[0].entry.key), left

@@ -8,8 +8,8 @@ from tests.core.incident.made import digest, said
 
 from tieline.core.agreement.meaning import Act
 from tieline.core.incident.entry import Entry, Said
-from tieline.core.incident.joint import chains
 from tieline.core.incident.signing import Chain
+from tieline.core.incident.weighing import chains
 from tieline.core.terms import Kind, RefRole
 
 Sizes = dict[bytes, int]  # of logs by their ids: how much of each

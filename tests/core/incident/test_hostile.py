@@ -32,10 +32,10 @@ from tieline.core.agreement.value import Code, Number
 from tieline.core.incident import heard
 from tieline.core.incident.book import Book
 from tieline.core.incident.entry import Entry, Said
-from tieline.core.incident.joint import chains
 from tieline.core.incident.look import WHOLE, Most, View
 from tieline.core.incident.signing import offer
 from tieline.core.incident.states import HoldState, LinkState, QuestionState
+from tieline.core.incident.weighing import chains
 from tieline.core.terms import Kind, RefRole
 
 LITTLE = Most(rows=2, threads=1, versions=2, voices=1)

@@ -12,10 +12,11 @@ from tests.core.incident.parley import Desk, Parley
 
 from tieline.core.agreement.meaning import Act, Means, Sense
 from tieline.core.agreement.value import Code
+from tieline.core.incident import joint
 from tieline.core.incident.entry import Entry
-from tieline.core.incident.joint import chains
 from tieline.core.incident.signing import Chain, Does, Fault, Step, offer, turned
 from tieline.core.incident.states import JOINT, JointState
+from tieline.core.incident.weighing import chains
 from tieline.core.terms import Kind, RefRole
 
 
@@ -221,11 +222,83 @@ def test_a_form_that_cannot_be_read_here_keeps_a_text_from_binding() -> None:
     text = t.parley.propose(t.alpha)
     t.meet()
     t.parley.sign(t.bravo, text)
+    t.parley.say(t.bravo, refs=((RefRole.ANSWERS, text.digest),), unread=True)
+    t.all_write()
+    assert t.state(text) is JointState.COMPLETE
+    assert len(t.chain.unread) == 1
+
+
+def test_a_form_that_cannot_be_read_here_takes_nothing_from_a_text_that_binds() -> None:
+    """Whether it binds follows from what was read when it was confirmed."""
+    t = Table()
+    text = t.parley.propose(t.alpha)
+    t.meet()
+    t.parley.sign(t.bravo, text)
     t.all_write()
     assert t.state(text) is JointState.BINDS
     t.parley.say(t.bravo, refs=((RefRole.ANSWERS, text.digest),), unread=True)
-    assert t.state(text) is JointState.COMPLETE
+    t.all_write()
+    assert t.state(text) is JointState.BINDS
     assert len(t.chain.unread) == 1
+
+
+def test_a_signature_that_came_late_from_another_station_does_not_make_a_text_late() -> None:
+    """BRAVO's second station signs it once more, long after, and claims that it was first."""
+    t = Table(ALPHA=1, BRAVO=2)
+    text = t.parley.propose(t.alpha, effective_ms=5_000)
+    t.meet()
+    t.parley.sign(t.bravo, text, time_ms=2_000)
+    t.all_write()
+    assert t.state(text) is JointState.BINDS
+    late = t.parley.desks[1]
+    t.parley.sign(late, text, time_ms=1_001)
+    t.meet()
+    for desk in t.parley.desks:
+        t.parley.say(desk, time_ms=9_000)
+    t.meet()
+    assert t.state(text) is JointState.BINDS
+
+
+def test_of_each_log_so_much_is_weighed_and_the_first_beyond_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(joint, "JOINT_ACTS", 3)
+    t = Table()
+    text = t.parley.propose(t.alpha)
+    t.meet()
+    versions = [t.parley.propose(t.bravo, text) for _ in range(5)]
+    t.meet()
+    assert [one.digest for one in t.chain.versions] == [one.digest for one in (text, *versions[:3])]
+    assert t.chain.spent == ("BRAVO",)
+    assert [(one.by, one.fault) for one in t.chain.moot] == [(versions[3], Fault.SPENT)]
+    t.parley.sign(t.alpha, versions[4])  # upon what is beyond: nothing
+    t.parley.propose(t.alpha, versions[4])
+    assert len(t.parley.whole().chains()) == 1
+    assert len(t.chain.versions) == 4
+    t.parley.sign(t.alpha, versions[2])
+    assert {one.by.party for one in t.chain.versions[3].signed} == {"ALPHA", "BRAVO"}
+
+
+def test_signatures_from_many_logs_hide_none_that_were_confirmed_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(joint, "MAX_CHOICES", 2)
+    t = Table(ALPHA=1, BRAVO=4, CHARLIE=4)
+    text = t.parley.propose(t.alpha)
+    t.meet()
+    bravo = next(desk for desk in t.parley.desks if desk.party == "BRAVO")
+    charlie = next(desk for desk in t.parley.desks if desk.party == "CHARLIE")
+    for desk in (bravo, charlie):
+        t.parley.sign(desk, text)
+    t.meet()
+    for desk in (t.alpha, bravo, charlie):
+        t.parley.say(desk)
+    assert t.state(text) is JointState.BINDS
+    for desk in t.parley.desks:
+        if desk not in (t.alpha, bravo, charlie):
+            t.parley.sign(desk, text, time_ms=1)
+    t.all_write()
+    assert t.state(text) is JointState.BINDS
 
 
 def test_who_hands_on_anothers_word_signs_for_nobody() -> None:

@@ -122,6 +122,7 @@ class Entry:
     through: str = ""
     story: bool = False
     unread: bool = False  # on a form that cannot be read here
+    coded: bool = False  # on a form, be it read or not
     terms: tuple[tuple[int, Value], ...] = ()  # of a joint statement: the fields that it agrees on
 
     @property

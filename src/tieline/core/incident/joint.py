@@ -15,6 +15,8 @@ Everything follows from the past of single statements, so every reader finds the
 4. A version *binds* when each party's signature stands and has been confirmed: its log goes on,
    with whatever statement, after having read all the others. So who signed last is not the only
    one who knows, and nobody leaves a text that another believes to bind.
+5. Of each log the first ``JOINT_ACTS`` statements of a chain are weighed, in the order of that log;
+   what is said beyond, or upon it, belongs to no chain. Who floods spends the purse of its own log.
 
 Then, unless a log tells two stories, two versions of a chain never both bind for any two readers,
 as long as one party of it has not signed in two places at once; whatever the others do. The proof
@@ -24,9 +26,10 @@ is in docs/decisions/0014-joint-statements.md, and tests/core/incident/test_join
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from math import prod
 from typing import Final
 
 from tieline.core.agreement.meaning import Act, Means
@@ -35,57 +38,10 @@ from tieline.core.incident.signing import Chain, Does, Fault, Late, Moot, Signat
 from tieline.core.incident.states import JOINT
 from tieline.core.incident.states import JointEvent as Event
 from tieline.core.incident.states import JointState as State
-from tieline.core.terms import Kind, RefRole
+from tieline.core.terms import JOINT_ACTS, Kind, RefRole
 
-MAX_TRIED: Final = 20_000  # choices of signatures; a party that signs from many logs pays for it
+MAX_CHOICES: Final = 4_096  # of one signature of each other party, by what one log had read
 MAX_BACK: Final = 64  # versions in whose place one more stands: who proposes it rejects these
-AMENDS: Final = (RefRole.PREDECESSOR, RefRole.CORRECTS, RefRole.SUPERSEDES)
-
-
-# --------------------------------------------------------------------------------------- gathering
-
-
-def chains(entries: Iterable[Entry], knowing: Knowing) -> tuple[Chain, ...]:
-    """The joint statements among these entries, by their roots in display order.
-
-    The entries must hold whatever cites a joint statement of theirs, or a signature of one; more
-    does no harm. Their order does not matter.
-    """
-    ordered = sorted(entries, key=lambda entry: entry.key)
-    folds: dict[bytes, _Fold] = {}
-    of: dict[bytes, _Fold] = {}  # by version, and by signature
-    for entry in ordered:
-        if entry.kind is Kind.JOINT and entry.parties:
-            before = None if entry.story else _amended(entry, of, knowing)
-            fold = of[before] if before else _Fold(entry.parties, knowing)
-            if not entry.story:
-                of[entry.digest] = fold
-                folds.setdefault(fold.add(entry, before), fold)
-            elif any(target in of for target in entry.cites()):
-                of[next(t for t in entry.cites() if t in of)].told(entry)
-            continue
-        for cited in dict.fromkeys(of[t] for t in entry.cites() if t in of):
-            cited.take(entry)
-            if entry.kind is Kind.ASSENT:
-                of.setdefault(entry.digest, cited)
-    return tuple(fold.chain() for fold in folds.values())
-
-
-def _amended(entry: Entry, of: Mapping[bytes, _Fold], knowing: Knowing) -> bytes | None:
-    """The version that a joint statement takes the place of; ``None`` for one that begins anew.
-
-    Of several that it names the first counts, so that nobody makes one chain of two. A text for
-    other parties is another statement.
-    """
-    for role, target in entry.refs:
-        fold = of.get(target)
-        if role not in AMENDS or fold is None or target not in fold.texts:
-            continue
-        old = fold.texts[target]
-        own = role is RefRole.PREDECESSOR or old.party == entry.party
-        if own and old.parties == entry.parties and knowing.saw(entry, old):
-            return target
-    return None
 
 
 class _Signatures:
@@ -151,8 +107,13 @@ def _key(one: Signature) -> OrderKey:
     return one.by.key
 
 
+def doing(entry: Entry) -> Does | None:
+    """What an entry is that is no message."""
+    return {Kind.JOINT: Does.PROPOSE, Kind.ASSENT: Does.SIGN}.get(entry.kind)
+
+
 @dataclass(slots=True, eq=False)
-class _Fold:
+class Fold:
     """A chain while it is read, act by act, in an order in which causes come first."""
 
     parties: tuple[str, ...]
@@ -161,7 +122,9 @@ class _Fold:
     amends: dict[bytes, bytes] = field(default_factory=dict)
     states: dict[bytes, State] = field(default_factory=dict)
     signatures: _Signatures = field(default_factory=_Signatures)
-    signed: dict[bytes, bytes] = field(default_factory=dict)  # by assent: its version
+    signed: dict[bytes, Entry] = field(default_factory=dict)  # assents
+    paid: dict[bytes, int] = field(default_factory=dict)  # by log: how much of it is weighed
+    over: dict[bytes, str] = field(default_factory=dict)  # logs that have spent it: their parties
     rejections: dict[bytes, list[tuple[str, Entry, Does]]] = field(default_factory=dict)
     moot: list[Moot] = field(default_factory=list)
     unread: list[Entry] = field(default_factory=list)
@@ -188,6 +151,35 @@ class _Fold:
         """A second story is shown and moves nothing."""
         self.twice.add(entry.party)
 
+    def pays(self, entry: Entry) -> bool:
+        """Whether its log has anything left to say here; the first entry beyond is told of."""
+        spent = self.paid.get(entry.log, 0)
+        if spent < JOINT_ACTS:
+            self.paid[entry.log] = spent + 1
+            return True
+        if entry.log not in self.over:
+            self.over[entry.log] = entry.party
+            version = next((self._version_of(t) for t in entry.cites() if t in self), b"")
+            does = doing(entry) or self._does(entry) or Does.WITHDRAW
+            self.moot.append(Moot(by=entry, does=does, version=version, fault=Fault.SPENT))
+        return False
+
+    def __contains__(self, digest: bytes) -> bool:
+        return digest in self.texts or digest in self.signed
+
+    def _version_of(self, digest: bytes) -> bytes:
+        by = self.signed.get(digest)
+        return digest if by is None else by.refs[0][1]
+
+    def reads(self, entry: Entry) -> tuple[bytes, ...]:
+        """Of the versions and signatures here, those that it cites and its author had read."""
+        signs = entry.kind is Kind.ASSENT
+        return tuple(
+            target for target in dict.fromkeys(entry.cites()[:1] if signs else entry.cites())
+            for one in (self.texts.get(target) or (None if signs else self.signed.get(target)),)
+            if one is not None and self.knowing.saw(entry, one)
+        )  # fmt: skip
+
     def take(self, entry: Entry) -> None:
         """Whatever else cites a version, or an assent to one."""
         if entry.story:
@@ -197,16 +189,13 @@ class _Fold:
         if entry.kind is Kind.ASSENT:
             target = entry.refs[0][1]
             if target in self.texts:
-                self.signed[entry.digest] = target
+                if self.knowing.saw(entry, self.texts[target]):
+                    self.signed[entry.digest] = entry
                 self.sign(entry, target)
             return
-        if entry.unread and entry.party in self.parties:
+        cited = [*dict.fromkeys(self._version_of(target) for target in self.reads(entry))]
+        if entry.unread and cited and entry.party in self.parties:
             self.unread.append(entry)
-        found = [self.signed.get(target, target) for target in entry.cites()]
-        cited = [
-            target for target in dict.fromkeys(found)
-            if target in self.texts and self.knowing.saw(entry, self.texts[target])
-        ]  # fmt: skip
         if entry.act is Act.COMPLY:
             for target in cited:
                 self.complied.setdefault(target, []).append(entry)
@@ -377,6 +366,7 @@ class _Fold:
             unread=tuple(self.unread),
             split=tuple(self._split()),
             twice=tuple(sorted(self.twice)),
+            spent=tuple(sorted(set(self.over.values()))),
         )
 
     def _version(self, digest: bytes, outcome: _Outcome) -> Version:
@@ -407,22 +397,54 @@ class _Fold:
         missing = tuple(party for party, found in standing.items() if not found)
         if missing:
             return _Outcome(missing=missing)
-        chosen = self._confirmed(tuple(standing.values()))
-        if chosen is None:
-            first = [found[0] for found in standing.values()]
-            return _Outcome(
-                unconfirmed=tuple(
-                    one.by.party
-                    for one in first
-                    if any(self._read_at(one, other) is None for other in first)
-                )
+        best: _Outcome | None = None
+        for chosen in self._confirmed(version):
+            outcome = self._outcome(self.texts[version], chosen)
+            if outcome.event is Event.CONFIRMED:
+                return outcome
+            if best is None or (best.event is not None and outcome.event is None):
+                best = outcome
+        if best is not None:
+            return best
+        first = [found[0] for found in standing.values()]
+        return _Outcome(
+            unconfirmed=tuple(
+                one.by.party
+                for one in first
+                if any(self._read_at(one, other) is None for other in first)
             )
-        late, open_at = self._lateness(self.texts[version], chosen)
-        may = self.texts[version].late_binds
+        )
+
+    def _outcome(self, text: Entry, chosen: tuple[Signature, ...]) -> _Outcome:
+        """Whether a text binds by these signatures, which all have read each other."""
+        late, open_at = self._lateness(text, chosen)
+        may = text.late_binds
         event = Event.CONFIRMED if may or not late else Event.CAME_LATE
-        if self.unread or (open_at and not late and not may):
+        if (open_at and not late and not may) or any(map(self._unsure(chosen), self.unread)):
             return _Outcome(late=late, open_at=open_at)
         return _Outcome(event=event, late=late, open_at=open_at)
+
+    def _unsure(self, chosen: tuple[Signature, ...]) -> Callable[[Entry], bool]:
+        """Whether one of these logs had read an entry when it showed that it had read all of them.
+
+        Whether they count follows from what was read by then, and from nothing else: what nobody
+        can read and was said later takes nothing from a text that binds.
+        """
+        shown = {
+            one.by.log: max(
+                (read[0] for other in chosen if (read := self._read_at(one, other))),
+                default=one.by.position,
+            )
+            for one in chosen
+        }
+
+        def unsure(entry: Entry) -> bool:
+            return any(
+                (read := self.knowing.read_at(log, entry)) is not None and read[0] <= position
+                for log, position in shown.items()
+            )
+
+        return unsure
 
     def _read_at(self, one: Signature, other: Signature) -> tuple[int, int] | None:
         """Where and when the log of a signature shows that it had read another one."""
@@ -430,23 +452,60 @@ class _Fold:
             return one.by.position, one.by.time_ms
         return self.knowing.read_at(one.by.log, other.by)
 
-    def _confirmed(self, found: tuple[list[Signature], ...]) -> tuple[Signature, ...] | None:
+    def _confirmed(self, version: bytes) -> Iterator[tuple[Signature, ...]]:
         """One signature of each party, such that the log of each has read all the others.
 
         That none of them is left is enough: one that held was not left, and of one that did not
         hold before it was left no log can have confirmed the others (see the decision record).
+
+        Looked for from each log, among the signatures that it had read before they left it more
+        than ``MAX_CHOICES``. What its log had read first is for ever what it had read first: what
+        is signed later, from however many logs, hides no signatures that were confirmed before.
         """
-        tried = 0
-        stack: list[tuple[Signature, ...]] = [()]
-        while stack and tried < MAX_TRIED:
-            chosen = stack.pop()
-            if len(chosen) == len(found):
-                return chosen
-            for one in reversed(found[len(chosen)]):
-                tried += 1
-                if all(self._read_at(one, other) and self._read_at(other, one) for other in chosen):
-                    stack.append((*chosen, one))
-        return None
+        told: set[tuple[bytes, ...]] = set()
+        for anchor in self.signatures.on(version):
+            rows = self._before(anchor, version)
+            stack: list[tuple[Signature, ...]] = [(anchor,)] if all(rows) else []
+            while stack:
+                chosen = stack.pop()
+                if len(chosen) > len(rows):
+                    name = tuple(sorted(one.by.log for one in chosen))
+                    if name not in told:
+                        told.add(name)
+                        yield chosen
+                    continue
+                stack += [
+                    (*chosen, one) for one in reversed(rows[len(chosen) - 1])
+                    if all(self._mutual(one, other) for other in chosen[1:])
+                ]  # fmt: skip
+
+    def _mutual(self, one: Signature, other: Signature) -> bool:
+        return self._read_at(one, other) is not None and self._read_at(other, one) is not None
+
+    def _before(self, anchor: Signature, version: bytes) -> list[list[Signature]]:
+        """Of each other party, what a signature may be confirmed with, by the log of that one."""
+        first: dict[bytes, Signature] = {}
+        for one in self.signatures.of(version):
+            first.setdefault(one.by.log, one)
+        known = sorted(
+            (read[0], one.by.party)
+            for one in first.values()
+            if one.by.party != anchor.by.party and (read := self._read_at(anchor, one))
+        )
+        counts: dict[str, int] = {}
+        last = -1
+        for position, party in known:
+            counts[party] = counts.get(party, 0) + 1
+            if prod(counts.values()) > MAX_CHOICES:
+                last = position - 1
+                break
+            last = position
+        rows: dict[str, list[Signature]] = {p: [] for p in self.parties if p != anchor.by.party}
+        for one in self.signatures.on(version):
+            read = self._read_at(anchor, one) if one.by.party in rows else None
+            if read is not None and read[0] <= last and self._read_at(one, anchor) is not None:
+                rows[one.by.party].append(one)
+        return [*rows.values()]
 
     def _lateness(
         self, text: Entry, chosen: tuple[Signature, ...]

@@ -25,6 +25,7 @@ class Fault(enum.StrEnum):
     ELSEWHERE = "elsewhere"  # another log of the party stands on another version
     ALREADY = "already"  # the log's signature stands on this version
     NOTHING = "nothing"  # there is no signature of its log to take back
+    SPENT = "spent"  # its log, or that of what it cites, has said more than is weighed
 
 
 class Does(enum.StrEnum):
@@ -100,7 +101,8 @@ class Chain:
     """The versions of one joint statement, in display order, the root first.
 
     ``moot``: acts that moved nothing. ``unread``: what cites it on forms that cannot be read here;
-    while there is any, nothing here is said to bind. ``split``: parties that have signed two
+    no text that was confirmed by who had read any of it is said to bind. ``spent``: parties of
+    which a log has said more than is weighed. ``split``: parties that have signed two
     versions in two places, neither having read of the other. ``twice``: parties of which a log that
     acted here tells two stories.
     """
@@ -111,7 +113,7 @@ class Chain:
     unread: tuple[Entry, ...] = ()
     split: tuple[tuple[str, bytes, bytes], ...] = ()
     twice: tuple[str, ...] = ()
-    full: bool = False  # more belongs to it than is weighed
+    spent: tuple[str, ...] = ()
 
     @property
     def root(self) -> bytes:
@@ -120,8 +122,7 @@ class Chain:
     @property
     def binding(self) -> Version | None:
         """The version that binds; there is one at most."""
-        found = (version for version in self.versions if version.binds and not self.full)
-        return next(found, None)
+        return next((version for version in self.versions if version.binds), None)
 
     def version(self, digest: bytes) -> Version | None:
         return next((version for version in self.versions if version.digest == digest), None)

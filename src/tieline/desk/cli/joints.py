@@ -264,7 +264,9 @@ def state_lines(version: View) -> Iterator[str]:
     if codes(version, "two_stories"):
         yield f"! a log of {codes(version, 'two_stories')} has a second story about this"
     if codes(version, "unreadable"):
-        yield "! a form that cites it cannot be read here, so that nothing is said to bind"
+        yield "! a form that cites it cannot be read here: no text confirmed after it binds"
+    if codes(version, "not_weighed"):
+        yield f"! a log of {codes(version, 'not_weighed')} has said more of this than is weighed"
 
 
 def _next(chain: View) -> list[str]:

@@ -217,7 +217,8 @@ def _signed(version: View, number: int, say: Tongue) -> Iterator[Line]:
     for each in views(version, "compliance"):
         says = say(f"own.{text_of(each, 'says')}")
         yield Line(_does(each, says, _at(each, "at_ms", "at", say), say))
-    for name, key in (("signed_two_texts", "two-texts"), ("two_stories", "two-stories")):
+    for name, key in (("signed_two_texts", "two-texts"), ("two_stories", "two-stories"),
+                      ("not_weighed", "not-weighed")):  # fmt: skip
         codes = texts(version, name)
         if codes:
             yield Line(say.warn(say(f"report.{key}", parties=say.many(codes))), Tone.WARN)

@@ -69,6 +69,12 @@ class Jobs:
 
         self._task = asyncio.create_task(run())
 
+    async def ended(self) -> View | None:
+        """What the check that was begun last found, when it has ended; None if it failed."""
+        if self._task is not None:
+            await asyncio.shield(self._task)  # who asked first still waits for it
+        return None if self.audit is None or self.audit.failed else self.audit.report
+
     async def read(self, path: Path, language: str) -> View:
         """What the verifier says of a file.
 

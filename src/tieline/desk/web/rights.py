@@ -33,7 +33,8 @@ MAY: Final[dict[str, frozenset[str]]] = {
     "read_back": _SPEAKS,
     "pass_on": _SPEAKS,
     "incident_say": _SPEAKS,
-    "joint": _SPEAKS,
+    "joint": _AGREES,  # who makes a text signs it for the party
+    "joint_draft": _SPEAKS,
     "assent": _AGREES,
     "joint_decline": _AGREES,
     "joint_withdraw": _AGREES,
@@ -85,8 +86,8 @@ SLOW: Final = frozenset({"audit", "evidence", "export", "import"})
 # says.
 NAMES_OFFICER: Final = frozenset({
     "alarm_heard", "alarm_seen", "alarm_test", "assent", "ack", "discard", "incident_say",
-    "joint", "joint_decline", "joint_withdraw", "pass_on", "read_back", "release", "resume",
-    "send", "shelve", "silence", "staff", "suspend", "test", "unshelve",
+    "joint", "joint_decline", "joint_draft", "joint_withdraw", "pass_on", "read_back", "release",
+    "resume", "send", "shelve", "silence", "staff", "suspend", "test", "unshelve",
 })  # fmt: skip
 # What an officer does with alarms: it has a name, and is said to nobody.
 ALARMS: Final = frozenset({

@@ -126,7 +126,15 @@ async def report(visit: Visit) -> Response:
         "incident_report", line=str(found["line"]), incident=str(found["incident"]),
         language=visit.officer.language,
     )  # fmt: skip
-    data = await reports.made(kind, look.dict_of(said))
+    visit.desk.jobs.begin(
+        visit.officer.name,
+        visit.desk.frame.now_ms,
+        lambda: visit.perform_slowly("audit"),
+        lambda: visit.tell("audit"),
+    )  # of the whole store, as the command line does it; the report waits for it, and nobody else
+    audit = await visit.desk.jobs.ended()
+    checked = View(said if audit is None else {**said, "audit": look.dict_of(audit)})
+    data = await reports.made(kind, look.dict_of(checked))
     realm = "EXERCISE-" if found["exercise"] else ""
     name = f"{realm}incident-{str(found['incident'])[:8]}.{kind}"
     return Response(data, headers={

@@ -1,7 +1,8 @@
 """Joint statements: the text, what an amendment changes, and the acts about it.
 
 What is signed is what was on the screen: the form names the version that it showed. Whoever makes
-or signs a text shows again who it is, since either is a signature for the party.
+or signs a text shows again who it is, since either is a signature for the party. A watch officer
+writes texts as drafts, which a releaser releases.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tieline.core.errors import LocalError, TielineError
+from tieline.desk.web import incidentlook as look
 from tieline.desk.web import incidentplace as place
+from tieline.desk.web import shapes
 from tieline.desk.web.app import Route
 from tieline.desk.web.shapes import View
 from tieline.desk.web.visit import Visit
@@ -44,39 +47,69 @@ async def act(visit: Visit) -> Response:
     return visit.go(f"/joint/{found['root']}{waits}")
 
 
+async def joints(visit: Visit) -> Response:
+    """All joint statements of a line, also those that belong to no incident."""
+    every, lines = visit.field("all") == "1", await _lines(visit)
+    chosen = lines[0] if lines else View()
+    found = await visit.ask("joints", line=str(chosen["line"]), all=every) if lines else View()
+    return await visit.render(
+        "joints.html", every=every, channels=lines, chosen=chosen, draft=visit.field("draft"),
+        joints=[look.joint(one) for one in reversed(found.views("joints"))],
+        left=shapes.number(found.view("left_out")["joints"]) or 0,
+    )  # fmt: skip
+
+
+async def _lines(visit: Visit) -> list[View]:
+    """All lines, that of the address first."""
+    every, wanted = (await visit.status()).views("lines"), visit.field("line")
+    return sorted(every, key=lambda one: not (wanted and str(one["line"]).startswith(wanted)))
+
+
 async def proposing(visit: Visit) -> Response:
-    """The form of a new joint statement."""
-    return await _propose_page(visit, await place.one(visit, place.digest(visit)))
+    """The form of a new joint statement, of an incident or of none."""
+    return await _propose_page(visit, await _about(visit))
+
+
+async def _about(visit: Visit) -> View:
+    """The incident of the address; without one only a line."""
+    if visit.path("digest"):
+        return await place.one(visit, place.digest(visit))
+    lines = await _lines(visit)
+    if not lines:
+        raise HTTPException(404)
+    return View({"incident": "", "line": lines[0]["line"], "name": lines[0]["name"]})
 
 
 async def propose(visit: Visit) -> Response:
-    """Propose it."""
-    found = await place.one(visit, place.digest(visit))
+    """Propose it, or hand it to who signs."""
+    found = await _about(visit)
+    incident = str(found["incident"])
+    more: dict[str, Json] = {"incident": [incident]} if incident else {}
     try:
-        await _again(visit, "joint")
-        done = await visit.perform(
-            "joint", line=str(found["line"]), incident=[str(found["incident"])],
-            **_text(visit), parties=[*visit.fields("parties")],
-        )  # fmt: skip
+        done = await _made(
+            visit, line=str(found["line"]), parties=[*visit.fields("parties")], **more
+        )
     except (ApiRefused, LocalError) as error:
         return await _propose_page(visit, found, error)
-    visit.forget(f"joint-new-{str(found['incident'])[:16]}")
+    visit.forget(f"joint-new-{incident[:16]}")
     if done["released"]:
         return visit.go(f"/joint/{done['item']}")
-    return visit.go(f"/incident/{found['incident']}?draft={done['draft']}")
+    back = f"/incident/{incident}?" if incident else f"/joints?line={found['line']}&"
+    return visit.go(f"{back}draft={done['draft']}")
 
 
 async def _propose_page(
     visit: Visit, found: View, problem: TielineError | ApiRefused | None = None
 ) -> Response:
-    visit.allow("joint")
+    visit.allow("joint_draft")
     draft = f"joint-new-{str(found['incident'])[:16]}"
     offer = await place.offered(visit, str(found["line"]))
     fields = View({**visit.kept(draft), **visit.every_field()})
     chosen = visit.fields("parties") or [str(one["code"]) for one in offer.views("parties")]
+    action = f"/incident/{found['incident']}/joint" if found["incident"] else "/joints/new"
     return await visit.render(
         "joint-new.html", 409 if problem else 200, incident=found, offer=offer, draft=draft,
-        typed=fields, chosen=chosen, problem=problem, others=place.others(offer),
+        typed=fields, chosen=chosen, problem=problem, others=place.others(offer), action=action,
     )  # fmt: skip
 
 
@@ -106,7 +139,7 @@ async def _page(
         named=named, mine=mine, draft=draft, problem=problem, waits=visit.field("draft"),
         typed=View({**visit.kept(draft), **visit.every_field()}),
         others=[one for one in found.texts("parties") if one != offer["party"]],
-        comply="comply" in {one["does"] for one in offer.views("forms")},
+        comply=next((str(x["form"]) for x in offer.views("forms") if x["does"] == "comply"), ""),
     )  # fmt: skip
 
 
@@ -142,8 +175,15 @@ async def _withdraw(visit: Visit, found: View, version: str) -> View:
 
 
 async def _amend(visit: Visit, found: View, version: str) -> View:
+    return await _made(visit, line=str(found["line"]), amends=version)
+
+
+async def _made(visit: Visit, **about: Json) -> View:
+    """A text: signed by who may sign for the party, of anybody else a draft for one who may."""
+    if not visit.may("joint"):
+        return await visit.perform("joint_draft", **about, **_text(visit))
     await _again(visit, "joint")
-    return await visit.perform("joint", line=str(found["line"]), amends=version, **_text(visit))
+    return await visit.perform("joint", **about, **_text(visit))
 
 
 async def _confirm(visit: Visit, found: View, _: str) -> View:
@@ -178,6 +218,9 @@ _DOES: Final[dict[str, Callable[[Visit, View, str], Awaitable[View]]]] = {
 }
 
 ROUTES: Final = (
+    Route("/joints", joints),
+    Route("/joints/new", proposing),
+    Route("/joints/new", propose, "POST"),
     Route("/joint/{digest}", joint),
     Route("/joint/{digest}/{act}", act, "POST"),
     Route("/incident/{digest}/joint", proposing),
