@@ -53,7 +53,7 @@ function readStation(entry, party) {
 
 function readParty(entry) {
   if (!(entry instanceof Map)) refuse("charter.field", "A party of a charter is not a map.");
-  const party = { code: entry.get(1), name: entry.get(2), root: entry.get(3), stations: [] };
+  const party = { code: entry.get(1), name: entry.get(2), root: entry.get(3), stations: [], entry };
   if (!isText(party.code) || !PARTY_CODE.test(party.code)) {
     refuse("charter.party", "A party of a charter has no proper code.");
   }
@@ -210,6 +210,25 @@ function readObservers(value, parties) {
   return value;
 }
 
+// Those without whose signature a version is complete: observers of it, or parties that leave.
+function readExcused(value, charter) {
+  for (const code of value) {
+    if (!isText(code)) refuse("charter.excused", "One who need not sign is not named by a text.");
+    if (!PARTY_CODE.test(code)) refuse("charter.party", "One who need not sign has no proper code.");
+  }
+  if (new Set(value).size !== value.length) {
+    refuse("charter.excused", "A charter excuses one party twice.");
+  }
+  if (value.length === 0) refuse("charter.noncanonical", "A charter lists that nobody is excused.");
+  ascending(value, compareTexts, "parties that need not sign");
+  const replaced = new Set(charter.replaced.map((party) => party.code));
+  const idle = new Set([...charter.observers, ...charter.leaving.map((party) => party.code)]);
+  if (!value.every((code) => idle.has(code) && !replaced.has(code))) {
+    refuse("charter.excused", "A charter excuses one that neither observes nor leaves.");
+  }
+  return value;
+}
+
 // How often logs are signed and sealed, in seconds; absent for the usual intervals, and only then.
 function readIntervals(value) {
   const interval = (each) => isWhole(each, 1, LONGEST_CLOCK_S);
@@ -281,7 +300,7 @@ function readCharterBody(body) {
   if (!(fields instanceof Map)) refuse("charter.shape", "A charter holds no map.");
   const version = charterField(fields, 3, (value) => isWhole(value, 1, 4294967295));
   const first = version === 1;
-  if (first && [4, 5, 15, 17, 18].some((key) => fields.has(key))) {
+  if (first && [4, 5, 15, 17, 18, 20].some((key) => fields.has(key))) {
     refuse("charter.noncanonical", "A first version says what only later ones may say.");
   }
   const parties = charterField(fields, 7, Array.isArray);
@@ -314,7 +333,11 @@ function readCharterBody(body) {
     ends: fields.has(17) ? readEnds(charterField(fields, 17, Array.isArray)) : null,
     replaced: fields.has(18) ? readReplaced(charterField(fields, 18, Array.isArray), named) : [],
     observers: fields.has(19) ? readObservers(charterField(fields, 19, Array.isArray), named) : [],
+    excused: [],
   };
+  if (fields.has(20)) {
+    charter.excused = readExcused(charterField(fields, 20, Array.isArray), charter);
+  }
   if (!isName(charter.name)) refuse("charter.name", "A line has no proper name.");
   if (!REALM.test(charter.realm)) refuse("charter.realm", "A charter has no proper realm.");
   if (charter.silence < 1) refuse("charter.silence", "A charter calls nothing silence.");
@@ -354,7 +377,7 @@ function missingSigners(charter) {
   const there = new Set(charter.signatures.map(([code]) => code));
   return signersOf(charter)
     .map((party) => party.code)
-    .filter((code) => !there.has(code))
+    .filter((code) => !there.has(code) && !charter.excused.includes(code))
     .sort();
 }
 
@@ -417,5 +440,30 @@ function successionFault(before, after) {
   if (gone.join() !== listed.join()) {
     return ["charter.leaving", "it does not list exactly the parties that leave"];
   }
+  if (!after.excused.every((code) => mayExcuse(before, after, code))) {
+    return ["charter.excused", "it excuses one from signing that has to sign"];
+  }
   return null;
+}
+
+// Whether a version needs no signature of a party: it observed, and goes, or stays as it was.
+function mayExcuse(before, after, code) {
+  const find = (charter) => charter.parties.find((party) => party.code === code);
+  const [was, is] = [find(before), find(after)];
+  if (was === undefined || !before.observers.includes(code)) return false;
+  if (is === undefined) return true;
+  return after.observers.includes(code) && sameValue(was.entry, is.entry);
+}
+
+// Whether two decoded values are one: texts, whole numbers, bytes, arrays and maps of these.
+function sameValue(one, other) {
+  if (isBytes(one) && isBytes(other)) return sameBytes(one, other);
+  if (Array.isArray(one) && Array.isArray(other)) {
+    return one.length === other.length && one.every((each, at) => sameValue(each, other[at]));
+  }
+  if (one instanceof Map && other instanceof Map) {
+    if (one.size !== other.size) return false;
+    return [...one].every(([key, each]) => other.has(key) && sameValue(each, other.get(key)));
+  }
+  return one === other;
 }

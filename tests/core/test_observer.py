@@ -188,6 +188,28 @@ def test_who_becomes_an_observer_is_heard_in_what_it_wrote_before() -> None:
     assert alpha.line.flags(alpha.item(spoken)) == ()
 
 
+def test_an_observer_that_is_silent_holds_up_no_amendment_of_the_others() -> None:
+    net = Net(PARTIES, found(PARTIES, observers=("DELTA",)))
+    others = [kit for kit in PARTIES if kit.code != "DELTA"]
+    slower = replace(net.signed.charter.tests, interval_s=7_200, window_s=600)
+    second = sign_all(amend(net.signed.charter, tests=slower), others)
+    assert (second.charter.excused, second.missing) == (("DELTA",), ())
+    for post in net:
+        if post.line.party != "DELTA":
+            post.install(second)
+    net.connect_all()
+    net.deliver()
+    assert {post.line.charter.version for post in net} == {2}  # DELTA has it from the others
+    # Also to go on without it nobody needs its word; and what is said of itself it has to sign.
+    gone = sign_all(amend(second.charter, leave=("DELTA",)), others)
+    assert (gone.charter.excused, gone.missing) == (("DELTA",), ())
+    for named in ((), ("CHARLIE",), ("CHARLIE", "DELTA")):
+        amended = sign_all(amend(second.charter, observers=named), others[:2])
+        excused = ("DELTA",) if "DELTA" in named else ()
+        assert amended.charter.excused == excused
+        assert set(amended.missing) == {"CHARLIE", "DELTA"} - set(excused)
+
+
 def keys(charter: Charter) -> set[int]:
     value = encode.loads(charter.body, encode.Limits(max_bytes=1 << 20))
     assert isinstance(value, dict)

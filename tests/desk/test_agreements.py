@@ -43,7 +43,7 @@ def test_a_first_word_of_three_fields_is_released_by_a_second_officer_and_read_i
     assert "1KNOWLEDGE/" in bravo.ok("form", "--item", number, "--shape", "slash")
     assert "CHECK ALL" in bravo.ok("form", "--item", number, "--shape", "radio")
     assert "First word: an event has occurred (cr/first)" in bravo.ok("log")
-    assert "form     cr/first v2" in bravo.ok("log", number)
+    assert "form     cr/first v3" in bravo.ok("log", number)
 
 
 def test_a_stranger_reads_a_form_in_evidence_in_a_language_of_its_pack(line: Pair) -> None:

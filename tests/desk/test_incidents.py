@@ -330,8 +330,7 @@ def test_joint_statements_stand_in_the_incident_that_they_cite(line: Pair, opene
 def test_a_contested_standing_is_shown_beside_what_the_party_says(line: Pair, opened: str) -> None:
     alpha, bravo = line
     said = one_object(alpha.ok(
-        "--json", "send", "--form", "in/standing", "--field", "party=BRAVO", "--field",
-        "standing=not-recognised",
+        "--json", "incident", "standing", "bravo", "not-recognised", "--text", "Since 1 May.",
     ))  # fmt: skip
     claim = str(released(alpha, bravo, said)["item"])
     spoken = say(bravo, alpha, "account", opened[:8], "--count", "4")
@@ -358,8 +357,8 @@ def test_a_contested_standing_is_shown_beside_what_the_party_says(line: Pair, op
     assert rows(event, "contested")
     # Who agrees to it later contests no more.
     again = one_object(alpha.ok(
-        "--json", "send", "--form", "in/standing", "--field", "party=BRAVO", "--field",
-        "standing=party",
+        "--json", "incident", "standing", "BRAVO", "party",
     ))  # fmt: skip
     released(alpha, bravo, again)
+    assert again["form"] == "in/standing"
     assert "standing contested" not in bravo.ok("incident", "show", opened[:8])

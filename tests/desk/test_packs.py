@@ -33,7 +33,7 @@ def as_json(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[
 def test_list_names_every_shipped_pack(capsys: pytest.CaptureFixture[str]) -> None:
     code, out = run(capsys, "list")
     assert code == 0
-    assert "crisis 2  Crisis: what two duty officers need to say  [en, fr unverified" in out
+    assert "crisis 3  Crisis: what two duty officers need to say  [en, fr unverified" in out
     assert [line.split(" ")[0] for line in out.splitlines()] == packs.shipped()
 
 

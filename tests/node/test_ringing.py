@@ -20,6 +20,7 @@ from tieline.core.terms import Now, Precedence, rfc3339
 from tieline.node import packs
 from tieline.node.duewatch import DueWatch
 from tieline.node.ringing import AT_ONCE, CALM_MS, EACH_MS, Purse, Ringing
+from tieline.node.view import Json
 
 PURSE = Purse("BRAVO", "BRAVO", "", Precedence.PRIORITY)
 FLOOD = AT_ONCE + 5
@@ -162,3 +163,45 @@ async def _folded(folder: Path, crisis: Pack) -> None:
     rang = [target.hex() for _, _, target in silences(bravo.running)]
     assert sorted(rang) == sorted([word, *(one for one in sent if one not in sent[10:15]), *left])
     watch.task.cancel()
+
+
+def test_a_first_word_that_never_comes_rings_on_both_sides_and_a_late_one_calms(
+    tmp_path: Path, crisis: Pack
+) -> None:
+    asyncio.run(_no_word(tmp_path, crisis))
+
+
+async def _no_word(folder: Path, crisis: Pack) -> None:
+    alpha, bravo = await two(folder, crisis)
+    now_ms = alpha.running.host.clock.now().wall_ms
+    sent = await first(alpha, now_ms + 24 * 3_600_000)
+    await pair.equal(alpha.running, bravo.running)
+    both, code = [Moving(alpha), Moving(bravo)], "owed.cr/word-in-30"
+    for minutes, rung in ((29, False), (2, True)):
+        for moving in both:
+            await moving.turn(minutes * 60_000)
+            await pair.settle(moving.running)
+            assert (code in alarms(moving.running)) is rung
+    told = []
+    for desk in (alpha, bravo):
+        await until(desk.running, lambda desk=desk: bool(silences(desk.running)))  # type: ignore[misc]
+        # ALPHA, which asked for it, records it once; both have that in the record.
+        assert silences(desk.running) == [("ALPHA", "cr/word-in-30", bytes.fromhex(sent))]
+        (line,) = desk.running.host.station.lines.values()
+        (alarm,) = [line.alarms[cause] for cause in line.alarms if cause[0] == code]
+        told.append(alarm.text.partition(": First word of each party")[0])
+    assert told == ["BRAVO owes us", "we owe ALPHA"]
+    refs: list[Json] = [{"item": sent, "role": "answers"}]
+    await bravo.send("cr/not-ours", {"checked": "all"}, refs=refs)
+    await pair.equal(bravo.running, alpha.running)
+    for desk, moving in zip((alpha, bravo), both, strict=True):
+        await until_idle(moving.due)
+        await moving.turn(60_000)
+        assert code not in [
+            ring.alarm.code for ring, _ in (await moving.host.alarms.look()).alarms
+        ]  # fmt: skip
+        found = (await desk.call("obligations"))["obligations"]
+        assert isinstance(found, list)
+        (one,) = [each for each in found if isinstance(each, dict) and each["rule"] == "word-in-30"]
+        assert one["state"] == "met"
+        moving.task.cancel()

@@ -24,6 +24,7 @@ from tieline.core.agreement.model import (
     Deadline,
     FieldType,
     Form,
+    Link,
     Pack,
     Quota,
     Side,
@@ -197,7 +198,9 @@ def test_a_deadline_at_one_below_and_one_above(pack: Pack, rule: Deadline, base:
         trigger = draft(pack, rule, base).sent("on", "ALPHA", issued)
         received(ledger, trigger, issued)
         debtor = state_debtor(ledger, rule, base)
-        refs = () if rule.link is None else ((rule.link, trigger.digest),)
+        # A word in the incident stands there by whatever it cites of it.
+        role = RefRole.CONCERNS if isinstance(rule.link, Link) else rule.link
+        refs = () if role is None else ((role, trigger.digest),)
         act = Draft(pack, pack.forms[rule.by[0]]).sent("act", debtor, when, refs=refs)
         received(ledger, act, when)
         assert state_of(ledger, rule, when) == (expected, expected)

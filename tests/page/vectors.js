@@ -148,6 +148,7 @@ const VECTORS = {
         charter.clocks,
         missingSigners(charter),
         charter.observers,
+        charter.excused,
       ];
       const wanted = [
         each.line_name,
@@ -159,6 +160,7 @@ const VECTORS = {
         each.clocks_from_routine_up,
         each.missing,
         each.observers,
+        each.excused,
       ];
       return [
         ...differ(each.name, found, wanted),
@@ -175,8 +177,8 @@ const VECTORS = {
     return (await Promise.all(out)).flat();
   },
   "charter/successor.json": ({ old, cases }) => {
-    const before = readCharter(fromHex(old));
     return cases.flatMap((each) => {
+      const before = readCharter(fromHex(each.old ?? old));
       const found = successionFault(before, readCharter(fromHex(each.new)))?.[0] ?? "";
       return differ(each.name, found, each.code);
     });

@@ -97,6 +97,9 @@ REROOT = after(
 )
 EMPTY = CLOSED | {17: []}
 OBSERVED = body({7: [entry(ALPHA), entry(BRAVO), entry(DELTA)], 19: ["DELTA"]})
+WATCHED = after(OBSERVED, {7: OBSERVED[7], 8: [[900] * 5] * 4, 19: ["DELTA"], 20: ["DELTA"]})
+GONE = {7: [entry(ALPHA), entry(BRAVO)], 15: [["DELTA", DELTA.key]], 19: None, 20: ["DELTA"]}
+UNWATCHED = after(OBSERVED, GONE)
 SECOND = after(FULL, {7: [entry(ALPHA), entry(BRAVO)], 15: [["DELTA", DELTA.key]]})
 
 
@@ -147,6 +150,14 @@ def build() -> dict[str, object]:
         ),
         case("DELTA observes", OBSERVED, signed(OBSERVED, ALPHA, BRAVO, DELTA), []),
         case("DELTA, which observes, has yet to sign", OBSERVED, signed(OBSERVED), ["DELTA"]),
+        case("DELTA observes on and need not sign", WATCHED, signed(WATCHED), []),
+        case(
+            "DELTA observes on and has signed",
+            WATCHED,
+            signed(WATCHED, ALPHA, BRAVO, DELTA),
+            [],
+        ),
+        case("DELTA observed, leaves and need not sign", UNWATCHED, signed(UNWATCHED), []),
         case("BRAVO has yet to sign", FIRST, signed(FIRST, ALPHA), ["BRAVO"]),
         case("DELTA, which leaves, has yet to sign", SECOND, signed(SECOND), ["DELTA"]),
     ]
@@ -187,6 +198,7 @@ def case(name: str, fields: Map, data: bytes, missing: list[str]) -> Case:
         "tests": fields[9],
         "release": fields[10],
         "observers": fields.get(19, []),
+        "excused": fields.get(20, []),
         "missing": missing,
         "charter": data.hex(),
     }
@@ -273,6 +285,22 @@ def bad_observers() -> dict[str, tuple[str, Map]]:
     }  # fmt: skip
 
 
+def bad_excuses() -> dict[str, tuple[str, Map]]:
+    """Changes of WATCHED, and the code of the refusal of each."""
+    return {
+        "one who speaks is excused": ("charter.excused", {20: ["BRAVO"]}),
+        "one who is no party is excused": ("charter.excused", {20: ["CHARLIE"]}),
+        "one is excused twice": ("charter.excused", {20: ["DELTA", "DELTA"]}),
+        "one is excused by its number": ("charter.excused", {20: [3]}),
+        "one is excused in small letters": ("charter.party", {20: ["delta"]}),
+        "that nobody is excused": ("charter.noncanonical", {20: []}),
+        "the excused as a text": ("charter.field", {20: "DELTA"}),
+        "one with another root is excused": (
+            "charter.excused", {18: [["DELTA", ROGUE.key]]},
+        ),
+    }  # fmt: skip
+
+
 def bad_amendments() -> dict[str, tuple[str, Map]]:
     """Changes of REROOT, and the code of the refusal of each."""
     one, two = ENDS
@@ -307,6 +335,10 @@ def refused() -> list[tuple[str, str, bytes]]:
         ("a second version that does not say who leaves", "charter.field",
          signed(after(FIRST, {15: None}))),
         ("ends of logs in a first version", "charter.noncanonical", signed(body({17: []}))),
+        ("one is excused in a first version", "charter.noncanonical",
+         signed(OBSERVED | {20: ["DELTA"]}, ALPHA, BRAVO, DELTA)),
+        *((name, code, signed(WATCHED | changes))
+          for name, (code, changes) in bad_excuses().items()),
         ("another root in a first version", "charter.noncanonical", signed(body({18: []}))),
         ("one leaves and stays", "charter.alike",
          signed(after(FIRST, {15: [["ALPHA", DELTA.key]]}))),
@@ -373,4 +405,34 @@ def successors() -> list[Case]:
     return [
         {"name": name, "code": code, "new": signed(fields, *who).hex()}
         for name, code, fields, who in cases
+    ] + [
+        {
+            "name": name,
+            "code": code,
+            "old": signed(old, *((ALPHA, BRAVO) if old is FIRST else everyone)).hex(),
+            "new": signed(after(old, changes)).hex(),
+        }
+        for name, code, old, changes in excuses()
     ]
+
+
+def excuses() -> list[tuple[str, str, Map, Map]]:
+    """Versions that excuse DELTA from signing, after one in which it observes or speaks."""
+    three, delta = OBSERVED[7], {19: ["DELTA"], 20: ["DELTA"]}
+    speaks = {key: value for key, value in OBSERVED.items() if key != 19}
+    slow = [[900] * 5] * 4
+    others: list[object] = [entry(ALPHA), entry(BRAVO)]
+    return [
+        ("DELTA observed and observes", "", OBSERVED, {7: three, 8: slow, **delta}),
+        ("DELTA observed and leaves", "", OBSERVED, GONE),
+        ("DELTA spoke and is to observe, and is excused", "charter.excused", speaks,
+         {7: three, **delta}),
+        ("DELTA spoke and leaves, and is excused", "charter.excused", speaks, GONE),
+        ("DELTA observes with another station, and is excused", "charter.excused", OBSERVED,
+         {7: [*others, entry(DELTA, "main", "spare")], **delta}),
+        ("DELTA observes under another name, and is excused", "charter.excused", OBSERVED,
+         {7: [*others, entry(DELTA) | {2: "Other"}], **delta}),
+        ("DELTA observes and says something newer, and is excused", "charter.excused", OBSERVED,
+         {7: [*others, entry(DELTA) | {40: "new"}], **delta}),
+        ("DELTA is new and excused", "charter.excused", FIRST, {7: three, **delta}),
+    ]  # fmt: skip

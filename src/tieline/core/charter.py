@@ -21,6 +21,8 @@ Rules held here:
 * An amendment may say where logs of stations end whose keys it ends (``closed``).
 * A party may be an observer (``observers``): it holds and verifies the record and says nothing.
   At least two parties are none. What an observer signs all the same is not heard (``hears``).
+* An amendment need not wait for an observer of which it says nothing else than the version before,
+  or which it takes off the line: it names those for whose signature nobody waits (``excused``).
 
 What this module does not know: which version is in force at a station, whether the words of the
 root keys were compared, the time, and what a pack or a form means.
@@ -62,8 +64,8 @@ from tieline.core.provisions import (
     Witness,
     read_clocks,
     read_closed,
+    read_codes,
     read_intervals,
-    read_observers,
     read_packs,
     read_pairs,
     read_release,
@@ -88,7 +90,7 @@ MAX_CHARTER_BYTES: Final = 1 << 20
 
 _LIMITS: Final = Limits(max_bytes=MAX_CHARTER_BYTES, max_depth=8, max_items=8192)
 _SIGNED_LIMITS: Final = Limits(max_bytes=MAX_CHARTER_BYTES + 32_768, max_depth=4, max_items=1024)
-_KEYS: Final = frozenset(range(1, 20))
+_KEYS: Final = frozenset(range(1, 21))
 _PARTY_KEYS: Final = frozenset(range(1, 5))
 _MAX_VERSION: Final = 2**32 - 1
 _ALIKE: Final = str.maketrans("OILSBZ", "011582", "-")
@@ -119,7 +121,8 @@ class Charter:
     code and root key of each party that was in the version before and is not in this one.
     ``closed``: where logs end of stations whose keys this version ends; ``None``: it does not say.
     ``reroot``: code and former root key of each party that this version gives another root.
-    ``observers``: the codes of parties that read and do not write, sorted.
+    ``observers``: the codes of parties that read and do not write, sorted. ``excused``: those of
+    them, or of ``leaving``, without whose signature the version is complete; sorted.
     """
 
     name: str
@@ -144,6 +147,7 @@ class Charter:
     closed: tuple[LogEnd, ...] | None = None
     reroot: tuple[tuple[str, bytes], ...] = ()
     observers: tuple[str, ...] = ()
+    excused: tuple[str, ...] = ()
     _stations: dict[bytes, tuple[str, CharterStation]] = field(
         init=False, repr=False, compare=False
     )
@@ -194,7 +198,10 @@ class Charter:
         return precedence in self.release.four_eyes and form not in self.release.standing
 
     def signers(self) -> dict[str, bytes]:
-        """The root keys of all who must sign, by code: this version's parties and those leaving."""
+        """The root keys of all who may sign, by code: this version's parties and those leaving.
+
+        All of them must, but for the excused.
+        """
         return {**{p.code: p.root_key for p in self.parties}, **dict(self.leaving)}
 
 
@@ -299,6 +306,8 @@ def encode_body(charter: Charter) -> bytes:
             body[17] = tuple((end.log, end.size, end.last) for end in ends)
         if charter.reroot:
             body[18] = tuple(sorted(charter.reroot))
+        if charter.excused:
+            body[20] = tuple(sorted(set(charter.excused)))
     return encode.dumps(body)
 
 
@@ -311,8 +320,8 @@ def parse_charter(body: bytes) -> Charter:
     Raises ``RemoteError``: ``encode.*``; ``charter.field`` and ``.noncanonical`` for its form;
     ``.party``, ``.name``, ``.realm``, ``.parties``, ``.stations``, ``.alike``, ``.duplicate``,
     ``.clocks``, ``.tests``, ``.release``, ``.packs``, ``.witnesses``, ``.silence``, ``.leaving``,
-    ``.intervals``, ``.closed``, ``.reroot``, ``.observers`` for what it says; ``certificate.*``,
-    ``address.*`` and ``key.*`` for its stations.
+    ``.intervals``, ``.closed``, ``.reroot``, ``.observers``, ``.excused`` for what it says;
+    ``certificate.*``, ``address.*`` and ``key.*`` for its stations.
     """
     fields = Fields(encode.loads(body, _LIMITS), "charter")
     realm = check_realm(fields.text(2), "charter")
@@ -342,7 +351,8 @@ def parse_charter(body: bytes) -> Charter:
         intervals=read_intervals(fields.opt_array(16)),
         closed=None if version == 1 or closed is None else read_closed(closed),
         reroot=() if version == 1 or reroot is None else _read_roots(reroot, "reroot"),
-        observers=read_observers(fields.opt_array(19)),
+        observers=read_codes(fields.opt_array(19), "observers"),
+        excused=() if version == 1 else read_codes(fields.opt_array(20), "excused"),
         unknown=encode.dumps(unknown) if unknown else b"",
         body=body,
         hash=sha256(message),
@@ -375,6 +385,9 @@ def _check(charter: Charter) -> None:
         raise refusal("observers", f"names {strange} as an observer, which is no party of it")
     if len(charter.voices()) < 2:
         raise refusal("observers", "makes observers of so many that no two parties can speak")
+    idle = {*charter.observers, *dict(charter.leaving)} - dict(charter.reroot).keys()
+    if not idle.issuperset(charter.excused):
+        raise refusal("excused", "excuses one from signing that neither observes nor leaves")
     certificates = [s.certificate for party in charter.parties for s in party.stations]
     uses = [("station id", [c.station for c in certificates])]
     uses.append(("seal key", [c.seal_key for c in certificates]))
@@ -437,11 +450,12 @@ class SignedCharter:
     @property
     def missing(self) -> tuple[str, ...]:
         """The codes of those who have yet to sign, sorted."""
-        return tuple(sorted(self.charter.signers().keys() - dict(self.signatures).keys()))
+        needed = self.charter.signers().keys() - {*self.charter.excused}
+        return tuple(sorted(needed - dict(self.signatures).keys()))
 
     @property
     def complete(self) -> bool:
-        """Whether all have signed: only then may the version come into force."""
+        """Whether all who must have signed: only then may the version come into force."""
         return not self.missing
 
     def add_signature(self, code: str, signature: bytes) -> SignedCharter:

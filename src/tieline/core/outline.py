@@ -62,6 +62,7 @@ def summary(charter: Charter) -> tuple[str, ...]:
     if charter.witnesses:
         out.append(f"witnesses needed: {charter.quorum}")
     out.extend(f"leaving: {code}" for code, _ in charter.leaving)
+    out.extend(f"need not sign: {code}, an observer" for code in charter.excused)
     for code, _ in charter.reroot:
         out.append(f"NEW ROOT: {code} has another root key than before; its words stand above")
     if charter.closed is not None:

@@ -197,16 +197,17 @@ def read_witnesses(items: tuple[Value, ...]) -> tuple[Witness, ...]:
     )
 
 
-def read_observers(items: tuple[Value, ...] | None) -> tuple[str, ...]:
-    """The parties that read and do not write (``charter.observers``); absent for none.
+def read_codes(items: tuple[Value, ...] | None, part: str) -> tuple[str, ...]:
+    """Parties of which a charter says something by their codes; absent for none.
 
-    Raises ``RemoteError`` with the code ``charter.party`` for a code that is none.
+    ``part``: of the code of the refusal, ``charter.observers`` or ``charter.excused``. Raises
+    ``RemoteError`` with the code ``charter.party`` for a code that is none.
     """
     if items is None:
         return ()
     codes = tuple(check_party(item, "charter") for item in items if isinstance(item, str))
     if len(codes) != len(items) or len(set(codes)) != len(codes):
-        raise refusal("observers", "must name its observers by the codes of parties, each once")
+        raise refusal(part, f"must name its {part} by the codes of parties, each once")
     return codes
 
 

@@ -8,6 +8,8 @@ Rules held here:
 * A party keeps its root key as long as it stays, unless the version says that it has another one
   (``reroot``). Then the new root signs for the party, and the signatures of all others are what
   vouches for it: the old root may be lost or stolen, so its word is not asked for.
+* An observer is asked for what is said of itself, and for nothing else: a version that takes it off
+  the line, or says of it what the version before said, may excuse it from signing (``excused``).
 * A version may end the keys of a station: it no longer names the station, or names it with another
   statement key (``ended_stations``). With ``closed`` it says where their logs end.
 """
@@ -79,7 +81,9 @@ def amend(  # noqa: PLR0913  # as ``make_charter``
         silence_s=old.silence_s if silence_s is None else silence_s,
         intervals=intervals or old.intervals,
         observers=_observers(old, parties, observers),
+        excused=(),
     )
+    draft = replace(draft, excused=tuple(c for c in old.observers if _may_excuse(old, draft, c)))
     if _provisions(draft) == _provisions(old):
         raise LocalError(
             "charter.unchanged", f"the amendment changes nothing in the line {old.name}; leave it"
@@ -138,7 +142,7 @@ def _parties(
 
 def _provisions(charter: Charter) -> bytes:
     """What a version provides, whatever it replaces."""
-    return encode_body(replace(charter, version=1, leaving=(), closed=None, reroot=()))
+    return encode_body(replace(charter, version=1, leaving=(), closed=None, reroot=(), excused=()))
 
 
 def check_successor(old: Charter, new: Charter) -> None:
@@ -147,7 +151,8 @@ def check_successor(old: Charter, new: Charter) -> None:
     Raises ``RemoteError``: ``charter.sequence`` for line, version, previous or nonce;
     ``charter.realm``; ``charter.root_changed`` when a party stays under another root key and the
     version does not say so; ``charter.reroot`` when it says so of another key or party;
-    ``charter.leaving`` unless exactly the parties that are gone are listed as leaving.
+    ``charter.leaving`` unless exactly the parties that are gone are listed as leaving;
+    ``charter.excused`` for one that has to sign.
     """
     if (new.line, new.version, new.previous, new.nonce) != (
         old.line,
@@ -187,6 +192,19 @@ def check_successor(old: Charter, new: Charter) -> None:
             f"charter version {new.version} does not list exactly the parties that leave; "
             "have it made anew",
         )
+    if not all(_may_excuse(old, new, code) for code in new.excused):
+        raise RemoteError(
+            "charter.excused",
+            f"charter version {new.version} excuses one from signing that did not observe before,"
+            " or of which it says something new; have it made anew, or have that one sign",
+        )
+
+
+def _may_excuse(old: Charter, new: Charter, code: str) -> bool:
+    """Whether ``new`` needs no signature of a party: it observed, and goes, or stays as it was."""
+    now = new.party(code)
+    stays = code in new.observers and now == old.party(code)
+    return code in old.observers and (now is None or stays)
 
 
 def _root_changed(kind: type[LocalError | RemoteError], code: str) -> LocalError | RemoteError:

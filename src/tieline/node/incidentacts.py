@@ -272,8 +272,8 @@ class IncidentActs:
         now_ms = self._agreements.moment(line, now_ms)
         return [
             (one, ledger.plans[one.pack].pack)
-            for one in ledger.obligations(now_ms)
-            if any(book.holds(id_, each) for each in (one.trigger, one.by)) and not owing.idle(one)
+            for one in ledger.about((each.digest for each in book.members(id_)), now_ms)
+            if not owing.idle(one)
         ]
 
     async def _dues(self, line: Line, book: Book, id_: bytes) -> dict[tuple[bytes, str], int]:
@@ -534,7 +534,7 @@ def _enough(does: str, ids: list[bytes], answered: str) -> None:
     """Refuse what names too few incidents, or nothing to answer."""
     if does in forms.ANSWERING and not answered:
         raise LocalError("act.argument", f"act 'incident_say': '{does}' needs the item it answers")
-    least = {"open": 0, "link": 2}.get(does, 0 if does in forms.ANSWERING else 1)
+    least = {"open": 0, "link": 2, "standing": 0}.get(does, 0 if does in forms.ANSWERING else 1)
     if len(set(ids)) < least or (does == "open" and ids):
         which = ("no incident", "an incident", "two different incidents")[least]
         raise LocalError("act.argument", f"act 'incident_say': '{does}' names {which}")

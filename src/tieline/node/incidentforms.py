@@ -37,6 +37,7 @@ DOES: Final[Mapping[str, tuple[Act, ...]]] = {
     "reopen": (Act.REOPEN,),
     "lesson": (Act.LESSON,),
     "public": (Act.PUBLIC,),
+    "standing": (Act.STANDING,),
 }
 ANSWERING: Final = frozenset({"answer", "link-answer"})
 _SURE: Final = (Means.CONFIDENCE, Means.SOURCE)
@@ -187,7 +188,7 @@ def discharging(pack: Pack, rule: str) -> tuple[tuple[str, ...], RefRole]:
     if not isinstance(found, Deadline):
         return (), RefRole.PREDECESSOR
     forms = tuple(pack.form_id(pack.forms[name]) for name in found.by if name in pack.forms)
-    return forms, RefRole.PREDECESSOR if found.link is None else found.link
+    return forms, found.link if isinstance(found.link, RefRole) else RefRole.PREDECESSOR
 
 
 def calms(pack: Pack, rule: str) -> dict[str, Json]:

@@ -18,7 +18,7 @@ from tieline.node.incidents import Incidents
 from tieline.node.view import Json
 
 # What else is said in an incident, by ``send`` and not by ``incident_say``.
-_SENT: Final = (Act.HOLD, Act.HOLD_ANSWER, Act.LIFT, Act.COMPLY, Act.CONCERN, Act.STANDING)
+_SENT: Final = (Act.HOLD, Act.HOLD_ANSWER, Act.LIFT, Act.COMPLY, Act.CONCERN)
 _NARROWED: Final = {"answer": Act.ANSWER, "link-answer": Act.LINK_ANSWER,
                     "hold-answer": Act.HOLD_ANSWER}  # fmt: skip
 

@@ -127,7 +127,7 @@ class Cast:
     def rotated(
         self, number: int, old: Charter, ends: Iterable[LogEnd], chance: random.Random
     ) -> SignedCharter:
-        """The version after ``old`` that gives a station fresh keys, signed by all.
+        """The version after ``old`` that gives a station fresh keys, signed by all who have to.
 
         ``ends`` says where the station's logs end. It has the fresh keys from now on.
         """
@@ -257,7 +257,9 @@ def _release(plan: Plan) -> Release:
 
 
 def _signed(charter: Charter, roots: dict[str, SeedKey]) -> SignedCharter:
+    """Signed by all who have to: nobody waits for an observer that is excused."""
     signed = SignedCharter(charter=charter)
-    for code, root in roots.items():
+    for code in signed.missing:
+        root = roots[code]
         signed = signed.add_signature(code, root.sign(charter_message(charter.body)))
     return signed

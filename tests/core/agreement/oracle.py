@@ -557,6 +557,8 @@ class Oracle:
             acts = dict.fromkeys(creditors, rule)
             if rule.base in (Base.OCCURRENCE, Base.ARRIVAL):
                 mine = theirs = self.stating(rule, obliging)
+                if self.base(rule, first, mine, debtor) == (None, None):
+                    return  # the word was given, and says when nothing happened
             if self.current(root) not in obliging:
                 flags |= {"ended", "strictly ended"}
         soft, hard = (self.clock(rule, first, one, debtor) for one in (mine, theirs))

@@ -121,7 +121,7 @@ class World:
         refs: Refs = ()
         if isinstance(made, Deadline) and made.by:
             form = chance.choice(made.by)
-            if made.link is not None:
+            if isinstance(made.link, RefRole):
                 refs = ((made.link, self.version(one.trigger, chance)),)
         elif one.rule == "together":
             form, mine = "open", [m for m in self.record
@@ -185,6 +185,9 @@ class World:
         loose = [one.id for one in rows if one.state in UNSETTLED]
         found = self.ledger.obligations(now, open_only=True)
         assert sorted(loose) == sorted(one.id for one in found)
+        some = {one.digest for one in self.record[::3]}
+        about = [one for one in rows if one.trigger in some or one.by in some]
+        assert self.ledger.about(some, now) == about
         for one in rows:
             assert self.ledger.explain(one.id, now) is not None
         for state in self.ledger.quotas(now):

@@ -13,7 +13,7 @@ from typing import Final
 from tieline.core.agreement.clocks import exchange_year
 from tieline.core.agreement.matter import Entry, Matter, Stream
 from tieline.core.agreement.message import Message, at_numbers
-from tieline.core.agreement.model import Effect, Exchange, Pack
+from tieline.core.agreement.model import Deadline, Effect, Exchange, Link, Pack
 from tieline.core.agreement.plan import STANDS, PackPlan, compile_pack, crosses, named
 from tieline.core.agreement.quota import QuotaBook
 from tieline.core.agreement.serials import Serials
@@ -30,6 +30,7 @@ _CONCERNS = RefRole.CONCERNS
 _RESUME = Effect.RESUME
 WaitKey = tuple[str, str, str, str]  # pack, form, debtor, creditor
 CLOSINGS: Final = ""  # stands for the pack where closings of an incident are waited for
+WORDS: Final = "."  # and where a word in an incident is
 THREADS_KEPT: Final = 16  # incidents of one message
 
 
@@ -54,6 +55,13 @@ class Book:
         self._streamed: dict[tuple[str, str], dict[Matter, None]] = {}  # by pack and debtor
         # Closings by opening, or what they cite of their sender's own, and sender.
         self.closings: dict[tuple[bytes, str], Stream] = {}
+        # What was said by opening and sender, where some rule asks for a first word.
+        self.words: dict[tuple[bytes, str], Stream] = {}
+        self._words_asked = any(
+            isinstance(rule, Deadline) and rule.link is Link.INCIDENT
+            for pack in packs
+            for rule in pack.rules.values()
+        )
         # By pack, form, debtor and creditor: what an act of that form to that creditor may change.
         self._waiting: dict[WaitKey, dict[Matter, None]] = {}
         self._rounds_of: dict[Matter, list[Round]] = {}
@@ -112,8 +120,8 @@ class Book:
         if plan.streams:
             moved = before is not None or any(entry.doubts())
             self._stream_changed(entry, all_=moved)
-        if plan.closes:
-            self._closing_changed(entry, all_=before is not None or any(entry.doubts()))
+        if plan.says:
+            self._word_changed(entry, all_=before is not None or any(entry.doubts()))
         if plan.stands:
             self._standing_changed(entry)
 
@@ -140,6 +148,8 @@ class Book:
                 self._file(entry)
             if plan.closes and not message.relayed:
                 self._close(entry)
+            if plan.says and self._words_asked and not message.relayed:
+                self._say(entry)
         self._touch(entry.matter)
 
     def _cite(self, entry: Entry) -> bool:
@@ -235,6 +245,13 @@ class Book:
             last_of_all &= self.closings.setdefault((place, sender), Stream()).add(entry)
         self._closing_changed(entry, all_=not last_of_all)
 
+    def _say(self, entry: Entry) -> None:
+        """Its sender says a word in an incident: perhaps the first that it owes there."""
+        last_of_all, sender = True, entry.message.sender
+        for place in entry.threads:
+            last_of_all &= self.words.setdefault((place, sender), Stream()).add(entry)
+        self._word_changed(entry, all_=not last_of_all)
+
     def _apply(self, entry: Entry) -> None:
         """What a form does besides what rules say of it."""
         effect = entry.plan.form.effect
@@ -303,6 +320,20 @@ class Book:
         for place in closing_places(entry):
             for party in message.to:
                 self._stale_waits[CLOSINGS, place.hex(), message.sender, party] = None
+
+    def _word_changed(self, entry: Entry, *, all_: bool) -> None:
+        """A word came or moved: what waits for it, or all it may count for."""
+        message = entry.message
+        if entry.plan.closes:
+            self._closing_changed(entry, all_=all_)
+        if not self._words_asked:
+            return
+        if all_:
+            self._stale_streams[WORDS, message.sender] = None
+            return
+        for place in entry.threads:
+            for party in message.to:
+                self._stale_waits[WORDS, place.hex(), message.sender, party] = None
 
     def _slot(self, pack: str, rule: Exchange, party: str, year: int) -> Slot:
         key = (pack, rule.id, party, year)

@@ -11,7 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar, Final
 
-from tieline.core.agreement.book import CLOSINGS, Book, Maker, WaitKey, promise_places
+from tieline.core.agreement.book import (
+    CLOSINGS,
+    WORDS,
+    Book,
+    Maker,
+    WaitKey,
+    promise_places,
+)
 from tieline.core.agreement.clocks import (
     deadline_terms,
     exchange_due,
@@ -27,13 +34,14 @@ from tieline.core.agreement.matter import (
     Debt,
     Entry,
     Matter,
+    Source,
     Stream,
     Terms,
 )
 from tieline.core.agreement.message import at_numbers
-from tieline.core.agreement.model import Base, Deadline, Pack, Who
+from tieline.core.agreement.model import Base, Deadline, Link, Pack, Who
 from tieline.core.agreement.plan import DeadlinePlan
-from tieline.core.agreement.reason import SKEW_MS
+from tieline.core.agreement.reason import SKEW_MS, UNKNOWN
 from tieline.core.agreement.value import PartyCode
 from tieline.core.agreement.windows import Round, Slot
 from tieline.core.terms import MAX_TIME_MS
@@ -49,7 +57,7 @@ class DeadlineSource:
 
     __slots__ = (
         "at_receipt", "bounded", "closings", "debtor", "lapses", "named", "owed_to", "own", "pack",
-        "plan", "rule", "streams",
+        "plan", "rule", "streams", "within", "words",
     )  # fmt: skip
     waits: ClassVar[bool] = False
 
@@ -60,9 +68,12 @@ class DeadlineSource:
         debtor: str,
         streams: tuple[Stream, ...],
         closings: Mapping[tuple[bytes, str], Stream],
+        words: Mapping[tuple[bytes, str], Stream],
     ) -> None:
         self.pack, self.plan, self.debtor = pack, plan, debtor
         self.closings = closings if plan.promise else _NO_CLOSINGS
+        self.words = words
+        self.within = plan.rule.link is Link.INCIDENT
         self.rule: Deadline = plan.rule
         self.streams = streams  # what the debtor sends of the forms that discharge it uncited
         self.named = f"{pack}/{plan.rule.id}/{debtor}/"  # what the ids of its debts begin with
@@ -77,6 +88,8 @@ class DeadlineSource:
 
     def idle(self, debt: Debt) -> bool:
         """Whether nobody sent anything about the trigger; one that waits uncited has to look."""
+        if self.within:
+            return not any(True for _ in self._said(_begun(debt)))
         if self.rule.link is None or _begun(debt).acts:
             return False
         return not self.closings or not any(self.closed(_begun(debt)))
@@ -88,17 +101,26 @@ class DeadlineSource:
             if found is not None:
                 yield found
 
+    def _said(self, matter: Matter) -> Iterator[Stream]:
+        """What the debtor said in the incidents of the trigger; also before it: that was a word."""
+        for place in matter.root.threads:
+            found = self.words.get((place, self.debtor))
+            if found is not None:
+                yield found
+
     def acts(self, debt: Debt, creditor: str) -> Sequence[Entry]:
         """What the debtor sent to a creditor that may discharge it, by claimed time."""
         rule = self.rule
         some: list[list[Entry]] = []
-        if self.closings:
+        if self.within:
+            some = [one.first(creditor) for one in self._said(_begun(debt))]
+        elif self.closings:
             matter = _begun(debt)
             some += [one.after(creditor, matter.root.key) for one in self.closed(matter)]
         if rule.link is None:
             begun = _begun(debt).root.key
             some = [stream.after(creditor, begun) for stream in self.streams]
-        else:
+        elif not isinstance(rule.link, Link):
             acts = _begun(debt).acts
             if not acts and not some:
                 return ()
@@ -117,6 +139,13 @@ class DeadlineSource:
         return False
 
 
+def _is_word(source: Source) -> bool:
+    """Whether a message is judged by itself, against the time at which something happened."""
+    rule = source.rule
+    return source.own and isinstance(rule, Deadline) and rule.base in _HAPPENED
+
+
+_HAPPENED: Final = frozenset({Base.OCCURRENCE, Base.ARRIVAL})
 _NO_CLOSINGS: Final[Mapping[tuple[bytes, str], Stream]] = MappingProxyType({})
 
 
@@ -196,8 +225,8 @@ class Fold(Book):
                 self._stale[slot] = None
         if matter.root.plan.streams:
             self._stream_changed(matter.root, all_=True)
-        if matter.root.plan.closes:
-            self._closing_changed(matter.root, all_=True)
+        if matter.root.plan.says:
+            self._word_changed(matter.root, all_=True)
         if matter.root.plan.stands:
             self._standing_changed(matter.root)
 
@@ -245,6 +274,10 @@ class Fold(Book):
         """Judge a debt and show it."""
         standing = self.standings[debt.pack]
         terms = debt.source.terms(debt)
+        if terms.base == UNKNOWN and _is_word(debt.source):
+            # It says when nothing happened: it has been given, and no clock began to judge it by.
+            self.sheet.drop(debt)
+            return
         shown, moves = settle(debt, terms, standing, now_ms)
         self.sheet.put(debt, maker, shown, moves=moves)
         if moves:
@@ -263,12 +296,14 @@ class Fold(Book):
             source = debt.source
             if not isinstance(source, DeadlineSource):
                 continue
-            if not (source.streams or source.plan.promise):
+            if not (source.streams or source.plan.promise or source.within):
                 continue
             if source.streams:
                 self._streamed.setdefault((debt.pack, debt.debtor), {})[matter] = None
             if source.plan.promise:
                 self._streamed.setdefault((CLOSINGS, debt.debtor), {})[matter] = None
+            if source.within:
+                self._streamed.setdefault((WORDS, debt.debtor), {})[matter] = None
             due = source.terms(debt).due.earliest
             for creditor in debt.creditors:
                 acts = source.acts(debt, creditor)
@@ -375,7 +410,7 @@ class Fold(Book):
             streams = tuple(
                 self._streams.setdefault((pack, form, debtor), Stream()) for form in plan.rule.by
             )
-        return DeadlineSource(pack, plan, debtor, streams, self.closings)
+        return DeadlineSource(pack, plan, debtor, streams, self.closings, self.words)
 
     def _slot_debts(self, slot: Slot) -> Iterator[Debt]:
         owed = self._applied(slot.pack, slot.party, self.parties)
@@ -425,6 +460,9 @@ def _waited(source: DeadlineSource, matter: Matter) -> Iterator[tuple[str, str]]
     if source.plan.promise:
         for place in promise_places(matter):
             yield CLOSINGS, place.hex()
+    if source.within:
+        for place in matter.root.threads:
+            yield WORDS, place.hex()
 
 
 def _settled(act: Entry, creditor: str, due_ms: int | None) -> bool:

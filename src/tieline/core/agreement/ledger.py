@@ -18,7 +18,7 @@ can be asked for in steps (``steps``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tieline.core.agreement.clocks import exchange_due, exchange_opens
@@ -26,7 +26,7 @@ from tieline.core.agreement.dates import clamp_year, year_of
 from tieline.core.agreement.explain import reasons
 from tieline.core.agreement.fold import YEARS_BACK, Fold
 from tieline.core.agreement.limits import Question, Weighed, questions, weigh
-from tieline.core.agreement.matter import Entry, Matter
+from tieline.core.agreement.matter import Debt, Entry, Matter
 from tieline.core.agreement.message import at_numbers
 from tieline.core.agreement.model import Cite, Predecessor
 from tieline.core.agreement.places import overlap
@@ -112,6 +112,21 @@ class Ledger(Fold):
         """One of them."""
         self.refresh(now_ms)
         return self.sheet.get(id_)
+
+    def about(self, digests: Iterable[bytes], now_ms: int) -> list[Obligation]:
+        """What some messages began, discharged or let off, in the order of ``obligations``.
+
+        It costs what the messages are, and not what the record is.
+        """
+        self.refresh(now_ms)
+        found: dict[str, Debt] = {}
+        for digest in digests:
+            entry = self.entries.get(digest)
+            if entry is not None and entry.matter.root is entry:
+                found.update((one.id, one) for one in entry.matter.debts)
+            found.update((one.id, one) for one in self.sheet.by(digest))
+        rows = sorted((one.at_ms, one.id, one.shown) for one in found.values() if one.shown)
+        return [shown for *_, shown in rows]
 
     def explain(self, id_: str, now_ms: int) -> Explanation | None:
         """Why an obligation is as it is, or ``None``: there is no such obligation."""

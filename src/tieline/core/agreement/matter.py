@@ -412,6 +412,10 @@ class Stream:
             insort(kept, item)
         return last
 
+    def first(self, party: str) -> list[Entry]:
+        """The first ``ACTS_KEPT`` to a party."""
+        return [entry for _, _, entry in self.to.get(party, [])[:ACTS_KEPT]]
+
     def after(self, party: str, key: tuple[int, bytes]) -> list[Entry]:
         """The first ``ACTS_KEPT`` to a party after a (claimed time, digest)."""
         kept = self.to.get(party, [])

@@ -40,6 +40,10 @@ class Act(enum.StrEnum):
     ENDEX = "endex"  # ends an exercise; on a real line it can neither be sent nor do anything
 
 
+# What says a word of an incident: who owes a first word there has given it by one of these.
+WORDS_SAID: Final = frozenset({Act.OPEN, Act.WORD, Act.ACCOUNT, Act.ANSWER, Act.LINK, Act.CLOSE})
+
+
 class Means(enum.StrEnum):
     """What a field says of an incident, in whatever form it stands. Most fields say nothing of it.
 

@@ -244,12 +244,19 @@ class Condition:
     one_of: tuple[str, ...]
 
 
+class Link(enum.StrEnum):
+    """How what meets a deadline hangs together with its trigger, where it need not cite that."""
+
+    INCIDENT = "incident"  # it stands in the same incident, and says a word there
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadline:
     """Who must send what by when.
 
     Trigger: a message of form ``on``. It is met by a message of a form in ``by`` that cites the
-    trigger under ``link`` (``None``: any later one of the debtor to the creditor); ``by`` empty:
+    trigger under ``link`` (``None``: any later one of the debtor to the creditor; ``INCIDENT``: any
+    in the incident of the trigger, and there any form of any pack that says a word); ``by`` empty:
     the trigger itself is judged ("42 days or more before the start"). ``not_before_ms`` and
     ``not_after_ms`` count from the base. ``path``: the field that gives START, OCCURRENCE, ARRIVAL.
     ``to_all``: the answer is owed to every party, else to the trigger's sender.
@@ -269,7 +276,7 @@ class Deadline:
     who: Who
     who_path: str = ""
     by: tuple[str, ...] = ()
-    link: RefRole | None = RefRole.ANSWERS
+    link: RefRole | Link | None = RefRole.ANSWERS
     not_before_ms: int | None = None
     not_after_ms: int | None = None
     count: Count = Count.INSTANT

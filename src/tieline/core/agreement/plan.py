@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from tieline.core.agreement.meaning import Act, Means
+from tieline.core.agreement.meaning import WORDS_SAID, Act, Means
 from tieline.core.agreement.message import Values, at_numbers, resolve
 from tieline.core.agreement.model import (
     Base,
@@ -23,6 +23,7 @@ from tieline.core.agreement.model import (
     Exchange,
     FieldType,
     Form,
+    Link,
     Pack,
     Predecessor,
     Quota,
@@ -186,6 +187,7 @@ class FormPlan:
     uncited: bool = False  # a deadline on it can be discharged without citing it
     opens: bool = False  # it begins an incident, if it cites nothing of one
     closes: bool = False  # it closes an incident, and is its sender's last word there
+    says: bool = False  # it says a word in an incident
     wants: tuple[Predecessor, ...] = ()  # what every message of it has to cite
     ended_by: frozenset[str] = frozenset()  # forms by which its sender ends how long it holds
     stands: bool = False  # it may change what the pack is between two parties
@@ -241,6 +243,7 @@ def compile_pack(pack: Pack) -> PackPlan:
             does=form.effect is not Effect.NONE,
             opens=form.act is Act.OPEN,
             closes=form.act is Act.CLOSE,
+            says=form.act in WORDS_SAID,
         )
     for rule in pack.rules.values():
         if isinstance(rule, Threshold):
@@ -263,7 +266,7 @@ def compile_pack(pack: Pack) -> PackPlan:
     for one in plan.forms.values():
         looked_for = one.validities or one.thresholds or one.commits or one.states_units
         one.filed = bool(looked_for or one.exchanges or one.streams)
-        one.heard = bool(one.exchanges or one.streams or one.stands or one.closes)
+        one.heard = bool(one.exchanges or one.streams or one.stands or one.says)
     return plan
 
 
@@ -284,7 +287,7 @@ def _deadline(plan: PackPlan, rule: Deadline) -> None:
             promise=promise,
         )
     )
-    if rule.link is None or promise:
+    if rule.link is None or rule.link is Link.INCIDENT or promise:
         target.uncited = True
     if rule.link is None:
         for name in rule.by:

@@ -11,6 +11,7 @@ rows come at once the two orders are made anew when they are next asked for.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from heapq import heappop, heappush
 from operator import attrgetter
 from typing import Final, Generic, TypeVar
@@ -29,12 +30,14 @@ class Sheet(Generic[Maker]):
     """Rows by id, in order; the open ones apart; and when to look again."""
 
     __slots__ = (
-        "_loose", "_moved", "_open_loose", "_open_rows", "_order", "_rows", "_times", "_urgent",
-        "_wakes", "debts", "sensitive",
+        "_by", "_loose", "_moved", "_open_loose", "_open_rows", "_order", "_rows", "_times",
+        "_urgent", "_wakes", "debts", "sensitive",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.debts: dict[str, Debt] = {}  # what is shown
+        # By the message behind it: one, or several where one act is behind several.
+        self._by: dict[bytes, Debt | dict[Debt, None]] = {}
         self.sensitive: dict[str, dict[str, Maker]] = {}  # by pack and id: moved by its standing
         self._order: list[Debt] = []
         self._rows: list[Obligation] = []
@@ -48,8 +51,11 @@ class Sheet(Generic[Maker]):
 
     def put(self, debt: Debt, maker: Maker, shown: Obligation, *, moves: bool) -> None:
         """Show a debt as it is now. ``moves``: the standing of its pack may change it."""
-        known = debt.shown is not None
+        before = debt.shown
+        known = before is not None
         debt.shown = shown
+        if before is None or before.by != shown.by:
+            self._move(debt, b"" if before is None else before.by, shown.by)
         if known or moves:
             sensitive = self.sensitive[debt.pack]
             if moves:
@@ -92,6 +98,7 @@ class Sheet(Generic[Maker]):
         """Show a debt no more."""
         if debt.shown is None:
             return
+        self._move(debt, debt.shown.by, b"")
         debt.shown = None
         del self.debts[debt.id]
         self._set_open(debt, -1)
@@ -99,6 +106,27 @@ class Sheet(Generic[Maker]):
         if not self._loose:
             place = bisect_left(self._order, (debt.at_ms, debt.id), key=_by_trigger)
             del self._order[place], self._rows[place]
+
+    def _move(self, debt: Debt, before: bytes, now: bytes) -> None:
+        """Another message is behind it."""
+        if before:
+            some = self._by[before]
+            if isinstance(some, dict):
+                del some[debt]
+            if some is debt or not some:
+                del self._by[before]
+        if not now:
+            return
+        some = self._by.setdefault(now, debt)
+        if isinstance(some, dict):
+            some[debt] = None
+        elif some is not debt:
+            self._by[now] = {some: None, debt: None}
+
+    def by(self, digest: bytes) -> Iterable[Debt]:
+        """What a message discharged, or waived, contested, suspended, held or ended."""
+        some = self._by.get(digest, ())
+        return (some,) if isinstance(some, Debt) else some
 
     def loosen(self) -> None:
         """Many rows are about to come: sort them once, when they are asked for."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from tieline.core.agreement import model
 from tieline.core.agreement.kinds import DAY_MS, MONTH_DAYS, near, shown
+from tieline.core.agreement.meaning import WORDS_SAID
 from tieline.core.agreement.model import Base, Field, FieldType, Pack, Who
 from tieline.core.terms import RefRole
 
@@ -139,6 +140,12 @@ def _deadline(look: _Look, rule: model.Deadline) -> None:
                 "by",
                 f"form '{name}' is to answer '{rule.on}', which it does not name under 'answers'; "
                 "add it there, or say another 'link'",
+            )
+        if other is not None and rule.link is model.Link.INCIDENT and other.act not in WORDS_SAID:
+            look.fault(
+                "by",
+                f"form '{name}' says no word in an incident, so it cannot be looked for there; "
+                "give it an 'act' that does, or say another 'link'",
             )
     _threshold_of(look, "threshold", rule.threshold, rule.on)
     _bounds(look, rule)

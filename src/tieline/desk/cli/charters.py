@@ -89,11 +89,11 @@ def _write(
     if signed.complete and args.install:
         result.update(_put_in_force(args, home, [signed]))
         result["installed"] = True
-        lines.append("every party has signed it, and it is in force here")
+        lines.append(f"{_by_all(signed)} has signed it, and it is in force here")
         lines.append(f"next: give {path} to the others for 'tieline charter install {path.name}';")
         lines.append("  then run 'tieline serve', if the station is not running yet")
     elif signed.complete:
-        lines.append("every party has signed it")
+        lines.append(f"{_by_all(signed)} has signed it")
         lines.append(f"next: every station runs 'tieline charter install {path.name}'")
     elif own in signed.missing:
         lines.append(f"it waits for the signature of {waits}")
@@ -104,6 +104,12 @@ def _write(
         last = " --install" if len(signed.missing) == 1 else ""
         lines.append(f"  tieline charter sign {path.name}{last}")
     put(args, result, *lines)
+
+
+def _by_all(signed: SignedCharter) -> str:
+    """Who has signed a complete charter."""
+    without = [code for code in signed.charter.excused if code not in dict(signed.signatures)]
+    return "every party" + (f" but {', '.join(without)}, which need not," if without else "")
 
 
 def _new(args: argparse.Namespace, home: Home) -> None:
@@ -443,5 +449,5 @@ def _show(args: argparse.Namespace) -> None:
         "complete": signed.complete,
     }
     missing = ", ".join(signed.missing)
-    lines.append(f"not signed yet by {missing}" if missing else "signed by every party")
+    lines.append(f"not signed yet by {missing}" if missing else f"signed by {_by_all(signed)}")
     put(args, result, *lines)

@@ -110,6 +110,9 @@ def _particulars(args: argparse.Namespace, means: dict[str, Json]) -> dict[str, 
         return {"item": args.item.lower()}
     if does == "link":
         return _linked(args)
+    if does == "standing":
+        means.update(asked=args.party, stance=args.standing)
+        return {"incident": [*args.incident]}
     out: dict[str, Json] = {"incident": [args.incident]}
     refs: list[Json] = [
         {"item": item.lower(), "role": role}

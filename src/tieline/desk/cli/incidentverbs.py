@@ -11,6 +11,11 @@ from tieline.desk.cli.sendverb import PRECEDENCES
 
 _EVERYTHING: Final = "all of it, however much that is; else a bounded number of each party"
 _INCIDENT: Final = "its name, the first characters of its digest, or a message in it"
+_STANDING: Final = (
+    "an item of the form's list, such as not-recognised, observer or mediated; party: we contest it"
+    " no more"
+)
+_THERE: Final = "for what is said there alone (default: the line); " + _INCIDENT
 _ITEM: Final = "its number here, as 'log' shows it, or the first characters of its digest"
 
 # Options that are answers by meaning: option, meaning, what to type.
@@ -176,6 +181,12 @@ def _ending(action: _Action, officer: tuple[argparse.ArgumentParser, ...]) -> No
         p.add_argument("incident", help=_INCIDENT)
         _means(p, REASON)
         _form(p)
+    p = action("standing", "in what standing another party speaks, for us: contest it, or not",
+               *officer)  # fmt: skip
+    p.add_argument("party", type=str.upper, help="the code of that party")
+    p.add_argument("standing", help=_STANDING)
+    p.add_argument("--incident", action="append", default=[], metavar="INCIDENT", help=_THERE)
+    _form(p)
     p = action("public", "what we say or have said in public of it, by its hash", *officer)
     p.add_argument("incident", help=_INCIDENT)
     p.set_defaults(function="public")
