@@ -12,6 +12,7 @@ from tieline.core.line import Line
 from tieline.core.station import Station
 from tieline.node.agreements import Agreements
 from tieline.node.alarmkeep import AlarmKeep
+from tieline.node.passage import Progress
 from tieline.node.runtime import Runtime
 from tieline.node.view import Json
 
@@ -30,6 +31,9 @@ class Host(Protocol):
 
     @property
     def incidents(self) -> Incidents: ...
+
+    def reading(self, line: Line) -> Progress | None:
+        """How far a long record has been read since the start, while it is being read."""
 
     async def perform(self, make: Callable[[int], Act]) -> Done:
         """Run an act through a turn; raises its refusal."""

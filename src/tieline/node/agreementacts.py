@@ -43,6 +43,7 @@ from tieline.node.coded import Coded
 from tieline.node.formchecks import once, parties_of, refused
 from tieline.node.formwords import page_view, told
 from tieline.node.incidentforms import calms
+from tieline.node.passage import reading_view
 from tieline.node.retyped import answers_of
 from tieline.node.slices import Slices, through
 from tieline.node.view import Json
@@ -55,6 +56,7 @@ _WRITERS: Final[Mapping[str, Callable[[Page, Tongue], str]]] = {
 }
 _FORMATS: Final = {name: name for name in ("lines", *_WRITERS)}
 _YEAR_MS: Final = 366 * 86_400_000
+_Asked = tuple[Ledger, int, dict[str, Json]]
 SHOWN: Final = 1_000  # obligations of one answer, unless it is asked for more
 Found = TypeVar("Found")
 
@@ -107,8 +109,8 @@ class AgreementActs:
         line, lang = self._desk.line(args), self._language(args)
         args.done()
         found = self._agreements.in_force(line)
-        ledger, now_ms = await self._ledger(line)
-        return {
+        ledger, now_ms, so_far = await self._ledger(line)
+        return so_far | {
             "line": line.id.hex(),
             "packs": [
                 views.pack_view(pack, self._tongue(pack, lang))
@@ -359,25 +361,25 @@ class AgreementActs:
 
     # ------------------------------------------------------------------------------- obligations
 
-    async def _ledger(self, line: Line) -> tuple[Ledger, int]:
-        """The ledger, and the moment to ask it about: now, or the end of the exercise."""
+    async def _ledger(self, line: Line, *, whole: bool = False) -> _Asked:
+        """The ledger, the moment to ask it about (now, or the exercise's end), how far it read."""
         now_ms = self._desk.now_ms()
-        ledger = await self._agreements.ledger(line, now_ms)
-        return ledger, self._agreements.moment(line, now_ms)
+        ledger, reading = await self._agreements.soon(line, now_ms, whole=whole)
+        return ledger, self._agreements.moment(line, now_ms), reading_view(reading)
 
     async def _obligations(self, args: Arguments) -> Json:
         line, lang = self._desk.line(args), self._language(args)
         party, open_only = args.text("party", ""), args.flag("open", default=False)
         limit = args.number("limit", SHOWN)
         args.done()
-        ledger, now_ms = await self._ledger(line)
+        ledger, now_ms, so_far = await self._ledger(line)
         tongues = self._tongues(ledger, lang)
         found = ledger.obligations(now_ms, party=party, open_only=open_only)
         # What is due first, of what is open; else what is newest.
         some = found[:limit] if open_only else found[max(0, len(found) - limit) :]
         in_force = self._agreements.in_force(line)
         owed = ((one, calms(ledger.plans[one.pack].pack, one.rule)) for one in some)
-        return {
+        return so_far | {
             "now_ms": now_ms,
             "over_ms": self._agreements.over_ms(line),
             "obligations": await _sliced(
@@ -391,7 +393,7 @@ class AgreementActs:
     async def _explain(self, args: Arguments) -> Json:
         line, lang, wanted = self._desk.line(args), self._language(args), args.text("obligation")
         args.done()
-        ledger, now_ms = await self._ledger(line)
+        ledger, now_ms, _ = await self._ledger(line, whole=True)
         ids = [one.id for one in ledger.obligations(now_ms) if one.id.startswith(wanted)]
         if wanted in ids:
             ids = [wanted]
@@ -412,13 +414,13 @@ class AgreementActs:
 
     async def _calendar(self, args: Arguments) -> Json:
         line, lang = self._desk.line(args), self._language(args)
-        ledger, now_ms = await self._ledger(line)
+        ledger, now_ms, so_far = await self._ledger(line)
         start = args.number("from_ms", now_ms)
         end = args.number("to_ms", min(start + _YEAR_MS, MAX_TIME_MS))
         args.done()
         found = await through(ledger.calendar_steps(start, end, now_ms))
         tongues = self._tongues(ledger, lang)
-        return {
+        return so_far | {
             "line": line.id.hex(),
             "name": line.charter.name,
             "realm": line.realm,
@@ -430,29 +432,30 @@ class AgreementActs:
     async def _quotas(self, args: Arguments) -> Json:
         line, lang, party = self._desk.line(args), self._language(args), args.text("party", "")
         args.done()
-        ledger, now_ms = await self._ledger(line)
+        ledger, now_ms, so_far = await self._ledger(line)
         tongues = self._tongues(ledger, lang)
         found = await through(ledger.quotas_steps(now_ms, party))
-        return {"quotas": await _sliced(found, lambda one: views.quota_view(one, tongues))}
+        return so_far | {"quotas": await _sliced(found, lambda one: views.quota_view(one, tongues))}
 
     async def _validities(self, args: Arguments) -> Json:
         line, lang = self._desk.line(args), self._language(args)
         held = args.flag("held", default=True)
         args.done()
-        ledger, now_ms = await self._ledger(line)
+        ledger, now_ms, so_far = await self._ledger(line)
         tongues = self._tongues(ledger, lang)
         found = await through(ledger.validities_steps(now_ms, held_only=held))
-        return {"validities": await _sliced(found, lambda one: views.window_view(one, tongues))}
+        windows = await _sliced(found, lambda one: views.window_view(one, tongues))
+        return so_far | {"validities": windows}
 
     async def _questions(self, args: Arguments) -> Json:
         """What a reader may want to ask: splitting, gaps in serials, missing references."""
         line, lang = self._desk.line(args), self._language(args)
         args.done()
-        ledger = await self._agreements.ledger(line)
+        ledger, _, so_far = await self._ledger(line)
         tongues, gaps = self._tongues(ledger, lang), ledger.serial_gaps()
-        return {
+        return so_far | {
             "splitting": [
-                views.question_view(one, _pack_of(ledger, one.messages[0]), tongues)
+                views.question_view(one, ledger.entries[one.messages[0]].message.pack, tongues)
                 for one in await through(ledger.questions_steps())
             ],
             "gaps": [
@@ -594,7 +597,3 @@ async def _sliced(found: Iterable[Found], view: Callable[[Found], Json]) -> list
         out.append(view(one))
         await slices.turn()
     return out
-
-
-def _pack_of(ledger: Ledger, digest: bytes) -> str:
-    return ledger.entries[digest].message.pack

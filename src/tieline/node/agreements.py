@@ -287,19 +287,25 @@ class Agreements:
     def progress(self, line: Line) -> Progress | None:
         """How far a long record has been read for what is owed; ``None``: as far as there is."""
         reader = self._readers.get(line.id)
-        if reader is None or reader.whole or reader.of <= NEAR:
+        if reader is None:  # nobody has begun yet
+            long = len(line.record.refs) > NEAR and self.named(line)
+            return Progress(0, len(line.record.refs)) if long else None
+        if reader.whole or reader.of <= NEAR:
             return None
         return Progress(min(reader.taken, reader.of), reader.of)
 
-    async def soon(self, line: Line, now_ms: int) -> tuple[Ledger, Progress | None]:
+    async def soon(
+        self, line: Line, now_ms: int, *, whole: bool = False
+    ) -> tuple[Ledger, Progress | None]:
         """The ledger as far as it is read, and how far that is when a long record is being read.
 
-        Only who shows lists takes this: what is not read may be owed, met or taken back.
+        Only who shows lists takes this: what is not read may be owed, met or taken back. ``whole``:
+        wait for all of it.
         """
         reader = self._reader(line)
-        if reader.whole or len(line.record.refs) <= NEAR:
+        if whole or reader.whole or len(line.record.refs) <= NEAR:
             return await self.ledger(line, now_ms), None
-        reader.asked_ms = now_ms
+        reader.asked_ms = now_ms or reader.asked_ms
         reading = self._begin_reading(line, reader)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         reader.waiting.append(turn)

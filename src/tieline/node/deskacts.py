@@ -19,6 +19,7 @@ from tieline.core.line import Line
 from tieline.core.terms import Kind, Precedence, Rung
 from tieline.node.arguments import Arguments
 from tieline.node.linetests import tests_view
+from tieline.node.passage import Progress, reading_view
 from tieline.node.traffic import DAY_MS, Open, deadline_ms
 from tieline.node.view import Json, draft_view, item_view, ladder_view, word
 
@@ -107,6 +108,7 @@ class DeskActs:
             "acknowledged": [self._item(line, digest, lang) for digest in found.done],
             "left_out": len(found.inbound) - len(inbound) + len(found.outbound) - len(outbound),
             "complete": found.complete,
+            **reading_view(None if found.complete else Progress(found.looked, found.of)),
         }
 
     def _item(self, line: Line, digest: bytes, lang: str) -> dict[str, Json]:
@@ -133,7 +135,11 @@ class DeskActs:
 
     async def _pulse(self, args: Arguments) -> Json:
         args.done()
-        return {"now_ms": self._desk.now_ms()}
+        host = self._desk.host
+        known = [host.reading(line) for line in host.station.lines.values()]
+        found = [one for one in known if one]
+        every = Progress(sum(one.read for one in found), sum(one.of for one in found))
+        return {"now_ms": self._desk.now_ms(), **reading_view(every if found else None)}
 
     async def _desk_key(self, args: Arguments) -> Json:
         args.done()

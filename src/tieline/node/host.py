@@ -48,6 +48,7 @@ from tieline.node.audit import audit_store
 from tieline.node.backup import Keeper
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.duewatch import DueWatch
+from tieline.node.passage import Progress, reading_view
 from tieline.node.runtime import Runtime
 from tieline.node.view import Json, event_view, line_view
 from tieline.node.watchers import Watcher
@@ -435,11 +436,19 @@ class Host:
 
         return Incidents(self.agreements)
 
+    def reading(self, line: Line) -> Progress | None:
+        """How far a long record has been read since the start, while it is being read."""
+        found = [self.agreements.progress(line)]
+        if "incidents" in self.__dict__:
+            found.append(self.incidents.progress(line))
+        return min((one for one in found if one), key=lambda one: one.read, default=None)
+
     def _line_view(self, line: Line) -> dict[str, Json]:
         view = line_view(line)
         agreed = self.agreements.in_force(line)
         view["packs"] = [f"{pack.id} {pack.version}" for pack in agreed.packs]
         view["packs_missing"] = [digest.hex() for digest in agreed.missing]
+        view |= reading_view(self.reading(line))
         if line.realm:
             view["over_ms"] = self.agreements.over_ms(line)
         if self.witnesses is not None and line.charter.witnesses:

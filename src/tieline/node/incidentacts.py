@@ -8,7 +8,7 @@ of the incident, the question that is answered, the promise that is kept. ``send
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
 from functools import partial
 from typing import Final, Protocol
 
@@ -53,6 +53,7 @@ from tieline.node.incidenttime import known_view, readers_view, timeline_view
 from tieline.node.incidentview import Wording, contested_view, head_view, name_of, row_view
 from tieline.node.jointview import chain_view, newest
 from tieline.node.noticeview import nearest, notice_view, touches_view
+from tieline.node.passage import reading_view
 from tieline.node.slices import Slices, through
 from tieline.node.view import Json, texts, word
 
@@ -108,12 +109,12 @@ class IncidentActs:
     # --------------------------------------------------------------------------------- asking
 
     async def _list(self, args: Arguments) -> Json:
-        line, wording = self._desk.line(args), await self._wording(args)
+        line, lang = self._desk.line(args), args.text("language", self._agreements.language)
         every, limit = args.flag("all", default=False), args.number("limit", SHOWN)
         with_clocks = args.flag("clocks", default=False)
         args.done()
-        book = await self._incidents.book(line)
-        clocks = await self._first_clocks(line, book, wording) if with_clocks else None
+        book, reading = await self._incidents.soon(line)
+        wording = Wording(line, self._agreements, lang, self._incidents.so_far(line)[1])
         names, slices = _names(book), Slices()
         wanted: list[Head] = []
         for one in reversed(book.ids()):  # the newest first
@@ -122,6 +123,8 @@ class IncidentActs:
             if every or head.closure.state is not IncidentState.CLOSED:
                 wanted.append(head)
         shown, left = among(wanted, lambda head: head.opener.party, limit)
+        ids = {head.id for head in shown}
+        clocks = await self._first_clocks(line, book, wording, ids) if with_clocks else None
         found: list[Json] = []
         for head in reversed(shown):
             await slices.turn()
@@ -131,6 +134,7 @@ class IncidentActs:
             found.append(view)
         return {
             **self._now(line),
+            **reading_view(reading),
             "incidents": found,
             "left_out": left,
             **self._lacking(line),
@@ -200,11 +204,13 @@ class IncidentActs:
         return touches_view(found, line.party, now_ms, wording, seq), left
 
     async def _notices(self, args: Arguments) -> Json:
-        line, wording = self._desk.line(args), await self._wording(args)
+        line, lang = self._desk.line(args), args.text("language", self._agreements.language)
         every, limit = args.flag("all", default=False), args.number("limit", SHOWN)
         args.done()
         now_ms, seq, slices = self._desk.now_ms(), self._desk.seq, Slices()
-        told = await self._incidents.notices(line)
+        _, reading = await self._incidents.soon(line)
+        told, standings = self._incidents.so_far(line)
+        wording = Wording(line, self._agreements, lang, standings)
         wanted = [one for one in reversed(told.all()) if every or not one.over(now_ms)]
         shown, left = among(wanted, lambda one: one.entry.party, limit)
         rows: list[Json] = []
@@ -218,6 +224,7 @@ class IncidentActs:
             rows.append(view)
         return {
             **self._now(line),
+            **reading_view(reading),
             "notices": rows,
             "left_out": left,
             **self._lacking(line),
@@ -280,11 +287,11 @@ class IncidentActs:
         return owing.dues(one for one, _ in await self._obligations(line, book, id_))
 
     async def _first_clocks(
-        self, line: Line, book: Book, wording: Wording
+        self, line: Line, book: Book, wording: Wording, shown: Container[bytes]
     ) -> dict[bytes, dict[str, Json]]:
-        """Of each incident in which a clock runs, the one that ends first."""
+        """Of each incident that is shown and in which a clock runs, the one that ends first."""
         now_ms = self._desk.now_ms()
-        ledger = await self._agreements.ledger(line, now_ms)
+        ledger, _ = await self._agreements.soon(line, now_ms)
         out: dict[bytes, dict[str, Json]] = {}
         slices = Slices()
 
@@ -293,7 +300,7 @@ class IncidentActs:
 
         for one in ledger.obligations(self._agreements.moment(line, now_ms), open_only=True):
             await slices.turn()
-            ids = [id_ for id_ in book.of(one.trigger) if id_ not in out]
+            ids = [id_ for id_ in book.of(one.trigger) if id_ in shown and id_ not in out]
             if ids and one.due != UNKNOWN and one.seen_by(line.party).value in owing.RUNNING:
                 out |= dict.fromkeys(ids, obligation_view(one, line.party, tongues))
         return out

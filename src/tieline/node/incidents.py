@@ -114,9 +114,10 @@ class Incidents:
         """The words on standing of a line, with all that the record holds now."""
         return (await self._read_up(line)).standings
 
-    def standings_so_far(self, line: Line) -> Standings:
-        """The words on standing of a line, as far as the record is read."""
-        return self._reader(line).standings
+    def so_far(self, line: Line) -> tuple[Notices, Standings]:
+        """The notices and the words on standing of a line, as far as the record is read."""
+        reader = self._reader(line)
+        return reader.notices, reader.standings
 
     async def near(self, line: Line) -> None:
         """Have the words on standing at hand, if that takes no long reading.

@@ -64,10 +64,11 @@ class Progress:
     read: int
     of: int
 
-    @property
-    def view(self) -> dict[str, Json]:
-        """As answers have it."""
-        return {"read": self.read, "of": self.of}
+
+def reading_view(progress: Progress | None) -> dict[str, Json]:
+    """How far the record is read, as answers have it: null when they know all of it."""
+    view: Json = None if progress is None else {"read": progress.read, "of": progress.of}
+    return {"reading": view}
 
 
 class Passages:

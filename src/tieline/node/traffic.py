@@ -25,7 +25,7 @@ from tieline.core.terms import Kind, Rung
 from tieline.node.slices import Slices
 from tieline.ports import Fact
 
-FIRST: Final = 4_000  # statements of a line that are looked back over
+FIRST: Final = 300  # statements of a line that are looked back over
 PIECE: Final = 40  # of the older ones, between two pauses
 PAUSE_S: Final = 0.04
 DAY_MS: Final = 86_400_000
@@ -43,6 +43,8 @@ class Open:
     done: dict[bytes, None] = field(default_factory=dict)
     tests: dict[bytes, bytes] = field(default_factory=dict)  # the newest of each station
     complete: bool = True
+    looked: int = 0  # of so many statements that were there when this began, if not complete
+    of: int = 0
 
 
 class Traffic:
@@ -87,11 +89,13 @@ class Traffic:
     async def _first(self, line: Line, slices: Slices) -> Open:
         """What is open of the newest statements; a task looks through the rest."""
         order = line.record.order
-        found = Open(complete=len(order) <= FIRST)
         start = max(0, len(order) - FIRST)
-        for digest in [item.statement.digest for item in order[start:]]:
-            self._sort(line, found, line.item(digest))
-            await slices.turn()
+        found = Open(complete=not start, looked=len(order) - start, of=len(order))
+        refs = line.record.refs[start:]
+        for begin in range(0, len(refs), PIECE):
+            for item in line.record.run(refs[begin : begin + PIECE]):
+                self._sort(line, found, item)
+                await slices.turn()
         if start:
             self._beside.append(asyncio.create_task(self._rest(line.id, start)))
         return found
@@ -106,12 +110,13 @@ class Traffic:
             line = next((one for one in self._lines() if one.id == name), None)
             if line is None:
                 return
-            order, stop, kept = line.record.order, max(0, index - PIECE), Open()
-            for place in range(min(index, len(order)) - 1, stop - 1, -1):
-                self._sort(line, kept, order[place])
+            stop, kept = max(0, index - PIECE), Open()
+            for item in line.record.run(line.record.refs[stop:index]):
+                self._sort(line, kept, item)
             self._sift(line, kept)
             self._open[name].inbound |= kept.inbound
             self._open[name].outbound |= kept.outbound
+            self._open[name].looked += index - stop
             index = stop
         self._open[name].complete = True
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from tieline.core.errors import LocalError
 from tieline.core.terms import MAX_TIME_MS, dtg
 from tieline.desk.cli.common import client, language_of, line_of, put
-from tieline.desk.cli.show import doubt_lines, number_of, text_of, texts_of, views
+from tieline.desk.cli.show import doubt_lines, number_of, still_reading, text_of, texts_of, views
 
 if TYPE_CHECKING:
     from tieline.node.view import Json
@@ -153,7 +153,9 @@ def obligations(args: argparse.Namespace) -> None:
     missing = found.get("missing")
     if isinstance(missing, list) and missing:
         lines.append(f"! {len(missing)} packs in force are not here; 'tieline pack keep FILE'")
-    put(args, found, *(lines or ["nobody owes anything" if args.all else "nothing is open"]))
+    nothing = "nobody owes anything" if args.all else "nothing is open"
+    so_far = still_reading(found)
+    put(args, found, *so_far, *(lines or ([] if so_far else [nothing])))
 
 
 def obligation_line(one: dict[str, Json]) -> str:

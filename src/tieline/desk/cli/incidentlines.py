@@ -15,7 +15,7 @@ from tieline.desk.cli import incidentaccounts as accounts
 from tieline.desk.cli.agreements import basis, clock_of, short
 from tieline.desk.cli.joints import list_lines as joint_lines
 from tieline.desk.cli.noticelines import notice_lines
-from tieline.desk.cli.show import View, mark_words, number_of, text_of, views
+from tieline.desk.cli.show import View, mark_words, number_of, still_reading, text_of, views
 from tieline.desk.incidentwords import contested, row_marks, span, texts, words, wrapped
 from tieline.node.view import Json
 
@@ -32,7 +32,9 @@ def list_lines(found: View, *, every: bool) -> Iterator[str]:
             f"  {text_of(one, 'opened_by')}: {_called(one) or text_of(one, 'title')}"
         )
         yield f"          {_parties(one)}; {number_of(one, 'statements')} statements"
-    if not rows:
+    so_far = still_reading(found)
+    yield from so_far
+    if not rows and not so_far:
         yield "no incident is on this line" if every else "no incident is open"
     if number_of(found, "left_out"):
         yield f"{number_of(found, 'left_out')} others are not shown; --limit N shows more"

@@ -12,7 +12,7 @@ from tieline.desk.cli import incidentlines as lines
 from tieline.desk.cli import noticelines
 from tieline.desk.cli.agreements import answers_of
 from tieline.desk.cli.common import client, language_of, line_of, officer, put
-from tieline.desk.cli.show import said, text_of, views
+from tieline.desk.cli.show import said, still_reading, text_of, views
 from tieline.desk.cli.talk import how
 from tieline.node.view import Json
 
@@ -37,7 +37,7 @@ def show(args: argparse.Namespace) -> None:
 def notices(args: argparse.Namespace) -> None:
     """The notices of the line."""
     found = _asked(args, "notices", all=args.all, limit=args.limit)
-    put(args, found, *noticelines.list_lines(found, every=args.all))
+    put(args, found, *still_reading(found), *noticelines.list_lines(found, every=args.all))
 
 
 def timeline(args: argparse.Namespace) -> None:

@@ -42,6 +42,16 @@ def number_of(view: View, name: str) -> int:
     return value if isinstance(value, int) else 0
 
 
+def still_reading(view: View) -> list[str]:
+    """What a list says that a station gave while it still reads a long record."""
+    reading = view.get("reading")
+    if not isinstance(reading, dict):
+        return []
+    read, of = number_of(reading, "read"), number_of(reading, "of")
+    text = f"! the station is reading its record after the start: {read:,} of {of:,} statements"
+    return [f"{text}; until then this list is not whole"]
+
+
 def views(view: View, name: str) -> list[dict[str, Json]]:
     """The objects in a list of a view; nothing where there is no such list."""
     value = view.get(name)

@@ -82,6 +82,7 @@ class Frame:
             "lines": lines,
             "troubles": troubles,
             "clock_trouble": any(str(one["code"]).startswith("clock") for one in troubles),
+            "reading": reading(lines),
             "disk_full": bool(status["disk_full"]),
             "behind": visit.desk.vault.behind,
             "suspects": visit.desk.touches.keys.suspects(),
@@ -98,6 +99,13 @@ class Frame:
                 if place.there and (not place.act or visit.may(place.act))
             ],
         }
+
+
+def reading(lines: list[View]) -> dict[str, int] | None:
+    """How far the station has read its records since its start; ``None`` when it has."""
+    found = [line.view("reading") for line in lines if line["reading"]]
+    sums = {name: sum(number(one[name]) or 0 for one in found) for name in ("read", "of")}
+    return sums if found else None
 
 
 def lamps(line: View) -> list[dict[str, object]]:

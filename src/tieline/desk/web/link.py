@@ -73,6 +73,7 @@ class StationLink:
         self._era = 0
         self._agreed_seq = 0
         self._shared: dict[str, tuple[tuple[int, int], int, asyncio.Future[View]]] = {}
+        self._reading: Json = None
         self.last_seq = 0
         self.alive = False
         self.realm: str | None = None  # as it last said; None: it has never answered
@@ -184,7 +185,7 @@ class StationLink:
         while True:
             await asyncio.sleep(PULSE_S)
             try:
-                await asyncio.wait_for(client.call("pulse"), BEAT_S)
+                answer = await asyncio.wait_for(client.call("pulse"), BEAT_S)
             except TimeoutError:
                 if self.alive:
                     self._turned(alive=False, why="it does not answer, though its process is there")
@@ -193,6 +194,14 @@ class StationLink:
             else:
                 if not self.alive:
                     self._turned(alive=True, why="")
+                self._read_on(answer.get("reading"))
+
+    def _read_on(self, reading: Json) -> None:
+        """The station has read more of a long record: what it answered from less is not shown."""
+        if reading != self._reading:
+            self._reading = reading
+            self.changed()
+            self.tell({"type": "reading" if reading else "read"})
 
     def _note(self, event: Event) -> None:
         seq = event.get("seq")

@@ -35,6 +35,8 @@ TOPICS: Final = {
     "proof": ("lines", "alarms"),
     "audit": ("audit",),  # of this desk: a check of the record has ended
     "station": ("station", "everything"),
+    "reading": ("reading",),  # of this desk: the station has read more of a long record
+    "read": ("everything",),  # and all of it
     "leaving": ("leaving", "drafts"),  # of the desk itself: departures.py
     "cover": ("cover",),
 }
