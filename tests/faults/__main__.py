@@ -28,6 +28,7 @@ from tieline.sim.mutants import in_force
 
 ROOT = Path(__file__).resolve().parents[2]
 CHUNK = 25
+STAGED = 250  # a floor takes seconds to stand
 SHOWN = 5  # failures of a row that are printed
 
 
@@ -54,6 +55,9 @@ def play(job: Job) -> tuple[str, int, list[str], float]:
     with contextlib.ExitStack() as stack:
         if sabotage:
             stack.enter_context(in_force(BUILDS[sabotage]))
+        staged = ROWS[name].stage
+        if staged is not None:
+            stack.enter_context(staged())
         for seed in range(first, first + count):
             why = played(ROWS[name], seed)
             if why:
@@ -66,7 +70,7 @@ def jobs(rows: Sequence[Row], level: str) -> list[Job]:
     made: list[Job] = []
     for row in rows:
         count = row.cases(level)
-        step = max(1, min(CHUNK, count // 8))
+        step = max(1, min(STAGED, count // 2) if row.stage else min(CHUNK, count // 8))
         made += [(row.name, first, min(step, count - first), "") for first in range(0, count, step)]
     return made
 
@@ -135,6 +139,34 @@ def run(rows: Sequence[Row], level: str, workers: int) -> dict[str, Result]:
     return results
 
 
+def red(job: tuple[str, str]) -> tuple[str, str, int]:
+    """Play a row under one of its builds until it is red; the case, or -1 when it never is."""
+    name, build = job
+    row = ROWS[name]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(in_force(BUILDS[build]))
+        if row.stage is not None:
+            stack.enter_context(row.stage())
+        for seed in range(row.few):
+            if played(row, seed):
+                return name, build, seed
+    return name, build, -1
+
+
+def sabotaged(rows: Sequence[Row], workers: int) -> int:
+    """Play rows under their builds, and say which were noticed."""
+    broken = [(row.name, build) for row in rows if row.play for build in row.sabotage]
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    missed = 0
+    with context.Pool(workers) as pool:
+        for name, build, seed in pool.imap_unordered(red, broken):
+            said = f"red at case {seed}" if seed >= 0 else "NOBODY NOTICED"
+            print(f"{name:24} {build:24} {said}: {BUILDS[build].what}", flush=True)
+            missed += seed < 0
+    print(f"{len(broken)} builds, of which not noticed: {missed}")
+    return 1 if missed else 0
+
+
 def table(results: dict[str, Result]) -> str:
     """What there is to read."""
     lines = [f"{'':4} {'row':24} {'cases':>6} {'tests':>6} {'missed':>7} {'seconds':>8}  demand"]
@@ -154,6 +186,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--count", choices=LEVELS, default="C", help="how many cases (C)")
     parser.add_argument("--seed", type=int, help="one case of the row")
     parser.add_argument("--sabotage", choices=sorted(BUILDS), help="a build that breaks a promise")
+    parser.add_argument("--sabotaged", action="store_true", help="all builds of the rows")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument("--list", action="store_true", help="name the rows, and play none")
@@ -173,6 +206,8 @@ def main(argv: Sequence[str]) -> int:
         parser.error("a seed and a sabotage build are of one row; name it with --row")
     if given.workers < 1:
         parser.error("there is at least one worker")
+    if given.sabotaged:
+        return sabotaged(rows, given.workers)
     began = time.monotonic()
     if given.seed is not None or given.sabotage:
         row = rows[0]

@@ -6,6 +6,7 @@ from typing import Final
 
 from tests.faults import heads, honest, liars, mistakes, stores, trust
 from tests.faults.rows import Row
+from tests.faults.webrows import P8, P10
 
 _LIFE: Final = "tests/desk/test_life.py::test_"
 _MACHINES: Final = (
@@ -242,4 +243,4 @@ P12: Final = (
     ),
 )
 
-ROWS: Final = {row.name: row for row in (*P4, *P11, *P12)}
+ROWS: Final = {row.name: row for row in (*P4, *P8, *P10, *P11, *P12)}

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 from tieline.core.errors import TielineError
@@ -30,6 +32,8 @@ class Row:
     ``counts`` are the cases at the levels C, N and R; ``play`` plays one of them, and raises when
     the demand is not met. ``tests`` are pytest ids that answer for the row, too. ``sabotage`` are
     the names of builds under which it must not hold; ``few`` is how many cases show that.
+    ``stage`` is what stands around cases that are played one after the other; ``small`` is how many
+    of the cases the test suite plays where that is less than ``few``.
     """
 
     promise: str
@@ -41,6 +45,8 @@ class Row:
     tests: tuple[str, ...] = ()
     sabotage: tuple[str, ...] = ()
     few: int = 4
+    stage: Callable[[], AbstractContextManager[None]] | None = None
+    small: int = 0
 
     def cases(self, level: str) -> int:
         """How many cases there are at a level."""
@@ -67,6 +73,6 @@ def played(row: Row, seed: int) -> str:
         return "there is nothing to play"
     try:
         row.play(seed)
-    except (Missed, Violation, AssertionError, TielineError) as error:
+    except (Missed, Violation, AssertionError, TielineError, OSError, HTTPException) as error:
         return f"{type(error).__name__}: {error}"
     return ""

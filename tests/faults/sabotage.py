@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from tests.faults import webrows
+
 from tieline.carriers.tls import TlsCarrier
 from tieline.core import crypto, encode, exchange, identity, renewal, succession, watch
 from tieline.core.crypto import Sign1
@@ -106,6 +108,7 @@ def _build(name: str, what: str, *patches: tuple[object, str, object]) -> Mutant
 
 BUILDS: Final[dict[str, Mutant]] = {
     **MUTANTS,
+    **webrows.BUILDS,
     **{
         build.name: build
         for build in (

@@ -6,9 +6,24 @@ import re
 import socket
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
+from typing import Protocol
 from urllib.parse import urlencode
 
-from tests.web.house import PASSWORD, Seat
+from tests.web.house import PASSWORD
+
+
+class Place(Protocol):
+    """A desk: a process of its own (``house.Seat``) or one in this process (``faults.floor``)."""
+
+    @property
+    def address(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def officers(self) -> dict[str, str]: ...
+
 
 TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
 
@@ -26,7 +41,7 @@ class Answer:
 class Plain:
     """One visitor of a desk; ``cookies`` are what it sends."""
 
-    seat: Seat
+    seat: Place
     cookies: dict[str, str] = field(default_factory=dict)
     token: str = ""
 
@@ -105,14 +120,14 @@ class Plain:
         return answer
 
 
-def visitor(seat: Seat, role: str = "watch-officer") -> Plain:
+def visitor(seat: Place, role: str = "watch-officer") -> Plain:
     """Somebody logged in."""
     plain = Plain(seat)
     assert plain.login(seat.officers[role]).status == 303
     return plain
 
 
-def raw(seat: Seat, data: bytes) -> bytes:
+def raw(seat: Place, data: bytes) -> bytes:
     """Send bytes, and read what comes until the desk closes the connection."""
     with socket.create_connection(("127.0.0.1", seat.port), timeout=60) as stranger:
         stranger.sendall(data)

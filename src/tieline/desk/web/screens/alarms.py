@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from tieline.core.terms import dtg
@@ -40,7 +41,10 @@ async def _page(visit: Visit, problem: str, typed: dict[str, str], status: int =
 async def why(visit: Visit) -> Response:
     """Why one alarm sounds, or sounded."""
     found = await visit.ask("alarms", alarm=_number(visit.path("alarm")))
-    one = _shown(found.views("alarms")[0])
+    alarms = found.views("alarms")
+    if not alarms:
+        raise HTTPException(404)
+    one = _shown(alarms[0])
     return await visit.render("why.html", one=one, found=found, typed=View())
 
 

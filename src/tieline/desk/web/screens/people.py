@@ -179,7 +179,8 @@ async def log(visit: Visit) -> Response:
 def _one(visit: Visit, *, other: bool = False) -> Officer:
     """The officer that the form is about. Raises ``LocalError``."""
     number = visit.field("officer")
-    found = visit.desk.officers.find(int(number)) if number.isascii() and number.isdigit() else None
+    good = number.isascii() and number.isdigit() and len(number) < 16
+    found = visit.desk.officers.find(int(number)) if good else None
     if found is None:
         raise LocalError("officer.unknown", "no officer of this desk has that name")
     if other and found.id == visit.officer.id:

@@ -1,0 +1,305 @@
+"""The rows of P8 and P10 at the web desk, and the desks that are broken on purpose for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from jinja2 import Environment
+from markupsafe import Markup
+from starlette.routing import Route
+from starlette.types import Scope
+from tests.faults import webdoors, webfuzz, webshown
+from tests.faults.floor import POSTS, stage
+from tests.faults.rows import Row
+
+from tieline.desk.web import app, frame, guard, rights, shapes
+from tieline.desk.web.guard import Guard
+from tieline.desk.web.officers import LOCK_AFTER, Officers, folded
+from tieline.desk.web.screens import alarms
+from tieline.desk.web.sessions import Sessions
+from tieline.desk.web.visit import Visit
+from tieline.node.arguments import Arguments
+from tieline.sim.mutants import Mutant
+
+P10: Final = (
+    Row(
+        promise="P10",
+        name="forged-form",
+        fault="each POST route of the table, in 20 ways that are not the officer's own form",
+        demand="refused, and nothing has changed",
+        counts=(webdoors.FORGERIES,) * 3,
+        play=webdoors.forged_form,
+        stage=stage,
+        sabotage=("origin-unchecked", "token-unchecked", "host-unchecked"),
+        few=40,
+        small=20,
+    ),
+    Row(
+        promise="P10",
+        name="planted-session",
+        fault="a session that was there before a login, or a token of it",
+        demand="worth nothing; a login makes a new one and ends the old one",
+        counts=(20, 200, 2_000),
+        play=webdoors.planted_session,
+        stage=stage,
+        sabotage=("session-stays",),
+        small=2,
+    ),
+    Row(
+        promise="P10",
+        name="framed-or-sniffed",
+        fault="each route, each answer, logged in and not, refusals and mistakes too",
+        demand="whole policy and headers: no frame, no sniffing, nothing kept, no other origin",
+        counts=(len(webdoors.ASKED) * 3,) * 3,
+        play=webdoors.headers,
+        stage=stage,
+        sabotage=("frames-allowed", "policy-with-a-hole"),
+        small=12,
+    ),
+    Row(
+        promise="P10",
+        name="injected-header",
+        fault="what breaks a line, or leads away, in each place that comes back in a header",
+        demand="no header of the attacker's, no address of another desk",
+        counts=(webdoors.INJECTIONS,) * 3,
+        play=webdoors.injected_header,
+        stage=stage,
+        sabotage=("leads-anywhere",),
+        few=webdoors.INJECTIONS,
+        small=12,
+    ),
+    Row(
+        promise="P10",
+        name="path-traversal",
+        fault="names that climb, in each address that takes a name",
+        demand="nothing of the machine is given out, nothing is written",
+        counts=(webdoors.TRAVERSALS,) * 3,
+        play=webdoors.traversed,
+        stage=stage,
+        sabotage=("any-static",),
+        few=200,
+        small=12,
+    ),
+    Row(
+        promise="P10",
+        name="guessed-password",
+        fault="a guesser who has all the time, one by one and many at once",
+        demand="slowed, then locked; never let in; a way back; nobody else is held",
+        counts=(200, 2_000, 20_000),
+        play=webdoors.guessed,
+        stage=stage,
+        sabotage=("guesses-free", "no-way-back"),
+        small=3,
+    ),
+    Row(
+        promise="P10",
+        name="rights-by-act",
+        fault="each act of the table by each set of roles, over HTTP",
+        demand="exactly docs/desk-rights.md",
+        counts=(webdoors.CELLS,) * 3,
+        play=webdoors.cell_of_rights,
+        stage=stage,
+        sabotage=("everybody-may",),
+        few=60,
+        small=20,
+    ),
+    Row(
+        promise="P10",
+        name="rights-by-route",
+        fault="each POST route by each set of roles, with a form that is filled in",
+        demand="what reaches the station is in docs/desk-rights.md, in the officer's own name",
+        counts=(webdoors.ROUTE_CELLS,) * 3,
+        play=webdoors.route_of_rights,
+        stage=stage,
+        sabotage=("everybody-may",),
+        few=200,
+        small=12,
+    ),
+    Row(
+        promise="P10",
+        name="hostile-text",
+        fault="25 texts in every place for words, on a quarter of the screens each, in Chromium",
+        demand="no script runs, the policy stops nothing, no raw control is seen, nobody is asked",
+        counts=(len(webshown.TEXTS), len(webshown.TEXTS) * 4, len(webshown.TEXTS) * 4),
+        play=webshown.hostile_text,
+        stage=webshown.screen,
+        sabotage=("unescaped",),
+        few=4,
+    ),
+    Row(
+        promise="P10",
+        name="secret-typed",
+        fault="known secrets typed into each form of the table",
+        demand="in no answer, page, log or file, as text, hex or UTF-16",
+        counts=(len(POSTS),) * 3,
+        play=webshown.secret,
+        stage=stage,
+        sabotage=("form-noted",),
+        few=len(POSTS),
+        small=2,
+    ),
+    Row(
+        promise="S",
+        name="axe-everywhere",
+        fault="every screen; at C on the diagonal of 7 languages and 2 themes, at N in all",
+        demand="axe finds nothing",
+        counts=(webshown.SCENES, webshown.MATRIX, webshown.MATRIX),
+        play=webshown.accessible,
+        stage=webshown.screen,
+        sabotage=("no-names",),
+        few=12,
+    ),
+)
+
+P8: Final = (
+    Row(
+        promise="P8",
+        name="fuzzed-desk",
+        fault="25 requests of any shape a case, at the routes of the table",
+        demand="an answer in time, no 5xx, no trace, every header, and the desk lives",
+        counts=(len(webfuzz.ROUTES), 1_000, 10_000),
+        play=webfuzz.fuzzed_http,
+        stage=stage,
+        sabotage=("any-alarm", "headers-forgotten"),
+        few=len(webfuzz.ROUTES),
+        small=1,
+    ),
+    Row(
+        promise="P8",
+        name="fuzzed-api",
+        fault="25 acts of any shape a case, at the station's own socket",
+        demand="an answer for each, no defect, and the station lives",
+        counts=(60, 600, 6_000),
+        play=webfuzz.fuzzed_api,
+        stage=stage,
+        sabotage=("any-request",),
+        few=20,
+        small=1,
+    ),
+)
+
+# ------------------------------------------------------------------------------------ broken
+
+_refused: Callable[[Guard, Scope], tuple[int, str] | None] = Guard._refused
+
+
+def _no_origin(self: Guard, scope: Scope) -> tuple[int, str] | None:
+    """Where a form comes from is nobody's business."""
+    found = _refused(self, scope)
+    return None if found is not None and "does not come from" in found[1] else found
+
+
+def _no_host(self: Guard, scope: Scope) -> tuple[int, str] | None:
+    """Whatever it is called by, it answers."""
+    found = _refused(self, scope)
+    return None if found is not None and "not a name" in found[1] else found
+
+
+_route = Route
+
+
+def _wide(path: str, *rest: object, **named: object) -> object:
+    """A name of a file may have slashes in it."""
+    return _route(path.replace("{name}", "{name:path}"), *rest, **named)  # type: ignore[arg-type]
+
+
+class _Anything(Mapping[str, tuple[bytes, str, str]]):
+    """Every file of the machine is one of the desk's."""
+
+    def __getitem__(self, name: str) -> tuple[bytes, str, str]:
+        try:
+            return (frame.STATIC / name).read_bytes(), "text/plain", ""
+        except (OSError, ValueError) as error:
+            raise KeyError(name) from error
+
+    def __iter__(self):  # type: ignore[no-untyped-def]  # noqa: ANN204
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def _locked_for_good(self: Officers, name: str, _now_ms: int) -> int:
+    """After twelve guesses nobody gets in again, whatever an administrator does."""
+    sql = "SELECT count(*) FROM audit WHERE officer = ?"
+    row = self._vault.row("SELECT failures FROM guess WHERE name = ?", folded(name))
+    if row is not None and int(str(row[0])) >= LOCK_AFTER:
+        self._vault.note(0, folded(name), "locked", "for good")
+    return int(str((self._vault.row(sql, folded(name)) or (0,))[0]))
+
+
+_make = frame.environment.__wrapped__
+
+
+def _unescaped(language: str) -> Environment:
+    """What comes from outside is put into the page as it is."""
+    real, shapes.safe = shapes.safe, lambda text, *_: Markup(text)  # noqa: S704 - that is the fault
+    try:
+        return _make(language)
+    finally:
+        shapes.safe = real
+
+
+def _nameless(language: str) -> Environment:
+    """Fields and buttons have no names."""
+    made = _make(language)
+    made.globals["said"] = lambda *_, **__: ""
+    made.globals["lang"] = "xx-nothing"
+    return made
+
+
+_note = Visit.note
+
+
+def _noting(self: Visit, act: str, outcome: str, detail: str = "") -> None:
+    """The log of who did what has the whole form."""
+    _note(self, act, outcome, detail + str(self.every_field()))
+
+
+def _nothing(*_args: object, **_named: object) -> None:
+    """What should be done is not done."""
+
+
+def _build(name: str, what: str, *patches: tuple[object, str, object]) -> Mutant:
+    return Mutant(name=name, invariants=frozenset(), what=what, patches=patches)
+
+
+_POLICY: Final = b"content-security-policy"
+
+BUILDS: Final = {
+    build.name: build
+    for build in (
+        _build("origin-unchecked", "a form comes from anywhere", (Guard, "_refused", _no_origin)),
+        _build("host-unchecked", "a desk answers to any name", (Guard, "_refused", _no_host)),
+        _build("token-unchecked", "a form needs no token", (app, "_same", lambda *_: True)),
+        _build("session-stays", "the session before stays", (Sessions, "end", _nothing)),
+        _build(
+            "frames-allowed",
+            "a page elsewhere may frame the desk",
+            (guard, "HEADERS", tuple(x for x in guard.HEADERS if b"x-frame" not in x[0])),
+        ),
+        _build(
+            "policy-with-a-hole",
+            "script within a page may run",
+            (guard, "HEADERS", tuple(
+                (name, value.replace(b"script-src 'self'", b"script-src 'self' 'unsafe-inline'"))
+                if name == _POLICY else (name, value)
+                for name, value in guard.HEADERS
+            )),
+        ),
+        _build("leads-anywhere", "a login leads where it is told", (app, "_local", lambda to: to)),
+        _build("any-static", "any file is a static one", (frame, "statics", _Anything),
+               (app, "StarletteRoute", _wide)),
+        _build("guesses-free", "guesses cost nothing", (Officers, "wait_ms", lambda *_: 0)),
+        _build("no-way-back", "a lock stays", (Officers, "wait_ms", _locked_for_good)),
+        _build("unescaped", "texts are put in as they are", (frame, "environment", _unescaped)),
+        _build("no-names", "a page does not say its language", (frame, "environment", _nameless)),
+        _build("form-noted", "the log has the whole form", (Visit, "note", _noting)),
+        _build("any-alarm", "a number is whatever stands there", (alarms, "_number", int)),
+        _build("headers-forgotten", "an answer has no headers of ours", (guard, "HEADERS", ())),
+        _build("any-request", "an argument is what it is", (Arguments, "done", _nothing),
+               (Arguments, "text", lambda self, name, default=None: self._get(name) or default)),
+        _build("everybody-may", "the table of rights says yes", (rights, "may", lambda *_: True)),
+    )
+}  # fmt: skip
