@@ -1,4 +1,4 @@
-"""While the station reads a long record, each page of the desk has it in a line, until it is done."""
+"""While the station reads a long record, each page of the desk says so, until it is done."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tieline.desk.web import frame, live
 from tieline.desk.web.link import StationLink
-from tieline.desk.web.shapes import View
+from tieline.desk.web.shapes import view
 from tieline.desk.words import LANGUAGES, Words
 from tieline.node.view import Json
 
@@ -16,15 +16,15 @@ from tieline.node.view import Json
 def test_pages_hear_how_far_it_is_and_fetch_all_anew_when_it_is_done() -> None:
     link = StationLink(Path("nowhere"))
     with link.listening() as listener:
-        first: Json = {"read": 1, "of": 9}
-        for reading in (first, first, {"read": 8, "of": 9}, None):
+        steps: tuple[Json, ...] = ({"read": 1, "of": 9}, {"read": 1, "of": 9}, {"read": 8}, None)
+        for reading in steps:
             link._read_on(reading)
         told = [listener.queue.get_nowait() for _ in range(listener.queue.qsize())]
     assert [live.topics(one or {}) for one in told] == [["reading"], ["reading"], ["everything"]]
 
 
 def test_the_line_sums_all_that_is_being_read_and_is_none_otherwise() -> None:
-    lines = [View({"reading": {"read": 2, "of": 9}}), View({"reading": None}), View({})]
+    lines = [view({"reading": {"read": 2, "of": 9}}), view({"reading": None}), view({})]
     assert frame.reading(lines) == {"read": 2, "of": 9}
     assert frame.reading(lines[1:]) is None
 

@@ -1,6 +1,6 @@
 """What is open between us and the others: what we have not acknowledged, and what they have not.
 
-Beside it the newest line test of each station, among the statements that are looked at first.
+Beside it the newest line test of each station.
 
 The answer is kept from one question to the next: only what the journal has gained since then is
 looked at, and of what was found open only that, whether it still is. The first question looks back
@@ -116,6 +116,8 @@ class Traffic:
             self._sift(line, kept)
             self._open[name].inbound |= kept.inbound
             self._open[name].outbound |= kept.outbound
+            for station, newest in kept.tests.items():
+                self._open[name].tests.setdefault(station, newest)
             self._open[name].looked += index - stop
             index = stop
         self._open[name].complete = True
