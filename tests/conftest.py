@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import signal
 
+from hypothesis import settings
+from tests.examples import tries
+
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and every process that
 # they start inherits that: a command that is to end at an interrupt would go on for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Properties are tried on the same examples each time, so that a red run is red again, and without a
+# limit for each of them: a busy machine would be taken for a fault.
+settings.register_profile(
+    "same", derandomize=True, deadline=None, database=None, max_examples=tries(50)
+)
+settings.load_profile("same")

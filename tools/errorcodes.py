@@ -111,6 +111,14 @@ class Codes:
                 for alias in node.names
             }
             self._index(tree, name, None, in_class=False)
+        self._called: dict[str, list[tuple[str, ast.Call, _Function | None]]] = defaultdict(list)
+        for name, calls in self._calls.items():
+            for where, call, inside in calls:
+                self._called[where].append((name, call, inside))
+        self._defined: dict[str, list[_Function]] = defaultdict(list)
+        for functions in self._functions.values():
+            for function in functions:
+                self._defined[function.module].append(function)
         for name in self._trees:
             self._module(name)
 
@@ -140,15 +148,12 @@ class Codes:
 
     def _by_variable(self, module: str) -> None:
         """Errors whose class is a variable, and those that are written as JSON."""
-        for name, calls in self._calls.items():
-            for where, call, inside in calls:
-                unknown = name not in KINDS and name not in self._functions
-                if where == module and unknown and len(call.args) > 1 and _is_code(call.args[0]):
-                    self._constructed(name, call, inside)
-        for functions in self._functions.values():
-            for function in functions:
-                if function.module == module:
-                    self._written_as_json(function)
+        for name, call, inside in self._called[module]:
+            unknown = name not in KINDS and name not in self._functions
+            if unknown and len(call.args) > 1 and _is_code(call.args[0]):
+                self._constructed(name, call, inside)
+        for function in self._defined[module]:
+            self._written_as_json(function)
 
     def _written_as_json(self, function: _Function) -> None:
         for node in ast.walk(function.node):

@@ -1,18 +1,11 @@
-"""Properties are tried on the same examples each time, so that a red run is red again."""
+"""What several tests of the core stand on."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
 import pytest
-from hypothesis import settings
 from nacl.bindings import crypto_sign_open
-from tests.examples import tries
-
-settings.register_profile(
-    "same", derandomize=True, deadline=None, database=None, max_examples=tries(50)
-)
-settings.load_profile("same")
 
 
 @pytest.fixture

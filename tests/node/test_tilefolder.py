@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.core.world import Key
+from tests.examples import tries
 from tests.interop import logs
 
 from tieline.core import checkpoint, tree
@@ -91,7 +92,7 @@ def test_a_byte_changed_anywhere_is_found(tmp_path: Path) -> None:
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
         data = path.read_bytes()
         places = {0, 1, 2, 3, len(data) // 2, len(data) - 2, len(data) - 1}
-        places |= set(range(0, len(data), max(1, len(data) // 25)))
+        places |= set(range(0, len(data), max(1, len(data) // tries(8))))
         stranger = data.find("— stranger".encode())
         for place in sorted(places):
             if stranger <= place < len(data) and path.name == "checkpoint" and stranger > 0:

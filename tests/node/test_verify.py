@@ -12,6 +12,7 @@ from pathlib import Path
 
 import apsw
 import pytest
+from tests.examples import tries
 from tests.node import pair
 
 from tieline.core.charter import dearmor_charter
@@ -104,7 +105,7 @@ def test_a_changed_byte_of_the_stopped_store_is_noticed(made: Made) -> None:
     assert size > 20_000
     assert not path.with_name("store.db-wal").exists()
     edges = [page + at for page in range(0, size, 4_096) for at in (0, 15, 16, 31, 4_064, 4_095)]
-    every = sorted({*range(104), *edges, *range(0, size, 384)})
+    every = sorted({*range(104), *edges, *range(0, size, 1_536 // tries(1))})
     assert unnoticed(path, every, lambda: verify(home)) == []
 
 
@@ -127,7 +128,7 @@ def test_a_changed_byte_of_a_killed_stations_log_is_noticed(
 
     frames = range(32, size, 4_096 + 24)
     heads = [frame + at for frame in (*frames[:2], *frames[-2:]) for at in range(0, 24, 3)]
-    every = sorted({*range(32), *heads, *range(32, size, 2_600)})
+    every = sorted({*range(32), *heads, *range(32, size, 6_500 // tries(1))})
     assert unnoticed(log, every, check) == []
 
 
