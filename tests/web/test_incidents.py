@@ -207,6 +207,46 @@ def test_a_joint_statement_of_no_incident_is_drafted_released_signed_and_kept(pa
         assert wrong(watch) == wrong(ann) == wrong(bob) == []
 
 
+def test_what_else_is_said_in_an_incident_stands_there_with_its_marks(
+    pair: House, opened: str
+) -> None:
+    """A message brought in, a lesson without prejudice, a concern handed on for another."""
+    stray = pair.message("A road is closed.")
+    with pair.person(pair.a) as ann:
+        ann.go(f"/incident/{opened}")
+        ann.submit("a[href$='/say/attach']")
+        ann.fill(attached=stray)
+        sent(pair, ann)
+        ann.sees("A road is closed.", "[data-live=messages]")
+        ann.submit("a[href$='/say/lesson']")
+        first(ann, "kind")
+        ann.click("[name=reserve]")
+        sent(pair, ann)
+        ann.sees("without prejudice", "[data-live=messages]")
+        ann.submit("a[href$='/say/concern']")
+        first(ann, "concern")
+        first(ann, "wish")
+        ann.fill(through="CHARLIE")
+        sent(pair, ann)
+        ann.sees("CHARLIE", "[data-live=messages]")
+        assert wrong(ann) == []
+
+
+def first(person: Person, name: str) -> None:
+    """Choose the first answer that there is."""
+    field = f"document.querySelector('select[name=\"a:{name}\"]')"
+    option = person.page.value(f"[...{field}.options].find((one) => one.value).value")
+    person.fill(**{f"a:{name}": str(option)})
+
+
+def sent(pair: House, person: Person) -> None:
+    """Send what is written; what waits is released by another officer."""
+    person.submit(SEND)
+    if person.page.value("!!document.querySelector('.waiting-note a')"):
+        released(pair, pair.a, person)
+    person.go(str(person.page.value("location.pathname")))
+
+
 def test_a_hold_is_answered_and_kept(pair: House, opened: str) -> None:
     with pair.person(pair.a) as ann, pair.person(pair.b) as bob:
         ann.go(f"/incident/{opened}/say/hold")

@@ -379,7 +379,7 @@ def _by_log(line: Line, digest: bytes) -> list[list[bytes]]:
     """What may move a text or a signature, of each log in its order."""
     found: dict[bytes, list[tuple[int, bytes]]] = {}
     for by in line.joint_acts(digest):
-        log, position = line.record.where(by)
+        log, position = line.ladder.tallies.where(by)
         found.setdefault(log, []).append((position, by))
     return [[by for _, by in sorted(some)] for some in found.values()]
 

@@ -400,12 +400,10 @@ class Record:
     def where(self, digest: bytes) -> tuple[bytes, int]:
         """The log and position of a statement held, also of a second story; empty if not held."""
         ref = self.find(digest)
-        if ref is None:
-            return b"", 0
-        if not ref & STORY:
-            return self.place(ref)
-        told = self.stories[ref ^ STORY].statement
-        return told.log, told.place.position
+        if ref is not None and ref & STORY:
+            told = self.stories[ref ^ STORY].statement
+            return told.log, told.place.position
+        return (b"", 0) if ref is None else self.place(ref)
 
     def digest(self, ref: int) -> bytes:
         """The digest of a reference."""
@@ -595,12 +593,7 @@ def _key_after(statement: Statement, parents: tuple[SortKey, ...]) -> SortKey:
     place = statement.place
     latest = max((key[0] for key in parents), default=0)
     depth = 1 + max((key[1] for key in parents if key[0] == latest), default=0)
-    return (
-        max(latest, place.time_ms),
-        depth if latest >= place.time_ms else 0,
-        place.time_ms,
-        place.station,
-        place.incarnation,
-        place.position,
-        statement.digest,
-    )
+    rest = (place.time_ms, place.station, place.incarnation, place.position, statement.digest)
+    if latest >= place.time_ms:
+        return (latest, depth, *rest)
+    return (place.time_ms, 0, *rest)

@@ -143,10 +143,20 @@ class Tallies:
         if held and held[-1] == by.digest:  # cited in two roles
             return
         if len(held) >= KEPT_ACTS:
-            of_log = sum(log == by.log for log, _ in map(self.record.where, held))
+            of_log = sum(log == by.log for log, _ in map(self.where, held))
             if of_log >= KEPT_ACTS:
                 return
         self.of(on.digest).acts.append(by.digest)
+
+    def where(self, digest: bytes) -> tuple[bytes, int]:
+        """The log and position of a statement held, also of a second story; empty if not held."""
+        ref = self.record.find(digest)
+        if ref is None:
+            return b"", 0
+        if not ref & STORY:
+            return self.record.place(ref)
+        told = self.record.stories[ref ^ STORY].statement
+        return told.log, told.place.position
 
     def put(self, digest: bytes, tally: Tally) -> None:
         """Take over a tally that ``loose`` gave."""
