@@ -104,7 +104,9 @@ def hostile_text(seed: int) -> None:
     text = TEXTS[seed % len(TEXTS)]
     floor = here()
     browser, _ = _shown[-1]
-    told = scenes.play(floor, text, " ".join(text.split())[:40])
+    # A name in a form takes no control characters: the station refuses them, and free text is left.
+    name = "".join(letter for letter in text if letter not in "\x07\x1b\x9b\n\t")
+    told = scenes.play(floor, text, " ".join(name.split())[:40])
     part = (seed // len(TEXTS) + seed) % QUARTERS
     who = floor.visitor(*scenes.ALL)
     with looking(floor, browser, who) as page:

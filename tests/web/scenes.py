@@ -19,6 +19,7 @@ from tieline.node.view import Json
 ALL: Final = ("watch-officer", "treaty-officer", "releaser", "administrator", "observer")
 FIRST: Final[dict[str, Json]] = {"confidence": "partly", "own-forces": "unknown", "next": "now+30m"}
 OFFICER: Final = "R. Lind"
+CONTROLS: Final = frozenset((*range(32), *range(127, 160)))
 # Routes that give a file and no page.
 FILES: Final = frozenset({
     "/agreements/calendar.ics", "/incident/{digest}/report.{kind}",
@@ -39,6 +40,8 @@ class Scene:
 def play(floor: Floor, text: str = "", name: str = "North field") -> tuple[Scene, ...]:
     """Let happen what the screens show, and name them. ``text``: said in every place for words."""
     words = text or "Two vehicles stand at the crossing. We ask you to look on your side."
+    # A station refuses control characters in a form of its own; in a message it takes them.
+    coded = "".join(letter for letter in words if letter == "\n" or ord(letter) not in CONTROLS)
     alpha, bravo = floor.alpha, floor.bravo
     item = floor.hears(words, precedence="PRIORITY")
     floor.hears("Weekly test of the line.", precedence="ROUTINE")
@@ -56,17 +59,17 @@ def play(floor: Floor, text: str = "", name: str = "North field") -> tuple[Scene
     said(bravo, "word", incident=[opened], means=FIRST)
     account = said(
         alpha, "account", incident=[opened],
-        means={"count": "1", "where": "50.47N 23.93E +-200 M"}, text=words,
+        means={"count": "1", "where": "50.47N 23.93E +-200 M"}, text=coded,
     )  # fmt: skip
     said(
         bravo, "account", incident=[opened],
-        means={"count": "2", "where": "50.49N 23.93E +-300 M"}, text=words,
+        means={"count": "2", "where": "50.49N 23.93E +-300 M"}, text=coded,
     )  # fmt: skip
     said(alpha, "ask", incident=[opened], means={"asked": "BRAVO", "due": "now+1h"},
-         questions=[{"about": "what", "words": words[:200]}])  # fmt: skip
+         questions=[{"about": "what", "words": coded[:200]}])  # fmt: skip
     joint = floor.call(
         "joint", at=alpha, officer=OFFICER, role="treaty-officer", incident=[opened],
-        text=f"We have found no ground for further steps. {words}",
+        text=f"We have found no ground for further steps. {coded}",
     )  # fmt: skip
     if not joint["released"]:
         joint = floor.call("release", at=alpha, draft=joint["draft"], officer="Second")

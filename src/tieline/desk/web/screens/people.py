@@ -27,6 +27,7 @@ from tieline.desk.web.officers import (
     ordered_roles,
 )
 from tieline.desk.web.visit import Visit
+from tieline.node.text import visible
 
 HIGH: Final = frozenset({ADMINISTRATOR, RELEASER})
 SHOWN_ENTRIES: Final = 50
@@ -164,7 +165,8 @@ async def log(visit: Visit) -> Response:
     visit.allow("desk.log")
     vault, before = visit.desk.vault, visit.field("before")
     number = int(before) if before.isascii() and before.isdigit() and len(before) < 16 else 0
-    officer, act = visit.field("officer")[:60], visit.field("act")[:60]
+    # Both come back on the page, in a list where nothing holds their direction.
+    officer, act = visible(visit.field("officer")[:60]), visible(visit.field("act")[:60])
     found = trail.entries(
         vault, officer=officer, act=act, before=number, limit=SHOWN_ENTRIES + 1
     )  # one more tells whether there are more
