@@ -145,7 +145,7 @@ def _harmless(page: Page, how: str) -> None:
 # ---------------------------------------------------------------------------------------- axe
 
 LOOKS: Final = tuple((language, theme) for language in LANGUAGES for theme in THEMES)
-SCENES: Final = 47
+SCENES: Final = 49
 MATRIX: Final = SCENES * len(LOOKS)
 
 

@@ -111,6 +111,8 @@ def play(floor: Floor, text: str = "", name: str = "North field") -> tuple[Scene
               f"/incident/{opened}/say/message"),
         Scene("joint", "/joint/{digest}", f"/joint/{root}"),
         Scene("joint-new", "/incident/{digest}/joint", f"/incident/{opened}/joint"),
+        Scene("joints", "/joints", "/joints"),
+        Scene("joints-new", "/joints/new", "/joints/new"),
         Scene("print", "/print", "/print"),
         Scene("agreements", "/agreements", "/agreements"),
         Scene("agreements-why", "/agreements/owed/{id:path}", f"/agreements/owed/{due}"),
@@ -175,8 +177,9 @@ def _leaves(floor: Floor, words: str) -> str:
 def _handed_over(floor: Floor, words: str) -> int:
     """The number of a handover that two officers have signed at the desk."""
     who = floor.fresh(*ALL)
+    who.post("/alarms/test", {"csrf": who.token})
     answer = who.post("/handover", {
-        "csrf": who.token, "heard": "yes", "incoming": floor.officers["treaty-officer"],
+        "csrf": who.token, "silent": "yes", "incoming": floor.officers["treaty-officer"],
         "own_password": PASSWORD, "other_password": PASSWORD, "note": words[:500],
     })  # fmt: skip
     assert answer.status == 303, answer.text
