@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from tests.core.world import START_MS, Net, Post, answer, kits, message
 
-from tieline.core import joints, tally
+from tieline.core import joints, speech, tally
 from tieline.core.errors import LocalError
 from tieline.core.incident import joint
 from tieline.core.incident.signing import Chain, Fault
@@ -127,3 +127,42 @@ def test_a_flood_of_acts_changes_nothing_of_what_binds_and_keeps_little(
 def bound(post: Post, digest: bytes) -> bytes | None:
     chain = chain_of(post.line, digest)
     return chain.binding.digest if chain and chain.binding else None
+
+
+@pytest.mark.parametrize("on_signature", [False, True])
+def test_what_a_log_says_beside_a_text_hides_none_of_its_acts_from_who_asks_by_the_text(
+    monkeypatch: pytest.MonkeyPatch, *, on_signature: bool
+) -> None:
+    """Other statements, and signatures of signatures, cite a text and are no act of its chain."""
+    for module, name in ((joint, "JOINT_ACTS"), (joints, "JOINT_ACTS"), (tally, "KEPT_ACTS")):
+        monkeypatch.setattr(module, name, 4 + (name == "KEPT_ACTS"))
+    monkeypatch.setattr(speech, "_check", lambda *_: None)  # a station of a liar asks nobody
+    net = Net(kits(3))
+    alpha, bravo, _ = net
+    net.connect_all()
+    body = Body(text="we stop", lang="en", parties=("ALPHA", "BRAVO", "CHARLIE"))
+    content = Content(kind=Kind.JOINT, body=body, role=Role.TREATY_OFFICER)
+    first = alpha.speak(content).item
+    net.deliver()
+    signed = bravo.speak(answer(Kind.ASSENT, first)).item
+    for _ in range(6):
+        if on_signature:
+            bravo.speak(answer(Kind.ASSENT, signed))
+        else:
+            bravo.speak(replace(content, refs=(Ref(first, RefRole.CONCERNS),)))
+    cancel = Content(
+        kind=Kind.MESSAGE,
+        body=Body(text="we take it back", lang="en"),
+        role=Role.TREATY_OFFICER,
+        refs=(Ref(signed, RefRole.CANCELS),),
+    )
+    amend = replace(content, refs=(Ref(first, RefRole.PREDECESSOR),))
+    last = bravo.speak(cancel if on_signature else amend).item
+    net.deliver()
+    for post in net:
+        by_text = told(chain_of(post.line, first))
+        post.line.weighed.clear()
+        by_act = chain_of(post.line, last)
+        assert on_signature or by_text == told(by_act)
+        entries = [entry_of(post.line, item) for item in post.line.record.order]
+        assert by_text == told(chains(entries, Known(post.line))[0])

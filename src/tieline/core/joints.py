@@ -364,6 +364,7 @@ def _weigh(
         if entry.kind is Kind.JOINT and name not in first:
             before = parent(entry, lambda target: _text(line, target), known)
             if not entry.story and (before is None or before not in looked):
+                weighing.beside(entry)
                 continue  # of another chain
         looked.add(name)
         taken = weighing.take(entry)
@@ -376,11 +377,15 @@ def _weigh(
 
 
 def _by_log(line: Line, digest: bytes) -> list[list[bytes]]:
-    """What may move a text or a signature, of each log in its order."""
+    """What may move a text or a signature, of each log in its order.
+
+    Each second story by itself: its place among those of the first one says nothing of its order.
+    """
     found: dict[bytes, list[tuple[int, bytes]]] = {}
+    tallies = line.ladder.tallies
     for by in line.joint_acts(digest):
-        log, position = line.ladder.tallies.where(by)
-        found.setdefault(log, []).append((position, by))
+        log, position = tallies.where(by)
+        found.setdefault(by if tallies.is_story(by) else log, []).append((position, by))
     return [[by for _, by in sorted(some)] for some in found.values()]
 
 

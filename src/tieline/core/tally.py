@@ -135,7 +135,8 @@ class Tallies:
         content = by.content
         cancels = any(ref.role is RefRole.CANCELS for ref in content.refs)
         plain = content.kind is Kind.MESSAGE and "/" not in content.form and not cancels
-        aside = content.kind is Kind.ASSENT and content.refs[0].target != on.digest
+        signs = content.refs[0].target == on.digest and on.content.kind is Kind.JOINT
+        aside = content.kind is Kind.ASSENT and not signs
         if plain or aside or not self.record.saw(by, on):
             return
         found = self.get(on.digest)
@@ -143,10 +144,19 @@ class Tallies:
         if held and held[-1] == by.digest:  # cited in two roles
             return
         if len(held) >= KEPT_ACTS:
-            of_log = sum(log == by.log for log, _ in map(self.where, held))
+            # Second stories apart: else when they came would say what is kept of the first one.
+            told = self.is_story(by.digest)
+            of_log = sum(
+                log == by.log and self.is_story(name) == told
+                for name, (log, _) in zip(held, map(self.where, held), strict=True)
+            )
             if of_log >= KEPT_ACTS:
                 return
         self.of(on.digest).acts.append(by.digest)
+
+    def is_story(self, digest: bytes) -> bool:
+        """Whether a statement is held as a second story of its log."""
+        return bool((self.record.find(digest) or 0) & STORY)
 
     def where(self, digest: bytes) -> tuple[bytes, int]:
         """The log and position of a statement held, also of a second story; empty if not held."""

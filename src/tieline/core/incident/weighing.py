@@ -112,12 +112,23 @@ class Weighing:
         before = parent(entry, self._texts.get, self._knowing)
         self._texts[entry.digest] = entry
         fold = self._of.get(before) if before else Fold(entry.parties, self._knowing)
+        self.beside(entry, fold)
         if fold is None or not fold.pays(entry):
             self._beyond.add(entry.digest)
             return Taken.BEYOND
         self._of[entry.digest] = fold
         self._folds.setdefault(fold.add(entry, before), fold)
         return Taken.WEIGHED
+
+    def beside(self, entry: Entry, own: Fold | None = None) -> None:
+        """A text that is none of a chain that it cites costs there what an act on it costs.
+
+        So whatever is kept of a log beside a text has been paid for, and what is not kept is
+        beyond for all: nobody fills that place with what costs nothing.
+        """
+        for fold in dict.fromkeys(self._of[t] for t in entry.cites() if t in self._of):
+            if fold is not own and fold.reads(entry):
+                fold.pays(entry)
 
     def spent(self, digest: bytes, log: bytes) -> bool:
         """Whether nothing more of a log is weighed in the chain of a statement."""
