@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 
 from tests.core.world import (
     START_MS,
@@ -26,6 +27,8 @@ from tieline.core import linetest as tests_of
 from tieline.core.charter import Charter, SignedCharter
 from tieline.core.checkpoint import Receipt
 from tieline.core.events import Arrived, CallTest, Connected, Install, Lost
+from tieline.core.incident.book import Book
+from tieline.core.joints import Known, entry_of
 from tieline.core.record import Refused
 from tieline.core.statement import Body, Content, Place, Ref, Statement, log_id
 from tieline.core.succession import amend
@@ -375,3 +378,20 @@ def test_a_receipt_is_not_shown_for_the_story_that_it_does_not_cover() -> None:
     second = rogue.say(message("we did not"))
     assert alpha.item(second.digest).second_story
     assert Rung.RECEIVED not in alpha.rungs(second.digest, "CHARLIE")
+
+
+def test_a_second_story_that_cites_what_stands_after_it_has_no_book_placed_for_ever() -> None:
+    """What a log had read at a place is said of both its stories; only one of them had read it."""
+    net, alpha, rogue = rogue_of()
+    rogue.say(Content(kind=Kind.OPEN, body=Body(cause="first start")))
+    opened = dict(rogue.last)
+    net.pass_time(5)
+    cited = alpha.speak(message("we fired")).item
+    rogue.say(message("we read it"), seen=(cited[:16],))
+    rogue.last.update(opened)
+    told = rogue.say(replace(message("and this"), refs=(Ref(cited, RefRole.CONCERNS),)), time_ms=0)
+    assert alpha.item(told.digest).second_story
+    book = Book(Known(alpha.line))
+    for item in alpha.line.record.order:
+        book.admit(entry_of(alpha.line, item))
+    assert len(list(islice(book.settle_steps(), 100))) < 100

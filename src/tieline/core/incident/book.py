@@ -208,12 +208,16 @@ class Book:
         self._clear()
         for entry in entries:
             self.admit(entry)
+        self._stale = False
 
     def settle_steps(self) -> Steps[None]:
         """Place everything anew in steps, if something came after its effects.
 
         Whoever admits calls it, so that nobody who asks does all of it at once. The views show the
         places of before until it is done; what is admitted meanwhile is placed with the rest.
+
+        What still cites ahead then is a second story, of which the record tells what the first one
+        had read: to place it again would change nothing, and never end.
         """
         while self._stale:
             self._settling, known = True, self._known
@@ -226,6 +230,7 @@ class Book:
                         yield
             finally:
                 self._settling = False
+            anew._stale = False
             if len(known) == len(rows):
                 self.__dict__.update(anew.__dict__)
 
