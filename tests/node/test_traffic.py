@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from tests.core.world import Net, Post, kits, message
 from tests.node import pair
 
 from tieline.core.charter import dearmor_charter
@@ -13,6 +14,7 @@ from tieline.core.terms import Precedence
 from tieline.node import traffic
 from tieline.node.acts import NodeActs
 from tieline.node.view import Json
+from tieline.ports import Fact
 
 
 def of(answer: Json, name: str) -> list[str]:
@@ -78,3 +80,62 @@ def test_what_is_open_is_found_and_goes_when_it_is_acknowledged(
             each.store.close()
 
     asyncio.run(play())
+
+
+def _traffic_of(post: Post) -> traffic.Traffic:
+    def facts(after: int) -> list[tuple[int, Fact]]:
+        return list(enumerate(post.facts))[after + 1 :]
+
+    return traffic.Traffic(lambda: [post.line], facts, lambda: len(post.facts) - 1)
+
+
+def test_what_comes_with_an_earlier_time_hides_nothing_that_is_not_looked_through_yet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It moves what stands after it in the order, beyond the place where the look-back goes on."""
+    monkeypatch.setattr(traffic, "FIRST", 2)
+    monkeypatch.setattr(traffic, "PIECE", 2)
+    monkeypatch.setattr(traffic, "PAUSE_S", 0)
+    net = Net(kits(3))
+    alpha, bravo, charlie = net
+    net.connect(alpha, bravo)
+    for number in range(3):
+        charlie.speak(message(f"late {number}", Precedence.PRIORITY))
+    net.pass_time(5)
+    said = [alpha.speak(message(f"{n}", Precedence.PRIORITY)).item for n in range(9)]
+    net.deliver()
+
+    async def play() -> None:
+        watch = _traffic_of(bravo)
+        await watch.look(net.now().wall_ms)
+        net.connect(charlie, bravo)
+        net.deliver()
+        found = (await watch.look(net.now().wall_ms))[bravo.line.id]
+        while not found.complete:
+            await asyncio.sleep(0)
+        assert {*said} <= {*found.inbound}
+        assert len(found.inbound) == 12
+
+    asyncio.run(play())
+
+
+def test_a_first_look_that_is_broken_off_is_begun_anew() -> None:
+    net = Net(kits(2))
+    alpha, bravo = net
+    net.connect_all()
+    said = alpha.speak(message("one", Precedence.PRIORITY)).item
+    net.deliver()
+
+    async def play() -> None:
+        watch = _traffic_of(bravo)
+        with pytest.MonkeyPatch.context() as broken, pytest.raises(ValueError, match="broken off"):
+            broken.setattr(watch, "_sort", _broken)
+            await watch.look(net.now().wall_ms)
+        found = (await watch.look(net.now().wall_ms))[bravo.line.id]
+        assert [*found.inbound] == [said]
+
+    asyncio.run(play())
+
+
+def _broken(*_: object) -> None:
+    raise ValueError("broken off")

@@ -11,6 +11,7 @@ other work, slowly. ``complete`` says whether that is done.
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -67,11 +68,16 @@ class Traffic:
         """What is open now, by line."""
         slices = Slices()
         if self._seen < 0:
-            self._seen, self.since_ms = self._last(), now_ms
+            seen = self._last()
+            found: dict[bytes, Open] = {}
+            rest: dict[bytes, array[int]] = {}
             for line in self._lines():
-                self._open[line.id] = Open()
-                found = await self._first(line, slices)
-                self._open[line.id] = found
+                rest[line.id], found[line.id] = await self._first(line, slices)
+            # Only now: a look that is broken off has seen nothing.
+            self._open, self._seen, self.since_ms = found, seen, now_ms
+            for name, refs in rest.items():
+                if refs:
+                    self._beside.append(asyncio.create_task(self._rest(name, refs)))
         while self._seen < self._last():
             for seq, fact in self._facts(self._seen):
                 self._seen = seq
@@ -86,32 +92,31 @@ class Traffic:
             self.rung.popleft()
         return self._open
 
-    async def _first(self, line: Line, slices: Slices) -> Open:
-        """What is open of the newest statements; a task looks through the rest."""
-        order = line.record.order
-        start = max(0, len(order) - FIRST)
-        found = Open(complete=not start, looked=len(order) - start, of=len(order))
-        refs = line.record.refs[start:]
+    async def _first(self, line: Line, slices: Slices) -> tuple[array[int], Open]:
+        """What is open of the newest statements, and the older ones: a task looks through these."""
+        refs = line.record.refs[:]
+        start = max(0, len(refs) - FIRST)
+        older, refs = refs[:start], refs[start:]
+        found = Open(complete=not start, looked=len(refs), of=start + len(refs))
         for begin in range(0, len(refs), PIECE):
             for item in line.record.run(refs[begin : begin + PIECE]):
                 self._sort(line, found, item)
                 await slices.turn()
-        if start:
-            self._beside.append(asyncio.create_task(self._rest(line.id, start)))
-        return found
+        return older, found
 
-    async def _rest(self, name: bytes, index: int) -> None:
-        """Look through what stands before a place in the order, from there back.
+    async def _rest(self, name: bytes, refs: array[int]) -> None:
+        """Look through older statements, from the last one back.
 
-        What comes meanwhile can only move a statement up, so none is passed over.
+        By references: what comes meanwhile with an earlier time moves all that stands after it.
         """
+        index = len(refs)
         while index > 0:
             await asyncio.sleep(PAUSE_S)
             line = next((one for one in self._lines() if one.id == name), None)
             if line is None:
                 return
             stop, kept = max(0, index - PIECE), Open()
-            for item in line.record.run(line.record.refs[stop:index]):
+            for item in line.record.run(refs[stop:index]):
                 self._sort(line, kept, item)
             self._sift(line, kept)
             self._open[name].inbound |= kept.inbound
