@@ -6,6 +6,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
+from tests.core.test_hostile_member import rogue_of
 from tests.core.world import START_MS, Net, Post, answer, kits, message
 
 from tieline.core import joints, speech, tally
@@ -166,3 +167,34 @@ def test_what_a_log_says_beside_a_text_hides_none_of_its_acts_from_who_asks_by_t
         assert on_signature or by_text == told(by_act)
         entries = [entry_of(post.line, item) for item in post.line.record.order]
         assert by_text == told(chains(entries, Known(post.line))[0])
+
+
+def test_second_stories_take_no_place_from_what_the_first_one_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else a signature would count where it came before them, and not where it came after."""
+    for module, name in ((joint, "JOINT_ACTS"), (joints, "JOINT_ACTS"), (tally, "KEPT_ACTS")):
+        monkeypatch.setattr(module, name, 4 + (name == "KEPT_ACTS"))
+    _, alpha, rogue = rogue_of()
+    body = Body(text="we stop", lang="en", parties=PARTIES)
+    text = alpha.speak(Content(kind=Kind.JOINT, body=body, role=Role.TREATY_OFFICER)).item
+    rogue.say(Content(kind=Kind.OPEN, body=Body(cause="first start")))
+    rogue.say(message("we read it"), seen=(text[:16],))
+    before = dict(rogue.last)
+    rogue.say(message("and say no more"))
+    first = dict(rogue.last)
+    rogue.last.update(before)
+    unread = Content(
+        kind=Kind.MESSAGE, body=Body(fields=()), role=Role.TREATY_OFFICER, form="zz/none",
+        form_version=1, refs=(Ref(text, RefRole.ANSWERS),),
+    )  # fmt: skip
+    for _ in range(6):
+        assert alpha.item(rogue.say(unread).digest).second_story
+    rogue.last.update(first)
+    signed = rogue.say(answer(Kind.ASSENT, text))
+    assert not alpha.item(signed.digest).second_story
+    alpha.line.ladder.tallies.of(text).assents.clear()  # by these alone, BRAVO's first is found
+    chain = chain_of(alpha.line, text)
+    assert chain is not None
+    assert [one.by.digest for one in chain.versions[0].signed] == [text, signed.digest]
+    assert chain.twice == ("BRAVO",)
