@@ -16,6 +16,7 @@ from tieline.core.incident.signing import Chain, Fault
 from tieline.core.incident.weighing import chains
 from tieline.core.joints import Known, chain_of, entry_of
 from tieline.core.statement import Body, Content, Ref
+from tieline.core.tally import Tallies
 from tieline.core.terms import Kind, RefRole, Role
 
 PARTIES = ("ALPHA", "BRAVO")
@@ -198,3 +199,29 @@ def test_second_stories_take_no_place_from_what_the_first_one_says(
     assert chain is not None
     assert [one.by.digest for one in chain.versions[0].signed] == [text, signed.digest]
     assert chain.twice == ("BRAVO",)
+
+
+def test_an_act_on_a_text_that_many_logs_act_on_costs_what_one_act_costs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who is on the line opens logs as it likes: to look at all of them each time is their power."""
+    monkeypatch.setattr(tally, "KEPT_ACTS", 3)
+    _, alpha, rogue = rogue_of()
+    body = Body(text="we stop", lang="en", parties=PARTIES)
+    text = alpha.speak(Content(kind=Kind.JOINT, body=body, role=Role.TREATY_OFFICER)).item
+    lives = [bytes([number]) * 8 for number in range(1, 31)]
+    for life in lives:
+        rogue.say(Content(kind=Kind.OPEN, body=Body(cause="first start")), life, seen=(text[:16],))
+    looked: list[bytes] = []
+    place = Tallies.where
+
+    def where(tallies: Tallies, digest: bytes) -> tuple[bytes, int]:
+        looked.append(digest)
+        return place(tallies, digest)
+
+    monkeypatch.setattr(Tallies, "where", where)
+    for _ in range(4):
+        for life in lives:
+            rogue.say(answer(Kind.ASSENT, text), life)
+    assert len(alpha.line.ladder.tallies.of(text).acts) == 3 * len(lives)
+    assert len(looked) < 200

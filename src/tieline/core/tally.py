@@ -7,6 +7,7 @@ of a settled statement leaves the memory and comes back when somebody asks, or w
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from tieline.core.statement import Statement
 
 KEPT_ACTS: Final = JOINT_ACTS + 1  # of one log on one statement: one more shows that it said more
+
+MAX_COUNTED: Final = 256  # texts of which is kept how many acts there are of each log
 
 K = TypeVar("K", str, int)
 V = TypeVar("V", bound=bytes | int)
@@ -102,6 +105,7 @@ class Tallies:
         self.record = record
         self._fresh: dict[bytes, Tally] = {}  # not settled as they are now
         self._cache: Cache[bytes, Tally | None] = Cache()
+        self._counts: dict[bytes, tuple[int, dict[tuple[bytes, bool], int]]] = {}
 
     def get(self, digest: bytes) -> Tally | None:
         """What has come to a statement, to be read only."""
@@ -143,16 +147,30 @@ class Tallies:
         held = [] if found is None else found.acts
         if held and held[-1] == by.digest:  # cited in two roles
             return
-        if len(held) >= KEPT_ACTS:
-            # Second stories apart: else when they came would say what is kept of the first one.
-            told = self.is_story(by.digest)
-            of_log = sum(
-                log == by.log and self.is_story(name) == told
-                for name, (log, _) in zip(held, map(self.where, held), strict=True)
-            )
-            if of_log >= KEPT_ACTS:
-                return
-        self.of(on.digest).acts.append(by.digest)
+        counts = self._counted(on.digest, held) if len(held) >= KEPT_ACTS else None
+        # Second stories apart: else when they came would say what is kept of the first one.
+        mine = (by.log, self.is_story(by.digest))
+        if counts is not None and counts.get(mine, 0) >= KEPT_ACTS:
+            return
+        acts = self.of(on.digest).acts
+        acts.append(by.digest)
+        if counts is not None:
+            counts[mine] = counts.get(mine, 0) + 1
+            self._counts[on.digest] = (len(acts), counts)
+
+    def _counted(self, digest: bytes, acts: list[bytes]) -> dict[tuple[bytes, bool], int]:
+        """How many acts are kept of each log, first and second stories apart.
+
+        Counted once, and anew when some were taken away: many logs may act on one text.
+        """
+        size, counts = self._counts.get(digest, (0, {}))
+        if size == len(acts):
+            return counts
+        if len(self._counts) >= MAX_COUNTED:
+            self._counts.clear()
+        counts = dict(Counter((self.where(act)[0], self.is_story(act)) for act in acts))
+        self._counts[digest] = (len(acts), counts)
+        return counts
 
     def is_story(self, digest: bytes) -> bool:
         """Whether a statement is held as a second story of its log."""
