@@ -203,6 +203,10 @@ def test_an_observer_that_is_silent_holds_up_no_amendment_of_the_others() -> Non
     # Also to go on without it nobody needs its word; and what is said of itself it has to sign.
     gone = sign_all(amend(second.charter, leave=("DELTA",)), others)
     assert (gone.charter.excused, gone.missing) == (("DELTA",), ())
+    net.post("ALPHA").install(gone)
+    net.deliver()
+    (told,) = [one.text for one in net.post("DELTA").alarms() if one.code == "charter.removed"]
+    assert "every party has signed" not in told  # DELTA did not, and nobody signed for it
     for named in ((), ("CHARLIE",), ("CHARLIE", "DELTA")):
         amended = sign_all(amend(second.charter, observers=named), others[:2])
         excused = ("DELTA",) if "DELTA" in named else ()

@@ -59,14 +59,19 @@ def raise_removed(line: Line, turn: Turn) -> None:
     """Tell the officers of a station that the version in force has taken it off the line."""
     charter = line.charter
     whole = charter.party(line.party) is None
+    signed = (
+        "the others have signed that version, which takes an observer off the line without it"
+        if line.party in charter.excused
+        else "every party has signed that version, so if you did not expect it, ask who signed for"
+        f" {line.party}"
+    )
     what = f", and with it {line.party}," if whole else f" of {line.party}"
     alarm = Alarm(
         code="charter.removed",
         precedence=Precedence.FLASH,
         text=f"version {charter.version} of the charter of '{charter.name}' takes this station"
         f"{what} off the line: nothing more can be said from here, the others take nothing more"
-        " from this station, and what it holds can still be read; every party has signed that"
-        f" version, so if you did not expect it, ask who signed for {line.party}",
+        f" from this station, and what it holds can still be read; {signed}",
         item=charter.hash,
         party=line.party,
     )
