@@ -204,7 +204,7 @@ def test_second_stories_take_no_place_from_what_the_first_one_says(
 def test_an_act_on_a_text_that_many_logs_act_on_costs_what_one_act_costs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Who is on the line opens logs as it likes, and would have us look at all of them each time."""
+    """Who is on the line opens logs as it likes: nobody looks at all of them for each act."""
     monkeypatch.setattr(tally, "KEPT_ACTS", 3)
     _, alpha, rogue = rogue_of()
     body = Body(text="we stop", lang="en", parties=PARTIES)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.core.world import Key
+from tests.core.world import Key, found, kits, sign_all
 from tests.examples import tries
 from tests.interop import logs
 
 from tieline.core import checkpoint, tree
-from tieline.core.charter import SignedCharter, armor_charter
+from tieline.core.charter import SignedCharter, armor_charter, finish
 from tieline.core.errors import LocalError, RemoteError
+from tieline.core.succession import amend
 from tieline.node import tilefolder
 from tieline.node.tilefolder import NONE, OPEN, SEALED, Source
 
@@ -203,3 +205,21 @@ def test_nothing_is_written_over_and_nothing_half(tmp_path: Path) -> None:
     other = Source(note=logs.note(SIZE - 1), charters=(), entries=source(3).entries, seal=xored)
     with pytest.raises(LocalError):
         tilefolder.write(tmp_path / "other", other, OPEN)
+
+
+def test_a_later_charter_of_the_folder_must_follow_the_one_that_is_trusted(tmp_path: Path) -> None:
+    """ALPHA and BRAVO take CHARLIE off the line, and excuse it from signing that."""
+    first = found(kits(3))
+    forged = finish(replace(amend(first.charter, leave=("CHARLIE",)), excused=("CHARLIE",)))
+    signed = sign_all(forged, kits(3)[:2])
+    assert signed.complete
+    (tmp_path / "charters").mkdir()
+    (tmp_path / "charters/2.charter").write_text(armor_charter(signed), encoding="ascii")
+    finding = tilefolder.Finding()
+    tilefolder._charters(tmp_path, [first], finding)
+    assert [text for text in finding.problems if "excuses" in text]
+    third = sign_all(amend(forged, name="renamed"), kits(3)[:2])
+    (tmp_path / "charters/2.charter").write_text(armor_charter(third), encoding="ascii")
+    finding = tilefolder.Finding()
+    tilefolder._charters(tmp_path, [first], finding)
+    assert [text for text in finding.problems if "nothing ties" in text]

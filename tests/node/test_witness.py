@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.core.test_tlogwitness import NAME, OTHER, grown, note, request
+from tests.core.world import found, kits, sign_all
 from tests.node.pair import make_homes
 from tests.node.witnesses import VKEY, Bench, http, make, raw
 
 from tieline.core import checkpoint, crypto
-from tieline.core.charter import SignedCharter, dearmor_charter
+from tieline.core.charter import SignedCharter, dearmor_charter, finish
 from tieline.core.errors import LocalError, RemoteError, StoreFailed, TielineError
 from tieline.core.succession import amend
 from tieline.core.tlogwitness import read_answer
@@ -472,3 +474,15 @@ def test_a_log_may_sign_with_mldsa_alone(bench: Bench) -> None:
     assert bench.add(3, made(7), grown(7).consistency(3, 7))[0] == 200
     wrong = checkpoint.SignedNote(body=made(9).body, signatures=made(8).signatures)
     assert bench.add(7, wrong, grown(9).consistency(7, 9))[0] == 403
+
+
+def test_a_newer_charter_follows_the_one_that_is_here(tmp_path: Path) -> None:
+    """ALPHA and BRAVO take CHARLIE off the line, and excuse it from signing that."""
+    first = found(kits(3))
+    forged = finish(replace(amend(first.charter, leave=("CHARLIE",)), excused=("CHARLIE",)))
+    home, _ = make(tmp_path / "w")
+    home.add_charter(first)
+    with pytest.raises(RemoteError) as caught:
+        home.add_charter(sign_all(forged, kits(3)[:2]))
+    assert caught.value.code == "charter.excused"
+    assert [charter.version for charter in home.lines().values()] == [1]

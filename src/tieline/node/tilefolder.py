@@ -21,6 +21,7 @@ from tieline.core import crypto, identity, statement, tiles
 from tieline.core.charter import CharterParty, SignedCharter, armor_charter, dearmor_charter
 from tieline.core.checkpoint import Checkpoint, SignedNote, origin, read_checkpoint
 from tieline.core.errors import LocalError, RemoteError, ShellError, TielineError
+from tieline.core.succession import check_successor
 from tieline.core.tiles import WIDTH, Tiler
 from tieline.node.view import Json, texts
 
@@ -268,6 +269,14 @@ def _charters(
     for version, signed in sorted(out.items()):
         if not signed.complete:
             finding.bad(f"version {version} of the charter is not signed by every party")
+        try:
+            if version - 1 in out:  # whom it may excuse from signing, the one before it says
+                check_successor(out[version - 1].charter, signed.charter)
+            elif version > max((one.charter.version for one in given), default=version):
+                finding.bad(f"version {version - 1} of the charter is not here, so nothing ties the"
+                            " next one to those that were given")  # fmt: skip
+        except RemoteError as error:
+            finding.bad(error.message)
     if out and not given:
         newest = out[max(out)].charter
         roots = "; ".join(

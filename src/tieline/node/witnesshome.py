@@ -32,6 +32,7 @@ from tieline.core.charter import (
 )
 from tieline.core.encode import Fields
 from tieline.core.errors import LocalError, RemoteError, TielineError
+from tieline.core.succession import check_successor
 from tieline.core.tlogwitness import LogKey, read_vkey
 from tieline.node import homekeys, keystore, privatefile
 from tieline.node.secrets import LateKey, SeedKey, Unlock, lock_store, open_store
@@ -151,7 +152,11 @@ class WitnessHome:
         return log
 
     def add_charter(self, signed: SignedCharter) -> Charter:
-        """Watch over every log of a line. Raises ``LocalError`` (``witness.charter``)."""
+        """Watch over every log of a line.
+
+        Raises ``LocalError`` (``witness.charter``), and ``RemoteError`` (the codes of
+        ``check_successor``) for one that does not follow the version that is here.
+        """
         charter = signed.charter
         if not signed.complete:
             raise LocalError(
@@ -166,6 +171,8 @@ class WitnessHome:
                 f"version {newest.version} of this charter is here, and {charter.version} is not"
                 " newer; nothing was changed",
             )
+        if newest is not None and charter.version == newest.version + 1:
+            check_successor(newest, charter)
         path = self.charters / f"{charter.line.hex()}-{charter.version}.charter"
         if not path.exists():
             privatefile.write_new(path, armor_charter(signed).encode("ascii"))
