@@ -84,6 +84,23 @@ def test_guesses_cost_more_and_more_and_the_way_back_is_time_or_an_administrator
     assert who.wait_ms("anna okafor", at) == 0  # a good one forgets the wrong ones
 
 
+def test_a_password_that_fits_gives_back_no_guesses_at_a_code(vault: Vault) -> None:
+    who = Officers(vault)
+    anna = who.add("Anna Okafor", ("watch-officer",), PASSWORD, NOW)
+    vault.do(
+        "INSERT INTO credential (officer, kind, name, body, made_ms, used)"
+        " VALUES (?, 'totp', '', ?, ?, 0)",
+        anna.id, bytes(20), NOW,
+    )  # fmt: skip
+    for _ in range(2):
+        assert not login(who, PASSWORD, NOW, "000000")
+        assert asyncio.run(who.password_fits(anna, PASSWORD, NOW))
+    assert not login(who, PASSWORD, NOW, "000000")
+    assert who.wait_ms("Anna Okafor", NOW) > 0
+    with pytest.raises(LocalError, match="wait"):
+        asyncio.run(who.password_fits(anna, PASSWORD, NOW))
+
+
 def test_what_was_typed_as_a_name_and_is_none_is_kept_nowhere(vault: Vault) -> None:
     who = Officers(vault)
     who.add("Anna Okafor", ("watch-officer",), PASSWORD, NOW)

@@ -61,3 +61,5 @@ def test_the_time_of_another_party_comes_from_what_the_desk_was_told() -> None:
     assert shapes.theirs(noon, "-11:00") == "2026-03-20 01:00 UTC-11:00"
     for none in ("", "Mars/Olympus", "../../etc/passwd", "/etc/localtime", "+25:00", "a" * 99):
         assert shapes.theirs(noon, none) == ""
+    # The last day that there is, as another party may claim it, has no morning after it.
+    assert shapes.theirs(253_402_300_799_999, "+04:30") == ""

@@ -68,7 +68,8 @@ async def summary(visit: Visit) -> View:
             for line in status.views("lines") if line.texts("unstaffed")
         ],
         "troubles": [
-            {"code": one["code"], "text": one["text"]} for one in status.views("troubles")
+            {"code": one["code"], "text": one["text"], "party": one["party"]}
+            for one in status.views("troubles")
         ],
         "theirs": theirs[:SHOWN],
         "ours": ours[:SHOWN],

@@ -38,10 +38,11 @@ SECOND: Final = "/login/second"
 
 @dataclass(frozen=True, slots=True)
 class _Half:
-    """Who has given its password, and when (UTC ms)."""
+    """Who has given its password, when (UTC ms), and which: see ``Officers.stamp``."""
 
     officer: int
     at_ms: int
+    stamp: bytes
 
 
 class Logins:
@@ -148,15 +149,22 @@ class Logins:
         }
         while len(self._half) >= MAX_HALF:
             del self._half[next(iter(self._half))]
-        self._half[nonce] = _Half(officer.id, now_ms)
+        self._half[nonce] = _Half(officer.id, now_ms, self._desk.officers.stamp(officer))
 
     def _waits(self, request: Request, now_ms: int) -> Officer | None:
-        """Who has given its password in this browser, and may still come in."""
+        """Who has given its password in this browser, and may still come in by a second factor.
+
+        Not with a password that was changed meanwhile, and not by the password alone because what
+        was asked for besides was taken away meanwhile.
+        """
         half = self._half.get(self._nonce(request))
         if half is None or not 0 <= now_ms - half.at_ms <= HALF_MS:
             return None
-        found = self._desk.officers.find(half.officer)
-        return found if found is not None and found.active else None
+        people = self._desk.officers
+        found = people.find(half.officer)
+        if found is None or not found.active or people.stamp(found) != half.stamp:
+            return None
+        return found if people.more_asked(found) else None
 
     def _bond(self, request: Request, officer: Officer, texts: Mapping[str, str]) -> Bond:
         owner = hashlib.sha256(b"login\x00" + self._nonce(request).encode()).digest()

@@ -13,6 +13,7 @@ kept nowhere, since it may be a password in the wrong field: a hash under a key 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import hmac
 import json
 import secrets
@@ -208,9 +209,7 @@ class Officers:
 
     def wait_ms(self, name: str, now_ms: int) -> int:
         """How long until the next guess at a name is looked at; 0: now."""
-        row = self._vault.row(
-            "SELECT failures, last_ms FROM guess WHERE name = ?", self._guessed(name)
-        )
+        row = self._guesses(name)
         if row is None or not isinstance(row[0], int) or not isinstance(row[1], int):
             return 0
         failures, last_ms = row[0], row[1]
@@ -235,23 +234,37 @@ class Officers:
 
         As ``login``; a password that fits is no guess, also where more is asked.
         """
-        before = self._vault.row(
+        before = self._guesses(name)
+        found = await self._first(name, password, now_ms)
+        if found is not None:
+            self._uncount(found, before)
+        return found
+
+    def _guesses(self, name: str) -> Row | None:
+        return self._vault.row(
             "SELECT failures, last_ms FROM guess WHERE name = ?", self._guessed(name)
         )
-        found = await self._first(name, password, now_ms)
-        if found is None:
-            return None
-        if not self.more_asked(found):
-            self.unlock(name)
+
+    def _uncount(self, officer: Officer, before: Row | None) -> None:
+        """A password that fits was no guess, and forgets none where more than it is asked.
+
+        Else who knows a password could guess at the codes for ever, with the password between.
+        """
+        name = folded(officer.name)
+        if not self.more_asked(officer):
+            self.unlock(officer.name)
         elif before is None:
-            self._vault.do("DELETE FROM guess WHERE name = ? AND failures = 1", folded(name))
+            self._vault.do("DELETE FROM guess WHERE name = ? AND failures = 1", name)
         else:  # unless another has guessed meanwhile
             self._vault.do(
                 "UPDATE guess SET failures = ?2, last_ms = ?3 WHERE name = ?1"
                 " AND failures = ?2 + 1",
-                folded(name), *before,
+                name, *before,
             )  # fmt: skip
-        return found
+
+    def stamp(self, officer: Officer) -> bytes:
+        """What is another one as soon as an officer has another password."""
+        return hashlib.sha256(b"tieline-password\x00" + (self._kept(officer.id) or b"")).digest()
 
     def more_asked(self, officer: Officer) -> bool:
         """Whether a second factor is asked of this officer."""
@@ -286,7 +299,16 @@ class Officers:
         )  # fmt: skip
         number, kept = (row[0], row[1]) if row is not None else (None, nobody())
         good = isinstance(kept, bytes) and await self._fits(password, kept)
-        return self.find(number) if good and isinstance(number, int) else None
+        if not good or not isinstance(number, int) or self._kept(number) != kept:
+            return None  # the last: it has got another password while this one was looked at
+        return self.find(number)
+
+    def _kept(self, number: int) -> bytes | None:
+        """The hash of an officer's password."""
+        row = self._vault.row(
+            "SELECT body FROM credential WHERE officer = ? AND kind = 'password'", number
+        )
+        return row[0] if row is not None and isinstance(row[0], bytes) else None
 
     async def check_again(
         self, officer: Officer, password: str, code: str, now_ms: int, touch: Touch | None = None
@@ -298,13 +320,11 @@ class Officers:
         """Whether this is the officer's password; a wrong one counts as a guess."""
         if self.wait_ms(officer.name, now_ms):
             raise LocalError("login.wait", "too many wrong guesses; wait, and try again")
-        row = self._vault.row(
-            "SELECT body FROM credential WHERE officer = ? AND kind = 'password'", officer.id
-        )
+        before, kept = self._guesses(officer.name), self._kept(officer.id)
         self._count(officer.name, now_ms)
-        good = row is not None and isinstance(row[0], bytes) and await self._fits(password, row[0])
+        good = kept is not None and await self._fits(password, kept)
         if good:
-            self.unlock(officer.name)
+            self._uncount(officer, before)
         return good
 
     async def _fits(self, password: str, kept: bytes) -> bool:

@@ -121,9 +121,9 @@ class Sessions:
             "DELETE FROM session WHERE substr(lower(hex(hash)), 1, ?) = ?", NAME_LETTERS, name
         )
 
-    def end(self, session: Session) -> None:
-        """Log out."""
-        self._vault.do("DELETE FROM session WHERE hash = ?", session.hash)
+    def end(self, session: Session) -> int:
+        """Log out; 0 when it has ended already."""
+        return self._vault.do("DELETE FROM session WHERE hash = ?", session.hash)
 
 
 def _hash(name: bytes) -> bytes:

@@ -132,7 +132,10 @@ def theirs(ms: object, zone: str) -> str:
     found, place = moment(ms), zone_of(zone)
     if found is None or place is None:
         return ""
-    there = datetime.fromtimestamp(found.ms / 1000, place)
+    try:
+        there = datetime.fromtimestamp(found.ms / 1000, place)
+    except OverflowError:  # another party may claim the last day that there is
+        return ""
     offset = there.utcoffset()
     return there.strftime("%Y-%m-%d %H:%M ") + _offset(int(offset.total_seconds()) if offset else 0)
 

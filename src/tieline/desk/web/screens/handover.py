@@ -83,15 +83,15 @@ async def give(visit: Visit) -> Response:
             )
         except ApiRefused:  # another test has begun meanwhile, or an output is gone
             return await _page(visit, 409, "desk.handover.untested")
-    number = handovers.keep(visit, body, note, other.name, proofs, heard)
-    visit.forget("handover")
     desk = visit.desk
-    desk.sessions.end(visit.session)
+    with desk.vault.together():
+        if not desk.sessions.end(visit.session):  # the form came twice, or the session was ended
+            return visit.go("/handover")
+        number = handovers.keep(visit, body, note, other.name, proofs, heard)
+        visit.forget("handover")
+        begun = desk.sessions.begin(other, visit.now_ms)
     response = RedirectResponse(f"/handover/{number}", 303)
-    response.set_cookie(
-        desk.cookie, desk.sessions.begin(other, visit.now_ms),
-        httponly=True, samesite="strict", path="/",
-    )  # fmt: skip
+    response.set_cookie(desk.cookie, begun, httponly=True, samesite="strict", path="/")
     return response
 
 
