@@ -93,6 +93,7 @@ def test_the_last_good_second_factor_stays_beside_a_key_that_may_be_copied(floor
     name, token = floor.within(keyed())
     code = credentials.code_at(SECRET, time.time_ns() // 30_000_000_000)
     visitor = Plain(floor, {floor.desk.cookie: name}, token)
+    assert "security key works at" not in visitor.get("/account").text
     answer = visitor.post("/account/off", {"csrf": token, "password": PASSWORD, "code": code})
     assert answer.status == 409
     assert "last second factor" in answer.text
@@ -126,3 +127,4 @@ def test_a_releaser_sees_whom_a_joint_statement_binds_and_from_when(floor: Floor
     for shown in ("We meet on Monday.", "Named parties", "ALPHA, BRAVO", "151440Z NOV 40",
                   "late signatures bind too", "WITHOUT PREJUDICE"):  # fmt: skip
         assert shown in page, shown
+    assert "{a}" not in floor.visitor("releaser").get("/joints/new").text

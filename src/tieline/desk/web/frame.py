@@ -86,7 +86,7 @@ class Frame:
             "disk_full": bool(status["disk_full"]),
             "behind": visit.desk.vault.behind,
             "suspects": visit.desk.touches.keys.suspects(),
-            "key_hosts": sorted({one.host for one in visit.desk.touches.keys.of(visit.officer.id)}),
+            "key_hosts": visit.desk.touches.keys.hosts(visit.officer.id),
             "digest_mark": digest.MARK,
             "waiting": sum(len(line.views("waiting")) for line in lines),
             "zones": zones(visit.desk.vault, lines),

@@ -56,6 +56,10 @@ class Keyring:
         """Those that work at a host name."""
         return [one for one in self.of(officer) if one.host == host and not one.suspect_ms]
 
+    def hosts(self, officer: int) -> list[str]:
+        """The host names at which an officer has a key that works, in order."""
+        return sorted({one.host for one in self.of(officer) if not one.suspect_ms})
+
     def suspects(self) -> list[tuple[str, str]]:
         """Officer and name of each key that may have been copied, by officer."""
         rows = self._vault.rows(

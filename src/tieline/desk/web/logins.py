@@ -192,13 +192,13 @@ class Logins:
         self, request: Request, officer: Officer, to: str, problem: str = "", status: int = 200,
         nonce: str = "",
     ) -> Response:  # fmt: skip
-        nonce, keys = nonce or self._nonce(request), self._desk.touches.keys.of(officer.id)
+        nonce, hosts = nonce or self._nonce(request), self._desk.touches.keys.hosts(officer.id)
         where = ceremony.place(request.headers.get("host", ""))
         text = self._desk.frame.plain(
             officer.language, "login-second.html",
             problem=problem, to=local(to), token=self._token(nonce), officer=officer,
-            code=Factors(self._desk.vault).has(officer.id), keys=keys,
-            here=where is not None and any(one.host == where.host for one in keys),
+            code=Factors(self._desk.vault).has(officer.id), hosts=hosts,
+            here=where is not None and where.host in hosts,
             port=self._desk.port, realm=self._desk.link.realm or "",
         )  # fmt: skip
         return self._planted(Response(text, status, media_type="text/html"), nonce)
