@@ -26,6 +26,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import stations
@@ -77,6 +79,7 @@ class Story:
         self.each = each  # of so many messages one is a form; 0: none
         self.promised: dict[bytes, bytes] = {}  # by author: the first word that waits for a next
         self.forms = 0
+        self.version = packs.find("crisis").version if each else 0
         self.line = signed.charter.line
         self.authors = [Author(new, self.line) for new in made]
         self.now_ms = START_MS
@@ -95,6 +98,21 @@ class Story:
         yield [self._say(author, opening)[1] for author in self.authors]
         for number in range(max(0, count - len(self.authors)) // len(self.authors)):
             yield self._round(number)
+
+    def seen_by(self, facts: Sequence[Fact], place: int) -> list[Fact]:
+        """The same facts as the journal of another author has them; it notes no hand-overs."""
+        own, out = self.authors[place], []
+        for fact in facts:
+            if fact.kind == FactKind.CHARTER:
+                out.append(replace(fact, meta=own.incarnation))
+            elif fact.kind == FactKind.STATEMENT:
+                author = next(one for one in self.authors if one.log == fact.log)
+                ours = author is own
+                meta = Origin(officer="bench") if ours else Origin(carrier="tls", peer=author.id)
+                out.append(replace(fact, meta=meta.encode()))
+            elif fact.kind != FactKind.HANDED_OVER:
+                out.append(fact)
+        return out
 
     def _round(self, number: int) -> list[Fact]:
         """One message, the acknowledgements of the others, and everybody's receipts."""
@@ -136,7 +154,7 @@ class Story:
         fields = ((1, 2), (2, 1), (3, next_))
         return Content(
             kind=Kind.MESSAGE, role=Role.WATCH_OFFICER, form=form,
-            form_version=packs.find("crisis").version, refs=refs, body=Body(fields=fields),
+            form_version=self.version, refs=refs, body=Body(fields=fields),
         )  # fmt: skip
 
     def _receipt(self, of: Author, by: Author, text: bytes) -> bytes:
@@ -190,14 +208,24 @@ class Story:
 
 def make_home(folder: Path, count: int, forms: int = 0) -> Home:
     """A home whose store holds a line with ``count`` statements, of which some are forms."""
+    return make_homes(folder, count, forms, 1)[0]
+
+
+def make_homes(folder: Path, count: int, forms: int, stores: int) -> list[Home]:
+    """The homes of the first ``stores`` parties, each with the record of the one line they share.
+
+    Two of them know each other's address, and talk when they are started.
+    """
     named = [packs.find(name) for name in ("crisis", "incident")] if forms else []
-    port = stations.free_ports()[0]
-    config = Config(listen=(f"127.0.0.1:{port}",), key_file="key")
+    ports = stations.free_ports()
+    homes: list[Home] = []
     made: list[homekeys.NewHome] = []
-    for code in CODES:
-        home = Home(folder / code, config)
+    for place, code in enumerate(CODES):
+        listen = (f"127.0.0.1:{ports[place]}",) if place < len(ports) else ()
+        home = Home(folder / code, Config(listen=listen, key_file="key"))
         for part in (home.path, home.cards, home.charters, home.socket.parent):
             part.mkdir(parents=True)
+        homes.append(home)
         made.append(
             homekeys.create_home_keys(
                 home.path,
@@ -206,7 +234,7 @@ def make_home(folder: Path, count: int, forms: int = 0) -> Home:
                 realm="",
                 station_name="ops",
                 unlock_with=secrets.create_key_file(home.path / "key"),
-                addresses=(),
+                addresses=listen if stores > 1 and place < stores else (),
             )
         )
     signed = SignedCharter(
@@ -220,21 +248,27 @@ def make_home(folder: Path, count: int, forms: int = 0) -> Home:
     )
     for new in made:
         signed = signed.add_signature(new.root.party, new.root.sign_charter(signed.charter))
-    home = Home(folder / CODES[0], config)
-    write_config(home.config_file, config)
-    for one in named:
-        packs.keep(home.path, one)
-    store = SqliteStore.create(home.store_file, made[0].station.db_key)
+    opened: list[SqliteStore] = []
+    for place, home in enumerate(homes[:stores]):
+        write_config(home.config_file, home.config)
+        for one in named:
+            packs.keep(home.path, one)
+        opened.append(SqliteStore.create(home.store_file, made[place].station.db_key))
+    _fill(opened, Story(made, signed, max(1, count // (3 * forms)) if forms else 0), count)
+    for store in opened:
+        store.close()
+    return homes[:stores]
+
+
+def _fill(stores: Sequence[SqliteStore], story: Story, count: int) -> None:
     gathered: list[Fact] = []
-    each = max(1, count // (3 * forms)) if forms else 0
-    for facts in Story(made, signed, each).facts(count):
+    for facts in chain(story.facts(count), ([],)):
         gathered += facts
-        if len(gathered) >= BATCH:
-            store.commit(gathered)
+        if len(gathered) >= BATCH or not facts:
+            stores[0].commit(gathered)
+            for place, store in enumerate(stores[1:], 1):
+                store.commit(story.seen_by(gathered, place))
             gathered.clear()
-    store.commit(gathered)
-    store.close()
-    return home
 
 
 def home_of(folder: Path, count: int, forms: int = 0) -> Home:

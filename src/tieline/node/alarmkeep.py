@@ -123,8 +123,7 @@ class AlarmKeep:
 
     async def open(self, now_ms: int) -> tuple[dict[bytes, Open], Traffic]:
         """What is open on each line, and who keeps count of it."""
-        async with self._lock:
-            return await self._traffic.look(now_ms), self._traffic
+        return await self._traffic.look(now_ms), self._traffic
 
     async def look(self) -> Look:
         """What rings now. Raises ``ShellError`` where the journal does not read."""

@@ -3,9 +3,11 @@
 Beside it the newest line test of each station.
 
 The answer is kept from one question to the next: only what the journal has gained since then is
-looked at, and of what was found open only that, whether it still is. The first question looks back
-over the newest ``FIRST`` statements of each line; the older ones are looked through beside all
-other work, slowly. ``complete`` says whether that is done.
+looked at, and of what was found open only what a new statement cites, whether it still is: whether a
+party has acknowledged depends on nothing else. After a charter, a second story or a proof, and when
+the station has made the line anew, all of it is looked at. The first question looks back over the
+newest ``FIRST`` statements of each line; the older ones are looked through beside all other work,
+slowly. ``complete`` says whether that is done.
 """
 
 from __future__ import annotations
@@ -26,12 +28,14 @@ from tieline.core.terms import Kind, Rung
 from tieline.node.slices import Slices
 from tieline.ports import Fact
 
-FIRST: Final = 300  # statements of a line that are looked back over
-PIECE: Final = 40  # of the older ones, between two pauses
-PAUSE_S: Final = 0.04
+FIRST: Final = 120  # statements of a line that are looked back over
+PIECE: Final = 16  # of the older ones, between two pauses
+PAUSE_S: Final = 0.02
 DAY_MS: Final = 86_400_000
 MAX_RUNG: Final = 10_000
 DONE_KEPT: Final = 12  # of what the others have acknowledged, the newest are shown on
+# What can take statements out of a record, or take back what they did.
+_UPSETS: Final = frozenset({FactKind.CHARTER, FactKind.SECOND_STORY, FactKind.PROOF})
 _SHOWN: Final = frozenset({Kind.MESSAGE, Kind.JOINT, Kind.SUSPEND, Kind.RESUME, Kind.WATCH})
 
 
@@ -43,6 +47,8 @@ class Open:
     outbound: dict[bytes, None] = field(default_factory=dict)
     done: dict[bytes, None] = field(default_factory=dict)
     tests: dict[bytes, bytes] = field(default_factory=dict)  # the newest of each station
+    fresh: set[bytes] = field(default_factory=set)  # to be looked at, whether it is open
+    line: Line | None = None  # of which all was looked at; None: it is to be
     complete: bool = True
     looked: int = 0  # of so many statements that were there when this began, if not complete
     of: int = 0
@@ -63,10 +69,14 @@ class Traffic:
         self.rung: deque[int] = deque(maxlen=MAX_RUNG)  # when alarms rang (UTC ms), since ``since``
         self.since_ms = 0
         self._beside: list[asyncio.Task[None]] = []
+        self._lock = asyncio.Lock()
 
     async def look(self, now_ms: int) -> dict[bytes, Open]:
         """What is open now, by line."""
-        slices = Slices()
+        async with self._lock:
+            return await self._look(now_ms, Slices())
+
+    async def _look(self, now_ms: int, slices: Slices) -> dict[bytes, Open]:
         if self._seen < 0:
             seen = self._last()
             found: dict[bytes, Open] = {}
@@ -83,11 +93,17 @@ class Traffic:
                 self._seen = seq
                 if fact.kind == FactKind.STATEMENT:
                     self._take(fact)
+                elif fact.kind in _UPSETS and fact.line in self._open:
+                    self._open[fact.line].line = None
                 elif fact.kind == FactKind.ALARM:
                     self.rung.append(fact.at_ms)
                 await slices.turn()
         for line in self._lines():
-            self._sift(line, self._open.setdefault(line.id, Open()))
+            found = self._open.setdefault(line.id, Open())
+            if found.line is not line:
+                found.line = line
+                found.fresh.update(found.inbound, found.outbound)
+            self._sift(line, found)
         while self.rung and self.rung[0] < now_ms - DAY_MS:
             self.rung.popleft()
         return self._open
@@ -118,7 +134,7 @@ class Traffic:
             stop, kept = max(0, index - PIECE), Open()
             for item in line.record.run(refs[stop:index]):
                 self._sort(line, kept, item)
-            self._sift(line, kept)
+            # No pause from the sorting to here: what is acknowledged meanwhile would be missed.
             self._open[name].inbound |= kept.inbound
             self._open[name].outbound |= kept.outbound
             for station, newest in kept.tests.items():
@@ -131,7 +147,10 @@ class Traffic:
         for line in self._lines():
             if line.id == fact.line:
                 found = self._open.setdefault(line.id, Open())
-                self._sort(line, found, line.item(statement_digest(fact.body)))
+                item = line.item(statement_digest(fact.body))
+                self._sort(line, found, item)
+                if item is not None:
+                    found.fresh.update(ref.target for ref in item.statement.content.refs)
 
     def _sort(self, line: Line, found: Open, item: Item | None) -> None:
         if item is None or item.second_story:
@@ -144,21 +163,23 @@ class Traffic:
             return
         digest = item.statement.digest
         if line.party_of(item.statement.place.station) == line.party:
-            found.outbound[digest] = None
-        elif line.party in line.addressed(item):
+            (found.outbound if _owed(line, item) else found.done)[digest] = None
+        elif line.party in line.addressed(item) and owes(line.ladder, item, line.party):
             found.inbound[digest] = None
 
     def _sift(self, line: Line, found: Open) -> None:
-        for digest in list(found.inbound):
+        """Take out what is open no more, of what may have changed."""
+        # In the order in which it came: the newest of what is done are kept.
+        fresh = [one for one in found.outbound if one in found.fresh] if found.fresh else []
+        gone = [one for one in found.fresh if one in found.inbound]
+        found.fresh.clear()
+        for digest in gone:
             item = line.item(digest)
             if item is None or not owes(line.ladder, item, line.party):
                 del found.inbound[digest]
-        for digest in list(found.outbound):
+        for digest in fresh:
             item = line.item(digest)
-            owing = item is not None and any(
-                owes(line.ladder, item, party) for party in line.addressed(item)
-            )
-            if not owing:
+            if item is None or not _owed(line, item):
                 del found.outbound[digest]
                 found.done[digest] = None
         while len(found.done) > DONE_KEPT:
@@ -171,6 +192,11 @@ def owes(ladder: Ladder, item: Item, party: str) -> bool:
     return any(
         not ladder.reached(item, party, rung) for rung in wanted if rung >= Rung.ACKNOWLEDGED
     )
+
+
+def _owed(line: Line, item: Item) -> bool:
+    """Whether any party has still to do what we asked for."""
+    return any(owes(line.ladder, item, party) for party in line.addressed(item))
 
 
 def deadline_ms(line: Line, item: Item, party: str) -> int | None:

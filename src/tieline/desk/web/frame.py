@@ -145,8 +145,15 @@ def environment(language: str) -> jinja2.Environment:
         auto_reload=False,
     )
 
+    @cache
+    def bare(key: str) -> Markup:
+        return put_in(key)
+
     def say(key: str, **values: object) -> Markup:
         """Words with their values, each made safe and held in its direction."""
+        return put_in(key, **values) if values or not words.has(key) else bare(key)
+
+    def put_in(key: str, **values: object) -> Markup:
         put = {name: str(value) for name, value in values.items()}
         out = Markup("")
         for text, is_value in words.parts(key, **put):

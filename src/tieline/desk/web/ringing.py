@@ -16,7 +16,7 @@ from tieline.node.client import ApiDown, ApiRefused
 from tieline.node.view import Json
 
 ASK_S: Final = 10.0
-REST_S: Final = 0.1  # between two questions
+REST_S: Final = 0.03  # between two questions
 EVENTS: Final = frozenset({"alarm", "heed", "state", "statement", "charter", "station"})
 _SHOWN: Final = ("tone", "sounding", "silenced_ms", "testing", "heard", "outputs")
 

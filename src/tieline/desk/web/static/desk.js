@@ -88,18 +88,19 @@ function announce(old, fresh) {
       document.getElementById("news").textContent = row.textContent.replace(/\s+/g, " ").trim();
 }
 
+// Each part goes its own way, and waits for no other; what is read first is asked for first.
 const waiting = new Set();
-let running = false;
-async function renewAll() {
-  if (running) return;
-  running = true;
+const renewing = new Set();
+async function renewOne(name) {
+  renewing.add(name);
   try {
-    while (waiting.size) {
-      const names = [...waiting];
-      waiting.clear();
-      await Promise.all(names.map((name) => renew(name).catch(() => {})));
-    }
-  } finally { running = false; }
+    while (waiting.delete(name)) await renew(name).catch(() => {});
+  } finally { renewing.delete(name); }
+}
+function renewAll() {
+  const first = (name) => Boolean(document.querySelector(`[data-live="${name}"][data-first]`));
+  for (const name of [...waiting].sort((one, other) => first(other) - first(one)))
+    if (!renewing.has(name)) renewOne(name);
 }
 
 // --- the stream and the lamp -------------------------------------------------------------------
