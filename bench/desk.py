@@ -7,6 +7,8 @@ incidents), its station is started, and a desk beside it. Then, by plain request
 * ``busy``: the same, each time after a message was sent, so that no answer is shared;
 * ``event``: from the call that sends a message until a browser's stream has named it and the part
   of the watch that shows it has been fetched;
+* ``flash`` (``--flash N``): a FLASH from the request at A's desk to the row and the tone in a real
+  browser at B's, both stations with that record (``flashes.py``);
 * ``streams``: so many browsers listen meanwhile; each must be told of every message by its digest
   (``streams_events`` in all, ``streams_missed`` of them), and come to the last number.
 
@@ -23,6 +25,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -33,6 +36,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlencode
 
+import flashes
 import folds
 import start
 import stations
@@ -44,6 +48,7 @@ from tieline.node.config import Home
 
 SCHEMA = "tieline-bench-desk/1"
 REACH_MS = 50.0
+FLASH_MS = 250.0
 PASSWORD = "a password of the bench"  # noqa: S105 - of an account that lives for one run
 TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
 PAGES = ("/", "/?part=inbound", "/?part=lines", "/manner", "ITEM")
@@ -209,8 +214,52 @@ def measure(home: Home, args: argparse.Namespace) -> Json:
     return found
 
 
+def whole(homes: Sequence[Home], args: argparse.Namespace) -> Json:
+    """Everything, and the FLASH if it is asked for."""
+    found = measure(homes[0], args)
+    if args.flash:
+        found["flash"] = flash(homes, args.flash)
+    return {**found, "load": round(os.getloadavg()[0], 1)}
+
+
+def flash(homes: Sequence[Home], count: int) -> Json:
+    """A FLASH from one of two running stations to a browser at the other, so many times."""
+    with flashes.chromium() as browser:
+        if browser is None:
+            print(flashes.MISSING, file=sys.stderr)
+            return {"missing": flashes.MISSING}
+        at_a, at_b = (Client(home.socket, timeout_s=START_S) for home in homes)
+        status = at_a.call("status")["lines"]
+        line = record(status[0]) if isinstance(status, list) else {}
+        other = at_b.call("status")["party"]
+
+        def up() -> bool:
+            lines = at_a.call("status")["lines"]
+            peers = record(lines[0])["peers"] if isinstance(lines, list) else []
+            some = [record(one) for one in peers] if isinstance(peers, list) else []
+            return any(one["party"] == other and one["state"] == "up" for one in some)
+
+        flashes.until(up)
+        with desk_of(homes[0]) as port_a, desk_of(homes[1]) as port_b:
+            visitor, name = Visitor(port_a), str(line["line"])
+            with browser.page(alone=True) as page:
+                flashes.login(page, f"http://127.0.0.1:{port_b}", "Bench", PASSWORD)
+                flashes.timed(visitor, page, at_b, name, 3)  # the first ones read templates
+                found = flashes.timed(visitor, page, at_b, name, count)
+        at_a.close()
+        at_b.close()
+        return {**found, "statements": line["statements"], "load": round(os.getloadavg()[0], 1)}
+
+
 def met(found: Json) -> bool:
-    """Whether every first byte came in time at p95, and no stream was left behind."""
+    """Whether each first byte and FLASH came in time at p95, and no stream was left behind."""
+    taken = record(found["flash"]) if found.get("flash") else {}
+    if any(
+        number(record(taken[each])["p95"]) >= FLASH_MS
+        for each in ("row", "tone")
+        if taken.get(each)
+    ):
+        return False
     screens = [record(each) for name in ("quiet", "busy") for each in record(found[name]).values()]
     return all(number(each["p95"]) < REACH_MS for each in screens) and not (
         found["streams_behind"] or found["streams_missed"]
@@ -232,11 +281,17 @@ def table(found: Json) -> str:
         for page, each in record(found[state]).items():
             row(f"{state} {page}", each)
     row("event to part", found["event"])
+    taken = record(found["flash"]) if found.get("flash") else {}
+    for each in ("row", "tone"):
+        if taken.get(each):
+            row(f"FLASH to {each}", taken[each])
     rows.append(
         f"streams {found['streams']}, of which behind: {found['streams_behind']}; events that they"
         f" were to hear of: {found['streams_events']}, missed: {found['streams_missed']}"
     )
-    rows.append(f"statements {found['statements']}, loop {found['loop_ns']} ns")
+    rows.append(
+        f"statements {found['statements']}, load {found['load']}, loop {found['loop_ns']} ns"
+    )
     return "\n".join(rows)
 
 
@@ -248,25 +303,34 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--forms", type=int, default=1_000, metavar="N", help="half open incidents")
     parser.add_argument("--count", type=int, default=50, metavar="N", help="requests of each kind")
     parser.add_argument("--streams", type=int, default=50, metavar="N", help="browsers that listen")
+    parser.add_argument("--flash", type=int, default=0, metavar="N", help="FLASH to a browser")
     parser.add_argument("--home", type=Path, metavar="DIR", help="of a station that runs: use it")
+    parser.add_argument("--peer", type=Path, metavar="DIR", help="of the other, for --flash")
     parser.add_argument("--strict", action="store_true", help="end 1 when the reach is missed")
     args = parser.parse_args(argv)
     if min(args.statements, args.count, args.streams) < 1:
         parser.error("numbers are at least 1")
+    if args.flash and (args.home is None) != (args.peer is None):
+        parser.error("--flash takes two stations that run, or none")
     with tempfile.TemporaryDirectory(prefix="tieline-bench-") as folder:
         where = environment(Path(folder))
         if args.home is not None:
-            found = measure(Home.open(args.home), args)
+            homes = [Home.open(each) for each in (args.home, args.peer) if each is not None]
+            found = whole(homes, args)
         else:
-            home = start.make_home(Path(folder), args.statements, args.forms)
+            homes = start.make_homes(
+                Path(folder), args.statements, args.forms, 2 if args.flash else 1
+            )
             stations.START_S = START_S
-            process = stations.start(home)
+            processes = [stations.start(home) for home in homes]
             try:
-                asyncio.run(stations.ready(home))
-                found = measure(home, args)
+                for home in homes:
+                    asyncio.run(stations.ready(home))
+                found = whole(homes, args)
             finally:
-                process.terminate()
-                process.wait(60)
+                for process in processes:
+                    process.terminate()
+                    process.wait(60)
     taken = {"schema": SCHEMA, "environment": where, **found, "reach_ms": REACH_MS,
              "reach_met": met(found)}  # fmt: skip
     print(json.dumps(taken, indent=2) if args.json else table(taken))

@@ -10,9 +10,13 @@ from tests.core.world import Net, Post, kits, message
 from tests.node import pair
 
 from tieline.core.charter import dearmor_charter
+from tieline.core.journal import FactKind
+from tieline.core.ladder import Ladder
+from tieline.core.record import Item
 from tieline.core.terms import Precedence
 from tieline.node import traffic
 from tieline.node.acts import NodeActs
+from tieline.node.traffic import Traffic
 from tieline.node.view import Json
 from tieline.ports import Fact
 
@@ -140,3 +144,67 @@ def test_a_first_look_that_is_broken_off_is_begun_anew() -> None:
 
 def _broken(*_: object) -> None:
     raise ValueError("broken off")
+
+
+def test_only_what_a_new_statement_cites_is_looked_at_and_all_after_a_charter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Item] = []
+    was, upset = traffic.owes, list[Fact]()
+
+    def owes(ladder: Ladder, item: Item, party: str) -> bool:
+        looked.append(item)
+        return was(ladder, item, party)
+
+    monkeypatch.setattr(traffic, "owes", owes)
+
+    async def play() -> None:
+        seats, text = pair.make_homes(tmp_path)
+        alpha, bravo = (pair.Running(seat, pair.open_store(seat)) for seat in seats)
+        for each in (alpha, bravo):
+            await each.install(dearmor_charter(text))
+        pair.join(alpha, bravo)
+        theirs = NodeActs(bravo.host)
+        items = [(await alpha.say(f"number {number}")).item for number in range(12)]
+        await pair.settle(alpha, bravo)
+
+        def of_store(after: int) -> list[tuple[int, Fact]]:
+            found = [*bravo.store.facts(after)]
+            found += [(bravo.store.last() + 1 + n, fact) for n, fact in enumerate(upset)]
+            return [(seq, fact) for seq, fact in found if seq > after]
+
+        def kept() -> Traffic:
+            return Traffic(
+                lambda: list(bravo.host.station.lines.values()),
+                of_store,
+                lambda: bravo.store.last() + len(upset),
+            )
+
+        async def waits(of: Traffic) -> list[bytes]:
+            (found,) = (await of.look(1)).values()
+            return [*found.inbound]
+
+        one = kept()
+        assert await waits(one) == items
+        for done, digest in enumerate((items[7], items[0], items[11]), 1):  # in any order
+            await theirs.act("ack", {"item": digest.hex(), "officer": "B"})
+            await pair.settle(alpha, bravo)
+            looked.clear()
+            assert await waits(one) == [x for x in await waits(kept()) if x in items]
+            assert digest not in await waits(one)
+            assert len(await waits(one)) == len(items) - done
+        looked.clear()
+        await alpha.say("one more")
+        await pair.settle(alpha, bravo)
+        await waits(one)
+        assert len(looked) <= 1
+        line = next(iter(bravo.host.station.lines.values()))
+        upset.append(Fact(kind=FactKind.CHARTER, at_ms=1, line=line.id, body=b""))
+        looked.clear()
+        await waits(one)
+        assert len(looked) == len(items) - 3 + 1
+        for each in (alpha, bravo):
+            each.host.close()
+            each.store.close()
+
+    asyncio.run(play())

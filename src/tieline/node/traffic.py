@@ -3,11 +3,11 @@
 Beside it the newest line test of each station.
 
 The answer is kept from one question to the next: only what the journal has gained since then is
-looked at, and of what was found open only what a new statement cites, whether it still is: whether a
-party has acknowledged depends on nothing else. After a charter, a second story or a proof, and when
-the station has made the line anew, all of it is looked at. The first question looks back over the
-newest ``FIRST`` statements of each line; the older ones are looked through beside all other work,
-slowly. ``complete`` says whether that is done.
+looked at, and of what was found open only what a new statement cites, whether it still is: whether
+a party has acknowledged depends on nothing else. After a charter, a second story or a proof, and
+when the station has made the line anew, all of it is looked at. The first question looks back over
+the newest ``FIRST`` statements of each line; the older ones are looked through beside all other
+work, slowly. ``complete`` says whether that is done.
 """
 
 from __future__ import annotations

@@ -88,19 +88,25 @@ function announce(old, fresh) {
       document.getElementById("news").textContent = row.textContent.replace(/\s+/g, " ").trim();
 }
 
-// Each part goes its own way, and waits for no other; what is read first is asked for first.
+// What is read first (``data-first``) is asked for first, and the rest a moment later; each part goes
+// its own way, and waits for no other that is slow.
+const FIRST_MS = 300;
 const waiting = new Set();
 const renewing = new Set();
 async function renewOne(name) {
+  if (renewing.has(name)) return;
   renewing.add(name);
   try {
     while (waiting.delete(name)) await renew(name).catch(() => {});
   } finally { renewing.delete(name); }
 }
-function renewAll() {
-  const first = (name) => Boolean(document.querySelector(`[data-live="${name}"][data-first]`));
-  for (const name of [...waiting].sort((one, other) => first(other) - first(one)))
-    if (!renewing.has(name)) renewOne(name);
+async function renewAll() {
+  const first = parts().filter((part) => "first" in part.dataset && waiting.has(part.dataset.live));
+  if (first.length) {
+    const done = Promise.all(first.map((part) => renewOne(part.dataset.live)));
+    await Promise.race([done, new Promise((late) => setTimeout(late, FIRST_MS))]);
+  }
+  for (const name of [...waiting]) renewOne(name);
 }
 
 // --- the stream and the lamp -------------------------------------------------------------------
