@@ -125,6 +125,7 @@ def login(page: Page, address: str, name: str, password: str) -> None:
 
 def form(visitor: Sender, line: str, text: str) -> dict[str, str]:
     """The fields of a FLASH as A's page has them."""
+    visitor.connection.close()  # the desk ends one that rests for long; the next request opens it
     page, _ = visitor.get(f"/compose?line={line[:16]}&form=text")
     hidden = {name: html.unescape(value) for name, value in FIELD.findall(page)}
     return {**hidden, "text": text, "precedence": "FLASH", "promised": "one", "do": "send"}
@@ -138,6 +139,8 @@ def send(visitor: Sender, line: str, fields: dict[str, str]) -> tuple[float, str
         "cookie": visitor.cookie,
     }
     body = urlencode(fields)
+    visitor.connection.close()
+    visitor.connection.connect()
     begun = time.time()
     path = f"/compose?line={line[:16]}&form=text"
     visitor.connection.request("POST", path, body, head)

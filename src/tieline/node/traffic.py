@@ -13,6 +13,7 @@ work, slowly. ``complete`` says whether that is done.
 from __future__ import annotations
 
 import asyncio
+import time
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -28,7 +29,8 @@ from tieline.core.terms import Kind, Rung
 from tieline.node.slices import Slices
 from tieline.ports import Fact
 
-FIRST: Final = 120  # statements of a line that are looked back over
+FIRST: Final = 300  # statements of a line that are looked back over
+FIRST_S: Final = 0.1  # for that
 PIECE: Final = 16  # of the older ones, between two pauses
 PAUSE_S: Final = 0.02
 DAY_MS: Final = 86_400_000
@@ -79,15 +81,17 @@ class Traffic:
     async def _look(self, now_ms: int, slices: Slices) -> dict[bytes, Open]:
         if self._seen < 0:
             seen = self._last()
-            found: dict[bytes, Open] = {}
-            rest: dict[bytes, array[int]] = {}
+            first: dict[bytes, Open] = {}
+            rest: list[tuple[Line, array[int]]] = []
             for line in self._lines():
-                rest[line.id], found[line.id] = await self._first(line, slices)
+                refs = line.record.refs[:]
+                first[line.id] = await self._first(line, refs, slices)
+                if not first[line.id].complete:
+                    rest.append((line, refs))
             # Only now: a look that is broken off has seen nothing.
-            self._open, self._seen, self.since_ms = found, seen, now_ms
-            for name, refs in rest.items():
-                if refs:
-                    self._beside.append(asyncio.create_task(self._rest(name, refs)))
+            self._open, self._seen, self.since_ms = first, seen, now_ms
+            for line, refs in rest:
+                self._beside.append(asyncio.create_task(self._rest(line, refs)))
         while self._seen < self._last():
             for seq, fact in self._facts(self._seen):
                 self._seen = seq
@@ -108,40 +112,57 @@ class Traffic:
             self.rung.popleft()
         return self._open
 
-    async def _first(self, line: Line, slices: Slices) -> tuple[array[int], Open]:
-        """What is open of the newest statements, and the older ones: a task looks through these."""
-        refs = line.record.refs[:]
-        start = max(0, len(refs) - FIRST)
-        older, refs = refs[:start], refs[start:]
-        found = Open(complete=not start, looked=len(refs), of=start + len(refs))
-        for begin in range(0, len(refs), PIECE):
-            for item in line.record.run(refs[begin : begin + PIECE]):
-                self._sort(line, found, item)
-                await slices.turn()
-        return older, found
+    async def _first(self, line: Line, refs: array[int], slices: Slices) -> Open:
+        """What is open of the newest statements; a task looks through the rest."""
+        found = Open(of=len(refs))
+        until = time.perf_counter() + FIRST_S
+        while found.looked < min(FIRST, found.of):
+            self._back(line, found, refs)
+            await slices.turn()
+            if time.perf_counter() > until:
+                break  # who asked is not kept waiting for what a busy machine has no time for
+        found.complete = found.looked == found.of
+        return found
 
-    async def _rest(self, name: bytes, refs: array[int]) -> None:
-        """Look through older statements, from the last one back.
+    async def _rest(self, line: Line, refs: array[int]) -> None:
+        """Look through what stands before that, back to the beginning.
 
-        By references: what comes meanwhile with an earlier time moves all that stands after it.
+        What has come since the first look is taken as it comes, and not looked for here.
         """
-        index = len(refs)
-        while index > 0:
+        version, name = line.latest(), line.id
+        while True:
             await asyncio.sleep(PAUSE_S)
-            line = next((one for one in self._lines() if one.id == name), None)
-            if line is None:
+            here = next((one for one in self._lines() if one.id == name), None)
+            if here is None:
                 return
-            stop, kept = max(0, index - PIECE), Open()
-            for item in line.record.run(refs[stop:index]):
-                self._sort(line, kept, item)
-            # No pause from the sorting to here: what is acknowledged meanwhile would be missed.
-            self._open[name].inbound |= kept.inbound
-            self._open[name].outbound |= kept.outbound
-            for station, newest in kept.tests.items():
-                self._open[name].tests.setdefault(station, newest)
-            self._open[name].looked += index - stop
-            index = stop
-        self._open[name].complete = True
+            found = self._open[name]
+            if here is not line or here.latest() != version:  # the record may be another now
+                line, version, refs = here, here.latest(), here.record.refs[:]
+                found.looked, found.of = 0, len(refs)
+            self._back(line, found, refs)
+            if found.looked == found.of:
+                found.complete = True
+                return
+
+    def _back(self, line: Line, found: Open, refs: array[int]) -> None:
+        """Look through the piece before what was looked through.
+
+        There is no pause in it: what is acknowledged meanwhile would be missed.
+        """
+        index, kept = found.of - found.looked, Open()
+        stop = max(0, index - PIECE)
+        for item in line.record.run(refs[stop:index]):
+            self._sort(line, kept, item)
+        found.looked += index - stop
+        # What came earlier stands before what came later.
+        if kept.inbound:
+            found.inbound = kept.inbound | found.inbound
+        if kept.outbound:
+            found.outbound = kept.outbound | found.outbound
+        if len(found.done) < DONE_KEPT:
+            found.done = kept.done | found.done
+        for station, newest in kept.tests.items():
+            found.tests.setdefault(station, newest)
 
     def _take(self, fact: Fact) -> None:
         for line in self._lines():
