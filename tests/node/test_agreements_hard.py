@@ -22,6 +22,7 @@ from tieline.core.terms import Kind, Precedence, Role
 from tieline.desk.cli import sheets
 from tieline.desk.cli.agreements import _bracket, _input_line
 from tieline.desk.cli.show import draft_lines, event_line, item_line, item_lines
+from tieline.desk.sheets import Columns
 from tieline.node import packs, secrets, slices
 from tieline.node.agreements import _Reader
 from tieline.node.ics import write_ics
@@ -306,7 +307,7 @@ def test_rows_are_a_repetition_only_as_the_same_form_to_the_same_parties(
             return {}
 
     row = Row(2, ("Clinic",))
-    columns = sheets.Columns("", 1, {0: "name"}, None, None, "", "name", "", (), {}, {})
+    columns = Columns("", 1, {0: "name"}, None, None, "", "name", "", (), {}, {})
     for form, to in (("site", []), ("site", ["bravo"]), ("route", []), ("site", ["BRAVO"])):
         args = argparse.Namespace(form=form, to=to)
         sheets._send(args, Station(), {}, [row], columns)  # type: ignore[arg-type]

@@ -106,6 +106,12 @@ class Person:
                 " field.dispatchEvent(new Event('change', {bubbles: true})); })()"
             )
 
+    def choose(self, selector: str, file: Path) -> None:
+        """Choose a file, as the window of the browser would have it done."""
+        root = self.page.call("DOM.getDocument", depth=0)["root"]["nodeId"]
+        found = self.page.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.page.call("DOM.setFileInputFiles", files=[str(file)], nodeId=found)
+
     def click(self, selector: str) -> None:
         self.page.value(f"document.querySelector({json.dumps(selector)}).click()")
 

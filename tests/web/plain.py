@@ -127,6 +127,18 @@ def visitor(seat: Place, role: str = "watch-officer") -> Plain:
     return plain
 
 
+def boundary(fields: dict[str, str], name: str, data: bytes) -> tuple[bytes, dict[str, str]]:
+    """A form with one file, its name as a stranger may write it."""
+    parts = [
+        f'--B\r\ncontent-disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
+        for key, value in fields.items()
+    ]
+    quoted = name.replace('"', "%22").encode()
+    head = b'--B\r\ncontent-disposition: form-data; name="file"; filename="' + quoted
+    parts += [head + b'"\r\n\r\n' + data + b"\r\n--B--\r\n"]
+    return b"".join(parts), {"content-type": "multipart/form-data; boundary=B"}
+
+
 def raw(seat: Place, data: bytes) -> bytes:
     """Send bytes, and read what comes until the desk closes the connection."""
     with socket.create_connection(("127.0.0.1", seat.port), timeout=60) as stranger:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 from tests.page.browser import Browser
 from tests.web import house as houses
 from tests.web import plain
@@ -26,7 +29,7 @@ WHERE, WHEN = "a:where[1].is", "a:when[1].is"
 def home(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A line whose charter names an agreement with forms."""
     folder = tmp_path_factory.mktemp("compose")
-    with houses.living(folder, browser, packs=("incident",)) as living:
+    with houses.living(folder, browser, packs=("humanitarian-notification", "incident")) as living:
         yield living
 
 
@@ -211,3 +214,148 @@ def test_axe_finds_nothing_on_the_screens_of_writing(
                     ann.picture(pictures / f"{name}-{language}-{theme}.png")
         ann.manner("en", "auto")
         assert ann.complaints() == []
+
+
+SITES = """site,name,function,lat,lon,marking,remarks
+A1,Clinic north,clinic,15.350,44.200,roof,x
+A2,Clinic <script>alert(1)</script>,clinic,15.352,44.210,roof,
+A3,Well,water,44.21,15.36,none,
+A4,CLINIC  north,clinic,15.350,44.2001,roof,
+A5,School,school,,44.1,none,
+A6,Store,depot,15.4,44.3,none,
+"""
+
+
+def test_a_list_of_sites_is_looked_at_row_by_row_and_becomes_a_draft(
+    home: House, tmp_path: Path, pictures: Path
+) -> None:
+    file = tmp_path / "sites.csv"
+    file.write_text(SITES, "utf-8")
+    with home.person(home.a) as ann:
+        ann.go("/compose?form=hu%2Fsite-add")
+        ann.submit("a[href^='/list']")
+        ann.choose("#list-file", file)
+        ann.submit("form[action^='/list'] button.main")
+        ann.sees("Rows: 6; with doubts: 3; with faults: 2. Nothing has been sent.")
+        ann.sees("remarks", "p.problem")  # a column that fills no field
+        found = (
+            (4, "swapped"),
+            (5, "duplicate with row 2 (name)"),
+            (6, "unreadable (place)"),
+            (7, "'depot' is no item of the list"),
+        )
+        for row, said in found:
+            ann.sees(said, f"#row-{row}")
+        ann.sees("15.35000N 44.20000E", "#row-2")
+        ann.sees("<script>", "#row-3")
+        ticked = (
+            "[...document.querySelectorAll('[name=row]')].map((one) => [one.value, one.checked])"
+        )
+        assert ann.page.value(ticked) == [["2", True], ["3", True], ["4", False], ["5", False]]
+        assert ann.axe() == []
+        ann.picture(pictures / "list.png")
+        ann.submit("button[value=draft]")
+        ann.sees("not complete")  # organisation and the rest are for all of them
+        ann.sees("answer was given", "#e-organisation")
+        ann.fill(**{"a:organisation": "Relief mission", "a:until": "2099-03-01"})
+        ann.fill(**{"x:sites[1].footprint": "not-known"})
+        ann.click("[name=row][value='3']")
+        ann.submit("button[value=draft]")
+        ann.sees("Watch-Officer A wrote this draft, so another officer must release it")
+        ann.sees("Clinic north")
+        assert "Store" not in ann.text("article.sheet")
+        assert "script" not in ann.text("article.sheet")
+        address = str(ann.page.value("location.pathname"))
+        assert [x for x in ann.complaints() if "'source': 'network'" not in x] == []
+        assert ann.strangers() == []
+    assert "Clinic north" not in json.dumps(home.bravo.call("log"))
+    assert [*(home.alpha.home / "run").glob("desk-*")] == []
+    with home.person(home.a, "releaser") as rex:
+        held_for(home, 0)
+        rex.go(address)
+        release(rex)
+        rex.page.wait("location.pathname.startsWith('/item/')")
+    home.bravo.until(lambda event: event.get("form") == "hu/site-add")
+
+
+def test_a_hostile_list_is_refused_in_time_and_leaves_nothing(home: House) -> None:
+    ann = plain.visitor(home.a)
+    where = f"?line={line_of(home)[:16]}&form=hu%2Fsite-add"
+    for data, status, said in (
+        (b"", 422, "No file"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), 409, "UTF-8"),
+        (b"PK\x03\x04" + b"\xff" * 5000, 409, "damaged"),
+        (bomb(), 409, "over 200 times"),
+        (b"name,lat,lon\n" + b"a,1,2\n" * 100_000, 409, "goes beyond 10000 rows"),
+        (b"name,lat,lon\n" + b"a,1,2\n" * 401, 409, "goes beyond 400 rows"),
+        (b"colour\nred\n", 409, "no column of the list"),
+        (formulas(), 200, "unreadable (name)"),
+        ('name,lat,lon\nx"><script>a()</script>\u202e,15,44\n'.encode(), 200, "&lt;script&gt;"),
+    ):  # fmt: skip
+        body, headers = plain.boundary({"csrf": ann.token}, "../../sites.xlsx", data)
+        answer = ann.ask("POST", f"/list/read{where}", body, headers | ann.own)
+        assert (answer.status, said in answer.text) == (status, True), (said, answer.text[-3000:])
+        assert "<script>a" not in answer.text
+        assert "Traceback" not in answer.text
+    one = '{"columns": ["name", "lat", "lon"], "rows": [[2, ["a", "15", "44"]]]}'
+    for rows in ("", "[]", "[" * 100_000, one.replace("2, ", '"2", '), one.replace('"44"', "44")):
+        form = {"csrf": ann.token, "rows": rows, "row": "2", "do": "draft"}
+        assert ann.post(f"/list{where}", form).status == 409
+    drafts = home.alpha.call("drafts")["drafts"]
+    # A box that no page offers: the row is not fit, so no draft is made of it.
+    form = {"csrf": ann.token, "rows": one.replace('"15"', '"95"'), "row": "2", "do": "draft"}
+    answer = ann.post(f"/list{where}", form)
+    assert (answer.status, "No row is ticked" in answer.text) == (409, True)
+    assert ann.get("/list").status == 404
+    assert ann.get(f"/list{where.replace('site-add', 'site-remove')}").status in (404, 409)
+    watcher = plain.visitor(home.a, "observer")
+    body, headers = plain.boundary({"csrf": watcher.token}, "x", b"name\na\n")
+    assert watcher.ask("POST", f"/list/read{where}", body, headers | watcher.own).status == 403
+    assert home.alpha.call("drafts")["drafts"] == drafts
+    assert [*(home.alpha.home / "run").glob("desk-*")] == []
+
+
+def test_the_same_rows_make_one_draft_until_it_is_taken_back(home: House) -> None:
+    ann = plain.visitor(home.a)
+    where = f"?line={line_of(home)[:16]}&form=hu%2Fsite-add"
+    columns = ["site", "name", "function", "lat", "lon", "marking"]
+    rows = [[2, ["B1", "Kitchen", "other", "15", "44", "none"]],
+            [3, ["B2", "Store", "depot", "15.1", "44", "none"]]]  # fmt: skip
+    form = {
+        "rows": json.dumps({"columns": columns, "rows": rows}), "row": "2", "do": "draft",
+        "a:organisation": "Relief mission", "a:until": "2099-03-01",
+        "x:sites[1].footprint": "not-known",
+    }  # fmt: skip
+
+    def made(once: str) -> str:
+        answer = ann.post(f"/list{where}", form | {"csrf": ann.token, "once": once})
+        assert answer.status == 303, answer.text[-2000:]
+        return answer.headers["location"]
+
+    first = made("a")
+    assert first.startswith("/draft/")
+    assert made("b") == first
+    number = int(first.removeprefix("/draft/").partition("?")[0])
+    home.alpha.call("discard", draft=number, officer="Writer A")
+    assert made("c") not in ("", first)
+    # A row that is not fit goes with nothing, ticked or not.
+    answer = ann.post(f"/list{where}", form | {"csrf": ann.token, "row": "3"})
+    assert (answer.status, "No row is ticked" in answer.text) == (409, True)
+
+
+def bomb() -> bytes:
+    """A workbook whose sheet is much larger than it says by its size."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", b" " * (32 << 20))
+    return out.getvalue()
+
+
+def formulas() -> bytes:
+    """A workbook whose names nobody has computed."""
+    made = Workbook()
+    for row in (["name", "lat", "lon"], ['=HYPERLINK("http://evil.example","x")', 15.1, 44.1]):
+        made.worksheets[0].append(row)
+    out = io.BytesIO()
+    made.save(out)
+    return out.getvalue()

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from tests.web.house import THEMES, House, Person
-from tests.web.plain import Answer, Plain, visitor
+from tests.web.plain import Answer, Plain, boundary, visitor
 
 from tieline.desk.words import LANGUAGES
 from tieline.node.evidencefile import TAG
@@ -18,18 +18,6 @@ PAGES = (
 )  # fmt: skip
 FULL = ("en", "ar", "ru")
 HOSTILE = '../../etc/pass\u202ewd"><script>window.bad=1</script>.html'
-
-
-def boundary(fields: dict[str, str], name: str, data: bytes) -> tuple[bytes, dict[str, str]]:
-    """A form with one file, its name as a stranger may write it."""
-    parts = [
-        f'--B\r\ncontent-disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
-        for key, value in fields.items()
-    ]
-    quoted = name.replace('"', "%22").encode()
-    head = b'--B\r\ncontent-disposition: form-data; name="file"; filename="' + quoted
-    parts += [head + b'"\r\n\r\n' + data + b"\r\n--B--\r\n"]
-    return b"".join(parts), {"content-type": "multipart/form-data; boundary=B"}
 
 
 def brought(who: Plain, path: str, data: bytes, name: str = HOSTILE) -> Answer:
@@ -129,7 +117,7 @@ def test_evidence_is_written_read_again_and_a_changed_file_is_seen(
     with house.person(house.b) as person:
         person.manner("ru", "light")
         person.go("/record/files")
-        choose(person, "#verify-file", file)
+        person.choose("#verify-file", file)
         person.submit("#verify button.main")
         assert "Доказательство:" in person.text("#checked")
         assert "не сошлось" not in person.text("#checked .verdict").lower()
@@ -249,12 +237,6 @@ def test_axe_finds_nothing_in_any_language_and_theme(house: House) -> None:
         bob.manner("en", "auto")
         assert bob.complaints() == []
         assert bob.strangers() == []
-
-
-def choose(person: Person, selector: str, file: Path) -> None:
-    root = person.page.call("DOM.getDocument", depth=0)["root"]["nodeId"]
-    found = person.page.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
-    person.page.call("DOM.setFileInputFiles", files=[str(file)], nodeId=found)
 
 
 def raw(person: Person, path: str) -> str:

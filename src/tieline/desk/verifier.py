@@ -10,15 +10,12 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import resource
 import sys
 from typing import Final
 
 from tieline.desk import cli
+from tieline.desk.confined import confine
 
-CPU_S: Final = 60
-MEMORY: Final = 1 << 30  # bytes of address space
-FILES: Final = 64
 MOST_TOLD: Final = 300
 MOST_PROBLEMS: Final = 40
 MOST_LETTERS: Final = 2_000  # of one sentence
@@ -26,7 +23,7 @@ MOST_LETTERS: Final = 2_000  # of one sentence
 
 def main() -> int:
     """Check the file that the first argument names, in the language that the second names."""
-    _limit()
+    confine()
     out = io.StringIO()
     path, language = sys.argv[1:3]
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
@@ -63,19 +60,6 @@ def short(report: dict[str, object]) -> dict[str, object]:
 
 def _texts(value: object) -> list[str]:
     return [str(each)[:MOST_LETTERS] for each in value] if isinstance(value, list) else []
-
-
-def _limit() -> None:
-    for what, most in (
-        (resource.RLIMIT_CPU, CPU_S),
-        (resource.RLIMIT_AS, MEMORY),
-        (resource.RLIMIT_NOFILE, FILES),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        hard = resource.getrlimit(what)[1]
-        put = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (put, put))
 
 
 if __name__ == "__main__":

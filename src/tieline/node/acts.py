@@ -331,7 +331,7 @@ class NodeActs:
             form_version=filled.version,
             refs=refs,
         )
-        done = await self.speak(line, args, content)
+        done = await self.speak(line, args, content, waits=args.flag("two", default=False))
         told = self.told_of(line, content, language).get("doubts")
         doubts: list[Json] = [*filled.doubts, *(told if isinstance(told, list) else ())]
         return {**done, "doubts": doubts} if doubts else done

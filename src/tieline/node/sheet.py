@@ -27,6 +27,7 @@ from tieline.core.errors import LocalError
 MAX_FILE: Final = 8 << 20
 MAX_UNPACKED: Final = 64 << 20
 MAX_PARTS: Final = 1_000
+MAX_RATIO: Final = 200  # of a part beyond 1 MiB: what people type packs some 5 to 50 times smaller
 MAX_ROWS: Final = 10_000
 MAX_COLUMNS: Final = 64
 MAX_CELL: Final = 2_000
@@ -158,9 +159,16 @@ def _check_unpacked(path: Path, data: bytes) -> None:
             if len(parts) > MAX_PARTS or len({part.filename for part in parts}) < len(parts):
                 raise _refusal(path, "workbook", "has too many parts, or two of one name")
             for part in parts:
+                most = max(1 << 20, MAX_RATIO * part.compress_size)
                 with archive.open(part) as stream:
-                    while left >= 0 and (piece := stream.read(1 << 20)):
+                    while left >= 0 and most >= 0 and (piece := stream.read(1 << 18)):
                         left -= len(piece)
+                        most -= len(piece)
+                if most < 0:
+                    raise _refusal(
+                        path, "size", f"has a part that unpacks to over {MAX_RATIO} times its size"
+                        "; save it anew, or as CSV UTF-8",
+                    )  # fmt: skip
             if left < 0:
                 raise _refusal(
                     path, "size", f"unpacks to more than {MAX_UNPACKED >> 20} MiB; send it in parts"

@@ -20,7 +20,8 @@ from tieline.desk.web.shapes import View, view
 from tieline.node.client import ApiDown, ApiRefused
 
 VERIFIER_S: Final = 120.0  # by the clock; the processor's time is bounded in the process itself
-MAX_REPORT: Final = 2 << 20  # bytes that the verifier may say
+READER_S: Final = 40.0
+MAX_REPORT: Final = 2 << 20  # bytes that a process may say
 
 
 @dataclass(slots=True)
@@ -83,23 +84,38 @@ class Jobs:
         if self._reading.locked():
             raise LocalError("desk.busy", "another file is being checked here; try again after it")
         async with self._reading:
-            return await _verifier(path, language)
+            return await _process("verifier", (str(path), language), VERIFIER_S, "tieline verify")
+
+    async def read_list(self, path: Path) -> View:
+        """The table in a file: ``columns`` and ``rows``, each its number and its cells.
+
+        Raises ``LocalError`` (``desk.busy``, ``desk.file``, ``list.*``).
+        """
+        if self._reading.locked():
+            raise LocalError("desk.busy", "another file is being checked here; try again after it")
+        async with self._reading:
+            found = await _process("listreader", (str(path),), READER_S, "tieline form --sheet")
+        if found["code"]:
+            raise LocalError(str(found["code"]), str(found["message"]))
+        return found
 
 
-async def _verifier(path: Path, language: str) -> View:
+async def _process(module: str, args: tuple[str, ...], patience_s: float, verb: str) -> View:
+    """What a process of its own says of a file, whose path is the first of its arguments."""
+    folder = Path(args[0]).parent
     kept = {name: os.environ[name] for name in ("PYTHONPATH", "LANG") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tieline.desk.verifier", str(path), language,
+        sys.executable, "-m", f"tieline.desk.{module}", *args,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        cwd=path.parent,
-        env={**kept, "PYTHONUTF8": "1", "TIELINE_HOME": str(path.parent / "none")},
+        cwd=folder,
+        env={**kept, "PYTHONUTF8": "1", "TIELINE_HOME": str(folder / "none")},
     )  # fmt: skip
     if process.stdout is None:
         raise TypeError
     try:
-        async with asyncio.timeout(VERIFIER_S):
+        async with asyncio.timeout(patience_s):
             said = await _all(process.stdout)
             code = await process.wait()
         found = json.loads(said)
@@ -112,8 +128,8 @@ async def _verifier(path: Path, language: str) -> View:
     if code or not isinstance(found, dict):
         raise LocalError(
             "desk.file",
-            "the file takes more time or memory to check than a desk gives; check it on the"
-            " command line, with 'tieline verify'",
+            "the file takes more time or memory to read than a desk gives; read it on the"
+            f" command line, with '{verb}'",
         )
     return view(found)
 

@@ -64,6 +64,7 @@ MAY: Final[dict[str, frozenset[str]]] = {
     "charter_install": _RUNS,
     # the desk's own
     "desk.draft": _SPEAKS,
+    "desk.list": _SPEAKS,
     "desk.compare": frozenset(ROLES),
     "desk.manner": frozenset(ROLES),
     "desk.password": frozenset(ROLES),

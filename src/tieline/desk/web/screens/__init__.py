@@ -19,6 +19,7 @@ from tieline.desk.web.screens import (
     incidentsay,
     item,
     joint,
+    lists,
     own,
     ownkeys,
     paper,
@@ -28,8 +29,8 @@ from tieline.desk.web.screens import (
 )
 
 MODULES: Final = (
-    account, watch, alarms, compose, drafts, files, record, item, incidentsay, incident, joint,
-    paper,
+    account, watch, alarms, compose, drafts, lists, files, record, item, incidentsay, incident,
+    joint, paper,
     agreements, exercise,
     own, ownkeys, people, handover, admin,
 )  # fmt: skip

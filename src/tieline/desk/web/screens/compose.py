@@ -11,10 +11,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from tieline.desk.web import departures, formfields, writing
+from tieline.desk.web import departures, formfields, listed, writing
 from tieline.desk.web.app import Route
 from tieline.desk.web.departures import Departure
 from tieline.desk.web.formfields import Both
@@ -190,8 +191,15 @@ async def _page(
         about=about, form=form, shown=shown, written=said, leaving=leaving,
         item=await _item(visit, about), previews=previews, faults=faults, refusal=refusal,
         problem=problem, restored=restored, two=_takes_two(leaving, said, about),
-        hold_s=hold_s(visit), tried=tried, seen_ms=seen_ms,
+        hold_s=hold_s(visit), tried=tried, seen_ms=seen_ms, by_list=_by_list(about, form),
     )  # fmt: skip
+
+
+def _by_list(about: Subject, form: View) -> str:
+    """Where a list of places is brought for this form; empty: it takes none, or cites something."""
+    alone = about == Subject(line=about.line, form=about.form)
+    where = {"line": about.line, "form": about.form}
+    return f"/list?{urlencode(where)}" if alone and listed.takes_list(form) else ""
 
 
 def _seen_ms(visit: Visit, fields: Mapping[str, str]) -> int:
