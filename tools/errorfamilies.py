@@ -34,7 +34,7 @@ FAMILIES: Final[dict[str, str]] = {
     "charter_party": "A party in a charter.",
     "charter_station": "A station in a charter.",
     "checkpoint": "The text of a checkpoint.",
-    "clock": "The clock of an exercise station.",
+    "clock": "The clock of a station. What to do: operations, *Clocks*.",
     "config": "`config.toml` of a home. The station does not start until it is right.",
     "cosignature": "The time of a cosignature.",
     "desk": "The web desk: its own file, where it listens, what it refuses. The station goes on "
@@ -143,6 +143,14 @@ SENTENCES: Final[dict[str, str]] = {
     "api.defect": "the station failed at the act by a defect of its own; report it with its log",
     "api.full": "64 clients are connected already; close one and try again",
     "api.too_long": "the request line is longer than 96 MiB; send less at once",
+    "backup.missing": "no backup of this station is known; make one, and keep it apart",
+    "backup.old": "the last backup of this station is more than a week old; make a new one",
+    "clock.jumped": "this machine's clock was set; find out who or what set it, and compare it "
+    "with a third clock",
+    "clock.peers": "clocks of other parties differ from ours by more than 60 s, by what they "
+    "wrote and signed; compare with a third clock",
+    "clock.unsynchronised": "the kernel says that no time service keeps this machine's clock "
+    "right; start one, or compare it by hand",
     "alarm.none": "nobody would hear an alarm: no output of alarms works",
     "alarm.output": "an output of alarms does not work; see `tieline alarm outputs`",
     "arrived.flash": "FLASH from a party: acknowledge it",

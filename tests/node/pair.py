@@ -19,7 +19,8 @@ from tieline.node import homekeys, secrets
 from tieline.node.agreements import Agreements
 from tieline.node.clock import MachineClock
 from tieline.node.config import Config, Home, write_config
-from tieline.node.host import Host, RoomWatch
+from tieline.node.host import Host
+from tieline.node.roomwatch import RoomWatch
 from tieline.node.secrets import StationKeys
 from tieline.ports import Endpoint, Store
 from tieline.store.memory import MemoryMachine

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from tieline.core.events import Reply, Tick, Transmit, Trouble
 from tieline.core.journal import Alarm, Fact
 from tieline.core.terms import Now, Precedence
-from tieline.node.host import RoomWatch
+from tieline.node.roomwatch import RoomWatch
 from tieline.node.runtime import FULL, PROBE_MS, Runtime
 from tieline.node.secrets import SeedKey
 from tieline.store.disk import Level, Room

@@ -341,6 +341,19 @@ def test_answers_by_type(name: str, text: str, answer: Answer | str) -> None:
         assert (list(got.values.values()), got.errors) == ([answer], ())
 
 
+def test_an_item_of_a_list_is_read_where_an_answer_of_its_name_is_not_taken() -> None:
+    plain = form_of(field(1, "event", FieldType.CODE, codes="list"))
+    items = tuple(
+        replace(one, id="not-known") if one.number == 7 else one for one in PACK.codes["list"]
+    )
+    pack = replace(PACK, codes={"list": items}, forms={plain.id: plain})
+    for form, answer in ((plain, Code(7, "not-known")), (FORM, Special.NOT_KNOWN)):
+        got = read_answers(
+            pack, form, {"event": "not-known"}, Tongue(pack, ENGINE, "en"), now_ms=NOW
+        )
+        assert (list(got.values.values()), got.errors) == ([answer], ())
+
+
 def test_groups_are_filled_by_path_and_faults_name_it() -> None:
     paths = {
         "phases[2].troops": "13,100", "phases[1].troops": "9000", "5[1].2": "50.5 23.8",

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tieline.desk.web import shapes
+from tieline.desk.web.frame import TEMPLATES
 from tieline.node.text import visible
 
 TAGS = re.compile(r"<(/?)(bdi|span|time)((?: [a-z-]+=\"[^\"<>]*\")*)>")
@@ -18,6 +19,8 @@ JSON = st.recursive(
 )
 HOSTILE = st.sampled_from(["<b>", "a' onx=\"1", "&lt;", "\u202ex", "]]>"])
 TONGUES = st.sampled_from(["ar", "en-GB", '"><script>'])
+
+NOON_MS = 1_668_523_200_000
 
 
 @given(text=st.text() | HOSTILE, lang=st.none() | st.text(max_size=9) | TONGUES)
@@ -63,3 +66,35 @@ def test_the_time_of_another_party_comes_from_what_the_desk_was_told() -> None:
         assert shapes.theirs(noon, none) == ""
     # The last day that there is, as another party may claim it, has no morning after it.
     assert shapes.theirs(253_402_300_799_999, "+04:30") == ""
+
+
+def test_every_time_of_a_page_says_both_local_times_by_one_helper() -> None:
+    token = shapes.ZONES.set((("BRAVO", "+03:00"), ("CHARLIE", "no such zone")))
+    try:
+        for said in (shapes.both(NOON_MS), shapes.times(NOON_MS), shapes.when(NOON_MS)):
+            assert "151440Z NOV 22" in said
+            assert "BRAVO: 2022-11-15 17:40 UTC+03:00" in said
+            assert "CHARLIE" not in said
+        told = ["from 151440Z NOV 22 to 151440Z NOV 22", "9151440Z NOV 22 is none", 7]
+        (only,) = shapes.named(told)
+        assert only == shapes.times(NOON_MS)
+    finally:
+        shapes.ZONES.reset(token)
+    assert "BRAVO" not in shapes.both(NOON_MS)  # what was kept of one page is not another's
+    assert shapes.named(None) == []
+    assert shapes.times(None) == ""
+
+
+def test_no_template_shows_an_event_in_zulu_alone() -> None:
+    alone = {
+        "officers-log.html",  # who did what, row by row: the local times are found by pointing
+        "record-audit.html",
+        "down.html",  # no station says which parties there are
+    }
+    for path in sorted(TEMPLATES.rglob("*.html")):
+        text = path.read_text(encoding="utf-8")
+        if path.name in alone:
+            continue
+        left = re.findall(r"\b(?:when|dtg)\([^)]*\)", text)
+        now = {"dtg(frame.now_ms)", "dtg(frame.now_ms + 86400000)"}
+        assert set(left) <= now, path.name  # the clock, what is sent now, and an example

@@ -26,6 +26,7 @@ from typing import Final
 
 from tieline.core.errors import LocalError
 from tieline.core.terms import dtg
+from tieline.desk.words import Words
 from tieline.exercise import homes, suggest, walk
 from tieline.exercise import scenario as world
 from tieline.exercise.control import Attack, Control
@@ -145,8 +146,8 @@ class DeskPlay:
         """The party at whose desk people sit first; empty when the script plays all."""
         return next((code for code in self.desks if code in self.stage.people), "")
 
-    def view(self) -> dict[str, object]:
-        """Everything that the page shows."""
+    def view(self, words: Words) -> dict[str, object]:
+        """Everything that the page shows, in the language of ``words``."""
         control, scenario = self.control, self.scenario
         ahead = next(
             (one for one in control.upcoming() if speaker(one.act) not in self.stage.people), None
@@ -158,13 +159,14 @@ class DeskPlay:
             "you": you,
             "desks": list(self.desks.values()),
             "password": next(iter(self.desks.values())).password,
-            "steps": walk.steps(self._troupe.board, self.seen, you) if you else (),
+            "steps": walk.steps(self._troupe.board, self.seen, you, words) if you else (),
             "cut": self._cut,
             "players": [
                 {"party": code, "people": code in self.stage.people} for code in self.desks
             ],
             "suggestions": [self._suggestion(one) for one in self._left()],
             "clock": self._clock(),
+            "rate": f"{self.hand.rate:g}",
             "standing": not self.hand.rate,
             "h": h_plus(control.now_ms, scenario.start_ms),
             "ahead": f"{h_plus(ahead.at_ms, scenario.start_ms)}, {suggest.words(ahead.act)}"
@@ -175,9 +177,10 @@ class DeskPlay:
         }
 
     def _clock(self) -> str:
+        """The last part of the key of the words for it."""
         if not self.hand.rate:
-            return "stands still"
-        return "goes as yours" if self.hand.rate == 1 else f"goes {self.hand.rate:g} times as fast"
+            return "stands"
+        return "goes" if self.hand.rate == 1 else "fast"
 
     def _story(self) -> list[dict[str, str]]:
         board = self._troupe.board

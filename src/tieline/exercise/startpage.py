@@ -29,6 +29,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from tieline.core.errors import LocalError, TielineError
+from tieline.desk.words import ENGLISH, LANGUAGES, Words
 from tieline.exercise.deskproc import HOST, WebDesk
 
 FILES: Final = Path(__file__).parent / "page"
@@ -38,6 +39,8 @@ MAX_FILE: Final = 32 << 20
 LINES: Final = 60
 GRACE_S: Final = 1
 VERIFY_S: Final = 120.0
+MOST_WANTED: Final = 20  # languages of one browser that are looked at
+_LANGUAGE: Final = "tieline_start_language"
 
 Form = Mapping[str, str]
 
@@ -48,8 +51,8 @@ class Play(Protocol):
     @property
     def desks(self) -> Mapping[str, WebDesk]: ...
 
-    def view(self) -> dict[str, object]:
-        """Everything that is shown."""
+    def view(self, words: Words) -> dict[str, object]:
+        """Everything that is shown, in the language of ``words``."""
 
     def order(self, what: str) -> None:
         """Press a switch. Raises ``LocalError``."""
@@ -90,6 +93,7 @@ class StartPage:
         """Serve until ``close``."""
         routes = [
             Route("/", self._within(self._page)),
+            Route("/language", self._within(self._language), methods=["POST"]),
             Route("/do", self._within(self._do), methods=["POST"]),
             Route("/sit", self._within(self._sit), methods=["POST"]),
             Route("/suggest", self._within(self._suggest), methods=["POST"]),
@@ -149,7 +153,7 @@ class StartPage:
         try:
             return await handler(request)
         except TielineError as error:
-            return self._html(error.message, 409)
+            return self._html(request, error.message, 409)
 
     def _headers(self) -> dict[str, str]:
         desks = " ".join(
@@ -181,14 +185,25 @@ class StartPage:
 
     # ------------------------------------------------------------------------------ the pages
 
-    def _html(self, problem: str = "", status: int = 200) -> Response:
+    def _html(self, request: Request, problem: str = "", status: int = 200) -> Response:
+        words = Words(wanted(request.cookies.get(_LANGUAGE, ""),
+                             request.headers.get("accept-language", "")))  # fmt: skip
         text = self._template.render(
-            **self._play.view(), csrf=self._csrf, problem=problem, checked=self._checked
-        )
+            **self._play.view(words), csrf=self._csrf, problem=problem, checked=self._checked,
+            words=words, say=words.say, languages=[Words(each) for each in LANGUAGES],
+        )  # fmt: skip
         return HTMLResponse(text, status)
 
-    async def _page(self, _: Request) -> Response:
-        return self._html()
+    async def _page(self, request: Request) -> Response:
+        return self._html(request)
+
+    async def _language(self, request: Request) -> Response:
+        """The language that somebody chose, for this browser."""
+        language = _field(await self._form(request), "language")
+        response = RedirectResponse("/", 303)
+        if language in LANGUAGES:
+            response.set_cookie(_LANGUAGE, language, httponly=True, samesite="strict", path="/")
+        return response
 
     async def _do(self, request: Request) -> Response:
         self._play.order(_field(await self._form(request), "do"))
@@ -260,6 +275,27 @@ async def _static(request: Request) -> Response:
     if name not in KINDS:
         return PlainTextResponse("There is no such page.\n", 404)
     return Response((FILES / name).read_bytes(), media_type=KINDS[name])
+
+
+def wanted(chosen: str, accepted: str) -> str:
+    """The language to speak: the one chosen here, else the first that the browser asks for.
+
+    ``accepted``: the header Accept-Language; a quality that does not read counts as none.
+    """
+    if chosen in LANGUAGES:
+        return chosen
+    asked: list[tuple[float, str]] = []
+    for part in accepted.split(",")[:MOST_WANTED]:
+        tag, _, quality = part.partition(";")
+        name, _, value = quality.strip().partition("=")
+        try:
+            weight = float(value) if name == "q" else 1.0
+        except ValueError:
+            continue
+        if 0 < weight <= 1:
+            asked.append((-weight, tag.strip().lower().partition("-")[0]))
+    found = (tag for _, tag in sorted(asked, key=lambda one: one[0]) if tag in LANGUAGES)
+    return next(found, ENGLISH)
 
 
 def _field(form: FormData, name: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tieline.desk.words import Words
 from tieline.exercise.board import Board, Shown
 
 
@@ -36,8 +37,8 @@ class Seen:
     files: list[str] = field(default_factory=list)
 
 
-def steps(board: Board, seen: Seen, party: str) -> tuple[Step, ...]:
-    """The five steps for who sits at the desk of ``party``."""
+def steps(board: Board, seen: Seen, party: str, words: Words) -> tuple[Step, ...]:
+    """The five steps for who sits at the desk of ``party``, in the language of ``words``."""
     said = [one for one in board.statements.values() if one.party == party]
     theirs = [one for one in board.statements.values() if one.party != party]
     first = next((one for one in theirs if one.precedence == "FLASH"), None)
@@ -47,45 +48,40 @@ def steps(board: Board, seen: Seen, party: str) -> tuple[Step, ...]:
     signed = joint is not None and any(
         one.kind == "assent" and one.target == joint.item for one in said
     )
-    other = next((code for code in board.desks if code != party), "the other side")
+    other = next((code for code in board.desks if code != party), "?")
+    say = words.say
     return (
         Step(
-            name=f"Acknowledge {other}'s FLASH",
-            how="It stands at the top of your watch. Press 'Read and acknowledge', read it,"
-            " and press the button that says what is sent. Nothing is acknowledged for you.",
+            name=say("start.step1", party=other),
+            how=say("start.step1.how", button=say("desk.watch.acknowledge")),
             place=f"/item/{first.item}" if first else "/",
             done=first is not None and _answered(said, first, "acknowledge"),
-            more="" if first else "It comes in a few seconds.",
+            more="" if first else say("start.step1.more"),
         ),
         Step(
-            name="Say what you know, and compare the two accounts",
-            how="Open the incident and give your own account: you count 4, they said 6. Afterwards"
-            " the page sets both side by side, with who had read what.",
+            name=say("start.step2"),
+            how=say("start.step2.how"),
             place=incident if first else "/",
             done=account,
-            more="Both accounts stand; where they differ it says so." if account else "",
+            more=say("start.step2.more") if account else "",
         ),
         Step(
-            name="Cut the line, write, and let it come back",
-            how="Cut it with the switch on this page. At the desk the lamp says 'down'. Write a"
-            " message and send it; the desk holds it for half a minute, in which it can be"
-            " recalled. Then heal the line, and look how it arrives.",
+            name=say("start.step3"),
+            how=say("start.step3.how", down=say("desk.state.down")),
             place="/compose",
             done=_crossed(board, seen, said),
-            more=_line(seen),
+            more=_line(seen, words),
         ),
         Step(
-            name="Sign the joint statement, two officers",
-            how=f"{other} proposes one. Sign it as the first officer; then sit down as the second,"
-            " and release the signature with the password.",
+            name=say("start.step4"),
+            how=say("start.step4.how", party=other),
             place=f"/joint/{joint.item}" if joint else "/incidents",
             done=signed,
-            more="" if joint else "It is proposed two minutes and a half after the start.",
+            more="" if joint else say("start.step4.more"),
         ),
         Step(
-            name="Write evidence, and have it checked",
-            how="At the desk, under Record, write an evidence file of the line. Give it to the"
-            " checker below: a program that knows neither desk and trusts neither side.",
+            name=say("start.step5"),
+            how=say("start.step5.how", record=say("desk.nav.record")),
             place="/record/files",
             done=seen.verified,
         ),
@@ -107,7 +103,7 @@ def _crossed(board: Board, seen: Seen, said: list[Shown]) -> bool:
     )
 
 
-def _line(seen: Seen) -> str:
+def _line(seen: Seen, words: Words) -> str:
     if seen.cuts > seen.healed:
-        return "The line is cut. Write something at the desk, then heal the line."
-    return "It was cut and is back; nothing was sent meanwhile." if seen.healed else ""
+        return words.say("start.step3.cut")
+    return words.say("start.step3.back") if seen.healed else ""

@@ -28,8 +28,10 @@ from tieline.core.charter import Charter, SignedCharter, dearmor_charter
 from tieline.core.errors import RemoteError, TielineError
 from tieline.core.identity import dearmor, parse_card
 from tieline.core.terms import dtg
+from tieline.node import standing
 from tieline.node.backup import last_backup
 from tieline.node.client import ApiDown, ApiRefused, Client
+from tieline.node.clockwatch import LOOSE
 from tieline.node.config import Home
 from tieline.node.view import Json
 
@@ -170,8 +172,9 @@ def _station(
     peers = "every peer is reached" if _parts(status, "lines", "peers") else "it has no peer"
     text = "running; " + "; ".join([*left, *(quiet or [peers])])
     troubles = [
-        Finding(what=str(trouble.get("code")), bad=True, text=str(trouble.get("text")))
+        Finding(what=code, bad=code != LOOSE, text=str(trouble.get("text")))
         for trouble in _parts(status, "troubles")
+        if (code := str(trouble.get("code"))) not in standing.CODES  # said by the doctor itself
     ]
     found = [*heard, *troubles, *_lives(status)]
     return Finding(what="station", bad=bool(quiet), text=text), status, found

@@ -31,7 +31,6 @@ from tieline.core.events import (
     Reply,
     Tick,
     Transmit,
-    Trouble,
 )
 from tieline.core.evidence import Scope
 from tieline.core.journal import Alarm, FactKind
@@ -39,7 +38,7 @@ from tieline.core.line import Line
 from tieline.core.statement import statement_digest
 from tieline.core.station import Station
 from tieline.core.sync import Pace
-from tieline.core.terms import Precedence
+from tieline.node import standing
 from tieline.node.agreements import Agreements
 from tieline.node.alarmaround import HostAround
 from tieline.node.alarmkeep import AlarmKeep
@@ -47,13 +46,14 @@ from tieline.node.asking import Witnesses
 from tieline.node.audit import audit_store
 from tieline.node.backup import Keeper
 from tieline.node.clock import ControlledClock, MachineClock
+from tieline.node.clockwatch import ClockWatch
 from tieline.node.duewatch import DueWatch
 from tieline.node.passage import Progress, reading_view
+from tieline.node.roomwatch import RoomWatch
 from tieline.node.runtime import Runtime
 from tieline.node.view import Json, event_view, line_view
 from tieline.node.watchers import Watcher
 from tieline.ports import Carrier, Endpoint, Fact, Machine, Signer, Store
-from tieline.store.disk import Room
 
 if TYPE_CHECKING:
     from tieline.node.incidents import Incidents
@@ -62,7 +62,6 @@ MAX_QUEUE: Final = 20_000
 REPLAY_BATCH: Final = 256  # journal entries that are read for a watcher in one go
 REPLAY_PIECE: Final = 16  # and shown: each may want its statement read
 MAX_SLEEP_S: Final = 60.0
-ROOM_MS: Final = 1_000
 NOTE_WAIT_S: Final = 0.03  # a hand-over waits so long for something to be committed with
 
 
@@ -72,51 +71,6 @@ class Sealer(Protocol):
     def seal(self, plaintext: bytes, recipients: Sequence[bytes]) -> bytes: ...
 
     def open_sealed(self, sealed: bytes) -> bytes: ...
-
-
-class Roomy(Protocol):
-    """A store on a disk that can get full."""
-
-    def room(self) -> Room: ...
-
-    def restore_reserve(self) -> bool: ...
-
-
-class RoomWatch:
-    """Looks after the room where the store lives: an alarm when it gets short, and the reserve."""
-
-    def __init__(self, store: Roomy) -> None:
-        self._store = store
-        self._next_ms = 0
-        self._level = "ok"
-
-    def look(self, real_ms: int) -> list[Event]:
-        """What there is to report; the disk is asked at most once a second."""
-        if real_ms < self._next_ms:
-            return []
-        self._next_ms = real_ms + ROOM_MS
-        room = self._store.room()
-        if room.level == "ok" and not room.reserve:
-            self._store.restore_reserve()
-        if room.level == self._level:
-            return []
-        self._level = room.level
-        if room.level == "ok":
-            text = f"there is room on the disk again: {room.free // 1_000_000} MB are free"
-            return [Trouble(code="store.room", text=text, precedence=int(Precedence.ROUTINE))]
-        left = "" if room.reserve else "; the station goes on with the room that it kept back"
-        text = f"the disk is nearly full: {room.free // 1_000_000} MB are free{left}; make room"
-        worst = room.level == "critical"
-        rank = Precedence.FLASH if worst else Precedence.IMMEDIATE
-        return [Trouble(code=f"store.{room.level}", text=text, precedence=int(rank))]
-
-    def forget(self, troubles: dict[str, Alarm]) -> None:
-        """Take out of a station's present troubles those that are over."""
-        for code in ("store.low", "store.critical", "store.room"):
-            if code != f"store.{self._level}":
-                troubles.pop(code, None)
-        if self._level == "ok":
-            troubles.pop("store.was_full", None)  # it rang; while there is little room it stays
 
 
 class Host:
@@ -140,6 +94,7 @@ class Host:
         on_stop: Callable[[], None],
         pace: Pace | None = None,
         room: RoomWatch | None = None,
+        clocks: ClockWatch | None = None,
         names: tuple[str, str] = ("", ""),
         keeper: Keeper | None = None,
         agreements: Agreements | None = None,
@@ -152,6 +107,7 @@ class Host:
         self._fatal = fatal
         self._on_stop = on_stop
         self._room = room
+        self._clocks = clocks if isinstance(clock, MachineClock) else None
         self._names = names
         self._keeper = keeper
         self.agreements = agreements or Agreements()
@@ -210,6 +166,8 @@ class Host:
         now = self.clock.now()
         if self._room is not None:
             events.extend(self._room.look(now.real_ms))
+        if self._clocks is not None:
+            events.extend(self._clocks.look(now.wall_ms, self.station.lines.values()))
         try:
             self.runtime.turn(events, now)
         except StoreFailed as error:
@@ -221,6 +179,8 @@ class Host:
             raise
         if self._room is not None:
             self._room.forget(self.station.troubles)
+        if self._clocks is not None:
+            self._clocks.forget(self.station.troubles)
         if self.runtime.hurries and self._flush is None:
             self._flush = self._loop.call_soon(self._turn)
         if self._flush is None:
@@ -412,22 +372,42 @@ class Host:
     def status(self) -> dict[str, Json]:
         lines: list[Json] = [self._line_view(x) for _, x in sorted(self.station.lines.items())]
         party, name = self._names
+        now_ms = self.clock.now().wall_ms
+        backup = self._keeper.last() if self._keeper is not None else None
         return {
             "party": party,
             "station": self.station.own.hex(),
             "station_name": name,
             "realm": self.station.realm,
-            "now_ms": self.clock.now().wall_ms,
+            "now_ms": now_ms,
+            "clock": self._clock_view(),
             "journal": self.runtime.store.last(),
             "disk_full": self.runtime.full,
-            "backup": self._keeper.last() if self._keeper is not None else None,
-            "troubles": [{"code": each.code, "text": each.text} for each in self._troubles()],
+            "backup": backup,
+            "troubles": [
+                {"code": each.code, "text": each.text, "party": each.party,
+                 "precedence": each.precedence.name}
+                for each in self._troubles(lines, backup, now_ms)
+            ],
             "lines": lines,
-        }
+        }  # fmt: skip
 
-    def _troubles(self) -> list[Alarm]:
-        present = [alarm for _, alarm in sorted(self.station.troubles.items())]
-        return present + self.alarms.troubles()
+    def _clock_view(self) -> dict[str, Json]:
+        """What is known of our clock: an exercise's is set, and one that nobody asked unknown."""
+        if not isinstance(self.clock, MachineClock):
+            return {"kept": "exercise"}
+        return {"kept": "unknown"} if self._clocks is None else self._clocks.view()
+
+    def _troubles(self, lines: list[Json], backup: Json, now_ms: int) -> list[Alarm]:
+        found = dict(sorted(self.station.troubles.items()))
+        if self._clocks is not None:
+            found |= {alarm.code: alarm for alarm in self._clocks.troubles()}
+        present = [*found.values(), *self.alarms.troubles()]
+        if self._keeper is not None and not self.station.realm:  # no exercise is kept
+            present += standing.backups(backup, now_ms)
+        for line in lines:
+            present += standing.keys(line, now_ms) if isinstance(line, dict) else ()
+        return present
 
     @cached_property
     def incidents(self) -> Incidents:

@@ -170,10 +170,12 @@ def _answer(field: Field, typed: str, desk: _Desk) -> tuple[Answer | Problem, bo
     if len(text) > MAX_TYPED:
         arguments = (("most", str(MAX_TYPED)), ("found", str(len(text))))
         return Problem("field.long", arguments), False
-    special = _special(text, field, desk.tongue)
-    if special is not None:
-        return problem_of(field, special, ()) or special, False
     items = desk.pack.codes.get(field.codes, ())
+    special = _special(text, field, desk.tongue)
+    # A list may have an item of that very name; where the field takes no such answer, it is meant.
+    listed = special is not None and special not in field.specials
+    if special is not None and not (listed and any(one.id == special.value for one in items)):
+        return problem_of(field, special, ()) or special, False
     answer, doubt = _read(field, text, items, desk)
     if isinstance(answer, Problem):
         return answer, False

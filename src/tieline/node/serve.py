@@ -26,10 +26,12 @@ from tieline.node.api import ApiServer
 from tieline.node.asking import Witnesses
 from tieline.node.backup import Keeper
 from tieline.node.clock import ControlledClock, MachineClock
+from tieline.node.clockwatch import ClockWatch
 from tieline.node.config import Home
 from tieline.node.duewatch import DueWatch
-from tieline.node.host import Host, RoomWatch
+from tieline.node.host import Host
 from tieline.node.machine import HomeMachine
+from tieline.node.roomwatch import RoomWatch
 from tieline.node.rotation import LiveKeys
 from tieline.node.secrets import StationKeys
 from tieline.store.sqlite import SqliteStore
@@ -85,6 +87,7 @@ async def _serve(
         fatal=die,
         on_stop=stopping.set,
         room=RoomWatch(store),
+        clocks=ClockWatch(),
         names=(keys.certificate.party, keys.certificate.station_name),
         keeper=Keeper(home, keys),
         agreements=Agreements(home.path, home.config.language),

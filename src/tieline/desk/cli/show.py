@@ -250,6 +250,9 @@ def status_lines(status: View) -> list[str]:
     if status.get("disk_full"):
         out.append("! the disk is full: nothing new is accepted or sent; make room")
     out.extend(f"! {text_of(trouble, 'text')}" for trouble in views(status, "troubles"))
+    clock = status.get("clock")
+    if isinstance(clock, dict) and clock.get("kept") == "unknown":
+        out.append("clock: nobody here can say whether it is kept right; compare it by hand")
     out.extend(_backup_line(status))
     lines = views(status, "lines")
     if not lines:

@@ -66,6 +66,8 @@ class Frame:
         except ApiDown:
             status, ring = View(), View()
         lines, troubles = status.views("lines"), status.views("troubles")
+        there = zones(visit.desk.vault, lines)
+        shapes.ZONES.set(tuple(there.items()))  # of this visit's task alone
         return {
             "party": str(status["party"] or ""),
             "station_name": str(status["station_name"] or ""),
@@ -82,6 +84,7 @@ class Frame:
             "lines": lines,
             "troubles": troubles,
             "clock_trouble": any(str(one["code"]).startswith("clock") for one in troubles),
+            "clock_kept": str(status.view("clock")["kept"] or "unknown"),
             "reading": reading(lines),
             "disk_full": bool(status["disk_full"]),
             "behind": visit.desk.vault.behind,
@@ -89,7 +92,7 @@ class Frame:
             "key_hosts": visit.desk.touches.keys.hosts(visit.officer.id),
             "digest_mark": digest.MARK,
             "waiting": sum(len(line.views("waiting")) for line in lines),
-            "zones": zones(visit.desk.vault, lines),
+            "zones": there,
             "alarms": ring,
             "failed": [str(one["output"]) for one in ring.views("outputs") if not one["works"]],
             "token": visit.session.token,
@@ -175,6 +178,8 @@ def environment(language: str) -> jinja2.Environment:
         static=static_url,
         when=shapes.when,
         both=shapes.both,
+        times=shapes.times,
+        named=shapes.named,
         theirs=shapes.theirs,
         safe=shapes.safe,
         mark=shapes.mark,

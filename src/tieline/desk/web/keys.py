@@ -29,6 +29,7 @@ NAV: Final = (
     Place("/", "desk.nav.watch", key="w"),
     Place("/compose", "desk.nav.compose", key="n"),
     Place("/incidents", "desk.nav.incidents", key="i"),
+    Place("/joints", "report.joints"),
     Place("/agreements", "desk.nav.agreements"),
     Place("/record", "desk.nav.record", key="r"),
     Place("/alarms", "desk.nav.alarms", key="l"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
@@ -17,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from markupsafe import Markup, escape
 
+from tieline.core.agreement.plain import read_time
 from tieline.core.terms import Precedence, dtg
 from tieline.node.text import visible
 
@@ -94,34 +96,75 @@ def moment(ms: object) -> Moment | None:
 
 
 KEPT_CHARACTERS: Final = 200
+MOST_NAMED: Final = 32
+_GROUP: Final = re.compile(r"(?<![0-9A-Z])[0-9]{6}Z [A-Z]{3} [0-9]{2}(?![0-9A-Z])")
+# The parties of the page that is made, each with the zone that an administrator told this desk.
+Zones = tuple[tuple[str, str], ...]
+ZONES: Final[ContextVar[Zones]] = ContextVar("zones", default=())
 
 # These are called hundreds of times for a page: plain f-strings of escaped parts, each kept for the
 # values that come again.
 
 
 def when(ms: object) -> Markup:
-    """A time of a view as an element: the date-time group, and the local time beside it."""
-    return _when(ms) if isinstance(ms, int) else _NONE
+    """A time of a view as an element: the date-time group; pointing at it tells the local times."""
+    return _when(ms, ZONES.get()) if isinstance(ms, int) else _NONE
 
 
 @lru_cache(maxsize=4_096)
-def _when(ms: int) -> Markup:
+def _when(ms: int, zones: Zones) -> Markup:
     found = moment(ms)
     if found is None:
         return _NONE
-    element = f'<time datetime="{found.iso}" title="{escape(found.local)}">'
+    element = f'<time datetime="{found.iso}" title="{escape("; ".join(_locals(found, zones)))}">'
     return Markup(f"{element}<bdi>{found.dtg}</bdi></time>")  # noqa: S704 - escaped, or ours
 
 
 def both(ms: object) -> Markup:
-    """A time with the local time written out."""
+    """A time with the local times written out: ours, and of each party whose zone is known here.
+
+    The one place for it: whoever shows when something was or is due calls this, or ``times``.
+    """
+    return _both(ms, ZONES.get()) if isinstance(ms, int) else _NONE
+
+
+@lru_cache(maxsize=4_096)
+def _both(ms: int, zones: Zones) -> Markup:
     found = moment(ms)
     if found is None:
         return _NONE
-    local = f'<span class="local">(<bdi>{escape(found.local)}</bdi>)</span>'
+    told = "; ".join(f"<bdi>{escape(each)}</bdi>" for each in _locals(found, zones))
     return Markup(  # noqa: S704 - escaped, or ours
-        f'<time datetime="{found.iso}"><bdi>{found.dtg}</bdi></time> {local}'
+        f'<time datetime="{found.iso}"><bdi>{found.dtg}</bdi></time>'
+        f' <span class="local">({told})</span>'
     )
+
+
+def times(ms: object) -> str:
+    """The same as plain text, for a sentence; empty for what is no time."""
+    found = moment(ms)
+    return f"{found.dtg} ({'; '.join(_locals(found, ZONES.get()))})" if found else ""
+
+
+def named(texts: object) -> list[str]:
+    """The times that words of a message have in them, each with the local times; none twice.
+
+    The words stay as both sides have them: this stands below them.
+    """
+    out: dict[str, None] = {}
+    for text in texts if isinstance(texts, list) else ():
+        for group in _GROUP.findall(text) if isinstance(text, str) else ():
+            seconds = read_time(group)
+            told = times(seconds * 1_000) if seconds is not None else ""
+            if told:
+                out.setdefault(told)
+    return list(out)[:MOST_NAMED]
+
+
+def _locals(found: Moment, zones: Zones) -> list[str]:
+    """Our local time, then that of each party whose zone is known."""
+    there = ((party, theirs(found.ms, zone)) for party, zone in zones)
+    return [found.local, *(f"{party}: {local}" for party, local in there if local)]
 
 
 def theirs(ms: object, zone: str) -> str:

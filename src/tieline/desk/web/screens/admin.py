@@ -13,7 +13,6 @@ from typing import Final
 
 from starlette.responses import Response
 
-from tieline.core.terms import dtg
 from tieline.desk.web import shapes, spoken, trail
 from tieline.desk.web.app import Route
 from tieline.desk.web.screens.own import picture
@@ -21,9 +20,7 @@ from tieline.desk.web.shapes import View
 from tieline.desk.web.visit import Visit
 from tieline.node.client import ApiRefused
 
-SOON_MS: Final = 30 * 86_400_000  # keys that end sooner are spoken of
 DAY_MS: Final = 86_400_000
-BACKUP_DAYS: Final = 7
 MAX_TRIES: Final = 3  # wrong ones, for one party's key in one day
 _KEYS: Final = "desk.keys"
 _spoken: Final = lru_cache(8)(picture)  # words that are read aloud; no secret is kept here
@@ -42,7 +39,7 @@ async def _page(
     outputs = await _outputs(visit)
     return await visit.render(
         "admin.html", status, found=found, charters=charters, problem=problem, done=done,
-        refused=refused, outputs=outputs, advice=_advice(found, outputs, visit.now_ms),
+        refused=refused, outputs=outputs, advice=_advice(found, outputs),
         backup=found.view("backup"), out=visit.field("out") if problem or refused else "",
         line_typed=visit.field("line") if problem else "",
     )  # fmt: skip
@@ -82,15 +79,9 @@ async def _outputs(visit: Visit) -> list[View] | None:
         return None
 
 
-def _advice(found: View, outputs: list[View] | None, now_ms: int) -> list[tuple[str, str, str]]:
+def _advice(found: View, outputs: list[View] | None) -> list[tuple[str, str, str]]:
     """What is wrong beside the station's own troubles: a key of words, a value, and a command."""
     out: list[tuple[str, str, str]] = []
-    made_ms = shapes.number(found.view("backup")["made_ms"])
-    if made_ms is None:
-        out.append(("desk.admin.backup.none", "", "tieline backup --out FILE"))
-    elif now_ms - made_ms > BACKUP_DAYS * DAY_MS:
-        days = str((now_ms - made_ms) // DAY_MS)
-        out.append(("desk.admin.backup.old", days, "tieline backup --out FILE"))
     if found["disk_full"]:
         out.append(("desk.admin.disk", "", "tieline doctor"))
     out += [
@@ -99,22 +90,11 @@ def _advice(found: View, outputs: list[View] | None, now_ms: int) -> list[tuple[
     ]  # fmt: skip
     for line in found.views("lines"):
         name = str(line["name"])
-        out += _ending("desk.admin.own_key", name, line["keys_end_ms"], now_ms)
-        for peer in line.views("peers"):
-            out += _ending("desk.admin.their_key", str(peer["name"]), peer["keys_end_ms"], now_ms)
         if line.texts("packs_missing"):
             out.append(("desk.admin.packs", name, "tieline pack keep FILE"))
         if line.texts("forked"):
             out.append(("desk.admin.forked", ", ".join(line.texts("forked")), "tieline proof"))
     return out
-
-
-def _ending(key: str, name: str, end_ms: object, now_ms: int) -> list[tuple[str, str, str]]:
-    at = shapes.number(end_ms)
-    if at is None or at - now_ms > SOON_MS:
-        return []
-    command = "tieline keys rotate --days 400" if key == "desk.admin.own_key" else ""
-    return [(key, f"{name}, {dtg(at)}", command)]
 
 
 async def backup(visit: Visit) -> Response:
