@@ -120,6 +120,8 @@ def test_a_real_home_joins_no_exercise(real: Desk, drill: Desk) -> None:
         terminal.seat(real.home, "ALPHA")
     with sentence("exercise.real", "is a home for real traffic"):
         terminal.station_score(real.home)
+    with sentence("exercise.real", "is a home for real traffic"):
+        terminal.control(real.home, ["script", "brahmos-2022"], as_json=False)
     with sentence("exercise.party", "is the station of BRAVO, not ALPHA"):
         terminal.seat(drill.home, "ALPHA")
     assert terminal.seat(drill.home, "BRAVO").realm == "DRILL-1"

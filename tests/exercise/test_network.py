@@ -1,4 +1,4 @@
-"""An exercise over a network: each party's own station, an officer's terminal at each, no script.
+"""An exercise over a network: each party's own station, an officer's terminal at each, a script.
 
 Two machines play: ALPHA, and BRAVO, whose officer is the umpire too. A third has a real line.
 """
@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 from tests.desk import desks
 from tests.desk.desks import Desk, one_object
+from tests.exercise.plays import SMALL
 from tests.exercise.test_runs import SOURCES
 
 from tieline.exercise.answer import Entry
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 Pair = tuple[Desk, Desk]
 FIRST = (
     "incident", "open", "--sure", "partly", "--own-forces", "unknown", "--next", "now+30m",
@@ -64,6 +65,63 @@ def said(desk: Desk, party: str, other: Desk, *words: str) -> str:
     return str(found["item"])
 
 
+SCRIPT = (
+    SMALL[: SMALL.index("[[event]]")].replace("SMALL", "RIVER-26")
+    + """
+[[event]]
+at = "H+0:00:01"
+act = "inject"
+confidence = "D"
+text = "It rains."
+
+[[event]]
+at = "H+0:00:01"
+act = "inject"
+confidence = "D"
+text = "It pours."
+"""
+)
+
+
+def directed(desk: Desk, *words: str) -> subprocess.Popen[str]:
+    """The umpire's terminal at its own station, as one process that can be ended."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tieline.exercise", "control", str(desk.home), "--json", *words],
+        stdout=subprocess.PIPE, text=True,
+        env={"PYTHONPATH": SOURCES, "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+
+
+def scripted(line: Pair, folder: Path) -> None:
+    """Two injects, each released by a second officer; a station is away at the first."""
+    (alpha, bravo), file = line, folder / "river.toml"
+    file.write_text(SCRIPT, "utf-8")
+    with directed(bravo, "script", str(file), "--officer", "First") as script:
+        try:
+            assert script.stdout is not None
+            heard = (Entry(json.loads(row), "the script") for row in script.stdout)
+            first = next(heard).text("text")
+            assert first.startswith("draft ")
+            alpha.kill()
+            assert next(heard).text("text").startswith("ALPHA is away; it goes on by itself")
+            alpha.serve()
+            assert next(heard).text("text") == first
+            _released(line, first, heard)
+            _released(line, next(heard).text("text"), heard)
+            assert next(heard).text("what") == "end"
+            assert script.wait(60) == 0
+        finally:
+            script.kill()
+
+
+def _released(line: Pair, draft: str, heard: Iterator[Entry]) -> None:
+    """The second officer releases what the script waits for, and the other station has it."""
+    line[1].ok("release", draft.split()[1], "--officer", "Second")
+    item = next(heard).text("item")
+    line[0].until(lambda event: event.get("item") == item)
+    assert next(heard).text("what") == "goes on"
+
+
 def scored(desk: Desk) -> dict[str, Entry]:
     done = subprocess.run(
         [sys.executable, "-m", "tieline", "exercise", "score", str(desk.home), "--json"],
@@ -76,13 +134,13 @@ def scored(desk: Desk) -> dict[str, Entry]:
 
 def test_two_machines_play_and_the_umpire_ends_it(line: Pair, real: Pair, tmp_path: Path) -> None:
     alpha, bravo = line
-    injected = ("send", "--form", "ex/inject", "--field", "sure=made", "--field", "text=It rains.")
-    said(bravo, "BRAVO", alpha, *injected)
+    scripted(line, tmp_path)
     denied = at(alpha, "ALPHA", "send", "This is not a drill", "--officer", "First")
     assert denied.returncode == 1
     assert "does not say that it is none" in denied.stderr
     opened = said(alpha, "ALPHA", bravo, *FIRST)
-    assert "It rains." in at(alpha, "ALPHA", "log").stdout
+    log = at(alpha, "ALPHA", "log").stdout
+    assert 0 < log.index("It rains.") < log.index("It pours.")
     shown = at(bravo, "BRAVO", "incident", "show", opened[:12]).stdout
     assert shown.startswith("EXERCISE EXERCISE EXERCISE ")  # whatever its name says
     before = (scored(alpha), scored(bravo))

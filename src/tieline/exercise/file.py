@@ -69,7 +69,8 @@ def read(folder: Path) -> Running:
         what = "a station's home" if (folder / "config.toml").exists() else "no exercise"
         raise LocalError(
             "exercise.folder",
-            f"{folder} is {what}; name the folder that 'tieline exercise run --dir DIR' was given",
+            f"{folder} is {what}; name the folder that 'tieline exercise run --dir DIR' was given"
+            " (over a network the umpire's home takes one order, 'script FILE')",
         ) from error
     except ValueError as error:
         raise LocalError(

@@ -235,7 +235,16 @@ def station_score(home: Path) -> dict[str, Json]:
 
 
 def control(folder: Path, words: Sequence[str], *, as_json: bool) -> int:
-    """Give one order to a running exercise, or ask for orders until the umpire leaves."""
+    """Give one order to a running exercise, or ask for orders until the umpire leaves.
+
+    Over a network the folder is the home of the umpire's own station, and the order ``script``.
+    """
+    if words[:1] == ["script"] and not (folder / file.NAME).exists():
+        from tieline.exercise import netscript
+
+        at = _home(folder.resolve())
+        _asked(at)
+        return netscript.main(at.home, words[1:], as_json=as_json)
     running = file.read(folder.resolve())
     if words:
         return _ordered(running, words, as_json=as_json)

@@ -45,9 +45,13 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--print-home", action="store_true", help="print '--home PATH' and stop")
     p.add_argument("words", nargs="*", help="an ordinary verb (default: ask)")
     p = _verb(verbs, "control", "the umpire's terminal")
-    p.add_argument("dir", type=Path, metavar="DIR", help="the exercise's folder")
+    p.add_argument(
+        "dir", type=Path, metavar="DIR", help="the exercise's folder, or the umpire's own home"
+    )
     p.add_argument("--json", action="store_true", help="one JSON object for each order")
-    p.add_argument("words", nargs="*", help="one order (default: ask)")
+    p.add_argument(
+        "words", nargs="*", help="one order (default: ask); at a home: script FILE (script --help)"
+    )
     p = _verb(verbs, "score", "the score, from the record of one exercise station")
     p.add_argument("home", type=Path, metavar="HOME", help="the home of a running station")
     p.add_argument("--json", action="store_true", help="one JSON object")
