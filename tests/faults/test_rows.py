@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.faults import floor
+from tests.faults import floor, webcrowd
 from tests.faults.__main__ import main, play
 from tests.faults.catalogue import ROWS
+from tests.faults.crowd import MANNERS
 from tests.faults.sabotage import BUILDS
 
 PLAYED = [name for name, row in ROWS.items() if row.play is not None]
@@ -47,6 +48,11 @@ def test_a_row_of_the_desk_holds(name: str) -> None:
 @pytest.mark.parametrize(("name", "build"), SOME)
 def test_a_row_of_the_desk_goes_red_under_its_sabotage(name: str, build: str) -> None:
     test_a_row_goes_red_under_its_sabotage(name, build)
+
+
+@pytest.mark.usefixtures("desk")
+def test_fifty_strangers_of_every_kind_hold_no_officer_up() -> None:
+    webcrowd.crowded(len(MANNERS) - 1, 50)
 
 
 @pytest.mark.parametrize(("name", "build"), BROKEN)

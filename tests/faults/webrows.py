@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeVar
 
 from jinja2 import Environment
 from markupsafe import Markup
 from starlette.routing import Route
 from starlette.types import Scope
-from tests.faults import webdoors, webfuzz, webshown
+from tests.faults import webcrowd, webdoors, webfull, webfuzz, webshown
+from tests.faults.crowd import MANNERS
 from tests.faults.floor import POSTS, stage
 from tests.faults.rows import Row
 
-from tieline.desk.web import app, frame, guard, rights, shapes
+from tieline.desk.web import app, crowd, frame, guard, rights, server, shapes
+from tieline.desk.web.crowd import Connection, Crowd, Turns
 from tieline.desk.web.guard import Guard
 from tieline.desk.web.officers import LOCK_AFTER, Officers, folded
 from tieline.desk.web.screens import alarms
 from tieline.desk.web.sessions import Sessions
+from tieline.desk.web.vault import Vault
 from tieline.desk.web.visit import Visit
 from tieline.node.arguments import Arguments
 from tieline.sim.mutants import Mutant
 
+T = TypeVar("T")
 P10: Final = (
     Row(
         promise="P10",
@@ -155,6 +159,29 @@ P10: Final = (
 P8: Final = (
     Row(
         promise="P8",
+        name="crowded-desk",
+        fault="1,000 strangers at the port: idle, trickling, shouting, endless forms, churn",
+        demand="a message is seen, read and acknowledged in 30 s; memory and files bounded",
+        counts=(len(MANNERS), len(MANNERS) * 5, len(MANNERS) * 30),
+        play=webcrowd.crowded_desk,
+        stage=stage,
+        sabotage=("one-room", "strangers-first"),
+        few=len(MANNERS),
+    ),
+    Row(
+        promise="P8",
+        name="full-disk-desk",
+        fault="no room on the station's disk, or in the desk's own file",
+        demand="reading goes on, a page says what to do; a full file of the desk holds up no act",
+        counts=(2, 2, 2),
+        play=webfull.full_disk,
+        stage=stage,
+        sabotage=("log-first",),
+        few=2,
+        small=2,
+    ),
+    Row(
+        promise="P8",
         name="fuzzed-desk",
         fault="25 requests of any shape a case, at the routes of the table",
         demand="an answer in time, no 5xx, no trace, every header, and the desk lives",
@@ -257,6 +284,33 @@ def _noting(self: Visit, act: str, outcome: str, detail: str = "") -> None:
     _note(self, act, outcome, detail + str(self.every_field()))
 
 
+def _noted_first(
+    self: Vault, at_ms: int, officer: str, act: str, outcome: str, detail: str = ""
+) -> None:
+    """What cannot be noted fails."""
+    self._chained(at_ms, officer, act, outcome, detail)
+
+
+class _OneRoom(Crowd):
+    """One bound for all, and who comes when it is full is sent away, whoever it is."""
+
+    def came(self, one: Connection) -> None:
+        self._strangers[one] = None
+        if len(self._strangers) > crowd.STRANGERS:
+            self.went(one)
+            one.drop()
+
+
+class _NoTurns(Turns):
+    """Everything is made for everybody, as it is asked for."""
+
+    async def pace(self, wait_s: float = 0.0) -> None:
+        pass
+
+    async def page(self, make: Callable[[], Awaitable[T]], gone: Callable[[], bool]) -> T | None:
+        return None if gone() else await make()
+
+
 def _nothing(*_args: object, **_named: object) -> None:
     """What should be done is not done."""
 
@@ -298,6 +352,10 @@ BUILDS: Final = {
         _build("form-noted", "the log has the whole form", (Visit, "note", _noting)),
         _build("any-alarm", "a number is whatever stands there", (alarms, "_number", int)),
         _build("headers-forgotten", "an answer has no headers of ours", (guard, "HEADERS", ())),
+        _build("one-room", "strangers fill the room of officers", (server, "Crowd", _OneRoom)),
+        _build("strangers-first", "strangers have all the time they want",
+               (server, "Turns", _NoTurns), (app, "Turns", _NoTurns)),
+        _build("log-first", "what cannot be noted is not done", (Vault, "note", _noted_first)),
         _build("any-request", "an argument is what it is", (Arguments, "done", _nothing),
                (Arguments, "text", lambda self, name, default=None: self._get(name) or default)),
         _build("everybody-may", "the table of rights says yes", (rights, "may", lambda *_: True)),

@@ -209,7 +209,7 @@ def test_what_is_said_from_outside_is_shown_and_never_run(house: House) -> None:
 def hasty(monkeypatch: pytest.MonkeyPatch) -> int:
     """A server that waits for a head of a request for a moment only; its port."""
     monkeypatch.setattr(server, "HEADER_S", 0.2)
-    monkeypatch.setattr(guard, "BODY_S", 0.2)
+    monkeypatch.setattr(guard, "BODY_S", 0.05)
     listener = server.bind("127.0.0.1", 0)
     port = int(listener.getsockname()[1])
     up = threading.Event()

@@ -7,7 +7,7 @@ not do, a station that is down.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 
 from tieline.core.errors import TielineError
 from tieline.desk.web import frame, live
+from tieline.desk.web.crowd import FORM_S, GONE, Turns
 from tieline.desk.web.guard import Guard
 from tieline.desk.web.logins import Logins, local, same, session_of, whole_form
 from tieline.desk.web.sessions import Session
@@ -31,6 +32,7 @@ from tieline.node.client import ApiDown, ApiRefused
 RENEWING: Final = frozenset({"/account", "/password", "/logout", "/manner"})
 
 Handler = Callable[[Visit], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,11 @@ def build(
     """The application. ``names`` are what ``Host`` may be."""
     doors, logins = _Doors(desk), Logins(desk)
     table = [
-        StarletteRoute("/login", logins.page, methods=["GET"]),
-        StarletteRoute("/login", logins.first, methods=["POST"]),
-        StarletteRoute("/login/second", logins.second, methods=["POST"]),
-        StarletteRoute("/login/touch", logins.touch, methods=["POST"]),
-        StarletteRoute("/static/{name}", _static, methods=["GET"]),
+        StarletteRoute("/login", doors.outside(logins.page), methods=["GET"]),
+        StarletteRoute("/login", doors.paced(logins.first), methods=["POST"]),
+        StarletteRoute("/login/second", doors.paced(logins.second), methods=["POST"]),
+        StarletteRoute("/login/touch", doors.paced(logins.touch), methods=["POST"]),
+        StarletteRoute("/static/{name}", doors.outside(_static), methods=["GET"]),
         StarletteRoute("/favicon.ico", _icon, methods=["GET"]),
         StarletteRoute("/events", doors.events, methods=["GET"]),
         *(
@@ -72,12 +74,13 @@ class _Doors:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._turns = Turns()
 
     def session(self, request: Request) -> Session | None:
         """The session of a request, if it has one."""
         return session_of(self._desk, request)
 
-    def within(self, route: Route) -> Callable[[Request], Awaitable[Response]]:
+    def within(self, route: Route) -> Endpoint:
         """A screen's handler behind the doors."""
 
         async def endpoint(request: Request) -> Response:
@@ -124,15 +127,49 @@ class _Doors:
 
     async def events(self, request: Request) -> Response:
         """The stream of what changes."""
-        if self.session(request) is None:
+        session = self.session(request)
+        if session is None:
             return PlainTextResponse("Log in first.\n", 401)
+        if self._desk.streams.full(session.officer.id):
+            # Such a page asks every few seconds, as where a stream is blocked, and says so.
+            return PlainTextResponse("Too many pages of this officer are open.\n", 429)
         last = request.headers.get("last-event-id", "") or request.query_params.get("since", "")
         seen = int(last) if last.isascii() and last.isdigit() and len(last) < 16 else None
         return StreamingResponse(
-            live.stream(self._desk.link, seen, self._desk.stopping, self._desk.ringing),
+            self._counted(session.officer.id, seen),
             media_type="text/event-stream",
             headers={"x-accel-buffering": "no"},
         )
+
+    async def _counted(self, officer: int, seen: int | None) -> AsyncIterator[bytes]:
+        desk = self._desk
+        with desk.streams.counted(officer):
+            async for message in live.stream(desk.link, seen, desk.stopping, desk.ringing):
+                yield message
+
+    def outside(self, handler: Endpoint) -> Endpoint:
+        """A page for those who are not logged in: one at a time, so that officers come between."""
+
+        async def endpoint(request: Request) -> Response:
+            if self.session(request) is not None:
+                return await handler(request)
+            made = await self._turns.page(
+                lambda: handler(request), request.scope.get(GONE, lambda: False)
+            )
+            return made or Response(status_code=400)  # nobody is there to read it
+
+        return endpoint
+
+    def paced(self, handler: Endpoint) -> Endpoint:
+        """A form of those who are not logged in, which waits for more than its turn."""
+
+        async def endpoint(request: Request) -> Response:
+            await self._turns.pace(FORM_S)
+            if request.scope.get(GONE, lambda: False)():
+                return Response(status_code=400)
+            return await handler(request)
+
+        return endpoint
 
     async def missing(self, request: Request, error: HTTPException) -> Response:
         """There is no such page."""

@@ -19,8 +19,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY: Final = 1 << 20  # bytes of a form
+MAX_LOGIN: Final = 1 << 15  # bytes of a form of whoever is not logged in
 MAX_UPLOAD: Final = 64 << 20  # bytes of a form on a path that takes files
 BODY_S: Final = 20.0
+LOGIN_S: Final = 8.0  # less than a stranger's connection has, so that it hears why
 MAX_HEADERS: Final = 100
 MAX_HEADER_BYTES: Final = 16_384
 MAX_PATH: Final = 4_096
@@ -78,12 +80,14 @@ class Guard:
         if refused is not None:
             await answer.refuse(*refused)
             return
-        limit = MAX_UPLOAD if scope["path"] in self._uploads else MAX_BODY
+        limit, patience_s = MAX_UPLOAD if scope["path"] in self._uploads else MAX_BODY, BODY_S
+        if scope["path"].startswith("/login"):
+            limit, patience_s = MAX_LOGIN, LOGIN_S
         if _length(scope) > limit:
             await answer.refuse(413, "The form is too large.")
             return
         try:
-            await self._app(scope, _bounded(receive, limit), answer)
+            await self._app(scope, _bounded(receive, limit, patience_s), answer)
         except TooLargeError as error:
             if answer.begun:
                 raise
@@ -148,10 +152,10 @@ def _length(scope: Scope) -> int:
         return MAX_UPLOAD + 1
 
 
-def _bounded(receive: Receive, limit: int) -> Receive:
+def _bounded(receive: Receive, limit: int, patience_s: float) -> Receive:
     """Receive with a bound on the bytes and on the time until the last of them."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + BODY_S
+    deadline = loop.time() + patience_s
     got = 0
     whole = False
 

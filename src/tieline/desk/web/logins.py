@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from tieline.core.errors import ShellError, TielineError
 from tieline.desk.web import ceremony
+from tieline.desk.web.crowd import SHOWN
 from tieline.desk.web.factors import Factors
 from tieline.desk.web.officers import Officer
 from tieline.desk.web.sessions import Session
@@ -220,9 +221,13 @@ class Logins:
 
 
 def session_of(desk: Desk, request: Request) -> Session | None:
-    """The session of a request, if it has one."""
+    """The session of a request, if it has one; the server is told whose."""
     name = request.cookies.get(desk.cookie, "")
-    return desk.sessions.find(name, desk.frame.now_ms()) if name else None
+    found = desk.sessions.find(name, desk.frame.now_ms()) if name else None
+    shown = request.scope.get(SHOWN)
+    if shown is not None:
+        shown(None if found is None else found.officer.id)
+    return found
 
 
 async def whole_form(request: Request) -> FormData:

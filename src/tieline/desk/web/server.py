@@ -1,8 +1,10 @@
 """The HTTP server of a desk: uvicorn, with what it lacks against strangers and for a quick end.
 
 A connection that has not sent a whole request after ``HEADER_S`` is closed, which uvicorn leaves
-open for ever; the streams of events are told to end before the server waits for them, so that
-it stops at once.
+open for ever; of an officer's request the head counts, since a file takes longer. Strangers and
+officers have bounds of their own (``crowd``) in the place of uvicorn's one for all, which answers
+503 to officers when strangers have used it up. The streams of events are told to end before the
+server waits for them, so that it stops at once.
 """
 
 from __future__ import annotations
@@ -10,48 +12,91 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from tieline.core.errors import ShellError
+from tieline.desk.web.crowd import GONE, SHOWN, Crowd, Turns
 
 HEADER_S: Final = 10.0
 MAX_HEADER_BYTES: Final = 32_768
-MAX_CONNECTIONS: Final = 600  # fifty browsers hold six each at most
+# Connections that the loop takes in one turn, each of which is counted in the next; what the
+# kernel holds for it meanwhile is another number.
+TAKEN_AT_ONCE: Final = 32
+WAITING: Final = 2_048
 GRACE_S: Final = 3
 
 
 class PatientProtocol(H11Protocol):
-    """HTTP/1.1 with a deadline for the head of a request."""
+    """HTTP/1.1 with a deadline for a request, and a place in the crowd."""
 
     _deadline: asyncio.TimerHandle | None = None
+
+    def __init__(self, crowd: Crowd, turns: Turns, **given: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        super().__init__(**given)
+        self._crowd, self._turns = crowd, turns
+        self._answered = self._officer = False
+        self._answers = self.app
+        self.app = self._entered
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being answered."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def drop(self) -> None:
+        """Close it at once."""
+        self.transport.abort()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own types
         """Somebody has connected."""
         super().connection_made(transport)
         self._wait()
+        self._crowd.came(self)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have come; a whole head among them ends the wait."""
+        """Bytes have come; a whole request among them ends the wait."""
+        if self.transport.is_closing():
+            return
         super().data_received(data)
-        cycle: RequestResponseCycle | None = self.cycle
-        if cycle is not None and not cycle.response_complete:
+        if self.busy and not self.cycle.more_body:
             self._heard()
 
     def on_response_complete(self) -> None:
         """An answer is out: a further request has its own deadline."""
+        self._wait()
         super().on_response_complete()
-        if not self.transport.is_closing():
-            self._wait()
+        if self.transport.is_closing():
+            self._heard()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has gone."""
         self._heard()
+        self._crowd.went(self)
         super().connection_lost(exc)
+
+    async def _entered(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A request: who answers it can say whose session it has."""
+        cycle = self.cycle
+        scope[SHOWN], scope[GONE] = self._shown, lambda: cycle.disconnected
+        if self._answered and not self._officer:
+            await self._turns.pace()
+            if cycle.disconnected:
+                return
+        self._answered = True
+        await self._answers(scope, receive, send)
+
+    def _shown(self, officer: int | None) -> None:
+        self._officer = officer is not None
+        self._crowd.shown(self, officer)
+        if officer is not None:
+            self._heard()  # the form of an officer has the deadline of ``guard``
 
     def _wait(self) -> None:
         self._heard()
@@ -104,15 +149,15 @@ async def run(
     """Serve until a signal comes; ``ready`` is called once connections are taken."""
     config = uvicorn.Config(
         app,
-        http=PatientProtocol,
+        http=partial(PatientProtocol, Crowd(), Turns()),  # type: ignore[arg-type]  # called as the class is
         ws="none",
         lifespan="off",
         access_log=False,
         log_config=None,
-        log_level="warning",
+        log_level="error",  # a warning for each line of rubbish would fill the log
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=MAX_CONNECTIONS,
+        backlog=TAKEN_AT_ONCE,
         timeout_keep_alive=int(HEADER_S),
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
@@ -122,5 +167,6 @@ async def run(
     while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
     if server.started:
+        listener.listen(WAITING)
         await ready()
     await task

@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tieline.desk.web import ceremony, factors, rights, touches
 from tieline.desk.web.ceremony import Place
+from tieline.desk.web.crowd import Streams
 from tieline.desk.web.departures import Departures
 from tieline.desk.web.jobs import Jobs
 from tieline.desk.web.link import PATIENCE_S, SLOW_S, StationLink
@@ -61,6 +62,7 @@ class Desk:
     port: int
     jobs: Jobs = field(default_factory=Jobs)
     departures: Departures = field(default_factory=Departures)
+    streams: Streams = field(default_factory=Streams)
     cover: Cover | None = None
 
     ringing: Ringing = field(init=False)

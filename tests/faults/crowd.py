@@ -1,0 +1,97 @@
+"""A thousand strangers at the desk's port, each in a way of its own, in a process of their own.
+
+``python -m tests.faults.crowd PORT COUNT MANNER SEED`` connects, says so on its output, and goes
+on until its input ends: who is let go comes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import resource
+import sys
+from typing import Final
+
+MANNERS: Final = (
+    "idle", "halfopen", "trickle", "shouting", "rubbish", "login", "slowform", "endless", "headers",
+    "parts", "churn", "all",
+)  # fmt: skip
+COMES_BACK_S: Final = 0.5
+
+
+def words(manner: str, port: int, chance: random.Random) -> tuple[list[bytes], float]:
+    """What one stranger says, piece by piece, and how long it waits between two (s)."""
+    host = f"host: 127.0.0.1:{port}\r\n"
+    own = f"origin: http://127.0.0.1:{port}\r\ncookie: tieline_{port}={'A' * 43}\r\n"
+    get = f"GET /login HTTP/1.1\r\n{host}\r\n".encode()
+    post = f"POST /login HTTP/1.1\r\n{host}{own}"
+    form = post + "content-type: application/x-www-form-urlencoded\r\n"
+    mixed = post + "content-type: multipart/form-data; boundary=x\r\n"
+    part = b'--x\r\ncontent-disposition: form-data; name="a"\r\n\r\nb\r\n'
+    chunk = b"8000\r\n" + b"a" * 0x8000 + b"\r\n"
+    return {
+        "idle": ([], 0.0),
+        "halfopen": ([], 0.0),
+        "trickle": ([bytes((each,)) for each in get[:-1]], 0.4),
+        "shouting": ([get] * 200, 0.0),
+        "rubbish": ([chance.randbytes(4_000)], 0.0),
+        "login": ([f"{form}content-length: 20\r\n\r\nname=x&password=1234".encode()], 0.5),
+        "slowform": ([f"{form}content-length: 30000\r\n\r\n".encode(), *[b"a" * 64] * 400], 0.4),
+        "endless": ([f"{form}transfer-encoding: chunked\r\n\r\n".encode(), *[chunk] * 400], 0.0),
+        "headers": ([get[:-2], *[b"x: " + b"y" * 900 + b"\r\n"] * 400], 0.05),
+        "parts": ([f"{mixed}transfer-encoding: chunked\r\n\r\n".encode(),
+                   *[b"%x\r\n%b\r\n" % (len(part) * 600, part * 600)] * 20], 0.0),
+        "churn": ([b"G"], 0.0),
+    }[manner]  # fmt: skip
+
+
+async def slowly(wait_s: float) -> None:
+    """To be slow is what this stranger does; no test waits by it."""
+    await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=wait_s)
+
+
+async def stranger(port: int, manner: str, chance: random.Random, up: asyncio.Semaphore) -> None:
+    """One of them, for as long as it lasts."""
+    first = True
+    while True:
+        with contextlib.suppress(OSError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            if first:
+                up.release()
+                first = False
+            said, wait_s = words(manner, port, chance)
+            with contextlib.suppress(OSError):
+                if manner == "halfopen":
+                    writer.write_eof()
+                for each in said:
+                    writer.write(each)
+                    await asyncio.wait_for(writer.drain(), 30)
+                    await slowly(wait_s)
+                if manner != "churn":
+                    await reader.read()
+            writer.close()
+        await slowly(chance.uniform(0, COMES_BACK_S))
+
+
+async def main(port: int, count: int, manner: str, seed: int) -> None:
+    """All of them, until the input ends."""
+    chance, up = random.Random(seed), asyncio.Semaphore(0)
+    kinds = MANNERS[:-1] if manner == "all" else (manner,)
+    crowd = [
+        asyncio.create_task(stranger(port, kinds[each % len(kinds)], chance, up))
+        for each in range(count)
+    ]
+    for _ in crowd:
+        await up.acquire()
+    print("all have come", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    # At once, and with it every connection; they have nothing to put away.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])))
