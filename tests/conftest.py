@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 
+import pytest
 from hypothesis import settings
 from tests.examples import tries
 
@@ -18,3 +19,14 @@ settings.register_profile(
     "same", derandomize=True, deadline=None, database=None, max_examples=tries(50)
 )
 settings.load_profile("same")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--pictures``: the run makes the pictures in docs/pictures anew (tests/web/gallery.py).
+
+    ``--picture NAME``, which may be repeated, makes that one alone.
+    """
+    parser.addoption(
+        "--pictures", action="store_true", help="make the pictures of the desk in docs/pictures"
+    )
+    parser.addoption("--picture", action="append", default=[], metavar="NAME", help="make one")

@@ -76,10 +76,15 @@ class Loop:
 
 
 class Floor:
-    """Two stations, one desk. ``store`` and ``place`` are where BRAVO's record and its desk are."""
+    """Two stations, one desk. ``store`` and ``place`` are where BRAVO's record and its desk are.
 
-    def __init__(self, folder: Path, store: Store | None = None, place: Path | None = None) -> None:
-        self.folder, self.place = folder, place or folder / "desk"
+    ``realm``: the name of the exercise that they are of.
+    """
+
+    def __init__(
+        self, folder: Path, store: Store | None = None, place: Path | None = None, realm: str = ""
+    ) -> None:
+        self.folder, self.place, self.realm = folder, place or folder / "desk", realm
         self.shift_ms = 0
         self.port = 0
         self.officers: dict[str, str] = {}
@@ -91,9 +96,10 @@ class Floor:
     # ------------------------------------------------------------------------- the stations
 
     async def _stations(self, store: Store | None) -> None:
-        found = [packs.find(name) for name in PACKS]
+        found = [packs.find(name) for name in (*PACKS, *(["exercise"] if self.realm else []))]
         seats, text = pair.make_homes(
             self.folder,
+            realm=self.realm,
             packs=tuple(sorted(one.hash for one in found)),
             release=Release(four_eyes=frozenset({Precedence.IMMEDIATE})),
         )

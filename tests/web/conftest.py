@@ -28,5 +28,5 @@ def house(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """Where pictures go; ``--pictures`` is for docs/pictures."""
+    """Where the pictures of a test go; those of docs are made by test_pictures.py."""
     return tmp_path

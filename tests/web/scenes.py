@@ -19,6 +19,7 @@ from tieline.node.view import Json
 ALL: Final = ("watch-officer", "treaty-officer", "releaser", "administrator", "observer")
 FIRST: Final[dict[str, Json]] = {"confidence": "partly", "own-forces": "unknown", "next": "now+30m"}
 OFFICER: Final = "R. Lind"
+PLACES: Final = ("50.47N 23.93E +-200 M", "50.49N 23.93E +-300 M")
 CONTROLS: Final = frozenset((*range(32), *range(127, 160)))
 # Routes that give a file and no page.
 FILES: Final = frozenset({
@@ -37,8 +38,13 @@ class Scene:
     roles: tuple[str, ...] = ALL
 
 
-def play(floor: Floor, text: str = "", name: str = "North field") -> tuple[Scene, ...]:
-    """Let happen what the screens show, and name them. ``text``: said in every place for words."""
+def play(
+    floor: Floor, text: str = "", name: str = "North field", places: tuple[str, str] = PLACES
+) -> tuple[Scene, ...]:
+    """Let happen what the screens show, and name them. ``text``: said in every place for words.
+
+    ``places``: where it happened, by ALPHA and by BRAVO.
+    """
     words = text or "Two vehicles stand at the crossing. We ask you to look on your side."
     # A station refuses control characters in a form of its own; in a message it takes them.
     coded = "".join(letter for letter in words if letter == "\n" or ord(letter) not in CONTROLS)
@@ -55,15 +61,15 @@ def play(floor: Floor, text: str = "", name: str = "North field") -> tuple[Scene
         floor.settle()
         return str(done["item"])
 
-    opened = said(alpha, "open", means={**FIRST, "name": name, "where": "50.47N 23.93E +-200 M"})
+    opened = said(alpha, "open", means={**FIRST, "name": name, "where": places[0]})
     said(bravo, "word", incident=[opened], means=FIRST)
     account = said(
         alpha, "account", incident=[opened],
-        means={"count": "1", "where": "50.47N 23.93E +-200 M"}, text=coded,
+        means={"count": "1", "where": places[0]}, text=coded,
     )  # fmt: skip
     said(
         bravo, "account", incident=[opened],
-        means={"count": "2", "where": "50.49N 23.93E +-300 M"}, text=coded,
+        means={"count": "2", "where": places[1]}, text=coded,
     )  # fmt: skip
     said(alpha, "ask", incident=[opened], means={"asked": "BRAVO", "due": "now+1h"},
          questions=[{"about": "what", "words": coded[:200]}])  # fmt: skip

@@ -41,7 +41,8 @@ h3 { font-size: 1em; margin: 1.1em 0 .3em; break-after: avoid }
 table { border-collapse: collapse; width: 100%; table-layout: fixed }
 th, td { border: 1px solid #888; padding: .25em .4em; vertical-align: top; text-align: start;
  overflow-wrap: anywhere }
-th { background: #eee } thead { display: table-header-group } tr { break-inside: auto }
+th { background: #eee } thead { display: table-header-group } tr { break-inside: avoid }
+.page > * > tr { break-inside: auto }
 [dir=rtl] td > div, [dir=rtl] th { text-align: right }
 [dir=rtl] td > div.said { text-align: start }
 td > div, p > span { display: block; unicode-bidi: isolate; white-space: pre-wrap }
