@@ -137,7 +137,7 @@ def test_a_joint_statement_is_amended_signed_confirmed_and_kept(pair: House, ope
         ann.go(f"/incident/{opened}/joint")
         ann.fill(text="Both sides stop.", password="wrong")
         ann.submit(SEND)
-        ann.sees("The password or the code is not right")
+        ann.sees("The password, the code or the key is not right")
         assert "Both sides stop." in str(ann.page.value("document.querySelector('#b-text').value"))
         ann.fill(password=PASSWORD)
         ann.submit(SEND)
