@@ -214,7 +214,9 @@ function readObservers(value, parties) {
 function readExcused(value, charter) {
   for (const code of value) {
     if (!isText(code)) refuse("charter.excused", "One who need not sign is not named by a text.");
-    if (!PARTY_CODE.test(code)) refuse("charter.party", "One who need not sign has no proper code.");
+    if (!PARTY_CODE.test(code)) {
+      refuse("charter.party", "One who need not sign has no proper code.");
+    }
   }
   if (new Set(value).size !== value.length) {
     refuse("charter.excused", "A charter excuses one party twice.");
