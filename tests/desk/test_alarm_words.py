@@ -32,7 +32,7 @@ def test_what_rings_is_told_in_the_officers_language_with_the_stations_own_words
     for language in LANGUAGES:
         words = catalogue(language).words
         codes = {key.removeprefix(head) for key in words if key.startswith(head)}
-        assert len(codes) == 24
+        assert len(codes) == 29
         assert all(f"`{code}" in operations for code in codes - {"store.full"})
         rings = environment(language).globals["rings"]
         for code in ("owed.any.rule", "store.low", "no.such_code"):
