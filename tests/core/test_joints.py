@@ -15,8 +15,8 @@ from tieline.core.incident import joint
 from tieline.core.incident.signing import Chain, Fault
 from tieline.core.incident.weighing import chains
 from tieline.core.joints import Known, chain_of, entry_of
+from tieline.core.record import Record
 from tieline.core.statement import Body, Content, Ref
-from tieline.core.tally import Tallies
 from tieline.core.terms import Kind, RefRole, Role
 
 PARTIES = ("ALPHA", "BRAVO")
@@ -213,13 +213,13 @@ def test_an_act_on_a_text_that_many_logs_act_on_costs_what_one_act_costs(
     for life in lives:
         rogue.say(Content(kind=Kind.OPEN, body=Body(cause="first start")), life, seen=(text[:16],))
     looked: list[bytes] = []
-    place = Tallies.where
+    place = Record.where
 
-    def where(tallies: Tallies, digest: bytes) -> tuple[bytes, int]:
+    def where(record: Record, digest: bytes) -> tuple[bytes, int]:
         looked.append(digest)
-        return place(tallies, digest)
+        return place(record, digest)
 
-    monkeypatch.setattr(Tallies, "where", where)
+    monkeypatch.setattr(Record, "where", where)
     for _ in range(4):
         for life in lives:
             rogue.say(answer(Kind.ASSENT, text), life)

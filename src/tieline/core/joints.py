@@ -384,7 +384,7 @@ def _by_log(line: Line, digest: bytes) -> list[list[bytes]]:
     found: dict[bytes, list[tuple[int, bytes]]] = {}
     tallies = line.ladder.tallies
     for by in line.joint_acts(digest):
-        log, position = tallies.where(by)
+        log, position = line.record.where(by)
         found.setdefault(by if tallies.is_story(by) else log, []).append((position, by))
     return [[by for _, by in sorted(some)] for some in found.values()]
 

@@ -168,23 +168,13 @@ class Tallies:
             return counts
         if len(self._counts) >= MAX_COUNTED:
             self._counts.clear()
-        counts = dict(Counter((self.where(act)[0], self.is_story(act)) for act in acts))
+        counts = dict(Counter((self.record.where(act)[0], self.is_story(act)) for act in acts))
         self._counts[digest] = (len(acts), counts)
         return counts
 
     def is_story(self, digest: bytes) -> bool:
         """Whether a statement is held as a second story of its log."""
         return bool((self.record.find(digest) or 0) & STORY)
-
-    def where(self, digest: bytes) -> tuple[bytes, int]:
-        """The log and position of a statement held, also of a second story; empty if not held."""
-        ref = self.record.find(digest)
-        if ref is None:
-            return b"", 0
-        if not ref & STORY:
-            return self.record.place(ref)
-        told = self.record.stories[ref ^ STORY].statement
-        return told.log, told.place.position
 
     def put(self, digest: bytes, tally: Tally) -> None:
         """Take over a tally that ``loose`` gave."""

@@ -47,21 +47,21 @@ class Sync(StrEnum):
     UNKNOWN = "unknown"
 
 
+class _Timex(ctypes.Structure):
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("frequency", ctypes.c_long),
+        ("most_error", ctypes.c_long),
+        ("error", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("rest", ctypes.c_char * (_ROOM - _LEAST)),
+    )
+
+
 def kernel_sync() -> Sync:
     """Ask the kernel, changing nothing; ``UNKNOWN`` where it has no such call or refuses it."""
-
-    class Timex(ctypes.Structure):
-        _fields_ = (
-            ("modes", ctypes.c_uint),
-            ("offset", ctypes.c_long),
-            ("frequency", ctypes.c_long),
-            ("most_error", ctypes.c_long),
-            ("error", ctypes.c_long),
-            ("status", ctypes.c_int),
-            ("rest", ctypes.c_char * (_ROOM - _LEAST)),
-        )
-
-    asked = Timex()  # all zero: modes 0 only reads
+    asked = _Timex()  # all zero: modes 0 only reads
     try:
         state = ctypes.CDLL(None).adjtimex(ctypes.byref(asked))
     except (AttributeError, OSError):
