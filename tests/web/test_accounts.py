@@ -131,8 +131,11 @@ def test_a_code_is_the_one_of_the_rfc_and_good_once(vault: Vault) -> None:
     assert not login(who, PASSWORD, NOW)
     assert login(who, PASSWORD, NOW, f"{code[:3]} {code[3:]}")
     assert not login(who, PASSWORD, NOW + 1_000, code)
-    who.forget_codes(anna)
-    assert login(who, PASSWORD, NOW + 60_000)
+    who.forget_codes(anna, NOW)
+    assert login(who, PASSWORD, NOW + 60_000)  # which opens the page of its account, no more
+    assert not who.named("anna okafor").ready
+    assert not asyncio.run(who.check_again(anna, PASSWORD, "", NOW + 60_000))
+    assert not login(who, PASSWORD, NOW + officers.ONE_TIME_MS)
 
 
 def test_a_session_ends_by_rest_by_age_and_with_its_officer(vault: Vault) -> None:

@@ -205,6 +205,7 @@ def test_high_roles_need_two_administrators_where_there_are_two(house: House) ->
     assert ada.post("/officers/roles", wanted).status == 303  # there is one administrator only
     assert roles() == ("releaser",)
     assert ada.post("/officers/roles", wanted | {"role": "watch-officer"}).status == 303
+    assert {one for one in ROLES if rights.may((one,), "release")} < people.HIGH
     second = made(house, "Berta Second", ADMINISTRATOR)
     try:
         assert "needs two administrators" in ada.post("/officers/roles", wanted).text
@@ -219,6 +220,8 @@ def test_high_roles_need_two_administrators_where_there_are_two(house: House) ->
         out = {"csrf": ada.token, "officer": str(second.id)}
         assert ada.post("/officers/lock", out).status == 409
         assert ada.post("/officers/reset", out).status == 409
+        treaty = wanted | {"role": "treaty-officer"}  # it may release, too
+        assert ada.post("/officers/roles", treaty).status == 409
         assert ada.post("/officers/roles", wanted | both).status == 303
         assert roles() == ("releaser",)
     finally:

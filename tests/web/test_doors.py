@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +13,11 @@ from tests.web.plain import TOKEN, Answer, Plain
 
 from tieline.desk.web import credentials
 from tieline.desk.web.ceremony import Made
+from tieline.desk.web.factors import Factors
 from tieline.desk.web.officers import Officer
 
 SECRET = b"12345678901234567890"
+GIVEN = re.compile(r'id="given">([^<]+)<')
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,7 @@ def test_the_second_step_of_a_login_ends_with_the_password_and_with_what_it_asks
 
     async def lost() -> None:
         floor.desk.officers.give_password(anna, floor.now_ms())  # the thief knows the old one
-        floor.desk.officers.forget_codes(ben)
+        floor.desk.officers.forget_codes(ben, floor.now_ms())
 
     floor.within(lost())
     assert [second(one).status for one in halves] == [403, 403]
@@ -97,6 +100,96 @@ def test_the_last_good_second_factor_stays_beside_a_key_that_may_be_copied(floor
     answer = visitor.post("/account/off", {"csrf": token, "password": PASSWORD, "code": code})
     assert answer.status == 409
     assert "last second factor" in answer.text
+
+
+def key_alone(floor: Floor, name: str) -> tuple[Officer, int]:
+    """A watch officer whose only second factor is a key, and the number of that."""
+
+    async def make() -> tuple[Officer, int]:
+        keys, now_ms = floor.desk.touches.keys, floor.now_ms()
+        made = floor.desk.officers.add(name, ("watch-officer",), PASSWORD, now_ms)
+        credential = Made(name.encode().ljust(16), b"p" * 80, 1)
+        keys.keep(made.id, "blue", "localhost", credential, now_ms)
+        return made, keys.of(made.id)[0].id
+
+    return floor.within(make())
+
+
+def test_who_has_lost_its_only_key_comes_in_by_a_code_once_and_only_to_set_up_another(
+    floor: Floor,
+) -> None:
+    dora, key = key_alone(floor, "Dora Fields")
+    ada = floor.visitor("administrator")
+    before = Plain(floor, {floor.desk.cookie: floor.within(began(floor, dora))})
+    assert before.get("/").status == 200
+    taken = ada.post("/officers/key", {"csrf": ada.token, "officer": str(dora.id), "key": str(key)})
+    found = GIVEN.search(taken.text)
+    assert found is not None
+    code = found[1]
+    assert before.get("/").status == 303  # what was open by the lost key is open no more
+    # The password alone, or with another code, leads nowhere.
+    assert second(halfway(floor, dora)).status == 403
+    assert second(halfway(floor, dora), "aaaa-bbbb-cccc").status == 403
+    own = halfway(floor, dora)
+    own.take(second(own, code))
+    page = own.get("/account")
+    token = TOKEN.search(page.text)
+    assert token is not None
+    assert "Your second factor was taken away" in page.text
+    assert 'action="/password"' not in page.text
+    for path in ("/", "/record", "/compose", "/handover", "/item/" + "0" * 64):
+        assert own.get(path).headers["location"] == "/account", path
+    fields = {"csrf": token[1], "password": PASSWORD}
+    assert own.post("/touch?for=/x", fields).headers["location"] == "/account"
+    # The code is used up, also while nothing is set up yet.
+    assert second(halfway(floor, dora), code).status == 403
+    floor.within(forgive(floor, dora))
+    assert own.post("/account/code", fields | {"password": "not the password"}).status == 403
+    assert own.post("/account/code", fields).status == 200
+
+    async def now() -> str:
+        secret = Factors(floor.desk.vault).begun(dora.id)
+        assert secret is not None
+        return credentials.code_at(secret, floor.now_ms() // 30_000)
+
+    done = own.post("/account/confirm", fields | {"code": floor.within(now())})
+    assert "Your second factor was taken away" not in done.text
+    assert own.get("/").status == 200
+    # It is an officer like any other, and its code is asked for; no other is good.
+    assert second(halfway(floor, dora), code).status == 403
+    _, _, listed = ada.get("/officers").text.partition('data-officer="Dora Fields"')
+    assert "must set up a second factor" not in listed.partition("</article>")[0]
+
+
+def test_another_code_is_given_to_who_could_not_use_the_first(floor: Floor) -> None:
+    eva, key = key_alone(floor, "Eva North")
+    ada = floor.visitor("administrator")
+    fields = {"csrf": ada.token, "officer": str(eva.id)}
+    assert ada.post("/officers/enrol", fields).status == 303  # it has a key: nothing is given
+    first = GIVEN.search(ada.post("/officers/key", fields | {"key": str(key)}).text)
+    other = GIVEN.search(ada.post("/officers/enrol", fields).text)
+    assert first is not None
+    assert other is not None
+    assert second(halfway(floor, eva), first[1]).status == 403
+    assert second(halfway(floor, eva), other[1]).status == 303
+    # Another password is good for the account, and what was lost is asked for all the same.
+    given = GIVEN.search(ada.post("/officers/reset", fields).text)
+    assert given is not None
+    own = Plain(floor)
+    assert own.login(eva.name, given[1]).status == 303
+    changed = {"csrf": own.token, "old": given[1], "new": PASSWORD + "!"}
+    assert own.post("/password", changed).status == 303
+    assert own.login(eva.name, PASSWORD + "!").status == 303
+    assert own.get("/").headers["location"] == "/account"
+    assert "Your second factor was taken away" in own.get("/account").text
+
+
+async def began(floor: Floor, who: Officer) -> str:
+    return floor.desk.sessions.begin(who, floor.now_ms())
+
+
+async def forgive(floor: Floor, who: Officer) -> None:
+    floor.desk.officers.unlock(who.name)
 
 
 def test_a_watch_is_handed_over_once_however_often_the_form_comes(floor: Floor) -> None:

@@ -73,7 +73,7 @@ def _change(args: argparse.Namespace, officers: Officers, what: str, name: str) 
         officers.set_roles(found, roles)
     elif what == "reset":
         officers.set_password(found, _password(), _now_ms())
-        officers.forget_codes(found)
+        officers.forget_codes(found, _now_ms())
         officers.unlock(found.name)
     elif what == "lock":
         officers.set_active(found, active=False)

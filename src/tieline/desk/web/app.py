@@ -30,6 +30,11 @@ from tieline.node.client import ApiDown, ApiRefused
 
 # All that an officer may do with a password that was given to it.
 RENEWING: Final = frozenset({"/account", "/password", "/logout", "/manner"})
+# All that an officer may do before it has set up a second factor in the place of a lost one.
+ENROLLING: Final = frozenset({
+    "/account", "/account/code", "/account/confirm", "/account/key", "/account/key/options",
+    "/account/key/keep", "/logout", "/manner",
+})  # fmt: skip
 
 Handler = Callable[[Visit], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -87,7 +92,9 @@ class _Doors:
             session = self.session(request)
             if session is None:
                 return self._login_first(request)
-            if session.officer.renew and route.path not in RENEWING:
+            officer = session.officer
+            first = RENEWING if officer.renew else ENROLLING if officer.enrol_ms else None
+            if first is not None and route.path not in first:
                 return RedirectResponse("/account", 303)
             form = None
             if request.method == "POST":

@@ -3,6 +3,9 @@
 An enrolment counts only once a code of it was typed in, so that nobody locks himself out with a
 picture that was never scanned. The recovery codes are shown once; each is good once, in the place
 of a code.
+
+Whose last second factor an administrator has taken away comes in once by a code that it was given
+(``give``), and can then do nothing but set up another one.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from tieline.desk.web.vault import Vault
 SECRET_BYTES: Final = 20
 RECOVERY_CODES: Final = 8
 RECOVERY_LETTERS: Final = 12  # 60 bits; with its two hyphens as long as a login form takes
+GIVEN_MS: Final = 24 * 3_600_000  # how long what an administrator gave is good
 
 
 class Factors:
@@ -57,10 +61,17 @@ class Factors:
         codes = [credentials.spelled(RECOVERY_LETTERS) for _ in range(RECOVERY_CODES)]
         with self._vault.together():
             self.take_away(officer)
+            enrolled(self._vault, officer)
             self._keep(officer, "totp", "", secret, now_ms, step)
             for each in codes:
                 self._keep(officer, "recovery", _hash(each).hex(), b"", now_ms)
         return codes
+
+    def give(self, officer: int, now_ms: int) -> str:
+        """A code to come in by, once and within a day, and set up a second factor; none before."""
+        made = credentials.spelled(RECOVERY_LETTERS)
+        self._keep(officer, "given", "", _hash(made), now_ms)
+        return made
 
     def take_away(self, officer: int) -> None:
         """No code is asked for any more."""
@@ -87,9 +98,12 @@ class Factors:
 
 
 def asked(vault: Vault, officer: int) -> bool:
-    """Whether a second factor is asked of this officer: a code, or a security key."""
+    """Whether a second factor is asked of this officer: a code, or a security key.
+
+    A code that was given is asked for also after it was used: the password alone leads nowhere.
+    """
     row = vault.row(
-        "SELECT EXISTS (SELECT 1 FROM credential WHERE officer = ?1 AND kind = 'totp')"
+        "SELECT EXISTS (SELECT 1 FROM credential WHERE officer = ?1 AND kind IN ('totp', 'given'))"
         " OR EXISTS (SELECT 1 FROM security_key WHERE officer = ?1)",
         officer,
     )
@@ -116,6 +130,23 @@ def code_fits(vault: Vault, officer: int, code: str, now_ms: int) -> bool:
         "UPDATE credential SET used = ? WHERE id = ? AND used < ?", step, number, step
     )
     return changed == 1
+
+
+def admitted(vault: Vault, officer: int, code: str, now_ms: int) -> bool:
+    """Whether the code was given to this officer to come in by; it is then used up."""
+    if len(_letters(code)) != RECOVERY_LETTERS:
+        return False
+    return vault.do(
+        "UPDATE credential SET used = 1 WHERE officer = ? AND kind = 'given' AND used = 0"
+        " AND body = ? AND made_ms > ?",
+        officer, _hash(code), now_ms - GIVEN_MS,
+    ) == 1  # fmt: skip
+
+
+def enrolled(vault: Vault, officer: int) -> None:
+    """It has a second factor of its own again: nothing more is wanted of it."""
+    vault.do("UPDATE officer SET enrol_ms = 0 WHERE id = ?", officer)
+    vault.do("DELETE FROM credential WHERE officer = ? AND kind = 'given'", officer)
 
 
 def typed(secret: bytes) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tieline.core.errors import LocalError
+from tieline.desk.web import factors
 from tieline.desk.web.ceremony import Made, Signed
 from tieline.desk.web.vault import Row, Vault
 
@@ -91,6 +92,7 @@ class Keyring:
         )  # fmt: skip
         if added != 1:
             raise LocalError("key.there", "this key is at this desk already; nothing was kept")
+        factors.enrolled(self._vault, officer)
 
     def used(self, key: Key, signed: Signed, now_ms: int) -> bool:
         """Note that it has signed. False: its counter did not go on, and it is good no more."""

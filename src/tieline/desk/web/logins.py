@@ -198,7 +198,7 @@ class Logins:
         text = self._desk.frame.plain(
             officer.language, "login-second.html",
             problem=problem, to=local(to), token=self._token(nonce), officer=officer,
-            code=Factors(self._desk.vault).has(officer.id), hosts=hosts,
+            code=bool(officer.enrol_ms) or Factors(self._desk.vault).has(officer.id), hosts=hosts,
             here=where is not None and where.host in hosts,
             port=self._desk.port, realm=self._desk.link.realm or "",
         )  # fmt: skip

@@ -39,10 +39,10 @@ FREE_GUESSES: Final = 2
 LOCK_AFTER: Final = 12
 LOCK_MS: Final = 15 * 60_000
 GIVEN_LETTERS: Final = 16
-ONE_TIME_MS: Final = 24 * 3_600_000  # how long a password that an administrator gave is good
+ONE_TIME_MS: Final = factors.GIVEN_MS  # how long a password that an administrator gave is good
 UNKNOWN: Final = "unknown name"
 _GUESS_KEY: Final = "guess key"
-_FIELDS: Final = "id, name, roles, language, theme, keys, active, renew"
+_FIELDS: Final = "id, name, roles, language, theme, keys, active, renew, enrol_ms"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,8 @@ class Officer:
     """One account. ``keys``: whether single keys act; ``roles`` in the order of ``ROLES``.
 
     ``renew``: its password was given to it and is good for a day; it can do nothing but change it.
+    ``enrol_ms``: its last second factor was taken away, and until then (UTC ms) it may come in, to
+    set up another one and nothing else; 0: nothing of the kind.
     """
 
     id: int
@@ -60,6 +62,12 @@ class Officer:
     keys: bool
     active: bool
     renew: bool = False
+    enrol_ms: int = 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether it may do what its roles may: nothing of its own account is wanted first."""
+        return self.active and not self.renew and not self.enrol_ms
 
     @property
     def role(self) -> str:
@@ -132,9 +140,23 @@ class Officers:
         with self._vault.together():
             self.set_password(officer, made, now_ms)
             self._vault.do("UPDATE officer SET renew = 1 WHERE id = ?", officer.id)
-            self.forget_codes(officer)
+            self.forget_codes(officer, now_ms)
             self.unlock(officer.name)
         return made
+
+    def enrol_anew(self, officer: Officer, now_ms: int) -> str:
+        """A code by which who has no second factor left comes in, once; its sessions end.
+
+        For a day it can then do nothing but set up another one; after that it cannot log in until
+        it is given another code.
+        """
+        with self._vault.together():
+            self._enrol(officer, now_ms + ONE_TIME_MS)
+            self._vault.do("DELETE FROM session WHERE officer = ?", officer.id)
+            return factors.Factors(self._vault).give(officer.id, now_ms)
+
+    def _enrol(self, officer: Officer, until_ms: int) -> None:
+        self._vault.do("UPDATE officer SET enrol_ms = ? WHERE id = ?", until_ms, officer.id)
 
     def set_roles(self, officer: Officer, roles: tuple[str, ...]) -> None:
         """Change what it may do. Raises ``LocalError`` (``officer.*``)."""
@@ -167,12 +189,19 @@ class Officers:
             number, credentials.hashed(password), now_ms,
         )  # fmt: skip
 
-    def forget_codes(self, officer: Officer) -> None:
-        """Take its second factors away, for who has lost the device."""
-        self._vault.do(
-            "DELETE FROM credential WHERE officer = ? AND kind <> 'password'", officer.id
-        )
-        self._vault.do("DELETE FROM security_key WHERE officer = ?", officer.id)
+    def forget_codes(self, officer: Officer, now_ms: int) -> None:
+        """Take its second factors away, for who has lost the device and gets another password.
+
+        Who had one sets up another at the first login with that, within a day.
+        """
+        standing = self.find(officer.id) or officer
+        with self._vault.together():
+            if standing.enrol_ms or self.more_asked(officer):
+                self._enrol(officer, now_ms + ONE_TIME_MS)
+            self._vault.do(
+                "DELETE FROM credential WHERE officer = ? AND kind <> 'password'", officer.id
+            )
+            self._vault.do("DELETE FROM security_key WHERE officer = ?", officer.id)
 
     def _check_not_last(self, officer: Officer) -> None:
         others = [
@@ -223,7 +252,7 @@ class Officers:
     ) -> Officer | None:
         """The officer, if it proves to be that one; None otherwise, which counts as a guess.
 
-        ``touch``: judges what a security key has signed, in the place of a code. Raises
+        A code that was given to come in by is good here. ``touch``: judges what a security key has signed, in the place of a code. Raises
         ``LocalError`` (``login.wait``) while guesses at this name are not looked at.
         """
         found = await self._first(name, password, now_ms)
@@ -279,7 +308,9 @@ class Officers:
 
     def _second(self, officer: Officer, code: str, now_ms: int, touch: Touch | None) -> bool:
         if touch is None:
-            good = factors.code_fits(self._vault, officer.id, code, now_ms)
+            good = factors.code_fits(self._vault, officer.id, code, now_ms) or factors.admitted(
+                self._vault, officer.id, code, now_ms
+            )
         else:
             good = touch(officer)
         if good:
@@ -294,8 +325,8 @@ class Officers:
         row = self._vault.row(
             "SELECT officer.id, body FROM officer JOIN credential ON officer = officer.id"
             " WHERE folded = ? AND kind = 'password' AND active = 1"
-            " AND (renew = 0 OR credential.made_ms > ?)",
-            folded(name), now_ms - ONE_TIME_MS,
+            " AND (renew = 0 OR credential.made_ms > ?) AND (enrol_ms = 0 OR enrol_ms > ?)",
+            folded(name), now_ms - ONE_TIME_MS, now_ms,
         )  # fmt: skip
         number, kept = (row[0], row[1]) if row is not None else (None, nobody())
         good = isinstance(kept, bytes) and await self._fits(password, kept)
@@ -313,7 +344,13 @@ class Officers:
     async def check_again(
         self, officer: Officer, password: str, code: str, now_ms: int, touch: Touch | None = None
     ) -> bool:
-        """Whether the one at the desk is still this officer: before it releases or signs."""
+        """Whether the one at the desk is still this officer: before it releases or signs.
+
+        Never by what only opens the page of its account.
+        """
+        standing = self.find(officer.id)
+        if standing is None or not standing.ready:
+            return False
         return await self.login(officer.name, password, code, now_ms, touch) is not None
 
     async def password_fits(self, officer: Officer, password: str, now_ms: int) -> bool:
@@ -370,7 +407,7 @@ def folded(name: str) -> str:
 
 
 def _officer(row: Row) -> Officer:
-    number, name, roles, language, theme, keys, active, renew = row
+    number, name, roles, language, theme, keys, active, renew, enrol_ms = row
     return Officer(
         id=int(str(number)),
         name=str(name),
@@ -380,4 +417,5 @@ def _officer(row: Row) -> Officer:
         keys=bool(keys),
         active=bool(active),
         renew=bool(renew),
+        enrol_ms=int(str(enrol_ms)),
     )

@@ -89,6 +89,10 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
             " UNIQUE (officer, name)) STRICT"
         ),
     ),
+    (
+        # Until when it must have set up a second factor in the place of one that was taken away.
+        "ALTER TABLE officer ADD COLUMN enrol_ms INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 
 

@@ -128,7 +128,7 @@ async def staff(visit: Visit) -> Response:
 
 
 def _may_take(officer: Officer) -> bool:
-    return officer.active and not officer.renew and bool(officer.role)
+    return officer.ready and bool(officer.role)
 
 
 async def _proved(visit: Visit, officer: Officer, prefix: str) -> str:

@@ -31,6 +31,7 @@ async def page(
 ) -> Response:
     """That page, with what has just come of it."""
     held, number = Factors(visit.desk.vault), visit.officer.id
+    standing = visit.desk.officers.find(number) or visit.officer
     keys = visit.desk.touches.keys.of(number)
     party = ""
     if secret is not None:
@@ -40,7 +41,7 @@ async def page(
         has=held.has(number), left_codes=held.left(number),
         picture=picture(factors.address(secret, visit.officer.name, party)) if secret else "",
         typed=factors.typed(secret) if secret else "",
-        keys=keys, place=visit.place, last=len(keys) + held.has(number) == 1, most=MAX_NAME,
+        enrol_ms=standing.enrol_ms, keys=keys, place=visit.place, last=len(keys) + held.has(number) == 1, most=MAX_NAME,
         granted=visit.desk.touches.granted(visit.session.hash, number, visit.now_ms),
     )  # fmt: skip
 
@@ -101,9 +102,16 @@ async def take_away(visit: Visit) -> Response:
 
 
 async def proved(visit: Visit) -> bool:
-    """Whether it is still this officer; noted if not."""
+    """Whether it is still this officer; noted if not.
+
+    Who has to set up a second factor has none to show: it has shown at the login what was given.
+    """
     try:
-        good = bool(await visit.prove())
+        if visit.officer.enrol_ms:
+            officer, password = visit.officer, visit.field("password")
+            good = await visit.desk.officers.password_fits(officer, password, visit.now_ms)
+        else:
+            good = bool(await visit.prove())
     except LocalError:  # too many wrong guesses: as wrong as another
         good = False
     if not good:

@@ -1,7 +1,8 @@
 """The officers of this desk, for an administrator: accounts, roles, passwords, sessions, the log.
 
-Where there are two administrators, some things need both: making somebody an administrator or a
-releaser, giving such an officer another password, and keeping an administrator out. The second
+Where there are two administrators, some things need both: giving somebody a role that releases or
+administers, giving such an officer another password or taking a key of it away, and keeping an
+administrator out. The second
 gives its own password (and code) in the same form. What that stops, the command line of the
 machine can still do: ``tieline desk officer``.
 """
@@ -23,13 +24,14 @@ from tieline.desk.web.officers import (
     GIVEN_LETTERS,
     RELEASER,
     ROLES,
+    TREATY,
     Officer,
     ordered_roles,
 )
 from tieline.desk.web.visit import Visit
 from tieline.node.text import visible
 
-HIGH: Final = frozenset({ADMINISTRATOR, RELEASER})
+HIGH: Final = frozenset({ADMINISTRATOR, RELEASER, TREATY})  # who administers, or may release
 SHOWN_ENTRIES: Final = 50
 _ACT: Final = "desk.officers"
 
@@ -41,7 +43,7 @@ async def officers(visit: Visit) -> Response:
 
 
 async def _page(
-    visit: Visit, status: int = 200, *, problem: str = "", given: tuple[str, str] = ("", "")
+    visit: Visit, status: int = 200, *, problem: str = "", given: tuple[str, str] = ("", ""), code: bool = False
 ) -> Response:
     desk = visit.desk
     held, sessions = Factors(desk.vault), desk.sessions.standing(visit.now_ms)
@@ -59,7 +61,7 @@ async def _page(
     return await visit.render(
         "officers.html", status, people=people, sessions=sessions, problem=problem,
         own=next((each.name for each in sessions if own.startswith(each.name)), ""),
-        given_name=given[0], given=given[1], roles=ROLES, two=_administrators(visit) > 1,
+        given_name=given[0], given=given[1], given_code=code, roles=ROLES, two=_administrators(visit) > 1,
         typed_name=visit.field("name") if problem else "", typed_roles=visit.fields("role"),
     )  # fmt: skip
 
@@ -137,18 +139,42 @@ async def unlock(visit: Visit) -> Response:
 
 
 async def take_key(visit: Visit) -> Response:
-    """Take a security key away that was lost, or may have been copied."""
+    """Take a security key away that was lost, or may have been copied.
+
+    Whom nothing is left then gets a code, to come in once and set up another second factor.
+    """
     visit.allow(_ACT)
+    given = ""
     try:
         one = _one(visit, other=True)
         number = visit.field("key")
         await _second(visit, needed=bool(HIGH & set(one.roles)))
         wanted = int(number) if number.isascii() and number.isdigit() and len(number) < 16 else 0
-        taken = visit.desk.touches.keys.take_away(one.id, wanted)
+        keys = visit.desk.touches.keys
+        with visit.desk.vault.together():
+            taken = keys.take_away(one.id, wanted)
+            left = Factors(visit.desk.vault).has(one.id) or keys.hosts(one.id)
+            if taken and not left:
+                given = visit.desk.officers.enrol_anew(one, visit.now_ms)
     except LocalError as error:
         return await _refused(visit, error)
     visit.note(_ACT, "done" if taken else "nothing", f"take key: {one.name}, {taken or number[:9]}")
-    return visit.go("/officers")
+    return await _page(visit, given=(one.name, given), code=True) if given else visit.go("/officers")
+
+
+async def enrol(visit: Visit) -> Response:
+    """Another code for who has to set up a second factor and cannot come in by the last one."""
+    visit.allow(_ACT)
+    try:
+        one = _one(visit, other=True)
+        await _second(visit, needed=bool(HIGH & set(one.roles)))
+        if one.renew or not one.enrol_ms:
+            return visit.go("/officers")
+        given = visit.desk.officers.enrol_anew(one, visit.now_ms)
+    except LocalError as error:
+        return await _refused(visit, error)
+    visit.note(_ACT, "done", f"code to enrol: {one.name}")
+    return await _page(visit, given=(one.name, given), code=True)
 
 
 async def end(visit: Visit) -> Response:
@@ -194,7 +220,7 @@ def _one(visit: Visit, *, other: bool = False) -> Officer:
 
 def _administrators(visit: Visit) -> int:
     people = visit.desk.officers.all()
-    return sum(one.active and not one.renew and ADMINISTRATOR in one.roles for one in people)
+    return sum(one.ready and ADMINISTRATOR in one.roles for one in people)
 
 
 async def _second(visit: Visit, *, needed: bool) -> None:
@@ -217,7 +243,7 @@ async def _second(visit: Visit, *, needed: bool) -> None:
         other = people.named(name[:256])
     fine = (
         other is not None and other.id != visit.officer.id
-        and not other.renew and ADMINISTRATOR in other.roles
+        and other.ready and ADMINISTRATOR in other.roles
         and bool(await visit.prove(other, "second_"))
     )  # fmt: skip
     told = f"second administrator: {people.typed(name)}"
@@ -240,5 +266,6 @@ ROUTES: Final = (
     Route("/officers/lock", lock, "POST"),
     Route("/officers/unlock", unlock, "POST"),
     Route("/officers/key", take_key, "POST"),
+    Route("/officers/enrol", enrol, "POST"),
     Route("/officers/end", end, "POST"),
 )
