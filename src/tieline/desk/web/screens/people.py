@@ -43,7 +43,12 @@ async def officers(visit: Visit) -> Response:
 
 
 async def _page(
-    visit: Visit, status: int = 200, *, problem: str = "", given: tuple[str, str] = ("", ""), code: bool = False
+    visit: Visit,
+    status: int = 200,
+    *,
+    problem: str = "",
+    given: tuple[str, str] = ("", ""),
+    code: bool = False,
 ) -> Response:
     desk = visit.desk
     held, sessions = Factors(desk.vault), desk.sessions.standing(visit.now_ms)
@@ -159,7 +164,9 @@ async def take_key(visit: Visit) -> Response:
     except LocalError as error:
         return await _refused(visit, error)
     visit.note(_ACT, "done" if taken else "nothing", f"take key: {one.name}, {taken or number[:9]}")
-    return await _page(visit, given=(one.name, given), code=True) if given else visit.go("/officers")
+    return (
+        await _page(visit, given=(one.name, given), code=True) if given else visit.go("/officers")
+    )
 
 
 async def enrol(visit: Visit) -> Response:
