@@ -252,8 +252,9 @@ class Officers:
     ) -> Officer | None:
         """The officer, if it proves to be that one; None otherwise, which counts as a guess.
 
-        A code that was given to come in by is good here. ``touch``: judges what a security key has signed, in the place of a code. Raises
-        ``LocalError`` (``login.wait``) while guesses at this name are not looked at.
+        A code that was given to come in by is good here. ``touch``: judges what a security key has
+        signed, in the place of a code. Raises ``LocalError`` (``login.wait``) while guesses at this
+        name are not looked at.
         """
         found = await self._first(name, password, now_ms)
         return found if found is not None and self._second(found, code, now_ms, touch) else None

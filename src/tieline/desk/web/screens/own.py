@@ -41,7 +41,8 @@ async def page(
         has=held.has(number), left_codes=held.left(number),
         picture=picture(factors.address(secret, visit.officer.name, party)) if secret else "",
         typed=factors.typed(secret) if secret else "",
-        enrol_ms=standing.enrol_ms, keys=keys, place=visit.place, last=len(keys) + held.has(number) == 1, most=MAX_NAME,
+        enrol_ms=standing.enrol_ms, keys=keys, place=visit.place,
+        last=len(keys) + held.has(number) == 1, most=MAX_NAME,
         granted=visit.desk.touches.granted(visit.session.hash, number, visit.now_ms),
     )  # fmt: skip
 

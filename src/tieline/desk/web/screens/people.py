@@ -66,7 +66,8 @@ async def _page(
     return await visit.render(
         "officers.html", status, people=people, sessions=sessions, problem=problem,
         own=next((each.name for each in sessions if own.startswith(each.name)), ""),
-        given_name=given[0], given=given[1], given_code=code, roles=ROLES, two=_administrators(visit) > 1,
+        given_name=given[0], given=given[1], given_code=code,
+        roles=ROLES, two=_administrators(visit) > 1,
         typed_name=visit.field("name") if problem else "", typed_roles=visit.fields("role"),
     )  # fmt: skip
 
