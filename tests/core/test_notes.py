@@ -12,7 +12,7 @@ from tests.core.world import Key, Net, PartyKit, Post, found, kits, message
 
 from tieline.core import bundle, checkpoint, evidence_reader, notes, notetalk, proof, speech, sync
 from tieline.core.checkpoint import NoteSignature, SignedNote
-from tieline.core.events import Arrived, SignCheckpoint, Tick, Witnessed
+from tieline.core.events import Arrived, Connected, SignCheckpoint, Tick, Witnessed
 from tieline.core.evidence import Header, Scope
 from tieline.core.evidence_writer import Writer
 from tieline.core.journal import Fact, FactKind, Origin
@@ -272,6 +272,20 @@ def test_a_smaller_checkpoint_that_is_no_beginning_is_proved_by_a_larger_one() -
         (found_,) = proofs(post)
         assert (found_.kind, found_.at) == (proof.NO_BEGINNING, 3)
         assert len(found_.encoded) < 8_000
+
+
+def test_a_false_head_that_was_told_while_a_disk_was_full_is_told_again() -> None:
+    net, alpha, bravo, charlie = three()
+    alpha.speak(message())
+    net.deliver()
+    net.deaf = bravo.who.id
+    hand(charlie, alpha, signed(alpha, 1, other_root()))
+    net.pass_time(120)
+    net.deaf = None
+    assert not two_heads(bravo)
+    bravo.step(Connected(carrier="wire", peer=charlie.who.id, address="test", again=True))
+    net.deliver()
+    assert two_heads(bravo) == ["ALPHA"]
 
 
 def test_a_checkpoint_ahead_of_what_we_hold_waits_and_is_compared_then() -> None:

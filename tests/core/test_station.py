@@ -9,7 +9,16 @@ from tests.core.world import START_MS, Key, Net, Post, StationKit, answer, kits,
 
 from tieline.core import proof, sync
 from tieline.core.errors import LocalError
-from tieline.core.events import Arrived, HandedOver, Ready, Stalled, Tick, Transmit, Trouble
+from tieline.core.events import (
+    Arrived,
+    Connected,
+    HandedOver,
+    Ready,
+    Stalled,
+    Tick,
+    Transmit,
+    Trouble,
+)
 from tieline.core.statement import Statement
 from tieline.core.sync import Push, pack, unpack
 from tieline.core.terms import Kind, Precedence, Rung
@@ -205,6 +214,23 @@ def test_two_stories_told_to_two_peers_come_out_when_the_peers_talk() -> None:
         assert {one.digest, other.digest} <= set(post.order())
         assert len([a for a in post.alarms() if a.code == "record.two_stories"]) == 1
         assert proven(post, alpha).party == "ALPHA"
+
+
+def test_who_lost_what_a_peer_had_said_asks_and_brings_it_the_second_story_at_once() -> None:
+    """A disk was full when the session began: what is held there is said once more when asked."""
+    net, alpha, bravo, charlie = three()
+    one, other = split(net, alpha)
+    for post in (alpha, charlie):
+        net.cut(bravo, post)
+    hand(bravo, alpha, one, other)
+    hand(charlie, alpha, one)
+    net.deaf = bravo.who.id
+    net.connect(bravo, charlie)
+    net.deaf = None
+    bravo.step(Connected(carrier="wire", peer=charlie.who.id, address="test", again=True))
+    net.deliver()
+    assert other.digest in charlie.order()
+    assert proven(charlie, alpha).party == "ALPHA"
 
 
 def proven(post: Post, author: Post) -> proof.Proven:

@@ -273,6 +273,18 @@ def test_who_has_lost_what_came_in_a_session_is_told_receipts_again() -> None:
     assert alpha.line.ladder.covered(log.id, bravo.who.id) == log.size
 
 
+def test_who_has_lost_what_was_pushed_in_a_session_has_it_again_at_once() -> None:
+    net, alpha, bravo = pair()
+    net.deaf = alpha.who.id
+    net.pass_time(31)  # what is pushed soon after will wait for its next turn for a minute
+    digest = bravo.speak(message("while the disk was full")).item
+    net.pass_time(200)
+    net.deaf = None
+    alpha.step(Connected(carrier="wire", peer=bravo.who.id, address="test", again=True))
+    net.deliver()
+    assert digest in alpha.order()
+
+
 def test_a_receipt_that_is_lost_in_a_session_is_asked_for() -> None:
     net, alpha, bravo = pair()
     net.deaf = alpha.who.id  # as on a road that loses an envelope now and then

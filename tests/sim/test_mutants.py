@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tieline.sim.mutants import MUTANTS, in_force
+from tieline.sim.network import FAIR
 from tieline.sim.plan import calm, draw
 from tieline.sim.world import World
 
@@ -20,15 +21,12 @@ SHOWS = {
     "confirm-by-anything": (24, 11, 13),
     "first-story-wins": (13, 6),
     "mark-ignored": (13,),
-    "never-again": (40,),
     "old-key-still-speaks": (12, 13),
     "no-signatures": (8, 7),
     "note-not-compared": (13,),
-    "one-witness-enough": (2, 0),
     "proof-not-passed-on": (34,),
     "relay-believes-colluder": (4, 57),
     "silent-fork": (13, 6),
-    "witness-unchecked": (2, 0),
 }
 PROMISES = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 10})
 # Small worlds that are made for one mutant, so that any seed of them shows it.
@@ -38,6 +36,13 @@ AIMED = {
     "observer-speaks": replace(calm(0, 4), observer=True),
     "observer-owes": replace(calm(0, 12), observer=True, send_mean_ms=60_000),
     "attempts-forgotten": replace(calm(0, 2, 2), send_mean_ms=60_000),
+    "never-again": replace(
+        calm(0, 2, 2),
+        weather=replace(FAIR, delay_max_ms=2_000, break_mean_ms=10_000),
+        send_mean_ms=4_000,
+    ),
+    "one-witness-enough": replace(calm(0, 3, 2), witnesses=3),
+    "witness-unchecked": replace(calm(0, 3, 2), witnesses=3),
 }
 
 

@@ -59,11 +59,14 @@ class Exchange:
         """Say all we hold; forget what an earlier session may have carried (cf. ``Connected``)."""
         peer = self.line.peers[peer_id]
         peer.forget_session()
+        self._tell_all(peer, turn)
+        if again:
+            turn.transmit(self.line.id, peer_id, sync.pack(Receipts(self.line.id, ())))
+
+    def _tell_all(self, peer: Peer, turn: Turn) -> None:
         self._tell_have(peer, turn, full=True)
         self._tell_receipts(peer, turn)
         self.notes.tell([peer], turn)
-        if again:
-            turn.transmit(self.line.id, peer_id, sync.pack(Receipts(self.line.id, ())))
 
     def disconnected(self, peer_id: bytes) -> None:
         self.line.peers[peer_id].forget_session()
@@ -386,13 +389,14 @@ class Exchange:
             self._send_receipts(peer, news, turn)
 
     def _retell(self, peer: Peer, turn: Turn) -> None:
-        """Tell who asks for it all receipts again, and who asks often not more often for that."""
+        """Who asks has lost what we said: say all again, and to who asks often no oftener."""
         last = peer.retold_at
         peer.retell = last is not None and turn.now.real_ms - last < self.pace.retry_ms
         if not peer.retell:
             peer.retold_at = turn.now.real_ms
-            peer.told.clear()
-            self._tell_receipts(peer, turn)
+            peer.forget_sent()
+            self._tell_all(peer, turn)
+            self.feed(peer.station, turn)
 
     # ---------------------------------------------------------------------------- charter
 
@@ -514,8 +518,7 @@ class Exchange:
 
     def tick(self, turn: Turn) -> None:
         """Whatever the transport's clock has made due: relays, gossip, retries, beacons."""
-        line = self.line
-        now = turn.now.real_ms
+        line, now = self.line, turn.now.real_ms
         relayed = False
         while line.relay_queue and line.relay_queue[0][0] <= now:
             _, log, size = line.relay_queue.popleft()

@@ -109,7 +109,7 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
-    """Cosignatures on log heads. None at all asks the receiver to tell its own ones again."""
+    """Cosignatures on log heads. None at all asks the receiver to say all again that it said."""
 
     line: bytes
     receipts: tuple[Receipt, ...]
@@ -300,7 +300,7 @@ class Peer:
     retry_ms: int = 0
     retry_mark: int = 0  # what was confirmed when the retry clock was set
     stalled: bool = False
-    retell: bool = False  # it has lost what we told it of receipts, and asks for them
+    retell: bool = False  # it has lost what came in this session, and asks for it
     retold_at: int | None = None
     awaited: int = 0  # what it holds of our log and has given no receipt for
     waits: int = 0  # the full HAVEs since it said so

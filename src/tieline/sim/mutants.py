@@ -438,7 +438,11 @@ MUTANTS: dict[str, Mutant] = {
             name="never-again",
             invariants=frozenset({10}),
             what="what was pushed once is never pushed again",
-            patches=((Peer, "forget_session", _keep_believing), (Exchange, "_retry", _give_up)),
+            patches=(
+                (Peer, "forget_session", _keep_believing),
+                (Peer, "forget_sent", _keep_believing),
+                (Exchange, "_retry", _give_up),
+            ),
         ),
     )
 }
