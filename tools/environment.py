@@ -5,9 +5,10 @@ installed. LEVEL is ``runtime`` or ``dev``; STAMP is written to ``.venv/.tieline
 so that an interrupted install is done again.
 
 Rules: only what the lock files name, with their hashes; the project itself is installed in place,
-without dependencies and without a build environment of its own. Where the system's Python comes
-without ensurepip (Debian and Ubuntu without python3-venv), the environment is made without pip and
-filled by the system's pip; where there is no pip either, apt is asked for one, if it may be.
+without dependencies and without a build environment of its own. The pip of the Python at hand fills
+the environment, which then needs none, and is made 4 s sooner; where there is none, or one that
+cannot do that, the environment brings its own (ensurepip); where Debian and Ubuntu have taken that
+apart too (python3-venv), apt is asked for one of both, if it may be.
 """
 
 from __future__ import annotations
@@ -45,9 +46,12 @@ def run(command: Sequence[str], *, quiet: bool = False) -> bool:
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """Hold off a second ./dev that wants to renew the same environment."""
-    folder = os.open(ROOT / "requirements", os.O_RDONLY)
+def alone(name: str) -> Iterator[None]:
+    """Hold off another process that wants the same, by a lock on a folder of the repository.
+
+    ``requirements`` stands for the environment, ``tools`` for apt-get, which ./dev locks as well.
+    """
+    folder = os.open(ROOT / name, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         yield
@@ -67,10 +71,11 @@ def apt(package: str) -> bool:
     say(f"installing {package}")
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
     install = [*prefix, "apt-get", "install", "-y", "--no-install-recommends", package]
-    if run(install, quiet=True):
-        return True
-    run([*prefix, "apt-get", "update"], quiet=True)
-    return run(install, quiet=True)
+    with alone("tools"):  # ./dev test installs packages meanwhile
+        if run(install, quiet=True):
+            return True
+        run([*prefix, "apt-get", "update"], quiet=True)
+        return run(install, quiet=True)
 
 
 def works(python: Path) -> bool:
@@ -98,13 +103,13 @@ def make() -> list[str]:
     say("making .venv")
     for attempt in range(2):
         shutil.rmtree(VENV, ignore_errors=True)
-        if run([sys.executable, "-m", "venv", str(VENV)], quiet=True):
-            return [str(python), "-m", "pip"]
-        shutil.rmtree(VENV, ignore_errors=True)
         if run([sys.executable, "-m", "venv", "--without-pip", str(VENV)], quiet=True):
             pip = pip_for(python)
             if pip is not None:
                 return pip
+        shutil.rmtree(VENV, ignore_errors=True)
+        if run([sys.executable, "-m", "venv", str(VENV)], quiet=True):
+            return [str(python), "-m", "pip"]
         if attempt == 0 and not (apt("python3-venv") or apt("python3-pip")):
             break
     raise CannotMakeError(
@@ -117,7 +122,8 @@ def make() -> list[str]:
 def fill(pip: list[str], level: str) -> None:
     """Install what the lock files name, and the project itself in place."""
     say(f"installing requirements/{level}.txt")
-    quiet = ["-qq", "--disable-pip-version-check", "--no-input"]
+    # Python compiles what it loads when it loads it, which is a small part of what is installed.
+    quiet = ["-qq", "--disable-pip-version-check", "--no-input", "--no-compile"]
     locks = ["-r", "requirements/build.txt", "-r", f"requirements/{level}.txt"]
     if not run(
         [*pip, "install", *quiet, "--no-deps", "--require-hashes", "--only-binary", ":all:", *locks]
@@ -140,7 +146,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     level, stamp = arguments
     try:
-        with alone():
+        with alone("requirements"):
             mark = VENV / f".tieline-{level}"
             if mark.exists() and mark.read_text().strip() == stamp and works(VENV / "bin/python"):
                 return 0
