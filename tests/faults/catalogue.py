@@ -1,10 +1,11 @@
-"""The rows of P4, P11 and P12: each fault, its demand, its counts, and what shows that it bites."""
+"""All rows, and those of P4, P11 and P12: fault, demand, counts, and what shows that it bites."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from tests.faults import heads, honest, liars, mistakes, stores, trust
+from tests.faults.forgedrows import P5
 from tests.faults.rows import Row
 from tests.faults.webrows import P8, P10
 
@@ -243,4 +244,4 @@ P12: Final = (
     ),
 )
 
-ROWS: Final = {row.name: row for row in (*P4, *P8, *P10, *P11, *P12)}
+ROWS: Final = {row.name: row for row in (*P4, *P5, *P8, *P10, *P11, *P12)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tests.faults import webrows
+from tests.faults import forgedrows, webrows
 
 from tieline.carriers.tls import TlsCarrier
 from tieline.core import crypto, encode, exchange, identity, renewal, succession, watch
@@ -109,6 +109,7 @@ def _build(name: str, what: str, *patches: tuple[object, str, object]) -> Mutant
 BUILDS: Final[dict[str, Mutant]] = {
     **MUTANTS,
     **webrows.BUILDS,
+    **forgedrows.BUILDS,
     **{
         build.name: build
         for build in (
