@@ -242,3 +242,42 @@ def test_both_officers_sign_a_handover_with_their_keys(house: House) -> None:
         olaf.sees("Iris Incoming", ".officer")
         assert olaf.text().count("proved by password and security key") == 2
         assert [x for x in olaf.complaints() if "Failed to load resource" not in x] == []
+
+
+def test_a_second_administrator_agrees_with_a_key(house: House) -> None:
+    with vault_of(house) as vault:
+        vera = Officers(vault).add("Vera Treaty", ("watch-officer",), PASSWORD, 1)
+    names = ("Abel First", "Cara Second")
+    try:
+        with keyed(house, names[0], "administrator") as abel:
+            with keyed(house, names[1], "administrator") as cara:
+                theirs = cara.credentials()
+            abel.lend(*abel.credentials(), *theirs)
+            row = "[data-officer='Vera Treaty']"
+            form = f'document.querySelector("{row} form")'
+            for touched in (False, True):
+                abel.go("/officers")
+                abel.click(f"{row} summary")
+                abel.click(f"{row} details[id^=second] summary")
+                abel.click(f"{row} [value='treaty-officer']")
+                for name, value in (("second", names[1]), ("second_password", PASSWORD)):
+                    abel.page.value(f"{form}.elements.{name}.value = {json.dumps(value)}")
+                if touched:
+                    abel.pressed(f"{row} form button", "document.querySelector('h1')")
+                else:  # the password alone, past the script that asks for a touch
+                    abel.page.value(
+                        f"window.before = true; HTMLFormElement.prototype.submit.call({form})"
+                    )
+                    abel.page.wait("!window.before && document.readyState === 'complete'")
+                    abel.sees("needs two administrators", ".problem")
+            abel.sees("treaty officer", f"{row} .head")
+            with vault_of(house) as vault:
+                assert Officers(vault).named(vera.name).roles == ("watch-officer", "treaty-officer")
+                told = str(vault.rows("SELECT officer, detail FROM audit WHERE act = 'desk.touch'"))
+                assert "/officers/roles" in told
+                assert names[1] in told
+            assert abel.axe() == []
+    finally:
+        with vault_of(house) as vault:
+            for name in names:
+                Officers(vault).set_active(Officers(vault).named(name), active=False)

@@ -532,8 +532,12 @@ class NodeActs:
         return [self.host.station.lines[name] for name in sorted(self.host.station.lines)]
 
     def line(self, args: Arguments) -> Line:
+        """The line that is named; with none named the only one, or that of the act's ``item``."""
         wanted = args.text("line", "")
         lines = self._lines()
+        item = args.alone("item")
+        if not wanted and len(lines) > 1 and item is not None:
+            return self.find(item)[0]
         if not lines:
             raise LocalError("line.none", "this station keeps no line yet; install a charter first")
         found = [

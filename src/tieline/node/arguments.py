@@ -31,6 +31,10 @@ class Arguments:
         self._asked.add(name)
         return self._args.get(name)
 
+    def alone(self, name: str) -> Arguments | None:
+        """That argument by itself, if it was given; what is taken of it was not asked for here."""
+        return Arguments(self._act, {name: self._args[name]}) if name in self._args else None
+
     def _wrong(self, name: str, what: str) -> LocalError:
         return LocalError("act.argument", f"act '{self._act}': argument '{name}' {what}")
 

@@ -80,8 +80,14 @@ class Frame:
             "down_since": link.since_ms,
             "down_why": link.why,
             "seq": link.last_seq,
-            "lamps": [lamp for line in lines for lamp in lamps(line)],
+            "lamps": [
+                {**lamp, "on": line["name"] if len(lines) > 1 else ""}
+                for line in lines
+                for lamp in lamps(line)
+            ],
             "lines": lines,
+            # Named beside what is of one line, where there is more than one.
+            "line_names": {str(x["line"]): x["name"] for x in lines} if len(lines) > 1 else {},
             "troubles": troubles,
             "clock_trouble": any(str(one["code"]).startswith("clock") for one in troubles),
             "clock_kept": str(status.view("clock")["kept"] or "unknown"),

@@ -32,7 +32,7 @@ async def lines(visit: Visit) -> list[View]:
     """The lines that have agreements; the one of the address alone, where it names one."""
     found = [one for one in (await visit.status()).views("lines") if one["packs"]]
     wanted = visit.field("line")
-    return [one for one in found if one["line"] == wanted] or found
+    return [one for one in found if str(one["line"]).startswith(wanted)] or found
 
 
 async def one(visit: Visit, name: str) -> View:

@@ -94,6 +94,10 @@ async def _page(
     # Who may not say it shall learn so before it has written.
     visit.allow("send" if does in SENT else "incident_say")
     lines = await place.lines(visit)
+    if found is None and len(lines) > 1:  # which one, nobody guesses
+        return await visit.render(
+            "incident-say.html", does=does, incident=None, pick=lines, nothing=True, problem=None
+        )
     line = str(found["line"] if found else lines[0]["line"]) if lines else ""
     item = visit.field("item")
     item = item if place.is_digest(item) else ""
@@ -105,7 +109,7 @@ async def _page(
     chosen = chosen or (choices[0] if choices else None)
     if chosen is None and (does != "message" or not line):
         return await visit.render(
-            "incident-say.html", 200, does=does, incident=found, nothing=True, problem=None
+            "incident-say.html", does=does, incident=found, pick=[], nothing=True, problem=None
         )
     form = await _form(visit, line, str(chosen["form"])) if chosen else View()
     draft, others = _draft(found, does), place.others(offer)
@@ -122,7 +126,7 @@ async def _page(
         rest=[one for one in rows if not one.required and getattr(one, "type", "") != "serial"],
         others=others, line=line, item=item, draft=draft, cited=_cited(found, item),
         problem=None if isinstance(problem, Both) else problem, typed=_plain(visit, draft),
-        nothing=False, linkable=await _linkable(visit, does, line, found),
+        nothing=False, pick=[], linkable=await _linkable(visit, does, line, found),
     )  # fmt: skip
 
 

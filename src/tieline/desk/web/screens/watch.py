@@ -33,11 +33,20 @@ async def watch(visit: Visit) -> Response:
             visit.ask("alarms", limit=1),
         )
     now_ms = shapes.number(found["now_ms"]) or visit.now_ms
+    lines = (await visit.status()).views("lines")
+    only = [one for one in lines if str(one["line"]).startswith(visit.field("line"))]
+    some = frozenset(str(one["line"]) for one in only or lines)
     inbound, outbound = sorted_traffic(found, now_ms)
     if visit.part in ("", "incidents", "dues"):
-        dues, incidents = await agreed(visit, now_ms)
+        dues, incidents = await agreed(visit, now_ms, some)
+    elsewhere = sum(one["line"] not in some for one in inbound)
+    inbound, outbound = (
+        [one for one in items if one["line"] in some] for items in (inbound, outbound)
+    )
     return await visit.render(
         "watch.html",
+        some=some,
+        elsewhere=elsewhere,
         dues=dues,
         incidents=incidents,
         rung=found.view("rung"),
@@ -66,19 +75,26 @@ def sorted_traffic(found: View, now_ms: int) -> tuple[list[View], list[View]]:
     inbound: list[View] = []
     outbound: list[View] = []
     for line in found.views("lines"):
-        own = str(line["party"])
-        inbound += [_inbound(item, own, now_ms) for item in line.views("inbound")]
+        own, named = str(line["party"]), {"line": line["line"]}
+        inbound += [View({**_inbound(x, own, now_ms), **named}) for x in line.views("inbound")]
         outbound += [
-            _outbound(item) for item in (*line.views("outbound"), *line.views("acknowledged"))
+            View({**_outbound(x), **named})
+            for x in (*line.views("outbound"), *line.views("acknowledged"))
         ]
     inbound.sort(key=lambda item: (-shapes.rank(item["precedence"]), item["due_ms"] or 0))
     outbound.sort(key=lambda item: -(shapes.number(item["seq"]) or 0))
     return inbound, outbound
 
 
-async def agreed(visit: Visit, now_ms: int) -> tuple[list[View], list[View]]:
-    """What agreements want within a day, and the open incidents, of every line that has packs."""
-    lines = [str(x["line"]) for x in (await visit.status()).views("lines") if x["packs"]]
+async def agreed(
+    visit: Visit, now_ms: int, some: frozenset[str] | None = None
+) -> tuple[list[View], list[View]]:
+    """What agreements want within a day, and the open incidents, of the lines that have packs.
+
+    ``some``: of these lines alone.
+    """
+    every = [str(x["line"]) for x in (await visit.status()).views("lines") if x["packs"]]
+    lines = [x for x in every if some is None or x in some]
     lang = visit.officer.language
     asked = [
         visit.ask("obligations", line=x, open=True, limit=SHOWN_DUES, language=lang) for x in lines
@@ -89,15 +105,15 @@ async def agreed(visit: Visit, now_ms: int) -> tuple[list[View], list[View]]:
     ]
     answers = await asyncio.gather(*asked)
     dues = [
-        _due(one, now_ms)
-        for answer in answers[: len(lines)]
+        View({**_due(one, now_ms), "line": line})
+        for line, answer in zip(lines, answers, strict=False)
         for one in answer.views("obligations")
         if one["due"] and one["ours"] in ("open", "overdue")
     ]
     soon = [one for one in dues if (shapes.number(one["due_ms"]) or 0) < now_ms + DAY_MS]
     incidents = [
-        View({**one, "clock": _due(one.view("escalation"), now_ms)})
-        for answer in answers[len(lines) :]
+        View({**one, "clock": _due(one.view("escalation"), now_ms), "line": line})
+        for line, answer in zip(lines, answers[len(lines) :], strict=True)
         for one in answer.views("incidents")
     ]
     last = 1 << 62
