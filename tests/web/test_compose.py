@@ -239,9 +239,9 @@ def test_a_list_of_sites_is_looked_at_row_by_row_and_becomes_a_draft(
         ann.sees("Rows: 6; with doubts: 3; with faults: 2. Nothing has been sent.")
         ann.sees("remarks", "p.problem")  # a column that fills no field
         found = (
-            (4, "swapped"),
-            (5, "duplicate with row 2 (name)"),
-            (6, "unreadable (place)"),
+            (4, "Latitude and longitude look changed over"),
+            (5, "The same name as row 2."),
+            (6, "The place cannot be read."),
             (7, "'depot' is no item of the list"),
         )
         for row, said in found:
@@ -289,7 +289,7 @@ def test_a_hostile_list_is_refused_in_time_and_leaves_nothing(home: House) -> No
         (b"name,lat,lon\n" + b"a,1,2\n" * 100_000, 409, "goes beyond 10000 rows"),
         (b"name,lat,lon\n" + b"a,1,2\n" * 401, 409, "goes beyond 400 rows"),
         (b"colour\nred\n", 409, "no column of the list"),
-        (formulas(), 200, "unreadable (name)"),
+        (formulas(), 200, "There is no name."),
         ('name,lat,lon\nx"><script>a()</script>\u202e,15,44\n'.encode(), 200, "&lt;script&gt;"),
     ):  # fmt: skip
         body, headers = plain.boundary({"csrf": ann.token}, "../../sites.xlsx", data)

@@ -205,7 +205,7 @@ def test_it_ends_clean_and_a_party_can_be_taken_and_given_back(
         page.wait("document.querySelector('#go') !== null")
         for _ in range(6):
             submit(page, "#step")
-        page.wait("document.body.innerText.includes('has read and acknowledged')")
+        page.wait("document.body.innerText.includes('acknowledgement')")
         assert len(left_over(tmp_path)) >= 4
     assert demo.process.returncode == 0
     assert left_over(tmp_path) == []

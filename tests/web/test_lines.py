@@ -9,6 +9,7 @@ from tests.page.browser import Browser
 from tests.web.house import Person, Seat
 
 from tieline.desk.web import departures, run
+from tieline.desk.web.shapes import view
 
 THREE = ("ALPHA", "BRAVO", "CHARLIE")
 FIRST = {"confidence": "partly", "own-forces": "unknown", "next": "now+30m"}
@@ -45,7 +46,7 @@ def test_with_two_lines_each_page_is_of_the_line_that_it_names(
     seat = Seat(four["BRAVO"], "B")
     try:
         alpha, bravo, charlie = (four[code] for code in THREE)
-        lines = {str(x["name"]): str(x["line"]) for x in alpha.call("status")["lines"]}
+        lines = {str(x["name"]): str(x["line"]) for x in view(alpha.call("status")).views("lines")}
         for name, line in lines.items():
             alpha.call("send", line=line, text=f"Said on {name}", precedence="PRIORITY",
                        officer="Writer A")  # fmt: skip

@@ -149,13 +149,15 @@ class DeskPlay:
     def view(self, words: Words) -> dict[str, object]:
         """Everything that the page shows, in the language of ``words``."""
         control, scenario = self.control, self.scenario
+        title = f"start.title.{scenario.id}"
         ahead = next(
             (one for one in control.upcoming() if speaker(one.act) not in self.stage.people), None
         )
         you = self.you
         return {
             "realm": scenario.realm,
-            "title": scenario.title,
+            "title": words.say(title) if words.has(title) else scenario.title,
+            "title_said": words.has(title),
             "you": you,
             "desks": list(self.desks.values()),
             "password": next(iter(self.desks.values())).password,
@@ -164,15 +166,15 @@ class DeskPlay:
             "players": [
                 {"party": code, "people": code in self.stage.people} for code in self.desks
             ],
-            "suggestions": [self._suggestion(one) for one in self._left()],
+            "suggestions": [self._suggestion(one, words) for one in self._left()],
             "clock": self._clock(),
             "rate": f"{self.hand.rate:g}",
             "standing": not self.hand.rate,
             "h": h_plus(control.now_ms, scenario.start_ms),
-            "ahead": f"{h_plus(ahead.at_ms, scenario.start_ms)}, {suggest.words(ahead.act)}"
+            "ahead": f"{h_plus(ahead.at_ms, scenario.start_ms)}, {suggest.words(ahead.act, words)}"
             if ahead
             else "",
-            "story": self._story(),
+            "story": self._story(words),
             "notes": [*reversed(self.listener.notes)],
         }
 
@@ -182,14 +184,14 @@ class DeskPlay:
             return "stands"
         return "goes" if self.hand.rate == 1 else "fast"
 
-    def _story(self) -> list[dict[str, str]]:
+    def _story(self, words: Words) -> list[dict[str, str]]:
         board = self._troupe.board
         shown = [*board.statements.values()][-STORY_ROWS:]
         return [
             {
                 "at": dtg(one.claimed_ms),
                 "party": one.party,
-                "what": suggest.said(one),
+                "what": suggest.said(one, words),
                 "where": ", ".join(
                     code for code, desk in board.desks.items() if one.item in desk.shown
                 ),
@@ -215,10 +217,10 @@ class DeskPlay:
                 out.append(one)
         return out[:SUGGESTIONS]
 
-    def _suggestion(self, event: world.Event) -> dict[str, object]:
+    def _suggestion(self, event: world.Event, words: Words) -> dict[str, object]:
         filled = suggest.form(event.act, self._items(event.act), self._line())
         return {
-            "words": suggest.words(event.act),
+            "words": suggest.words(event.act, words),
             "number": event.number if filled and speaker(event.act) in self.desks else 0,
         }
 

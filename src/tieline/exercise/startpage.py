@@ -31,6 +31,7 @@ from starlette.routing import Route
 from tieline.core.errors import LocalError, TielineError
 from tieline.desk.words import ENGLISH, LANGUAGES, Words
 from tieline.exercise.deskproc import HOST, WebDesk
+from tieline.node.text import visible
 
 FILES: Final = Path(__file__).parent / "page"
 KINDS: Final = {"start.css": "text/css", "start.js": "text/javascript"}
@@ -74,6 +75,7 @@ class StartPage:
         self._csrf = secrets.token_urlsafe(18)
         self._names = frozenset((f"{HOST}:{port}", f"localhost:{port}"))
         self._checked: list[str] = []
+        self._verdict = ("", False)  # the name of the file, and whether it is in order
         self._template = jinja2.Environment(
             loader=jinja2.FileSystemLoader(FILES),
             autoescape=True,
@@ -190,6 +192,7 @@ class StartPage:
                              request.headers.get("accept-language", "")))  # fmt: skip
         text = self._template.render(
             **self._play.view(words), csrf=self._csrf, problem=problem, checked=self._checked,
+            file=visible(self._verdict[0]), right=self._verdict[1],
             words=words, say=words.say, languages=[Words(each) for each in LANGUAGES],
         )  # fmt: skip
         return HTMLResponse(text, status)
@@ -257,6 +260,7 @@ class StartPage:
                 raise LocalError("exercise.start", "the check took too long") from None
         text = out.decode("utf-8", errors="replace").replace(str(path), "the file")
         self._checked = text.splitlines()[:LINES]
+        self._verdict = ((upload.filename or "")[:80], process.returncode == 0)
         self._play.checked(upload.filename or "", good=process.returncode == 0)
         return RedirectResponse("/#check", 303)
 

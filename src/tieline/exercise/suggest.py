@@ -11,25 +11,17 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
+from tieline.desk.words import Words
 from tieline.exercise import scenario as world
 from tieline.exercise.board import Shown
 from tieline.exercise.stage import speaker
 
 SHORT: Final = 16  # characters of a digest or of a line's id in the desk's addresses
 CHARS: Final = 90
-KINDS: Final = {
-    "message": "wrote",
-    "acknowledge": "has read and acknowledged",
-    "read back": "read back",
-    "passed on": "passed on",
-    "pass on": "passed on",
-    "joint": "proposed a joint statement",
-    "assent": "signed the joint statement",
-    "suspend": "suspended the line",
-    "resume": "resumed the line",
-    "watch": "said who is on watch",
-    "test": "tested the line",
-}
+KINDS: Final = frozenset({
+    "message", "acknowledge", "read back", "passed on", "pass on", "joint", "assent", "suspend",
+    "resume", "watch", "test",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,33 +33,35 @@ class Form:
     fields: tuple[tuple[str, str], ...] = ()
 
 
-def words(act: world.Act) -> str:
-    """What an act of the script is, in a few words."""
-    who = speaker(act)
+def words(act: world.Act, tongue: Words) -> str:
+    """What an act of the script is, in a few words; texts as the script has them."""
+    who, say = speaker(act), tongue.say
     match act:
         case world.Say(text=text, form=form, precedence=precedence):
-            what = f"“{_short(text)}”" if text and not form else f"form {form}"
-            return f"{who} writes {what} ({precedence.name})"
+            what = f"“{_short(text)}”" if text and not form else say("start.act.form", form=form)
+            return say("start.act.writes", who=who, what=what, precedence=precedence.name)
         case world.Joint(text=text):
-            return f"{who} proposes to sign together: “{_short(text)}”"
+            return say("start.act.joint", who=who, what=f"“{_short(text)}”")
         case world.Assent():
-            return f"{who} signs the joint statement"
+            return say("start.act.assent", who=who)
         case world.Answer(rung=rung):
-            return f"{who} answers: {rung.name.lower().replace('_', ' ')}"
+            rung_key = f"desk.rung.{rung.name.lower().replace('_', ' ')}"
+            return say("start.act.answers", who=who, what=say(rung_key))
         case world.Cut():
-            return "The line is cut"
+            return say("start.act.cut")
         case world.Heal():
-            return "The line comes back"
+            return say("start.act.heal")
         case _:
-            return f"{who} {type(act).__name__.lower()}".strip()
+            return say("start.act.other", who=who, what=type(act).__name__.lower())
 
 
-def said(shown: Shown) -> str:
-    """A statement in a few words."""
+def said(shown: Shown, tongue: Words) -> str:
+    """A statement in a few words; its own text as it was written."""
     text = shown.view.text("text", "")
     form = shown.view.text("form", "")
-    what = KINDS.get(shown.kind, shown.kind)
-    more = f"form {form}" if form else f"“{_short(text)}”" if text else ""
+    key = f"kind.{shown.kind}"
+    what = tongue.say(key) if tongue.has(key) else shown.kind
+    more = tongue.say("start.act.form", form=form) if form else f"“{_short(text)}”" if text else ""
     precedence = f" ({shown.precedence})" if shown.kind == "message" else ""
     return f"{what} {more}{precedence}".replace("  ", " ").strip()
 

@@ -19,13 +19,16 @@ from tieline.desk.listreader import MAX_ROWS, MAX_TEXT
 from tieline.desk.maps.coordinates import shown as in_all
 from tieline.desk.sheets import Columns
 from tieline.desk.web.shapes import View, view
+from tieline.desk.words import Words
 from tieline.node.readplace import read_position
 from tieline.node.sheet import MAX_CELL, MAX_COLUMNS, Row, Sheet
+from tieline.node.sitelist import Doubt, Finding
 from tieline.node.view import Json
 
 MOST_ROWS: Final = MAX_ROWS
 MOST_MESSAGES: Final = 20  # of one act; at the station wait few drafts at once
 _MOST_NUMBER: Final = 1_000_000
+_DIGITS: Final = re.compile(r"[0-9]+")
 
 Faults = Iterable[Mapping[str, object]]
 
@@ -119,6 +122,26 @@ def _carried() -> LocalError:
     return LocalError(
         "list.carried", "the page brought another list than a desk gives out; bring the file anew"
     )
+
+
+def doubt(one: Finding, words: Words) -> str:
+    """What a doubt says of its row, which stands beside it."""
+    key, detail = f"desk.list.doubt.{one.doubt.value}", one.detail
+    numbers = [int(each) for each in _DIGITS.findall(detail)]
+    match one.doubt, numbers:
+        case Doubt.UNREADABLE, _:
+            return words.say(f"{key}.{detail}")
+        case Doubt.DUPLICATE, [metres]:
+            return words.say(key, other=one.other, metres=metres)
+        case Doubt.DUPLICATE, _:
+            return words.say(f"{key}.name", other=one.other)
+        case Doubt.SWAPPED, [here, there]:
+            return words.say(f"{key}.far", here=here, there=there)
+        case Doubt.STALE, [days]:
+            return words.say(f"{key}.ahead" if "ahead" in detail else key, days=days)
+        case Doubt.STALE, _:
+            return words.say(f"{key}.none")
+    return words.say(key)
 
 
 # ------------------------------------------------------------------- what is the same for all

@@ -178,7 +178,7 @@ def _lines(
 ) -> list[Line]:
     doubts: dict[int, list[str]] = {}
     for one in sheets.doubts(sheet.rows, form, columns, visit.now_ms):
-        doubts.setdefault(one.row, []).append(sheets.doubt_text(one))
+        doubts.setdefault(one.row, []).append(listed.doubt(one, visit.words))
     wanted = set(visit.fields("row"))
     return [
         Line(
