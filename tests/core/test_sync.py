@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -283,6 +284,26 @@ def test_who_has_lost_what_was_pushed_in_a_session_has_it_again_at_once() -> Non
     alpha.step(Connected(carrier="wire", peer=bravo.who.id, address="test", again=True))
     net.deliver()
     assert digest in alpha.order()
+
+
+def test_who_says_often_that_it_has_nothing_is_given_all_no_oftener() -> None:
+    net, alpha, bravo = pair()
+    for number in range(20):
+        bravo.speak(message(str(number)))
+    net.pass_time(60)
+    held = sync.heads(alpha.line.record)
+    given: Counter[bytes] = Counter()
+    for heads in ((), held) * 50:
+        have = Have(alpha.line.id, 1, full=True, heads=heads)
+        bravo.step(Arrived(carrier="wire", peer=alpha.who.id, envelope=pack(have), live=True))
+        told = [unpack(sent.envelope) for sent in bravo.out]
+        bravo.out.clear()
+        given.update(raw for each in told if isinstance(each, Push) for raw in each.statements)
+    assert set(given.values()) == {1}
+    have = Have(alpha.line.id, 1, full=True, heads=())
+    net.ms += 5_000
+    bravo.step(Arrived(carrier="wire", peer=alpha.who.id, envelope=pack(have), live=True))
+    assert any(isinstance(unpack(sent.envelope), Push) for sent in bravo.out)
 
 
 def test_a_receipt_that_is_lost_in_a_session_is_asked_for() -> None:

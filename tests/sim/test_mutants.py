@@ -20,13 +20,16 @@ SHOWS = {
     "any-realm": (7, 10),
     "confirm-by-anything": (24, 11, 13),
     "first-story-wins": (13, 6),
+    "holds-without-end": (1,),
     "mark-ignored": (13,),
     "old-key-still-speaks": (12, 13),
     "no-signatures": (8, 7),
     "note-not-compared": (13,),
+    "one-after-the-other": (2,),
     "proof-not-passed-on": (34,),
-    "relay-believes-colluder": (4, 57),
+    "relay-believes-colluder": (4,),
     "silent-fork": (13, 6),
+    "sync-failure-ignored": (1,),
 }
 PROMISES = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 10})
 # Small worlds that are made for one mutant, so that any seed of them shows it.
@@ -41,6 +44,10 @@ AIMED = {
         weather=replace(FAIR, delay_max_ms=2_000, break_mean_ms=10_000),
         send_mean_ms=4_000,
     ),
+    "answers-every-have": replace(calm(0, 3), pest=True),
+    "holds-without-end": replace(calm(0, 3), pest=True),
+    "one-after-the-other": replace(calm(0, 3), pest=True),
+    "sync-failure-ignored": replace(calm(0, 4, 2), fail=20),
     "one-witness-enough": replace(calm(0, 3, 2), witnesses=3),
     "witness-unchecked": replace(calm(0, 3, 2), witnesses=3),
 }

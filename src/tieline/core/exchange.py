@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tieline.core import keychange, renewal, slots, stories, sync
+from tieline.core import keychange, renewal, repeats, slots, stories, sync
 from tieline.core import statement as statements
 from tieline.core.charter import SignedCharter, parse_signed_charter
 from tieline.core.checkpoint import Receipt, body, cosign_message, origin
@@ -92,13 +92,14 @@ class Exchange:
         peer = self.line.peers[peer_id]
         match envelope:
             case Have():
-                sync.note_have(self.line.record, peer, envelope)
+                now, record = turn.now.real_ms, self.line.record
+                repeats.take_have(record, peer, envelope, now, self.pace.retry_ms)
                 renewal.heard(self.line, peer_id, envelope, turn, live=live)
                 self._offer_charter(peer, turn)
                 self.feed(peer_id, turn)
                 peer.fresh = False
                 covered = self.line.ladder.covered(self.line.own_log, peer_id)
-                lost = sync.misses(self.line.record, peer, self.line.own_log, covered, envelope)
+                lost = repeats.misses(record, peer, self.line.own_log, covered, envelope)
                 if lost and self.line.links[peer_id].sessions:
                     turn.transmit(self.line.id, peer_id, sync.pack(Receipts(self.line.id, ())))
             case Push(statements=raws):
@@ -390,8 +391,7 @@ class Exchange:
 
     def _retell(self, peer: Peer, turn: Turn) -> None:
         """Who asks has lost what we said: say all again, and to who asks often no oftener."""
-        last = peer.retold_at
-        peer.retell = last is not None and turn.now.real_ms - last < self.pace.retry_ms
+        peer.retell = repeats.lately(peer.retold_at, turn.now.real_ms, self.pace.retry_ms)
         if not peer.retell:
             peer.retold_at = turn.now.real_ms
             peer.forget_sent()

@@ -301,7 +301,8 @@ class Peer:
     retry_mark: int = 0  # what was confirmed when the retry clock was set
     stalled: bool = False
     retell: bool = False  # it has lost what came in this session, and asks for it
-    retold_at: int | None = None
+    retold_at: int | None = None  # when it was last told all again, since it asked
+    given_at: int | None = None  # when it was last given again what it had, since it said less
     awaited: int = 0  # what it holds of our log and has given no receipt for
     waits: int = 0  # the full HAVEs since it said so
 
@@ -331,12 +332,13 @@ class Peer:
         self.shared[log] = max(size, self.shared.get(log, 0))
         self.theirs[log] = max(size, self.theirs.get(log, 0))
 
-    def forget(self, log: bytes, size: int) -> None:
-        """The peer holds less of a log than it once said: a store was put back. Send again."""
+    def forget(self, log: bytes, size: int, *, patient: bool = False) -> None:
+        """The peer holds less than it once said: a store was put back. Send again; or in time."""
         for known in (self.theirs, self.shared):
             if known.get(log, 0) > size:
                 known[log] = size
-        self.sent.pop(log, None)
+        if not patient:
+            self.sent.pop(log, None)
 
     def doubt(self, log: bytes) -> None:
         """What the peer was once proven to hold of our branch is not what it holds now.
@@ -371,8 +373,13 @@ class Peer:
         return sum(max(0, sent - self.theirs.get(log, 0)) for log, sent in self.sent.items())
 
 
-def note_have(record: Record, peer: Peer, have: Have) -> None:
-    """Take a peer's HAVE: what it holds, and where its branches of a log are not ours."""
+def note_have(record: Record, peer: Peer, have: Have, *, patient: bool = False) -> bool:
+    """Take a peer's HAVE: what it holds, and where its branches of a log are not ours.
+
+    True when it is given again what it was given before. Not with ``patient``, or a peer that has
+    nothing, then all, then nothing would have all of it as often as it says so.
+    """
+    again = False
     peer.charter = have.charter  # an offer that was lost is made again
     if have.full:
         peer.offered_charter = 0
@@ -382,7 +389,8 @@ def note_have(record: Record, peer: Peer, have: Have) -> None:
         if ours is None and head.log not in peer.theirs and len(peer.theirs) >= MAX_CLAIMED:
             continue  # of logs that may not exist at all only so many are noted
         if have.full and head.size < peer.theirs.get(head.log, 0):
-            peer.forget(head.log, head.size)
+            peer.forget(head.log, head.size, patient=patient)
+            again = True
         if ours is None or _is_one_chain(ours, head):
             peer.rejoin(head.log)
             peer.theirs[head.log] = max(head.size, peer.theirs.get(head.log, 0))
@@ -393,16 +401,18 @@ def note_have(record: Record, peer: Peer, have: Have) -> None:
                 record, ours, head.leaves()
             ):
                 peer.doubt(head.log)
-            _reconcile(record, peer, ours, head.leaves(), full=have.full)
+            again |= _reconcile(record, peer, ours, head.leaves(), full=have.full, patient=patient)
     if have.full:
         named = {head.log for head in have.heads}
         for log in [log for log in peer.theirs if log not in named and have.covers(log)]:
-            peer.forget(log, 0)
+            peer.forget(log, 0, patient=patient)
+            again = True
             if log not in record.logs:
                 del peer.theirs[log]
         for ours in record.logs.values():
             if ours.forks and ours.id not in named and have.covers(ours.id):
-                _reconcile(record, peer, ours, (), full=True)
+                again |= _reconcile(record, peer, ours, (), full=True, patient=patient)
+    return again and not patient
 
 
 def _is_one_chain(ours: Log, head: Head) -> bool:
@@ -410,21 +420,6 @@ def _is_one_chain(ours: Log, head: Head) -> bool:
     if ours.forks or head.tips:
         return False
     return head.size > ours.size or ours.items[head.size - 1].statement.digest == head.last
-
-
-def misses(record: Record, peer: Peer, own: bytes, covered: int, have: Have) -> bool:
-    """Whether to ask a peer for receipts: what it named as held in an earlier full HAVE has none.
-
-    ``covered``: how far its receipts of our log go. Asked 1, 2, 4, ... HAVEs after that one.
-    """
-    log = record.logs.get(own)
-    if log is None or log.forks or own in peer.apart or not have.covers(own):
-        return False
-    if covered >= peer.awaited:
-        peer.awaited, peer.waits = min(log.size, peer.theirs.get(own, 0)), 0
-    else:
-        peer.waits += 1
-    return peer.waits > 0 and peer.waits & (peer.waits - 1) == 0
 
 
 def set_apart(peer: Peer, log: Log) -> None:
@@ -440,12 +435,12 @@ def set_apart(peer: Peer, log: Log) -> None:
 
 
 def _reconcile(
-    record: Record, peer: Peer, ours: Log, leaves: tuple[bytes, ...], *, full: bool
-) -> None:
+    record: Record, peer: Peer, ours: Log, leaves: tuple[bytes, ...], *, full: bool, patient: bool
+) -> bool:
     """Offer what a peer lacks of a log that is not one chain for both of us.
 
     What was offered before is on its way, unless the peer has said the same in two full HAVEs and
-    nothing waits here: then it was lost.
+    nothing waits here: then it was lost, which the answer says.
     """
     peer.apart.add(ours.id)
     peer.sent.pop(ours.id, None)
@@ -454,14 +449,15 @@ def _reconcile(
     if full:
         peer.leaves[ours.id] = leaves
     elif all(leaf[:TIP_BYTES] in leaves or leaf in peer.offered for leaf in ours.leaves):
-        return  # all that is not there yet follows from something that is on its way
-    lost = full and same and not peer.extra
+        return False  # all that is not there yet follows from something that is on its way
+    lost = full and same and not peer.extra and not patient
     if lost and not _known(record, ours, leaves):
         peer.doubt(ours.id)
     for statement in stories_beyond(record, ours, leaves, peer.shared.get(ours.id, 0)):
         if lost:
             peer.offered.discard(statement.digest)
         peer.offer(statement)
+    return lost
 
 
 def _known(record: Record, ours: Log, leaves: tuple[bytes, ...]) -> list[Item]:

@@ -82,8 +82,9 @@ class Cast:
     """Everybody in one world.
 
     ``forker`` is the number of the dishonest station, if there is one; ``colluders`` are those of
-    two that work together, of different parties; ``amended`` is the second version of the charter,
-    signed by all. ``witnesses`` are the keys of those that the charter names.
+    two that work together, of different parties; ``pest`` wears the others down; ``amended`` is the
+    second version of the charter, signed by all. ``witnesses`` are the keys of those that the
+    charter names.
     """
 
     members: tuple[Member, ...]
@@ -93,11 +94,12 @@ class Cast:
     stranger: SeedKey
     roots: dict[str, SeedKey]
     colluders: tuple[int, ...] = ()
+    pest: int | None = None
     witnesses: tuple[SeedKey, ...] = ()
 
     def honest(self, number: int) -> bool:
         """Whether the station of this number is honest."""
-        return number != self.forker and number not in self.colluders
+        return number not in {self.forker, self.pest, *self.colluders}
 
     @property
     def line(self) -> bytes:
@@ -188,6 +190,7 @@ class Cast:
             forker=chance.randrange(len(members)) if plan.forker else None,
             stranger=_key(chance),
             colluders=_colluders(others, members) if plan.colluders else (),
+            pest=random.Random(f"{plan.seed}/pest").randrange(len(members)) if plan.pest else None,
             witnesses=witnesses,
             roots=roots,
         )

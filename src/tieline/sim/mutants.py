@@ -17,6 +17,7 @@ from tieline.core import (
     notes,
     record,
     renewal,
+    repeats,
     speech,
     statement,
     stories,
@@ -26,7 +27,7 @@ from tieline.core import (
 from tieline.core.charter import Charter
 from tieline.core.checkpoint import Receipt, SignedNote
 from tieline.core.closing import Closings
-from tieline.core.errors import StoreFull
+from tieline.core.errors import StoreFailed, StoreFull
 from tieline.core.events import Event, ForReceipt, Speak
 from tieline.core.exchange import Exchange
 from tieline.core.journal import Attempt
@@ -35,12 +36,12 @@ from tieline.core.life import Life, Mark, Standing
 from tieline.core.line import Line
 from tieline.core.noted import LogNotes, Noted
 from tieline.core.notetalk import NoteExchange
-from tieline.core.record import Duplicate, Forked, Item, Keys, Log, Outcome, Record, SortKey
+from tieline.core.record import Duplicate, Forked, Held, Item, Keys, Log, Outcome, Record, SortKey
 from tieline.core.statement import Content, Statement
 from tieline.core.sync import Have, Head, Peer
 from tieline.core.terms import Now
 from tieline.core.turn import Turn
-from tieline.node.runtime import Runtime
+from tieline.node.runtime import Plan, Runtime
 
 Patch = tuple[object, str, object]
 
@@ -275,6 +276,40 @@ def _keep_no_attempt(_self: Turn, _line: bytes, _attempt: Attempt) -> None:
     """A failed call leaves no trace."""
 
 
+def _never_lately(_at_ms: int | None, _now_ms: int, _pace_ms: int) -> bool:
+    """Who says that it has nothing is given all, as often as it says so."""
+    return False
+
+
+def _hold_all(self: Record, found: Statement, need: Held) -> bool:
+    """Whatever comes ahead of what it builds on is kept."""
+    self._held[found.digest] = found
+    self._held_bytes += len(found.raw)
+    where = need.need if need.charter is None else need.charter
+    self._waiting.setdefault(where, []).append(found.digest)
+    return True
+
+
+def _one_after_the_other(self: Exchange, turn: Turn) -> None:
+    """Nobody is given anything while somebody before it has something to confirm."""
+    for station, peer in self.line.peers.items():
+        self.feed(station, turn)
+        if peer.outstanding():
+            return
+
+
+_commit: Callable[[Runtime, Plan], bool] = Runtime.commit
+
+
+def _carry_on(self: Runtime, plan: Plan) -> bool:
+    """A sync that failed is taken for one that did not."""
+    try:
+        return _commit(self, plan)
+    except StoreFailed:
+        plan.first = self.store.last() - len(plan.facts) + 1
+        return True
+
+
 MUTANTS: dict[str, Mutant] = {
     mutant.name: mutant
     for mutant in (
@@ -433,6 +468,30 @@ MUTANTS: dict[str, Mutant] = {
             invariants=frozenset({8}),
             what="what carriers tell is not kept",
             patches=((Turn, "keep_attempt", _keep_no_attempt),),
+        ),
+        Mutant(
+            name="answers-every-have",
+            invariants=frozenset({5}),
+            what="a peer that has nothing is given all, as often as it says so",
+            patches=((repeats, "lately", _never_lately),),
+        ),
+        Mutant(
+            name="holds-without-end",
+            invariants=frozenset({5}),
+            what="what waits for what it builds on has no bound",
+            patches=((Record, "hold", _hold_all),),
+        ),
+        Mutant(
+            name="one-after-the-other",
+            invariants=frozenset({7}),
+            what="a peer that confirms nothing holds up all others",
+            patches=((Exchange, "feed_all", _one_after_the_other),),
+        ),
+        Mutant(
+            name="sync-failure-ignored",
+            invariants=frozenset({1}),
+            what="a station goes on after its disk has failed to sync",
+            patches=((Runtime, "commit", _carry_on),),
         ),
         Mutant(
             name="never-again",

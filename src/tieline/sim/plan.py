@@ -48,6 +48,7 @@ class Plan:
     colluders: bool  # two stations of two parties tell each half of the others another story
     witnesses: int  # how many the charter names; the first one lies
     observer: bool  # the last party reads and does not write
+    pest: bool  # a member with good keys wears the others down
     rotation: str  # "away" or "thief": a station's keys are replaced, and the old one writes on
 
     def describe(self) -> str:
@@ -85,6 +86,7 @@ def calm(seed: int, minutes: float, parties: int = 3) -> Plan:
         colluders=False,
         witnesses=0,
         observer=False,
+        pest=False,
         rotation="",
     )
 
@@ -104,6 +106,7 @@ def draw(seed: int, hours: float) -> Plan:
     late = random.Random(f"{seed}/late plan")  # faults that came later change no earlier choice
     rotation = random.Random(f"{seed}/rotation plan").choice(ROTATIONS)
     observer = random.Random(f"{seed}/observer plan").random() < 0.3  # of those with a third party
+    pest = random.Random(f"{seed}/pest plan").random() < 0.4  # of those in which nobody else lies
     plan = Plan(
         seed=seed,
         parties=parties,
@@ -140,9 +143,11 @@ def draw(seed: int, hours: float) -> Plan:
         colluders=late.random() < 0.9,
         witnesses=late.choice((0, 0, 3, 4)),
         observer=observer and parties > 2,
+        pest=False,
         rotation=rotation,
     )
     # Four stations are needed, two of them honest; who forks alone is another fault, and a copy of
     # a home would need to be told which machine of a liar it talks to.
     able = parties + twins >= MIN_STATIONS and not plan.forker and not plan.clone
-    return replace(plan, colluders=plan.colluders and able)
+    pest = pest and parties > 2 and not (plan.forker or plan.clone)
+    return replace(plan, colluders=plan.colluders and able and not pest, pest=pest)

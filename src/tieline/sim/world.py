@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -26,14 +27,14 @@ from tieline.sim.clocks import SimClock
 from tieline.sim.colluders import Colluders
 from tieline.sim.cutcheck import refused, unanswered
 from tieline.sim.forger import Forger, Loot
-from tieline.sim.forker import Forker
+from tieline.sim.forking import Forking
 from tieline.sim.machine import Machine, SimSigner
 from tieline.sim.memory import remembered
 from tieline.sim.mirror import Picture, compare, match, taken
 from tieline.sim.network import DIRECT, FAIR, LOOSE, Network
-from tieline.sim.notefork import NoteForker
 from tieline.sim.outcome import Outcome
 from tieline.sim.people import Officer, Shown
+from tieline.sim.pest import Pest, narrow
 from tieline.sim.plan import Plan
 from tieline.sim.restores import Restores
 from tieline.sim.rotation import Rotation
@@ -86,8 +87,6 @@ class World:
         self.network = Network(self.schedule, ends, self, plan.weather)
         self.machines = [self._machine(number, make) for number in range(len(self.cast.members))]
         self.officers = [self._officer(number) for number in range(len(self.cast.members))]
-        self.forker = self._forker()
-        self.notes = self._note_forker()
         self.forger = Forger(self.schedule.stream("forger"), self._loot())
         self.network.wiretap = lambda _me, _peer, envelope: self.forger.overhear(envelope)
         self._pending: dict[int, Pending] = {}
@@ -95,8 +94,10 @@ class World:
         self._token = 0
         self._before: dict[int, Picture | None] = {}
         self._healing = False
+        self.forking = Forking(self, self.cast.forker) if self.cast.forker is not None else None
         self.restores = Restores(self)
         self.colluders = Colluders(self) if self.cast.colluders else None
+        self.pest = Pest(self, self.cast.pest) if self.cast.pest is not None else None
         self.watchers = Watchers(self) if self.cast.witnesses else None
         self.rotation = Rotation(self)
 
@@ -158,18 +159,6 @@ class World:
             name=name or f"officer-{number}",
         )
 
-    def _forker(self) -> Forker | None:
-        if self.cast.forker is None:
-            return None
-        return Forker(
-            self.schedule.stream("forker"), self.machines[self.cast.forker], self.cast.realm
-        )
-
-    def _note_forker(self) -> NoteForker | None:
-        if self.cast.forker is None:
-            return None
-        return NoteForker(self.schedule.stream("notes"), self.machines[self.cast.forker])
-
     def _loot(self) -> Loot:
         members = self.cast.members
         return Loot(
@@ -186,7 +175,7 @@ class World:
         """Play the seed to its end."""
         converged = 0
         try:
-            with remembered():
+            with remembered(), narrow() if self.pest is not None else nullcontext():
                 self._begin()
                 self._until(self.plan.duration_ms)
                 self._heal()
@@ -232,11 +221,8 @@ class World:
             self.repeat(plan.bundle_mean_ms, partial(self._bundle, number))
         self.repeat(plan.part_mean_ms, self._part)
         self.repeat(plan.forge_mean_ms, self._forge)
-        if self.forker is not None:
-            self.repeat(plan.duration_ms // 40, self._fork)
-            chance = self.schedule.stream("times of notes")
-            for _ in range(4):
-                self.schedule.at(chance.randint(1, plan.duration_ms), self._fork_notes)
+        if self.forking is not None:
+            self.forking.begin()
         self.schedule.after(WATCH_MS, self._watch)
         self.restores.begin()
         if self.colluders is not None:
@@ -244,6 +230,8 @@ class World:
         if self.watchers is not None:
             self.watchers.begin()
         self.rotation.begin()
+        if self.pest is not None:
+            self.pest.begin()
         if plan.amended:
             self.schedule.at(self.chance.randint(1, plan.duration_ms), self._amend)
 
@@ -303,6 +291,8 @@ class World:
         self.schedule.note("heal")
         if self.colluders is not None:
             self.colluders.heal()
+        if self.pest is not None:
+            self.pest.heal()
         self.network.weather = FAIR
         self.network.part([0] * len(self.machines))
         for machine in self.machines:
@@ -554,28 +544,6 @@ class World:
         guise = self.chance.choice(sorted(self.machines[victim].peers.values()))
         self.schedule.note("forged", trick, victim, guise)
         self.heard(victim, guise, LOOSE, envelope)
-
-    def _fork(self) -> None:
-        if self.forker is None:
-            return
-        machine = self.forker.machine
-        told = self.forker.tell()
-        if told is None:
-            return
-        for victim in self.forker.victims(sorted(machine.names)):
-            self.schedule.note("forked", machine.number, victim)
-            if self.network.joined(machine.number, victim):
-                self.heard(victim, machine.number, DIRECT, told)
-
-    def _fork_notes(self) -> None:
-        """False heads, another one for each group of those who hear one."""
-        if self.notes is None or self._healing:
-            return
-        machine = self.notes.machine
-        for victim, envelope in self.notes.tell(sorted(machine.names)):
-            self.schedule.note("false head", machine.number, victim)
-            if self.network.joined(machine.number, victim):
-                self.heard(victim, machine.number, DIRECT, envelope)
 
     def _bundle(self, number: int) -> None:
         """A file with all that somebody lacks, carried by hand, maybe twice, maybe late."""
