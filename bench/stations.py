@@ -24,7 +24,7 @@ import wire
 from figures import Json, spread
 from tieline.core.charter import Release, SignedCharter, armor_charter, make_charter
 from tieline.core.terms import Precedence
-from tieline.node import homekeys, secrets
+from tieline.node import homekeys, packs, secrets
 from tieline.node.client import ApiDown, AsyncClient
 from tieline.node.config import Config, Home, write_config
 from tieline.store.sqlite import SqliteStore
@@ -38,13 +38,17 @@ LABELS = {
     "cold_start_ms": "cold start to ready (ms)",
 }
 START_S = 20.0
+PACK = packs.find("crisis")
 _SENDER = {"officer": "bench", "precedence": "IMMEDIATE"}
 
 
-def make_homes(folder: Path, ports: tuple[int, ...]) -> list[Home]:
-    """Homes of two parties, with one line between them that one officer may speak on."""
+def make_homes(folder: Path, ports: tuple[int, ...], reached: tuple[int, ...] = ()) -> list[Home]:
+    """Homes of two parties, with one line between them that one officer may speak on.
+
+    ``reached``: the ports at which the other one dials, where those are not the own ones.
+    """
     made: list[tuple[Home, homekeys.NewHome]] = []
-    for code, port in zip(("ALPHA", "BRAVO"), ports, strict=True):
+    for code, port, dialled in zip(("ALPHA", "BRAVO"), ports, reached or ports, strict=True):
         config = Config(listen=(f"127.0.0.1:{port}",), key_file="key")
         home = Home(folder / code, config)
         for part in (home.path, home.cards, home.charters, home.socket.parent):
@@ -56,10 +60,11 @@ def make_homes(folder: Path, ports: tuple[int, ...]) -> list[Home]:
             realm="",
             station_name="ops",
             unlock_with=secrets.create_key_file(home.path / "key"),
-            addresses=config.listen,
+            addresses=(f"127.0.0.1:{dialled}",),
         )
         SqliteStore.create(home.store_file, new.station.db_key).close()
         write_config(home.config_file, config)
+        packs.keep(home.path, PACK)
         made.append((home, new))
     signed = SignedCharter(
         charter=make_charter(
@@ -67,6 +72,7 @@ def make_homes(folder: Path, ports: tuple[int, ...]) -> list[Home]:
             cards=[new.card for _, new in made],
             nonce=os.urandom(16),
             release=Release(four_eyes=frozenset({Precedence.ROUTINE})),
+            packs=(PACK.hash,),
         )
     )
     for _, new in made:
@@ -150,10 +156,10 @@ async def _drive(homes: list[Home], pids: list[int], sends: int, sustained: int)
     before = wire.port_bytes(ports)
     rate = await _sustain(a, at_a, text, sustained)
     sent_bytes = wire.port_bytes(ports) - before
+    fields: dict[str, Json] = {"1": 2, "2": 1, "3": 1_668_523_200}
     flash = await a.call(
-        "send", form="crisis/own-malfunction", fields={"1": 1, "2": 7, "3": 1_668_523_200},
-        to=["BRAVO"], officer="bench", precedence="FLASH",
-    )  # fmt: skip
+        "send", form="cr/first", fields=fields, to=["BRAVO"], officer="bench", precedence="FLASH"
+    )
     await at_a.until(at_a.receipts, str(flash["item"]))
     size = await a.call("item", item=str(flash["item"]))
     memory = max(wire.resident_bytes(pid) for pid in pids)

@@ -41,7 +41,7 @@ KEPT = {
 DERIVED = {"id", "own", "realm", "party", "peers", "slot_done", "slot_checked", "expiry_due_ms"}
 RARE = {"charters", "life", "proofs", "notes", "note_stations", "note_scales"}
 RUNNING = {
-    "pending", "links", "outgoing", "signing", "signing_payload", "relay_queue", "relayable",
+    "pending", "links", "outgoing", "signing", "composed", "relay_queue", "relayable",
     "gossip_at", "gossip", "beacon_at", "advanced", "reads", "weighed",
 }  # fmt: skip
 

@@ -17,7 +17,8 @@ from tests.examples import tries
 from tieline.core import encode, exchange, record, sync
 from tieline.core.checkpoint import Receipt, body, cosign_message, origin
 from tieline.core.errors import RemoteError
-from tieline.core.events import Arrived, Connected
+from tieline.core.events import Arrived, Connected, Speak
+from tieline.core.journal import FactKind
 from tieline.core.statement import Place, Statement
 from tieline.core.succession import amend
 from tieline.core.sync import CharterOffer, Have, Head, Notes, Push, Receipts, pack, unpack
@@ -183,6 +184,25 @@ def test_one_bad_statement_in_a_push_costs_the_others_nothing() -> None:
     mixed = tuple(part for pair_ in zip(bad, said, strict=True) for part in pair_)
     arrive(bravo, alpha.who.id, pack(Push(bravo.line.id, mixed)))
     assert [bravo.item(d).statement.raw for d in bravo.order()][-4:] == said
+
+
+def test_what_one_turn_brings_is_one_push_and_what_one_push_brings_is_one_receipt() -> None:
+    net, alpha, bravo = pair()
+    said = [
+        Speak(token=0, line=alpha.line.id, content=message(f"number {n}"), officer="Ada")
+        for n in range(9)
+    ]
+    alpha.step(*said)
+    [sent] = alpha.out
+    push = unpack(sent.envelope)
+    assert isinstance(push, Push)
+    assert len(push.statements) == len(sent.items) == 9
+    net.deliver()
+    receipts = [fact for fact in bravo.facts if fact.kind == FactKind.RECEIPT and fact.line]
+    last = Receipt.decode(receipts[-1].body)
+    before = [r for r in map(Receipt.decode, (f.body for f in receipts)) if r.log == last.log]
+    assert [r.size for r in before] == [before[0].size, before[0].size + 9]
+    assert alpha.line.ladder.covered(alpha.line.own_log, bravo.who.id) == last.size
 
 
 def test_what_comes_too_early_is_bounded_and_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:

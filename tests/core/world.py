@@ -249,14 +249,17 @@ class Post:
         entropy = chaff(f"run {self.who.id.hex()} {self.runs}", 32)
         return Run(tag=tag or self.tag, entropy=entropy, marks=dict(self.marks))
 
-    def step(self, event: Event) -> None:
-        """Take one event, sign what it wants signed, and gather the rest."""
-        queue = deque([event])
+    def step(self, *events: Event) -> None:
+        """Take the events of one turn, sign what it wants signed, and gather the rest."""
+        queue: deque[Event | None] = deque(events)  # None: the end of the turn
         while queue:
             signed: list[Event] = []
-            for effect in self.station.step(queue.popleft(), self.net.now()):
+            one, now = queue.popleft(), self.net.now()
+            for effect in self.station.finish(now) if one is None else self.station.step(one, now):
                 self._take(effect, signed)
             queue.extendleft(reversed(signed))
+            if one is not None and not queue:
+                queue.append(None)
         self._remember()
 
     def _remember(self) -> None:

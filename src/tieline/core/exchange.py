@@ -1,9 +1,10 @@
 """The exchange with peers on one line: what arrives, what is owed, what is told.
 
 Everything from a peer is judged here before it changes anything, and every refusal is a value that
-is kept and shown, never an exception that leaves a half-done turn. A receipt is asked for once per
-log and turn, however many statements came; it leaves only after the turn is durable, because the
-runtime performs transmissions after the commit.
+is kept and shown, never an exception that leaves a half-done turn. What is owed is settled at the
+end of a turn (``finish``): one receipt for each log that grew, and one push for each peer, however
+many statements came and were said. Both leave only after the turn is durable, because the runtime
+performs transmissions after the commit.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class Exchange:
         # one that comes later may have been written after reading them.
         self._turned_away: dict[bytes, Statement] = {}
         self._turned_away_bytes = 0
-        self._branched = False  # a second story has come and is not yet passed on
+        # Whom the end of the turn feeds; nobody's name stands for everybody.
+        self._hungry: set[bytes] = set()
         self.notes = NoteExchange(line, self.refuse, self._open_peers)
 
     # --------------------------------------------------------------------------- sessions
@@ -105,14 +107,13 @@ class Exchange:
             case Push(statements=raws):
                 for raw in raws:
                     self._take(raw, carrier, peer_id, turn)
-                self._taken(turn)
             case Receipts(receipts=()):
                 self._retell(peer, turn)
             case Receipts(receipts=receipts):
                 for receipt in receipts:
                     self._take_receipt(receipt, carrier, peer_id, turn)
                     self._note_confirmed(receipt, peer_id, live=live)
-                self.feed(peer_id, turn)
+                self._hungry.add(peer_id)
             case CharterOffer(charter=data):
                 self._take_charter(data, carrier, peer_id, turn)
             case Notes():
@@ -242,14 +243,17 @@ class Exchange:
         if proof is not None:
             self._offer(proof[0], log, b"")
         self._offer(parsed, log, came_from)
-        self._branched = True
+        self._hungry.add(b"")
 
-    def _taken(self, turn: Turn) -> None:
-        """Statements have been taken: give receipts for them; pass on second stories at once."""
-        self._ask_receipts(turn)
-        if self._branched:
-            self._branched = False
-            self.feed_all(turn)
+    def finish(self, turn: Turn) -> None:
+        """The end of a turn: receipts for what was taken, and to each peer what it lacks now."""
+        if self.line.advanced:
+            self._ask_receipts(turn)
+        if self._hungry:
+            hungry, self._hungry = self._hungry, set()
+            for station in self.line.peers:
+                if station in hungry or b"" in hungry:
+                    self.feed(station, turn)
 
     # --------------------------------------------------------------------------- receipts
 
@@ -258,7 +262,7 @@ class Exchange:
         key = line.cosign_key(line.own)
         for name in sorted(line.advanced):
             log = line.record.logs[name]
-            if not log.forks and key is not None:
+            if log.size and not log.forks and key is not None:
                 time_s = turn.now.wall_ms // 1000
                 whose = origin(line.id, log.station, log.incarnation)
                 message = cosign_message(time_s, body(whose, log.size, log.tree.root(log.size)))
@@ -449,7 +453,6 @@ class Exchange:
             self._take(parsed.raw, "", parsed.place.station, turn)
         self.retry_receipts(turn)
         self.notes.retry(turn)
-        self._taken(turn)
         for station, peer in line.peers.items():
             if line.links[station].sessions:
                 self._offer_charter(peer, turn)
@@ -489,16 +492,11 @@ class Exchange:
             peer.retry_mark = peer.confirmed()
 
     def said(self, item: Item, turn: Turn) -> None:
-        """Our own log grew: every connected peer is fed."""
+        """Our own log grew: every connected peer is fed at the end of the turn."""
         log = self.line.record.logs[item.statement.log]
         self._offer(item.statement, log, b"")
         self.notes.grew(log, turn)
-        self.feed_all(turn)
-
-    def feed_all(self, turn: Turn) -> None:
-        """Our own log grew, or something became relayable: every connected peer is fed."""
-        for station in self.line.peers:
-            self.feed(station, turn)
+        self._hungry.add(b"")
 
     def _tell_have(self, peer: Peer, turn: Turn, *, full: bool) -> None:
         line = self.line

@@ -28,7 +28,7 @@ from tieline.core.noted import LogNotes, Scale
 from tieline.core.proof import Proven
 from tieline.core.record import Item, Record
 from tieline.core.shelf import Archive
-from tieline.core.statement import Content, Statement, wanted_rungs
+from tieline.core.statement import Content, Read, Statement, wanted_rungs
 from tieline.core.succession import ended_stations
 from tieline.core.sync import Peer
 from tieline.core.tally import Acts, Alarms, Facet
@@ -127,7 +127,7 @@ class Line:
         # Speaking: one body is out for signature at a time, so positions have no gaps.
         self.outgoing: deque[Outgoing] = deque()
         self.signing: Outgoing | None = None
-        self.signing_payload = b""
+        self.composed: tuple[bytes, Read] | None = None
         self.keys: Acts[str, bytes | int] = Acts(self.record, "act ", str)
         self.drafts: dict[int, Draft] = {}
         self.last_draft = 0

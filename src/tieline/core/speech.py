@@ -190,13 +190,13 @@ def pump(line: Line, turn: Turn) -> None:
         try:
             if not _opens(out):
                 _check_voice(line)  # a charter may have come since it was queued
-            payload = statement.compose(_place(line, turn), out.content)
+            waiting = statement.composed(_place(line, turn), out.content)
         except LocalError as error:
             turn.reply(out.token, error)
             continue
-        line.signing, line.signing_payload = out, payload
+        line.signing, line.composed = out, waiting
         key = line.sign_key(line.latest(), line.own)
-        turn.sign(ForSpeech(line.id), statement.to_sign(line.realm, payload), key)
+        turn.sign(ForSpeech(line.id), statement.to_sign(line.realm, waiting[0]), key)
 
 
 def _opens(out: Outgoing) -> bool:
@@ -211,11 +211,12 @@ def wakeup(line: Line) -> int | None:
 
 def signed(line: Line, signature: bytes, turn: Turn) -> Item | None:
     """The signature has come: the body becomes a statement at the end of our log."""
-    out = line.signing
-    if out is None:
+    out, waiting = line.signing, line.composed
+    if out is None or waiting is None:
         return None
-    sealed = statement.seal(line.realm, line.signing_payload, signature)
-    line.signing, line.signing_payload = None, b""
+    payload, read = waiting
+    sealed = statement.seal(line.realm, payload, signature, read)
+    line.signing, line.composed = None, None
     outcome = line.record.judge(sealed, line, turn.now.wall_ms)
     if not isinstance(outcome, Admitted):
         turn.reply(
@@ -241,7 +242,7 @@ def sign_failed(line: Line, cause: str, turn: Turn) -> None:
     first there.
     """
     out = line.signing
-    line.signing, line.signing_payload = None, b""
+    line.signing, line.composed = None, None
     failed = [] if out is None else [out]
     if out is not None and _opens(out):
         failed.extend(line.outgoing)

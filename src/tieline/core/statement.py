@@ -94,6 +94,7 @@ _BODY: Final[dict[Kind, tuple[frozenset[str], frozenset[str]]]] = {
 # Kinds that speak of one earlier statement, and must cite it first.
 TARGETED: Final = frozenset({Kind.ACKNOWLEDGE, Kind.READ_BACK, Kind.PASS_ON, Kind.ASSENT})
 _KNOWN: Final = frozenset(range(1, 17))
+Read = tuple["Place", "Content", tuple[int, ...]]  # a payload, with keys that are not known here
 # By number: a table is asked in a tenth of the time of the class.
 _KINDS: Final = {int(one): one for one in Kind}
 _PRECEDENCES: Final = {int(one): one for one in Precedence}
@@ -237,14 +238,19 @@ def wants_mask(rungs: tuple[Rung, ...]) -> int:
 
 
 def compose(place: Place, content: Content) -> bytes:
-    """The payload bytes of a statement, ready to be signed with ``to_sign``.
+    """The payload bytes of a statement, ready to be signed. Raises as ``composed`` does."""
+    return composed(place, content)[0]
+
+
+def composed(place: Place, content: Content) -> tuple[bytes, Read]:
+    """As ``compose``, and what ``seal`` need not read again.
 
     Raises ``LocalError`` when the content is not one that ``parse`` would take: the check is the
     parser itself, so that the two cannot drift.
     """
     payload = encode.dumps(_payload(place, content))
     try:
-        back_place, back_content, _ = _read_payload(payload)
+        back_place, back_content, unknown = _read_payload(payload)
     except RemoteError as error:
         raise LocalError(error.code, error.message) from error
     if back_place != place or back_content != normal(content):
@@ -252,7 +258,7 @@ def compose(place: Place, content: Content) -> bytes:
             "statement.lossy",
             "the message would not read back as it was written; check its lists for repeats",
         )
-    return payload
+    return payload, (back_place, back_content, unknown)
 
 
 def normal(content: Content) -> Content:
@@ -265,9 +271,9 @@ def to_sign(realm: str, payload: bytes) -> bytes:
     return crypto.sig_structure(crypto.PROTECTED, domain(realm), payload)
 
 
-def seal(realm: str, payload: bytes, signature: bytes) -> Statement:
-    """Join a payload and its signature into the statement."""
-    return parse(realm, crypto.pack_sign1(payload, signature))
+def seal(realm: str, payload: bytes, signature: bytes, read: Read | None = None) -> Statement:
+    """Join a payload and its signature into the statement; ``read``: as ``composed`` gave it."""
+    return parse(realm, crypto.pack_sign1(payload, signature), read)
 
 
 def signed_size(content: Content, *, other_logs: int = 0) -> int:
@@ -352,14 +358,15 @@ def _body_map(body: Body) -> dict[int, Value]:
 # --------------------------------------------------------------------------------- parsing
 
 
-def parse(realm: str, raw: bytes) -> Statement:
+def parse(realm: str, raw: bytes, read: Read | None = None) -> Statement:
     """Read a statement from its signed bytes; the signature is not checked here.
 
-    Raises ``RemoteError``: ``encode.*`` when the bytes are not canonical CBOR within limits,
-    ``sign1.*`` when they are no COSE_Sign1 of ours, ``statement.*`` when a field is wrong.
+    ``read``: its payload, when that was read before. Raises ``RemoteError``: ``encode.*`` when the
+    bytes are not canonical CBOR within limits, ``sign1.*`` when they are no COSE_Sign1 of ours,
+    ``statement.*`` when a field is wrong.
     """
     envelope = crypto.parse_sign1(raw, LIMITS)
-    place, content, unknown = _read_payload(envelope.payload)
+    place, content, unknown = read or _read_payload(envelope.payload)
     return Statement(
         place=place,
         content=content,
@@ -372,7 +379,7 @@ def parse(realm: str, raw: bytes) -> Statement:
     )
 
 
-def _read_payload(payload: bytes) -> tuple[Place, Content, tuple[int, ...]]:
+def _read_payload(payload: bytes) -> Read:
     fields = Fields(encode.loads(payload, LIMITS), "statement")
     position = fields.uint(4, max=2**48)
     previous = fields.opt_bytes(5, length=32)

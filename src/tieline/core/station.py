@@ -291,6 +291,16 @@ class Station:
                     watch.judge_links(line, turn)
         return turn.effects
 
+    def finish(self, now: Now) -> list[Effect]:
+        """What the events of a turn have left for its end, once for all of them; see ``Exchange``.
+
+        To be asked again after events that follow from it, until it gives nothing more.
+        """
+        turn = Turn(now)
+        for exchange in self.exchanges.values():
+            exchange.finish(turn)
+        return turn.effects
+
     def wakeup(self, now: Now) -> Wakeup:
         """When the next ``Tick`` is wanted, on each of the two clocks."""
         monos = [watch.wakeup(line, now.wall_ms, now.mono_ms) for line in self.lines.values()]

@@ -48,8 +48,11 @@ class Arguments:
 
     def _whole(self, name: str, value: str) -> str:
         """A text that can be written as UTF-8: JSON can hold half a character."""
-        if any("\ud800" <= char <= "\udfff" for char in value):
-            raise self._wrong(name, "holds half a character; send it as whole UTF-8")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            what = "holds half a character; send it as whole UTF-8"
+            raise self._wrong(name, what) from None
         return value
 
     def number(self, name: str, default: int | None = None) -> int:
