@@ -290,8 +290,16 @@ def _hold_all(self: Record, found: Statement, need: Held) -> bool:
     return True
 
 
+_finish: Callable[[Exchange, Turn], None] = Exchange.finish
+
+
 def _one_after_the_other(self: Exchange, turn: Turn) -> None:
     """Nobody is given anything while somebody before it has something to confirm."""
+    hungry = self._hungry
+    self._hungry = set()
+    _finish(self, turn)
+    if not hungry:
+        return
     for station, peer in self.line.peers.items():
         self.feed(station, turn)
         if peer.outstanding():
@@ -485,7 +493,7 @@ MUTANTS: dict[str, Mutant] = {
             name="one-after-the-other",
             invariants=frozenset({7}),
             what="a peer that confirms nothing holds up all others",
-            patches=((Exchange, "feed_all", _one_after_the_other),),
+            patches=((Exchange, "finish", _one_after_the_other),),
         ),
         Mutant(
             name="sync-failure-ignored",
