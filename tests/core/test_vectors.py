@@ -17,7 +17,7 @@ def test_every_vector_file_is_what_its_script_makes() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=200,
+        timeout=900,  # at low priority it may take long
     )
     assert (done.returncode, done.stderr) == (0, "")
 
