@@ -28,6 +28,8 @@ MISSING = (
     " the tests of the evidence page"
 )
 PATIENCE_S = float(os.environ.get("TIELINE_TEST_PATIENCE_S", "200"))
+# How long a page is asked in one go, and how much later its answer counts as lost.
+ASKED_S, LOST_S = 5, 20
 # Gives the browser its descriptors 3 and 4, and becomes it.
 STARTER = (
     "import os, sys; reads, writes = map(int, sys.argv[1:3]);"
@@ -156,32 +158,37 @@ class Page:
         self.wait("document.documentElement.dataset.done === 'yes'")
 
     def wait(self, condition: str) -> None:
-        """Wait until an expression is true. A promise in the page asks again every 20 ms."""
+        """Wait until an expression is true. A promise in the page asks again every 20 ms.
+
+        A document that gives way to the next while it is asked answers with an error, or not at
+        all; then the next one is asked.
+        """
         deadline = time.monotonic() + PATIENCE_S
         script = (
             condition
             if not self._scripts
             else (
-                "new Promise((tell) => { const ask = () => (" + condition + ") ? tell(true) :"
-                " setTimeout(ask, 20); ask(); })"
+                "new Promise((tell) => { const end = Date.now() + " + str(1000 * ASKED_S) + ";"
+                " const ask = () => (" + condition + ") ? tell(true) :"
+                " Date.now() > end ? tell(false) : setTimeout(ask, 20); ask(); })"
             )
         )
         while True:
             try:
-                if self.value(script) is True:
+                if self.value(script, ASKED_S + LOST_S) is True:
                     return
             except BrowserError as error:
-                # The document that was asked has given way to the one that is being opened.
-                if "navigated" not in str(error) and "destroyed" not in str(error):
+                if not any(word in str(error) for word in ("navigated", "destroyed", "in time")):
                     raise
             if time.monotonic() > deadline:
                 raise BrowserError(f"never true: {condition}")
 
-    def value(self, expression: str) -> Any:
+    def value(self, expression: str, patience_s: float = PATIENCE_S) -> Any:
         """The value of an expression, after its promise if it is one."""
-        done = self.call(
-            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
-        )
+        done = self._browser.call(
+            "Runtime.evaluate", self._session, patience_s,
+            expression=expression, awaitPromise=True, returnByValue=True,
+        )  # fmt: skip
         if "exceptionDetails" in done:
             details = done["exceptionDetails"]
             raise BrowserError(details.get("exception", {}).get("description", str(details)))
