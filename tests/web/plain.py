@@ -9,7 +9,7 @@ from http.client import HTTPConnection
 from typing import Protocol
 from urllib.parse import urlencode
 
-from tests.web.house import PASSWORD
+PASSWORD = "correct horse battery"
 
 
 class Place(Protocol):

@@ -381,11 +381,11 @@ def test_words_are_typed_as_heard_and_the_page_never_shows_them(house: House) ->
 @pytest.mark.parametrize(("language", "theme"), LOOKS)
 def test_axe_finds_nothing(house: House, language: str, theme: str) -> None:
     with house.person(house.b, "administrator") as ada:
-        ada.manner(language, theme)
+        ada.looks(language, theme)
         for path in ("/officers", "/officers/log?check=1", "/account", "/admin", "/handover"):
             ada.go(path)
             assert ada.axe() == [], path
-        ada.manner("en", "auto")
+        ada.looks("en", "auto")
         assert complaints(ada) == []
 
 

@@ -106,12 +106,12 @@ def test_quotas_have_their_number_and_packs_their_standing(drill: House) -> None
 @pytest.mark.parametrize(("language", "theme"), LOOKS)
 def test_axe_finds_nothing(drill: House, language: str, theme: str) -> None:
     with drill.person(drill.b) as bob:
-        bob.manner(language, theme)
+        bob.looks(language, theme)
         wrong = {}
         for place in (*(f"/agreements{tab}" for tab in TABS), "/exercise?score=yes"):
             bob.go(place)
             wrong[place] = bob.axe()
-        bob.manner("en", "auto")
+        bob.looks("en", "auto")
         assert {place: found for place, found in wrong.items() if found} == {}
 
 

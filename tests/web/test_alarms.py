@@ -202,7 +202,7 @@ def test_axe_finds_nothing_on_the_alarms(house: House) -> None:
     house.flash("For axe")
     with house.person(house.b, "administrator") as admin:
         for language, theme in LOOKS:
-            admin.manner(language, theme)
+            admin.looks(language, theme)
             admin.go("/alarms")
             admin.page.value(
                 "for (const each of document.querySelectorAll('details')) each.open = 1"
@@ -210,4 +210,4 @@ def test_axe_finds_nothing_on_the_alarms(house: House) -> None:
             assert admin.axe() == []
             admin.go(f"/why/{number}")
             assert admin.axe() == []
-        admin.manner("en", "auto")
+        admin.looks("en", "auto")

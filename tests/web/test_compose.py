@@ -205,14 +205,14 @@ def test_axe_finds_nothing_on_the_screens_of_writing(
     with home.person(home.a) as ann:
         held_for(home, 60)
         for language in ("en", "ar", "ru") if theme == "dark" else ("en",):
-            ann.manner(language, theme)
+            ann.looks(language, theme)
             for address in (ACCOUNT,) if language == "ru" else ("/compose", ACCOUNT, "/drafts"):
                 ann.go(address)
                 assert ann.axe() == [], (language, address)
                 name = address.strip("/").partition("?")[0] + ("-form" if "?" in address else "")
                 if language in ("en", "ar"):
                     ann.picture(pictures / f"{name}-{language}-{theme}.png")
-        ann.manner("en", "auto")
+        ann.looks("en", "auto")
         assert ann.complaints() == []
 
 

@@ -357,7 +357,7 @@ def test_axe_finds_nothing_and_hostile_words_stay_words(pair: House, opened: str
         found = [bob.page.value(stays.format(place)) for place in range(4)]
         assert found == ["sticky", "sticky", "static", "static"]
         for language, theme in (("en", "dark"), ("ru", "light"), ("ar", "dark")):
-            bob.manner(language, theme)
+            bob.looks(language, theme)
             bob.go(f"/incident/{opened}")
             assert bob.axe() == [], language
             assert "⟨U+202E⟩gnorw" in bob.text("[data-live=messages]")
@@ -367,7 +367,7 @@ def test_axe_finds_nothing_and_hostile_words_stay_words(pair: House, opened: str
             bob.go(path)
             assert bob.axe() == [], path
             assert bob.page.value("document.documentElement.scrollWidth <= innerWidth") is True
-        bob.manner("en", "auto")
+        bob.looks("en", "auto")
         assert bob.complaints() == []
         assert bob.strangers() == []
 

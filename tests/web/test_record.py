@@ -115,14 +115,14 @@ def test_evidence_is_written_read_again_and_a_changed_file_is_seen(
     file = tmp_path / "brought.html"
     file.write_bytes(data)
     with house.person(house.b) as person:
-        person.manner("ru", "light")
+        person.looks("ru", "light")
         person.go("/record/files")
         person.choose("#verify-file", file)
         person.submit("#verify button.main")
         assert "Доказательство:" in person.text("#checked")
         assert "не сошлось" not in person.text("#checked .verdict").lower()
         assert person.axe() == []
-        person.manner("en", "auto")
+        person.looks("en", "auto")
         assert person.complaints() == []
     start = data.index(TAG) + len(TAG) + 400
     for wrong in (data[:start] + b"AAAA" + data[start + 4 :], data[: len(data) // 2]):
@@ -229,12 +229,12 @@ def test_axe_finds_nothing_in_any_language_and_theme(house: House) -> None:
     house.bravo.said("Something to be checked by everybody")
     with house.person(house.b) as bob:
         for number, language in enumerate(LANGUAGES):
-            bob.manner(language, THEMES[number % 2])
+            bob.looks(language, THEMES[number % 2])
             some = PAGES if language in FULL else ("/record/files",)
             for path in (*some, *([f"/item/{digest}/check"] if language in FULL else [])):
                 bob.go(path)
                 assert bob.axe() == [], (language, path)
-        bob.manner("en", "auto")
+        bob.looks("en", "auto")
         assert bob.complaints() == []
         assert bob.strangers() == []
 
