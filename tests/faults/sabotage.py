@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tests.faults import forgedrows, webrows
+from tests.faults import forgedrows, keptrows, webrows
 
 from tieline.carriers.tls import TlsCarrier
 from tieline.core import crypto, encode, exchange, identity, renewal, succession, watch
@@ -110,6 +110,7 @@ BUILDS: Final[dict[str, Mutant]] = {
     **MUTANTS,
     **webrows.BUILDS,
     **forgedrows.BUILDS,
+    **keptrows.BUILDS,
     **{
         build.name: build
         for build in (

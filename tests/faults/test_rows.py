@@ -13,7 +13,11 @@ from tests.faults.sabotage import BUILDS
 
 PLAYED = [name for name, row in ROWS.items() if row.play is not None]
 BARE = [name for name in PLAYED if ROWS[name].stage is None]
-BROKEN = [(name, build) for name in BARE for build in ROWS[name].sabotage]
+# Their cases start processes: one build shows here that these rows bite.
+SLOW = ("failed-call", "stolen-machine")
+BROKEN = [
+    (name, build) for name in BARE for build in ROWS[name].sabotage[: 1 if name in SLOW else None]
+]
 # A floor with a desk takes seconds: all its rows share one here, and `./dev faults --sabotaged`
 # plays all of their builds.
 STAGED = [name for name in PLAYED if ROWS[name].stage is floor.stage and ROWS[name].small]

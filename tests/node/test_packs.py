@@ -14,6 +14,7 @@ from tests.core.agreement import small
 from tieline.core import encode
 from tieline.core.errors import LocalError, PackUnfit, RemoteError
 from tieline.node import packs, tomllines
+from tieline.node.wholefile import write_file
 
 LINES = """\
 a = 1
@@ -303,7 +304,7 @@ def test_a_home_keeps_a_pack_under_its_hash(tmp_path: Path) -> None:
 def test_a_pack_under_anothers_hash_is_refused(tmp_path: Path) -> None:
     pack = packs.read_folder(small.write(tmp_path / "small"))
     path = packs.kept(tmp_path, bytes(32))
-    packs.write_file(path, pack.body)
+    write_file(path, pack.body)
     with pytest.raises(RemoteError, match="not the pack of its name"):
         packs.load_kept(tmp_path, bytes(32))
     path.write_bytes(pack.body + b"x")

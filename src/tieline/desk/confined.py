@@ -1,4 +1,4 @@
-"""Limits of a process of its own that reads one file of a stranger."""
+"""Limits of processes: of one that reads one file of a stranger, and of all that hold keys."""
 
 from __future__ import annotations
 
@@ -22,3 +22,12 @@ def confine(cpu_s: int = CPU_S) -> None:
         hard = resource.getrlimit(what)[1]
         put = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (put, put))
+
+
+def dump_nothing() -> None:
+    """From here on this process and its children leave no copy of their memory on a disk.
+
+    Keys and words lie there in the clear. A helper that the machine's administrator has set up to
+    take dumps is told the limit, and has to keep it (core(5), "Piping core dumps to a program").
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -20,6 +20,7 @@ from typing import Final
 from tieline.core.address import parse_address
 from tieline.core.errors import LocalError, TielineError
 from tieline.core.terms import LANGUAGE, Role
+from tieline.node.wholefile import write_file
 from tieline.node.witnessurl import parse_url
 
 MAX_CONFIG_BYTES: Final = 65_536
@@ -155,7 +156,10 @@ def read_config(path: Path) -> Config:
 
 
 def write_config(path: Path, config: Config) -> None:
-    """Write a configuration file that ``read_config`` gives back, with only what differs."""
+    """Write a configuration file that ``read_config`` gives back, with only what differs.
+
+    It is written whole or not at all. Raises ``OSError``.
+    """
     standard = Config()
     tables: dict[str, list[str]] = {}
     for (table, key), name in _PLACES.items():
@@ -167,7 +171,7 @@ def write_config(path: Path, config: Config) -> None:
     text = ["# A Tieline station. Every key is explained in docs/operations.md."]
     for table, lines in tables.items():
         text += ["", f"[{table}]", *lines]
-    path.write_text("\n".join(text) + "\n", encoding="utf-8")
+    write_file(path, ("\n".join(text) + "\n").encode("utf-8"))
 
 
 def with_witness(config: Config, name: str, url: str) -> Config:

@@ -15,6 +15,7 @@ from tieline.core.agreement.model import Pack
 from tieline.core.errors import LocalError, ShellError, TielineError
 from tieline.core.terms import dtg
 from tieline.node import packs
+from tieline.node.wholefile import write_file
 
 MAX_BYTES: Final = 256 * 1024
 MAX_CHARS: Final = 400
@@ -102,7 +103,7 @@ def confirm(home: Path, pack: Pack, check: Check, *, withdraw: bool = False) -> 
     packs.keep(home, pack)
     path = _file(home, pack.hash)
     try:
-        packs.write_file(path, body.encode())
+        write_file(path, body.encode())
     except OSError as error:
         raise ShellError(
             "pack.write", f"{path} cannot be written ({error.strerror}); make room and try again"

@@ -23,6 +23,7 @@ from tieline.core.agreement.meaning import Act
 from tieline.core.agreement.model import Pack
 from tieline.core.errors import LocalError, PackFault, PackUnfit, RemoteError, ShellError
 from tieline.node import tomllines
+from tieline.node.wholefile import write_file
 
 # In the repository a link to its folder packs/, resolved here; in an installed package the files.
 SHIPPED: Final = (Path(__file__).resolve().parents[1] / "packs").resolve()
@@ -283,25 +284,6 @@ def keep(home: Path, pack: Pack) -> Path:
             "pack.write", f"{path} cannot be written ({error.strerror}); make room and try again"
         ) from error
     return path
-
-
-def write_file(path: Path, body: bytes) -> None:
-    """Write whole or not at all, durably. Raises ``OSError``."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(f".{os.getpid()}.new")
-    try:
-        with new.open("wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def load_kept(home: Path, digest: bytes) -> Pack | None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final, NoReturn, Protocol, cast
 
 from tieline.desk.cli import deskverbs, exercise, incidentverbs, jointverbs, ruleverbs, sendverb
+from tieline.desk.confined import dump_nothing
 
 DONE: Final = 0
 REFUSED: Final = 1
@@ -489,6 +490,7 @@ def _witness_verbs(verb: _Verb) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    dump_nothing()
     given = sys.argv[1:] if argv is None else argv
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

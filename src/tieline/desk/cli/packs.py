@@ -31,6 +31,7 @@ from tieline.node import packs
 from tieline.node.agreementview import spoken_view
 from tieline.node.text import visible
 from tieline.node.view import Json
+from tieline.node.wholefile import write_file
 
 _INDENT: Final = "  "
 
@@ -265,7 +266,7 @@ def _write(args: argparse.Namespace) -> int:
     if args.out is None:
         raise LocalError("pack.usage", "write it as: tieline pack write PACK --out FILE")
     one = packs.find(name)
-    packs.write_file(args.out, one.body)
+    write_file(args.out, one.body)
     put(
         args,
         {"file": str(args.out), **_summary(one)},

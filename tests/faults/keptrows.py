@@ -1,0 +1,199 @@
+"""The rows of P1, P2, P3, P6, P7 and P9, and the builds under which they must go red."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.faults import canaries, sweep, views
+from tests.faults.rows import Row
+
+from tieline.sim.mutants import Mutant
+
+
+def _process(name: str, what: str, broken: str) -> Mutant:
+    """A build of which the broken part is in another process; see ``stationproc``."""
+    patches = ((canaries, "BROKEN", broken),)
+    return Mutant(name=name, invariants=frozenset(), what=what, patches=patches)
+
+
+BUILDS: Final = {
+    build.name: build
+    for build in (
+        _process("events-logged", "whatever happens is written to the log", "logged"),
+        _process("bare-backup", "the chunks of a backup are not encrypted", "bare-backup"),
+        _process("bare-bundle", "a bundle is signed and not sealed", "bare-bundle"),
+        _process("sync-swallowed", "a sync that fails is nobody's business", "unsynced"),
+        _process("dumping", "a process may leave its memory on the disk", "dumping"),
+    )
+}
+
+_NODE: Final = "tests/node/test_"
+_STORE: Final = "tests/store/test_"
+_CRASH: Final = "tests/crash/test_"
+
+P1: Final = (
+    Row(
+        promise="P1",
+        name="killed",
+        fault="a station is killed at any moment",
+        demand="nothing acknowledged is lost, and it starts again by itself",
+        tests=(
+            "tests/desk/test_line_by_cli.py::test_nothing_is_lost_by_kill_9",
+            "tests/exercise/test_runs.py::test_killed_stations_change_nothing_but_times",
+        ),
+    ),
+    Row(
+        promise="P1",
+        name="power-loss",
+        fault="power fails in release, receipt, backup, change of keys, a witness's word",
+        demand="of all states that may be left, each opens and lacks nothing acknowledged",
+        tests=tuple(f"{_CRASH}{each}power.py" for each in ("", "backup_", "keys_", "heads_")),
+    ),
+    Row(
+        promise="P1",
+        name="failed-call",
+        fault="a call to the file system fails, once or from then on, or kills, in six commands",
+        demand="what was there is whole, what is said to be done is, and once more it ends well",
+        counts=(36, 600, 6_000),
+        play=sweep.failed_call,
+        tests=(
+            f"{_NODE}backup.py::test_every_failed_call_leaves_no_backup_and_no_half_file",
+            f"{_NODE}secrets.py::test_a_failed_write_leaves_nothing_and_says_so",
+        ),
+        sabotage=("sync-swallowed",),
+        few=1,
+    ),
+    Row(
+        promise="P1",
+        name="failed-sync",
+        fault="a sync fails under a running station, or at its start",
+        demand="it stops with the cause, and acknowledges nothing after that",
+        tests=(
+            f"{_NODE}disk.py::test_a_failed_sync_stops_the_station_with_its_cause",
+            f"{_NODE}disk.py::test_a_folder_that_does_not_sync_keeps_the_station_from_starting",
+            f"{_STORE}full.py::test_after_a_failure_every_commit_fails",
+        ),
+    ),
+    Row(
+        promise="P1",
+        name="damaged-store",
+        fault="changed bytes, a log cut short, an entry taken out, a store put back",
+        demand="noticed at the start or on reading, nothing altered served, fetched from a peer",
+        tests=(
+            f"{_NODE}verify.py::test_a_changed_byte_of_the_stopped_store_is_noticed",
+            f"{_NODE}verify.py::test_a_changed_byte_of_a_killed_stations_log_is_noticed",
+            f"{_NODE}verify.py::test_a_log_cut_short_is_noticed",
+            f"{_NODE}verify.py::test_an_entry_taken_out_is_noticed",
+            "tests/core/test_record.py::test_what_was_kept_is_taken_back_and_damage_is_told",
+            "tests/desk/test_life.py::test_yesterdays_store_with_a_peer_in_reach",
+        ),
+    ),
+)
+
+P2: Final = (
+    Row(
+        promise="P2",
+        name="every-road",
+        fault="the same by wire, relay and stick, again and again, through new starts",
+        demand="one item and one first alarm for each statement",
+        counts=(200, 4_000, 40_000),
+        play=views.once,
+        tests=(
+            "tests/core/test_bundle.py::test_a_bundle_once_more_changes_nothing",
+            f"{_NODE}api.py::test_a_watcher_that_comes_back_misses_nothing_and_sees_nothing_twice",
+        ),
+        sabotage=("carrier-makes-new",),
+        few=6,
+    ),
+    Row(
+        promise="P2",
+        name="said-again",
+        fault="an officer's act comes twice",
+        demand="one statement, and the same answer",
+        tests=("tests/core/test_speech.py::test_the_same_key_gives_the_same_answer_and_one_statement",),
+    ),
+)  # fmt: skip
+
+P3: Final = (
+    Row(
+        promise="P3",
+        name="any-order",
+        fault="reordered, lost, replayed, cut for long, both sides writing on, new starts",
+        demand="no word before what its author had read; who holds the same shows the same",
+        counts=(300, 6_000, 60_000),
+        play=views.in_order,
+        tests=(
+            "tests/core/test_record.py::test_every_order_of_arrival_gives_the_order_in_which_it_was_said",
+            "tests/core/test_record.py::test_what_comes_too_early_is_held_and_names_what_it_waits_for",
+            "tests/core/test_sync.py::test_any_stations_that_can_exchange_bytes_end_with_one_record",
+        ),
+        sabotage=("arrival-order", "clock-order"),
+        few=8,
+    ),
+)
+
+P6: Final = (
+    Row(
+        promise="P6",
+        name="lying-clock",
+        fault="another time of day at each event: half a second to 8,000 years, both ways",
+        demand="the order is that of the twin whose clocks are honest",
+        counts=(200, 4_000, 40_000),
+        play=views.lying_clock,
+        tests=(
+            "tests/core/test_ladder.py::test_a_wall_clock_that_jumps_neither_meets_nor_misses_a_deadline",
+            "tests/core/test_ladder.py::test_a_deadline_runs_on_through_a_restart",
+            "tests/core/test_line.py::test_an_implausible_time_is_flagged_and_never_corrected",
+            f"{_NODE}clockwatch.py",
+        ),
+        sabotage=("clock-order",),
+        few=4,
+    ),
+)
+
+P7: Final = (
+    Row(
+        promise="P7",
+        name="full-disk",
+        fault="no room at the start, in a commit, in a backup; a limit on the size of files",
+        demand="reading goes on, nothing is half written, urgent words have room, it resumes",
+        tests=(
+            f"{_STORE}full.py",
+            f"{_NODE}full_disk.py",
+            f"{_NODE}disk.py::test_a_full_disk_refuses_and_then_goes_on",
+            f"{_NODE}backup.py::test_a_disk_that_gets_full_meanwhile_costs_the_station_nothing",
+        ),
+    ),
+)
+
+P9: Final = (
+    Row(
+        promise="P9",
+        name="stolen-machine",
+        fault="all that a station wrote is taken as it runs, stopped, killed, aborted",
+        demand="of 50 canaries and its keys none is seen, in any form; nothing is dumped",
+        counts=(8, 80, 400),
+        play=canaries.stolen,
+        tests=(
+            f"{_STORE}file.py::test_no_file_beside_the_store_shows_what_is_in_it",
+            f"{_NODE}verify.py::test_no_file_of_a_home_shows_what_was_said",
+            f"{_NODE}backup.py::test_nothing_in_a_backup_is_in_the_clear",
+            f"{_NODE}secrets.py::test_no_private_key_is_in_a_file_in_clear_or_in_a_repr",
+        ),
+        sabotage=("events-logged", "bare-backup", "bare-bundle", "dumping"),
+        few=1,
+    ),
+    Row(
+        promise="P9",
+        name="wrong-key",
+        fault="a wrong passphrase, changed key files, files open to others, an old copy elsewhere",
+        demand="one refusal that says nothing of the right one, and no start",
+        tests=(
+            f"{_NODE}secrets.py::test_any_byte_changed_anywhere_is_the_one_refusal",
+            f"{_NODE}secrets.py::test_a_passphrase_opens_and_a_wrong_one_does_not",
+            f"{_NODE}secrets.py::test_a_file_that_others_may_touch_is_refused_with_the_cure",
+            f"{_STORE}file.py::test_a_wrong_key_is_one_clear_error_and_changes_nothing",
+            f"{_NODE}backup.py::test_another_key_opens_nothing",
+        ),
+    ),
+)

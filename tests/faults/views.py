@@ -1,0 +1,161 @@
+"""P2, P3 and P6: once, in the order in which it was said, whatever the roads and the clocks do."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Final
+
+from tests.core.test_bundle import carry
+from tests.core.world import START_MS, Net, Post, kits, message
+from tests.faults.rows import need
+
+from tieline.core.events import Arrived
+from tieline.core.journal import FactKind
+from tieline.core.terms import Precedence
+
+DAY_MS: Final = 86_400_000
+# Steps of a clock: seconds, hours, years; to 1970, past 2038, to a leap day, to the year 9999.
+STEPS: Final = (
+    500, -500, 61_000, -61_000, 3_600_000, -3_600_000, DAY_MS, -DAY_MS, 400 * DAY_MS,
+    -400 * DAY_MS, 20 * 365 * DAY_MS, -20 * 365 * DAY_MS, -START_MS + 1, 480_000_000_000,
+    1_709_164_800_000 - START_MS, 253_402_300_000_000 - START_MS,
+)  # fmt: skip
+SETTLED_S: Final = 120
+
+
+class Said:
+    """What was said, and what its author had before it: by the test's own account."""
+
+    def __init__(self) -> None:
+        self.before: dict[bytes, frozenset[bytes]] = {}
+
+    def by(self, post: Post, text: str, precedence: Precedence = Precedence.ROUTINE) -> bytes:
+        """Say something."""
+        had = frozenset(post.order())
+        digest = post.speak(message(text, precedence)).item
+        self.before[digest] = had
+        return digest
+
+    def check(self, post: Post) -> None:
+        """All is there once, and nothing stands before what its author had read."""
+        order = post.order()
+        place = {digest: at for at, digest in enumerate(order)}
+        need(len(place) == len(order), "something stands twice in the record")
+        for digest, had in self.before.items():
+            need(digest in place, "something that was said is not there")
+            late = [each for each in had if place[each] > place[digest]]
+            need(not late, "a word stands before what its author had read")
+
+
+def once(seed: int) -> None:
+    """The same by wire, by relay, by stick and again, in any order, through new starts."""
+    chance = random.Random(f"once {seed}")
+    net = Net(kits(3))
+    alpha, bravo, charlie = net
+    said = Said()
+    flashes = [said.by(alpha, f"word {n}", Precedence.FLASH) for n in range(chance.randint(1, 4))]
+    alpha.out.clear()
+    sticks: list[bytes] = []
+
+    def replay() -> None:
+        for envelope in sticks:
+            bravo.step(Arrived(carrier="bundle", peer=alpha.who.id, envelope=envelope))
+
+    def wire(one: Post, other: Post) -> None:
+        net.connect(one, other)
+        sticks.extend(sent.envelope for sent in one.out)
+        net.pass_time(chance.choice((0, 1, 7)))
+        net.cut(one, other)
+
+    roads: list[Callable[[], object]] = [
+        lambda: wire(alpha, bravo), lambda: wire(charlie, bravo), lambda: wire(alpha, charlie),
+        lambda: carry(alpha, bravo), lambda: carry(alpha, charlie, bravo),
+        lambda: carry(charlie, bravo), replay, lambda: net.restart(bravo),
+    ]  # fmt: skip
+    for road in chance.choices(roads, k=chance.randint(6, 14)):
+        road()
+    net.connect_all()
+    net.pass_time(SETTLED_S)
+    for post in (bravo, charlie):
+        said.check(post)
+        items = [fact.body for fact in post.facts if fact.kind == FactKind.STATEMENT]
+        need(len(items) == len(set(items)), "a statement was taken in twice")
+        rung = [a.item for a in post.alarms() if a.code.startswith("arrived")]
+        rung = rung or [
+            a.item for a in post.alarms() if a.item in flashes and "overdue" not in a.code
+        ]
+        for flash in flashes:
+            need(rung.count(flash) == 1, f"a flash rang {rung.count(flash)} times")
+
+
+def in_order(seed: int) -> None:
+    """Random talk over wires that come and go, with reordering, replays and new starts."""
+    chance = random.Random(f"order {seed}")
+    net = Net(kits(chance.randint(2, 4)))
+    posts, said = list(net), Said()
+    heard: list[tuple[Post, bytes, bytes]] = []
+    for number in range(chance.randint(10, 30)):
+        one, other = chance.sample(posts, 2)
+        match chance.randrange(7):
+            case 0 if frozenset((one.who.id, other.who.id)) not in net.open:
+                net.connect(one, other)
+            case 1 if frozenset((one.who.id, other.who.id)) in net.open:
+                net.cut(one, other)
+            case 2:
+                net.pass_time(chance.choice((0.2, 3, 400)))
+            case 3:
+                _shuffled(net, heard, chance)
+            case 4:
+                for post, bringer, envelope in chance.sample(heard, min(3, len(heard))):
+                    post.step(Arrived(carrier="wire", peer=bringer, envelope=envelope))
+            case 5 if chance.random() < 0.3:
+                net.restart(one)
+            case _:
+                net.skew_ms = chance.choice((0, 0, *STEPS[:8]))
+                said.by(one, f"word {number}")
+                if chance.random() < 0.5:
+                    _shuffled(net, heard, chance)
+    net.skew_ms = 0
+    net.connect_all()
+    net.pass_time(SETTLED_S)
+    for post in posts:
+        said.check(post)
+        need(post.order() == posts[0].order(), "two that hold the same show another order")
+
+
+def _shuffled(net: Net, heard: list[tuple[Post, bytes, bytes]], chance: random.Random) -> None:
+    """What is under way arrives in any order; some of it is lost."""
+    sent = [(post, each) for post in net for each in post.out]
+    for post in net:
+        post.out.clear()
+    chance.shuffle(sent)
+    for post, each in sent:
+        there = net.posts[each.peer]
+        if frozenset((post.who.id, each.peer)) in net.open and chance.random() < 0.9:
+            heard.append((there, post.who.id, each.envelope))
+            there.step(Arrived(carrier="wire", peer=post.who.id, envelope=each.envelope, live=True))
+
+
+def lying_clock(seed: int) -> None:
+    """Each event finds another time of day: the record is that of the twin with honest clocks."""
+    orders = []
+    for lies in (False, True):
+        chance, lie = random.Random(f"clock {seed}"), random.Random(f"lie {seed}")
+        net = Net(kits(3))
+        posts, said, texts = list(net), Said(), []
+        net.connect_all()
+        for number in range(chance.randint(6, 14)):
+            net.skew_ms = lie.choice(STEPS) if lies else 0
+            said.by(chance.choice(posts), f"word {number}")
+            net.skew_ms = lie.choice(STEPS) if lies else 0
+            net.deliver()
+            net.pass_time(chance.choice((0, 1, 30)))
+        net.skew_ms = 0
+        net.pass_time(SETTLED_S)
+        for post in posts:
+            said.check(post)
+            need(post.order() == posts[0].order(), "two that hold the same show another order")
+        texts = [item.statement.content.body.text for item in posts[0].line.record.order]
+        orders.append([text for text in texts if text and text.startswith("word ")])
+    need(orders[0] == orders[1], "a lying clock has changed the order")
