@@ -81,3 +81,14 @@ def test_the_acts_that_are_loaded_late_are_those_there_are(tmp_path: Path) -> No
         assert not late & set(acts._acts)
 
     asyncio.run(look())
+
+
+def test_commands_that_only_ask_the_station_load_nothing_of_the_core() -> None:
+    """It cost every 'tieline send' a third of a second."""
+    slow = ("tieline.node.view", "tieline.core.encode", "nacl", "cryptography")
+    verbs = ("talk", "incidents", "joints", "agreements", "alarms")
+    names = ", ".join(f"tieline.desk.cli.{each}" for each in verbs)
+    code = f"import sys, {names}; print([m for m in {slow} if m in sys.modules])"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -263,7 +263,7 @@ def composed(place: Place, content: Content) -> tuple[bytes, Read]:
 
 def normal(content: Content) -> Content:
     """The same content with wants spelled out, the form in which ``parse`` returns it."""
-    return replace(content, wants=content.wanted())
+    return content if content.wants >= 0 else replace(content, wants=content.wanted())
 
 
 def to_sign(realm: str, payload: bytes) -> bytes:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from tieline.core.terms import MAX_TIME_MS, dtg
 from tieline.desk.cli.show import View, number_of, text_of, views
 from tieline.desk.words import ENGLISH, Words
-from tieline.node.view import Json
+
+if TYPE_CHECKING:
+    from tieline.node.view import Json
 
 _MINUTE_MS: Final = 60_000
 _UNITS: Final = (("d", 1440 * _MINUTE_MS), ("h", 60 * _MINUTE_MS), ("min", _MINUTE_MS))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tieline.core.terms import MAX_TIME_MS, dtg
 from tieline.desk.cli import incidentaccounts as accounts
@@ -17,7 +17,9 @@ from tieline.desk.cli.joints import list_lines as joint_lines
 from tieline.desk.cli.noticelines import notice_lines
 from tieline.desk.cli.show import View, mark_words, number_of, still_reading, text_of, views
 from tieline.desk.incidentwords import contested, row_marks, span, texts, words, wrapped
-from tieline.node.view import Json
+
+if TYPE_CHECKING:
+    from tieline.node.view import Json
 
 _LANE: Final = 24  # where the second lane begins
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tieline.core.errors import LocalError
 from tieline.desk.cli import incidentlines as lines
@@ -14,7 +14,9 @@ from tieline.desk.cli.agreements import answers_of
 from tieline.desk.cli.common import client, language_of, line_of, officer, put
 from tieline.desk.cli.show import said, still_reading, text_of, views
 from tieline.desk.cli.talk import how
-from tieline.node.view import Json
+
+if TYPE_CHECKING:
+    from tieline.node.view import Json
 
 _MEANS: Final = "means_"
 MAX_FILE: Final = 256 * 1024 * 1024

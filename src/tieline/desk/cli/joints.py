@@ -6,7 +6,7 @@ import argparse
 import re
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tieline.core.errors import LocalError
 from tieline.core.looks import mistaken
@@ -16,7 +16,9 @@ from tieline.desk.cli.common import client, language_of, line_of, marks_of, offi
 from tieline.desk.cli.jointverbs import ACTIONS
 from tieline.desk.cli.show import View, codes, mark_words, number_of, said, text_of, views
 from tieline.node.text import escape, escaped, foreign, visible
-from tieline.node.view import Json
+
+if TYPE_CHECKING:
+    from tieline.node.view import Json
 
 NEXT = {
     "sign": "sign it: tieline joint sign {item}",

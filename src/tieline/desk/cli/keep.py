@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from tieline.core.terms import dtg
 from tieline.desk.cli.common import ask_passphrase, put, station_keys
 from tieline.desk.cli.show import number_of, text_of
 from tieline.node.client import ApiDown, Client
 from tieline.node.config import Home
-from tieline.node.view import Json
+
+if TYPE_CHECKING:
+    from tieline.node.view import Json
 
 
 def backup(args: argparse.Namespace) -> None:

@@ -6,15 +6,17 @@ Every text from outside goes through ``visible`` here; an exercise marks each li
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tieline.core.terms import dtg
 from tieline.node.text import visible
-from tieline.node.view import Json
+
+if TYPE_CHECKING:
+    from tieline.node.view import Json
 
 SOON_MS: Final = 30 * 86_400_000  # keys that end sooner are spoken of
 
-View = Mapping[str, Json]
+View = Mapping[str, "Json"]
 _RUNGS = (("passed on", "P"), ("read back", "B"), ("acknowledged", "A"), ("received", "R"),
           ("handed over", "h"))  # fmt: skip
 

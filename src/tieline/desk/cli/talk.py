@@ -6,10 +6,9 @@ import argparse
 import json
 import sys
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tieline.core.errors import LocalError
-from tieline.desk.cli import files
 from tieline.desk.cli.agreements import answers_of
 from tieline.desk.cli.common import client, language_of, line_of, marks_of, officer, put
 from tieline.desk.cli.show import (
@@ -26,7 +25,9 @@ from tieline.desk.cli.show import (
 )
 from tieline.node.client import ApiDown, Client
 from tieline.node.text import visible
-from tieline.node.view import Json
+
+if TYPE_CHECKING:
+    from tieline.node.view import Json
 
 RECENT: Final = 100  # journal entries that a watcher is shown first
 RETRY_S: Final = 1.0
@@ -209,6 +210,8 @@ def checkpoint(args: argparse.Namespace) -> None:
     if args.out is None:
         put(args, result, *note.rstrip("\n").split("\n"))
         return
+    from tieline.desk.cli import files
+
     files.write(args.out, note.encode("utf-8"))
     put(args, {**result, "file": str(args.out)},
         f"a checkpoint of {number_of(result, 'size')} statements with"
