@@ -38,6 +38,7 @@ from typing import cast
 import apsw
 from nacl.signing import SigningKey, VerifyKey
 
+import wire
 from figures import Json, percentile, spread
 from pins import client_context, server_context, write_identity
 
@@ -131,6 +132,7 @@ class Plan:
     sends: int
     sustained: int
     chunk: int
+    receiver: int = 0  # the other process
 
 
 class Receiver:
@@ -170,6 +172,7 @@ class Sender:
         self._began = 0.0
         self.latencies: list[float] = []
         self.rate = 0.0
+        self.cpu_us = 0.0  # of both processes, for each in the sustained run
         self.done: asyncio.Future[None] = self._loop.create_future()
         self.frames = Frames(self._heard, self._start)
 
@@ -204,15 +207,20 @@ class Sender:
 
     def _fill(self) -> None:
         self._base = self._made
+        self.cpu_us = -self._used_us()
         self._began = time.perf_counter()
         for _ in range(OUTSTANDING // self._plan.chunk):
             self._put(self._plan.chunk)
+
+    def _used_us(self) -> float:
+        return 1e6 * (time.process_time() + wire.cpu_seconds(self._plan.receiver))
 
     def _refill(self, news: int) -> None:
         self._owed += news
         target = self._base + self._plan.sustained
         if self._covered >= target:
             self.rate = self._plan.sustained / (time.perf_counter() - self._began)
+            self.cpu_us = (self.cpu_us + self._used_us()) / self._plan.sustained
             self.done.set_result(None)
             return
         count = min(self._owed, target - self._made)
@@ -252,6 +260,7 @@ async def _drive(folder: Path, db_key: bytes | None, port: int, plan: Plan) -> J
     return {
         "receipt_ms": spread(sender.latencies),
         "sustained_per_s": round(sender.rate, 1),
+        "cpu_us_each": round(sender.cpu_us, 1),
     }
 
 
@@ -291,7 +300,7 @@ def run(folder: Path, *, plain: bool, plan: Plan, loop_name: str) -> Json:
         if b.stdout is None:
             raise RuntimeError("the floor's second process has no output to read its port from")
         port = b.stdout.readline().strip()
-        words = [str(plan.sends), str(plan.sustained), str(plan.chunk)]
+        words = [str(plan.sends), str(plan.sustained), str(plan.chunk), str(b.pid)]
         a = subprocess.run(
             [*base, "a", port, *words], stdout=subprocess.PIPE, text=True, timeout=300, check=True
         )
@@ -322,8 +331,8 @@ def main(argv: Sequence[str]) -> int:
         if args.side == "b":
             runner.run(_serve(args.folder, key))
         else:
-            port, sends, sustained, chunk = args.numbers
-            plan = Plan(sends=sends, sustained=sustained, chunk=chunk)
+            port, sends, sustained, chunk, receiver = args.numbers
+            plan = Plan(sends=sends, sustained=sustained, chunk=chunk, receiver=receiver)
             print(json.dumps(runner.run(_drive(args.folder, key, port, plan))))
     return 0
 

@@ -156,10 +156,10 @@ async def _drive(homes: list[Home], pids: list[int], sends: int, sustained: int)
     before = wire.port_bytes(ports)
     rate = await _sustain(a, at_a, text, sustained)
     sent_bytes = wire.port_bytes(ports) - before
-    fields: dict[str, Json] = {"1": 2, "2": 1, "3": 1_668_523_200}
     flash = await a.call(
-        "send", form="cr/first", fields=fields, to=["BRAVO"], officer="bench", precedence="FLASH"
-    )
+        "send", form="cr/first", fields={"1": 2, "2": 1, "3": 1_668_523_200}, to=["BRAVO"],
+        officer="bench", precedence="FLASH",
+    )  # fmt: skip
     await at_a.until(at_a.receipts, str(flash["item"]))
     size = await a.call("item", item=str(flash["item"]))
     memory = max(wire.resident_bytes(pid) for pid in pids)
