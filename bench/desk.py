@@ -3,8 +3,9 @@
 A home is filled as ``bench/start.py`` does it (so many statements, and among them forms that open
 incidents), its station is started, and a desk beside it. Then, by plain requests on one connection:
 
-* ``quiet``: the first byte of each screen while nothing changes;
-* ``busy``: the same, each time after a message was sent, so that no answer is shared;
+* ``screens``: the first byte of every screen in three states (``screens.py``): ``quiet``, while
+  nothing changes, ``busy``, each time after a message, ``stirred``, after one in an incident;
+* ``quiet`` and ``busy``: of those the watch, its parts and one statement, as earlier runs gave;
 * ``event``: from the call that sends a message until a browser's stream has named it and the part
   of the watch that shows it has been fetched;
 * ``flash`` (``--flash N``): a FLASH from the request at A's desk to the row and the tone in a real
@@ -32,17 +33,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from http.client import HTTPConnection
+from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
 from urllib.parse import urlencode
 
 import flashes
 import folds
+import screens
 import start
 import stations
 from figures import Json, environment, number, record, spread
 from tieline.desk.web import run
-from tieline.desk.web.officers import Officers
+from tieline.desk.web.officers import ROLES, Officers
 from tieline.node.client import Client
 from tieline.node.config import Home
 
@@ -60,9 +62,10 @@ class Visitor:
 
     def __init__(self, port: int) -> None:
         self.cookies: dict[str, str] = {}
+        self.status = 0  # of the last answer
         self.connection = HTTPConnection("127.0.0.1", port, timeout=60)
         found = TOKEN.search(self.get("/login")[0])
-        form = {"csrf": found[1] if found else "", "name": "Bench", "password": PASSWORD}
+        form = {"csrf": found[1] if found else "", "name": screens.OFFICER, "password": PASSWORD}
         head = {
             "content-type": "application/x-www-form-urlencoded",
             "origin": f"http://127.0.0.1:{port}",
@@ -79,12 +82,17 @@ class Visitor:
     def get(self, path: str) -> tuple[str, float]:
         """A page, and the seconds until its first byte."""
         begun = time.perf_counter()
-        self.connection.request("GET", path, headers={"cookie": self.cookie})
-        return self._read(begun)
+        try:
+            self.connection.request("GET", path, headers={"cookie": self.cookie})
+            return self._read(begun)
+        except (RemoteDisconnected, BrokenPipeError):  # it rested for longer than a desk waits
+            self.connection.close()
+            return self.get(path)
 
     def _read(self, begun: float = 0.0) -> tuple[str, float]:
         answer = self.connection.getresponse()
         taken = time.perf_counter() - begun
+        self.status = answer.status
         for each in answer.headers.get_all("set-cookie") or ():
             name, _, value = each.partition(";")[0].partition("=")
             self.cookies[name] = value
@@ -124,8 +132,9 @@ class Stream:
 def desk_of(home: Home) -> Iterator[int]:
     """A desk beside a running station; its port."""
     vault = run.vault_of(home.path)
-    if not Officers(vault).all():
-        Officers(vault).add("Bench", ("watch-officer",), PASSWORD, time.time_ns() // 1_000_000)
+    if all(one.name != screens.OFFICER for one in Officers(vault).all()):
+        Officers(vault).add(screens.OFFICER, ROLES, PASSWORD, time.time_ns() // 1_000_000)
+    screens.furnish(vault)
     vault.close()
     command = [sys.executable, "-m", "tieline", "desk", "--home", str(home.path), "--port", "0"]
     process = subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, encoding="utf-8")
@@ -137,21 +146,9 @@ def desk_of(home: Home) -> Iterator[int]:
         process.wait(30)
 
 
-def pages(visitor: Visitor, client: Client, count: int, *, busy: bool) -> Json:
-    """The first byte of each screen, so many times."""
-    items = client.call("log", limit=1)["items"]
-    newest = items[-1] if isinstance(items, list) else {}
-    digest = str(newest["item"]) if isinstance(newest, dict) else ""
-    out: dict[str, list[float]] = {}
-    for turn in range(count):
-        for page in PAGES:
-            path = page.replace("ITEM", f"/item/{digest}")
-            if busy:
-                client.call("send", text=f"busy {turn}", officer="Bench")
-            elif turn == 0:
-                visitor.get(path)  # its template is read once
-            out.setdefault(page, []).append(visitor.get(path)[1])
-    return {page: spread(found) for page, found in out.items()}
+def few(found: Json) -> Json:
+    """Of the screens in one state those that this bench has given since its first run."""
+    return {page: found["/item/{digest}" if page == "ITEM" else page] for page in PAGES}
 
 
 async def events(visitor: Visitor, client: Client, port: int, count: int, listeners: int) -> Json:
@@ -202,11 +199,13 @@ def measure(home: Home, args: argparse.Namespace) -> Json:
         status = client.call("status")
         lines = status["lines"]
         line = lines[0] if isinstance(lines, list) else {}
+        every = screens.timed(visitor, client, args.count)
         found: Json = {
             "statements": line["statements"] if isinstance(line, dict) else 0,
             "floor": spread(floor),
-            "quiet": pages(visitor, client, args.count, busy=False),
-            "busy": pages(visitor, client, args.count, busy=True),
+            "quiet": few(record(every["quiet"])),
+            "busy": few(record(every["busy"])),
+            "screens": every,
             **asyncio.run(events(visitor, client, port, args.count, args.streams)),
             "loop_ns": folds.loop_ns(),
         }
@@ -243,7 +242,7 @@ def flash(homes: Sequence[Home], count: int) -> Json:
         with desk_of(homes[0]) as port_a, desk_of(homes[1]) as port_b:
             visitor, name = Visitor(port_a), str(line["line"])
             with browser.page(alone=True) as page:
-                flashes.login(page, f"http://127.0.0.1:{port_b}", "Bench", PASSWORD)
+                flashes.login(page, f"http://127.0.0.1:{port_b}", screens.OFFICER, PASSWORD)
                 flashes.timed(visitor, page, at_b, name, 3)  # the first ones read templates
                 found = flashes.timed(visitor, page, at_b, name, count)
         at_a.close()
@@ -260,26 +259,29 @@ def met(found: Json) -> bool:
         if taken.get(each)
     ):
         return False
-    screens = [record(each) for name in ("quiet", "busy") for each in record(found[name]).values()]
-    return all(number(each["p95"]) < REACH_MS for each in screens) and not (
+    every = record(found["screens"])
+    taken = [record(one) for state in screens.STATES for one in record(every[state]).values()]
+    return all(number(each["p95"]) < REACH_MS for each in taken) and not (
         found["streams_behind"] or found["streams_missed"]
     )
 
 
 def table(found: Json) -> str:
     """The result as a person reads it."""
-    rows = [f"{'':24}{'p50':>10}{'p95':>10}{'p99':>10}   ms"]
+    rows = [f"{'':48}{'p50':>10}{'p95':>10}{'p99':>10}   ms"]
 
     def row(name: str, each: object) -> None:
         taken = record(each)
         rows.append(
-            f"{name:24}" + "".join(f"{number(taken[key]):>10.1f}" for key in ("p50", "p95", "p99"))
+            f"{name:48}" + "".join(f"{number(taken[key]):>10.1f}" for key in ("p50", "p95", "p99"))
         )
 
     row("a static file", found["floor"])
-    for state in ("quiet", "busy"):
-        for page, each in record(found[state]).items():
+    every = record(found["screens"])
+    for state in screens.STATES:
+        for page, each in record(every[state]).items():
             row(f"{state} {page}", each)
+    rows += [f"not measured: {page} ({why})" for page, why in record(every["unmeasured"]).items()]
     row("event to part", found["event"])
     taken = record(found["flash"]) if found.get("flash") else {}
     for each in ("row", "tone"):
