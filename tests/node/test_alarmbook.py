@@ -138,7 +138,7 @@ class Watch(RuleBasedStateMachine):
         assert rings.keys() == self.model.keys()
         for number, known in self.model.items():
             assert self.book.state(rings[number], self.now) is self.expected(number, known)
-        tone, some = sounds(self.book, list(rings.values()), self.now)
+        tone, some = sounds((r, self.book.state(r, self.now)) for r in rings.values())
         loud = {n for n, k in self.model.items() if self.expected(n, k) is State.SOUNDING}
         assert {ring.number for ring in some} == loud
         urgent = {"arrived.flash", "record.two_heads"}

@@ -6,11 +6,13 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from tests.node import pair
 from tests.node.pair import Running
 
 from tieline.core.charter import dearmor_charter
+from tieline.node import early
 from tieline.node.acts import (
     ABOUT_AGREEMENTS,
     ABOUT_ALARMS,
@@ -20,6 +22,10 @@ from tieline.node.acts import (
     ON_RECORD,
     NodeActs,
 )
+
+if TYPE_CHECKING:
+    from tieline.core.line import Line
+    from tieline.node.agreements import Agreements
 
 ROOT = Path(__file__).parents[2]
 LATE = (
@@ -64,6 +70,24 @@ def test_nothing_of_agreements_is_loaded_without_one(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
+
+
+def test_with_an_agreement_it_is_loaded_before_somebody_asks() -> None:
+    class Some:
+        named_ = False
+
+        def named(self, _: object) -> bool:
+            return self.named_
+
+    async def run() -> None:
+        some = Some()
+        lines = cast("list[Line]", [object()])
+        assert not await early.load(cast("Agreements", some), lines)
+        some.named_ = True
+        assert await early.load(cast("Agreements", some), lines)
+        assert all(f"tieline.node.{name}" in sys.modules for name in early.MODULES)
+
+    asyncio.run(run())
 
 
 def test_the_acts_that_are_loaded_late_are_those_there_are(tmp_path: Path) -> None:

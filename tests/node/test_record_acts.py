@@ -42,6 +42,7 @@ def test_a_search_goes_on_where_it_stopped_and_finds_each_once(
 ) -> None:
     monkeypatch.setattr(recordacts, "LOOKED", 7)
     monkeypatch.setattr(recordacts, "WINDOW", 3)
+    monkeypatch.setattr(recordacts, "FIRST", 2)
 
     async def look() -> None:
         alpha, bravo = await two(tmp_path)
@@ -70,6 +71,7 @@ def test_a_search_goes_on_where_it_stopped_and_finds_each_once(
         assert await all_of(party="ALPHA") == every
         assert await all_of(words="WORT number", limit=2) == every
         assert await all_of(words="wort 11") == ["Wort number 11 "]
+        assert await all_of(words="wort 1", within_ms=1) == [every[0], every[1], every[-2]]
         assert await all_of(precedence="FLASH") == every[2::3]
         assert await all_of(party="BRAVO", kind="message") == ["from the other side"]
         assert await all_of(words="nowhere said") == []

@@ -43,6 +43,7 @@ from tieline.node.coded import Coded
 from tieline.node.formchecks import once, parties_of, refused
 from tieline.node.formwords import page_view, told
 from tieline.node.incidentforms import calms
+from tieline.node.owedlist import SHOWN, Choice
 from tieline.node.passage import reading_view
 from tieline.node.retyped import answers_of
 from tieline.node.slices import Slices, through
@@ -57,7 +58,6 @@ _WRITERS: Final[Mapping[str, Callable[[Page, Tongue], str]]] = {
 _FORMATS: Final = {name: name for name in ("lines", *_WRITERS)}
 _YEAR_MS: Final = 366 * 86_400_000
 _Asked = tuple[Ledger, int, dict[str, Json]]
-SHOWN: Final = 1_000  # obligations of one answer, unless it is asked for more
 Found = TypeVar("Found")
 
 
@@ -369,14 +369,13 @@ class AgreementActs:
 
     async def _obligations(self, args: Arguments) -> Json:
         line, lang = self._desk.line(args), self._language(args)
-        party, open_only = args.text("party", ""), args.flag("open", default=False)
-        limit = args.number("limit", SHOWN)
+        party, sides = args.text("party", ""), args.flag("sides", default=False)
+        choice = Choice(args.flag("open", default=False), args.number("limit", SHOWN), sides)
         args.done()
         ledger, now_ms, so_far = await self._ledger(line)
         tongues = self._tongues(ledger, lang)
-        found = ledger.obligations(now_ms, party=party, open_only=open_only)
-        # What is due first, of what is open; else what is newest.
-        some = found[:limit] if open_only else found[max(0, len(found) - limit) :]
+        found = ledger.obligations(now_ms, party=party, open_only=choice.open_only)
+        some, counts = choice.of(found, line.party, now_ms)
         in_force = self._agreements.in_force(line)
         owed = ((one, calms(ledger.plans[one.pack].pack, one.rule)) for one in some)
         return so_far | {
@@ -385,7 +384,7 @@ class AgreementActs:
             "obligations": await _sliced(
                 owed, lambda each: views.obligation_view(each[0], line.party, tongues) | each[1]
             ),
-            "left_out": len(found) - len(some),
+            **counts,
             "missing": [digest.hex() for digest in in_force.missing],
             "damaged": list(in_force.damaged),
         }

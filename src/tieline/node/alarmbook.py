@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import enum
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 from tieline.core.heed import Does, Heed
 from tieline.core.journal import Alarm, Fact, FactKind, StateChange
 from tieline.core.terms import LineState, Precedence
+from tieline.node.moved import NEVER, Mark
 
 SILENCE_MS: Final = 30_000
 SHELF_MS: Final = 8 * 3_600_000
@@ -102,21 +104,21 @@ class Ring:
     ended_ms: int = 0
     due_ms: int | None = None  # of an arrival: when its acknowledgement is due
     late: bool = False  # it was not acknowledged by then
+    missed: bool = False  # and the record says so
+    known: Mark = NEVER  # up to where of the journal it is known that the record does not end it
+    watches: tuple[bytes, ...] = ()  # what must move before it can; see ``moved``
+    family: Family = field(init=False)
+    rank: str = field(init=False)  # a precedence, or ``FAULT``
+
+    def __post_init__(self) -> None:
+        # What an alarm is called again in other words, it is of the same code and precedence.
+        self.family = family(self.line, self.alarm)
+        fault = self.family is Family.LINE or self.alarm.code == OUTPUT
+        self.rank = FAULT if fault else self.alarm.precedence.name
 
     @property
     def key(self) -> Key:
         return (self.line, *self.alarm.cause)
-
-    @property
-    def family(self) -> Family:
-        return family(self.line, self.alarm)
-
-    @property
-    def rank(self) -> str:
-        """A precedence, or ``FAULT``."""
-        if self.family is Family.LINE or self.alarm.code == OUTPUT:
-            return FAULT
-        return self.alarm.precedence.name
 
     @property
     def tone(self) -> Tone:
@@ -301,8 +303,8 @@ class AlarmBook:
         return min((each for each in times if each > now_ms), default=None)
 
 
-def sounds(book: AlarmBook, rings: list[Ring], now_ms: int) -> tuple[Tone, list[Ring]]:
-    """The tone to be played now, and the alarms that sound."""
-    some = [ring for ring in rings if book.state(ring, now_ms) is State.SOUNDING]
+def sounds(stated: Iterable[tuple[Ring, State]]) -> tuple[Tone, list[Ring]]:
+    """The tone to be played now, and the alarms that sound, of alarms with their states."""
+    some = [ring for ring, state in stated if state is State.SOUNDING]
     tone = min((ring.tone for ring in some), key=TONES.index, default=Tone.NONE)
     return tone, some

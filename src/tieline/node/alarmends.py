@@ -14,6 +14,7 @@ from tieline.core.line import Line
 from tieline.core.tally import Cause
 from tieline.core.terms import Rung
 from tieline.node.alarmbook import OLD_MS, OUTPUT, Family, Ring
+from tieline.node.moved import Moved, covered
 from tieline.node.traffic import deadline_ms
 
 _OWED: Final = "owed."
@@ -23,7 +24,8 @@ class Ends:
     """For one station: its ``lines`` by id, its present ``troubles`` by code.
 
     ``owing``: of a line, the causes of alarms of agreements that are overdue still; None: nobody
-    has looked yet. ``failing``: whether an output of alarms does not work.
+    has looked yet. ``failing``: whether an output of alarms does not work. ``moved``: which
+    statements have moved; what an alarm is about is looked up in the record only when it has.
     """
 
     def __init__(
@@ -32,8 +34,9 @@ class Ends:
         troubles: Callable[[], Mapping[str, Alarm]],
         owing: Callable[[bytes], frozenset[Cause] | None],
         failing: Callable[[], bool],
+        moved: Moved,
     ) -> None:
-        self._lines, self._troubles = lines, troubles
+        self._lines, self._troubles, self._moved = lines, troubles, moved
         self._owing, self._failing = owing, failing
 
     def ended(self, ring: Ring, now_ms: int) -> str:
@@ -49,7 +52,7 @@ class Ends:
             case Family.ARRIVED:
                 return self._arrived(line, ring, now_ms)
             case Family.DEADLINE:
-                return self._met(line, ring.alarm)
+                return self._met(line, ring)
             case Family.LINE:
                 return self._carries(line, ring)
             case _:
@@ -60,25 +63,37 @@ class Ends:
         return "" if there else "recovered"
 
     def _arrived(self, line: Line, ring: Ring, now_ms: int) -> str:
-        item = line.item(ring.alarm.item)
-        if item is None:
-            return "left"  # a charter that ended keys has taken it out of the record
-        if line.ladder.reached(item, line.party, Rung.ACKNOWLEDGED):
-            return "acknowledged"
-        ring.due_ms = deadline_ms(line, item, line.party)
-        missed = line.ladder.overdue.get(ring.alarm.item, set())
-        late = ring.due_ms is not None and now_ms > ring.due_ms
-        ring.late = late or (line.party, Rung.ACKNOWLEDGED) in missed
+        at = self._moved.at
+        if self._moved.since(ring.alarm.item, ring.known):
+            item = line.item(ring.alarm.item)
+            if item is None:
+                return "left"  # a charter that ended keys has taken it out of the record
+            if line.ladder.reached(item, line.party, Rung.ACKNOWLEDGED):
+                return "acknowledged"
+            ring.due_ms = deadline_ms(line, item, line.party)
+            missed = line.ladder.overdue.get(ring.alarm.item, set())
+            ring.missed = (line.party, Rung.ACKNOWLEDGED) in missed
+            ring.known = at
+        ring.late = ring.missed or (ring.due_ms is not None and now_ms > ring.due_ms)
         return ""
 
-    def _met(self, line: Line, alarm: Alarm) -> str:
+    def _met(self, line: Line, ring: Ring) -> str:
+        alarm, at = ring.alarm, self._moved.at
         if alarm.code.startswith(_OWED):
             owing = self._owing(line.id)
             return "" if owing is None or alarm.cause in owing else "met"
+        if ring.watches and not any(self._moved.since(one, ring.known) for one in ring.watches):
+            return ""
         item = line.item(alarm.item)
         if item is None or alarm.rung is None:
             return "left"
-        return "met" if line.ladder.reached(item, alarm.party, alarm.rung) else ""
+        if line.ladder.reached(item, alarm.party, alarm.rung):
+            return "met"
+        ring.known, ring.watches = at, (alarm.item,)
+        if alarm.rung < Rung.ACKNOWLEDGED:  # a receipt of theirs is enough
+            stations = line.ladder.stations.get(alarm.party, ())
+            ring.watches += tuple(covered(item.statement.log, each) for each in stations)
+        return ""
 
     def _carries(self, line: Line, ring: Ring) -> str:
         if not ring.station:  # a missed test: a later one that was called is what was wanted

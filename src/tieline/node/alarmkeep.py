@@ -10,11 +10,12 @@ change of an output; that an output still works is not.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from tieline.core.errors import LocalError, StoreFull
+from tieline.core.errors import LocalError, StoreFull, TielineError
 from tieline.core.events import Act, Done, Event, Heeded, Trouble
 from tieline.core.heed import Does, Heed
 from tieline.core.journal import Alarm
@@ -97,7 +98,6 @@ class AlarmKeep:
         self._around = around
         self.book = AlarmBook(fault_ms)
         self.outputs = Outputs(around.now().real_ms)
-        self._ends = Ends(self._lines, self._troubles, around.owing, self._failing)
         self._seen = 0
         self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
@@ -108,6 +108,9 @@ class AlarmKeep:
             lambda: list(self._lines().values()),
             lambda after: around.store().facts(after),
             lambda: around.store().last(),
+        )
+        self._ends = Ends(
+            self._lines, self._troubles, around.owing, self._failing, self._traffic.moved
         )
 
     def _lines(self) -> Mapping[bytes, Line]:
@@ -153,7 +156,7 @@ class AlarmKeep:
         stated = [(ring, book.state(ring, now_ms)) for ring in rings]
         some = [(ring, state) for ring, state in stated if state is not State.PENDING]
         some.sort(key=_urgent)
-        tone, sounding = sounds(book, rings, now_ms)
+        tone, sounding = sounds(stated)
         silence = book.silence
         silent = any(state is State.SILENCED for _, state in some)
         again = [book.next_ms(now_ms)]
@@ -326,7 +329,12 @@ class AlarmKeep:
         return [Alarm(code="alarm.none", precedence=Precedence.FLASH, text=text)]
 
     async def run(self) -> None:
-        """Miss outputs that are not heard of, for ever."""
+        """Miss outputs that are not heard of, for ever.
+
+        It looks once at what rings first: the first to ask shall not wait for that.
+        """
+        with contextlib.suppress(TielineError):  # whoever asks is told of it
+            await self.look()
         while True:
             self._wake.clear()
             now = self._around.now()

@@ -104,10 +104,14 @@ class Client:
 
 
 class AsyncClient:
-    """A connection for asyncio: many acts may be under way at once."""
+    """A connection for asyncio: many acts may be under way at once.
 
-    def __init__(self, path: Path) -> None:
+    ``made``: what is made of each object of an answer, if not a plain one.
+    """
+
+    def __init__(self, path: Path, made: type[dict[str, object]] | None = None) -> None:
         self._path = path
+        self._made = made
         self._serial = 0
         self._waiting: dict[int, asyncio.Future[dict[str, Json]]] = {}
         self._streams: dict[int, asyncio.Queue[dict[str, Json] | None]] = {}
@@ -170,7 +174,7 @@ class AsyncClient:
             return
         try:
             while line := await reader.readline():
-                answer = answer_of(self._path, line)
+                answer = answer_of(self._path, line, self._made)
                 number = answer.get("id")
                 if not isinstance(number, int):
                     continue
@@ -198,12 +202,14 @@ def request(number: int, act: str, args: dict[str, Json]) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def answer_of(path: Path, line: bytes) -> dict[str, Json]:
+def answer_of(
+    path: Path, line: bytes, made: type[dict[str, object]] | None = None
+) -> dict[str, Json]:
     """One answer of the station. Raises ``ApiDown`` when there is none, or it is not one."""
     if not line:
         raise down(path, "it stopped answering")
     try:
-        value = json.loads(line)
+        value = json.loads(line, object_hook=made)
     except ValueError:  # cut short when it was killed, or not a station's words at all
         value = None
     if not isinstance(value, dict):

@@ -7,7 +7,6 @@ of the incident, the question that is answered, the promise that is kept. ``send
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
 from functools import partial
 from typing import Final, Protocol
@@ -115,7 +114,7 @@ class IncidentActs:
         args.done()
         book, reading = await self._incidents.soon(line)
         wording = Wording(line, self._agreements, lang, self._incidents.so_far(line)[1])
-        names, slices = _names(book), Slices()
+        names, slices = book.names(), Slices()
         wanted: list[Head] = []
         for one in reversed(book.ids()):  # the newest first
             await slices.turn()
@@ -175,7 +174,7 @@ class IncidentActs:
             "line": line.id.hex(),
             "exercise": line.realm,
             "now_ms": now_ms,
-            **head_view(view.head, wording, _names(book)),
+            **head_view(view.head, wording, book.names()),
             "clocks": [*clocks],
             "escalation": owing.escalation(clocks),
             "accounts": accounts_view(view.accounts, view.alignments, wording, around),
@@ -241,7 +240,7 @@ class IncidentActs:
         members = book.members(id_, None if every else LANE)
         return {
             **self._now(line),
-            **head_view(head, wording, _names(book)),
+            **head_view(head, wording, book.names()),
             **await timeline_view(line, members, wording, self._desk.seq),
             "left_out": head.count - len(members),
             "marks": wording.marks(),
@@ -317,7 +316,7 @@ class IncidentActs:
 
         view = book.view(id_, self._desk.now_ms())
         return {
-            **head_view(view.head, wording, _names(book)),
+            **head_view(view.head, wording, book.names()),
             "accounts": accounts_view(view.accounts, view.alignments, wording, around),
         }
 
@@ -511,11 +510,6 @@ class IncidentActs:
         cited = Citing(line.party, pack, rules, book, list(refs))
         cited.all(ids, await self._owed(line, book, ids))
         return cited.refs(attach=rules.act is Act.ATTACH)
-
-
-def _names(book: Book) -> Counter[str]:
-    """What the openers of all incidents call them, and how often."""
-    return Counter(name_of(book.entry(one)).casefold() for one in book.ids())
 
 
 def _means(args: Arguments) -> dict[Means, str]:

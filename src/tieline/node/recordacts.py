@@ -7,11 +7,12 @@ signed bytes up and costs the same in a short record and in a long one.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tieline.core.journal import Fact, FactKind
+from tieline.core.journal import FactKind
 from tieline.core.line import Line
 from tieline.core.record import Item
 from tieline.core.statement import statement_digest
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
     from tieline.node.acts import NodeActs
 
 WINDOW: Final = 512  # entries of the journal that are read at once
+FIRST: Final = 128  # of them at first: a page of the newest statements needs no more
 LOOKED: Final = 4_000  # entries that one act looks through at most
 MOST: Final = 100  # statements that one act gives at most
 MAX_WORDS: Final = 8
 DIGEST: Final = 8  # letters of a digest that are one, and not a word
-_STATEMENTS: Final = frozenset({FactKind.STATEMENT, FactKind.SECOND_STORY})
+_STATEMENTS: Final = frozenset({int(FactKind.STATEMENT), int(FactKind.SECOND_STORY)})
+
+_Entry = tuple[int, int, Item]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,29 +84,28 @@ class RecordActs:
             to_ms=args.number("to_ms", MAX_TIME_MS),
         )
         before, limit = args.number("before", 0), args.number("limit", 50)
+        spend_s = args.number("within_ms", 0) / 1_000
         args.done()
-        store, slices = self._desk.host.runtime.store, Slices()
+        store, slices, begun = self._desk.host.runtime.store, Slices(), time.thread_time()
         top = store.last() + 1
         top = min(before, top) if before else top
         low = max(1, top - LOOKED)
         items: list[Json] = []
         looked, at_ms, end = 0, 0, top
-        for seq, fact in self._back(top, low):
-            end = seq
-            await slices.turn()
-            if fact.kind not in _STATEMENTS or fact.line != line.id:
-                continue
-            looked, at_ms = looked + 1, fact.at_ms
-            item = line.item(statement_digest(fact.body))
-            if item is None or not wanted.fits(line, item):
-                continue
-            told = self._desk.told(line, item, lang)
-            if self._says(item, told, wanted.words):
-                items.append(item_view(line, item, seq) | told)
-            if len(items) >= min(max(limit, 1), MOST):
-                break
-        else:
-            end = low
+        for start, rows in self._back(line, top, low):
+            for seq, came_ms, item in rows:
+                await slices.turn()
+                looked, at_ms, end = looked + 1, came_ms, seq
+                told = self._fitting(line, item, wanted, lang)
+                if told is not None:
+                    items.append(item_view(line, item, seq) | told)
+                if len(items) >= min(max(limit, 1), MOST):
+                    break
+            else:
+                end = start
+                if not spend_s or time.thread_time() - begun < spend_s:
+                    continue
+            break
         return {
             "items": items,
             "looked": looked,
@@ -112,18 +115,38 @@ class RecordActs:
             "statements": len(line.record.order),
         }
 
-    def _back(self, top: int, low: int) -> Iterator[tuple[int, Fact]]:
-        """The entries of the journal from below ``top`` down to ``low``."""
-        store = self._desk.host.runtime.store
+    def _back(self, line: Line, top: int, low: int) -> Iterator[tuple[int, list[_Entry]]]:
+        """The statements of a line from below ``top`` down to ``low``, in windows.
+
+        Each with where it begins, and its entries from the newest: number, time and statement.
+        What the record does not hold any more is left out.
+        """
+        store, record, window = self._desk.host.runtime.store, line.record, FIRST
         while top > low:
-            start = max(low, top - WINDOW)
-            rows: list[tuple[int, Fact]] = []
-            for seq, fact in store.facts(start - 1):
-                if seq >= top:
-                    break
-                rows.append((seq, fact))
-            yield from reversed(rows)
-            top = start
+            start = max(low, top - window)
+            found: dict[int, tuple[int, int]] = {}
+            for seq, fact in store.some(_STATEMENTS, start - 1, top - 1):
+                ref = record.find(statement_digest(fact.body)) if fact.line == line.id else None
+                if ref is not None:
+                    found[ref] = (seq, fact.at_ms)
+            # Those of one log are fetched together, and not one by one.
+            held = {item.statement.digest: item for item in record.run([*found])}
+            rows = [
+                (seq, at_ms, held[digest])
+                for ref, (seq, at_ms) in found.items()
+                if (digest := record.digest(ref)) in held
+            ]
+            yield start, rows[::-1]
+            top, window = start, WINDOW
+
+    def _fitting(self, line: Line, item: Item, wanted: Wanted, lang: str) -> dict[str, Json] | None:
+        """What a statement tells beside itself, if it fits; else ``None``."""
+        if not wanted.fits(line, item):
+            return None
+        if not item.statement.content.form and not self._says(item, {}, wanted.words):
+            return None  # only a form says more than its own text
+        told = self._desk.told(line, item, lang)
+        return told if self._says(item, told, wanted.words) else None
 
     def _says(self, item: Item, told: dict[str, Json], words: tuple[str, ...]) -> bool:
         if not words:

@@ -19,7 +19,7 @@ from tieline.carriers.tls import TlsCarrier
 from tieline.carriers.tuning import TlsTuning
 from tieline.core.errors import LocalError, TielineError
 from tieline.core.line import Line
-from tieline.node import collector
+from tieline.node import collector, early
 from tieline.node.acts import NodeActs
 from tieline.node.agreements import Agreements
 from tieline.node.api import ApiServer
@@ -42,9 +42,11 @@ async def serve(
     keys: StationKeys,
     *,
     read: Callable[[], StationKeys] | None = None,
-    ready: Callable[[str], None] | None = None,
+    ready: Callable[[str, int], None] | None = None,
 ) -> None:
-    """Run a station until it is stopped. ``ready`` is told the addresses once it answers.
+    """Run a station until it is stopped.
+
+    ``ready`` is told the addresses once it answers, and how many lines its record holds.
 
     ``read`` opens its key store again, when it holds keys that it did not when the station began.
 
@@ -67,7 +69,7 @@ async def _serve(
     live: LiveKeys,
     store: SqliteStore,
     machine: HomeMachine,
-    ready: Callable[[str], None] | None,
+    ready: Callable[[str, int], None] | None,
 ) -> None:
     keys, loop, stopping = live.keys, asyncio.get_running_loop(), asyncio.Event()
     fatal: list[TielineError] = []
@@ -102,13 +104,15 @@ async def _serve(
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopping.set)
     await carrier.start()
-    watches: list[asyncio.Task[None]] = []
+    watches: list[asyncio.Task[None] | asyncio.Task[bool]] = []
     try:
         await api.start()
         host.start()
-        watches = host.watch()
+        watches += host.watch()
         if ready is not None:
-            ready(", ".join(carrier.bound))
+            ready(", ".join(carrier.bound), len(host.station.lines))
+        lines = [*host.station.lines.values()]
+        watches.append(asyncio.create_task(early.load(host.agreements, lines)))
         await stopping.wait()
     finally:
         for task in watches:

@@ -20,12 +20,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from tieline.core.journal import FactKind
+from tieline.core.checkpoint import Receipt
+from tieline.core.journal import Alarm, FactKind, Handed
 from tieline.core.ladder import Ladder
 from tieline.core.line import Line
 from tieline.core.record import Item
 from tieline.core.statement import statement_digest, wanted_rungs
 from tieline.core.terms import Kind, Rung
+from tieline.node.moved import Moved, covered
 from tieline.node.slices import Slices
 from tieline.ports import Fact
 
@@ -68,6 +70,7 @@ class Traffic:
         self._lines, self._facts, self._last = lines, facts, last
         self._open: dict[bytes, Open] = {}
         self._seen = -1
+        self.moved = Moved()
         self.rung: deque[int] = deque(maxlen=MAX_RUNG)  # when alarms rang (UTC ms), since ``since``
         self.since_ms = 0
         self._beside: list[asyncio.Task[None]] = []
@@ -95,17 +98,21 @@ class Traffic:
         while self._seen < self._last():
             for seq, fact in self._facts(self._seen):
                 self._seen = seq
+                self.moved.upto(seq)
                 if fact.kind == FactKind.STATEMENT:
                     self._take(fact)
                 elif fact.kind in _UPSETS and fact.line in self._open:
                     self._open[fact.line].line = None
                 elif fact.kind == FactKind.ALARM:
                     self.rung.append(fact.at_ms)
+                for one in _moved_by(fact):
+                    self.moved.note(one)
                 await slices.turn()
         for line in self._lines():
             found = self._open.setdefault(line.id, Open())
             if found.line is not line:
                 found.line = line
+                self.moved.everything()
                 found.fresh.update(found.inbound, found.outbound)
             self._sift(line, found)
         while self.rung and self.rung[0] < now_ms - DAY_MS:
@@ -171,7 +178,9 @@ class Traffic:
                 item = line.item(statement_digest(fact.body))
                 self._sort(line, found, item)
                 if item is not None:
-                    found.fresh.update(ref.target for ref in item.statement.content.refs)
+                    for ref in item.statement.content.refs:
+                        found.fresh.add(ref.target)
+                        self.moved.note(ref.target)
 
     def _sort(self, line: Line, found: Open, item: Item | None) -> None:
         if item is None or item.second_story:
@@ -205,6 +214,20 @@ class Traffic:
                 found.done[digest] = None
         while len(found.done) > DONE_KEPT:
             del found.done[next(iter(found.done))]
+
+
+def _moved_by(fact: Fact) -> tuple[bytes, ...]:
+    """What an entry of the journal that is no statement says something about."""
+    match fact.kind:
+        case FactKind.ALARM:
+            return (Alarm.decode(fact.body).item,)
+        case FactKind.RECEIPT:
+            receipt = Receipt.decode(fact.body)
+            return (covered(receipt.log, receipt.cosigner),)
+        case FactKind.HANDED_OVER:
+            return Handed.decode(fact.body).items
+        case _:
+            return ()
 
 
 def owes(ladder: Ladder, item: Item, party: str) -> bool:

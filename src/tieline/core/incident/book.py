@@ -24,10 +24,11 @@ what is attached: not what is in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
-from typing import Final
+from typing import Final, NamedTuple
 
 from tieline.core.agreement.meaning import Act
 from tieline.core.agreement.steps import EACH, Steps, in_order
@@ -36,7 +37,7 @@ from tieline.core.incident.align import Tolerances
 from tieline.core.incident.entry import Entry, Knowing
 from tieline.core.incident.heard import NO_DUES, Dues
 from tieline.core.incident.knowing import Known
-from tieline.core.incident.look import Head, Look, Most, Row, View
+from tieline.core.incident.look import Head, Look, Most, Row, View, name_of
 from tieline.core.incident.marks import AGAINST, Marks, ordered
 from tieline.core.terms import Kind, RefRole
 
@@ -80,6 +81,13 @@ class _Case:
 _Places = tuple[_Case, ...]
 
 
+class _Listed(NamedTuple):
+    """What follows from which incidents there are: made anew when one is opened."""
+
+    ids: tuple[bytes, ...]
+    names: Mapping[str, int]
+
+
 class Book:
     """The incidents of one line, as a set of statements and ``knowing`` make them."""
 
@@ -91,6 +99,7 @@ class Book:
         self.marks = Marks()
         self._known: dict[bytes, tuple[Entry, _Places]] = {}
         self._cases: dict[bytes, _Case] = {}
+        self._listed: _Listed | None = None  # of these very incidents
         self._waiting: dict[bytes, list[Entry]] = {}  # by what they cite and what is not here
         self._loose: dict[bytes, list[Entry]] = {}  # what cites a statement of no incident
         self._texts: list[Entry] = []
@@ -113,6 +122,7 @@ class Book:
         act = Act.NONE if said is None else said.act
         if not places and act is Act.OPEN:
             self._cases[digest] = case = _Case(entry)
+            self._listed = None
             places = (case,)
         self._known[digest] = (entry, places)
         for case in places:
@@ -247,8 +257,19 @@ class Book:
 
     def ids(self) -> tuple[bytes, ...]:
         """All incidents, by their openings in display order."""
+        return self._list().ids
+
+    def names(self) -> Mapping[str, int]:
+        """What the openers of all incidents call them, without case, and how often."""
+        return self._list().names
+
+    def _list(self) -> _Listed:
         self._settle()
-        return tuple(one.digest for one in ordered(case.opener for case in self._cases.values()))
+        if self._listed is None:
+            openers = ordered(case.opener for case in self._cases.values())
+            names = Counter(name_of(opener).casefold() for opener in openers)
+            self._listed = _Listed(tuple(one.digest for one in openers), names)
+        return self._listed
 
     def of(self, digest: bytes) -> tuple[bytes, ...]:
         """The incidents that a statement belongs to by itself, without attachments."""

@@ -136,6 +136,7 @@ class Look:
         self._first: dict[str, Entry] = {}
         self._turns = Turns()
         self._closure: Closure | None = None
+        self._head: Head | None = None
         self._brought: dict[bytes, tuple[Entry, tuple[str, ...]]] = {}
         self._rows: dict[bytes, Row] = {}  # those that were asked for
         self._fresh: list[Entry] = []  # what the shelves have yet to take in
@@ -285,14 +286,18 @@ class Look:
         if self._closure is None:
             turns = (one for one in self._turns.brief() if self._first.get(one.party) is not one)
             self._closure = closure((*self._first.values(), *turns), self._marks, self._saw)
-        return Head(
-            id=self._opener.digest,
-            opener=self._opener,
-            name=_name(self._opener),
-            closure=self._closure,
-            count=self._count,
-            last=self._last,
-        )
+        known = self._head
+        same = known is not None and known.closure is self._closure and known.last is self._last
+        if known is None or not same or known.count != self._count:
+            known = self._head = Head(
+                id=self._opener.digest,
+                opener=self._opener,
+                name=name_of(self._opener),
+                closure=self._closure,
+                count=self._count,
+                last=self._last,
+            )
+        return known
 
     def rows(self, most: int | None = None) -> tuple[Row, ...]:
         """All statements in display order, or of each party the newest so many."""
@@ -376,7 +381,8 @@ class Look:
         )
 
 
-def _name(opener: Entry) -> str:
+def name_of(opener: Entry) -> str:
+    """What the opener of an incident calls it; empty when it has no name."""
     part = None if opener.said is None else opener.said.answers.get(Means.NAME)
     match part.answer if part else None:
         case Unit(name=name) | Text(text=name):

@@ -209,11 +209,11 @@ def serve(args: argparse.Namespace) -> None:
     how = unlock_for(home, home.keys_file, "the station's keys")
     keys = unlock(home.keys_file, how)
 
-    def ready(where: str) -> None:
+    def ready(where: str, lines_held: int) -> None:
         own = keys.certificate
         realm = f" EXERCISE {own.realm}" if own.realm else ""
         lines = [f"{own.party}/{own.station_name}{realm} listens on {where}; stop it with Ctrl-C"]
-        if not any(home.charters.glob("*.charter")):
+        if not lines_held:  # the record knows; the folder of charters may be empty all the same
             lines.append("no line yet: make a charter with 'tieline charter new NAME --sign', or")
             lines.append("  install one that every party has signed: tieline charter install FILE")
         put(args, {"ready": True, "listening": where}, *lines)
