@@ -103,6 +103,8 @@ class _Doors:
                 if not isinstance(token, str) or not same(token, session.token):
                     return PlainTextResponse("The form is not of this session.\n", 403)
             visit = Visit(self._desk, request, session, form)
+            if form is None:
+                visit.begin()
             try:
                 return await route.handler(visit)
             except ForbiddenError as error:

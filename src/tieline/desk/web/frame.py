@@ -16,23 +16,27 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from types import CodeType
 from typing import Final
 
 import jinja2
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from tieline.core.terms import dtg
 from tieline.desk.web import digest, keys, rights, shapes
 from tieline.desk.web.shapes import View, number
 from tieline.desk.web.vault import Vault
-from tieline.desk.web.visit import Visit
+from tieline.desk.web.visit import WITH_ALARMS, Visit
 from tieline.desk.words import ENGLISH, LANGUAGES, Words
+from tieline.node import collector
 from tieline.node.client import ApiDown
 from tieline.node.text import visible
 
 PLACE: Final = Path(str(files("tieline.desk.web")))
 TEMPLATES: Final = PLACE / "templates"
 STATIC: Final = PLACE / "static"
+REST_S: Final = 0.01  # between two templates that are compiled beside what is asked
 _LAMPS: Final = {"up": "good", "degraded": "warn", "test overdue": "warn"}
 
 
@@ -61,10 +65,13 @@ class Frame:
 
     async def _frame(self, visit: Visit) -> dict[str, object]:
         link, cover = visit.desk.link, visit.desk.cover
+        shown: dict[str, object] = {}  # no other part can show what rings: it is not there
         try:
-            status, ring = await asyncio.gather(visit.status(), visit.ask("alarms", limit=1))
+            status = await visit.status()
+            if visit.part in WITH_ALARMS:
+                shown = _rings(await visit.ask("alarms", limit=1))
         except ApiDown:
-            status, ring = View(), View()
+            status, shown = View(), _rings(View())
         lines, troubles = status.views("lines"), status.views("troubles")
         there = zones(visit.desk.vault, lines)
         shapes.ZONES.set(tuple(there.items()))  # of this visit's task alone
@@ -99,8 +106,7 @@ class Frame:
             "digest_mark": digest.MARK,
             "waiting": sum(len(line.views("waiting")) for line in lines),
             "zones": there,
-            "alarms": ring,
-            "failed": [str(one["output"]) for one in ring.views("outputs") if not one["works"]],
+            **shown,
             "token": visit.session.token,
             "nav": [
                 place
@@ -108,6 +114,11 @@ class Frame:
                 if place.there and (not place.act or visit.may(place.act))
             ],
         }
+
+
+def _rings(found: View) -> dict[str, object]:
+    failed = [str(one["output"]) for one in found.views("outputs") if not one["works"]]
+    return {"alarms": found, "failed": failed}
 
 
 def reading(lines: list[View]) -> dict[str, int] | None:
@@ -140,6 +151,35 @@ def zones(vault: Vault, lines: list[View]) -> dict[str, str]:
     return {party: json.loads(kept)[0] for party, kept in found.items() if kept}
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """Each template as it was compiled once: the languages differ in what they put in alone."""
+
+    def __init__(self) -> None:
+        self._code: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._code.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self._code[bucket.key, bucket.checksum] = bucket.code
+
+
+_COMPILED: Final = _Compiled()
+
+
+async def warm() -> None:
+    """Compile every template before somebody waits for it, beside all else.
+
+    Then look no more at what stays: a desk that looks through its memory makes a page late.
+    """
+    made = environment(ENGLISH)
+    for name in made.list_templates(extensions=["html"]):
+        made.get_template(name)
+        await asyncio.sleep(REST_S)
+    collector.calm()
+
+
 @cache
 def environment(language: str) -> jinja2.Environment:
     """The templates in one language."""
@@ -152,6 +192,7 @@ def environment(language: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        bytecode_cache=_COMPILED,
     )
 
     @cache

@@ -9,13 +9,14 @@ own key signs statements to others only.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from dataclasses import dataclass
 from typing import Final
 
 from tieline.desk.web import shapes, trail
-from tieline.desk.web.screens.watch import agreed
+from tieline.desk.web.screens.watch import agreed, open_items
 from tieline.desk.web.shapes import View
 from tieline.desk.web.vault import Row, Vault
 from tieline.desk.web.visit import Visit
@@ -48,11 +49,15 @@ class Handover:
 
 async def summary(visit: Visit) -> View:
     """What the next watch has to know, as it stands now; bounded. Raises ``ApiDown``."""
-    status = await visit.status()
-    found = await visit.ask("traffic", limit=SHOWN, language=visit.officer.language)
+    status, found, (dues, incidents), waiting, rings = await asyncio.gather(
+        visit.status(),
+        visit.ask("traffic", **open_items(visit)),
+        agreed(visit),
+        visit.ask("drafts"),
+        _alarms(visit),
+    )
     now_ms = shapes.number(found["now_ms"]) or visit.now_ms
-    dues, incidents = await agreed(visit, now_ms)
-    drafts = (await visit.ask("drafts")).views("drafts")
+    drafts = waiting.views("drafts")
     theirs = [
         _item(one, str(line["party"])) for line in found.views("lines")
         for one in line.views("inbound")
@@ -83,7 +88,7 @@ async def summary(visit: Visit) -> View:
             for one in dues[:SHOWN]
         ],
         "rung": found.view("rung"),
-        **await _alarms(visit),
+        **rings,
     }  # fmt: skip
     return shapes.view(shown)
 

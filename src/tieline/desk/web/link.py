@@ -41,6 +41,7 @@ SLOW: Final = {"incidents": 20_000, "obligations": 20_000, "quotas": 20_000, "ca
 MAX_SHARED: Final = 256
 
 Event = dict[str, Json]
+_Kept = tuple[tuple[int, int], int, asyncio.Future[View]]  # of which state, since when, and what
 
 
 @dataclass(slots=True, eq=False)
@@ -72,7 +73,7 @@ class StationLink:
         self._came = asyncio.Event()
         self._era = 0
         self._agreed_seq = 0
-        self._shared: dict[str, tuple[tuple[int, int], int, asyncio.Future[View]]] = {}
+        self._shared: dict[str, _Kept] = {}
         self._reading: Json = None
         self.last_seq = 0
         self.alive = False
@@ -108,18 +109,7 @@ class StationLink:
 
     async def share(self, act: str, args: dict[str, Json]) -> View:
         """As ``call``, for an act that changes nothing; others may be given the same answer."""
-        name = json.dumps([act, args], sort_keys=True)
-        seq = self._agreed_seq if act in SLOW else self.last_seq
-        state, now_ms = (seq, self._era), self._now_ms()
-        kept = self._shared.pop(name, None)
-        fresh = kept is not None and kept[0] == state and now_ms - kept[1] < SLOW.get(act, STALE_MS)
-        if kept is None or not fresh:
-            task = asyncio.ensure_future(self._ask(act, args))
-            task.add_done_callback(_looked_at)
-            kept = (state, now_ms, task)
-        self._shared[name] = kept
-        while len(self._shared) > MAX_SHARED:
-            del self._shared[next(iter(self._shared))]
+        name, kept = self._begin(act, args)
         try:
             return await asyncio.shield(kept[2])
         except BaseException:
@@ -127,13 +117,39 @@ class StationLink:
                 del self._shared[name]
             raise
 
+    def begin(self, act: str, args: dict[str, Json]) -> None:
+        """Ask already what will be asked with ``share`` in a moment, beside something else."""
+        self._begin(act, args)
+
+    def _begin(self, act: str, args: dict[str, Json]) -> tuple[str, _Kept]:
+        name = json.dumps([act, args], sort_keys=True)
+        seq = self._agreed_seq if act in SLOW else self.last_seq
+        state, now_ms = (seq, self._era), self._now_ms()
+        kept = self._shared.pop(name, None)
+        fresh = kept is not None and kept[0] == state and now_ms - kept[1] < SLOW.get(act, STALE_MS)
+        if kept is None or not fresh or _failed(kept[2]):
+            task = asyncio.ensure_future(self._ask(act, args))
+            task.add_done_callback(_looked_at)
+            kept = (state, now_ms, task)
+        self._shared[name] = kept
+        while len(self._shared) > MAX_SHARED:
+            del self._shared[next(iter(self._shared))]
+        return name, kept
+
     async def _ask(self, act: str, args: dict[str, Json]) -> View:
-        return view(await self.call(act, args, PATIENCE_S if self.alive else FROZEN_S))
+        found: object = await self.call(act, args, PATIENCE_S if self.alive else FROZEN_S)
+        # The client makes each object of an answer a view at once.
+        return found if isinstance(found, View) else view(found)
 
     @property
     def run(self) -> Path:
         """The station's folder for what lives only while it runs."""
         return self._socket.parent
+
+    def forget(self, acts: frozenset[str]) -> None:
+        """Time alone has changed what these acts answer: no answer of before is shared."""
+        for name in [one for one in self._shared if json.loads(one)[0] in acts]:
+            del self._shared[name]
 
     def changed(self) -> None:
         """An act of this desk has changed something: no answer from before it is shared."""
@@ -153,7 +169,7 @@ class StationLink:
 
     async def _keep(self) -> None:
         while True:
-            client = AsyncClient(self._socket)
+            client = AsyncClient(self._socket, View)
             try:
                 await client.connect()
                 status = await client.call("status")
@@ -229,6 +245,10 @@ class StationLink:
         """Give an event to every stream; None ends them all."""
         for listener in self._listeners:
             listener.offer(event)
+
+
+def _failed(task: asyncio.Future[View]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 def _looked_at(task: asyncio.Future[View]) -> None:

@@ -18,6 +18,9 @@ from tieline.node.view import Json
 ASK_S: Final = 10.0
 REST_S: Final = 0.03  # between two questions
 EVENTS: Final = frozenset({"alarm", "heed", "state", "statement", "charter", "station"})
+# What time alone changes besides what a page counts down by itself: what agreements and incidents
+# say of that is not older than a few seconds in any case (``link.SLOW``).
+TIMED: Final = frozenset({"alarms", "status", "traffic"})
 _SHOWN: Final = ("tone", "sounding", "silenced_ms", "testing", "heard", "outputs")
 
 
@@ -72,7 +75,7 @@ class Ringing:
         except (ApiDown, ApiRefused):
             self.found = View()
         if before != [self.found[name] for name in _SHOWN]:
-            self._link.changed()  # time alone may have done it: no answer from before is shared
+            self._link.forget(TIMED)
             self._link.tell({"type": "alarms"})
         again, now = number(self.found["again_ms"]), number(self.found["now_ms"])
         if again is None or now is None:

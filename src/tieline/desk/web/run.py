@@ -12,7 +12,7 @@ from tieline.core.errors import LocalError
 from tieline.desk.alarm import config
 from tieline.desk.alarm import run as alarms
 from tieline.desk.alarm.config import OutputConfig
-from tieline.desk.web import app, screens, server, transfer
+from tieline.desk.web import app, frame, screens, server, transfer
 from tieline.desk.web.cover import Cover
 from tieline.desk.web.frame import Frame
 from tieline.desk.web.link import StationLink
@@ -77,6 +77,7 @@ async def serve(
     beside = [
         asyncio.create_task(_heard(home, configs, stopping)),
         asyncio.create_task(desk.ringing.run()),
+        asyncio.create_task(frame.warm()),
     ]
     try:
         if covers is not None:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tieline.desk.web.frame import Frame
 
 ONCE_BYTES = 12
+WITH_ALARMS = ("", "frame")  # the parts of a page that show what rings
 
 
 class ForbiddenError(Exception):
@@ -188,6 +189,12 @@ class Visit:
         if act not in rights.READS:
             raise TypeError(f"{act} changes something: perform it")
         return await self.desk.link.share(act, args)
+
+    def begin(self) -> None:
+        """Ask already what the frame of every page is made of, beside what its screen asks."""
+        self.desk.link.begin("status", {})
+        if self.part in WITH_ALARMS:
+            self.desk.link.begin("alarms", {"limit": 1})
 
     async def status(self) -> View:
         """The station's state, asked once for a request. Raises ``ApiDown``."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -16,9 +17,7 @@ from tieline.desk.web.shapes import View, number
 from tieline.desk.web.visit import Visit
 
 DAY_MS: Final = 86_400_000
-WEEK_MS: Final = 7 * DAY_MS
 SHOWN: Final = 40  # obligations of one list
-ASKED: Final = 200  # obligations of one answer
 SHOWN_ENTRIES: Final = 120
 SHOWN_ROWS: Final = 60
 SPAN_DAYS: Final = 28
@@ -40,7 +39,7 @@ async def owed(visit: Visit) -> Response:
     settled: list[View] = []
     found = View()
     if line:
-        found = await visit.ask("obligations", open=True, limit=ASKED, **shared)
+        found = await visit.ask("obligations", open=True, limit=SHOWN, sides=True, **shared)
         now_ms = number(found["now_ms"]) or visit.now_ms
         own = str(line["party"])
         shown = [_due(one, now_ms, str(line["line"])) for one in found.views("obligations")]
@@ -53,10 +52,8 @@ async def owed(visit: Visit) -> Response:
             ]
     return await _page(
         visit, line, "owed",
-        ours=ours[:SHOWN], theirs=theirs[:SHOWN], settled=settled,
-        more=max(0, len(ours) - SHOWN) + max(0, len(theirs) - SHOWN)
-        + (number(found["left_out"]) or 0),
-        week=sum(bool(one["this_week"]) for one in ours),
+        ours=ours, theirs=theirs, settled=settled, more=number(found["left_out"]) or 0,
+        week=number(found["week"]) or 0,
         over_ms=found["over_ms"], missing=found.texts("missing"), damaged=found.texts("damaged"),
     )  # fmt: skip
 
@@ -196,19 +193,22 @@ def _due(one: View, now_ms: int, line: str) -> View:
     ends = [number(each) for each in bracket]
     first, last = (ends[0], ends[-1]) if ends else (None, None)
     forms = one.texts("calms")
-    cites = {"answers": str(one["trigger"])} if one["trigger"] and one["cites"] in ANSWERING else {}
-    drafts = [
-        (form, "/compose?" + urlencode({"line": line[:16], "form": form, **cites}))
-        for form in forms[:4]
-    ]
+    cites = str(one["trigger"]) if one["trigger"] and one["cites"] in ANSWERING else ""
+    answers = f"&answers={quote_plus(cites)}" if cites else ""
+    drafts = [(form, _compose(line[:16], form) + answers) for form in forms[:4]]
     return View({
         **one,
         "first_ms": first,
         "due_ms": last,
         "left_ms": None if last is None else last - now_ms,
-        "this_week": one["state"] in OPEN and last is not None and last < now_ms + WEEK_MS,
         "drafts": drafts if one["state"] in OPEN else [],
     })  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _compose(line: str, form: str) -> str:
+    """The address at which a form is filled: the same few forms stand at every obligation."""
+    return "/compose?" + urlencode({"line": line, "form": form})
 
 
 def _input(one: View) -> View:

@@ -16,7 +16,7 @@ from tieline.desk.web.visit import Visit
 from tieline.node.client import ApiRefused
 
 BEAT_MS: Final = 5_000  # a browser that sounds says so again within this time
-SHOWN: Final = 100
+SHOWN: Final = 50
 MINUTES: Final = 60
 _TAB: Final = re.compile(r"[0-9a-f]{16}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from starlette.responses import Response
@@ -17,13 +18,13 @@ SHOWN: Final = 60
 
 async def paper(visit: Visit) -> Response:
     """One page with the whole state of the watch."""
-    found = await visit.ask("traffic", limit=SHOWN, language=visit.officer.language)
-    now_ms = shapes.number(found["now_ms"]) or visit.now_ms
-    inbound, outbound = sorted_traffic(found, now_ms)
-    dues, incidents = await agreed(visit, now_ms)
-    drafts = await visit.ask("drafts")
-    lines = [str(line["line"]) for line in (await visit.status()).views("lines")]
-    charters = [await visit.ask("charter_show", line=line) for line in lines]
+    found, (dues, incidents), drafts, charters = await asyncio.gather(
+        visit.ask("traffic", limit=SHOWN, language=visit.officer.language),
+        agreed(visit),
+        visit.ask("drafts"),
+        _charters(visit),
+    )
+    inbound, outbound = sorted_traffic(found, shapes.number(found["now_ms"]) or visit.now_ms)
     return await visit.render(
         "paper.html",
         inbound=inbound[:SHOWN], outbound=outbound[:SHOWN], dues=dues, incidents=incidents,
@@ -34,6 +35,11 @@ async def paper(visit: Visit) -> Response:
         complete=all(line["complete"] for line in found.views("lines")),
         contacts=[_contacts(charter) for charter in charters],
     )  # fmt: skip
+
+
+async def _charters(visit: Visit) -> list[View]:
+    lines = [str(line["line"]) for line in (await visit.status()).views("lines")]
+    return [await visit.ask("charter_show", line=line) for line in lines]
 
 
 def _contacts(charter: View) -> View:

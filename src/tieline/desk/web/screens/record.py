@@ -21,6 +21,7 @@ from tieline.node.client import ApiRefused
 from tieline.node.view import Json, content_view, word
 
 SHOWN: Final = 40
+WITHIN_MS: Final = 20  # of the station's time for one page; the next one goes on from there
 SHOWN_PROOFS: Final = 20
 MAX_FIELD: Final = 200
 WHAT: Final = ("words", "party", "form", "precedence", "kind", "from", "to")
@@ -37,7 +38,7 @@ async def record(visit: Visit) -> Response:
     if line["line"]:
         try:
             found = await visit.ask("search", **_search(wanted), line=str(line["line"]),
-                                    before=before, limit=SHOWN,
+                                    before=before, limit=SHOWN, within_ms=WITHIN_MS,
                                     language=visit.officer.language)  # fmt: skip
         except (ApiRefused, TielineError) as error:
             problem = error.message

@@ -11,6 +11,7 @@ from tieline.desk.web import shapes
 from tieline.desk.web.app import Route
 from tieline.desk.web.shapes import View
 from tieline.desk.web.visit import Visit
+from tieline.node.view import Json
 
 DAY_MS: Final = 86_400_000
 SHOWN_ITEMS: Final = 25
@@ -25,20 +26,15 @@ async def watch(visit: Visit) -> Response:
     dues: list[View] = []
     incidents: list[View] = []
     if visit.part in ("", "lines", "inbound", "outbound", "rate"):
-        lang = visit.officer.language
-        # With what the frame of each page asks: on a busy machine each way there and back is long.
-        found, *_ = await asyncio.gather(
-            visit.ask("traffic", limit=SHOWN_ITEMS, language=lang),
-            visit.status(),
-            visit.ask("alarms", limit=1),
-        )
-    now_ms = shapes.number(found["now_ms"]) or visit.now_ms
+        visit.desk.link.begin("traffic", open_items(visit))
     lines = (await visit.status()).views("lines")
     only = [one for one in lines if str(one["line"]).startswith(visit.field("line"))]
     some = frozenset(str(one["line"]) for one in only or lines)
-    inbound, outbound = sorted_traffic(found, now_ms)
     if visit.part in ("", "incidents", "dues"):
-        dues, incidents = await agreed(visit, now_ms, some)
+        dues, incidents = await agreed(visit, some)
+    if visit.part in ("", "lines", "inbound", "outbound", "rate"):
+        found = await visit.ask("traffic", **open_items(visit))
+    inbound, outbound = sorted_traffic(found, shapes.number(found["now_ms"]) or visit.now_ms)
     elsewhere = sum(one["line"] not in some for one in inbound)
     inbound, outbound = (
         [one for one in items if one["line"] in some] for items in (inbound, outbound)
@@ -86,14 +82,19 @@ def sorted_traffic(found: View, now_ms: int) -> tuple[list[View], list[View]]:
     return inbound, outbound
 
 
-async def agreed(
-    visit: Visit, now_ms: int, some: frozenset[str] | None = None
-) -> tuple[list[View], list[View]]:
+def open_items(visit: Visit) -> dict[str, Json]:
+    """How the watch asks for what is open, so that one answer serves whoever asks so."""
+    return {"limit": SHOWN_ITEMS, "language": visit.officer.language}
+
+
+async def agreed(visit: Visit, some: frozenset[str] | None = None) -> tuple[list[View], list[View]]:
     """What agreements want within a day, and the open incidents, of the lines that have packs.
 
     ``some``: of these lines alone.
     """
-    every = [str(x["line"]) for x in (await visit.status()).views("lines") if x["packs"]]
+    status = await visit.status()
+    now_ms = shapes.number(status["now_ms"]) or visit.now_ms
+    every = [str(x["line"]) for x in status.views("lines") if x["packs"]]
     lines = [x for x in every if some is None or x in some]
     lang = visit.officer.language
     asked = [
