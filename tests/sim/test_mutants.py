@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from tieline.sim.network import FAIR
 from tieline.sim.plan import calm, draw
 from tieline.sim.world import World
 
+PAGE = Path(__file__).parents[2] / "docs" / "simulator.md"
 SEEDS_MAX = 25
 HOURS = 0.2
 # Where it is known to show, so that the suite is quick; any other seed will do as well.
@@ -31,7 +33,7 @@ SHOWS = {
     "silent-fork": (13, 6),
     "sync-failure-ignored": (1,),
 }
-PROMISES = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 10})
+PROMISES = frozenset(range(1, 11))
 # Small worlds that are made for one mutant, so that any seed of them shows it.
 AIMED = {
     "fork-cuts": replace(calm(0, 4), forker=True),
@@ -44,6 +46,11 @@ AIMED = {
         weather=replace(FAIR, delay_max_ms=2_000, break_mean_ms=10_000),
         send_mean_ms=4_000,
     ),
+    "unknown-dropped": replace(calm(0, 2, 2), newer=True),
+    "unknown-refused": replace(calm(0, 2, 2), newer=True),
+    "drill-charter-taken": replace(calm(0, 3, 2), drill=True),
+    "drill-cited": replace(calm(0, 3, 2), drill=True),
+    "bundle-unsigned": replace(calm(0, 4, 2), forge_mean_ms=2_000),
     "answers-every-have": replace(calm(0, 3), pest=True),
     "holds-without-end": replace(calm(0, 3), pest=True),
     "one-after-the-other": replace(calm(0, 3), pest=True),
@@ -55,6 +62,13 @@ AIMED = {
 
 def test_each_promise_has_a_mutant() -> None:
     assert frozenset().union(*(mutant.invariants for mutant in MUTANTS.values())) == PROMISES
+
+
+def test_the_page_on_the_simulator_names_each_mutant_with_its_invariant() -> None:
+    rows = [line.split("|") for line in PAGE.read_text("utf-8").splitlines() if "`" in line]
+    for mutant in MUTANTS.values():
+        named = [row[1].strip() for row in rows if len(row) > 2 and f"`{mutant.name}`" in row[2]]
+        assert {str(number) for number in mutant.invariants} & set(named), mutant.name
 
 
 @pytest.mark.parametrize("name", sorted(MUTANTS))
@@ -72,7 +86,7 @@ def test_mutant_is_caught(name: str) -> None:
     pytest.fail(f"{mutant.what}: nobody noticed in {SEEDS_MAX} seeds; but saw {found}")
 
 
-@pytest.mark.parametrize("name", sorted(AIMED))
+@pytest.mark.parametrize("name", sorted({plan: name for name, plan in AIMED.items()}.values()))
 def test_without_its_mutant_an_aimed_world_is_in_order(name: str) -> None:
     outcome = World(AIMED[name]).run()
     assert not outcome.invariant, outcome.text

@@ -41,7 +41,6 @@ from tieline.node.secrets import SeedKey
 from tieline.sim.plan import Plan
 
 PARTIES = ("ALPHA", "BRAVO", "CHARLIE", "DELTA")
-REALM = "SIM-1"
 QUORUM = 2  # witnesses; more than there are liars
 
 
@@ -142,11 +141,11 @@ class Cast:
         for entry in party.stations:
             kept = entry.certificate
             if kept.station == member.station:
-                fresh, made = _station(chance, member.party, kept.station_name, root)
+                fresh, made = _station(chance, old.realm, member.party, kept.station_name, root)
                 member.keys.later.append(fresh.keys)
                 kept = made.certificate
             entries.append(CardStation(certificate=kept, addresses=()))
-        card = _card(member.party, root, entries)
+        card = _card(old.realm, member.party, root, entries)
         return _signed(amend(old, cards=[card], closed=ends), self.roots)
 
     @staticmethod
@@ -163,10 +162,10 @@ class Cast:
             names = ("one", "two") if index < plan.twins else ("one",)
             entries: list[CardStation] = []
             for name in names:
-                member, entry = _station(chance, code, name, roots[code])
+                member, entry = _station(chance, plan.realm, code, name, roots[code])
                 members.append(member)
                 entries.append(entry)
-            cards.append(_card(code, roots[code], entries))
+            cards.append(_card(plan.realm, code, roots[code], entries))
         first = make_charter(
             "SIMULATED LINE",
             cards,
@@ -213,13 +212,13 @@ def _key(chance: random.Random) -> SeedKey:
 
 
 def _station(
-    chance: random.Random, code: str, name: str, root: SeedKey
+    chance: random.Random, realm: str, code: str, name: str, root: SeedKey
 ) -> tuple[Member, CardStation]:
     keys = Keys(_key(chance), _key(chance))
     payload = certificate_payload(
         root_key=root.public,
         party=code,
-        realm=REALM,
+        realm=realm,
         station_name=name,
         sign_key=keys.sign_key.public,
         cosign_key=keys.cosign_key.public,
@@ -230,15 +229,15 @@ def _station(
     )
     encoded = pack_sign1(payload, root.sign(certificate_message(payload)))
     certificate = parse_certificate(encoded, root.public)
-    member = Member(party=code, station=station_id(root.public, REALM, name), keys=keys)
+    member = Member(party=code, station=station_id(root.public, realm, name), keys=keys)
     return member, CardStation(certificate=certificate, addresses=())
 
 
-def _card(code: str, root: SeedKey, stations: list[CardStation]) -> Card:
+def _card(realm: str, code: str, root: SeedKey, stations: list[CardStation]) -> Card:
     payload = card_payload(
         party=code,
         party_name=code.title(),
-        realm=REALM,
+        realm=realm,
         root_key=root.public,
         stations=stations,
     )

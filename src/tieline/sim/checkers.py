@@ -416,9 +416,14 @@ class Checker:
 
     # ----------------------------------------------------------------------------- order
 
-    def displayed(self, ledger: Ledger, line: Line) -> None:
-        """The order shown after a turn only grows, extends cause and effect, and is its set's."""
+    def displayed(self, ledger: Ledger, line: Line, *, idle: bool = False) -> None:
+        """The order shown after a turn only grows, extends cause and effect, and is its set's.
+
+        ``idle``: the turn has kept nothing.
+        """
         shown = ledger.shown
+        if shown.unmoved(line.record.refs) and idle and not ledger.endings.changed:
+            return
         fresh = shown.look(line.record.order)
         if ledger.endings.changed:
             ledger.endings.changed = False

@@ -166,6 +166,7 @@ class Machine:
     shown: Callable[[Statement], None]
     answered: Callable[[int, Done | TielineError], None]
     died: Callable[[str], None]
+    durable: Callable[[Sequence[Fact]], None] = lambda _facts: None
     # What a dishonest station makes of what its software would say; None: it says nothing.
     twist: Callable[[bytes], bytes | None] | None = None
     network: Network | None = None
@@ -298,7 +299,7 @@ class Machine:
             return
         line = self.line_now()
         if line is not None:
-            self.checker.displayed(self.ledger, line)
+            self.checker.displayed(self.ledger, line, idle=not self._fresh)
             if not was_full and not self.runtime.full:
                 if before is not None:
                     attempts_kept(events, self._fresh, set(before.links))
@@ -309,6 +310,7 @@ class Machine:
     def kept(self, facts: Sequence[Fact]) -> None:
         """Facts became durable."""
         self._fresh.extend(facts)
+        self.durable(facts)
         for fact in facts:
             if fact.kind == FactKind.ALARM:
                 self.silences.rang(Alarm.decode(fact.body), self.schedule.now_ms)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tieline.core import (
     crypto,
@@ -28,20 +28,32 @@ from tieline.core.charter import Charter
 from tieline.core.checkpoint import Receipt, SignedNote
 from tieline.core.closing import Closings
 from tieline.core.errors import StoreFailed, StoreFull
-from tieline.core.events import Event, ForReceipt, Speak
+from tieline.core.events import Event, ForReceipt, Install, Speak
 from tieline.core.exchange import Exchange
-from tieline.core.journal import Attempt
+from tieline.core.journal import Attempt, FactKind, Origin
 from tieline.core.ladder import Ladder
 from tieline.core.life import Life, Mark, Standing
 from tieline.core.line import Line
 from tieline.core.noted import LogNotes, Noted
 from tieline.core.notetalk import NoteExchange
-from tieline.core.record import Duplicate, Forked, Held, Item, Keys, Log, Outcome, Record, SortKey
-from tieline.core.statement import Content, Statement
+from tieline.core.record import (
+    Duplicate,
+    Forked,
+    Held,
+    Item,
+    Keys,
+    Log,
+    Outcome,
+    Record,
+    SortKey,
+)
+from tieline.core.statement import Content, Ref, Statement
+from tieline.core.station import Station
 from tieline.core.sync import Have, Head, Peer
 from tieline.core.terms import Now
 from tieline.core.turn import Turn
 from tieline.node.runtime import Plan, Runtime
+from tieline.sim.newer import NewerRuntime
 
 Patch = tuple[object, str, object]
 
@@ -306,6 +318,53 @@ def _one_after_the_other(self: Exchange, turn: Turn) -> None:
             return
 
 
+_keep: Callable[..., None] = Turn.keep_statement
+
+
+def _keep_what_is_known(
+    self: Turn, found: Statement, origin: Origin, *, second_story: bool
+) -> None:
+    """Of a statement is kept what this version understands."""
+    known = crypto.pack_sign1(statement.compose(found.place, found.content), found.signature)
+    _keep(self, replace(found, raw=known), origin, second_story=second_story)
+
+
+def _judge_known(self: Record, found: Statement, keys: Keys, now_ms: int) -> Outcome:
+    """What this version does not know is no statement."""
+    if found.unknown and not NewerRuntime.speaking:
+        return Duplicate(found.digest)  # dropped
+    return _judge(self, found, keys, now_ms)
+
+
+_install: Callable[[Station, Install, Turn], None] = Station._install  # noqa: SLF001
+
+
+def _install_any(self: Station, act: Install, turn: Turn) -> None:
+    """A charter is a charter, of an exercise or not."""
+    charter = act.charter.charter
+    if charter.realm == self.realm:
+        _install(self, act, turn)
+    else:
+        turn.keep(FactKind.CHARTER, charter.line, act.charter.encode(), act.incarnation)
+
+
+def _cite_any(_line: Line, _content: Content, _ref: Ref) -> None:
+    """An officer may cite what is not in this record."""
+
+
+_take: Callable[[Exchange, bytes, str, bytes, Turn], None] = Exchange._take  # noqa: SLF001
+
+
+def _trust_a_stick(self: Exchange, raw: bytes, carrier: str, peer_id: bytes, turn: Turn) -> None:
+    """What came in a file was looked at by whoever carried it."""
+    kept = crypto.verify
+    setattr(crypto, "verify", _verifies if carrier == "bundle" else kept)  # noqa: B010
+    try:
+        _take(self, raw, carrier, peer_id, turn)
+    finally:
+        setattr(crypto, "verify", kept)  # noqa: B010
+
+
 _commit: Callable[[Runtime, Plan], bool] = Runtime.commit
 
 
@@ -412,6 +471,12 @@ MUTANTS: dict[str, Mutant] = {
             patches=((crypto, "verify", _verifies), (keychange, "verify_receipt", _any_receipt)),
         ),
         Mutant(
+            name="bundle-unsigned",
+            invariants=frozenset({4, 5}),
+            what="no signature is verified of what came in a file",
+            patches=((Exchange, "_take", _trust_a_stick),),
+        ),
+        Mutant(
             name="any-line",
             invariants=frozenset({5}),
             what="statements of another line are admitted",
@@ -500,6 +565,30 @@ MUTANTS: dict[str, Mutant] = {
             invariants=frozenset({1}),
             what="a station goes on after its disk has failed to sync",
             patches=((Runtime, "commit", _carry_on),),
+        ),
+        Mutant(
+            name="unknown-dropped",
+            invariants=frozenset({5}),
+            what="of a statement by a later version is kept what is understood",
+            patches=((Turn, "keep_statement", _keep_what_is_known),),
+        ),
+        Mutant(
+            name="unknown-refused",
+            invariants=frozenset({10}),
+            what="a statement by a later version is refused",
+            patches=((Record, "judge", _judge_known),),
+        ),
+        Mutant(
+            name="drill-charter-taken",
+            invariants=frozenset({9}),
+            what="a station takes the charter of an exercise, or of the real line",
+            patches=((Station, "_install", _install_any),),
+        ),
+        Mutant(
+            name="drill-cited",
+            invariants=frozenset({9}),
+            what="an officer may cite what was said in an exercise",
+            patches=((speech, "_check_ref", _cite_any),),
         ),
         Mutant(
             name="never-again",

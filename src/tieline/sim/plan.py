@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from tieline.sim.network import FAIR, Weather
 
 HOUR_MS = 3_600_000
+REALM = "SIM-1"
 MIN_STATIONS = 4  # for two that collude
 ROTATIONS = ("", "", "", "", "away", "thief", "thief")
 
@@ -49,6 +50,9 @@ class Plan:
     witnesses: int  # how many the charter names; the first one lies
     observer: bool  # the last party reads and does not write
     pest: bool  # a member with good keys wears the others down
+    newer: bool  # one station is of a later version, and signs what the others do not know
+    drill: bool  # the same parties hold an exercise beside it, and things are carried across
+    realm: str
     rotation: str  # "away" or "thief": a station's keys are replaced, and the old one writes on
 
     def describe(self) -> str:
@@ -87,6 +91,9 @@ def calm(seed: int, minutes: float, parties: int = 3) -> Plan:
         witnesses=0,
         observer=False,
         pest=False,
+        newer=False,
+        drill=False,
+        realm=REALM,
         rotation="",
     )
 
@@ -106,7 +113,6 @@ def draw(seed: int, hours: float) -> Plan:
     late = random.Random(f"{seed}/late plan")  # faults that came later change no earlier choice
     rotation = random.Random(f"{seed}/rotation plan").choice(ROTATIONS)
     observer = random.Random(f"{seed}/observer plan").random() < 0.3  # of those with a third party
-    pest = random.Random(f"{seed}/pest plan").random() < 0.4  # of those in which nobody else lies
     plan = Plan(
         seed=seed,
         parties=parties,
@@ -144,10 +150,29 @@ def draw(seed: int, hours: float) -> Plan:
         witnesses=late.choice((0, 0, 3, 4)),
         observer=observer and parties > 2,
         pest=False,
+        newer=False,
+        drill=False,
+        realm=REALM,
         rotation=rotation,
     )
+    return _with_later_kinds(plan)
+
+
+def _with_later_kinds(plan: Plan) -> Plan:
+    """The kinds of faults that came last, each by chance of its own."""
+
+    def one_in(name: str, probability: float) -> bool:
+        return random.Random(f"{plan.seed}/{name} plan").random() < probability
+
     # Four stations are needed, two of them honest; who forks alone is another fault, and a copy of
     # a home would need to be told which machine of a liar it talks to.
-    able = parties + twins >= MIN_STATIONS and not plan.forker and not plan.clone
-    pest = pest and parties > 2 and not (plan.forker or plan.clone)
-    return replace(plan, colluders=plan.colluders and able and not pest, pest=pest)
+    stations = plan.parties + plan.twins
+    alone = not plan.forker and not plan.clone
+    pest = alone and plan.parties > 2 and one_in("pest", 0.4)
+    return replace(
+        plan,
+        colluders=plan.colluders and alone and stations >= MIN_STATIONS and not pest,
+        pest=pest,
+        newer=one_in("newer", 0.25),
+        drill=one_in("drill", 0.2),
+    )

@@ -2,17 +2,22 @@
 
 The order is looked at after every turn of every station, so a look must cost little when little has
 changed: the objects of the running station are compared by identity, and only from the first place
-that differs on is anything counted again. What is checked is the whole order all the same.
+that differs on is anything counted again. What is checked is the whole order all the same. After a
+turn that kept nothing, the record's own list of references is compared in its place, and the whole
+order at each ``EACH`` of such looks: most turns keep nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tieline.core.record import Item
 from tieline.sim.violation import Violation
+
+EACH = 16
 
 
 @dataclass(slots=True)
@@ -23,6 +28,16 @@ class Shown:
     union: int = 0  # exclusive or of the digests
     _items: list[Item] = field(default_factory=list)
     _digests: list[bytes] = field(default_factory=list)
+    _refs: array[int] = field(default_factory=lambda: array("Q"))
+    _passed: int = 0  # looks at the references alone, since the last one at the order
+
+    def unmoved(self, refs: array[int]) -> bool:
+        """Whether the references are those of the last look, and it was not long ago."""
+        self._passed += 1
+        if self._passed < EACH and refs == self._refs:
+            return True
+        self._passed, self._refs = 0, refs[:]
+        return False
 
     def look(self, shown: Sequence[Item]) -> list[Item]:
         """Take the order that is shown now; returns what has come up since the last look.

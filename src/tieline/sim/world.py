@@ -11,7 +11,7 @@ The same seed gives the same run: chance comes from named streams, time from the
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,17 +21,21 @@ from tieline.core.errors import TielineError
 from tieline.core.events import Arrived, CallTest, Discard, Done, Install, Release, Speak
 from tieline.core.statement import Content, Statement
 from tieline.node.runtime import Runtime
+from tieline.ports import Fact
 from tieline.sim.cast import Cast
 from tieline.sim.checkers import Checker, Ledger
 from tieline.sim.clocks import SimClock
 from tieline.sim.colluders import Colluders
 from tieline.sim.cutcheck import refused, unanswered
+from tieline.sim.drill import Drill
 from tieline.sim.forger import Forger, Loot
 from tieline.sim.forking import Forking
+from tieline.sim.leakcheck import LeakChecker
 from tieline.sim.machine import Machine, SimSigner
 from tieline.sim.memory import remembered
 from tieline.sim.mirror import Picture, compare, match, taken
 from tieline.sim.network import DIRECT, FAIR, LOOSE, Network
+from tieline.sim.newer import NewerRuntime, later_version
 from tieline.sim.outcome import Outcome
 from tieline.sim.people import Officer, Shown
 from tieline.sim.pest import Pest, narrow
@@ -100,6 +104,8 @@ class World:
         self.pest = Pest(self, self.cast.pest) if self.cast.pest is not None else None
         self.watchers = Watchers(self) if self.cast.witnesses else None
         self.rotation = Rotation(self)
+        self.leaks: LeakChecker | None = None
+        self.drill = Drill(self) if plan.drill else None
 
     # ----------------------------------------------------------------------------- making
 
@@ -125,10 +131,11 @@ class World:
             chance=chance,
             peers=others,
             names={n: station for station, n in others.items()},
-            make=make,
+            make=NewerRuntime if plan.newer and not number else make,
             shown=lambda parsed: self._shown(number, parsed),
             answered=lambda token, result: self._answered(number, token, result),
             died=lambda cause: self._died(machine, cause),
+            durable=self._durable,
             fail_per_thousand=plan.fail,
             cut_per_thousand=plan.crash_in_turn,
         )
@@ -175,15 +182,34 @@ class World:
         """Play the seed to its end."""
         converged = 0
         try:
-            with remembered(), narrow() if self.pest is not None else nullcontext():
-                self._begin()
-                self._until(self.plan.duration_ms)
-                self._heal()
-                converged = self._converge()
-                self._mirror()
+            with remembered(), later_version(), narrow() if self.pest else nullcontext():
+                self.start()
+                self.go_on(self.plan.duration_ms)
+                converged = self.settle()
         except Exception as error:  # noqa: BLE001 - whatever it is, the seed must be named
             return self._outcome(converged, found(error))
         return self._outcome(converged, None)
+
+    def start(self) -> None:
+        """Start all machines, and plan what goes wrong."""
+        self._begin()
+
+    def go_on(self, until_ms: int) -> None:
+        """Let virtual time pass until then."""
+        self._until(until_ms)
+
+    def settle(self) -> int:
+        """All faults stop and all must meet; how long that took, in virtual ms."""
+        self._heal()
+        if self.drill is not None:
+            self.drill.settle()
+        converged = self._converge()
+        self._mirror()
+        return converged
+
+    def _durable(self, facts: Sequence[Fact]) -> None:
+        if self.leaks is not None:
+            self.leaks.kept(self, facts)
 
     def _outcome(self, converged: int, end: Violation | None) -> Outcome:
         return Outcome(
@@ -232,6 +258,8 @@ class World:
         self.rotation.begin()
         if self.pest is not None:
             self.pest.begin()
+        if self.drill is not None:
+            self.drill.begin()
         if plan.amended:
             self.schedule.at(self.chance.randint(1, plan.duration_ms), self._amend)
 
@@ -543,7 +571,8 @@ class World:
         victim = self.chance.randrange(len(self.machines))
         guise = self.chance.choice(sorted(self.machines[victim].peers.values()))
         self.schedule.note("forged", trick, victim, guise)
-        self.heard(victim, guise, LOOSE, envelope)
+        in_a_file = self.tally.forged[trick] % 2 == 0
+        self.heard(victim, guise, "bundle" if in_a_file else LOOSE, envelope)
 
     def _bundle(self, number: int) -> None:
         """A file with all that somebody lacks, carried by hand, maybe twice, maybe late."""
