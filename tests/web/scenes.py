@@ -23,7 +23,7 @@ PLACES: Final = ("50.47N 23.93E +-200 M", "50.49N 23.93E +-300 M")
 CONTROLS: Final = frozenset((*range(32), *range(127, 160)))
 # Routes that give a file and no page.
 FILES: Final = frozenset({
-    "/agreements/calendar.ics", "/incident/{digest}/report.{kind}",
+    "/agreements/calendar.ics",
     "/record/stories/{number}/save",
 })  # fmt: skip
 

@@ -35,6 +35,7 @@ NEEDS = {
     ("POST", "/officers/lock"): "desk.officers",
     ("POST", "/officers/unlock"): "desk.officers",
     ("POST", "/officers/key"): "desk.officers",
+    ("POST", "/officers/enrol"): "desk.officers",
     ("POST", "/officers/end"): "desk.officers",
     ("POST", "/touch"): "desk.touch",
     ("POST", "/account/key"): "desk.factor",
@@ -51,6 +52,7 @@ NEEDS = {
     ("POST", "/admin/backup"): "backup",
     ("POST", "/admin/compare"): "desk.keys",
     ("POST", "/admin/zone"): "desk.zones",
+    ("POST", "/admin/borders"): "desk.borders",
 }
 MINE = "That is mine alone"
 

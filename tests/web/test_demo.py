@@ -174,6 +174,7 @@ def test_the_five_steps_as_somebody_new_goes_them(browser: Browser, tmp_path: Pa
         until(page, demo, "[data-step='4'] [name=to][value^='/joint/']")
         sit(page, demo, "#step-4")
         password(page, demo)
+        assert not page.value(there("form[action$='/sign']"))  # it is signed as far as this one can
         sit(page, demo, "#sit-BRAVO-1")
         page.wait(f"location.pathname === '/' && {there('[data-live=lines]')}")
         page.value("location.href = '/drafts'")

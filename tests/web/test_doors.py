@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 from tests.faults.floor import PASSWORD, Floor
 from tests.web.plain import TOKEN, Answer, Plain
 
-from tieline.desk.web import credentials
+from tieline.desk.web import app, credentials
 from tieline.desk.web.ceremony import Made
 from tieline.desk.web.factors import Factors
+from tieline.desk.web.incidentlook import BORDERS
+from tieline.desk.web.known import LIFE_MS, Known
 from tieline.desk.web.officers import Officer
+from tieline.node.view import Json
 
 SECRET = b"12345678901234567890"
 GIVEN = re.compile(r'id="given">([^<]+)<')
@@ -221,3 +227,65 @@ def test_a_releaser_sees_whom_a_joint_statement_binds_and_from_when(floor: Floor
                   "late signatures bind too", "WITHOUT PREJUDICE"):  # fmt: skip
         assert shown in page, shown
     assert "{a}" not in floor.visitor("releaser").get("/joints/new").text
+
+
+def test_who_has_logged_in_here_before_does_not_wait_with_strangers(floor: Floor) -> None:
+    desk, bob = floor.desk, Plain(floor)
+    bob.login(floor.officers["watch-officer"])
+    name = f"{desk.cookie}_known"
+    mark = bob.cookies[name]
+    own, made, mac = mark.split(".")
+
+    def request(cookie: str) -> Request:
+        headers = [(b"cookie", f"{name}={cookie}".encode())]
+        return Request({"type": "http", "method": "GET", "path": "/login", "headers": headers})
+
+    async def page(_: Request) -> Response:
+        return Response("here")
+
+    async def story() -> None:
+        doors = app._Doors(desk)
+        door = doors.outside(page)
+        async with doors._turns._one:  # the row of the strangers stands still
+            assert (await door(request(mark))).status_code == 200
+            for other in ("", f"{own}.{int(made) + 1}.{mac}", f"9{mark}", mark[:-1], "1.x.y"):
+                waits = asyncio.ensure_future(door(request(other)))
+                await asyncio.sleep(0)
+                assert not waits.done(), other
+                waits.cancel()
+        known = Known(desk.vault, desk.officers)
+        assert known.whose(mark, int(made) + LIFE_MS) == int(own)
+        assert known.whose(mark, int(made) + LIFE_MS + 1) is None
+
+    floor.within(story())
+    assert "/login" in Plain(floor, {name: mark}).get("/").headers["location"]  # it opens nothing
+
+
+def test_an_administrator_says_whose_borders_the_maps_of_a_desk_have(floor: Floor) -> None:
+    ada, bob = floor.visitor("administrator"), floor.visitor("observer")
+
+    async def kept() -> str:
+        return floor.desk.vault.setting(BORDERS)
+
+    fields = {"csrf": ada.token, "view": "ISO"}
+    assert bob.post("/admin/borders", fields | {"csrf": bob.token}).status == 403
+    assert ada.post("/admin/borders", fields | {"view": "nobody"}).status == 400
+    assert floor.within(kept()) == ""
+    assert ada.post("/admin/borders", fields).status == 303
+    assert floor.within(kept()) == "ISO"
+    assert "<strong><bdi>ISO</bdi></strong>" in bob.get("/admin").text
+    assert ada.post("/admin/borders", fields | {"view": ""}).status == 303
+    assert "neutral, no position taken" in ada.get("/admin").text
+
+
+def test_the_watch_tells_a_form_in_one_line(floor: Floor) -> None:
+    means: dict[str, Json] = {"confidence": "partly", "own-forces": "unknown", "next": "now+30m",
+             "name": "North field", "where": "50.47N 23.93E +-200 M"}  # fmt: skip
+    done = floor.call("incident_say", at=floor.alpha, officer="A", does="open", means=means)
+    if not done["released"]:
+        floor.call("release", at=floor.alpha, draft=done["draft"], officer="B")
+    floor.settle()
+    page = floor.visitor("observer").get("/?part=inbound").text
+    assert "What we know: we know in part · " in page
+    assert "North field" in page
+    assert "&lt;span" not in page

@@ -85,3 +85,14 @@ def test_a_form_begins_with_what_is_meant() -> None:
     assert begun == {"next": "now+30m", "who": "ALPHA", "sum": "ab" * 32, "says": "no"}
     assert saying.beginning(form, ["ALPHA", "CHARLIE"], {}, "") == {"next": "now+30m"}
     assert saying.beginning(View(), [], {}, "") == {}
+
+
+def test_a_map_has_the_point_of_view_of_the_desk_and_says_so() -> None:
+    places = [view({"party": "ALPHA", "points": [[504_700_000, 239_300_000]], "shape": "point"})]
+    neutral, other = (look.chart(places, ["ALPHA"], "en", each) for each in ("", "ISO"))
+    assert neutral is not None
+    assert other is not None
+    assert "no position taken" in neutral.svg
+    assert "ISO" not in neutral.svg
+    assert "no position taken" not in other.svg
+    assert "ISO" in other.svg

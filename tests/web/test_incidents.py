@@ -311,7 +311,9 @@ def test_links_public_statements_closing_and_the_report(
         bob.sees("OPEN", "[data-live=head]")
         assert wrong(ann) == wrong(bob) == []
     # The report comes from a process of its own; that of a PDF is the same way (tests/desk).
-    got = visitor(pair.a).get(f"/incident/{opened}/report.html")
+    reader, path = visitor(pair.a), f"/incident/{opened}/report.html"
+    assert reader.get(path).status == 405  # a link begins nothing
+    got = reader.post(path, {"csrf": reader.token})
     assert got.status == 200, got.text
     assert "North field" in got.text
     assert "✓ the record verifies" in got.text

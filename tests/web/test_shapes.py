@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html import unescape
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tieline.desk.web import shapes
+from tieline.desk.web import shapes, trail
 from tieline.desk.web.frame import TEMPLATES
 from tieline.node.text import visible
 
@@ -98,3 +99,23 @@ def test_no_template_shows_an_event_in_zulu_alone() -> None:
         left = re.findall(r"\b(?:when|dtg)\([^)]*\)", text)
         now = {"dtg(frame.now_ms)", "dtg(frame.now_ms + 86400000)"}
         assert set(left) <= now, path.name  # the clock, what is sent now, and an example
+
+
+def test_a_form_in_one_line_has_no_headings_and_counts() -> None:
+    told = shapes.view({
+        "lines": ["Where", "(1)", "Where: 30N 45W", "How sure: moderate", "words"],
+        "types": ["heading", "serial", "coded", "coded", "text"],
+    })  # fmt: skip
+    assert shapes.brief(told) == "Where: 30N 45W · How sure: moderate · words"
+    assert shapes.brief(shapes.view({"lines": ["a", "b"]})) == "a · b"
+
+
+def test_the_log_tells_what_an_entry_is_about() -> None:
+    item = "ab" * 32
+    found = trail.told(json.dumps({"item": item, "to": ["BRAVO", "CHARLIE"], "draft": 3}))
+    assert found == [
+        ("item", item[:12], f"/item/{item}"), ("to", "BRAVO, CHARLIE", ""), ("draft", "3", ""),
+    ]  # fmt: skip
+    assert trail.told("lock: Nils") == [("", "lock: Nils", "")]
+    assert trail.told('{"cut off') == [("", '{"cut off', "")]
+    assert trail.told("") == []

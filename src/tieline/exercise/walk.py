@@ -49,7 +49,7 @@ def steps(board: Board, seen: Seen, party: str, words: Words) -> tuple[Step, ...
         one.kind == "assent" and one.target == joint.item for one in said
     )
     other = next((code for code in board.desks if code != party), "?")
-    say = words.say
+    say, crossed = words.say, _crossed(board, seen, said)
     return (
         Step(
             name=say("start.step1", party=other),
@@ -69,8 +69,8 @@ def steps(board: Board, seen: Seen, party: str, words: Words) -> tuple[Step, ...
             name=say("start.step3"),
             how=say("start.step3.how", down=say("desk.state.down")),
             place="/compose",
-            done=_crossed(board, seen, said),
-            more=_line(seen, words),
+            done=crossed,
+            more="" if crossed else _line(seen, words),
         ),
         Step(
             name=say("start.step4"),

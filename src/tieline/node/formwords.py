@@ -79,8 +79,8 @@ def _said(line: layout.Line) -> str:
     """A line of a form; a time with its uncertainty, which its date-time group does not show."""
     if not line.said:
         return line.label or line.marker
-    exact = f" ({plain.write(line.answer)})" if isinstance(line.answer, Instant) else ""
-    return f"{line.label}: {line.said}{exact}"
+    exact = plain.write(line.answer) if isinstance(line.answer, Instant) else line.said
+    return f"{line.label}: {line.said}{'' if exact == line.said else f' ({exact})'}"
 
 
 def _type(line: layout.Line) -> str:

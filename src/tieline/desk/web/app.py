@@ -23,7 +23,7 @@ from tieline.core.errors import TielineError
 from tieline.desk.web import frame, live
 from tieline.desk.web.crowd import FORM_S, GONE, Turns
 from tieline.desk.web.guard import Guard
-from tieline.desk.web.logins import Logins, local, same, session_of, whole_form
+from tieline.desk.web.logins import Logins, known_of, local, same, session_of, whole_form
 from tieline.desk.web.sessions import Session
 from tieline.desk.web.visit import Desk, ForbiddenError, Visit
 from tieline.node.client import ApiDown, ApiRefused
@@ -80,6 +80,11 @@ class _Doors:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._turns = Turns()
+        self._known = Turns()  # of browsers that an officer has used
+
+    def _row(self, request: Request) -> Turns:
+        """In which row somebody waits who is not logged in."""
+        return self._turns if known_of(self._desk, request) is None else self._known
 
     def session(self, request: Request) -> Session | None:
         """The session of a request, if it has one."""
@@ -162,7 +167,7 @@ class _Doors:
         async def endpoint(request: Request) -> Response:
             if self.session(request) is not None:
                 return await handler(request)
-            made = await self._turns.page(
+            made = await self._row(request).page(
                 lambda: handler(request), request.scope.get(GONE, lambda: False)
             )
             return made or Response(status_code=400)  # nobody is there to read it
@@ -173,7 +178,7 @@ class _Doors:
         """A form of those who are not logged in, which waits for more than its turn."""
 
         async def endpoint(request: Request) -> Response:
-            await self._turns.pace(FORM_S)
+            await self._row(request).pace(FORM_S)
             if request.scope.get(GONE, lambda: False)():
                 return Response(status_code=400)
             return await handler(request)

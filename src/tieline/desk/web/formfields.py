@@ -410,7 +410,7 @@ def _taken(path: str, show: _Show) -> tuple[Fault, ...]:
 
 
 def _back(kind: str, value: str, spread: str, clock: Clock) -> tuple[str, ...]:
-    """What was typed, as it was understood: a position in three notations, a time in two."""
+    """What was typed, as it was understood: a position in three notations, a time also local."""
     text = " ".join(value.split())
     if not text:
         return ()
@@ -438,10 +438,10 @@ def _centre(area: Area) -> tuple[str, ...]:
 
 
 def _times(read: Instant) -> tuple[str, ...]:
-    from tieline.desk.web.shapes import moment
+    from tieline.desk.web.shapes import local_times, moment
 
     found = moment(read.seconds * 1000)
-    return () if found is None else (found.dtg, found.local)
+    return () if found is None else (found.dtg, *local_times(found))
 
 
 # ------------------------------------------------------------------------------------------ paths

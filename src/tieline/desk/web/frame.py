@@ -73,8 +73,7 @@ class Frame:
         except ApiDown:
             status, shown = View(), _rings(View())
         lines, troubles = status.views("lines"), status.views("troubles")
-        there = zones(visit.desk.vault, lines)
-        shapes.ZONES.set(tuple(there.items()))  # of this visit's task alone
+        there = self.zoned(visit, lines)
         return {
             "party": str(status["party"] or ""),
             "station_name": str(status["station_name"] or ""),
@@ -114,6 +113,16 @@ class Frame:
                 if place.there and (not place.act or visit.may(place.act))
             ],
         }
+
+    @staticmethod
+    def zoned(visit: Visit, lines: list[View]) -> dict[str, str]:
+        """Have times said with the local times of the parties of these lines, from here on.
+
+        A page does it by itself; a screen that makes texts before that does it first.
+        """
+        there = zones(visit.desk.vault, lines)
+        shapes.ZONES.set(tuple(there.items()))  # of this visit's task alone
+        return there
 
 
 def _rings(found: View) -> dict[str, object]:
@@ -231,6 +240,7 @@ def environment(language: str) -> jinja2.Environment:
         safe=shapes.safe,
         mark=shapes.mark,
         left=shapes.left,
+        in_short=shapes.brief,
         clock=shapes.clock,
         direction=shapes.direction,
         dtg=dtg,

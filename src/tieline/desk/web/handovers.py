@@ -120,7 +120,7 @@ async def _alarms(visit: Visit) -> dict[str, object]:
 
 def _item(one: View, own: str) -> dict[str, object]:
     told = one.view("told")
-    said = str(one["text"] or one["cause"] or "") or " · ".join(told.texts("lines"))
+    said = str(one["text"] or one["cause"] or "") or shapes.brief(told)
     return {
         "seq": one["seq"], "item": one["item"], "party": one["party"],
         "precedence": one["precedence"], "kind": one["kind"], "at_ms": one["claimed_ms"],

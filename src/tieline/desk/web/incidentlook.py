@@ -23,6 +23,7 @@ SIGNS: Final = {"agree": "=", "differ": "≠", "not stated": "·", "not comparab
 RUNNING: Final = ("open", "overdue")
 STANDS: Final = ("current", "beside")
 MOST_LANES: Final = 300  # times in both lanes together
+BORDERS: Final = "map view"  # the setting of a desk: from whose point of view maps have borders
 MOST_PLACES: Final = 60
 DIGITS: Final = 8  # of a digest in a sentence
 
@@ -197,13 +198,18 @@ class Chart:
     more: int
 
 
-def chart(places: Sequence[View], parties: Sequence[str], language: str) -> Chart | None:
-    """The map of what the parties said of where; None where nobody has. Takes milliseconds."""
+def chart(
+    places: Sequence[View], parties: Sequence[str], language: str, opinion: str = ""
+) -> Chart | None:
+    """The map of what the parties said of where; None where nobody has. Takes milliseconds.
+
+    ``opinion``: the point of view on borders that this desk is set to; empty for the neutral one.
+    """
     known = [one for one in places if points_of(dict_of(one))]
     if not known:
         return None
     shown = places[-MOST_PLACES:]
-    text = _drawn(json.dumps([dict(one) for one in shown]), tuple(parties), language)
+    text = _drawn(json.dumps([dict(one) for one in shown]), tuple(parties), language, opinion)
     rows = tuple(
         View({**one, "number": place,
               "at": [svg.written(each) for each in points_of(dict_of(one))][:8]})
@@ -213,8 +219,8 @@ def chart(places: Sequence[View], parties: Sequence[str], language: str) -> Char
 
 
 @lru_cache(64)
-def _drawn(places: str, parties: tuple[str, ...], language: str) -> str:
-    return svg.draw(scene_of(json.loads(places), parties, language=language))
+def _drawn(places: str, parties: tuple[str, ...], language: str, opinion: str) -> str:
+    return svg.draw(scene_of(json.loads(places), parties, language=language, view=opinion))
 
 
 def dict_of(one: View) -> dict[str, Json]:

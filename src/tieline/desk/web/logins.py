@@ -7,6 +7,7 @@ opens; what has been shown so far is kept here, by the cookie of the form, for a
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import secrets
@@ -24,6 +25,7 @@ from tieline.core.errors import ShellError, TielineError
 from tieline.desk.web import ceremony
 from tieline.desk.web.crowd import SHOWN
 from tieline.desk.web.factors import Factors
+from tieline.desk.web.known import LIFE_MS
 from tieline.desk.web.officers import Officer
 from tieline.desk.web.sessions import Session
 from tieline.desk.web.touches import Bond, about
@@ -142,6 +144,11 @@ class Logins:
             return self._form(request, "desk.login.disk", 503)
         response.set_cookie(desk.cookie, begun, httponly=True, samesite="strict", path="/")
         response.delete_cookie(self._cookie, path="/login")
+        with contextlib.suppress(ShellError):  # a full disk keeps nobody out for that
+            response.set_cookie(
+                known_cookie(desk), desk.known.mark(officer.id, now_ms),
+                max_age=LIFE_MS // 1_000, httponly=True, samesite="strict", path="/",
+            )  # fmt: skip
         return response
 
     def _begin(self, nonce: str, officer: Officer, now_ms: int) -> None:
@@ -221,13 +228,28 @@ class Logins:
 
 
 def session_of(desk: Desk, request: Request) -> Session | None:
-    """The session of a request, if it has one; the server is told whose."""
+    """The session of a request, if it has one; the server is told whose.
+
+    A browser that an officer has used before has a share of that officer's kind, and not the same.
+    """
     name = request.cookies.get(desk.cookie, "")
     found = desk.sessions.find(name, desk.frame.now_ms()) if name else None
     shown = request.scope.get(SHOWN)
     if shown is not None:
-        shown(None if found is None else found.officer.id)
+        before = None if found is not None else known_of(desk, request)
+        shown(found.officer.id if found is not None else -before if before is not None else None)
     return found
+
+
+def known_cookie(desk: Desk) -> str:
+    """The name of the cookie that says that an officer has used this browser."""
+    return f"{desk.cookie}_known"
+
+
+def known_of(desk: Desk, request: Request) -> int | None:
+    """The officer who has used this browser lately, by its number; None: none has."""
+    mark = request.cookies.get(known_cookie(desk), "")
+    return desk.known.whose(mark, desk.frame.now_ms()) if mark else None
 
 
 async def whole_form(request: Request) -> FormData:

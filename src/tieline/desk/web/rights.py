@@ -77,6 +77,7 @@ MAY: Final[dict[str, frozenset[str]]] = {
     "desk.handover": _SPEAKS,
     "desk.outputs": _RUNS,
     "desk.verify": frozenset(ROLES),
+    "desk.borders": _RUNS,
     "desk.zones": _RUNS,
 }
 

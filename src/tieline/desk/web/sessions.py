@@ -121,6 +121,10 @@ class Sessions:
             "DELETE FROM session WHERE substr(lower(hex(hash)), 1, ?) = ?", NAME_LETTERS, name
         )
 
+    def stands(self, session: Session) -> bool:
+        """Whether it has not ended since it was found."""
+        return self._vault.row("SELECT 1 FROM session WHERE hash = ?", session.hash) is not None
+
     def end(self, session: Session) -> int:
         """Log out; 0 when it has ended already."""
         return self._vault.do("DELETE FROM session WHERE hash = ?", session.hash)

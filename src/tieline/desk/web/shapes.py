@@ -116,7 +116,9 @@ def _when(ms: int, zones: Zones) -> Markup:
     found = moment(ms)
     if found is None:
         return _NONE
-    element = f'<time datetime="{found.iso}" title="{escape("; ".join(_locals(found, zones)))}">'
+    element = (
+        f'<time datetime="{found.iso}" title="{escape("; ".join(local_times(found, zones)))}">'
+    )
     return Markup(f"{element}<bdi>{found.dtg}</bdi></time>")  # noqa: S704 - escaped, or ours
 
 
@@ -133,7 +135,7 @@ def _both(ms: int, zones: Zones) -> Markup:
     found = moment(ms)
     if found is None:
         return _NONE
-    told = "; ".join(f"<bdi>{escape(each)}</bdi>" for each in _locals(found, zones))
+    told = "; ".join(f"<bdi>{escape(each)}</bdi>" for each in local_times(found, zones))
     return Markup(  # noqa: S704 - escaped, or ours
         f'<time datetime="{found.iso}"><bdi>{found.dtg}</bdi></time>'
         f' <span class="local">({told})</span>'
@@ -143,7 +145,7 @@ def _both(ms: int, zones: Zones) -> Markup:
 def times(ms: object) -> str:
     """The same as plain text, for a sentence; empty for what is no time."""
     found = moment(ms)
-    return f"{found.dtg} ({'; '.join(_locals(found, ZONES.get()))})" if found else ""
+    return f"{found.dtg} ({'; '.join(local_times(found))})" if found else ""
 
 
 def named(texts: object) -> list[str]:
@@ -161,9 +163,11 @@ def named(texts: object) -> list[str]:
     return list(out)[:MOST_NAMED]
 
 
-def _locals(found: Moment, zones: Zones) -> list[str]:
+def local_times(found: Moment, zones: Zones | None = None) -> list[str]:
     """Our local time, then that of each party whose zone is known."""
-    there = ((party, theirs(found.ms, zone)) for party, zone in zones)
+    there = (
+        (party, theirs(found.ms, zone)) for party, zone in (ZONES.get() if zones is None else zones)
+    )
     return [found.local, *(f"{party}: {local}" for party, local in there if local)]
 
 
@@ -196,6 +200,17 @@ def zone_of(zone: str) -> tzinfo | None:
         return ZoneInfo(zone)
     except (ValueError, OSError, ZoneInfoNotFoundError):
         return None
+
+
+def brief(told: View) -> str:
+    """The lines of a form in one: without headings and counts, which stand for places on a page."""
+    lines, types = told.texts("lines"), told.texts("types")
+    kept = [
+        line
+        for line, type_ in zip(lines, types, strict=False)
+        if type_ not in ("heading", "serial")
+    ]
+    return " · ".join(kept if len(types) == len(lines) and kept else lines)
 
 
 def clock(ms: object) -> str:

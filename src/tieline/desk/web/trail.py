@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +13,8 @@ from tieline.desk.web.chain import Entry
 from tieline.desk.web.vault import Row, Vault
 
 SLICE: Final = 500
+_PAGES: Final = frozenset({"item", "incident"})
+_WHOLE: Final = re.compile(r"[0-9a-f]{64}")
 _FIELDS: Final = "id, at_ms, officer, act, outcome, detail"
 
 
@@ -57,6 +61,26 @@ def head(vault: Vault) -> tuple[int, str]:
             return number, found.hex()
         case _:
             return 0, ""
+
+
+def told(detail: str) -> list[tuple[str, str, str]]:
+    """What an entry is about: of each thing its name, what it is, and its page at this desk.
+
+    A detail that has no names is one text with an empty name; a page may be empty, too.
+    """
+    try:
+        found = json.loads(detail)
+    except ValueError:  # told in words, or cut off
+        found = None
+    if not isinstance(found, dict):
+        return [("", detail, "")] if detail else []
+    out = []
+    for name, value in found.items():
+        some = value if isinstance(value, list) else [value]
+        text = ", ".join(str(each) for each in some)
+        place = f"/{name}/{text}" if name in _PAGES and _WHOLE.fullmatch(text) else ""
+        out.append((str(name), text[:12] if _WHOLE.fullmatch(text) else text, place))
+    return out
 
 
 async def check(vault: Vault) -> Check:

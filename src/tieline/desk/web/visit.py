@@ -23,6 +23,7 @@ from tieline.desk.web.ceremony import Place
 from tieline.desk.web.crowd import Streams
 from tieline.desk.web.departures import Departures
 from tieline.desk.web.jobs import Jobs
+from tieline.desk.web.known import Known
 from tieline.desk.web.link import PATIENCE_S, SLOW_S, StationLink
 from tieline.desk.web.officers import Officer, Officers
 from tieline.desk.web.ringing import Ringing
@@ -65,13 +66,16 @@ class Desk:
     departures: Departures = field(default_factory=Departures)
     streams: Streams = field(default_factory=Streams)
     cover: Cover | None = None
+    handing: asyncio.Lock = field(default_factory=asyncio.Lock)  # one watch at a time goes over
 
     ringing: Ringing = field(init=False)
     touches: Touches = field(init=False)
+    known: Known = field(init=False)
 
     def __post_init__(self) -> None:
         self.ringing = Ringing(self.link)
         self.touches = Touches(self.vault)
+        self.known = Known(self.vault, self.officers)
 
     @property
     def cookie(self) -> str:

@@ -7,14 +7,18 @@ reads aloud, and the page never shows them beforehand.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from functools import lru_cache
 from typing import Final
 
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from tieline.desk.maps import data
 from tieline.desk.web import shapes, spoken, trail
 from tieline.desk.web.app import Route
+from tieline.desk.web.incidentlook import BORDERS
 from tieline.desk.web.screens.own import picture
 from tieline.desk.web.shapes import View
 from tieline.desk.web.visit import Visit
@@ -42,6 +46,7 @@ async def _page(
         refused=refused, outputs=outputs, advice=_advice(found, outputs),
         backup=found.view("backup"), out=visit.field("out") if problem or refused else "",
         line_typed=visit.field("line") if problem else "",
+        views=await asyncio.to_thread(data.views), view=visit.desk.vault.setting(BORDERS),
     )  # fmt: skip
 
 
@@ -143,6 +148,17 @@ async def zone(visit: Visit) -> Response:
     return visit.go("/admin")
 
 
+async def borders(visit: Visit) -> Response:
+    """From whose point of view this desk's maps have their borders; empty is the neutral one."""
+    visit.allow("desk.borders")
+    view_ = visit.field("view")[:16]
+    if view_ and view_ not in await asyncio.to_thread(data.views):
+        raise HTTPException(400)
+    visit.desk.vault.set(BORDERS, view_)
+    visit.note("desk.borders", "done", json.dumps({"view": view_}))
+    return visit.go("/admin")
+
+
 def _zone(visit: Visit, party: str) -> View:
     """The ``zone`` of a party as this desk was told it, and by whom (``officer``)."""
     kept = visit.desk.vault.setting(f"zone:{party}")
@@ -177,4 +193,5 @@ ROUTES: Final = (
     Route("/admin/backup", backup, "POST"),
     Route("/admin/compare", compare, "POST"),
     Route("/admin/zone", zone, "POST"),
+    Route("/admin/borders", borders, "POST"),
 )

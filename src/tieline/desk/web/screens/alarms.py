@@ -8,7 +8,6 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from tieline.core.terms import dtg
 from tieline.desk.web import shapes
 from tieline.desk.web.app import Route
 from tieline.desk.web.shapes import View
@@ -28,6 +27,7 @@ async def alarms(visit: Visit) -> Response:
 
 async def _page(visit: Visit, problem: str, typed: dict[str, str], status: int = 200) -> Response:
     found = await visit.ask("alarms", past=True, limit=SHOWN)
+    visit.desk.frame.zoned(visit, (await visit.status()).views("lines"))
     every = [_shown(one) for one in found.views("alarms")]
     test = found.view("test")
     return await visit.render(
@@ -44,6 +44,7 @@ async def why(visit: Visit) -> Response:
     alarms = found.views("alarms")
     if not alarms:
         raise HTTPException(404)
+    visit.desk.frame.zoned(visit, (await visit.status()).views("lines"))
     one = _shown(alarms[0])
     return await visit.render("why.html", one=one, found=found, typed=View())
 
@@ -53,15 +54,14 @@ def _shown(one: View) -> View:
     because = []
     for reason in one.views("because"):
         values = {
-            name.removesuffix("_ms"): dtg(value)
+            name.removesuffix("_ms"): shapes.times(value)
             if name.endswith("_ms") and isinstance(value, int)
             else str(value)
             for name, value in reason.items()
             if name != "key"
         }
         because.append(View({"key": str(reason["key"]), "values": values}))
-    until = shapes.number(one["until_ms"])
-    return View({**one, "reasons": because, "until": dtg(until) if until else ""})
+    return View({**one, "reasons": because, "until": shapes.times(one["until_ms"])})
 
 
 async def silence(visit: Visit) -> Response:

@@ -181,6 +181,7 @@ async def _page(
         said = replace(said, precedence=str(form["precedence"] or "ROUTINE"))
     answers = formfields.answers(form, texts)
     previews, faults, refusal = await _previews(visit, about, said, answers)
+    visit.desk.frame.zoned(visit, (await visit.status()).views("lines"))
     shown = formfields.shown(
         form, texts, parties=leaving.texts("parties"), now_ms=seen_ms,
         faults=faults if tried or visit.field("do") == "preview" else (),

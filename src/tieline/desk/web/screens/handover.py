@@ -75,6 +75,16 @@ async def give(visit: Visit) -> Response:
             visit.note(ACT, "login.wrong", json.dumps({"officer": officer.name}))
             return await _page(visit, 403, wrong)
         proofs[officer.name] = proof
+    async with visit.desk.handing:
+        return await _over(visit, other, body, note, proofs, heard)
+
+
+async def _over(
+    visit: Visit, other: Officer, body: View, note: str, proofs: dict[str, str], heard: View
+) -> Response:
+    """Hand over what both stand behind; once, however often the form comes."""
+    if not visit.desk.sessions.stands(visit.session):  # it came twice, or the session was ended
+        return visit.go("/handover")
     names = [str(one["output"]) for one in heard.views("outputs") if one["heard"]]
     if names:
         try:
@@ -85,7 +95,7 @@ async def give(visit: Visit) -> Response:
             return await _page(visit, 409, "desk.handover.untested")
     desk = visit.desk
     with desk.vault.together():
-        if not desk.sessions.end(visit.session):  # the form came twice, or the session was ended
+        if not desk.sessions.end(visit.session):  # an administrator has ended it meanwhile
             return visit.go("/handover")
         number = handovers.keep(visit, body, note, other.name, proofs, heard)
         visit.forget("handover")

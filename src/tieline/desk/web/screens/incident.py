@@ -99,7 +99,11 @@ async def _chart(visit: Visit, found: View, offer: View) -> look.Chart | None:
         return None
     parties = [str(one["code"]) for one in offer.views("parties")]
     return await asyncio.to_thread(
-        look.chart, found.views("places"), parties, visit.officer.language
+        look.chart,
+        found.views("places"),
+        parties,
+        visit.officer.language,
+        visit.desk.vault.setting(look.BORDERS),
     )
 
 
@@ -117,7 +121,11 @@ async def known(visit: Visit) -> Response:
 
 
 async def report(visit: Visit) -> Response:
-    """The report of an incident as a file, made by a process of its own."""
+    """The report of an incident as a file, made by a process of its own.
+
+    A form asks for it and no link does: the check of the store that it states begins with it.
+    """
+    visit.allow("audit")
     kind = visit.path("kind")
     if kind not in reports.KINDS:
         raise HTTPException(404)
@@ -147,5 +155,5 @@ ROUTES: Final = (
     Route("/incidents", incidents),
     Route("/incident/{digest}", incident),
     Route("/incident/{digest}/known/{item}", known),
-    Route("/incident/{digest}/report.{kind}", report),
+    Route("/incident/{digest}/report.{kind}", report, "POST"),
 )

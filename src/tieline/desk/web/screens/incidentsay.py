@@ -113,6 +113,7 @@ async def _page(
         )
     form = await _form(visit, line, str(chosen["form"])) if chosen else View()
     draft, others = _draft(found, does), place.others(offer)
+    visit.desk.frame.zoned(visit, (await visit.status()).views("lines"))
     shown = formfields.shown(
         form, _texts(visit, form, draft, others), faults=getattr(problem, "faults", ()),
         parties=[str(one["code"]) for one in offer.views("parties")], now_ms=visit.now_ms,

@@ -133,14 +133,23 @@ async def _page(
         if any(each["party"] == offer["party"] for each in one.views("signed"))
     ]  # fmt: skip
     draft = f"joint-{root[:16]}"
+    drafts = (await visit.ask("drafts")).views("drafts")
+    signing = next((one for one in drafts if _signs(one, str(offered["item"]))), View())
     return await visit.render(
         "joint.html", 409 if problem else 200, joint=found, incident=next(iter(incidents), ""),
         offer=offer, offered=offered, step=str(step["step"] or ""), ack=step["ack"],
-        named=named, mine=mine, draft=draft, problem=problem, waits=visit.field("draft"),
+        named=named, mine=mine, draft=draft, problem=problem,
+        waits=signing["draft"] or visit.field("draft"), signing=bool(signing),
         typed=View({**visit.kept(draft), **visit.every_field()}),
         others=[one for one in found.texts("parties") if one != offer["party"]],
         comply=next((str(x["form"]) for x in offer.views("forms") if x["does"] == "comply"), ""),
     )  # fmt: skip
+
+
+def _signs(draft: View, item: str) -> bool:
+    """Whether a draft that waits for its second officer is our signature under a version."""
+    cited = [one["item"] for one in draft.views("refs")]
+    return draft["kind"] == "assent" and bool(item) and item in cited
 
 
 # ------------------------------------------------------------------------------------------ acts

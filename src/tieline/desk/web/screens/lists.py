@@ -146,6 +146,7 @@ async def _look(
             except ApiRefused as error:
                 problem = error.message
     leaving = await visit.ask("leaving", line=about.line, form=about.coded)
+    visit.desk.frame.zoned(visit, (await visit.status()).views("lines"))
     shown = formfields.shown(
         left, texts, parties=leaving.texts("parties"), now_ms=visit.now_ms, both=both,
         faults=() if first else others,

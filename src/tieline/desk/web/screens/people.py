@@ -205,7 +205,8 @@ async def log(visit: Visit) -> Response:
         vault, officer=officer, act=act, before=number, limit=SHOWN_ENTRIES + 1
     )  # one more tells whether there are more
     return await visit.render(
-        "officers-log.html", entries=found[:SHOWN_ENTRIES], more=len(found) > SHOWN_ENTRIES,
+        "officers-log.html", entries=found[:SHOWN_ENTRIES], about=trail.told,
+        more=len(found) > SHOWN_ENTRIES,
         officer=officer, act=act, acts=sorted({*trail.acts(vault), *([act] if act else [])}),
         head=trail.head(vault), check=await trail.check(vault) if visit.field("check") else None,
         names=[one.name for one in visit.desk.officers.all()],
