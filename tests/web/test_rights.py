@@ -77,6 +77,8 @@ def test_asking_is_never_doing(act: str) -> None:
     visit = object.__new__(Visit)
     with pytest.raises(TypeError):
         asyncio.run(visit.ask(act))
+    with pytest.raises(TypeError):
+        visit.soon(act)
 
 
 @pytest.mark.parametrize("act", sorted(rights.READS))

@@ -1,8 +1,7 @@
 """Stations broken on purpose, one promise each: the proof that the simulator would notice.
 
-A mutant replaces a few functions of the core or the runtime while it is in force, and is known by
-the invariant it breaks. Nothing in the product knows of this module; a mutant lives only inside a
-``with`` block of the simulator.
+A mutant replaces a few functions of the core or the runtime inside a ``with`` block, and is known
+by the invariant it breaks. Nothing in the product knows of this module.
 """
 
 from __future__ import annotations
@@ -307,12 +306,9 @@ _finish: Callable[[Exchange, Turn], None] = Exchange.finish
 
 def _one_after_the_other(self: Exchange, turn: Turn) -> None:
     """Nobody is given anything while somebody before it has something to confirm."""
-    hungry = self._hungry
-    self._hungry = set()
+    fed, self._hungry = self.line.peers.items() if self._hungry else (), set()
     _finish(self, turn)
-    if not hungry:
-        return
-    for station, peer in self.line.peers.items():
+    for station, peer in fed:
         self.feed(station, turn)
         if peer.outstanding():
             return

@@ -193,7 +193,6 @@ async def warm() -> None:
 def environment(language: str) -> jinja2.Environment:
     """The templates in one language."""
     words = Words(language if language in LANGUAGES else ENGLISH)
-    english = Words(ENGLISH)
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -226,7 +225,7 @@ def environment(language: str) -> jinja2.Environment:
     made.globals.update(
         say=say,
         said=said,
-        in_english=english.say,
+        in_english=Words(ENGLISH).say,
         has_words=words.has,
         lang=words.language,
         dir=words.direction,

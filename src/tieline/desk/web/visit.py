@@ -194,11 +194,17 @@ class Visit:
             raise TypeError(f"{act} changes something: perform it")
         return await self.desk.link.share(act, args)
 
+    def soon(self, act: str, **args: Json) -> None:
+        """Begin to ask what ``ask`` will be asked in a moment, beside something else."""
+        if act not in rights.READS:
+            raise TypeError(f"{act} changes something: perform it")
+        self.desk.link.begin(act, args)
+
     def begin(self) -> None:
         """Ask already what the frame of every page is made of, beside what its screen asks."""
-        self.desk.link.begin("status", {})
+        self.soon("status")
         if self.part in WITH_ALARMS:
-            self.desk.link.begin("alarms", {"limit": 1})
+            self.soon("alarms", limit=1)
 
     async def status(self) -> View:
         """The station's state, asked once for a request. Raises ``ApiDown``."""

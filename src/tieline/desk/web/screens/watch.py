@@ -26,7 +26,7 @@ async def watch(visit: Visit) -> Response:
     dues: list[View] = []
     incidents: list[View] = []
     if visit.part in ("", "lines", "inbound", "outbound", "rate"):
-        visit.desk.link.begin("traffic", open_items(visit))
+        visit.soon("traffic", **open_items(visit))
     lines = (await visit.status()).views("lines")
     only = [one for one in lines if str(one["line"]).startswith(visit.field("line"))]
     some = frozenset(str(one["line"]) for one in only or lines)
