@@ -236,7 +236,7 @@ def flash(homes: Sequence[Home], count: int) -> Json:
             lines = at_a.call("status")["lines"]
             peers = record(lines[0])["peers"] if isinstance(lines, list) else []
             some = [record(one) for one in peers] if isinstance(peers, list) else []
-            return any(one["party"] == other and one["state"] == "up" for one in some)
+            return any(one["party"] == other and one["state"] in ("up", "unstaffed") for one in some)
 
         flashes.until(up)
         with desk_of(homes[0]) as port_a, desk_of(homes[1]) as port_b:
