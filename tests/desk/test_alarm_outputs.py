@@ -121,10 +121,17 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Desk]
     yield from desks.pair(tmp_path_factory.mktemp("alarms"), real=False)
 
 
+def ends_with(script: Path, status: int) -> None:
+    """What its next run as a hook ends with. In one step: a run may begin at any time."""
+    new = script.with_suffix(".new")
+    new.write_text(str(status), encoding="ascii")
+    new.replace(script.with_suffix(".exit"))
+
+
 def configured(desk: Desk, ear: Ear, web: int) -> Path:
     script = desk.folder / "teller.py"
     script.write_text(TELLER, encoding="utf-8")
-    script.with_suffix(".exit").write_text("0", encoding="ascii")
+    ends_with(script, 0)
     secret = desk.home / "pager.secret"
     secret.write_bytes(SECRET)
     secret.chmod(0o600)
@@ -201,14 +208,14 @@ def test_every_output_tells_and_another_process_takes_over(
         item = said(alpha, "More", "IMMEDIATE")
         ear.until(lambda said: said == "play immediate")
         # The hook is not for this rank; when it is used it fails, and the speaker says so.
-        script.with_suffix(".exit").write_text("3", encoding="ascii")
+        ends_with(script, 3)
         bravo.call("ack", item=item, officer="Berta")
         number = bravo.call("alarm_test", officer="Berta")["number"]
         ear.told("hook", event="test", test=number)
         ear.until(lambda said: said == "play fault")
         told = ear.told("web", "ended with 3", event="sounding", code="alarm.output")
         assert "(pager: python" in told["alarm"]["text"]
-        script.with_suffix(".exit").write_text("0", encoding="ascii")
+        ends_with(script, 0)
         ear.told("web", event="quiet", alarm=told["alarm"]["alarm"])
         # A test at the command line: each sounds it, and is confirmed by name.
         done = json.loads(bravo.ok("alarm", "test", "--json", "--officer", "Berta"))

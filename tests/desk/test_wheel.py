@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import subprocess
-import sys
 import sysconfig
 import venv
 from importlib.metadata import PackageNotFoundError, version
@@ -25,7 +24,7 @@ def can_build() -> bool:
         new_enough = int(version("setuptools").split(".")[0]) >= NEEDED
     except PackageNotFoundError:
         return False
-    return new_enough and importlib.util.find_spec("pip") is not None
+    return new_enough and importlib.util.find_spec("ensurepip") is not None
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -36,25 +35,26 @@ def run(*command: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.skipif(not can_build(), reason=f"needs pip, and setuptools {NEEDED} or later, here")
+@pytest.mark.skipif(not can_build(), reason=f"needs ensurepip, and setuptools {NEEDED} or later")
 @pytest.mark.timeout(300)
 def test_a_wheel_in_a_fresh_environment_has_the_packs_and_the_words(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE", "src", "packs"):
         run("cp", "-a", ROOT / name, source, cwd=tmp_path)  # a build writes into its source
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+    fresh = tmp_path / "fresh"
+    venv.create(fresh, with_pip=True)
+    python = fresh / "bin" / "python"
+    pip = (python, "-m", "pip", "--disable-pip-version-check", "--quiet")
+    run(*pip, "uninstall", "--yes", "setuptools", cwd=tmp_path)  # of an older Python: too old
+    # The dependencies are those of this environment; tieline itself must be the fresh one.
+    (there,) = fresh.glob("lib/python*/site-packages")
+    (there / "dependencies.pth").write_text(sysconfig.get_path("purelib"), "utf-8")
     alone = ("--no-deps", "--no-index")
     out = ("--no-build-isolation", "--wheel-dir", tmp_path)
     run(*pip, "wheel", *alone, *out, source, cwd=tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
-    fresh = tmp_path / "fresh"
-    venv.create(fresh)
-    python = fresh / "bin" / "python"
-    run(*pip, "--python", python, "install", *alone, wheel, cwd=tmp_path)
-    # The dependencies are those of this environment; tieline itself must be the fresh one.
-    (there,) = fresh.glob("lib/python*/site-packages")
-    (there / "dependencies.pth").write_text(sysconfig.get_path("purelib"), "utf-8")
+    run(*pip, "install", *alone, "--ignore-installed", wheel, cwd=tmp_path)
     tieline = fresh / "bin" / "tieline"
     listed = json.loads(run(tieline, "pack", "list", "--json", cwd=tmp_path))
     assert [row["id"] for row in listed["packs"]] == packs.shipped() != []

@@ -48,6 +48,7 @@ class Played:
     def view(self, words: Words) -> dict[str, object]:
         return {
             "realm": "r",
+            "title_said": True,
             "title": "A title",
             "you": "BRAVO",
             "desks": [{"party": "BRAVO", "officers": ["Ada", "Ben"]}],

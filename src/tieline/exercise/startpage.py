@@ -117,6 +117,9 @@ class StartPage:
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
             await asyncio.gather(self._task, return_exceptions=True)
+            for connection in [*self._server.server_state.connections]:
+                connection.transport.abort()  # who was not done in time: uvicorn leaves it open
+            await asyncio.sleep(0)  # in which the loop closes them
 
     # ------------------------------------------------------------------------------ the doors
 
