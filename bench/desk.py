@@ -51,6 +51,7 @@ from tieline.node.config import Home
 SCHEMA = "tieline-bench-desk/1"
 REACH_MS = 50.0
 FLASH_MS = 250.0
+CONNECTED = ("up", "unstaffed")  # states in which the peer answers, with officers or without
 PASSWORD = "a password of the bench"  # noqa: S105 - of an account that lives for one run
 TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
 PAGES = ("/", "/?part=inbound", "/?part=lines", "/manner", "ITEM")
@@ -236,7 +237,7 @@ def flash(homes: Sequence[Home], count: int) -> Json:
             lines = at_a.call("status")["lines"]
             peers = record(lines[0])["peers"] if isinstance(lines, list) else []
             some = [record(one) for one in peers] if isinstance(peers, list) else []
-            return any(one["party"] == other and one["state"] in ("up", "unstaffed") for one in some)
+            return any(one["party"] == other and one["state"] in CONNECTED for one in some)
 
         flashes.until(up)
         with desk_of(homes[0]) as port_a, desk_of(homes[1]) as port_b:
