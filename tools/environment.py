@@ -88,7 +88,7 @@ def pip_for(python: Path) -> list[str] | None:
     """The command that installs into the environment, if there is one."""
     if run([str(python), "-m", "pip", "--version"], quiet=True):
         return [str(python), "-m", "pip"]
-    if run([sys.executable, "-m", "pip", "--version"], quiet=True):
+    if run([sys.executable, "-m", "pip", "--python", str(python), "--version"], quiet=True):
         return [sys.executable, "-m", "pip", "--python", str(python)]
     return None
 

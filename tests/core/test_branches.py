@@ -12,7 +12,7 @@ from tests.core.test_record import KITS, LINE, take
 from tests.core.world import START_MS, chaff, message, write
 from tests.examples import tries
 
-from tieline.core import record, sync
+from tieline.core import record, repeats, sync
 from tieline.core.record import Held, Log, Record, Refused
 from tieline.core.statement import Body, Content, Place, Statement
 from tieline.core.sync import Have, Head, Peer
@@ -194,6 +194,19 @@ def test_branches_go_out_within_the_window(monkeypatch: pytest.MonkeyPatch) -> N
     assert pushed(mine, peer) == []
     sync.note_have(mine, peer, have(holding(trunk[:24])))
     assert len(pushed(mine, peer)) == 20
+
+
+def test_who_has_lost_what_it_was_sent_is_sent_what_waited_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trunk = chain(40)
+    mine, peer = holding([*trunk, *chain_from(trunk[3], 30)]), Peer(station=bytes(8))
+    monkeypatch.setattr(sync, "WINDOW", 20)
+    sync.note_have(mine, peer, have(holding(trunk[:4])))
+    assert len(pushed(mine, peer)) == 20
+    waiting = [one.digest for one in peer.extra]
+    repeats.lose_sent(peer)
+    assert [one.digest for one in peer.extra] == waiting != []
 
 
 def chain_from(before: Statement, length: int) -> list[Statement]:

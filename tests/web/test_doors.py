@@ -158,9 +158,13 @@ def test_who_has_lost_its_only_key_comes_in_by_a_code_once_and_only_to_set_up_an
         assert secret is not None
         return credentials.code_at(secret, floor.now_ms() // 30_000)
 
+    # Who knows the password alone waits in a session of its own for that, and is put out by it.
+    lurking = Plain(floor, {floor.desk.cookie: floor.within(began(floor, dora))})
+    assert lurking.get("/account").status == 200
     done = own.post("/account/confirm", fields | {"code": floor.within(now())})
     assert "Your second factor was taken away" not in done.text
     assert own.get("/").status == 200
+    assert lurking.get("/account").status == 303
     # It is an officer like any other, and its code is asked for; no other is good.
     assert second(halfway(floor, dora), code).status == 403
     _, _, listed = ada.get("/officers").text.partition('data-officer="Dora Fields"')

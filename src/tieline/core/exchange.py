@@ -398,7 +398,7 @@ class Exchange:
         peer.retell = repeats.lately(peer.retold_at, turn.now.real_ms, self.pace.retry_ms)
         if not peer.retell:
             peer.retold_at = turn.now.real_ms
-            peer.forget_sent()
+            repeats.lose_sent(peer)
             self._tell_all(peer, turn)
             self.feed(peer.station, turn)
 
@@ -438,6 +438,7 @@ class Exchange:
             check_same(held.charter, signed)
         check_amendment(line.charter, signed)
         turn.keep(FactKind.CHARTER, line.id, signed.encode())
+        self.finish(turn)  # who leaves is given first what was said while it was here
         self._part(signed, turn)
         was_member = line.member
         late = line.use_charter(signed)

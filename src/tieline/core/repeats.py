@@ -26,6 +26,14 @@ def take_have(record: Record, peer: Peer, have: Have, now_ms: int, pace_ms: int)
         peer.given_at = now_ms
 
 
+def lose_sent(peer: Peer) -> None:
+    """A peer has lost what it was sent: nothing is under way any more, and what waits still is."""
+    waiting = tuple(peer.extra)
+    peer.forget_sent()
+    for statement in waiting:
+        peer.offer(statement)
+
+
 def misses(record: Record, peer: Peer, own: bytes, covered: int, have: Have) -> bool:
     """Whether to ask a peer for receipts: what it named as held in an earlier full HAVE has none.
 

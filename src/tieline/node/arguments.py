@@ -33,7 +33,7 @@ class Arguments:
 
     def alone(self, name: str) -> Arguments | None:
         """That argument by itself, if it was given; what is taken of it was not asked for here."""
-        return Arguments(self._act, {name: self._args[name]}) if name in self._args else None
+        return Arguments(self._act, {name: self._args[name]}) if self._args.get(name) else None
 
     def _wrong(self, name: str, what: str) -> LocalError:
         return LocalError("act.argument", f"act '{self._act}': argument '{name}' {what}")

@@ -98,6 +98,11 @@ class _Doors:
             if session is None:
                 return self._login_first(request)
             officer = session.officer
+            if (
+                0 < officer.enrol_ms < self._desk.frame.now_ms()
+            ):  # its day to set up a factor is over
+                self._desk.sessions.end(session)
+                return self._login_first(request)
             first = RENEWING if officer.renew else ENROLLING if officer.enrol_ms else None
             if first is not None and route.path not in first:
                 return RedirectResponse("/account", 303)
@@ -178,6 +183,7 @@ class _Doors:
         """A form of those who are not logged in, which waits for more than its turn."""
 
         async def endpoint(request: Request) -> Response:
+            self.session(request)  # the server is told whose browser this is
             await self._row(request).pace(FORM_S)
             if request.scope.get(GONE, lambda: False)():
                 return Response(status_code=400)

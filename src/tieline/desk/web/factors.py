@@ -52,8 +52,11 @@ class Factors:
         """The secret of an enrolment that is not confirmed yet."""
         return self._secret(officer, "totp-new")
 
-    def confirm(self, officer: int, code: str, now_ms: int) -> list[str] | None:
-        """From now on a code is asked for: the recovery codes. None: the code is not right."""
+    def confirm(self, officer: int, code: str, now_ms: int, session: bytes) -> list[str] | None:
+        """From now on a code is asked for: the recovery codes. None: the code is not right.
+
+        ``session``: the hash of the one in which it is confirmed.
+        """
         secret = self.begun(officer)
         step = None if secret is None else credentials.step_of(secret, code, now_ms, 0)
         if secret is None or step is None:
@@ -61,7 +64,7 @@ class Factors:
         codes = [credentials.spelled(RECOVERY_LETTERS) for _ in range(RECOVERY_CODES)]
         with self._vault.together():
             self.take_away(officer)
-            enrolled(self._vault, officer)
+            enrolled(self._vault, officer, session)
             self._keep(officer, "totp", "", secret, now_ms, step)
             for each in codes:
                 self._keep(officer, "recovery", _hash(each).hex(), b"", now_ms)
@@ -143,8 +146,16 @@ def admitted(vault: Vault, officer: int, code: str, now_ms: int) -> bool:
     ) == 1  # fmt: skip
 
 
-def enrolled(vault: Vault, officer: int) -> None:
-    """It has a second factor of its own again: nothing more is wanted of it."""
+def enrolled(vault: Vault, officer: int, session: bytes) -> None:
+    """It has a second factor of its own again: nothing more is wanted of it.
+
+    Other sessions that the password alone had opened end: they have shown no factor.
+    """
+    vault.do(
+        "DELETE FROM session WHERE officer = ?1 AND hash <> ?2"
+        " AND EXISTS (SELECT 1 FROM officer WHERE id = ?1 AND enrol_ms > 0)",
+        officer, session,
+    )  # fmt: skip
     vault.do("UPDATE officer SET enrol_ms = 0 WHERE id = ?", officer)
     vault.do("DELETE FROM credential WHERE officer = ? AND kind = 'given'", officer)
 

@@ -30,9 +30,9 @@ def is_digest(text: str) -> bool:
 
 async def lines(visit: Visit) -> list[View]:
     """The lines that have agreements; the one of the address alone, where it names one."""
-    found = [one for one in (await visit.status()).views("lines") if one["packs"]]
-    wanted = visit.field("line")
-    return [one for one in found if str(one["line"]).startswith(wanted)] or found
+    every, wanted = (await visit.status()).views("lines"), visit.field("line")
+    found = [one for one in every if str(one["line"]).startswith(wanted)] or every
+    return [one for one in found if one["packs"]]
 
 
 async def one(visit: Visit, name: str) -> View:

@@ -80,8 +80,10 @@ class Keyring:
             )
         return plain
 
-    def keep(self, officer: int, name: str, host: str, made: Made, now_ms: int) -> None:
-        """Keep a key that was made. Raises ``LocalError`` (``key.*``)."""
+    def keep(
+        self, officer: int, name: str, host: str, made: Made, now_ms: int, session: bytes = b""
+    ) -> None:
+        """Keep a key that was made in a session. Raises ``LocalError`` (``key.*``)."""
         name = self.check_name(officer, name)
         if len(self.of(officer)) >= MAX_KEYS:
             raise LocalError("key.many", f"an officer has at most {MAX_KEYS} keys; take one away")
@@ -92,7 +94,7 @@ class Keyring:
         )  # fmt: skip
         if added != 1:
             raise LocalError("key.there", "this key is at this desk already; nothing was kept")
-        factors.enrolled(self._vault, officer)
+        factors.enrolled(self._vault, officer, session)
 
     def used(self, key: Key, signed: Signed, now_ms: int) -> bool:
         """Note that it has signed. False: its counter did not go on, and it is good no more."""

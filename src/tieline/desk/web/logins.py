@@ -67,12 +67,12 @@ class Logins:
             return self._form(request, "desk.login.again", 403)
         desk, now_ms = self._desk, self._desk.frame.now_ms()
         name, code = texts.get("name", "")[:256], texts.get("code", "")[:16]
-        password = texts.get("password", "")
+        password, known = texts.get("password", ""), known_of(desk, request) is not None
         try:
             if code:
-                officer = await desk.officers.login(name, password, code, now_ms)
+                officer = await desk.officers.login(name, password, code, now_ms, known=known)
             else:
-                officer = await desk.officers.begin(name, password, now_ms)
+                officer = await desk.officers.begin(name, password, now_ms, known=known)
         except ShellError:
             return self._form(request, "desk.login.disk", 503)
         except TielineError:

@@ -84,7 +84,8 @@ class Officers:
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
-        self._one = asyncio.Semaphore(1)
+        # Officers and browsers in which one has logged in before do not wait behind strangers.
+        self._one = {known: asyncio.Semaphore(1) for known in (False, True)}
 
     def all(self) -> list[Officer]:
         """Every account, by name."""
@@ -248,24 +249,33 @@ class Officers:
         return max(0, min(pause, last_ms + pause - now_ms))
 
     async def login(
-        self, name: str, password: str, code: str, now_ms: int, touch: Touch | None = None
+        self,
+        name: str,
+        password: str,
+        code: str,
+        now_ms: int,
+        touch: Touch | None = None,
+        *,
+        known: bool = False,
     ) -> Officer | None:
         """The officer, if it proves to be that one; None otherwise, which counts as a guess.
 
         A code that was given to come in by is good here. ``touch``: judges what a security key has
-        signed, in the place of a code. Raises ``LocalError`` (``login.wait``) while guesses at this
-        name are not looked at.
+        signed, in the place of a code. ``known``: it does not wait with strangers. Raises
+        ``LocalError`` (``login.wait``) while guesses at this name are not looked at.
         """
-        found = await self._first(name, password, now_ms)
+        found = await self._first(name, password, now_ms, known=known)
         return found if found is not None and self._second(found, code, now_ms, touch) else None
 
-    async def begin(self, name: str, password: str, now_ms: int) -> Officer | None:
+    async def begin(
+        self, name: str, password: str, now_ms: int, *, known: bool = False
+    ) -> Officer | None:
         """The officer of this password, who may have to show a second factor yet.
 
         As ``login``; a password that fits is no guess, also where more is asked.
         """
         before = self._guesses(name)
-        found = await self._first(name, password, now_ms)
+        found = await self._first(name, password, now_ms, known=known)
         if found is not None:
             self._uncount(found, before)
         return found
@@ -318,7 +328,7 @@ class Officers:
             self.unlock(officer.name)
         return good
 
-    async def _first(self, name: str, password: str, now_ms: int) -> Officer | None:
+    async def _first(self, name: str, password: str, now_ms: int, *, known: bool) -> Officer | None:
         if self.wait_ms(name, now_ms):
             raise LocalError("login.wait", "too many wrong guesses; wait, and try again")
         # Counted before it is looked at, so that many at once are not many free ones.
@@ -330,7 +340,7 @@ class Officers:
             folded(name), now_ms - ONE_TIME_MS, now_ms,
         )  # fmt: skip
         number, kept = (row[0], row[1]) if row is not None else (None, nobody())
-        good = isinstance(kept, bytes) and await self._fits(password, kept)
+        good = isinstance(kept, bytes) and await self._fits(password, kept, known=known)
         if not good or not isinstance(number, int) or self._kept(number) != kept:
             return None  # the last: it has got another password while this one was looked at
         return self.find(number)
@@ -352,7 +362,8 @@ class Officers:
         standing = self.find(officer.id)
         if standing is None or not standing.ready:
             return False
-        return await self.login(officer.name, password, code, now_ms, touch) is not None
+        found = await self.login(officer.name, password, code, now_ms, touch, known=True)
+        return found is not None
 
     async def password_fits(self, officer: Officer, password: str, now_ms: int) -> bool:
         """Whether this is the officer's password; a wrong one counts as a guess."""
@@ -360,13 +371,13 @@ class Officers:
             raise LocalError("login.wait", "too many wrong guesses; wait, and try again")
         before, kept = self._guesses(officer.name), self._kept(officer.id)
         self._count(officer.name, now_ms)
-        good = kept is not None and await self._fits(password, kept)
+        good = kept is not None and await self._fits(password, kept, known=True)
         if good:
             self._uncount(officer, before)
         return good
 
-    async def _fits(self, password: str, kept: bytes) -> bool:
-        async with self._one:  # a crowd of strangers cannot take the machine's memory
+    async def _fits(self, password: str, kept: bytes, *, known: bool) -> bool:
+        async with self._one[known]:  # a crowd of strangers cannot take the machine's memory
             return await asyncio.to_thread(credentials.fits, password, kept)
 
     def _count(self, name: str, now_ms: int) -> None:

@@ -170,3 +170,6 @@ async def run(
         listener.listen(WAITING)
         await ready()
     await task
+    for connection in [*server.server_state.connections]:
+        connection.transport.abort()  # who was not done in time: uvicorn leaves it open
+    await asyncio.sleep(0)  # in which the loop closes them

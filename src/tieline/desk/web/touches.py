@@ -113,7 +113,7 @@ class Touches:
         if challenge is None or not self.granted(bond.session, bond.officer, now_ms):
             raise LocalError("key.late", "this took longer than a minute; begin again")
         made = ceremony.made(place, challenge, text)
-        self.keys.keep(bond.officer, name, place.host, made, now_ms)
+        self.keys.keep(bond.officer, name, place.host, made, now_ms, bond.session)
         self._granted.pop((bond.session, bond.officer), None)
 
     # ----------------------------------------------------------------------------- inside

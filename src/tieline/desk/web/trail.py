@@ -79,7 +79,7 @@ def told(detail: str) -> list[tuple[str, str, str]]:
         some = value if isinstance(value, list) else [value]
         text = ", ".join(str(each) for each in some)
         place = f"/{name}/{text}" if name in _PAGES and _WHOLE.fullmatch(text) else ""
-        out.append((str(name), text[:12] if _WHOLE.fullmatch(text) else text, place))
+        out.append((str(name), text[:12] if place else text, place))
     return out
 
 

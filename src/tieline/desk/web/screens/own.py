@@ -82,7 +82,7 @@ async def confirm(visit: Visit) -> Response:
     secret = held.begun(number)
     if secret is None:
         return visit.go("/account")
-    codes = held.confirm(number, visit.field("code")[:16], visit.now_ms)
+    codes = held.confirm(number, visit.field("code")[:16], visit.now_ms, visit.session.hash)
     if codes is None:
         visit.note("desk.factor", "login.wrong")
         return await page(visit, 403, problem="desk.account.code.wrong", secret=secret)

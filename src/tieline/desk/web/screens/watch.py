@@ -35,6 +35,7 @@ async def watch(visit: Visit) -> Response:
     if visit.part in ("", "lines", "inbound", "outbound", "rate"):
         found = await visit.ask("traffic", **open_items(visit))
     inbound, outbound = sorted_traffic(found, shapes.number(found["now_ms"]) or visit.now_ms)
+    told = [line for line in found.views("lines") if line["line"] in some]
     elsewhere = sum(one["line"] not in some for one in inbound)
     inbound, outbound = (
         [one for one in items if one["line"] in some] for items in (inbound, outbound)
@@ -48,8 +49,8 @@ async def watch(visit: Visit) -> Response:
         rung=found.view("rung"),
         inbound=inbound,
         outbound=outbound,
-        left_out=sum(shapes.number(x["left_out"]) or 0 for x in found.views("lines")),
-        complete=all(line["complete"] for line in found.views("lines")),
+        left_out=sum(shapes.number(x["left_out"]) or 0 for x in told),
+        complete=all(line["complete"] for line in told),
         tones=TONES,
         tests=_tests(found),
     )
