@@ -37,9 +37,10 @@ def desk_full(floor: Floor) -> Iterator[None]:
     async def fill() -> None:
         (pages,) = vault.row("PRAGMA page_count") or (0,)
         vault.rows(f"PRAGMA max_page_count = {int(str(pages))}")
-        with contextlib.suppress(ShellError):
-            while True:
-                vault._chained(0, "", "filler", "done", "x" * 2_000)
+        for size in (2_000, 200, 0):  # to the last line of the log that would fit
+            with contextlib.suppress(ShellError):
+                while True:
+                    vault._chained(0, "", "filler", "done", "x" * size)
 
     async def clear() -> None:
         vault.rows("PRAGMA max_page_count = 1000000")
