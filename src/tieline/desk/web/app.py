@@ -98,9 +98,8 @@ class _Doors:
             if session is None:
                 return self._login_first(request)
             officer = session.officer
-            if (
-                0 < officer.enrol_ms < self._desk.frame.now_ms()
-            ):  # its day to set up a factor is over
+            # Its day to set up a second factor is over.
+            if 0 < officer.enrol_ms < self._desk.frame.now_ms():
                 self._desk.sessions.end(session)
                 return self._login_first(request)
             first = RENEWING if officer.renew else ENROLLING if officer.enrol_ms else None
