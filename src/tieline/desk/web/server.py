@@ -164,12 +164,14 @@ async def run(
     )
     server = Server(config, stopping)
     task = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
-        await asyncio.sleep(0.01)
-    if server.started:
-        listener.listen(WAITING)
-        await ready()
-    await task
-    for connection in [*server.server_state.connections]:
-        connection.transport.abort()  # who was not done in time: uvicorn leaves it open
-    await asyncio.sleep(0)  # in which the loop closes them
+    try:
+        while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        if server.started:
+            listener.listen(WAITING)
+            await ready()
+        await task
+    finally:
+        for connection in [*server.server_state.connections]:
+            connection.transport.abort()  # who was not done in time: uvicorn leaves it open
+        await asyncio.sleep(0)  # in which the loop closes them
