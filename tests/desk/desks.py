@@ -154,6 +154,18 @@ class Desk:
     def up(self) -> None:
         self.until(lambda event: event.get("type") == "state" and event.get("state") == "up")
 
+    def writing(self) -> None:
+        """Wait until the peers have confirmed the logs: what is said before that opens another."""
+
+        def done() -> bool:
+            lines = self.call("status")["lines"]
+            assert isinstance(lines, list)
+            lives = [line["life"] for line in lines if isinstance(line, dict)]
+            return all(isinstance(life, dict) and life["standing"] == "writing" for life in lives)
+
+        if not done():
+            self.until(lambda _: done())
+
 
 def one_object(text: str) -> dict[str, Json]:
     """The one JSON object that a command wrote, in plain ASCII."""
@@ -234,8 +246,9 @@ def pair(
         alpha.serve()
         bravo.serve()
         if not apart:
-            alpha.up()
-            bravo.up()
+            for desk in (alpha, bravo):
+                desk.up()
+                desk.writing()
         yield alpha, bravo
     finally:
         alpha.kill()

@@ -110,6 +110,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
             desk.serve()
         for desk in made.desks:
             desk.up()
+            desk.writing()
         yield made
     finally:
         for desk in made.desks:
