@@ -20,7 +20,7 @@ from tests.web.plain import Plain
 ROOT: Final = Path(__file__).resolve().parents[2]
 STRANGERS: Final = 1_000
 WITHIN_S: Final = 30.0  # to see a FLASH, read it and acknowledge it, on a machine with other work
-MOST_BYTES: Final = 96 << 20  # that the process grows by, two stations and a desk together
+MOST_BYTES: Final = 32 << 20  # that the process grows by, two stations and a desk together
 MOST_FILES: Final = 600  # that are open more than before
 
 

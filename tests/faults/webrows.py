@@ -304,8 +304,8 @@ class _OneRoom(Crowd):
 class _NoTurns(Turns):
     """Everything is made for everybody, as it is asked for."""
 
-    async def pace(self, wait_s: float = 0.0) -> None:
-        pass
+    async def pace(self, gone: Callable[[], bool], wait_s: float = 0.0) -> bool:
+        return not gone()
 
     async def page(self, make: Callable[[], Awaitable[T]], gone: Callable[[], bool]) -> T | None:
         return None if gone() else await make()

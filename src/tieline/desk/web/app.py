@@ -183,9 +183,8 @@ class _Doors:
 
         async def endpoint(request: Request) -> Response:
             self.session(request)  # the server is told whose browser this is
-            await self._row(request).pace(FORM_S)
-            if request.scope.get(GONE, lambda: False)():
-                return Response(status_code=400)
+            if not await self._row(request).pace(request.scope.get(GONE, lambda: False), FORM_S):
+                return Response(status_code=400)  # nobody is there to read it
             return await handler(request)
 
         return endpoint

@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final, Protocol, TypeVar
 
 Page = TypeVar("Page")
@@ -114,25 +114,65 @@ class Turns:
     """Strangers come one after the other, so that they have a part of the time at most.
 
     Without it a few hundred that ask without end take all turns of the loop, and an officer's page,
-    which needs a dozen of them, takes minutes.
+    which needs a dozen of them, takes minutes. Whoever has gone leaves the row with the next turn:
+    a flood closes connections faster than turns come, and each has the request that it brought.
     """
 
     def __init__(self) -> None:
-        self._one = asyncio.Lock()
+        self._taken = False
+        self._row: list[tuple[asyncio.Future[bool], Callable[[], bool]]] = []
 
-    async def pace(self, wait_s: float = PACE_S) -> None:
-        """Wait for a place in the row."""
-        async with self._one:
-            await asyncio.sleep(wait_s)
+    async def pace(self, gone: Callable[[], bool], wait_s: float = PACE_S) -> bool:
+        """Wait for a turn; False: nobody waits for it any more."""
+        async with self._turn(gone) as mine:
+            if mine:
+                await asyncio.sleep(wait_s)
+        return mine and not gone()
 
     async def page(
         self, make: Callable[[], Awaitable[Page]], gone: Callable[[], bool]
     ) -> Page | None:
         """A page for a stranger, made without waiting for anything; None: nobody waits for it."""
-        async with self._one:
-            if gone():
+        async with self._turn(gone) as mine:
+            if not mine:
                 return None
             began = time.perf_counter()
             made = await make()
             await asyncio.sleep(min(PAGE_S, SHARE * (time.perf_counter() - began)))
             return made
+
+    @asynccontextmanager
+    async def _turn(self, gone: Callable[[], bool]) -> AsyncIterator[bool]:
+        """The turn, once it comes; False at once when whoever waits has gone."""
+        mine = not gone()
+        if self._taken and mine:
+            place: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            self._row.append((place, gone))
+            try:
+                mine = await place
+            except asyncio.CancelledError:
+                if place.done() and not place.cancelled() and place.result():
+                    self._next()  # it was given away in the moment in which this one was ended
+                raise
+        if not mine:
+            yield False
+            return
+        self._taken = True
+        try:
+            yield True
+        finally:
+            self._next()
+
+    def _next(self) -> None:
+        """Give the turn on: all who have gone leave, and the first of the others has it."""
+        waiting, self._row, self._taken = self._row, [], False
+        for place, gone in waiting:
+            if place.done():
+                continue
+            if gone():
+                place.set_result(False)
+            elif self._taken:
+                self._row.append((place, gone))
+            else:
+                self._taken = True
+                place.set_result(True)

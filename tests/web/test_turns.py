@@ -1,0 +1,102 @@
+"""The row of strangers: one at a time, and nobody waits behind those who have gone."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from tieline.desk.web.crowd import Turns
+
+
+@dataclass
+class Stranger:
+    """Somebody in the row."""
+
+    gone: bool = False
+    served: list[str] = field(default_factory=list)
+
+    async def asks(self, turns: Turns, name: str, wait: asyncio.Event) -> bool:
+        async def make() -> str:
+            self.served.append(name)
+            await wait.wait()
+            return name
+
+        return await turns.page(make, lambda: self.gone) == name
+
+
+async def stand(turns: Turns, *names: str) -> tuple[dict[str, Stranger], list[asyncio.Task[bool]]]:
+    """The first is served for as long as it likes; the others stand in the row."""
+    free = asyncio.Event()
+    free.set()
+    people = {name: Stranger() for name in names}
+    tasks = []
+    for name in names:
+        wait = free if tasks else asyncio.Event()
+        tasks.append(asyncio.create_task(people[name].asks(turns, name, wait)))
+        await asyncio.sleep(0)
+    return people, tasks
+
+
+async def turned() -> None:
+    """Some turns of the loop, in which no time goes by."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def test_those_who_have_gone_leave_with_the_next_turn() -> None:
+    async def world() -> None:
+        turns = Turns()
+        names = [f"n{each}" for each in range(200)]
+        people, tasks = await stand(turns, "first", *names, "last")
+        for name in names:
+            people[name].gone = True
+        tasks[0].cancel()
+        await turned()
+        assert all(task.done() for task in tasks[:-1])
+        assert [name for name in people if people[name].served] == ["first", "last"]
+        assert not any(task.result() for task in tasks[1:-1])
+        assert await tasks[-1]
+        assert not turns._row  # nothing of them stays
+
+    asyncio.run(world())
+
+
+def test_one_at_a_time_in_their_order() -> None:
+    async def world() -> None:
+        turns = Turns()
+        people, tasks = await stand(turns, "a", "b", "c")
+        await turned()
+        assert [bool(people[name].served) for name in "abc"] == [True, False, False]
+        tasks[0].cancel()
+        await turned()
+        assert [bool(people[name].served) for name in "abc"] == [True, True, False]
+        assert await tasks[1]
+        assert await tasks[2]
+
+    asyncio.run(world())
+
+
+def test_a_turn_that_was_given_to_one_who_ends_goes_on_to_the_next() -> None:
+    async def world() -> None:
+        turns = Turns()
+        people, tasks = await stand(turns, "a", "b", "c")
+        tasks[0].cancel()
+        while len(turns._row) > 1:
+            await asyncio.sleep(0)  # the turn is b's now, and b has not run
+        tasks[1].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await tasks[1]
+        assert await tasks[2]
+        assert people["c"].served == ["c"]
+
+    asyncio.run(world())
+
+
+def test_nobody_waits_for_one_who_had_gone_before() -> None:
+    async def world() -> None:
+        assert not await Turns().pace(lambda: True, 1_000_000)
+        assert await Turns().pace(lambda: False, 0)
+
+    asyncio.run(world())
