@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,23 +14,20 @@ from tests.desk import desks
 from tests.desk.desks import Desk, environment, one_object
 
 from tieline.desk import cli
-from tieline.desk.cli import build_parser
+from tieline.desk.cli.parser import Parser
+from tieline.desk.cli.verbs import build
 
 Pair = tuple[Desk, Desk]
 SLOW = (
-    "apsw",
-    "asyncio",
-    "cryptography",
-    "jinja2",
-    "json",
-    "nacl",
-    "rich",
-    "segno",
-    "starlette",
-    "tieline.core",
-    "uvicorn",
-    "uvloop",
-)
+    "apsw", "asyncio", "bz2", "cryptography", "dataclasses", "inspect", "ipaddress", "jinja2",
+    "json", "lzma", "nacl", "pathlib", "rich", "segno", "shutil", "socket", "starlette",
+    "tieline.core", "tieline.node", "tomllib", "typing", "urllib", "uvicorn", "uvloop",
+)  # fmt: skip
+# Of the command line, what help needs: the parser and the words of the verbs.
+OF_HELP = (
+    "parser", "verbs", "deskverbs", "incidentverbs", "jointverbs", "ruleverbs", "sendverb",
+    "stationverbs",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +36,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 
 
 def verbs() -> set[str]:
-    parser = build_parser()
-    return {
-        name
-        for action in parser._actions
-        if isinstance(action, argparse._SubParsersAction)
-        for name in action.choices
-    }
+    return set(choices(build(None)))
 
 
 # What each verb is asked, in an order in which each has something to do. N is the number of the
@@ -255,25 +245,72 @@ def test_words_are_refused_for_the_day_after_three_wrong_tries(line: Pair) -> No
     alpha.ok("card", "verify", "bravo.tlcard", stdin=desks.words(bravo) + "\n")
 
 
-@pytest.mark.parametrize("command", ["--help", "--version", "send --help", "charter --help"])
-def test_help_is_quick(tmp_path: Path, command: str) -> None:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+def imported(*given: str, home: Path) -> set[str]:
+    """The modules that a Python loads which is called with these words."""
     seen = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "tieline", *command.split()],
-        env=environment(tmp_path, None),
+        [sys.executable, "-X", "importtime", *given],
+        env=environment(home, None) | {"COLUMNS": "100"},
         capture_output=True,
         encoding="utf-8",
         check=True,
         timeout=200,
     )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    imported = {row.rpartition("|")[2].strip() for row in seen.stderr.splitlines()}
-    assert "argparse" in imported
-    assert not [name for name in imported if name.startswith(SLOW)]
-    # What the processor worked, not how long this machine, which tests much else, took: about
-    # 60 ms; 300 would be felt at a quick machine too.
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    assert spent < 0.3
+    return {row.rpartition("|")[2].strip() for row in seen.stderr.splitlines()}
+
+
+@pytest.mark.parametrize("command", ["--help", "--version", "send --help", "charter --help"])
+def test_help_loads_its_words_and_nothing_slow(tmp_path: Path, command: str) -> None:
+    # What any program loads that parses its words with this Python is not ours to leave out.
+    words = "import argparse, resource; argparse.ArgumentParser(formatter_class=lambda prog:"
+    least = imported(
+        "-c", f"{words} argparse.HelpFormatter(prog, width=78)).print_help()", home=tmp_path
+    )
+    found = imported("-m", "tieline", *command.split(), home=tmp_path)
+    assert "argparse" in found
+    ours = {name for name in found if name.partition(".")[0] == "tieline"}
+    assert ours == {"tieline", "tieline.desk", "tieline.desk.cli", "tieline.desk.confined"} | {
+        f"tieline.desk.cli.{name}" for name in OF_HELP
+    }
+    assert not [name for name in found - least if name.startswith(SLOW)]
+
+
+def test_a_command_makes_no_verb_but_its_own() -> None:
+    whole, one = choices(build(None)), choices(build(["incident", "open", "--json"]))
+    assert list(one) == list(whole)  # help and a wrong verb's refusal name them all
+    assert {name for name, verb in one.items() if not verb.empty} == {"incident"}
+    actions = choices(one["incident"])
+    assert list(actions) == list(choices(whole["incident"]))
+    assert {name for name, action in actions.items() if not action.empty} == {"open"}
+
+
+def test_what_one_verb_takes_is_what_it_takes_among_all() -> None:
+    whole = choices(build(None))
+    for name, verb in whole.items():
+        alone = choices(build([name]))[name]
+        assert alone.format_help() == verb.format_help()
+        assert alone._defaults == verb._defaults
+    for name, action in choices(whole["incident"]).items():
+        alone = choices(choices(build(["incident", name]))["incident"])[name]
+        assert alone.format_help() == action.format_help()
+        assert alone._defaults == action._defaults
+
+
+@pytest.mark.parametrize(("given", "wide"), [("60", 60), ("100", 100), ("0", 80), ("x", 80)])
+def test_help_is_as_wide_as_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, given: str, wide: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", given)
+    monkeypatch.setattr(sys, "__stdout__", None)  # no terminal
+    rows = build(["send"]).format_help().splitlines()
+    assert wide - 20 < max(len(row) for row in rows) <= wide
+
+
+def choices(parser: argparse.ArgumentParser) -> dict[str, Parser]:
+    found: dict[str, Parser] = {}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found.update(action.choices)
+    return found
 
 
 def test_the_version_and_a_missing_verb_are_json_too(capsys: pytest.CaptureFixture[str]) -> None:

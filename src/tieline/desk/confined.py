@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import resource
-from typing import Final
+
+TYPE_CHECKING = False  # typing itself is slow to load, and every command loads this
+if TYPE_CHECKING:
+    from typing import Final
 
 CPU_S: Final = 60
 MEMORY: Final = 1 << 30  # bytes of address space

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
+from tieline.desk.cli.parser import folder
 
-from tieline.desk.cli.ruleverbs import Verb
+TYPE_CHECKING = False  # typing itself is slow to load
+if TYPE_CHECKING:
+    from tieline.desk.cli.parser import Parser, Verb
 
 
-def add(verb: Verb, officer: argparse.ArgumentParser) -> None:
+def add(verb: Verb, officer: Parser) -> None:
     """Add the verbs."""
     p = verb("desk", "desk", "the web desk of a running station, and its officers' accounts")
     p.add_argument(
@@ -20,7 +21,7 @@ def add(verb: Verb, officer: argparse.ArgumentParser) -> None:
     p.add_argument("--port", type=int, metavar="N", help="where it answers (default: 7480)")
     p.add_argument(
         "--covers",
-        type=Path,
+        type=folder,
         metavar="HOME",
         help="for an exercise: the real station beside it, whose FLASH covers this desk",
     )
@@ -41,7 +42,7 @@ def add(verb: Verb, officer: argparse.ArgumentParser) -> None:
     _alarm(verb, officer)
 
 
-def _alarm(verb: Verb, officer: argparse.ArgumentParser) -> None:
+def _alarm(verb: Verb, officer: Parser) -> None:
     p = verb(
         "alarm", "alarms", "make a station's alarms heard; see, silence and test them", officer
     )

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-from typing import Final, Protocol
-
-from tieline.desk.cli.ruleverbs import Verb
+from tieline.desk.cli.parser import folder
 from tieline.desk.cli.sendverb import PRECEDENCES
+
+TYPE_CHECKING = False  # typing itself is slow to load
+if TYPE_CHECKING:
+    from typing import Final, Protocol
+
+    from tieline.desk.cli.parser import Parser, Verb
+
+    class _Action(Protocol):
+        """Adds an action: its name, its sentence, and shared options."""
+
+        def __call__(self, name: str, text: str, *parents: Parser) -> Parser: ...
+
 
 _EVERYTHING: Final = "all of it, however much that is; else a bounded number of each party"
 _INCIDENT: Final = "its name, the first characters of its digest, or a message in it"
@@ -43,28 +51,20 @@ NAME: Final = (("name", "name", "what we call the incident"),)
 REASON: Final = (("reason", "reason", "the reason: an item of the list"),)
 
 
-def add(
-    verb: Verb, common: argparse.ArgumentParser, officer: tuple[argparse.ArgumentParser, ...]
-) -> None:
+def add(verb: Verb, common: Parser, officer: tuple[Parser, ...]) -> None:
     """Add the verb with its actions. ``officer``: the options of whoever speaks."""
     p = verb("incident", "incidents", "incidents: what occurred, what each side says, what is owed")
-    actions = p.add_subparsers(dest="action", metavar="ACTION", parser_class=type(common))
+    if p.empty:
+        return
+    actions = p.add_subparsers(dest="action", metavar="ACTION", parser_class=type(p))
 
-    def action(name: str, text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    def action(name: str, text: str, *parents: Parser) -> Parser:
         made = actions.add_parser(name, help=text, description=text, parents=[common, *parents])
         made.set_defaults(module="incidents", function="say", does=name, means=())
         return made
 
     _looking(action)
     _saying(action, officer)
-
-
-class _Action(Protocol):
-    """Adds an action: its name, its sentence, and shared options."""
-
-    def __call__(
-        self, name: str, text: str, *parents: argparse.ArgumentParser
-    ) -> argparse.ArgumentParser: ...
 
 
 def _looking(action: _Action) -> None:
@@ -101,17 +101,20 @@ def _report(action: _Action) -> None:
     p.set_defaults(module="report", function="report")
     p.add_argument("incident", help=_INCIDENT)
     p.add_argument(
-        "--out", type=Path, metavar="FILE", help="write it there: a name that ends in .html or .pdf"
+        "--out",
+        type=folder,
+        metavar="FILE",
+        help="write it there: a name that ends in .html or .pdf",
     )
     p.add_argument("--force", action="store_true", help="write over an older file of that name")
     p.add_argument(
-        "--compare", type=Path, metavar="OTHER.json",
+        "--compare", type=folder, metavar="OTHER.json",
         help="set its figures beside those of another report, as --json printed that one",
     )  # fmt: skip
     _reading(p)
 
 
-def _saying(action: _Action, officer: tuple[argparse.ArgumentParser, ...]) -> None:
+def _saying(action: _Action, officer: tuple[Parser, ...]) -> None:
     p = action("open", "open an incident with a first word, also one that we only saw", *officer)
     _means(p, (*SURE[:1], FACTS[7], *NEXT, *FACTS[:6], *NAME, *SURE[1:]))
     _form(p)
@@ -137,7 +140,7 @@ def _saying(action: _Action, officer: tuple[argparse.ArgumentParser, ...]) -> No
     _ending(action, officer)
 
 
-def _asking(action: _Action, officer: tuple[argparse.ArgumentParser, ...]) -> None:
+def _asking(action: _Action, officer: tuple[Parser, ...]) -> None:
     p = action("ask", "ask a party", *officer)
     p.add_argument("incident", help=_INCIDENT)
     p.add_argument(
@@ -157,7 +160,7 @@ def _asking(action: _Action, officer: tuple[argparse.ArgumentParser, ...]) -> No
     _form(p)
 
 
-def _joining(action: _Action, officer: tuple[argparse.ArgumentParser, ...]) -> None:
+def _joining(action: _Action, officer: tuple[Parser, ...]) -> None:
     p = action("link", "say that two incidents are one event; or answer a party that says so",
                *officer)  # fmt: skip
     p.add_argument("incident", nargs="*", help="both, or with --answer none; " + _INCIDENT)
@@ -171,7 +174,7 @@ def _joining(action: _Action, officer: tuple[argparse.ArgumentParser, ...]) -> N
     _form(p)
 
 
-def _ending(action: _Action, officer: tuple[argparse.ArgumentParser, ...]) -> None:
+def _ending(action: _Action, officer: tuple[Parser, ...]) -> None:
     for name, text in (
         ("close", "close an incident for our side; closed by all that took part, it is closed"),
         ("reopen", "open a closed incident again"),
@@ -190,7 +193,7 @@ def _ending(action: _Action, officer: tuple[argparse.ArgumentParser, ...]) -> No
     p = action("public", "what we say or have said in public of it, by its hash", *officer)
     p.add_argument("incident", help=_INCIDENT)
     p.set_defaults(function="public")
-    p.add_argument("file", type=Path, help="the statement: its hash is sent, and not its text")
+    p.add_argument("file", type=folder, help="the statement: its hash is sent, and not its text")
     p.add_argument(
         "--check", action="store_true", help="send nothing: who has told the line of this text"
     )
@@ -199,14 +202,14 @@ def _ending(action: _Action, officer: tuple[argparse.ArgumentParser, ...]) -> No
     _form(p)
 
 
-def _means(p: argparse.ArgumentParser, options: tuple[tuple[str, str, str], ...]) -> None:
+def _means(p: Parser, options: tuple[tuple[str, str, str], ...]) -> None:
     """Options that are answers by meaning."""
     for option, means, text in options:
         p.add_argument(f"--{option}", dest=f"means_{means}", default="", metavar="ANSWER",
                        help=text)  # fmt: skip
 
 
-def _form(p: argparse.ArgumentParser) -> None:
+def _form(p: Parser) -> None:
     p.add_argument("--text", default="", help="in words; - for standard input")
     p.add_argument("--lang", default="en", help="the language of the words (default: en)")
     p.add_argument(
@@ -220,6 +223,6 @@ def _form(p: argparse.ArgumentParser) -> None:
     p.add_argument("--language", default="", help="the officer's language (default: from config)")
 
 
-def _reading(p: argparse.ArgumentParser) -> None:
+def _reading(p: Parser) -> None:
     p.add_argument("--line", default="", metavar="LINE", help="a line's name or id")
     p.add_argument("--language", default="", help="the officer's language (default: from config)")

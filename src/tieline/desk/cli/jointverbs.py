@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
-from typing import Final, TypeVar
+from tieline.desk.cli.parser import Parser
 
-from tieline.desk.cli.ruleverbs import Verb
+TYPE_CHECKING = False  # typing itself is slow to load
+if TYPE_CHECKING:
+    from typing import Final
 
-P = TypeVar("P", bound=argparse.ArgumentParser)
+    from tieline.desk.cli.parser import Verb
+
 ACTIONS: Final = ("propose", "amend", "sign", "decline", "withdraw", "list", "show")
 _INSIST: Final = "sign although our other station has not been heard since"
 _ITEM: Final = "a statement's number or the first characters of its digest"
 
 
-def marks(made: P, *, relayed: bool = True) -> P:
+def marks(made: Parser, *, relayed: bool = True) -> Parser:
     """Add the marks that any statement of an officer can bear."""
     made.add_argument(
         "--without-prejudice", action="store_true", help="mark it as said without prejudice"
@@ -25,10 +27,10 @@ def marks(made: P, *, relayed: bool = True) -> P:
     return made
 
 
-def add(verb: Verb, officer: argparse.ArgumentParser) -> None:
+def add(verb: Verb, officer: Parser) -> None:
     """Add the verbs."""
-    said = marks(argparse.ArgumentParser(add_help=False))
-    ours = marks(argparse.ArgumentParser(add_help=False), relayed=False)
+    said = marks(Parser(add_help=False))
+    ours = marks(Parser(add_help=False), relayed=False)
     p = verb(
         "joint",
         "joints",

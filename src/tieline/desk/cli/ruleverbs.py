@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-from typing import Final, Protocol
+from tieline.desk.cli.parser import folder
+
+TYPE_CHECKING = False  # typing itself is slow to load
+if TYPE_CHECKING:
+    from typing import Final
+
+    from tieline.desk.cli.parser import Parser, Verb
 
 SHAPES: Final = ("numbered", "slash", "radio")
-
-
-class Verb(Protocol):
-    """Adds a verb: its name, the module that does it, its sentence."""
-
-    def __call__(
-        self, name: str, where: str, text: str, *parents: argparse.ArgumentParser
-    ) -> argparse.ArgumentParser: ...
 
 
 def add(verb: Verb) -> None:
@@ -31,7 +27,7 @@ def add(verb: Verb) -> None:
     p.add_argument("--item", metavar="ITEM", help="show the form of this message")
     p.add_argument("--shape", choices=SHAPES, help="the text to write it as (default: numbered)")
     p.add_argument(
-        "--sheet", type=Path, metavar="FILE", help="a list of sites, CSV or XLSX: check each row"
+        "--sheet", type=folder, metavar="FILE", help="a list of sites, CSV or XLSX: check each row"
     )
     p.add_argument("--send", action="store_true", help="with --sheet: send the rows without doubts")
     p.add_argument("--doubtful", action="store_true", help="with --send: those with doubts too")
@@ -65,7 +61,7 @@ def add(verb: Verb) -> None:
             help="such as 151440Z NOV 22 (default: a year)",
         )
     p.add_argument(
-        "--ics", type=Path, metavar="FILE", help="write it for a calendar, such as F.ics"
+        "--ics", type=folder, metavar="FILE", help="write it for a calendar, such as F.ics"
     )
     _shared(p)
     p = verb("quota", "agreements", "what is used and left of each quota")
@@ -73,6 +69,6 @@ def add(verb: Verb) -> None:
     _shared(p)
 
 
-def _shared(p: argparse.ArgumentParser) -> None:
+def _shared(p: Parser) -> None:
     p.add_argument("--line", default="", metavar="LINE", help="a line's name or id")
     p.add_argument("--language", default="", help="the officer's language (default: from config)")

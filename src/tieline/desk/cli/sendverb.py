@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
-from typing import Final, TypeVar
+TYPE_CHECKING = False  # typing itself is slow to load
+if TYPE_CHECKING:
+    from typing import Final
+
+    from tieline.desk.cli.parser import Parser
 
 PRECEDENCES: Final = ("ROUTINE", "PRIORITY", "IMMEDIATE", "FLASH")
-P = TypeVar("P", bound=argparse.ArgumentParser)
 
 
-def manner(parser: type[P]) -> P:
+def manner(parser: type[Parser]) -> Parser:
     """The options that say in what manner something is said, for verbs to share."""
     made = parser(add_help=False)
     made.add_argument(
@@ -19,7 +21,7 @@ def manner(parser: type[P]) -> P:
     return made
 
 
-def add(p: argparse.ArgumentParser) -> None:
+def add(p: Parser) -> None:
     """Add the arguments of a message."""
     p.add_argument("text", nargs="?", help="the text; - for standard input")
     p.add_argument("--lang", default="en", help="the text's language (default: en)")
