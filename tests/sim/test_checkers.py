@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from tests.core.test_keys_change import ALPHA, FRESH, line_of_four
+from tests.core.test_keys_change import ALPHA, DELTA, FRESH, bring, line_of_four, rotated, stolen
 from tests.core.test_notes import hand, kept, other_root, signed, three
-from tests.core.world import Post, sign_all
+from tests.core.world import Post, chaff, message, sign_all, write
 
 from tieline.core import checkpoint, statement, sync
 from tieline.core.charter import LogEnd
@@ -124,3 +126,50 @@ def test_a_receipt_from_before_the_end_of_its_log_may_leave_with_it_and_not_late
     checker.committed(ledger, ())
     with pytest.raises(Violation, match="whose journal holds"):
         checker.leaving(ledger, envelope)
+
+
+def test_what_is_late_may_be_let_in_for_one_that_waits_for_something_else_for_ever() -> None:
+    net = line_of_four()
+    second = rotated(net)
+    for post in net:
+        post.install(second)
+    net.pass_time(60)
+    bravo, delta = net.post("BRAVO"), net.post("DELTA")
+    loot = stolen(net, ALPHA.stations[0], "we attack at dawn")
+    mine = bravo.line.record.logs[delta.line.own_log]
+    place = replace(
+        mine.items[-1].statement.place,
+        position=mine.size,
+        previous=mine.head,
+        seen=(loot.digest[:16], chaff("what DELTA keeps to itself", 16)),
+        charter=2,
+    )
+    reader = write(DELTA.stations[0], "", place, message("DELTA has read both"))
+    bring(bravo, delta, reader, loot)
+    assert bravo.item(loot.digest).second_story
+    assert reader.digest not in bravo.order()
+
+    checker = Checker(bravo.line.id, bravo.realm, {post.who.id: post is not delta for post in net})
+    facts = [
+        fact
+        for fact in bravo.facts
+        if fact.kind in (FactKind.STATEMENT, FactKind.SECOND_STORY, FactKind.CHARTER)
+    ]
+    for raw in [fact.body for fact in facts if fact.kind != FactKind.CHARTER] + [reader.raw]:
+        said = statement.parse(bravo.realm, raw)
+        checker.note_signature(said.place.station, said.signed, said.signature)
+    ledger = Ledger(bravo.who.id, honest=True)
+    checker.committed(ledger, tuple(facts))
+    assert ledger.endings.admitted == {loot.digest}
+    # What is late itself gives no leave, nor what nobody signed, nor what came to somebody else.
+    more = replace(loot.place, position=loot.place.position + 1, previous=loot.digest)
+    late = write(ALPHA.stations[0], "", more, message("and another"))
+    checker.note_signature(late.place.station, late.signed, late.signature)
+    forged = write(FRESH.stations[0], "", place, message("DELTA has read both"))
+    checker.bringing(ledger, [sync.pack(sync.Push(bravo.line.id, (late.raw, forged.raw)))])
+    push = sync.pack(sync.Push(bravo.line.id, (reader.raw,)))
+    checker.bringing(Ledger(delta.who.id, honest=False), [push])
+    with pytest.raises(Violation, match="late and read by nobody"):
+        checker.met([ledger])
+    checker.bringing(ledger, [push])
+    checker.met([checker.refilled(ledger, tuple(facts))])  # also once its store was put back

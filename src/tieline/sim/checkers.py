@@ -21,7 +21,9 @@ held beyond the end has left it, and the officers are told (5, 1). All that was 
 shown in its place, late or not, and what an officer was told is said stays in that station's
 record; a receipt stands for what is before the end, and none is told that covers more (1). What is
 late accuses nobody and is in no comparison of records (4, 10). At the end, a station has let in
-after that commit only what some statement that it keeps names as its predecessor or as read (5).
+after that commit only what some statement names as its predecessor or as read which it keeps, or
+which was brought to it, is genuine and is not late (5): such a one may wait for ever for something
+else that its author withholds, or has lost.
 
 The checker trusts nothing of the core but its parser: it keeps its own account of what was signed,
 of what is durable where, and computes Merkle roots and cause and effect by itself. It does not know
@@ -31,7 +33,7 @@ why a station did what it did.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -96,6 +98,8 @@ class Checker:
         self.cloned: set[bytes] = set()
         # Statements signed with an honest station's key that had ended, by who has stolen it.
         self.stolen: set[bytes] = set()
+        # What was brought to each station and is genuine, whether it came to be kept or not.
+        self._brought: dict[bytes, dict[bytes, Statement]] = {}
         # What has left any station, of every place of every log of the honest ones.
         self._said: dict[tuple[bytes, int], bytes] = {}
         # For each statement of a main branch: the complete subtrees of its log up to it. A digest
@@ -249,6 +253,21 @@ class Checker:
                 " proof was recorded",
             )
 
+    def bringing(self, ledger: Ledger, envelopes: list[bytes]) -> None:
+        """Envelopes are about to be taken: what they bring may be waited for from now on."""
+        brought = self._brought.setdefault(ledger.station, {})
+        for raw in _pushed(envelopes):
+            try:
+                parsed = statements.parse(self._realm, raw)
+            except TielineError:
+                continue
+            if self._is_genuine(parsed):
+                brought[parsed.digest] = parsed
+
+    def _is_genuine(self, parsed: Statement) -> bool:
+        made = self._signed.get(parsed.place.station, {}).get(parsed.signed)
+        return made == parsed.signature
+
     def brought(self, ledger: Ledger, envelopes: list[bytes], charter: int) -> None:
         """Envelopes have been taken: a second story that they brought is kept.
 
@@ -257,14 +276,8 @@ class Checker:
         """
         if all(self._honest.values()):
             return
-        for envelope in envelopes:
-            try:
-                opened = sync.unpack(envelope)
-            except TielineError:
-                continue
-            if isinstance(opened, Push):
-                for raw in opened.statements:
-                    self._rival_kept(ledger, raw, charter)
+        for raw in _pushed(envelopes):
+            self._rival_kept(ledger, raw, charter)
 
     def _rival_kept(self, ledger: Ledger, raw: bytes, charter: int) -> None:
         try:
@@ -281,8 +294,7 @@ class Checker:
             return
         if ledger.endings.is_late(parsed):
             return
-        genuine = self._signed.get(place.station, {}).get(parsed.signed) == parsed.signature
-        if genuine and ledger.places.get((parsed.log, place.position)):
+        if self._is_genuine(parsed) and ledger.places.get((parsed.log, place.position)):
             raise Violation(
                 4,
                 f"a second statement for number {place.position} of station"
@@ -406,8 +418,11 @@ class Checker:
         """At the end: only what somebody had read was let in of what a key said after its end."""
         for ledger in ledgers:
             cited: set[bytes] = set()
-            for place in (self._parsed[digest].place for digest in ledger.kept):
-                cited.update(self._tips[tip] for tip in place.seen)
+            readers = [self._parsed[digest] for digest in ledger.kept]
+            brought = self._brought.get(ledger.station, {}).values()
+            readers += [each for each in brought if not ledger.endings.is_late(each)]
+            for place in (each.place for each in readers):
+                cited.update(self._tips.get(tip, b"") for tip in place.seen)
                 cited.add(place.previous or b"")
             for digest in sorted(ledger.endings.admitted - cited):
                 raise Violation(
@@ -454,6 +469,17 @@ class Checker:
         if item is None:
             raise Violation(3, f"{_name(digest)} is in the display order and not in the record")
         return self._read(item.statement.raw)
+
+
+def _pushed(envelopes: list[bytes]) -> Iterator[bytes]:
+    """The statements that envelopes bring, as bytes; of an envelope that does not open, none."""
+    for envelope in envelopes:
+        try:
+            opened = sync.unpack(envelope)
+        except TielineError:
+            continue
+        if isinstance(opened, Push):
+            yield from opened.statements
 
 
 def _record(ledger: Ledger) -> set[bytes]:

@@ -289,6 +289,8 @@ class Machine:
         self._fresh.clear()
         if self.chance.randrange(1000) < self.cut_per_thousand:
             self._fuse = self.chance.randrange(8)
+        arrived = [event.envelope for event in events if isinstance(event, Arrived)]
+        self.checker.bringing(self.ledger, arrived)
         try:
             self.runtime.turn(events, self.clock.now())
         except PowerCut as cut:
@@ -303,7 +305,6 @@ class Machine:
             if not was_full and not self.runtime.full:
                 if before is not None:
                     attempts_kept(events, self._fresh, set(before.links))
-                arrived = [event.envelope for event in events if isinstance(event, Arrived)]
                 self.checker.brought(self.ledger, arrived, line.latest())
         self._arm()
 
