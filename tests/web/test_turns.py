@@ -31,7 +31,7 @@ async def stand(turns: Turns, *names: str) -> tuple[dict[str, Stranger], list[as
     free = asyncio.Event()
     free.set()
     people = {name: Stranger() for name in names}
-    tasks = []
+    tasks: list[asyncio.Task[bool]] = []
     for name in names:
         wait = free if tasks else asyncio.Event()
         tasks.append(asyncio.create_task(people[name].asks(turns, name, wait)))
@@ -83,8 +83,8 @@ def test_a_turn_that_was_given_to_one_who_ends_goes_on_to_the_next() -> None:
         turns = Turns()
         people, tasks = await stand(turns, "a", "b", "c")
         tasks[0].cancel()
-        while len(turns._row) > 1:
-            await asyncio.sleep(0)  # the turn is b's now, and b has not run
+        await asyncio.sleep(0)
+        assert len(turns._row) == 1  # the turn is b's now, and b has not run
         tasks[1].cancel()
         with pytest.raises(asyncio.CancelledError):
             await tasks[1]

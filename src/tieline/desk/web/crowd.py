@@ -124,7 +124,7 @@ class Turns:
 
     async def pace(self, gone: Callable[[], bool], wait_s: float = PACE_S) -> bool:
         """Wait for a turn; False: nobody waits for it any more."""
-        async with self._turn(gone) as mine:
+        async with self.turn(gone) as mine:
             if mine:
                 await asyncio.sleep(wait_s)
         return mine and not gone()
@@ -133,7 +133,7 @@ class Turns:
         self, make: Callable[[], Awaitable[Page]], gone: Callable[[], bool]
     ) -> Page | None:
         """A page for a stranger, made without waiting for anything; None: nobody waits for it."""
-        async with self._turn(gone) as mine:
+        async with self.turn(gone) as mine:
             if not mine:
                 return None
             began = time.perf_counter()
@@ -142,7 +142,7 @@ class Turns:
             return made
 
     @asynccontextmanager
-    async def _turn(self, gone: Callable[[], bool]) -> AsyncIterator[bool]:
+    async def turn(self, gone: Callable[[], bool]) -> AsyncIterator[bool]:
         """The turn, once it comes; False at once when whoever waits has gone."""
         mine = not gone()
         if self._taken and mine:

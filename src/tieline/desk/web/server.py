@@ -29,8 +29,8 @@ MAX_HEADER_BYTES: Final = 32_768
 # kernel holds for it meanwhile is another number.
 TAKEN_AT_ONCE: Final = 32
 WAITING: Final = 2_048
-# Of one connection, so that one turn of the loop takes no more than that into memory before uvicorn
-# stops reading. The kernel's own limit is megabytes.
+# Of each connection that is taken, so that one turn of the loop takes no more than that into memory
+# before uvicorn stops reading. The kernel's own limit is megabytes.
 RECEIVE_BYTES: Final = 16_384
 GRACE_S: Final = 3
 
@@ -71,7 +71,7 @@ class PatientProtocol(H11Protocol):
         if not self.busy:
             return
         if self.cycle.more_body:
-            self.flow.pause_reading()  # until somebody reads it: a stranger waits for its turn first
+            self.flow.pause_reading()  # until it is taken: a stranger waits for its turn
         else:
             self._heard()
 
@@ -92,9 +92,8 @@ class PatientProtocol(H11Protocol):
         """A request: who answers it can say whose session it has."""
         cycle = self.cycle
         scope[SHOWN], scope[GONE] = self._shown, lambda: cycle.disconnected
-        if self._answered and not self._officer:
-            if not await self._turns.pace(scope[GONE]):
-                return
+        if self._answered and not self._officer and not await self._turns.pace(scope[GONE]):
+            return
         self._answered = True
         await self._answers(scope, receive, send)
 
@@ -133,7 +132,7 @@ def bind(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)  # of each taken, too
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
         listener.bind((host, port))
         listener.listen(256)
     except OSError as error:
