@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from tests.faults.floor import Floor, here
 from tests.web.plain import Plain
 
 from tieline.core.errors import ShellError, StoreFull
 from tieline.core.journal import Fact
+
+RESUMES_S: Final = 20.0  # after there is room again; the station tries each few seconds
 
 
 @contextlib.contextmanager
@@ -91,11 +95,10 @@ def _station(floor: Floor) -> None:
         assert "Read on a full disk" in bob.get(f"/item/{digest}").text
         assert "full" in plain(bob.get("/").text)
         assert Plain(floor).login(floor.officers["observer"]).status == 303
-    for _ in range(50):
-        status, said = acknowledge(floor, bob, digest)
-        if status == 303:
-            break
+    until = time.monotonic() + RESUMES_S
+    while status != 303 and time.monotonic() < until:
         floor.settle()
+        status, said = acknowledge(floor, bob, digest)
     assert status == 303, said
     floor.settle()
     assert acknowledged(floor, digest)
