@@ -1,4 +1,4 @@
-"""A station without agreements does not load what reads and judges them."""
+"""A station loads what it needs: without agreements nothing of them, and no audit to its start."""
 
 from __future__ import annotations
 
@@ -31,7 +31,13 @@ ROOT = Path(__file__).parents[2]
 LATE = (
     "tieline.core.agreement.ledger", "tieline.core.agreement.load", "tieline.core.incident",
     "tieline.node.agreementacts", "tieline.node.incidentacts", "tieline.node.packs",
-    "geographiclib", "mgrs",
+    "geographiclib", "mgrs", "tieline.core.agreement.model", "tieline.core.evidence",
+    "tieline.core.tlogwitness", "tieline.node.askwitness", "h11",
+)  # fmt: skip
+# What tests load themselves, who make keys and audit; no station does that to its start.
+NOT_TO_START = (
+    "tieline.node.audit", "multiprocessing", "tieline.node.pinned", "cryptography.x509",
+    "cryptography.hazmat.primitives.serialization", "email",
 )  # fmt: skip
 
 
@@ -70,6 +76,15 @@ def test_nothing_of_agreements_is_loaded_without_one(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
+
+
+def test_a_start_loads_nothing_that_it_does_not_need() -> None:
+    """As ``serve`` does it: every station that is started pays for it, in time and memory."""
+    code = "import sys, tieline.desk.cli.setup, tieline.node.secrets, tieline.node.serve; "
+    code += f"print([name for name in {LATE + NOT_TO_START} if name in sys.modules])"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_with_an_agreement_it_is_loaded_before_somebody_asks() -> None:

@@ -119,7 +119,7 @@ def test_the_first_card_is_the_party_s(world: World) -> None:
     assert identity.parse_card(card.encoded) == card
     assert (card.party, card.realm, card.party_name) == ("ALPHA", REALM, "Force of Alpha")
     assert card.stations[0].addresses == ("127.0.0.1:7411", "[::1]:7411")
-    secrets.check_certificate_keys(card.stations[0].certificate)
+    pinned.check_certificate_keys(card.stations[0].certificate)
 
 
 def test_a_second_station_shares_the_root_and_nothing_else(world: World, tmp_path: Path) -> None:
@@ -593,6 +593,23 @@ class End:
         other.inward.write(self.outward.read())
 
 
+def test_the_tls_key_is_written_as_the_library_writes_it(world: World) -> None:
+    pem = world.keys("ALPHA").tls_key_pem()
+    key = serialization.load_pem_private_key(pem, None)
+    assert (
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        == pem
+    )
+    assert (
+        key.public_key()
+        == x509.load_der_x509_certificate(world.keys("ALPHA").tls_cert_der).public_key()
+    )
+
+
 def _end(keys: StationKeys, pins: tuple[bytes, ...], folder: Path, server: bool) -> End:
     side = ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT
     context = ssl.SSLContext(side)
@@ -668,15 +685,15 @@ def test_the_tls_certificate_is_for_all_times_and_signs_no_other(world: World) -
 
 def test_unusable_tls_certificates_and_seal_keys_are_found_at_enrolment(world: World) -> None:
     good = world.keys("ALPHA").certificate
-    secrets.check_certificate_keys(good)
+    pinned.check_certificate_keys(good)
     der = good.tls_der
     changed = der[:-1] + bytes((der[-1] ^ 1,))
     for bad in (b"\x30\x00", changed, der[:40] + b"\xff" + der[41:], _rsa_certificate()):
         broken = replace(good, tls_der=bad)
-        refused("certificate.tls", lambda: secrets.check_certificate_keys(broken), RemoteError)  # noqa: B023
+        refused("certificate.tls", lambda: pinned.check_certificate_keys(broken), RemoteError)  # noqa: B023
     for seal_key in (b"\xff" * 1216, good.seal_key[:-32] + bytes(32)):
         broken = replace(good, seal_key=seal_key)
-        refused("certificate.seal_key", lambda: secrets.check_certificate_keys(broken), RemoteError)  # noqa: B023
+        refused("certificate.seal_key", lambda: pinned.check_certificate_keys(broken), RemoteError)  # noqa: B023
 
 
 def _rsa_certificate() -> bytes:

@@ -20,7 +20,7 @@ Rules held here:
 
 What this module does not know: whether a certificate is out of date (it holds no clock, and an old
 certificate raises an alarm, never a cut), whether the TLS certificate and the seal key are usable
-(``tieline.node.secrets.check_certificate_keys`` says), whether words were really compared, and the
+(``tieline.node.pinned.check_certificate_keys`` says), whether words were really compared, and the
 normal forms of Unicode, which change from version to version: two readers must agree for ever.
 """
 

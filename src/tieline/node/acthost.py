@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tieline.core.events import Act, Done
-from tieline.core.evidence import Scope
 from tieline.core.line import Line
 from tieline.core.station import Station
 from tieline.node.agreements import Agreements
@@ -17,6 +16,7 @@ from tieline.node.runtime import Runtime
 from tieline.node.view import Json
 
 if TYPE_CHECKING:
+    from tieline.core.evidence import Scope
     from tieline.node.incidents import Incidents
 
 

@@ -30,7 +30,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tieline.core.agreement.meaning import Act
-from tieline.core.agreement.model import Field, Form, Pack
 from tieline.core.agreement.tongue import ENGLISH, EngineWords
 from tieline.core.errors import TielineError
 from tieline.core.line import Line, Reading
@@ -44,6 +43,7 @@ from tieline.node.slices import Slices
 if TYPE_CHECKING:
     from tieline.core.agreement.ledger import Ledger
     from tieline.core.agreement.message import Message, Values
+    from tieline.core.agreement.model import Field, Form, Pack
 
 _log: Final = logging.getLogger(__name__)
 LATELY_MS: Final = 10_000

@@ -21,7 +21,7 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tieline.core import crypto
 from tieline.core.charter import Witness
@@ -32,8 +32,10 @@ from tieline.core.journal import Fact, FactKind
 from tieline.core.line import Line
 from tieline.core.noted import LogNotes, Noted
 from tieline.core.terms import Precedence
-from tieline.node.askwitness import Ahead, Cosigned, Target, ask
 from tieline.node.view import Json
+
+if TYPE_CHECKING:
+    from tieline.node.askwitness import Ahead, Cosigned, Target
 
 LOOK_S: Final = 60.0
 AT_ONCE: Final = 8
@@ -124,6 +126,8 @@ class Witnesses:
                 if talk.again_at > now:
                     pause = min(pause, talk.again_at - now)
                     continue
+                from tieline.node.askwitness import Target  # with what speaks HTTP: not without one
+
                 target = Target(name=witness.name, key=witness.key, url=url, mldsa=witness.mldsa)
                 talk.task = asyncio.create_task(self._ask(line, newest, witness, target, talk))
         return pause
@@ -131,6 +135,8 @@ class Witnesses:
     async def _ask(
         self, line: Line, newest: Noted, witness: Witness, target: Target, talk: _Talk
     ) -> None:
+        from tieline.node.askwitness import ask
+
         log, size = line.own_log, newest.head.size
         known = cosigned_size(line, witness)
         tree = line.record.logs[log].tree
@@ -160,6 +166,8 @@ class Witnesses:
         found: Cosigned | Ahead,
         known: int,
     ) -> None:
+        from tieline.node.askwitness import Ahead
+
         if isinstance(found, Ahead):
             what = (
                 f"another root of our {found.size} statements"

@@ -37,7 +37,6 @@ from tieline.core.errors import LocalError, ShellError
 from tieline.core.identity import Certificate
 from tieline.core.journal import Fact
 from tieline.node import backupfile, privatefile
-from tieline.node.audit import audit_file
 from tieline.node.config import Home
 from tieline.node.secrets import StationKeys
 from tieline.node.view import Json
@@ -413,6 +412,8 @@ class Keeper:
 
         It does not touch the open store, so it may run on a thread beside it.
         """
+        from tieline.node.audit import audit_file
+
         own = self._keys.certificate
         key = self._keys.db_key
         return audit_file(self._home.store_file, key, last, own.station, own.realm, damage)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tieline.core.agreement.model import Form
 from tieline.core.encode import Value
 from tieline.core.terms import Precedence
+
+if TYPE_CHECKING:
+    from tieline.core.agreement.model import Form
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,6 @@ from tieline.core.events import (
     Tick,
     Transmit,
 )
-from tieline.core.evidence import Scope
 from tieline.core.journal import Alarm, FactKind
 from tieline.core.line import Line
 from tieline.core.statement import statement_digest
@@ -43,7 +42,6 @@ from tieline.node.agreements import Agreements
 from tieline.node.alarmaround import HostAround
 from tieline.node.alarmkeep import AlarmKeep
 from tieline.node.asking import Witnesses
-from tieline.node.audit import audit_store
 from tieline.node.backup import Keeper
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.clockwatch import ClockWatch
@@ -56,6 +54,7 @@ from tieline.node.watchers import Watcher
 from tieline.ports import Carrier, Endpoint, Fact, Machine, Signer, Store
 
 if TYPE_CHECKING:
+    from tieline.core.evidence import Scope
     from tieline.node.incidents import Incidents
 
 MAX_QUEUE: Final = 20_000
@@ -467,6 +466,8 @@ class Host:
         return self.runtime.store.statements(line, log, start, stop)
 
     def audit(self) -> dict[str, Json]:
+        from tieline.node.audit import audit_store
+
         return audit_store(self.runtime.store, self.station.own, self.station.realm)
 
     async def backup(self, out: Path, *, root: bool) -> dict[str, Json]:

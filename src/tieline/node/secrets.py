@@ -23,18 +23,17 @@ memory, which Python cannot promise.
 
 from __future__ import annotations
 
+import base64
 import os
-import ssl
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, mlkem, x25519
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import mldsa, mlkem, x25519
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -48,13 +47,14 @@ from tieline.core.errors import LocalError, RemoteError, ShellError
 from tieline.core.identity import Card, CardStation, Certificate
 from tieline.core.terms import MAX_TIME_MS
 from tieline.node import keystore, privatefile, unlocking
-from tieline.node.pinned import self_signed
 from tieline.node.sealing import open_box, seal
 
 KEY_FILE_BYTES: Final = unlocking.KEY_FILE_BYTES
 MIN_PASSPHRASE: Final = 8  # characters
 
 _MLKEM_SEED: Final = 64
+# What stands before the 32 bytes of an Ed25519 key in its PKCS #8 (RFC 8410 sections 7 and 10.3).
+_PKCS8_ED25519: Final = bytes.fromhex("302e020100300506032b657004220420")
 
 
 # -------------------------------------------------------------------------------------- unlocking
@@ -153,12 +153,9 @@ class StationKeys:
 
     def tls_key_pem(self) -> bytes:
         """The private key of that certificate, PKCS #8 PEM without encryption: never write it."""
-        key = ed25519.Ed25519PrivateKey.from_private_bytes(self._tls)
-        return key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
+        # Every start would load the library's writers of keys, of all kinds, for these few bytes.
+        text = base64.b64encode(_PKCS8_ED25519 + self._tls)
+        return b"-----BEGIN PRIVATE KEY-----\n" + text + b"\n-----END PRIVATE KEY-----\n"
 
     def sign(self, message: bytes, key: bytes = b"") -> bytes:
         """Sign with the statement key: 64 bytes (Ed25519)."""
@@ -390,6 +387,8 @@ def fresh_set(
     ``names`` are its party and its own; the secrets are those of a key store.
     Raises ``LocalError`` (``certificate.*``).
     """
+    from tieline.node.pinned import self_signed
+
     sign, cosign, tls, late = (os.urandom(32) for _ in range(4))
     late_key = mldsa.MLDSA44PrivateKey.from_seed_bytes(late).public_key().public_bytes_raw()
     kem, dh = mlkem.MLKEM768PrivateKey.generate(), x25519.X25519PrivateKey.generate()
@@ -408,36 +407,6 @@ def fresh_set(
     )
     seal_secret = kem.private_bytes_raw() + dh.private_bytes_raw()
     return {1: sign, 2: cosign, 3: tls, 4: seal_secret, 8: late}, payload
-
-
-def check_certificate_keys(certificate: Certificate) -> None:
-    """Whether the TLS certificate and the seal key of a station can be used at all.
-
-    The core reads neither; call this for every card and charter that comes in, before one unusable
-    certificate stands among the pins of a whole line. Raises ``RemoteError``
-    (``certificate.tls``, ``certificate.seal_key``).
-    """
-    who = f"the station {certificate.station_name} of {certificate.party}"
-    try:
-        pinned = x509.load_der_x509_certificate(certificate.tls_der)
-        pinned.verify_directly_issued_by(pinned)
-        key = pinned.public_key()
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificate.tls_der)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, ssl.SSLError):
-        key = None
-    if not isinstance(key, ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey):
-        raise RemoteError(
-            "certificate.tls",
-            f"the TLS certificate of {who} is no self-signed X.509 certificate with an Ed25519 or "
-            "ECDSA key; ask the party for a fresh card",
-        )
-    try:
-        seal(b"", (certificate.seal_key,))
-    except LocalError:
-        raise RemoteError(
-            "certificate.seal_key",
-            f"nothing can be sealed to {who}; ask the party for a fresh card",
-        ) from None
 
 
 # ------------------------------------------------------------------------------------- key stores

@@ -109,7 +109,7 @@ def check_usable(stations: Iterable[CardStation]) -> None:
 
     Raises ``RemoteError``.
     """
-    from tieline.node.secrets import check_certificate_keys
+    from tieline.node.pinned import check_certificate_keys
 
     for station in stations:
         check_certificate_keys(station.certificate)
