@@ -2,8 +2,9 @@
 
 At any moment the disk holds what was synced, and any part of what was not: nothing of it, all of
 it, some writes and not others, a write cut at a sector, a file that has its new length and zeros
-for its new bytes. Names of files are as free until their folder is synced. What a sync that
-returned has covered is never lost: that is the one thing the enumeration grants the disk.
+for its new bytes. Names of files are as free until their folder is synced, and so is a new folder
+in the one that it was made in, with all that lies in it. What a sync that returned has covered is
+never lost: that is the one thing the enumeration grants the disk.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.crash.trace import Account, Cut, Mark, Name, Op, Sync, SyncFolder, Write
+from tests.crash.trace import FOLDER, Account, Cut, Mark, Name, Op, Sync, SyncFolder, Write
 
 SECTOR: Final = 512
 POLICIES: Final = ("drop", "prefix", "scatter", "torn", "zeros", "keep")
@@ -37,10 +38,13 @@ class Disk:
     names: dict[str, int]
     waiting: list[Write | Cut | Name] = field(default_factory=list)
     promises: list[str] = field(default_factory=list)
+    folders: set[str] = field(default_factory=set)  # all that were made since the beginning
 
     def take(self, op: Op) -> None:
         match op:
             case Write() | Cut() | Name():
+                if isinstance(op, Name) and op.file == FOLDER:
+                    self.folders.add(op.path)
                 self.waiting.append(op)
             case Sync(file=file):
                 self._settle(lambda w: not isinstance(w, Name) and w.file == file)
@@ -63,7 +67,12 @@ class Disk:
         names = dict(self.names)
         for op in survivors(self.waiting, policy, chance):
             apply(data, names, op)
-        return {path: bytes(data.get(file, b"")) for path, file in names.items()}
+        gone = tuple(f"{path}/" for path in self.folders if path not in names)
+        return {
+            path: bytes(data.get(file, b""))
+            for path, file in names.items()
+            if file != FOLDER and not path.startswith(gone)
+        }
 
 
 def apply(data: dict[int, bytearray], names: dict[str, int], op: Write | Cut | Name) -> None:

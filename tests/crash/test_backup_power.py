@@ -12,7 +12,7 @@ import io
 import random
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -31,8 +31,8 @@ __all__ = ["judge", "pytestmark"]
 STORES_EVERY = 11  # the stores are opened at every so many operations; others test them alone
 
 
-def every_state(run: Run) -> Iterator[State]:
-    """After every operation, by every policy."""
+def every_state(run: Run, policies: Sequence[str] = POLICIES) -> Iterator[State]:
+    """After every operation, by every policy, or by some."""
     chance = random.Random(7)
     disk = Disk(
         data={file: bytearray(run.before[path]) for path, file in run.account.before.items()},
@@ -40,7 +40,7 @@ def every_state(run: Run) -> Iterator[State]:
     )
     for point, op in enumerate(run.account.ops, 1):
         disk.take(op)
-        for policy in POLICIES:
+        for policy in policies:
             files = disk.after_power_loss(policy, chance)
             yield State(point, policy, files, tuple(disk.promises))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections import Counter
@@ -12,17 +11,12 @@ import pytest
 from tests.crash import heads_driver as driver
 from tests.crash import trace
 from tests.crash.states import State, enumerate_states
+from tests.crash.test_power import ENVIRONMENT, STATES, pytestmark
 
 from tieline.core.errors import TielineError
 from tieline.store.heads import HeadStore
 
-STATES = int(os.environ.get("TIELINE_CRASH_STATES", "450"))
-ROOT = Path(__file__).resolve().parents[2]
-
-pytestmark = pytest.mark.skipif(
-    shutil.which("strace") is None,
-    reason="strace is missing, so no file system call can be recorded; install the package strace",
-)
+__all__ = ["pytestmark"]
 
 
 def record(folder: Path, sabotage: str) -> tuple[dict[str, bytes], trace.Account]:
@@ -31,7 +25,7 @@ def record(folder: Path, sabotage: str) -> tuple[dict[str, bytes], trace.Account
     (home / "marks").write_bytes(b"")
     before = {path.name: path.read_bytes() for path in home.iterdir()}
     command = [sys.executable, driver.__file__, str(home), sabotage]
-    trace.record(command, folder / "account", env={**os.environ, "PYTHONPATH": str(ROOT)})
+    trace.record(command, folder / "account", env=ENVIRONMENT)
     for path in list(home.iterdir()):
         if path.name not in before:
             path.unlink()

@@ -30,6 +30,8 @@ from tieline.store.sqlite import SqliteStore
 
 STATES = int(os.environ.get("TIELINE_CRASH_STATES", "450"))
 ROOT = Path(__file__).resolve().parents[2]
+# What is recorded is the code beside these tests, not whatever is installed.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
 
 pytestmark = pytest.mark.skipif(
     shutil.which("strace") is None,
@@ -55,7 +57,7 @@ def record(folder: Path, sabotage: str, play: ModuleType = driver) -> Run:
         if path.is_file()
     }
     command = [sys.executable, str(play.__file__), str(homes), sabotage]
-    trace.record(command, folder / "account", env={**os.environ, "PYTHONPATH": str(ROOT)})
+    trace.record(command, folder / "account", env=ENVIRONMENT)
     # The files are now as the run left them; the numbers in the account are those of before.
     for path in list(homes.rglob("*")):
         if path.is_file() and str(path.relative_to(homes)) not in before:

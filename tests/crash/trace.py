@@ -17,11 +17,12 @@ from typing import Final
 _CALLS: Final = (
     "openat,open,creat,pwrite64,pwritev,pwritev2,write,writev,ftruncate,truncate,fallocate,fsync,"
     "fdatasync,sync_file_range,sync,syncfs,msync,unlink,unlinkat,rename,renameat,renameat2,close,"
-    "dup,dup2,dup3,link,linkat,symlink,copy_file_range,sendfile,splice,lseek"
+    "dup,dup2,dup3,link,linkat,symlink,copy_file_range,sendfile,splice,lseek,mkdir,mkdirat,rmdir"
 )
 _LINE: Final = re.compile(r"(\w+)\((.*)\)\s+= (-?\d+)")
 _TEXT: Final = re.compile(r'"((?:\\x[0-9a-f]{2})*)"(\.\.\.)?')
 _HARMLESS: Final = frozenset({"dup", "dup2", "dup3", "sync_file_range"})
+FOLDER: Final = -1  # stands for the number of a file where an entry leads to a new folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Sync:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """An entry of a folder now leads to this file; None: the entry is gone."""
+    """An entry of a folder now leads to this file, or to a new folder; None: the entry is gone."""
 
     path: str
     file: int | None
@@ -112,6 +113,10 @@ class _Reader:
             if old is not None and new is not None:
                 self._names[new] = self._names[old]
                 yield Name(new, self._names[new])
+        elif name in ("mkdir", "rmdir"):
+            path = self._path(_texts(args)[0])
+            if path is not None:
+                yield Name(path, FOLDER if name == "mkdir" else None)
         elif name in ("unlink", "rename"):
             yield from self._renamed([self._path(text) for text in _texts(args)])
         elif self._about(args) is None or name in _HARMLESS:
@@ -151,6 +156,8 @@ class _Reader:
     def _renamed(self, paths: list[str | None]) -> Iterator[Op]:
         if paths[0] is None:
             return
+        if paths[0] not in self._names:
+            raise ValueError("this reader does not follow a folder to its new name")
         file = self._names.pop(paths[0])
         yield Name(paths[0], None)
         if len(paths) > 1:

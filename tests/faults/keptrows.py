@@ -45,9 +45,11 @@ P1: Final = (
     Row(
         promise="P1",
         name="power-loss",
-        fault="power fails in release, receipt, backup, change of keys, a witness's word",
+        fault="power fails in release, receipt, backup, new keys, a witness's word, nine commands",
         demand="of all states that may be left, each opens and lacks nothing acknowledged",
-        tests=tuple(f"{_CRASH}{each}power.py" for each in ("", "backup_", "keys_", "heads_")),
+        tests=tuple(
+            f"{_CRASH}{each}power.py" for each in ("", "acts_", "backup_", "keys_", "heads_")
+        ),
     ),
     Row(
         promise="P1",

@@ -33,6 +33,7 @@ from tieline.core.proof import MAX_PROOF_TEXT, PROOF_BEGINS
 from tieline.core.record import Item
 from tieline.core.terms import MAX_TIME_MS
 from tieline.node.view import Json
+from tieline.store import disk
 
 TAG: Final = b'<script type="application/vnd.tieline.evidence" id="evidence">'
 PLACE: Final = b"@@EVIDENCE@@\n"
@@ -150,7 +151,7 @@ class _Target:
             raise self._failed(error) from error
 
     def finish(self) -> None:
-        """Sync it and give it its name."""
+        """Sync it, and give it its name for good."""
         try:
             if self._file is not None:
                 self._file.flush()
@@ -158,6 +159,7 @@ class _Target:
             if self._path.exists():
                 raise LocalError("file.exists", f"{self._path} exists; name another file")
             self._part.rename(self._path)
+            disk.sync_folder(self._path.parent)
         except OSError as error:
             raise self._failed(error) from error
 

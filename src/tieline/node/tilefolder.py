@@ -5,8 +5,8 @@ of the line's charter, by which a reader without the record can check signatures
 entries are sealed, ``sealed/N`` for each 256 of them: an entry bundle sealed to the stations of the
 line. A sealed entry is never under ``tile/entries``: it would not hash to its leaf.
 
-Both directions go through the log once, in constant memory. The checkpoint is written last, so a
-folder that was not finished has none.
+Both directions go through the log once, in constant memory. The checkpoint is written last, once
+all else is on the disk, so a folder that was not finished has none.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from tieline.core.errors import LocalError, RemoteError, ShellError, TielineErro
 from tieline.core.succession import check_successor
 from tieline.core.tiles import WIDTH, Tiler
 from tieline.node.view import Json, texts
+from tieline.node.wholefile import make_folder, write_file
+from tieline.store.disk import sync_file, sync_folder
 
 OPEN: Final = "open"
 SEALED: Final = "sealed"
@@ -90,7 +92,10 @@ def write(folder: Path, source: Source, mode: str) -> Checkpoint:
         for signed in source.charters:
             name = f"charters/{signed.charter.version}.charter"
             _put(folder / name, armor_charter(signed).encode("ascii"))
-        _put(folder / tiles.CHECKPOINT, source.note.format())
+        for path in folder.rglob("*"):
+            if path.is_dir():
+                sync_folder(path)
+        write_file(folder / tiles.CHECKPOINT, source.note.format())
     except OSError as error:
         raise ShellError(
             "tiles.write", f"{folder} cannot be written ({error.strerror}); name another place"
@@ -104,8 +109,9 @@ def _put_all(folder: Path, made: Sequence[tiles.File]) -> None:
 
 
 def _put(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     path.write_bytes(data)
+    sync_file(path)
 
 
 # ------------------------------------------------------------------------------------------ verify

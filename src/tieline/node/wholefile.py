@@ -11,6 +11,21 @@ import os
 import stat
 from pathlib import Path
 
+from tieline.store.disk import sync_folder
+
+
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Make a folder, and those above it that are missing, so that a loss of power keeps them.
+
+    A folder that is there is left as it is; what is in one is for who writes it to sync. ``mode``
+    is that of the folder itself. Raises ``OSError``.
+    """
+    if path.is_dir():
+        return
+    make_folder(path.absolute().parent)
+    path.mkdir(mode=mode, exist_ok=True)
+    sync_folder(path.absolute().parent)
+
 
 def write_file(path: Path, body: bytes) -> None:
     """Put new content under a name, in the place of an older one. Raises ``OSError``.
@@ -21,7 +36,7 @@ def write_file(path: Path, body: bytes) -> None:
         path = path.resolve()
     except RuntimeError as error:  # how Python before 3.13 says that links lead in a circle
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from error
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     new = path.with_suffix(f".{os.getpid()}.new")
     try:
         with new.open("wb") as file:
@@ -33,11 +48,7 @@ def write_file(path: Path, body: bytes) -> None:
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 def _like(old: os.stat_result, new: int) -> None:

@@ -19,6 +19,7 @@ from tieline.desk.cli.common import ask_secret, put, unlock_for
 from tieline.desk.cli.keys import lifetime
 from tieline.node.client import Client
 from tieline.node.config import Config, Home, write_config
+from tieline.node.wholefile import make_folder
 
 if TYPE_CHECKING:
     import asyncio
@@ -54,7 +55,7 @@ def init(args: argparse.Namespace) -> None:
             f"{home.path} holds a station already ({taken[0]}); name another folder with --home",
         )
     unlock = None if args.key_file else _new_passphrase()
-    home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(home.path, 0o700)
     try:
         keys, card = _make(args, home, unlock, addresses)
         config = Config(

@@ -57,6 +57,7 @@ def _words(args: argparse.Namespace, count: int, usage: str) -> list[str]:
 def _init(args: argparse.Namespace) -> None:
     """Make a witness's folder. Nothing that exists is overwritten; a failure leaves nothing."""
     from tieline.node import secrets
+    from tieline.node.wholefile import make_folder
     from tieline.node.witnesshome import WitnessHome
 
     (name,) = _words(args, 1, "init NAME")
@@ -64,7 +65,7 @@ def _init(args: argparse.Namespace) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise LocalError("witness.exists", f"{folder} is not empty; name another folder with --dir")
     passphrase = None if args.key_file else _new_passphrase()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder, 0o700)
     try:
         unlock = passphrase or secrets.create_key_file(folder / "key")
         key = WitnessHome.create(folder, name, tuple(args.listen) or (LISTEN,), unlock)
@@ -185,9 +186,11 @@ def _show(args: argparse.Namespace) -> int:
 
 def _write_proofs(folder: Path | None, conflicts: list[dict[str, Json]]) -> list[str]:
     """Write the proof file of each conflict of a line's log, and say where."""
+    from tieline.node.wholefile import make_folder
+
     if folder is None:
         return []
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     out: list[str] = []
     for number, conflict in enumerate(conflicts, 1):
         text = text_of(conflict, "proof")
