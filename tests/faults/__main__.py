@@ -1,7 +1,9 @@
 """``./dev faults``: plays the catalogue of faults, row by row, and prints a table.
 
 ``--row NAME`` plays one row, ``--count C|N|R`` says how many cases, ``--seed K`` plays one case of
-one row, ``--list`` names the rows. Statuses: 0 every demand was met, 1 one was not, 2 usage.
+one row, ``--list`` names the rows. ``--cases desk|others`` leaves out the tests that rows name, and
+plays the rows at a desk or the others: so does ``./dev test``, which runs the tests anyway.
+Statuses: 0 every demand was met, 1 one was not, 2 usage.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import multiprocessing
 import os
 import subprocess
@@ -34,7 +37,11 @@ SHOWN = 5  # failures of a row that are printed
 
 @dataclass(slots=True)
 class Result:
-    """What became of one row. ``seconds`` is the time that its cases and tests took, together."""
+    """What became of one row.
+
+    ``seconds`` is the time that its cases and tests took, together; ``lacks`` is why its cases
+    were not played on this machine.
+    """
 
     name: str
     promise: str
@@ -42,6 +49,7 @@ class Result:
     tests: int = 0
     missed: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    lacks: str = ""
 
 
 Job = tuple[str, int, int, str]
@@ -125,17 +133,19 @@ def _is(place: str, wanted: str) -> bool:
     return place == wanted or place.startswith((f"{wanted}::", f"{wanted}["))
 
 
-def run(rows: Sequence[Row], level: str, workers: int) -> dict[str, Result]:
-    """Play all cases and run all tests of some rows."""
-    results = {row.name: Result(row.name, row.promise) for row in rows}
+def run(rows: Sequence[Row], level: str, workers: int, *, tests: bool) -> dict[str, Result]:
+    """Play all cases of some rows, and run all their tests if ``tests``."""
+    results = {row.name: Result(row.name, row.promise, lacks=row.lacks()) for row in rows}
+    here = [row for row in rows if not results[row.name].lacks]
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with tested(rows) as found, context.Pool(workers) as pool:
-        for name, count, missed, seconds in pool.imap_unordered(play, jobs(rows, level)):
+    with tested(rows if tests else ()) as found, context.Pool(workers) as pool:
+        for name, count, missed, seconds in pool.imap_unordered(play, jobs(here, level)):
             result = results[name]
             result.cases += count
             result.seconds += seconds
             result.missed += missed
-    note_tests(results, found)
+    if tests:
+        note_tests(results, found)
     return results
 
 
@@ -176,6 +186,8 @@ def table(results: dict[str, Result]) -> str:
             f"{row.promise:4} {name:24} {result.cases:6} {result.tests:6}"
             f" {len(result.missed):7} {result.seconds:8.1f}  {row.demand}"
         )
+        if result.lacks:
+            lines.append(f"  not played: {result.lacks}")
         lines += [f"  MISSED {each}" for each in result.missed[:SHOWN]]
     return "\n".join(lines)
 
@@ -184,6 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="faults", description="play the catalogue of faults")
     parser.add_argument("--row", choices=sorted(ROWS), help="this row only")
     parser.add_argument("--count", choices=LEVELS, default="C", help="how many cases (C)")
+    parser.add_argument("--cases", choices=("desk", "others"), help="cases of these rows, no tests")
     parser.add_argument("--seed", type=int, help="one case of the row")
     parser.add_argument("--sabotage", choices=sorted(BUILDS), help="a build that breaks a promise")
     parser.add_argument("--sabotaged", action="store_true", help="all builds of the rows")
@@ -197,7 +210,11 @@ def main(argv: Sequence[str]) -> int:
     """Run the command."""
     parser = _parser()
     given = parser.parse_args(argv)
+    # What a desk says of requests that end with their floor; a row looks at the answers.
+    logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())
     rows = [ROWS[given.row]] if given.row else list(ROWS.values())
+    if given.cases:
+        rows = [row for row in rows if row.play and bool(row.stage) == (given.cases == "desk")]
     if given.list:
         for row in rows:
             print(f"{row.promise:4} {row.name:24} {row.fault}")
@@ -215,7 +232,7 @@ def main(argv: Sequence[str]) -> int:
         name, cases, missed, seconds = play((row.name, first, count, given.sabotage or ""))
         results = {name: Result(name, row.promise, cases, 0, missed, seconds)}
     else:
-        results = run(rows, given.count, given.workers)
+        results = run(rows, given.count, given.workers, tests=not given.cases)
     whole = time.monotonic() - began
     if given.json:
         said = {

@@ -69,14 +69,19 @@ QUARTERS: Final = 4
 _shown: list[tuple[Browser, tuple[Scene, ...]]] = []
 
 
+def no_browser() -> str:
+    """What is missing for these rows, or nothing."""
+    return browsers.MISSING if browsers.found() is None else ""
+
+
 @contextlib.contextmanager
 def screen() -> Iterator[None]:
     """A floor on which all has happened, and a browser before it."""
     if _shown:
         yield
         return
-    if browsers.found() is None:
-        raise RuntimeError(browsers.MISSING)
+    if missing := no_browser():
+        raise RuntimeError(missing)
     with (
         stage(),
         tempfile.TemporaryDirectory(prefix="tieline-faults-", ignore_cleanup_errors=True) as folder,
