@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tests.faults import forgedrows, keptrows, webrows
+from tests.faults import firerows, forgedrows, keptrows, webrows
 
 from tieline.carriers.tls import TlsCarrier
 from tieline.core import crypto, encode, exchange, identity, renewal, succession, watch
@@ -111,6 +111,7 @@ BUILDS: Final[dict[str, Mutant]] = {
     **webrows.BUILDS,
     **forgedrows.BUILDS,
     **keptrows.BUILDS,
+    **firerows.BUILDS,
     **{
         build.name: build
         for build in (

@@ -9,8 +9,13 @@ import contextlib
 import os
 import resource
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
+
+from apsw import Connection
+from tests.faults.mood import NAME, Mood
 
 from tieline.core.events import Event
 from tieline.desk import cli
@@ -18,7 +23,8 @@ from tieline.desk.cli import main
 from tieline.node import secrets
 from tieline.node.chunkbox import Chunks
 from tieline.node.host import Host
-from tieline.sim.mutants import Mutant, in_force
+from tieline.sim.mutants import MUTANTS, Mutant, in_force
+from tieline.store.sqlite import _INSERT, SqliteStore
 
 _submit: Callable[[Host, Event], None] = Host.submit
 
@@ -49,24 +55,60 @@ def may_dump() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
 
 
+_KEPT_S: Final = 2.0
+_kept_at: dict[SqliteStore, float] = {}
+
+
+def _write_later(self: SqliteStore, rows: Sequence[tuple[int | bytes | None, ...]]) -> None:
+    """What is told to have been kept is kept within two seconds."""
+    connection, now = self._connection, time.monotonic()
+    if not connection.in_transaction:
+        connection.execute("BEGIN IMMEDIATE")
+    connection.executemany(_INSERT, rows)
+    if now - _kept_at.setdefault(self, now) > _KEPT_S:
+        _kept_at[self] = now
+        connection.execute("COMMIT")
+
+
+_keep_past: Callable[[SqliteStore, Callable[[Connection], None]], None] = SqliteStore._keep_past
+
+
+def _keep_past_now(self: SqliteStore, write: Callable[[Connection], None]) -> None:
+    """What is beside the journal is kept as it should be, and the journal with it."""
+    if self._connection.in_transaction:
+        self._connection.execute("COMMIT")
+    _keep_past(self, write)
+
+
+def lying_clock(path: Path) -> None:
+    """Where no library can be loaded before: Python alone has the wrong time."""
+    mood, true_ns = Mood(path, fresh=False), time.time_ns
+    time.time_ns = lambda: max(0, true_ns() + mood.ahead_ms() * 1_000_000)
+    time.time = lambda: time.time_ns() / 1e9
+
+
 def _build(name: str, *patches: tuple[object, str, object]) -> Mutant:
     return Mutant(name=name, invariants=frozenset(), what="", patches=patches)
 
 
-BROKEN: Final = {
+BROKEN: Final = MUTANTS | {
     build.name: build
     for build in (
         _build("logged", (Host, "submit", _submit_and_log)),
         _build("bare-backup", (Chunks, "seal", _seal_nothing)),
         _build("unsynced", (os, "fsync", _fsync_anyway)),
         _build("dumping", (cli, "dump_nothing", may_dump)),
+        _build("kept-later", (SqliteStore, "_write", _write_later),
+               (SqliteStore, "_keep_past", _keep_past_now)),
         _build("bare-bundle", (secrets, "seal", lambda plain, _recipients: plain)),
     )
-}
+}  # fmt: skip
 
 
 if __name__ == "__main__":
     may_dump()
+    if NAME in os.environ and "LD_PRELOAD" not in os.environ:
+        lying_clock(Path(os.environ[NAME]))
     if sys.argv[1]:
         with in_force(BROKEN[sys.argv[1]]):
             raise SystemExit(main(sys.argv[2:]))

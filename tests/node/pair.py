@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from tieline.store.sqlite import SqliteStore
 
 CODES = ("ALPHA", "BRAVO")
 WAIT_S = 90.0
+ANY_ONE = Release(four_eyes=frozenset())
 BRISK = Pace(relay_ms=10, gossip_ms=10, retry_ms=20, retry_max_ms=40)
 
 
@@ -42,16 +43,34 @@ def make_homes(
     ports: tuple[int, int] = (7411, 7412),
     *,
     realm: str = "",
-    release: Release = Release(four_eyes=frozenset()),  # noqa: B008 - a frozen value
+    release: Release = ANY_ONE,
     **provisions: Any,
 ) -> tuple[list[Seat], str]:
     """The homes of two parties, and the armored charter that both have signed."""
+    configs = {
+        code: Config(listen=(f"127.0.0.1:{port}",), key_file="key", officer="A. Okafor")
+        for code, port in zip(CODES, ports, strict=True)
+    }
+    return make_line(folder, configs, realm=realm, release=release, **provisions)
+
+
+def make_line(
+    folder: Path,
+    configs: Mapping[str, Config],
+    *,
+    realm: str = "",
+    fronts: Mapping[str, str] | None = None,
+    **provisions: Any,
+) -> tuple[list[Seat], str]:
+    """The homes of some parties, and the armored charter that all have signed.
+
+    ``fronts``: the addresses on their cards, where those are not the ones they listen at.
+    """
     made: list[tuple[Home, homekeys.NewHome]] = []
-    for code, port in zip(CODES, ports, strict=True):
-        config = Config(listen=(f"127.0.0.1:{port}",), key_file="key", officer="A. Okafor")
+    for code, config in configs.items():
         home = Home(folder / code, config)
         for part in (home.path, home.cards, home.charters, home.socket.parent):
-            part.mkdir(parents=True, mode=0o700)
+            part.mkdir(parents=True, mode=0o700, exist_ok=True)
         new = homekeys.create_home_keys(
             home.path,
             party=code,
@@ -59,7 +78,7 @@ def make_homes(
             realm=realm,
             station_name="ops",
             unlock_with=secrets.create_key_file(home.path / "key"),
-            addresses=config.listen,
+            addresses=(fronts[code],) if fronts else config.listen,
         )
         SqliteStore.create(home.store_file, new.station.db_key).close()
         write_config(home.config_file, config)
@@ -69,7 +88,6 @@ def make_homes(
         name="pair",
         cards=[new.card for _, new in made],
         nonce=bytes(16),
-        release=release,
         **provisions,
     )
     signed = SignedCharter(charter=charter)

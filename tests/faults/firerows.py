@@ -1,0 +1,123 @@
+"""The rows of whole stations under fire, and the builds under which they must go red."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from tests.faults import mood
+from tests.faults.fire import Case
+from tests.faults.fires import CLOCKS, DISKS, KINDS, LIVES, ROADS
+from tests.faults.firestation import ROOT
+from tests.faults.rows import Row, need
+
+from tieline.sim.mutants import Mutant
+
+BROKEN = ""  # what is broken on purpose in the stations that are started; see ``stationproc``
+LIBRARY = ""  # the compiled ``mood.c`` while the stage stands
+SECONDS: Final = 8.0
+LONGER: Final = 10  # cases from this one on last longer
+WAIT_S: Final = 900
+Told = dict[str, object]
+
+
+@contextlib.contextmanager
+def stage() -> Iterator[None]:
+    """The library is compiled once for cases that follow each other."""
+    global LIBRARY  # noqa: PLW0603 - cases are plain functions of a number
+    with tempfile.TemporaryDirectory(prefix="tieline-mood-") as folder:
+        LIBRARY = str(mood.build(Path(folder)) or "")
+        try:
+            yield
+        finally:
+            LIBRARY = ""
+
+
+def burnt(case: Case) -> Told:
+    """Play a case in a process of its own: what it says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults.fire", json.dumps(asdict(case))],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )
+    need(done.returncode == 0, f"the case did not end: {done.stderr[-2_000:]}")
+    told: Told = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def _row(kinds: tuple[str, ...], always: tuple[str, ...]) -> Callable[[int], None]:
+    def play(seed: int) -> None:
+        seconds = SECONDS if seed < LONGER else SECONDS + seed % 13
+        # One in four has the pace of a real line, which tries again after up to half a minute.
+        case = Case(
+            seed=seed, seconds=seconds, kinds=kinds, always=always, broken=BROKEN,
+            library=LIBRARY, brisk=seed % 4 != 3,
+        )  # fmt: skip
+        told = burnt(case)
+        for note in told["notes"] if isinstance(told["notes"], list) else ():
+            sys.stderr.write(f"case {seed}: {note}\n")
+        need(not told["missed"], str(told["missed"]))
+
+    return play
+
+
+def _process(name: str, what: str, broken: str) -> Mutant:
+    """A build of which the broken part is in the stations' own processes; see ``stationproc``."""
+    patches = ((sys.modules[__name__], "BROKEN", broken),)
+    return Mutant(name=name, invariants=frozenset(), what=what, patches=patches)
+
+
+BUILDS: Final = {
+    build.name: build
+    for build in (
+        _process("told-before-kept", "what is told to be kept is kept within two seconds",
+                 "kept-later"),
+        _process("never-resent", "what was lost with a cut is not sent again", "never-again"),
+        _process("new-by-carrier", "what comes a second time comes up again", "carrier-makes-new"),
+        _process("order-of-clocks", "the record is in the order of clocks", "clock-order"),
+    )
+}  # fmt: skip
+
+LIVING: Final = Row(
+    promise="P1",
+    name="living-line",
+    fault="four real stations: bad and cut roads, kill -9, pauses, slow and full disks",
+    demand="60 s after the faults all is everywhere, once, in one order; nobody is accused",
+    counts=(2, 40, 400),
+    play=_row((*ROADS, *DISKS, *LIVES), ("cut", "slow", "kill")),
+    stage=stage,
+    sabotage=("told-before-kept", "never-resent", "new-by-carrier"),
+)
+WRONG_CLOCKS: Final = Row(
+    promise="P6",
+    name="clocks-of-machines",
+    fault="clocks of real stations set by up to 20 years, or running wrong, and new starts",
+    demand="one order, in which nothing stands before what its author had read",
+    counts=(2, 20, 200),
+    play=_row((*CLOCKS, "kill", "late", "cut"), CLOCKS),
+    stage=stage,
+    sabotage=("order-of-clocks",),
+)
+WHOLE: Final = Row(
+    promise="S",
+    name="whole-system",
+    fault="faults of all kinds at once at four real stations, chosen by the seed",
+    demand="as for a living line, and no station ends but for its disk, with a code",
+    counts=(2, 40, 400),
+    play=_row(KINDS, ()),
+    stage=stage,
+    sabotage=("never-resent", "order-of-clocks"),
+)
+ROWS: Final = (LIVING, WRONG_CLOCKS, WHOLE)
