@@ -137,8 +137,8 @@ class LogNotes:
 
     def latest_sealed(self) -> Noted | None:
         """The largest head with an ML-DSA-44 signature."""
-        sealed = [size for size, noted in self.heads.items() if noted.sealed]
-        return self.heads[max(sealed)] if sealed else None
+        size = max((size for size, noted in self.heads.items() if noted.keys), default=None)
+        return None if size is None else self.heads[size]
 
     def to_tell(self) -> list[Noted]:
         """What somebody who knows nothing of this log must hear of."""

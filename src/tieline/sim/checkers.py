@@ -437,10 +437,11 @@ class Checker:
         ``idle``: the turn has kept nothing.
         """
         shown = ledger.shown
-        if shown.unmoved(line.record.refs) and idle and not ledger.endings.changed:
+        changed = ledger.endings.changed
+        if idle and not changed and shown.unmoved(line.record):
             return
-        fresh = shown.look(line.record.order)
-        if ledger.endings.changed:
+        fresh = shown.look(line.record, whole=changed)
+        if changed:
             ledger.endings.changed = False
             self._logs_end(ledger, line)
         if not fresh:

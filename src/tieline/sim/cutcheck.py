@@ -13,7 +13,7 @@ can read.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Final
 
 from tieline.core.events import Connected, Event, Failed, Lost
@@ -45,13 +45,15 @@ def unanswered(number: int, since_ms: int, now_ms: int) -> None:
         raise Violation(7, f"station {number} has not answered its officer for {ANSWER_MS} ms")
 
 
-def attempts_kept(events: Iterable[Event], facts: Iterable[Fact], peers: set[bytes]) -> None:
+def attempts_kept(events: Iterable[Event], facts: Iterable[Fact], peers: Container[bytes]) -> None:
     """Raise ``Violation`` when something that a carrier told in a turn is not in its journal."""
     told = Counter(
         (event.peer, _OUTCOMES[type(event)], getattr(event, "cause", ""))
         for event in events
         if isinstance(event, Connected | Lost | Failed) and event.peer in peers
     )
+    if not told:
+        return
     kept = Counter(
         (found.station, found.outcome, found.cause)
         for found in (Attempt.decode(f.body) for f in facts if f.kind == FactKind.ATTEMPT)

@@ -304,7 +304,7 @@ class Machine:
             self.checker.displayed(self.ledger, line, idle=not self._fresh)
             if not was_full and not self.runtime.full:
                 if before is not None:
-                    attempts_kept(events, self._fresh, set(before.links))
+                    attempts_kept(events, self._fresh, before.links)
                 self.checker.brought(self.ledger, arrived, line.latest())
         self._arm()
 

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Final
 
-from tieline.core import crypto, statement, sync
-from tieline.core.checkpoint import Receipt
+from tieline.core import charter, checkpoint, crypto, statement, sync
+from tieline.core.checkpoint import Receipt, SignedNote
 from tieline.core.journal import Alarm, Origin
 
 PURE: Final[tuple[tuple[object, str], ...]] = (
@@ -24,7 +24,12 @@ PURE: Final[tuple[tuple[object, str], ...]] = (
     (Origin, "decode"),
     (Alarm, "decode"),
     (sync, "unpack"),
+    (charter, "parse_charter"),
+    (checkpoint, "parse_origin"),
+    (checkpoint, "read_checkpoint"),
+    (SignedNote, "parse"),
 )
+METHODS: Final[tuple[tuple[type, str], ...]] = ((Receipt, "encode"),)  # of frozen values
 REMEMBERED: Final = 32_768  # answers of each
 
 
@@ -32,11 +37,16 @@ REMEMBERED: Final = 32_768  # answers of each
 def remembered() -> Iterator[None]:
     """Remember the answers of pure functions of the core for a while."""
     kept = [(owner, name, getattr(owner, name)) for owner, name in PURE]
+    methods = [(owner, name, getattr(owner, name)) for owner, name in METHODS]
     try:
         for owner, name, original in kept:
             memo = lru_cache(REMEMBERED)(original)
             setattr(owner, name, staticmethod(memo) if isinstance(owner, type) else memo)
+        for owner, name, method in methods:
+            setattr(owner, name, lru_cache(REMEMBERED)(method))
         yield
     finally:
+        for owner, name, method in methods:
+            setattr(owner, name, method)
         for owner, name, original in kept:
             setattr(owner, name, staticmethod(original) if isinstance(owner, type) else original)

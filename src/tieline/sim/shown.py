@@ -1,10 +1,9 @@
 """The display order of one station, as it was last looked at.
 
 The order is looked at after every turn of every station, so a look must cost little when little has
-changed: the objects of the running station are compared by identity, and only from the first place
-that differs on is anything counted again. What is checked is the whole order all the same. After a
-turn that kept nothing, the record's own list of references is compared in its place, and the whole
-order at each ``EACH`` of such looks: most turns keep nothing.
+changed. The record's own references are compared with those of the last look, and only from the
+first that differs on are the statements themselves looked at. At each ``EACH``-th look, and at the
+first one at another record (the station has started anew), the whole order is.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tieline.core.record import Item
+from tieline.core.record import Item, Record
 from tieline.sim.violation import Violation
 
 EACH = 16
@@ -29,37 +28,41 @@ class Shown:
     _items: list[Item] = field(default_factory=list)
     _digests: list[bytes] = field(default_factory=list)
     _refs: array[int] = field(default_factory=lambda: array("Q"))
-    _passed: int = 0  # looks at the references alone, since the last one at the order
+    _record: Record | None = None
+    _partial: int = 0  # looks at a part of the order, since the last one at the whole
 
-    def unmoved(self, refs: array[int]) -> bool:
-        """Whether the references are those of the last look, and it was not long ago."""
-        self._passed += 1
-        if self._passed < EACH and refs == self._refs:
-            return True
-        self._passed, self._refs = 0, refs[:]
-        return False
+    def unmoved(self, record: Record) -> bool:
+        """Whether nothing needs a look: the references are those of the last one."""
+        if self._partial + 1 >= EACH or record is not self._record or record.refs != self._refs:
+            return False
+        self._partial += 1
+        return True
 
-    def look(self, shown: Sequence[Item]) -> list[Item]:
+    def look(self, record: Record, *, whole: bool = False) -> list[Item]:
         """Take the order that is shown now; returns what has come up since the last look.
 
         Raises ``Violation`` when what was shown is not shown any more, or in another order.
         """
-        order = list(shown)
-        if order == self._items:
-            return []
-        start = len(self._items)
-        if order[:start] != self._items:
-            start = _first_difference(order, self._items)
-        digests = [item.statement.digest for item in order[start:]]
+        start = 0
+        self._partial += 1
+        if whole or record is not self._record or self._partial >= EACH:
+            self._partial, self._record = 0, record
+        else:
+            start = _first_difference(record.refs, self._refs)
+        self._refs = record.refs[:]
+        tail, known = record.order[start:], self._items[start:]
+        same = _first_difference(tail, known)
+        start, tail = start + same, tail[same:]
+        digests = [item.statement.digest for item in tail]
         if [digest for digest in digests if digest in self.where] != self._digests[start:]:
             raise Violation(3, "statements changed their order after they were shown")
-        fresh = [item for item in order[start:] if item.statement.digest not in self.where]
+        fresh = [item for item in tail if item.statement.digest not in self.where]
         for index, digest in enumerate(digests, start):
             self.where[digest] = index
         for item in fresh:
             self.union ^= int.from_bytes(item.statement.digest, "big")
         self._digests[start:] = digests
-        self._items = order
+        self._items[start:] = tail
         return fresh
 
     def print_of(self) -> bytes:
@@ -67,8 +70,12 @@ class Shown:
         return hashlib.sha256(b"".join(self._digests)).digest()
 
 
-def _first_difference(order: Sequence[Item], items: Sequence[Item]) -> int:
-    for index, (one, other) in enumerate(zip(order, items, strict=False)):
-        if one is not other:
+def _first_difference(now: Sequence[object], before: Sequence[object]) -> int:
+    """How many are the same from the start on."""
+    common = len(before)
+    if now[:common] == before:
+        return common
+    for index, (one, other) in enumerate(zip(now, before, strict=False)):
+        if one != other:
             return index
-    return min(len(order), len(items))
+    return min(len(now), common)
