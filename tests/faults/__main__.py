@@ -165,7 +165,8 @@ def red(job: tuple[str, str]) -> tuple[str, str, int]:
 
 def sabotaged(rows: Sequence[Row], workers: int) -> int:
     """Play rows under their builds, and say which were noticed."""
-    broken = [(row.name, build) for row in rows if row.play for build in row.sabotage]
+    playable = [row for row in rows if row.play and not row.skipped()]
+    broken = [(row.name, build) for row in playable for build in row.sabotage]
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     missed = 0
     with context.Pool(workers) as pool:

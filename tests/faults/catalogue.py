@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.faults import firerows, heads, honest, liars, mistakes, stores, trust
+from tests.faults import diskrows, firerows, heads, honest, liars, mistakes, stores, trust
 from tests.faults.forgedrows import P5
 from tests.faults.keptrows import P1, P2, P3, P6, P7, P9
 from tests.faults.rows import Row
@@ -247,5 +247,8 @@ P12: Final = (
 
 ROWS: Final = {
     row.name: row
-    for row in (*P1, *P2, *P3, *P4, *P5, *P6, *P7, *P8, *P9, *P10, *P11, *P12, *firerows.ROWS)
-}
+    for row in (
+        *P1, *diskrows.P1, *P2, *diskrows.P2, *P3, *P4, *P5, *P6, *P7, *diskrows.P7, *P8, *P9,
+        *P10, *P11, *diskrows.P11, *P12, *firerows.ROWS,
+    )
+}  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tests.faults import firerows, forgedrows, keptrows, webrows
+from tests.faults import diskrows, firerows, forgedrows, keptrows, webrows
 
 from tieline.carriers.tls import TlsCarrier
 from tieline.core import crypto, encode, exchange, identity, renewal, succession, watch
@@ -112,6 +112,7 @@ BUILDS: Final[dict[str, Mutant]] = {
     **forgedrows.BUILDS,
     **keptrows.BUILDS,
     **firerows.BUILDS,
+    **diskrows.BUILDS,
     **{
         build.name: build
         for build in (

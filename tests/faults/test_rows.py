@@ -33,6 +33,12 @@ def desk() -> Iterator[None]:
         yield
 
 
+def playable(name: str) -> None:
+    """Skip with the row's own sentence where it cannot be played."""
+    if why := ROWS[name].lacks():
+        pytest.skip(why)
+
+
 @pytest.mark.usefixtures("desk")
 @pytest.mark.parametrize(("name", "build"), SOME)
 def test_a_row_of_the_desk_goes_red_under_its_sabotage(name: str, build: str) -> None:
@@ -46,6 +52,7 @@ def test_fifty_strangers_of_every_kind_hold_no_officer_up() -> None:
 
 @pytest.mark.parametrize(("name", "build"), BROKEN)
 def test_a_row_goes_red_under_its_sabotage(name: str, build: str) -> None:
+    playable(name)
     for first in range(ROWS[name].few):
         if play((name, first, 1, build))[2]:
             return

@@ -113,7 +113,7 @@ class SqliteStore:
                 " its bytes have changed; give it the right one, and put no other file in its place"
                 " by hand (docs/operations.md, Backup)",
             ) from None
-        except (apsw.FullError, apsw.IOError) as error:
+        except (apsw.FullError, apsw.IOError, apsw.CantOpenError) as error:
             lock.release()
             raise _unopened(path, error) from error
         except apsw.Error as error:
@@ -581,6 +581,12 @@ def _no_room(path: Path) -> bool:
 def _unopened(path: Path, error: apsw.Error) -> ShellError:
     if _no_room(path):
         return StoreFull(f"{path} does not open because its disk is full; make room on it")
+    if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
+        return ShellError(
+            "store.open",
+            f"{path} does not open because its disk is mounted read-only; check that disk and mount"
+            " it writable, or copy the home to another one",
+        )
     return ShellError("store.open", f"{path} does not open: {error}; check its disk")
 
 

@@ -1,0 +1,139 @@
+"""Rows of disks that are lost, slow, small or full, of acts at once, and of packs; their builds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from tests.faults import atonce, disks, packrow
+from tests.faults.rows import Row
+
+from tieline.core import speech, sync
+from tieline.core.agreement.model import Pack
+from tieline.core.errors import StoreFull
+from tieline.core.record import Item, Record
+from tieline.core.sync import Peer
+from tieline.node import packs
+from tieline.node.roomwatch import RoomWatch
+from tieline.node.runtime import Plan, Runtime
+from tieline.sim.mutants import Mutant
+from tieline.store import disk
+
+_behind = sync._behind
+
+
+def _own_words_only(
+    record: Record, peer: Peer, own: bytes, _: dict[bytes, int]
+) -> list[Iterable[Item]]:
+    """Nobody gives a station what another has written, itself included."""
+    whole = _behind(record, peer, own, {})
+    return [log for log in whole if all(item.statement.place.station == own for item in log)]
+
+
+def _commit_anyway(self: Runtime, plan: Plan) -> bool:
+    """A commit that finds no room passes for one that has."""
+    try:
+        self.store.commit(plan.facts)
+    except StoreFull:
+        return True
+    return True
+
+
+def _load_any(home: Path, digest: bytes) -> Pack | None:
+    """Whatever lies under the name of a pack is that pack."""
+    path = packs.kept(home, digest)
+    return packs.read_file(path) if path.exists() else None
+
+
+def _nothing(*_: object) -> None:
+    """What should be done is not done."""
+
+
+def _build(name: str, what: str, *patches: tuple[object, str, object]) -> Mutant:
+    return Mutant(name=name, invariants=frozenset(), what=what, patches=patches)
+
+
+BUILDS: Final = {
+    build.name: build
+    for build in (
+        _build("nobody-relays", "a station gives its own words only",
+               (sync, "_behind", _own_words_only)),
+        _build("full-swallowed", "a commit without room passes for one with it",
+               (Runtime, "commit", _commit_anyway)),
+        _build("no-reserve", "no room is kept back", (disk.Reserve, "restore", _nothing)),
+        _build("room-unsaid", "nobody is told that the disk gets full",
+               (RoomWatch, "look", lambda *_: [])),
+        _build("acknowledged-twice", "what is acknowledged may be acknowledged again",
+               (speech, "_check_rung", _nothing)),
+        _build("pack-hash-unchecked", "a kept pack is whatever lies under its name",
+               (packs, "load_kept", _load_any)),
+    )
+}  # fmt: skip
+
+P1: Final = (
+    Row(
+        promise="P1",
+        name="lost-disk",
+        fault="a station's data is deleted, its keys are put back; once, or twice",
+        demand="all that its peers had acknowledged comes back, and no number is signed twice",
+        counts=(12, 200, 1_000),
+        play=disks.lost_disk,
+        sabotage=("nobody-relays",),
+    ),
+    Row(
+        promise="P1",
+        name="slow-disk",
+        fault="a sync takes 0.3 to 5 s, at one station or at both",
+        demand="answers, receipts and what is shown come late, never before they are stored",
+        counts=(20, 400, 2_000),
+        play=disks.slow_disk,
+        sabotage=("receipt-before-commit",),
+    ),
+)
+P2: Final = (
+    Row(
+        promise="P2",
+        name="at-once",
+        fault="two or three officers acknowledge one message at once, each with a double click",
+        demand="one acknowledgement, by one of them, and all are told the same",
+        counts=(20, 200, 1_000),
+        play=atonce.at_once,
+        sabotage=("acknowledged-twice",),
+    ),
+)
+P7: Final = (
+    Row(
+        promise="P7",
+        name="small-volume",
+        fault="an ext4 of 8 MiB: full in commits, at the start, without inodes, read-only",
+        demand="nothing unbacked, what is there is read, it resumes in 10 s, e2fsck finds nothing",
+        counts=(16, 200, 1_000),
+        play=disks.small_volume,
+        sabotage=("full-swallowed",),
+        lacks=disks.no_volume,
+    ),
+    Row(
+        promise="P7",
+        name="reserve",
+        fault="a volume fills slowly, to the last byte",
+        demand="alarms at 10 % and 5 %, and room for a hundred FLASH with receipts after that",
+        counts=(3, 20, 50),
+        play=disks.reserve,
+        sabotage=("no-reserve", "room-unsaid"),
+        few=2,
+        lacks=disks.no_volume,
+    ),
+)
+P11: Final = (
+    Row(
+        promise="P11",
+        name="pack-variants",
+        fault="another pack under a hash: older, of one version with other bytes, cut, longer",
+        demand="refused with its code when read, signed, and by a station; never used",
+        counts=(packrow.CELLS, packrow.CELLS, packrow.CELLS),
+        play=packrow.pack_variant,
+        sabotage=("pack-hash-unchecked",),
+        few=packrow.CELLS,
+    ),
+)
