@@ -165,7 +165,7 @@ def red(job: tuple[str, str]) -> tuple[str, str, int]:
 
 def sabotaged(rows: Sequence[Row], workers: int) -> int:
     """Play rows under their builds, and say which were noticed."""
-    playable = [row for row in rows if row.play and not row.skipped()]
+    playable = [row for row in rows if row.play and not row.lacks()]
     broken = [(row.name, build) for row in playable for build in row.sabotage]
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     missed = 0

@@ -1,7 +1,8 @@
-"""A thousand strangers at the desk's port, each in a way of its own, in a process of their own.
+"""A thousand strangers at a port, each in a way of its own, in a process of their own.
 
 ``python -m tests.faults.crowd PORT COUNT MANNER SEED`` connects, says so on its output, and goes
-on until its input ends: who is let go comes again.
+on until its input ends: who is let go comes again. At its end it says how long the connection
+lasted that lasted longest (s). Manners of ``MANNERS`` are for a desk, of ``AT_LINE`` for a station.
 """
 
 from __future__ import annotations
@@ -11,18 +12,28 @@ import contextlib
 import os
 import random
 import resource
+import ssl
 import sys
+import time
+from functools import cache
 from typing import Final
 
 MANNERS: Final = (
     "idle", "halfopen", "trickle", "shouting", "rubbish", "login", "slowform", "endless", "headers",
     "parts", "churn", "all",
 )  # fmt: skip
+AT_LINE: Final = (
+    "lurking", "silent", "dripping", "helloed", "junk", "length", "hellos", "everybody",
+)  # fmt: skip
 COMES_BACK_S: Final = 0.5
+SOURCES: Final = 16  # addresses that strangers at a line call from
+HASTY: Final = ("churn", "hellos")  # go as soon as they have spoken
 
 
 def words(manner: str, port: int, chance: random.Random) -> tuple[list[bytes], float]:
     """What one stranger says, piece by piece, and how long it waits between two (s)."""
+    if manner in AT_LINE:
+        return at_line(manner, chance)
     host = f"host: 127.0.0.1:{port}\r\n"
     own = f"origin: http://127.0.0.1:{port}\r\ncookie: tieline_{port}={'A' * 43}\r\n"
     get = f"GET /login HTTP/1.1\r\n{host}\r\n".encode()
@@ -47,17 +58,52 @@ def words(manner: str, port: int, chance: random.Random) -> tuple[list[bytes], f
     }[manner]  # fmt: skip
 
 
+@cache
+def hello() -> bytes:
+    """The first that a caller over TLS says."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    heard, said = ssl.MemoryBIO(), ssl.MemoryBIO()
+    pipe = context.wrap_bio(heard, said)
+    with contextlib.suppress(ssl.SSLWantReadError):
+        pipe.do_handshake()
+    return said.read()
+
+
+def at_line(manner: str, chance: random.Random) -> tuple[list[bytes], float]:
+    """What one stranger at a station's port says, and how long it waits between two pieces."""
+    return {
+        "lurking": ([], 0.0),
+        "silent": ([], 0.0),
+        "dripping": ([bytes((each,)) for each in hello()[:-1]], 0.4),
+        "helloed": ([hello()], 0.0),
+        "junk": ([chance.randbytes(4_000)] * 20, 0.0),
+        "length": ([b"\x7f\xff\xff\xff\x02" + bytes(60_000)], 0.0),
+        "hellos": ([hello()], 0.0),
+    }[manner]
+
+
 async def slowly(wait_s: float) -> None:
     """To be slow is what this stranger does; no test waits by it."""
     await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=wait_s)
 
 
-async def stranger(port: int, manner: str, chance: random.Random, up: asyncio.Semaphore) -> None:
+async def stranger(
+    port: int,
+    manner: str,
+    chance: random.Random,
+    up: asyncio.Semaphore,
+    source: str | None,
+    lasted: list[float],
+) -> None:
     """One of them, for as long as it lasts."""
     first = True
     while True:
         with contextlib.suppress(OSError):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", port, local_addr=(source, 0) if source else None
+            )
+            began = time.monotonic()
             if first:
                 up.release()
                 first = False
@@ -69,24 +115,29 @@ async def stranger(port: int, manner: str, chance: random.Random, up: asyncio.Se
                     writer.write(each)
                     await asyncio.wait_for(writer.drain(), 30)
                     await slowly(wait_s)
-                if manner != "churn":
+                if manner not in HASTY:
                     await reader.read()
             writer.close()
+            lasted[0] = max(lasted[0], time.monotonic() - began)
         await slowly(chance.uniform(0, COMES_BACK_S))
 
 
 async def main(port: int, count: int, manner: str, seed: int) -> None:
     """All of them, until the input ends."""
     chance, up = random.Random(seed), asyncio.Semaphore(0)
-    kinds = MANNERS[:-1] if manner == "all" else (manner,)
-    crowd = [
-        asyncio.create_task(stranger(port, kinds[each % len(kinds)], chance, up))
-        for each in range(count)
-    ]
-    for _ in crowd:
+    kinds = {"all": MANNERS[:-1], "everybody": AT_LINE[:-1]}.get(manner, (manner,))
+    lasted = [0.0]
+    crowd = []
+    for each in range(count):
+        source = f"127.0.0.{60 + each % SOURCES}" if manner in AT_LINE else None
+        one = stranger(port, kinds[each % len(kinds)], chance, up, source, lasted)
+        crowd.append(asyncio.create_task(one))
+    # At a line those who wait to be let in at all are part of the crowd that is wanted.
+    for _ in crowd[:: 2 if manner in AT_LINE else 1]:
         await up.acquire()
     print("all have come", flush=True)
     await asyncio.to_thread(sys.stdin.read)
+    print(f"{lasted[0]:.2f}", flush=True)
     # At once, and with it every connection; they have nothing to put away.
     os._exit(0)
 

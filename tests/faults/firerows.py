@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from tests.faults import mood
+from tests.faults import linecrowd, mood
 from tests.faults.fire import Case
 from tests.faults.fires import CLOCKS, DISKS, KINDS, LIVES, ROADS
 from tests.faults.firestation import ROOT
@@ -73,6 +73,13 @@ def _row(kinds: tuple[str, ...], always: tuple[str, ...]) -> Callable[[int], Non
     return play
 
 
+def _at_the_port(name: str, what: str) -> Mutant:
+    """A build that is in force in the stations of ``linecrowd``, by the same name."""
+    return Mutant(
+        name=name, invariants=frozenset(), what=what, patches=((linecrowd, "BROKEN", name),)
+    )
+
+
 def _process(name: str, what: str, broken: str) -> Mutant:
     """A build of which the broken part is in the stations' own processes; see ``stationproc``."""
     patches = ((sys.modules[__name__], "BROKEN", broken),)
@@ -86,6 +93,8 @@ BUILDS: Final = {
                  "kept-later"),
         _process("never-resent", "what was lost with a cut is not sent again", "never-again"),
         _process("new-by-carrier", "what comes a second time comes up again", "carrier-makes-new"),
+        _at_the_port("no-deadline", "who does not say who it is may stay"),
+        _at_the_port("no-cap", "there is room for everybody who comes"),
         _process("order-of-clocks", "the record is in the order of clocks", "clock-order"),
     )
 }  # fmt: skip
@@ -120,4 +129,15 @@ WHOLE: Final = Row(
     stage=stage,
     sabotage=("never-resent", "order-of-clocks"),
 )
-ROWS: Final = (LIVING, WRONG_CLOCKS, WHOLE)
+CROWDED: Final = Row(
+    promise="P8",
+    name="crowded-line",
+    fault="1,000 strangers at a station's port, in seven manners and all at once; a noisy peer",
+    demand="a FLASH a second in 2 s; gone in 10 s; 32 MiB, 160 files, half a core at most",
+    counts=(len(linecrowd.CASES), len(linecrowd.CASES) * 5, len(linecrowd.CASES) * 30),
+    play=linecrowd.crowded_line,
+    stage=linecrowd.stage,
+    sabotage=("no-deadline", "no-cap"),
+    few=2,
+)
+ROWS: Final = (LIVING, WRONG_CLOCKS, WHOLE, CROWDED)

@@ -17,6 +17,8 @@ from typing import Final
 from apsw import Connection
 from tests.faults.mood import NAME, Mood
 
+from tieline.carriers.gate import Gate
+from tieline.carriers.link import Link, Stage
 from tieline.core.events import Event
 from tieline.desk import cli
 from tieline.desk.cli import main
@@ -80,6 +82,15 @@ def _keep_past_now(self: SqliteStore, write: Callable[[Connection], None]) -> No
     _keep_past(self, write)
 
 
+_wait: Callable[[Link, float], None] = Link._wait
+
+
+def _wait_for_ever(self: Link, now: float) -> None:
+    """A caller may take all the time in the world to say who it is."""
+    if self.dialled or self.stage >= Stage.OPEN:
+        _wait(self, now)
+
+
 def lying_clock(path: Path) -> None:
     """Where no library can be loaded before: Python alone has the wrong time."""
     mood, true_ns = Mood(path, fresh=False), time.time_ns
@@ -98,6 +109,8 @@ BROKEN: Final = MUTANTS | {
         _build("bare-backup", (Chunks, "seal", _seal_nothing)),
         _build("unsynced", (os, "fsync", _fsync_anyway)),
         _build("dumping", (cli, "dump_nothing", may_dump)),
+        _build("no-deadline", (Link, "_wait", _wait_for_ever)),
+        _build("no-cap", (Gate, "admit", lambda *_: True)),
         _build("kept-later", (SqliteStore, "_write", _write_later),
                (SqliteStore, "_keep_past", _keep_past_now)),
         _build("bare-bundle", (secrets, "seal", lambda plain, _recipients: plain)),

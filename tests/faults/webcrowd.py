@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -24,8 +25,15 @@ MOST_BYTES: Final = 32 << 20  # that the process grows by, two stations and a de
 MOST_FILES: Final = 600  # that are open more than before
 
 
+@dataclass
+class Crowd:
+    """Those at the door. ``lasted_s``: the connection that lasted longest, known at the end."""
+
+    lasted_s: float = 0.0
+
+
 @contextlib.contextmanager
-def crowd(port: int, count: int, manner: str, seed: int) -> Iterator[None]:
+def crowd(port: int, count: int, manner: str, seed: int) -> Iterator[Crowd]:
     """As many strangers meanwhile, all of whom have come once."""
     command = [sys.executable, "-m", "tests.faults.crowd", str(port), str(count), manner, str(seed)]
     with subprocess.Popen(
@@ -34,11 +42,13 @@ def crowd(port: int, count: int, manner: str, seed: int) -> Iterator[None]:
     ) as process:  # fmt: skip
         assert process.stdout is not None
         assert process.stdin is not None
+        there = Crowd()
         try:
             need(process.stdout.readline() == b"all have come\n", "the strangers did not come")
-            yield
+            yield there
         finally:
             process.stdin.close()
+            there.lasted_s = float(process.stdout.readline() or 0)
             process.wait(60)
 
 

@@ -1,0 +1,281 @@
+"""P8 at a line's own port: strangers who crowd it, a noisy peer, and urgent words between.
+
+Three stations run as processes. Each second a FLASH goes one way between ALPHA and BRAVO, while a
+thousand strangers are at ALPHA's port, or while CHARLIE's officers send whatever they can.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tests.faults.crowd import AT_LINE
+from tests.faults.firestation import ROOT, Ends, settle_in
+from tests.faults.rows import Missed, need, scratch
+from tests.faults.webcrowd import Crowd, crowd
+from tests.node.pair import Seat
+
+from tieline.node.client import ApiDown, ApiRefused, Client
+
+BROKEN = ""  # what is broken on purpose in the stations that are started; see ``stationproc``
+CODES: Final = ("ALPHA", "BRAVO", "CHARLIE")
+CASES: Final = (*AT_LINE, "noisy-peer")
+STRANGERS: Final = 1_000
+LURKING: Final = 24  # fewer than are shown out to make room
+QUIET_S: Final = 2
+LASTS_S: Final = 6
+DEADLINE_S: Final = 10.0  # from being accepted; what follows is for waiting to be, and for the load
+SLACK_S: Final = 4.0
+IN_TIME_S: Final = 2.0
+BUSY_S: Final = 5.0  # the same where more than BUSY processes want each processor
+BUSY: Final = 1.5
+MOST_BYTES: Final = 32 << 20
+MOST_FILES: Final = 160  # 64 in handshake, and as many that are on their way out
+MOST_SHARE: Final = 0.5  # of one core, for strangers
+MOST_LINES: Final = 20  # of the station's log
+SENDERS: Final = 8
+EACH_BYTES: Final = 8_192  # that the record of one more statement may take in memory
+WAIT_S: Final = 60.0
+
+
+@dataclass
+class Line:
+    """Three stations that run. ``seen``: when a text came up at the desk of the other."""
+
+    seats: dict[str, Seat]
+    ports: dict[str, int]
+    processes: dict[str, subprocess.Popen[bytes]]
+    logs: Path
+    seen: dict[str, float] = field(default_factory=dict)
+    number: int = 0
+    news: threading.Condition = field(default_factory=threading.Condition)
+
+    def client(self, code: str) -> Client:
+        return Client(self.seats[code].home.socket, WAIT_S)
+
+    def watch(self, code: str) -> None:
+        """Note when what comes up at a desk."""
+        client = self.client(code)
+        with contextlib.suppress(ApiDown), contextlib.closing(client):
+            for event in client.watch():
+                if event.get("type") == "statement" and event.get("party") != code:
+                    with self.news:
+                        self.seen.setdefault(str(event.get("text")), time.monotonic())
+                        self.news.notify_all()
+
+    def flash(self, code: str) -> float:
+        """Say a FLASH, and wait until the other desk shows it; how long that took (s)."""
+        self.number += 1
+        text, client = f"urgent {self.number}", self.client(code)
+        began = time.monotonic()
+        other = "BRAVO" if code == "ALPHA" else "ALPHA"
+        try:
+            client.call("send", text=text, precedence="FLASH", officer="Watch", to=[other])
+        finally:
+            client.close()
+        with self.news:
+            came = self.news.wait_for(lambda: text in self.seen, WAIT_S)
+        need(came, f"a FLASH of {code} did not come within {WAIT_S:.0f} s")
+        return self.seen[text] - began
+
+
+_here: list[Line] = []
+
+
+@contextlib.contextmanager
+def stage() -> Iterator[None]:
+    """Three stations that run and have met, for cases that follow each other."""
+    with scratch() as where, contextlib.ExitStack() as stack:
+        watchers: list[threading.Thread] = []
+        stack.callback(_join, watchers)  # when the stations are gone
+        line = _start(Path(where), stack)
+        for code in ("ALPHA", "BRAVO"):
+            watchers.append(threading.Thread(target=line.watch, args=(code,), daemon=True))
+            watchers[-1].start()
+        until = time.monotonic() + WAIT_S
+        while not all(_writing(line, code) for code in CODES):
+            need(time.monotonic() < until, "the stations do not meet")
+        _here.append(line)
+        try:
+            yield
+        finally:
+            _here.clear()
+
+
+def _join(threads: list[threading.Thread]) -> None:
+    for each in threads:
+        each.join()
+
+
+def _start(folder: Path, stack: contextlib.ExitStack) -> Line:
+    ports: dict[str, int] = {}
+    with contextlib.ExitStack() as probes:
+        for code in CODES:
+            probe = probes.enter_context(socket.socket())
+            probe.bind(("127.0.0.1", 0))
+            ports[code] = probe.getsockname()[1]
+    places = {code: f"127.0.0.1:{port}" for code, port in ports.items()}
+    ends = {code: Ends(listen=place, front=place) for code, place in places.items()}
+    line = Line(settle_in(folder, ends, brisk=False), ports, {}, folder)
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+    for code, seat in line.seats.items():
+        log = stack.enter_context((folder / f"{code}.log").open("wb"))
+        words = ["-m", "tests.faults.stationproc", BROKEN, "serve", "--home", str(seat.home.path)]
+        process = subprocess.Popen(
+            [sys.executable, *words], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log
+        )
+        stack.callback(process.communicate)
+        stack.callback(process.kill)
+        line.processes[code] = process
+        assert process.stdout is not None
+        need(b"listens" in process.stdout.readline(), f"{code} does not start")
+    return line
+
+
+def _writing(line: Line, code: str) -> bool:
+    client = line.client(code)
+    try:
+        lines = client.call("status")["lines"]
+    finally:
+        client.close()
+    assert isinstance(lines, list)
+    lives = [each["life"] for each in lines if isinstance(each, dict)]
+    return all(isinstance(life, dict) and life["standing"] == "writing" for life in lives)
+
+
+@dataclass
+class Cost:
+    """What a process has cost so far: memory (bytes), open files, processor time (s)."""
+
+    memory: int
+    files: int
+    spent_s: float
+
+
+def cost(pid: int) -> Cost:
+    """Read it from the kernel."""
+    status = Path(f"/proc/{pid}/status").read_text("ascii")
+    found = re.search(r"VmRSS:\s+(\d+)", status)
+    assert found is not None
+    times = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    spent = (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+    files = len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208
+    return Cost(int(found[1]) << 10, files, spent)
+
+
+@dataclass
+class Watched:
+    """What a while was like: the slowest FLASH, the most that was held, the share of one core."""
+
+    slowest_s: float = 0.0
+    memory: int = 0
+    files: int = 0
+    share: float = 0.0
+
+
+def for_a_while(line: Line, lasts_s: float) -> Watched:
+    """A FLASH each second, from either side in turn, and what ALPHA costs meanwhile."""
+    pid, seen = line.processes["ALPHA"].pid, Watched()
+    began, first = time.monotonic(), cost(pid)
+    turn, pause = 0, threading.Event()
+    while (now := time.monotonic() - began) < lasts_s:
+        seen.slowest_s = max(seen.slowest_s, line.flash(CODES[turn % 2]))
+        found = cost(pid)
+        seen.memory, seen.files = max(seen.memory, found.memory), max(seen.files, found.files)
+        turn += 1
+        pause.wait(max(0.0, turn - (time.monotonic() - began)))
+    seen.share = (cost(pid).spent_s - first.spent_s) / (now or 1.0)
+    return seen
+
+
+def in_time_s() -> float:
+    """How long a FLASH may take: longer where other work wants the processors, and it says so."""
+    busy = os.getloadavg()[0] > BUSY * len(os.sched_getaffinity(0))
+    return BUSY_S if busy else IN_TIME_S
+
+
+def crowded_line(seed: int) -> None:
+    """One case: a manner of strangers, or a peer who never stops. The stage must stand."""
+    line, case = _here[0], CASES[seed % len(CASES)]
+    if case == "noisy-peer":
+        noisy_peer(line)
+    else:
+        strangers(line, case, LURKING if case == "lurking" else STRANGERS, seed)
+
+
+def strangers(line: Line, manner: str, count: int, seed: int) -> None:
+    """So many of them at ALPHA's port."""
+    log = line.logs / "ALPHA.log"
+    quiet = for_a_while(line, QUIET_S)
+    lines = log.read_bytes().count(b"\n")
+    with crowd(line.ports["ALPHA"], count, manner, seed) as there:
+        lasts_s = DEADLINE_S + SLACK_S if manner == "lurking" else LASTS_S
+        busy = for_a_while(line, lasts_s)
+        limit_s = in_time_s()
+    judge(manner, quiet, busy, limit_s)
+    share = busy.share - quiet.share
+    need(share <= MOST_SHARE, f"{manner}: strangers took {share:.0%} of a core")
+    more = log.read_bytes().count(b"\n") - lines
+    need(more <= MOST_LINES, f"{manner}: {more} lines in the log")
+    need(_lasted(there, manner) <= DEADLINE_S + SLACK_S, f"{manner}: one stayed {there.lasted_s} s")
+
+
+def _lasted(there: Crowd, manner: str) -> float:
+    if manner == "lurking":
+        need(there.lasted_s > 0, "lurking: nobody was closed at all")
+    return there.lasted_s
+
+
+def judge(what: str, quiet: Watched, busy: Watched, limit_s: float, *, kept: int = 0) -> None:
+    """Memory and files are bounded, and urgent words come in time; so many were ``kept``."""
+    more = busy.memory - quiet.memory
+    need(more <= MOST_BYTES + kept * EACH_BYTES, f"{what}: {more >> 20} MiB more are held")
+    files = busy.files - quiet.files
+    need(files <= MOST_FILES, f"{what}: {files} more files are open")
+    load = os.getloadavg()[0]
+    said = (
+        f"{what}: a FLASH took {busy.slowest_s:.2f} s, of {limit_s:.0f} s at a load of {load:.1f}"
+    )
+    need(busy.slowest_s <= limit_s, said)
+
+
+def noisy_peer(line: Line) -> None:
+    """CHARLIE's officers send without a pause, and ALPHA and BRAVO go on talking."""
+    stop, sent, failed = threading.Event(), [0], [""]
+
+    def send() -> None:
+        client = line.client("CHARLIE")
+        try:
+            while not stop.is_set():
+                client.call("send", text="noise " * 200, officer="Watch C")
+                sent[0] += 1
+        except (ApiDown, ApiRefused, OSError) as error:
+            failed[0] = str(error)
+        finally:
+            client.close()
+
+    quiet = for_a_while(line, QUIET_S)
+    senders = [threading.Thread(target=send, daemon=True) for _ in range(SENDERS)]
+    for each in senders:
+        each.start()
+    try:
+        busy = for_a_while(line, LASTS_S)
+        limit_s = in_time_s()
+    finally:
+        stop.set()
+        for each in senders:
+            each.join()
+    if failed[0]:
+        raise Missed(f"the noise was refused: {failed[0]}")
+    need(sent[0] >= 5 * LASTS_S, f"there was hardly any noise: {sent[0]} statements")
+    judge(f"noisy-peer ({sent[0]} statements)", quiet, busy, limit_s, kept=sent[0])
