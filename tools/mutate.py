@@ -53,8 +53,10 @@ _OPERATOR: Final[dict[type[ast.operator], type[ast.operator]]] = {
 _LEAVES: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _FUNCTION: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _NOT_ENTERED: Final = (ast.JoinedStr, ast.Import, ast.ImportFrom)
-# With their arguments the other way round these raise at once, or are for the check of types alone.
-_NOT_TURNED: Final = {"isinstance", "issubclass", "getattr", "hasattr", "cast", "NewType"}
+# With their arguments the other way round these raise at once, say the same, or are for types.
+_NOT_TURNED: Final = frozenset(
+    ("isinstance", "issubclass", "getattr", "hasattr", "cast", "NewType", "min", "max")
+)
 
 
 @dataclass(frozen=True, slots=True)

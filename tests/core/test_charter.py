@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.core.world import Key, PartyKit, chaff, found, kit, kits, sign_all
 
 from tieline.core import charter as charters
-from tieline.core import outline
+from tieline.core import encode, outline
 from tieline.core.charter import (
     Charter,
     Clocks,
@@ -184,6 +184,15 @@ def test_every_changed_bit_of_a_signed_charter_is_refused() -> None:
     for end in range(0, len(data), 97):
         assert code_of(parse_signed_charter, data[:end]).startswith(("encode.", "charter."))
     assert whole.complete
+
+
+def test_a_version_has_32_bits() -> None:
+    second = amend(first(2), cards=[kit("CHARLIE").card()])
+    body = encode.loads(second.body)
+    assert isinstance(body, dict)
+    last = parse_charter(encode.dumps({**body, 3: 2**32 - 1}))
+    assert last.version == 2**32 - 1
+    assert code_of(parse_charter, encode.dumps({**body, 3: 2**32})) == "charter.field"
 
 
 # -------------------------------------------------------------------------------- signatures

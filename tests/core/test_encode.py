@@ -179,6 +179,22 @@ def test_a_refusal_says_where() -> None:
         loads(b"\x64abc\xff")
 
 
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        ("c0 00", "a tag"),
+        ("df 01", "a tag"),
+        ("e0", "a float or a simple value"),
+        ("f7", "a float or a simple value"),
+        ("f9 00 00", "a float or a simple value"),
+    ],
+)
+def test_a_refusal_names_what_the_format_leaves_out(data: str, what: str) -> None:
+    with pytest.raises(RemoteError, match=f"at byte 0 of .* stands {what}") as caught:
+        loads(bytes.fromhex(data))
+    assert caught.value.code == "encode.unsupported"
+
+
 def test_limits_are_met_exactly() -> None:
     three = Limits(max_bytes=4, max_depth=1, max_items=3)
     assert loads(b"\x83\x00\x01\x02", three) == (0, 1, 2)

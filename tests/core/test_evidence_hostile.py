@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import time
 import tracemalloc
@@ -219,6 +220,37 @@ def test_an_item_that_is_too_large_is_not_waited_for() -> None:
 
     report = read(endless())
     assert (report.faults[-1].code, taken) == ("evidence.too_large", 0)
+
+
+def test_counts_have_their_bound() -> None:
+    log = LogItem(bytes(8), bytes(8), 2**48, bytes(32), 0)
+    assert parse(evidence.pack(log)) == log
+    with pytest.raises(RemoteError, match=r"evidence\.form|form"):
+        parse(evidence.pack(LogItem(bytes(8), bytes(8), 2**48 + 1, bytes(32), 0)))
+
+
+def test_a_second_story_stands_in_a_log() -> None:
+    data = (VECTORS / "four-parties-thread.tle").read_bytes()
+    parts = [data[start:end] for start, end in items_of(data)]
+    at = next(n for n, part in enumerate(parts) if isinstance(parse(part), LogItem))
+    stray = evidence.pack(StatementItem(b"no", 0, second=True))
+    report = read([MAGIC + b"".join([*parts[:at], stray, *parts[at:]])])
+    assert report.verdict == "failed"
+    assert report.faults[-1].code == "evidence.order"
+
+
+def test_a_line_of_a_signer_that_nobody_names_is_told() -> None:
+    data = (VECTORS / "four-parties-thread.tle").read_bytes()
+    parts = [data[start:end] for start, end in items_of(data)]
+    at = next(n for n, part in enumerate(parts) if isinstance(parse(part), evidence.NoteItem))
+    note = parse(parts[at])
+    assert isinstance(note, evidence.NoteItem)
+    stranger = b"\xe2\x80\x94 stranger " + base64.b64encode(bytes(4 + 64)) + b"\n"
+    more = evidence.pack(evidence.NoteItem(note.data + stranger))
+    report = read([MAGIC + b"".join([*parts[:at], more, *parts[at + 1 :]])])
+    before = [gap.code for gap in read([data]).gaps]
+    assert [gap.code for gap in report.gaps if gap.code not in before] == ["gap.signer"]
+    assert report.verdict != "failed"
 
 
 # ------------------------------------------------------------------------------------- the tree

@@ -24,6 +24,7 @@ from tieline.core.journal import (
     Fact,
     FactKind,
     Handed,
+    Lived,
     Origin,
     Refusal,
     StateChange,
@@ -58,6 +59,7 @@ FACTS = st.one_of(
     st.builds(StateChange, station=ids, state=short, cause=short, since_ms=st.integers(0, 2**48)),
     st.builds(Refusal, code=short, text=short, carrier=short, peer=ids | st.just(b"")),
     st.builds(Handed, station=ids, carrier=short, items=st.lists(ids, max_size=3).map(tuple)),
+    st.builds(Lived, incarnation=ids, tag=ids | st.just(b""), cause=short, closed=st.booleans()),
 )
 
 

@@ -228,3 +228,21 @@ def test_a_rung_is_no_agreement_and_the_first_mark_stands() -> None:
     assert marks[Rung.ACKNOWLEDGED] == mark
     assert marks[Rung.READ_BACK].by == bravo.statements(Kind.READ_BACK)[0].digest
     assert alpha.line.assents == {}
+
+
+def test_the_receipts_for_a_size_are_found_whether_later_ones_have_come_or_not() -> None:
+    net, alpha, bravo = pair()
+    net.connect(alpha, bravo)
+    for text in ("one", "two", "three"):
+        alpha.speak(message(text))
+        net.deliver()
+        net.pass_time(5)
+    ladder, log = alpha.line.ladder, alpha.line.own_log
+    newest = ladder.covered(log, bravo.who.id)
+    of_bravo = {
+        size: [r.cosigner for r in ladder.receipts_at(log, size)].count(bravo.who.id)
+        for size in range(newest + 2)
+    }
+    sizes = ladder.covers[log, bravo.who.id].sizes
+    assert len(sizes) > 2
+    assert of_bravo == {size: int(size in sizes) for size in range(newest + 2)}

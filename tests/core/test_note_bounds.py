@@ -12,6 +12,7 @@ from tests.core.world import Key, Post, message
 from tieline.core import checkpoint, noteread, notes, notetalk, stories, sync
 from tieline.core.checkpoint import SignedNote
 from tieline.core.events import Arrived
+from tieline.core.noted import LogNotes
 from tieline.core.proof import SAME_SIZE
 from tieline.core.turn import Turn
 
@@ -180,3 +181,18 @@ def test_names_of_logs_that_do_not_exist_hide_no_false_head_of_one_that_does(
     charlie.line.note_stations.pop(alpha.line.own_log, None)
     hand(charlie, bravo, signed(alpha, 1, other_root()))
     assert two_heads(charlie) == ["ALPHA"]
+
+
+def test_what_is_let_go_of_weighs_nothing_and_the_rest_stays() -> None:
+    _, alpha, bravo, charlie = three()
+    held = LogNotes()
+    before = held.scale.total
+    some = [
+        noteread.read(charlie.line, signed(author, 1, other_root()).format(), (), charlie.net.now())
+        for author in (alpha, bravo)
+    ]
+    for noted in some:
+        held.accuse(noted)
+    held.acquit(lambda noted: noted is some[0])
+    assert held.against == some[1:]
+    assert held.scale.total == before + some[1].weight

@@ -82,6 +82,7 @@ def pictures(station: Station) -> dict[bytes, dict[str, object]]:
         found = picture(line)
         line.ladder.prune(line.item)
         found["clocks"] = sorted(line.ladder.clocks())
+        found["ends"] = sorted(entry[0] for entry in line.ladder._heap)
         found["notes"] = {log: book.heads for log, book in line.notes.items()}
         found["moments"] = (line.unnoted_at, line.unsealed_at, line.unwitnessed)
         found["frontier"] = line.record.frontier(line.own_log)

@@ -9,7 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tieline.core.errors import LocalError
-from tieline.core.terms import MAX_TIME_MS, PARTY_CODE, REALM, civil, dtg, rfc3339
+from tieline.core.terms import (
+    MAX_TIME_MS,
+    PARTY_CODE,
+    REALM,
+    Kind,
+    Precedence,
+    RefRole,
+    Role,
+    Rung,
+    civil,
+    dtg,
+    rfc3339,
+)
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
@@ -54,3 +66,14 @@ def test_codes_and_realms_have_no_second_spelling() -> None:
         assert REALM.match(realm)
     for realm in ("-X", "spring", "X" * 33, "X\n", " "):
         assert not REALM.match(realm)
+
+
+def test_numbers_that_stand_in_signed_bytes_never_change() -> None:
+    """As docs/protocol.md lists them: another number is another statement."""
+    assert [kind.value for kind in Kind] == [*range(12), 255]
+    assert [role.value for role in Role] == [0, 1, 2, 3]
+    assert [role.value for role in RefRole] == [1, 2, 3, 4, 5, 6]
+    assert [rung.value for rung in Rung] == [1, 2, 3, 4, 5]
+    assert {each.name: each.value for each in Precedence} == {
+        "ROUTINE": 0, "PRIORITY": 1, "IMMEDIATE": 2, "FLASH": 3
+    }  # fmt: skip

@@ -9,9 +9,11 @@ import pytest
 from tests.core.test_snapshot import live, pictures, resumed, resumed_once
 from tests.core.world import Net, Post, kits
 
-from tieline.core.errors import StoreFailed
+from tieline.core.errors import ShellError, StoreFailed
+from tieline.core.shelf import Settlement
 from tieline.store.memory import MemoryStore
-from tieline.store.sqlite import SqliteStore
+from tieline.store.reader import Reader
+from tieline.store.sqlite import CHECKPOINT_PAGES, SqliteStore
 
 KEY = bytes(range(32))
 
@@ -86,6 +88,39 @@ def test_what_was_thrown_away_is_gone(tmp_path: Path) -> None:
     assert list(store.past.chunks(post.line.id)) == []
     assert store.past.acts(post.line.id) == []
     store.close()
+
+
+def settlement(line: bytes, chunk: bytes, *, anew: bool) -> Settlement:
+    chunks = [("words", 0, chunk)] if anew else [("words", 0, chunk), ("words", 1, chunk)]
+    return Settlement(
+        line=line, state=b"", anew=anew, chunks=chunks, tallies=[], receipts=[], acts=[]
+    )  # fmt: skip
+
+
+def test_chunks_that_are_made_anew_leave_none_of_the_old_ones(tmp_path: Path) -> None:
+    disk = filled(tmp_path / "store.db", lived(4))
+    for past in (disk.past, MemoryStore(lived(4).facts).past):
+        for line in (b"A" * 16, b"B" * 16):
+            past.keep(1, b"", [settlement(line, b"old", anew=False)])
+        past.keep(1, b"", [settlement(b"A" * 16, b"new", anew=True)])
+        assert list(past.chunks(b"A" * 16)) == [("words", b"new")]
+        assert list(past.chunks(b"B" * 16)) == [("words", b"old")] * 2
+    disk.close()
+
+
+def test_the_log_is_moved_into_the_file_after_a_large_snapshot(tmp_path: Path) -> None:
+    disk = filled(tmp_path / "store.db", lived(4))
+    large = bytes(CHECKPOINT_PAGES * 4_096)
+    disk.past.keep(1, b"", [settlement(b"A" * 16, large, anew=True)])
+    assert (tmp_path / "store.db").stat().st_size > len(large)
+    disk.close()
+
+
+def test_a_reader_of_no_store_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ShellError, match="does not open") as caught:
+        Reader(tmp_path / "nothing.db", KEY)
+    assert caught.value.code == "store.damaged"
+    assert caught.value.message.startswith(str(tmp_path / "nothing.db"))
 
 
 def test_a_snapshot_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

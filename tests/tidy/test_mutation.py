@@ -119,7 +119,13 @@ def tree(tmp_path: Path) -> Path:
     for name in ("mutate.py", "mutantrun.py", "mutation.py"):
         (tmp_path / "tools").mkdir(exist_ok=True)
         shutil.copy(TOOLS / name, tmp_path / "tools")
-    for folder in ("src/tieline/core", "src/tieline/store", "tests/store", "tests/interop"):
+    for folder in (
+        "src/tieline/core",
+        "src/tieline/store",
+        "tests/store",
+        "tests/packs",
+        "tests/interop",
+    ):
         (tmp_path / folder).mkdir(parents=True)
     for package in ("tieline", "tieline/core"):
         (tmp_path / "src" / package / "__init__.py").write_text("", "utf-8")

@@ -27,6 +27,12 @@ def test_a_changed_word_is_all_that_is_shown() -> None:
     assert difference("same", "same") == (("=", "same"),)
 
 
+def test_a_word_that_stays_between_two_changes_is_shown_as_it_stays() -> None:
+    assert difference("The ship turned north.", "A ship turned south.") == (
+        ("-", "The "), ("+", "A "), ("=", "ship turned "), ("-", "north."), ("+", "south."),
+    )  # fmt: skip
+
+
 def test_long_texts_without_anything_in_common_are_replaced_as_a_whole() -> None:
     old, new = " ".join(f"a{n}" for n in range(3000)), " ".join(f"b{n}" for n in range(3000))
     assert [sign for sign, _ in difference(old, new)] == ["-", "+"]
