@@ -1,12 +1,25 @@
-"""The soak: seeds one after the other until the time is up."""
+"""The soak: seeds one after the other until the time is up, and what it reports of them."""
 
 from __future__ import annotations
 
+import json
+import re
+import runpy
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
-SOAK = Path(__file__).resolve().parents[2] / "tools" / "soak.py"
+import pytest
+
+from tieline.sim.__main__ import run_seed
+from tieline.sim.counted import CHECKS, FAULTS, checks, faults, total
+from tieline.sim.plan import draw
+from tieline.sim.world import World
+
+ROOT = Path(__file__).resolve().parents[2]
+SOAK = ROOT / "tools" / "soak.py"
+SHORT = ("--start", "3", "--hours", "0.02")
 
 
 def soak(*words: str) -> subprocess.CompletedProcess[str]:
@@ -15,15 +28,76 @@ def soak(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_it_plays_from_where_it_says_until_the_time_is_up() -> None:
-    done = soak("--start", "3", "--hours", "0.02", "--minutes", "0.01")
-    assert (done.returncode, done.stderr) == (0, "")
-    first, last = done.stdout.splitlines()
-    assert first == "soak: from seed 3 for 0.01 min"
-    words = last.split()
-    assert (words[0], words[2:6]) == ("soak:", ["seeds,", "0", "failed;", "seeds"])
-    assert int(words[1]) >= 2
-    assert words[6:] == ["3", "to", str(2 + int(words[1]))]
+def test_it_plays_from_where_it_says_until_the_time_is_up(tmp_path: Path) -> None:
+    kept = tmp_path / "report.json"
+    done = soak(*SHORT, "--minutes", "0.01", "--report", str(kept))
+    assert (done.returncode, done.stderr) == (0, "soak: from seed 3 for 0.01 min\n")
+    report = json.loads(kept.read_text("utf-8"))
+    assert report["seeds"] >= 2
+    assert (report["first"], report["last"]) == (3, 2 + report["seeds"])
+    assert (report["failures"], report["seeds_failed"], report["interrupted"]) == ([], [], False)
+    first = done.stdout.splitlines()[0]
+    assert first.startswith(f"soak: {report['seeds']} seeds, 0 failed; seeds 3 to {report['last']}")
+    assert done.stdout.endswith("failures: 0\n")
+    # The counts are those of the seeds it names.
+    runs = [World(draw(seed, 0.02)).run() for seed in range(3, report["last"] + 1)]
+    counts = total(run.counts for run in runs)
+    assert report["faults"] == faults(counts)
+    assert report["checks"] == checks(counts)
+    assert all(report["checks"][number] for number in "1234567")
+
+
+def test_rows_of_the_catalogue_have_the_second_half() -> None:
+    row = ("--faults", "--row", "algorithm-stripped", "--count", "C")
+    done = soak("--minutes", "0.3", "--hours", "0.01", "--start", "3", "--json", *row)
+    report = json.loads(done.stdout)
+    assert done.returncode == 0, report["failures"]
+    # On a busy machine its time may run out; then it says so.
+    names = [row["name"] for row in report["rows"]] + report["rows_unfinished"]
+    assert names == ["algorithm-stripped"]
+    assert all(row["cases"] == 8 for row in report["rows"])
+
+
+def test_an_interruption_ends_in_the_report() -> None:
+    with subprocess.Popen(
+        [sys.executable, str(SOAK), *SHORT, "--minutes", "60", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stderr is not None
+        assert running.stderr.readline() == "soak: from seed 3 for 60 min\n"
+        running.send_signal(signal.SIGINT)
+        said, _ = running.communicate()
+    assert running.returncode == 130
+    assert json.loads(said)["interrupted"] is True
+
+
+def test_every_kind_that_is_named_is_counted_somewhere() -> None:
+    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "src/tieline/sim").glob("*.py"))
+    made = set(re.findall(r"(?:note|count)\(\s*\"([a-z ]+)\"", source))
+    assert made >= FAULTS.keys() | CHECKS.keys()
+    assert {word for word in made if word.startswith("check ")} == CHECKS.keys()
+
+
+def test_failures_are_told_and_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    parts = runpy.run_path(str(SOAK))
+    one = parts["Soak"](13, 0.2)
+    one.take(run_seed((13, 0.2, "first-story-wins")))
+    parts["_take_row"](one, "killed", "no JSON", 1)
+    row = {"promise": "P1", "name": "killed", "cases": 1, "tests": 2, "missed": ["it is lost"]}
+    parts["_take_row"](one, "killed", json.dumps({"rows": [row]}), 1)
+    report = one.report()
+    assert [failed["invariant"] for failed in report["seeds_failed"]] == [4]
+    assert report["rows"] == [row]
+    first, second, third = report["failures"]
+    assert "see it again: ./dev sim --seed 13 --hours 0.2 --trace" in first
+    assert second == "row killed ended with status 1 and without a result"
+    assert third == "row killed: it is lost"
+    assert capsys.readouterr().err == f"{first}\n{second}\n{third}\n"
+    text = parts["text"](report)
+    assert "1 seeds, 1 failed; seeds 13 to 13" in text
+    assert "failures: 3" in text
 
 
 def test_no_time_is_a_wrong_usage() -> None:

@@ -57,6 +57,7 @@ class Colluders:
         self._world.network.sever(())
 
     def _look(self) -> None:
+        self._world.schedule.count("check collusion")
         self.check.look()
         if not self._world.healing:
             self._world.schedule.after(LOOK_MS, self._look)

@@ -31,6 +31,7 @@ class LeakChecker:
 
     def kept(self, world: World, facts: Sequence[Fact]) -> None:
         """Facts became durable on a machine of one of the worlds."""
+        world.schedule.count("check leak")
         for fact in facts:
             if fact.line not in (world.cast.line, b""):
                 raise Violation(9, f"a fact of line {fact.line.hex()} is kept in {_of(world)}")

@@ -66,6 +66,7 @@ class SimDisk:
         if breaks and machine.chance.random() < 0.5:
             raise StoreFailed("the simulated disk broke before the commit was durable")
         last = self.held.commit(facts)
+        machine.schedule.count("check commit")
         machine.checker.committed(machine.ledger, tuple(facts))
         machine.kept(facts)
         if breaks:
@@ -218,6 +219,7 @@ class Machine:
         self.schedule.note("boot", self.number, self.lives, held.last())
         line = self.line_now()
         if line is not None:
+            self.schedule.count("check start")
             self.checker.reloaded(self.ledger, line)
             self.checker.displayed(self.ledger, line)
         self._replay()
@@ -301,10 +303,13 @@ class Machine:
             return
         line = self.line_now()
         if line is not None:
+            self.schedule.count("check order")
             self.checker.displayed(self.ledger, line, idle=not self._fresh)
             if not was_full and not self.runtime.full:
                 if before is not None:
+                    self.schedule.count("check attempts")
                     attempts_kept(events, self._fresh, before.links)
+                self.schedule.count("check brought")
                 self.checker.brought(self.ledger, arrived, line.latest())
         self._arm()
 
@@ -323,6 +328,7 @@ class Machine:
         if self.runtime is None or self.disk.full or self.runtime.full:
             self.silences.wait(self.schedule.now_ms)
         else:
+            self.schedule.count("check silence")
             self.silences.look(self.schedule.now_ms)
 
     def _count_turn(self) -> None:
@@ -382,6 +388,7 @@ class Machine:
     def transmit(self, effect: Transmit) -> str:
         """See ``node.runtime.World``."""
         self.boundary("before a transmission")
+        self.schedule.count("check leaving")
         self.checker.leaving(self.ledger, effect.envelope)
         peer = self.peers.get(effect.peer)
         if self.network is None or peer is None:
@@ -394,7 +401,9 @@ class Machine:
     def reply(self, effect: Reply) -> None:
         """See ``node.runtime.World``."""
         self.boundary("before a reply")
+        self.schedule.count("check answered")
         if isinstance(effect.result, Done) and effect.result.item:
+            self.schedule.count("check confirmed")
             self.checker.told(self.ledger, effect.result.item)
         self.answered(effect.token, effect.result)
 

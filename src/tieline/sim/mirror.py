@@ -28,6 +28,7 @@ def compare(machine: Machine) -> None:
     """Rebuild a station beside the one that runs, and ``match`` them."""
     before = taken(machine)
     if before is not None:
+        machine.schedule.count("check rebuilt")
         facts = (fact for _, fact in machine.disk.facts())
         again = Station.load(machine.station, machine.realm, facts, machine.clock.now())
         match(before, again)

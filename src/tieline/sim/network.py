@@ -227,10 +227,15 @@ class Network:
             self._schedule.at(arrival, lambda: self._arrive(road, session, me, peer, envelope))
             return
         if self._chance(self.weather.loss):
+            self._schedule.count("lost")
             return
-        for _ in range(2 if self._chance(self.weather.double) else 1):
+        twice = self._chance(self.weather.double)
+        if twice:
+            self._schedule.count("doubled")
+        for _ in range(2 if twice else 1):
             delay = self._delay()
             if self._chance(self.weather.stray):
+                self._schedule.count("strayed")
                 delay += self._random.randint(0, 60_000)
             self._schedule.after(delay, lambda: self._arrive(road, session, me, peer, envelope))
 

@@ -20,4 +20,6 @@ class Outcome:
     digest: str
     invariant: int = 0
     text: str = ""
+    # How often each fault was injected and each check was made: see ``sim.counted``.
+    counts: tuple[tuple[str, int], ...] = ()
     trace: tuple[str, ...] = ()

@@ -87,6 +87,7 @@ class Pest:
         self._mute = False
 
     def _look(self) -> None:
+        self._world.schedule.count("check pest")
         self.check.look()
         if not self._world.healing:
             self._world.schedule.after(LOOK_MS, self._look)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 
 TRACE_KEPT = 400
@@ -34,6 +34,8 @@ class Schedule:
         self._order = 0
         self._hash = hashlib.sha256(b"tieline-sim-v1")
         self._trace: deque[str] = deque(maxlen=TRACE_KEPT)
+        # How often something was noted, by its first word, or was only counted.
+        self.counts: Counter[str] = Counter()
 
     def stream(self, name: str) -> random.Random:
         """A source of chance of its own, a function of the seed and ``name``."""
@@ -63,8 +65,13 @@ class Schedule:
         line = f"{self.now_ms} {self.steps} " + " ".join(str(word) for word in words)
         self._hash.update(line.encode())
         self._trace.append(line)
+        self.counts[str(words[0])] += 1
         if self.echo is not None:
             self.echo(line)
+
+    def count(self, what: str) -> None:
+        """Count something that is in no trace, for the report."""
+        self.counts[what] += 1
 
     def trace(self) -> tuple[str, ...]:
         """The last lines of the trace."""

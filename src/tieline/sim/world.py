@@ -222,6 +222,7 @@ class World:
             restarts=self.tally.restarts,
             converged_ms=converged,
             digest=self.schedule.digest(),
+            counts=tuple(sorted(self.schedule.counts.items())),
             invariant=end.invariant if end else 0,
             text=str(end) if end else "",
             trace=self.schedule.trace() if end else (),
@@ -339,6 +340,7 @@ class World:
             self._until(self.schedule.now_ms + LOOK_MS)
             lines = [line for line in (m.line_now() for m in honest) if line is not None]
             if len(lines) == len(honest):
+                self.schedule.count("check convergence")
                 why = self.checker.difference(ledgers, lines)
                 if self.colluders is not None:
                     why = why or self.colluders.check.unaware(honest)
