@@ -9,7 +9,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 from starlette.routing import Route
 from starlette.types import Scope
-from tests.faults import webcrowd, webdoors, webfull, webfuzz, webshown
+from tests.faults import unfinished, webcrowd, webdoors, webfull, webfuzz, webshown
 from tests.faults.crowd import MANNERS
 from tests.faults.floor import POSTS, stage
 from tests.faults.rows import Row
@@ -169,6 +169,18 @@ P8: Final = (
         stage=stage,
         sabotage=("one-room", "strangers-first"),
         few=len(MANNERS),
+    ),
+    Row(
+        promise="P8",
+        name="unfinished-request",
+        fault="a stranger at the desk says nothing, or half a request, or a form without an end",
+        demand="let go by the deadline, and a form is not read beyond its limit",
+        counts=(len(unfinished.MANNERS), 50, 250),
+        play=unfinished.unfinished,
+        stage=stage,
+        sabotage=("no-deadline", "body-whole"),
+        few=len(unfinished.MANNERS),
+        small=len(unfinished.MANNERS),
     ),
     Row(
         promise="P8",
@@ -357,6 +369,10 @@ BUILDS: Final = {
         _build("one-room", "strangers fill the room of officers", (server, "Crowd", _OneRoom)),
         _build("strangers-first", "strangers have all the time they want",
                (server, "Turns", _NoTurns), (app, "Turns", _NoTurns)),
+        _build("no-deadline", "nobody has to finish a request",
+               (server.PatientProtocol, "_wait", _nothing)),
+        _build("body-whole", "a form is read to its end, however long it is",
+               (guard, "_bounded", lambda receive, *_: receive)),
         _build("log-first", "what cannot be noted is not done", (Vault, "note", _noted_first)),
         _build("any-request", "an argument is what it is", (Arguments, "done", _nothing),
                (Arguments, "text", lambda self, name, default=None: self._get(name) or default)),
