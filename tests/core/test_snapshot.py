@@ -38,7 +38,8 @@ KEPT = {
     "declared", "neglected", "stated", "tests", "alarms", "slot_noted", "amended_ms",
     "unnoted_at", "unsealed_at", "unwitnessed",
 }  # fmt: skip
-DERIVED = {"id", "own", "realm", "party", "peers", "slot_done", "slot_checked", "expiry_due_ms"}
+DERIVED = {"id", "own", "realm", "party", "peers", "slot_done", "slot_checked", "expiry_due_ms",
+           "charter", "_parties"}  # fmt: skip
 RARE = {"charters", "life", "proofs", "notes", "note_stations", "note_scales"}
 RUNNING = {
     "pending", "links", "outgoing", "signing", "composed", "relay_queue", "relayable",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.world import START_MS, chaff, kit, message, write
+from tests.core.world import START_MS, chaff, kit, message, signed_size, write
 
 from tieline.core import crypto, encode
 from tieline.core import statement as statements
@@ -29,7 +29,6 @@ from tieline.core.statement import (
     pack_content,
     parse,
     seal,
-    signed_size,
     to_sign,
     unpack_content,
     wanted_rungs,

@@ -433,3 +433,22 @@ class Net:
             self.open.discard(pair)
             other = next(iter(pair - {post.who.id}))
             self.posts[other].step(Lost(carrier="wire", peer=post.who.id, cause="gone"))
+
+
+def signed_size(content: Content, *, other_logs: int = 0) -> int:
+    """Bytes of the signed statement that a content becomes, deep in a log that is not new.
+
+    ``other_logs``: how many other logs moved since the author's last statement. Raises
+    ``LocalError`` as ``compose`` does.
+    """
+    place = Place(
+        line=bytes(16),
+        station=bytes(8),
+        incarnation=bytes(8),
+        position=2**16,
+        previous=bytes(32),
+        seen=tuple(at.to_bytes(statements.TIP_BYTES, "big") for at in range(other_logs)),
+        time_ms=2**40,
+        charter=2**8,
+    )
+    return len(pack_sign1(statements.compose(place, content), bytes(64)))

@@ -151,12 +151,15 @@ class Charter:
     _stations: dict[bytes, tuple[str, CharterStation]] = field(
         init=False, repr=False, compare=False
     )
+    _voices: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         pairs = [(party.code, entry) for party in self.parties for entry in party.stations]
         pairs.sort(key=lambda pair: pair[1].station)
         index = {entry.station: (code, entry) for code, entry in pairs}
         object.__setattr__(self, "_stations", index)
+        voices = tuple(p.code for p in self.parties if p.code not in self.observers)
+        object.__setattr__(self, "_voices", voices)
 
     def stations(self) -> tuple[bytes, ...]:
         """The ids of all stations, sorted."""
@@ -184,7 +187,7 @@ class Charter:
 
     def voices(self) -> tuple[str, ...]:
         """The codes of the parties that are no observers, sorted: those who speak and owe."""
-        return tuple(p.code for p in self.parties if p.code not in self.observers)
+        return self._voices
 
     def clock_ms(self, precedence: Precedence, rung: Rung) -> int:
         """How long a rung may take for a precedence, in ms."""

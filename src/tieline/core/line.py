@@ -113,10 +113,10 @@ class Line:
         run: Run | None = None,
     ) -> None:
         charter = signed.charter
-        self.own = own
-        self.id = charter.line
-        self.realm = charter.realm
+        self.own, self.id, self.realm = own, charter.line, charter.realm
         self.charters: dict[int, SignedCharter] = {charter.version: signed}
+        self.charter = charter  # the one in force: the newest complete version
+        self._parties: dict[bytes, str] = {}  # of the stations asked for, by these charters
         self.pending: SignedCharter | None = None
         self.party = ""
         self.record = Record(charter.line, charter.realm, archive)
@@ -188,11 +188,6 @@ class Line:
 
     # -------------------------------------------------------------------------- charter
 
-    @property
-    def charter(self) -> Charter:
-        """The charter in force: the newest complete version."""
-        return self.charters[max(self.charters)].charter
-
     def use_charter(self, signed: SignedCharter) -> tuple[Statement, ...]:
         """Bring a complete version into force and make peers and links follow.
 
@@ -201,9 +196,10 @@ class Line:
         beyond where the version ends them.
         """
         self.charters[signed.charter.version] = signed
+        self.charter = charter = self.charters[max(self.charters)].charter
+        self._parties.clear()
         self.expiry_due_ms = 0
         late = self._end_keys(signed.charter)
-        charter = self.charter
         self.party = self.party_of(self.own)
         stations = [station for station in charter.stations() if station != self.own]
         if not self.member:
@@ -297,7 +293,7 @@ class Line:
         return self.party in self.charter.observers
 
     def latest(self) -> int:
-        return max(self.charters)
+        return self.charter.version
 
     def sign_key(self, version: int, station: bytes) -> bytes | None:
         signed = self.charters.get(version)
@@ -327,9 +323,12 @@ class Line:
 
     def party_of(self, station: bytes) -> str:
         """The party of a station, also of one that a later charter no longer names."""
+        if station in self._parties:
+            return self._parties[station]
         for version in sorted(self.charters, reverse=True):
             if self.charters[version].charter.station(station) is not None:
-                return self.charters[version].charter.party_of(station)
+                self._parties[station] = self.charters[version].charter.party_of(station)
+                return self._parties[station]
         return ""
 
     def lead(self, party: str) -> bytes:
@@ -553,7 +552,7 @@ class Line:
     def link_state(self, link: Link, real_ms: int) -> tuple[LineState, str]:
         """The state of the line to one peer station, with its cause in words."""
         party = self.charter.party_of(link.station)
-        for code in sorted({party, self.party}):
+        for code in sorted({party, self.party}) if self.suspended else ():
             if code in self.suspended:
                 cause = self.suspended[code].cause
                 return LineState.SUSPENDED, f"suspended by {code}" + (f": {cause}" if cause else "")

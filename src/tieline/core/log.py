@@ -14,7 +14,7 @@ from typing import Final, overload
 
 from tieline.core.errors import LocalError
 from tieline.core.shelf import Archive, Cache, Finder
-from tieline.core.statement import TIP_BYTES, Statement, parse
+from tieline.core.statement import TIP_BYTES, Statement, parse, statement_digest
 from tieline.core.tree import HASH_BYTES, Tree
 
 KEPT: Final = 64  # of each log so many of the last statements stay in memory, though settled
@@ -203,6 +203,26 @@ class Items(Sequence[Item]):
             raise IndexError("a log has no such position")
         found = self._log.shelf.cache.get((self._log.id, position))
         return found if found is not None else self._fetch(position, position + 1)[0]
+
+    def of(self, position: int, raw: bytes, admitted_ms: int) -> Item | None:
+        """The statement at a position for who has its bytes from the journal; ``None``: others.
+
+        So what is settled need not be fetched from the store to be shown.
+        """
+        if position < self.first:
+            log, cache = self._log, self._log.shelf.cache
+            found = cache.get((log.id, position))
+            if found is None:
+                if statement_digest(raw) != log.digest(position):
+                    return None
+                statement = parse(log.shelf.realm, raw)
+                found = Item(statement, log.key(position, statement), admitted_ms)
+                cache.put((log.id, position), found)
+        elif position < len(self):
+            found = self.recent[position - self.first]
+        else:
+            return None
+        return found if found.statement.raw == raw else None
 
     def __iter__(self) -> Iterator[Item]:
         for start in range(0, self.first, 256):

@@ -136,8 +136,8 @@ class Record:
 
         ``late``: it may be late, because it was kept here as such.
 
-        The cheap checks come first, so that a stranger's bytes cost one hash and no signature
-        check unless everything else about them is right.
+        The cheap checks come first: a stranger's bytes cost one hash and no more, unless all else
+        about them is right.
         """
         if self.find(statement.digest) is not None:
             return Duplicate(statement.digest)
@@ -409,7 +409,7 @@ class Record:
         """The digest of a reference."""
         if ref & STORY:
             return self.stories[ref ^ STORY].statement.digest
-        return self.numbered[ref >> _POSITION_BITS].digest(ref & _POSITION)
+        return self.numbered[ref >> _POSITION_BITS].tree.leaf(ref & _POSITION)
 
     def find(self, name: bytes) -> int | None:
         """The reference of the statement held whose digest begins so: 16 bytes of it or all."""
@@ -417,7 +417,7 @@ class Record:
             return None
         ref = self._tips.get(name[:TIP_BYTES])
         if ref is not None:
-            return ref if self.digest(ref).startswith(name) else None
+            return ref if (held := self.digest(ref)) == name or held.startswith(name) else None
         for log in reversed(self.numbered):
             position = log.finder.find(name) if log.finder.done else None
             if position is not None:
@@ -500,8 +500,7 @@ class Record:
 
     def by_tip(self, tip: bytes) -> Item | None:
         """The statement held whose digest begins with these 16 bytes."""
-        found = self.find(tip)
-        return None if found is None else self.item(found)
+        return None if (found := self.find(tip)) is None else self.item(found)
 
     def size(self, log: bytes) -> int:
         found = self.logs.get(log)

@@ -61,6 +61,9 @@ _WANT_RUNG: Final = (
     (WANT_READ_BACK, Rung.READ_BACK),
     (WANT_PASS_ON, Rung.PASSED_ON),
 )
+_WANTED: Final = tuple(
+    tuple(rung for bit, rung in _WANT_RUNG if wants & bit) for wants in range(2 * WANT_PASS_ON)
+)
 # What a kind asks of its readers when its author asks nothing special.
 _DEFAULT_WANTS: Final = {
     Kind.MESSAGE: WANT_ACKNOWLEDGE,
@@ -219,6 +222,7 @@ def statement_digest(raw: bytes) -> bytes:
     return crypto.sha256(b"\0" + raw)
 
 
+@lru_cache(maxsize=16)
 def domain(realm: str) -> bytes:
     """The external data under every statement signature of a realm."""
     return b"tieline-statement-v1\0" + realm.encode("ascii")
@@ -226,7 +230,7 @@ def domain(realm: str) -> bytes:
 
 def wanted_rungs(wants: int) -> tuple[Rung, ...]:
     """The human rungs that a mask of wants asks for, low to high."""
-    return tuple(rung for bit, rung in _WANT_RUNG if wants & bit)
+    return _WANTED[wants & (WANT_ACKNOWLEDGE | WANT_READ_BACK | WANT_PASS_ON)]
 
 
 def wants_mask(rungs: tuple[Rung, ...]) -> int:
@@ -272,27 +276,14 @@ def to_sign(realm: str, payload: bytes) -> bytes:
 
 
 def seal(realm: str, payload: bytes, signature: bytes, read: Read | None = None) -> Statement:
-    """Join a payload and its signature into the statement; ``read``: as ``composed`` gave it."""
-    return parse(realm, crypto.pack_sign1(payload, signature), read)
+    """Join a payload and its signature into the statement; ``read``: as ``composed`` gave it.
 
-
-def signed_size(content: Content, *, other_logs: int = 0) -> int:
-    """Bytes of the signed statement that a content becomes, deep in a log that is not new.
-
-    ``other_logs``: how many other logs moved since the author's last statement. Raises
-    ``LocalError`` as ``compose`` does.
+    Raises as ``parse`` does, whose reading of the envelope is spared: it was just written.
     """
-    place = Place(
-        line=bytes(16),
-        station=bytes(8),
-        incarnation=bytes(8),
-        position=2**16,
-        previous=bytes(32),
-        seen=tuple(at.to_bytes(TIP_BYTES, "big") for at in range(other_logs)),
-        time_ms=2**40,
-        charter=2**8,
-    )
-    return len(crypto.pack_sign1(compose(place, content), bytes(64)))
+    raw = crypto.pack_sign1(payload, signature)
+    if len(raw) > MAX_STATEMENT_BYTES or len(signature) != crypto.SIGNATURE_BYTES:
+        return parse(realm, raw, read)  # which says what is wrong
+    return _statement(realm, raw, payload, signature, read or _read_payload(payload))
 
 
 def pack_content(content: Content) -> bytes:
@@ -366,7 +357,12 @@ def parse(realm: str, raw: bytes, read: Read | None = None) -> Statement:
     ``statement.*`` when a field is wrong.
     """
     envelope = crypto.parse_sign1(raw, LIMITS)
-    place, content, unknown = read or _read_payload(envelope.payload)
+    found = read or _read_payload(envelope.payload)
+    return _statement(realm, raw, envelope.payload, envelope.signature, found)
+
+
+def _statement(realm: str, raw: bytes, payload: bytes, signature: bytes, read: Read) -> Statement:
+    place, content, unknown = read
     return Statement(
         place=place,
         content=content,
@@ -374,8 +370,8 @@ def parse(realm: str, raw: bytes, read: Read | None = None) -> Statement:
         log=log_id(place.line, place.station, place.incarnation),
         digest=statement_digest(raw),
         raw=raw,
-        signed=crypto.sig_structure(envelope.protected, domain(realm), envelope.payload),
-        signature=envelope.signature,
+        signed=to_sign(realm, payload),
+        signature=signature,
     )
 
 

@@ -250,10 +250,17 @@ class Alarms(MutableMapping[Cause, Alarm]):
             raise KeyError(cause)
         return tally.alarms[cause]
 
+    def __contains__(self, cause: object) -> bool:
+        """Asked for each statement that comes: without the exception that a mapping makes of it."""
+        if cause in self.other:
+            return True
+        tally = self._tallies.get(cause[1]) if isinstance(cause, tuple) else None
+        return tally is not None and cause in tally.alarms
+
     def __setitem__(self, cause: Cause, alarm: Alarm) -> None:
-        self.count += cause not in self
         known = self._tallies.record.find(cause[1]) is not None if len(cause[1]) == 32 else False
         into = self._tallies.of(cause[1]).alarms if known else self.other
+        self.count += cause not in into and cause not in self.other
         into[cause] = alarm
 
     def __delitem__(self, cause: Cause) -> None:

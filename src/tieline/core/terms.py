@@ -15,6 +15,7 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tieline.core.errors import LocalError
 
@@ -116,7 +117,15 @@ class Now:
 
 def dtg(time_ms: int) -> str:
     """Write a time as a date-time group, ``151440Z NOV 22`` (FIELD 15.3). Unit: UTC ms."""
-    year, month, day, hour, minute, _ = civil(time_ms)
+    if not 0 <= time_ms <= MAX_TIME_MS:
+        civil(time_ms)  # which refuses it
+    return _dtg(time_ms // 60_000)
+
+
+@lru_cache(maxsize=64)
+def _dtg(minutes: int) -> str:
+    """What is shown lately is of the same few minutes."""
+    year, month, day, hour, minute, _ = civil(minutes * 60_000)
     return f"{day:02d}{hour:02d}{minute:02d}Z {_MONTHS[month - 1]} {year % 100:02d}"
 
 

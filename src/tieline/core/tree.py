@@ -43,18 +43,13 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 class Tree:
     """An append-only tree over leaf hashes, with the proofs of every size it ever had."""
 
-    __slots__ = ("_leaves", "_levels", "_size")
+    __slots__ = ("_leaves", "_levels", "size")
 
     def __init__(self) -> None:
-        self._size = 0
+        self.size = 0  # the number of leaves; nobody else sets it
         self._leaves = bytearray()
         # _levels[k] holds the hashes of the complete subtrees of 2^(LOWEST+k) leaves.
         self._levels: list[bytearray] = [bytearray()]
-
-    @property
-    def size(self) -> int:
-        """The number of leaves."""
-        return self._size
 
     @property
     def leaves(self) -> bytearray:
@@ -74,7 +69,7 @@ class Tree:
         """
         tree = Tree()
         tree._leaves, tree._levels = leaves, levels
-        tree._size = size = len(leaves) // HASH_BYTES
+        tree.size = size = len(leaves) // HASH_BYTES
         wanted = [size >> level for level in range(LOWEST, max(LOWEST + 1, size.bit_length()))]
         if [len(level) for level in levels] != [count * HASH_BYTES for count in wanted] or (
             len(leaves) % HASH_BYTES
@@ -86,9 +81,9 @@ class Tree:
         """Add one leaf by its hash of 32 bytes, or raise ``LocalError`` (``tree.leaf``)."""
         if len(leaf) != HASH_BYTES:
             raise LocalError("tree.leaf", f"a leaf hash has 32 bytes, not {len(leaf)}; hash it")
-        self._size += 1
+        self.size += 1
         self._leaves += leaf
-        if not self._size % (1 << LOWEST):
+        if not self.size % (1 << LOWEST):
             self._grow()
 
     def extend(self, leaf_hashes: bytes) -> None:
@@ -101,14 +96,14 @@ class Tree:
             raise LocalError(
                 "tree.leaf", f"leaf hashes have 32 bytes each, but {len(leaf_hashes)} came; check"
             )
-        self._size += len(leaf_hashes) // HASH_BYTES
+        self.size += len(leaf_hashes) // HASH_BYTES
         self._leaves += leaf_hashes
         self._grow()
 
     def _grow(self) -> None:
         """Bring the levels up to the size: hash what has been completed."""
         lowest = self._levels[0]
-        for index in range(len(lowest) // HASH_BYTES, self._size >> LOWEST):
+        for index in range(len(lowest) // HASH_BYTES, self.size >> LOWEST):
             lowest += self._low(LOWEST, index)
         level = 0
         while len(self._levels[level]) >= 2 * HASH_BYTES:
@@ -131,16 +126,17 @@ class Tree:
 
     def leaf(self, index: int) -> bytes:
         """The hash of one leaf. Raises ``LocalError`` (``tree.range``) beyond the last one."""
-        if not 0 <= index < self._size:
-            raise _out_of_range(f"there is no leaf {index} in a tree of {self._size} leaves")
-        return self._node(0, index)
+        if not 0 <= index < self.size:
+            raise _out_of_range(f"there is no leaf {index} in a tree of {self.size} leaves")
+        at = index * HASH_BYTES
+        return bytes(self._leaves[at : at + HASH_BYTES])
 
     def subtree(self, level: int, index: int) -> bytes:
         """The hash over the 2^level leaves from index * 2^level on, all of which are here.
 
         Raises ``LocalError`` (``tree.range``) when they are not.
         """
-        if level < 0 or index < 0 or (index + 1) << level > self._size:
+        if level < 0 or index < 0 or (index + 1) << level > self.size:
             raise _out_of_range(f"there is no subtree {index} of height {level} here")
         return self._node(level, index)
 
@@ -149,7 +145,7 @@ class Tree:
 
         Raises ``LocalError`` (``tree.range``) for a size the tree has not reached.
         """
-        size = self._check_size(self._size if size is None else size)
+        size = self._check_size(self.size if size is None else size)
         return self._span(0, size) if size else EMPTY_ROOT
 
     def inclusion(self, index: int, size: int) -> tuple[bytes, ...]:
@@ -177,8 +173,8 @@ class Tree:
         return path if index == 0 else (self._node(level, index), *path)
 
     def _check_size(self, size: int) -> int:
-        if not 0 <= size <= self._size:
-            raise _out_of_range(f"the tree has {self._size} leaves and never had {size}")
+        if not 0 <= size <= self.size:
+            raise _out_of_range(f"the tree has {self.size} leaves and never had {size}")
         return size
 
     def _node(self, level: int, index: int) -> bytes:

@@ -58,8 +58,9 @@ def wakeup(line: Line, wall_ms: int, mono_ms: int) -> int | None:
 
 def raise_alarm(line: Line, alarm: Alarm, turn: Turn) -> None:
     """Ring once for each cause, for ever."""
-    if alarm.cause not in line.alarms:
-        line.alarms[alarm.cause] = alarm
+    cause = alarm.cause
+    if cause not in line.alarms:
+        line.alarms[cause] = alarm
         turn.keep_alarm(line.id, alarm)
 
 

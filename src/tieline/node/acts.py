@@ -194,13 +194,15 @@ class NodeActs:
         slices = Slices()
         async with contextlib.aclosing(self.host.subscribe(since)) as batches:
             async for batch in batches:
-                await self.host.agreements.ready(self._lines())
-                for line in self._lines():
-                    await self._near(line)
-                for event in batch:
+                said = [e for e in batch if isinstance(e, dict) and e.get("type") == "statement"]
+                if said:
+                    await self.host.agreements.ready(self._lines())
+                    for line in self._lines():
+                        await self._near(line)
+                for event in said:
                     await slices.turn()
-                    if isinstance(event, dict) and event.get("type") == "statement":
-                        line = self.host.station.line(bytes.fromhex(str(event["line"])))
+                    line = self.host.station.line(bytes.fromhex(str(event["line"])))
+                    if self.host.agreements.named(line):
                         item = line.item(bytes.fromhex(str(event["item"])))
                         event.update({} if item is None else self.told(line, item))
                 yield batch

@@ -154,6 +154,8 @@ class ClockWatch:
 
     def forget(self, troubles: dict[str, Alarm]) -> None:
         """Take out of a station's present troubles those that are over."""
+        if JUMPED not in troubles and PEERS not in troubles:
+            return  # asked after each turn
         present = {alarm.code for alarm in self.troubles()}
         for code in (JUMPED, PEERS):
             if code not in present:

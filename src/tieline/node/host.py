@@ -60,7 +60,9 @@ if TYPE_CHECKING:
 MAX_QUEUE: Final = 20_000
 REPLAY_BATCH: Final = 256  # journal entries that are read for a watcher in one go
 REPLAY_PIECE: Final = 16  # and shown: each may want its statement read
+LIVE_PIECE: Final = 128  # entries that are shown in one go: a burst holds nobody up for long
 MAX_SLEEP_S: Final = 60.0
+ARM_S: Final = 0.003
 NOTE_WAIT_S: Final = 0.03  # a hand-over waits so long for something to be committed with
 
 
@@ -195,10 +197,10 @@ class Host:
         self._fatal(error)
 
     def _arm(self) -> None:
-        """Set the timer soon: after what the turn has given to the carriers and the watchers."""
+        """Set the timer soon, once for all turns till then: what is due may be late by so much."""
         if not self._arming and not self._dead:
             self._arming = True
-            self._loop.call_soon(self._set_timer)
+            self._loop.call_later(ARM_S, self._set_timer)
 
     def _set_timer(self) -> None:
         self._arming = False
@@ -335,8 +337,11 @@ class Host:
                     fresh = [(seq, fact) for seq, fact in watcher.queue if seq > since]
                     watcher.queue.clear()
                     since = fresh[-1][0] if fresh else since
-                    if fresh:
-                        yield [event_view(self.station, seq, fact) for seq, fact in fresh]
+                    for begin in range(0, len(fresh), LIVE_PIECE):
+                        if begin:
+                            await asyncio.sleep(0)
+                        piece = fresh[begin : begin + LIVE_PIECE]
+                        yield [event_view(self.station, seq, fact) for seq, fact in piece]
                 watcher.wake.clear()
                 if not watcher.queue and not watcher.behind:
                     await watcher.wake.wait()

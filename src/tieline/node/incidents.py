@@ -54,6 +54,7 @@ class _Reader:
     taken: int = 0  # statements of the first reading that were taken in
     of: int = 0
     whole: bool = False  # the first reading is done
+    standing: bool | None = None  # whether an agreement in force has a form for it, once asked
 
 
 class Incidents:
@@ -126,8 +127,11 @@ class Incidents:
         of messages waits for it.
         """
         reader = self._reader(line)
-        near = reader.whole or len(line.record.refs) <= NEAR
-        if near and self._said_of_standing(line):
+        if not (reader.whole or len(line.record.refs) <= NEAR):
+            return
+        if reader.standing is None:  # asked for each batch that a watcher is told
+            reader.standing = self._said_of_standing(line)
+        if reader.standing:
             await self._read_up(line)
 
     def beside(self, line: Line, digest: bytes) -> tuple[Contest, ...]:

@@ -8,6 +8,9 @@ unchanged: making it safe to look at is the reader's last step, because only it 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
+from operator import attrgetter
+from typing import Final
 
 from tieline.core import identity, notes, proof
 from tieline.core.charter import Charter
@@ -26,6 +29,7 @@ from tieline.core.journal import (
     Refusal,
     StateChange,
 )
+from tieline.core.ladder import NOTHING
 from tieline.core.line import TEXTS, Draft, Line
 from tieline.core.noted import LogNotes
 from tieline.core.record import Item, Log
@@ -37,6 +41,7 @@ from tieline.node.lifeview import life_event, life_view, lives_view
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
+@cache
 def word(name: str) -> str:
     """An enumeration's name as people write it: ``READ_BACK`` is ``read back``."""
     return name.lower().replace("_", " ")
@@ -80,8 +85,8 @@ def item_view(line: Line, item: Item, seq: int = 0) -> dict[str, Json]:
     if not line.heard(item):
         out["heard"] = False
     out.update(content_view(content))
-    digest = statement.digest
-    for role, by in line.replaced.get(digest, ()):
+    tally = line.ladder.tallies.get(statement.digest) or NOTHING
+    for role, by in tally.replaced:
         out[{"CORRECTS": "corrected_by", "CANCELS": "cancelled_by"}.get(
             role.name, "superseded_by")] = by.hex()  # fmt: skip
     if content.kind in (Kind.MESSAGE, Kind.JOINT):
@@ -90,9 +95,8 @@ def item_view(line: Line, item: Item, seq: int = 0) -> dict[str, Json]:
         out["ladder"] = ladder_view(line, item)
         if line.charter_of(item).observers:
             out["observers"] = texts(line.charter_of(item).observers)
-        missed = line.ladder.overdue.get(digest, set())
         out["overdue"] = [
-            {"party": party, "rung": word(rung.name)} for party, rung in sorted(missed)
+            {"party": party, "rung": word(rung.name)} for party, rung in sorted(tally.overdue)
         ]
     if content.kind in TEXTS or (content.kind is Kind.MESSAGE and content.refs):
         from tieline.node.jointview import joint_view
@@ -114,11 +118,8 @@ def content_view(content: Content) -> dict[str, Json]:
     }
     if content.form:
         out["form"], out["form_version"] = content.form, content.form_version
-    for name in ("text", "lang", "unit", "at_ms", "cause", "staffed", "slot", "party", "due_ms",
-                 "attempts", "effective_ms", "late_binds", "reserve", "through"):  # fmt: skip
-        value = getattr(body, name)
-        if value is not None:
-            out["about_party" if name == "party" else name] = value
+    parts = zip(_PLAIN_NAMES, _plain_parts(body), strict=True)
+    out.update({name: value for name, value in parts if value is not None})
     if body.fields is not None:
         out["fields"] = {str(key): plain(value) for key, value in body.fields}
     if body.terms is not None:
@@ -133,6 +134,12 @@ def content_view(content: Content) -> dict[str, Json]:
             for hold in body.holds
         ]
     return out
+
+
+_PLAIN: Final = ("text", "lang", "unit", "at_ms", "cause", "staffed", "slot", "party", "due_ms",
+                 "attempts", "effective_ms", "late_binds", "reserve", "through")  # fmt: skip
+_PLAIN_NAMES: Final = tuple("about_party" if name == "party" else name for name in _PLAIN)
+_plain_parts: Final = attrgetter(*_PLAIN)
 
 
 def plain(value: Value) -> Json:
@@ -351,9 +358,9 @@ def proof_view(proven: proof.Proven) -> dict[str, Json]:
 
 def _item_of(line: Line, fact: Fact) -> Item | None:
     if fact.log is not None and fact.position is not None:
-        log = line.record.logs[fact.log]
-        if fact.position < log.size and log.items[fact.position].statement.raw == fact.body:
-            return log.items[fact.position]
+        item = line.record.logs[fact.log].items.of(fact.position, fact.body, fact.at_ms)
+        if item is not None:
+            return item
     for log in line.record.forked():
         for item in log.forks.values():
             if item.statement.raw == fact.body:

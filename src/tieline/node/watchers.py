@@ -8,7 +8,7 @@ from typing import Final
 
 from tieline.ports import Fact
 
-WATCHER_BACKLOG: Final = 4_096
+WATCHER_BACKLOG: Final = 8_192  # more than one turn keeps when a peer's whole window has come
 
 
 class Watcher:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.agreement.made import CITE, form_of, pack_of
 from tests.core.agreement.sheets import ENGINE
-from tests.core.world import START_MS, chaff, kit, write
+from tests.core.world import START_MS, chaff, kit, signed_size, write
 
 from tieline.core.agreement.form import (
     Cited,
@@ -32,7 +32,7 @@ from tieline.core.agreement.model import (
 from tieline.core.agreement.serials import Serials
 from tieline.core.agreement.tongue import Tongue
 from tieline.core.agreement.value import Code, Number, Problem, Serial, Text
-from tieline.core.statement import Body, Content, Place, signed_size
+from tieline.core.statement import Body, Content, Place
 from tieline.core.terms import Kind, Precedence, RefRole, Role
 
 DIGEST = b"d" * 32
