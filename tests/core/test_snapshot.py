@@ -55,7 +55,7 @@ def test_every_part_of_a_line_is_kept_or_known_not_to_be() -> None:
     }  # fmt: skip
     assert vars(line.record).keys() == {
         "line", "realm", "shelf", "logs", "numbered", "numbers", "stories", "_tips", "refs",
-        "moved", "_held", "_held_bytes", "_waiting", "closings",
+        "moved", "_held", "_held_bytes", "_waiting", "closings", "known",
     }  # fmt: skip
     log = next(iter(line.record.logs.values()))
     assert vars(log).keys() == {

@@ -9,6 +9,7 @@ machine binds nobody.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tieline.core.charter import SignedCharter
@@ -16,6 +17,13 @@ from tieline.core.errors import TielineError
 from tieline.core.heed import Heed
 from tieline.core.journal import Fact
 from tieline.core.statement import Content
+
+Known = Callable[[bytes, bytes], bool]
+"""Whether the signature of the statement of this digest is known to be good under this key.
+
+Who answers no does not know: then it is verified. A yes must not be a guess.
+"""
+
 
 # --------------------------------------------------------------------------------- events
 
@@ -119,13 +127,15 @@ class Arrived:
     """A carrier brought an envelope. ``peer`` is who the carrier knows it came from.
 
     ``live``: the carrier vouches that the peer has sent it in the session that stands, so that it
-    says how things are, and not how they were when somebody kept a copy.
+    says how things are, and not how they were when somebody kept a copy. ``known``: what somebody
+    has found out meanwhile of the signatures in it.
     """
 
     carrier: str
     peer: bytes
     envelope: bytes
     live: bool = False
+    known: Known | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -409,7 +409,9 @@ class Station:
         link.last_heard_ms, link.heard_at = turn.now.wall_ms, turn.now.real_ms
         before = len(turn.effects)
         live = event.live and event.carrier in link.sessions
+        line.record.known = event.known
         self.exchanges[line.id].arrived(event.peer, event.carrier, envelope, turn, live=live)
+        line.record.known = None
         speech.pump(line, turn)  # what has waited for a confirmation
         self._after_arrivals(line, before, turn, woken=link.state is LineState.SILENT)
 

@@ -39,6 +39,7 @@ from tieline.core.station import Station
 from tieline.core.sync import Pace
 from tieline.node import standing
 from tieline.node.agreements import Agreements
+from tieline.node.ahead import WORTH_BYTES, Ahead
 from tieline.node.alarmaround import HostAround
 from tieline.node.alarmkeep import AlarmKeep
 from tieline.node.asking import Witnesses
@@ -104,6 +105,7 @@ class Host:
         self.carriers: list[Carrier] = []
         self.witnesses: Witnesses | None = None
         self.due: DueWatch | None = None
+        self.ahead: Ahead | None = None
         self._sealer = sealer
         self._fatal = fatal
         self._on_stop = on_stop
@@ -178,6 +180,8 @@ class Host:
             # The core and the journal may no longer agree: never log and carry on.
             self._die(_defect(error))
             raise
+        if self.ahead is not None:
+            self.ahead.over()
         if self._room is not None:
             self._room.forget(self.station.troubles)
         if self._clocks is not None:
@@ -231,6 +235,8 @@ class Host:
             self._timer.cancel()
         for watcher in self._watchers:
             watcher.wake.set()
+        if self.ahead is not None:
+            self.ahead.close()
         if not stopped:
             self.runtime.snapshot(self.clock.now())
 
@@ -283,7 +289,11 @@ class Host:
         self.submit(Connected(carrier=carrier, peer=peer, address=address))
 
     def heard(self, peer: bytes, carrier: str, envelope: bytes) -> None:
-        self.submit(Arrived(carrier=carrier, peer=peer, envelope=envelope, live=True))
+        known = None
+        if len(envelope) >= WORTH_BYTES and self.ahead is not None:
+            lines = [x for x in self.station.lines.values() if peer in x.peers]
+            known = self.ahead.begin(peer, envelope, self.station.realm, lines)
+        self.submit(Arrived(carrier=carrier, peer=peer, envelope=envelope, live=True, known=known))
 
     def lost(self, peer: bytes, carrier: str, cause: str) -> None:
         self.submit(Lost(carrier=carrier, peer=peer, cause=cause))

@@ -22,6 +22,7 @@ from tieline.core.line import Line
 from tieline.node import collector, early
 from tieline.node.acts import NodeActs
 from tieline.node.agreements import Agreements
+from tieline.node.ahead import Ahead, cores
 from tieline.node.api import ApiServer
 from tieline.node.asking import Witnesses
 from tieline.node.backup import Keeper
@@ -134,6 +135,7 @@ def _set_watches(home: Home, host: Host) -> None:
     host.witnesses = Witnesses(
         lines, host.submit, dict(home.config.witnesses), chance=random.SystemRandom()
     )
+    host.ahead = Ahead(asyncio.get_running_loop()) if cores() > 1 else None
     host.due = DueWatch(lines, host.agreements, host.clock.now, host.submit, lambda: host.incidents)
 
 
