@@ -51,7 +51,8 @@ def test_every_part_of_a_line_is_kept_or_known_not_to_be() -> None:
     line = Net(kits(2)).post("ALPHA").line
     assert vars(line).keys() == KEPT | DERIVED | RARE | RUNNING
     assert vars(line.ladder).keys() == {
-        "tallies", "stations", "unsigned", "covers", "_shelf", "_old", "_heap", "_serial",
+        "tallies", "stations", "unsigned", "covers", "_shelf", "_old", "_lately", "_heap",
+        "_serial",
     }  # fmt: skip
     assert vars(line.record).keys() == {
         "line", "realm", "shelf", "logs", "numbered", "numbers", "stories", "_tips", "refs",

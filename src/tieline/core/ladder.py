@@ -76,6 +76,8 @@ class Ladder:
         self.covers: dict[tuple[bytes, bytes], Cover] = {}
         self._shelf = record.shelf
         self._old: Cache[tuple[bytes, bytes, int], Receipt] = Cache()
+        # The last of them that was fetched, by log and station, and for which place.
+        self._lately: dict[tuple[bytes, bytes], tuple[int, Receipt | None]] = {}
         self._heap: list[tuple[int, int, bytes, str, Rung, int, int]] = []
         self._serial = 0
 
@@ -129,10 +131,16 @@ class Ladder:
     def _old_receipt(self, log: bytes, station: bytes, position: int) -> Receipt | None:
         key = (log, station, position)
         if key not in self._old:
+            # The first that covers a place is the first for all after it that it covers too.
+            first, last = self._lately.get((log, station), (0, None))
+            if last is not None and first <= position < last.size:
+                return last
             raw = self._shelf.archive.receipt(self._shelf.line, *key)
             if raw is None:
                 return None
-            self._old.put(key, Receipt.decode(raw))
+            found = Receipt.decode(raw)
+            self._old.put(key, found)
+            self._lately[log, station] = position, found
         return self._old[key]
 
     def receipts_at(self, log: bytes, size: int) -> Iterator[Receipt]:
