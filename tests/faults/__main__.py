@@ -1,8 +1,9 @@
 """``./dev faults``: plays the catalogue of faults, row by row, and prints a table.
 
 ``--row NAME`` plays one row, ``--count C|N|R`` says how many cases, ``--seed K`` plays one case of
-one row, ``--list`` names the rows. ``--cases desk|others`` leaves out the tests that rows name, and
-plays the rows at a desk or the others: so does ``./dev test``, which runs the tests anyway.
+one row, ``--list`` names the rows. ``--cases desk|stations|others`` plays the rows at a desk, of
+whole stations under fire, or the others, without the tests that they name: so does ``./dev test``,
+which runs the tests anyway.
 Statuses: 0 every demand was met, 1 one was not, 2 usage.
 """
 
@@ -23,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tests.faults.catalogue import ROWS
+from tests.faults.catalogue import GROUPS, ROWS
 from tests.faults.rows import LEVELS, Row, played
 from tests.faults.sabotage import BUILDS
 
@@ -193,11 +194,16 @@ def table(results: dict[str, Result]) -> str:
     return "\n".join(lines)
 
 
+def group(row: Row) -> str:
+    """Of which part of the suite it is."""
+    return next((name for name, rows in GROUPS.items() if row.name in rows), "others")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="faults", description="play the catalogue of faults")
     parser.add_argument("--row", choices=sorted(ROWS), help="this row only")
     parser.add_argument("--count", choices=LEVELS, default="C", help="how many cases (C)")
-    parser.add_argument("--cases", choices=("desk", "others"), help="cases of these rows, no tests")
+    parser.add_argument("--cases", choices=(*GROUPS, "others"), help="cases of these, no tests")
     parser.add_argument("--seed", type=int, help="one case of the row")
     parser.add_argument("--sabotage", choices=sorted(BUILDS), help="a build that breaks a promise")
     parser.add_argument("--sabotaged", action="store_true", help="all builds of the rows")
@@ -215,7 +221,7 @@ def main(argv: Sequence[str]) -> int:
     logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())
     rows = [ROWS[given.row]] if given.row else list(ROWS.values())
     if given.cases:
-        rows = [row for row in rows if row.play and bool(row.stage) == (given.cases == "desk")]
+        rows = [row for row in rows if row.play and group(row) == given.cases]
     if given.list:
         for row in rows:
             print(f"{row.promise:4} {row.name:24} {row.fault}")

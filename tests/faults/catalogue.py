@@ -252,3 +252,9 @@ ROWS: Final = {
         *P10, *P11, *diskrows.P11, *P12, *firerows.ROWS,
     )
 }  # fmt: skip
+
+# What the suite plays beside each other: whole stations mostly wait, the others compute.
+GROUPS: Final = {
+    "desk": frozenset(row.name for row in (*P8, *P10)),
+    "stations": frozenset(row.name for row in firerows.ROWS),
+}

@@ -492,7 +492,8 @@ class Control:
                     f"the line did not come to rest within {self._patience_s:.0f} s: {unrest}",
                 )
             try:
-                await asyncio.wait_for(self.board.pulse.wait(), POLL_S)
+                async with asyncio.timeout(POLL_S):
+                    await self.board.pulse.wait()
             except TimeoutError:
                 continue
         later = [entry.raw.get("next_wakeup_ms") for entry in answers.values()]

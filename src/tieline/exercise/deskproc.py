@@ -121,7 +121,8 @@ class WebDesk:
                 preexec_fn=end_with_parent,
             )  # fmt: skip
         reader = self._process.stdout
-        line = b"" if reader is None else await asyncio.wait_for(reader.readline(), START_S)
+        async with asyncio.timeout(START_S):
+            line = b"" if reader is None else await reader.readline()
         if b'"ready"' not in line:
             told = line.decode("utf-8", errors="replace") or log_path.read_text("utf-8")
             last = next(reversed(told.strip().splitlines()), "it said nothing")
@@ -138,7 +139,8 @@ class WebDesk:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), STOP_S)
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)

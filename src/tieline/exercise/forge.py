@@ -169,7 +169,8 @@ class Forger:
                 station=victim.station, tls_der=(victim.tls_der,), addresses=(victim.front,)
             )
             carrier.set_peers([called])
-            connected, said = await asyncio.wait_for(ear.outcome, DIAL_S)
+            async with asyncio.timeout(DIAL_S):
+                connected, said = await ear.outcome
         except TimeoutError:
             connected, said = False, f"no answer within {DIAL_S:.0f} s"
         finally:

@@ -256,7 +256,8 @@ class StartPage:
                 stderr=asyncio.subprocess.STDOUT,
             )  # fmt: skip
             try:
-                out, _ = await asyncio.wait_for(process.communicate(), VERIFY_S)
+                async with asyncio.timeout(VERIFY_S):
+                    out, _ = await process.communicate()
             except TimeoutError:
                 process.kill()
                 await process.wait()

@@ -138,7 +138,8 @@ class Process:
             return
         self._send(signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), STOP_S)
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
         except TimeoutError:
             self._send(signal.SIGKILL)
             await process.wait()

@@ -346,7 +346,8 @@ class AlarmKeep:
 
 async def _wait(event: Awaitable[bool], wait_s: float) -> None:
     try:
-        await asyncio.wait_for(event, wait_s)
+        async with asyncio.timeout(wait_s):
+            await event
     except TimeoutError:
         return
 

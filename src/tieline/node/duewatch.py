@@ -140,7 +140,8 @@ class DueWatch:
         if due is not None:
             wait_s = min(wait_s, max(0.001, (due - now_ms) / 1000))
         try:
-            await asyncio.wait_for(self._wake.wait(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await self._wake.wait()
         except TimeoutError:
             self._fresh |= self._unheard
             self._unheard.clear()

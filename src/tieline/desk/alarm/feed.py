@@ -51,7 +51,8 @@ class Feed:
         if self._client is None:
             raise ApiDown(f"the station does not answer ({self.why})")
         try:
-            return await asyncio.wait_for(self._client.call(act, **args), PATIENCE_S)
+            async with asyncio.timeout(PATIENCE_S):
+                return await self._client.call(act, **args)
         except TimeoutError:
             raise ApiDown("the station has not answered in time") from None
 

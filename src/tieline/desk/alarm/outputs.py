@@ -72,7 +72,8 @@ class Output:
                 except ApiDown:
                     rest_s = min(self.config.beat_s, RETRY_S)  # the feed says why
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._beat.wait(), rest_s)
+                    async with asyncio.timeout(rest_s):
+                        await self._beat.wait()
         finally:
             with contextlib.suppress(ApiDown, ApiRefused, asyncio.CancelledError):
                 await self.leave()

@@ -48,7 +48,8 @@ class Player:
         except OSError as error:
             return f"{name} does not start ({error.strerror})"
         try:
-            code = await asyncio.wait_for(process.wait(), tones.seconds(tone) + self._limit_s)
+            async with asyncio.timeout(tones.seconds(tone) + self._limit_s):
+                code = await process.wait()
         except TimeoutError:
             return f"{name} does not come to an end"
         finally:

@@ -54,7 +54,8 @@ class Hook:
         except OSError as error:
             return f"{name} does not start ({error.strerror})"
         try:
-            await asyncio.wait_for(process.communicate(encoded(event)), self._limit_s)
+            async with asyncio.timeout(self._limit_s):
+                await process.communicate(encoded(event))
         except TimeoutError:
             return f"{name} does not come to an end within {self._limit_s:g} s"
         finally:

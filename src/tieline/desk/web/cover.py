@@ -80,9 +80,11 @@ class Cover:
     async def _ask(self) -> dict[str, Json]:
         if self._client is None:
             client = AsyncClient(self._socket)
-            await asyncio.wait_for(client.connect(), PATIENCE_S)
+            async with asyncio.timeout(PATIENCE_S):
+                await client.connect()
             self._client = client
-        return await asyncio.wait_for(self._client.call("waits"), PATIENCE_S)
+        async with asyncio.timeout(PATIENCE_S):
+            return await self._client.call("waits")
 
     def _take(self, answer: dict[str, Json]) -> None:
         waits = answer.get("waits")

@@ -164,7 +164,8 @@ def _bounded(receive: Receive, limit: int, patience_s: float) -> Receive:
         if whole:
             return await receive()  # only to hear that the browser has gone
         try:
-            message = await asyncio.wait_for(receive(), max(0.0, deadline - loop.time()))
+            async with asyncio.timeout(max(0.0, deadline - loop.time())):
+                message = await receive()
         except TimeoutError:
             raise TooLargeError(408, "The form came too slowly.") from None
         if message["type"] == "http.request":

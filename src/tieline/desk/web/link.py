@@ -85,7 +85,8 @@ class StationLink:
         """Begin to keep the connection; returns once it stands or has failed for the first time."""
         self._task = asyncio.create_task(self._keep())
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._came.wait(), RETRY_S)
+            async with asyncio.timeout(RETRY_S):
+                await self._came.wait()
 
     async def stop(self) -> None:
         """Let go of the station, and end every event stream."""
@@ -103,7 +104,8 @@ class StationLink:
         if client is None:
             raise ApiDown(f"the station does not answer ({self.why})")
         try:
-            return await asyncio.wait_for(client.call(act, **args), patience_s)
+            async with asyncio.timeout(patience_s):
+                return await client.call(act, **args)
         except TimeoutError:
             raise ApiDown("the station has not answered in time; look whether it is done") from None
 
@@ -201,7 +203,8 @@ class StationLink:
         while True:
             await asyncio.sleep(PULSE_S)
             try:
-                answer = await asyncio.wait_for(client.call("pulse"), BEAT_S)
+                async with asyncio.timeout(BEAT_S):
+                    answer = await client.call("pulse")
             except TimeoutError:
                 if self.alive:
                     self._turned(alive=False, why="it does not answer, though its process is there")

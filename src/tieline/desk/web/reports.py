@@ -31,9 +31,8 @@ async def made(kind: str, report: Mapping[str, Json]) -> bytes:
             stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         try:
-            out, problem = await asyncio.wait_for(
-                process.communicate(json.dumps(dict(report)).encode()), PATIENCE_S
-            )
+            async with asyncio.timeout(PATIENCE_S):
+                out, problem = await process.communicate(json.dumps(dict(report)).encode())
         except TimeoutError:
             raise LocalError("report.slow", "the report took too long to make") from None
         finally:

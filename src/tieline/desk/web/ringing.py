@@ -59,7 +59,8 @@ class Ringing:
             while True:
                 rest_s = until - asyncio.get_running_loop().time()
                 try:
-                    event = await asyncio.wait_for(queue.get(), max(0.0, rest_s))
+                    async with asyncio.timeout(max(0.0, rest_s)):
+                        event = await queue.get()
                 except TimeoutError:
                     break
                 if event is None:
