@@ -84,7 +84,7 @@ def test_a_pause_is_drawn_below_a_limit_that_doubles(seed: int) -> None:
     for turn in range(2):
         limit = TUNING.backoff_min_s
         for _ in range(20):
-            assert 0 <= backoff.pause() <= limit, turn
+            assert 0 <= backoff.pause(HOUR) <= limit, turn
             limit = min(TUNING.backoff_max_s, limit * 2)
         backoff.reset()
 
@@ -93,11 +93,32 @@ def test_the_jitter_is_full() -> None:
     """Pauses fill the whole range: stations that lost each other do not dial in step."""
     backoff = Backoff(random.Random(1), TUNING)
     for _ in range(20):
-        backoff.pause()
-    drawn = [backoff.pause() for _ in range(1000)]
+        backoff.pause(HOUR)
+    drawn = [backoff.pause(HOUR) for _ in range(1000)]
     assert min(drawn) < 1
     assert max(drawn) > 29
     assert 14 < sum(drawn) / len(drawn) < 16
+
+
+@given(st.integers(0, 2**32), st.floats(0, 10_000))
+def test_a_pause_is_a_small_share_of_the_time_without_the_peer(seed: int, away_s: float) -> None:
+    backoff = Backoff(random.Random(seed), TUNING)
+    for _ in range(20):
+        backoff.pause(HOUR)
+    assert backoff.pause(away_s) <= min(30.0, max(1.0, away_s * TUNING.away_share))
+
+
+def test_after_a_minute_the_next_try_comes_within_two_seconds() -> None:
+    """And so it does after each shorter outage: what is lost for long is tried less often."""
+
+    async def test() -> None:
+        d = Dialled(takes_s=1.2)  # as long as a road that swallows all lets one attempt take
+        d.dialler.aim(("only",))
+        async with running(d):
+            await asyncio.sleep(60)
+        assert max(b - a for a, b in itertools.pairwise(d.times)) <= 1.2 + 1.0
+
+    run_virtually(test())
 
 
 # --------------------------------------------------------------------------- what is told
@@ -190,7 +211,7 @@ def test_a_dead_line_is_tried_for_ever_but_not_often() -> None:
             await asyncio.sleep(24 * HOUR)
         assert max(b - a for a, b in itertools.pairwise(d.times)) <= 30.0
         # A mean of 15 s between attempts, once the limit is reached.
-        assert 24 * 200 < len(d.times) < 24 * 280
+        assert 24 * 200 < len(d.times) < 24 * 300
         assert len([at for at in d.times if at < 10]) >= 5
         assert len(d.told) <= 24 * HOUR / TUNING.report_s + 1
 
@@ -206,7 +227,7 @@ def test_two_stations_that_lost_each_other_do_not_dial_in_step() -> None:
             await asyncio.sleep(HOUR)
         one, other = (each.times for each in pair)
         close = [a for a in one if any(abs(a - b) < 0.01 for b in other)]
-        assert len(close) <= 2
+        assert len(close) <= len(one) / 20
 
     run_virtually(test())
 

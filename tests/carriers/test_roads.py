@@ -427,7 +427,8 @@ def test_hurry_does_not_wait_for_the_pause() -> None:
             # Double the pause until it is an hour.
             dialler = f.alpha.carrier._peers[f.bravo.id].dialler
             for _ in range(20):
-                dialler._backoff.pause()
+                dialler._backoff.pause(1_000_000)
+            dialler._away_at = -1_000_000.0
             f.wire.heal()
             for _ in range(3):  # the round in progress, the pause after it
                 f.alpha.carrier.hurry(f.bravo.id)

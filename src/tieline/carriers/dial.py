@@ -3,7 +3,8 @@
 Theory: a round tries the addresses of a peer in their order, each with its own deadline, until one
 answers as the peer. Between rounds lies a pause whose upper limit doubles, drawn evenly between
 nothing and that limit (full jitter), so that two stations which lost each other do not dial in
-step. A session that has lived a while starts the doubling anew.
+step. The limit is also bounded by a share of the time that the peer has been away. A session that
+has lived a while starts all of this anew.
 
 Every failed attempt is counted. The first of a kind is told, then each change of cause, then at an
 interval how often it happened: the record shows that the line was tried without drowning in it.
@@ -27,9 +28,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tieline.carriers.tuning import TlsTuning
+from tieline.carriers.tuning import SOON_S, TlsTuning
 from tieline.core.errors import LocalError, ShellError
 
+UNANSWERED: Final = "no answer: the connection timed out"
 _MAX_RESOLVED: Final = 8
 _ADDRESS: Final = re.compile(
     r"(?:\[(?P<v6>[0-9a-zA-Z:.%]+)\]|(?P<host>[^\s:\[\]]+)):(?P<port>[0-9]{1,5})\Z"
@@ -147,7 +149,7 @@ def _plain(error: OSError) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "the connection was refused: nothing listens there"
     if isinstance(error, TimeoutError):
-        return "no answer: the connection timed out"
+        return UNANSWERED
     if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN):
         return "there is no route to this address"
     if error.errno == errno.EADDRNOTAVAIL:
@@ -164,12 +166,13 @@ class Backoff:
         self._rng = rng
         self._low = tuning.backoff_min_s
         self._high = tuning.backoff_max_s
+        self._share = tuning.away_share
         self._limit = self._low
 
-    def pause(self) -> float:
-        """Seconds to wait before the next round."""
-        limit = self._limit
-        self._limit = min(self._high, limit * 2)
+    def pause(self, away_s: float) -> float:
+        """Seconds to wait before the next round, for a peer that has been away for ``away_s``."""
+        limit = min(self._limit, max(SOON_S, away_s * self._share))
+        self._limit = min(self._high, self._limit * 2)
         return self._rng.uniform(0, limit)
 
     def reset(self) -> None:
@@ -230,6 +233,7 @@ class Dialler:
         self._needed = asyncio.Event()
         self._hurried = asyncio.Event()
         self._wanted = True
+        self._away_at: float | None = None  # since when the peer is away; the loop's time
         self._addresses: tuple[str, ...] = ()
 
     def aim(self, addresses: tuple[str, ...]) -> None:
@@ -239,6 +243,10 @@ class Dialler:
             self._failures.clear()
             self._judge_need()
             self.hurry()
+
+    def away_s(self) -> float:
+        """For how long no session that lived has been there."""
+        return 0.0 if self._away_at is None else asyncio.get_running_loop().time() - self._away_at
 
     def hurry(self) -> None:
         """Do not wait for the end of the pause."""
@@ -255,6 +263,7 @@ class Dialler:
         """The session is gone after ``lived_s``: dial again, after a pause."""
         if lived_s >= self._tuning.settled_s:
             self._backoff.reset()
+            self._away_at = None  # else it is as if there had been none
         self._wanted = True
         self._judge_need()
 
@@ -285,7 +294,9 @@ class Dialler:
                 self._failed(address, told)
 
     async def _pause(self) -> None:
-        pause = self._backoff.pause()
+        if self._away_at is None:
+            self._away_at = asyncio.get_running_loop().time()
+        pause = self._backoff.pause(self.away_s())
         # The first part is not cut short, so that a caller in a hurry cannot make us spin.
         first = min(pause, self._rng.uniform(0, self._tuning.backoff_min_s))
         await asyncio.sleep(first)

@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tieline.carriers import frames, pipe
-from tieline.carriers.dial import Dialler, Resolver, connect, parse_place
+from tieline.carriers.dial import UNANSWERED, Dialler, Resolver, connect, parse_place
 from tieline.carriers.gate import Gate, source_of
 from tieline.carriers.link import Link, Setting, Stage
 from tieline.carriers.tuning import TlsTuning
@@ -46,6 +46,11 @@ _SCRATCH: Final = 262_144
 _BACKLOG: Final = 128
 _MAX_LINKS: Final = 4  # sessions of one peer at once, old and dying ones included
 _ACCEPT_PAUSE_S: Final = 0.2
+# Of so many connections that are asked for one has the patience of an attempt, for a road on which an
+# answer takes long; first, while most outages end, of many, since it is deaf for seconds.
+PATIENT_SOON: Final = 16
+PATIENT: Final = 2
+LONG_S: Final = 120.0
 _LOG: Final = logging.getLogger("tieline.carriers.tls")
 
 
@@ -58,6 +63,7 @@ class _Peer:
     task: asyncio.Task[None]
     shown: int = 0  # which of our certificates it is shown when we dial
     asked: int = 0  # for which of its own it is asked
+    knocks: int = 0  # connections that were asked for
     links: list[Link] = field(default_factory=list)  # open or ending, oldest first
     current: Link | None = None
 
@@ -326,7 +332,7 @@ class TlsCarrier:
         self._attempts[link] = outcome
         self._live.add(link)
         try:
-            await connect(lambda: link, host, port, self._dial_from)
+            await self._knock(held, link, host, port)
             cause = await outcome
             # While keys change, one side may still go by the charter that names the former ones.
             held.shown += cause == pipe.NOT_OURS
@@ -336,6 +342,19 @@ class TlsCarrier:
             del self._attempts[link]
             if link.stage < Stage.OPEN:
                 link.kill("given up")
+
+    async def _knock(self, held: _Peer, link: Link, host: str, port: int) -> None:
+        """Connect: mostly with ``knock_s``, now and then with the patience of an attempt."""
+        held.knocks += 1
+        # A little less than the attempt has, so that one cause has one sentence.
+        limit = 0.9 * self._tuning.attempt_s
+        if held.knocks % (PATIENT if held.dialler.away_s() > LONG_S else PATIENT_SOON):
+            limit = min(limit, self._tuning.knock_s)
+        try:
+            async with asyncio.timeout(limit):
+                await connect(lambda: link, host, port, self._dial_from)
+        except TimeoutError:
+            raise ShellError("carrier.connect", UNANSWERED, transient=True) from None
 
     # --------------------------------------------------------------------------- accepting
 
