@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import select
 import socket
 import threading
@@ -21,7 +22,7 @@ from tieline.core.events import Arrived, Known
 from tieline.core.line import Line
 from tieline.core.statement import Place, Statement
 from tieline.node import aheadwork
-from tieline.node.ahead import FOUND, REQUEST, WITHOUT, WORTH_BYTES, Ahead, Asked
+from tieline.node.ahead import FOUND, REQUEST, SILENT, WITHOUT, WORTH_BYTES, Ahead, Asked
 from tieline.store.memory import MemoryStore
 
 COUNT = 40
@@ -189,6 +190,53 @@ def test_no_room_for_a_process_is_no_help(monkeypatch: pytest.MonkeyPatch) -> No
         assert begin(ahead, bravo.id, line, said(line, bravo)) is None
 
 
+def test_no_room_for_a_file_is_no_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = talking().post("ALPHA").line
+    bravo = kit("BRAVO").stations[0]
+
+    def refuse() -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    with helped() as ahead:
+        monkeypatch.setattr("tieline.node.ahead.socket.socketpair", refuse)
+        assert begin(ahead, bravo.id, line, said(line, bravo)) is None
+
+
+def test_its_modules_are_the_stations_and_not_those_of_the_folder_it_starts_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = talking().post("ALPHA").line
+    bravo = kit("BRAVO").stations[0]
+    mark = tmp_path / "was-here"
+    (tmp_path / "struct.py").write_text(f"open({str(mark)!r}, 'w').close()\n", "utf-8")
+    (tmp_path / "tieline").mkdir()
+    (tmp_path / "tieline" / "__init__.py").write_text(f"open({str(mark)!r}, 'w')\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    with helped() as ahead:
+        asked = begin(ahead, bravo.id, line, said(line, bravo))
+        assert asked is not None
+        heard(ahead, asked, COUNT)
+    assert not mark.exists()
+
+
+def test_helpers_that_end_without_a_word_are_not_started_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = talking().post("ALPHA").line
+    bravo = kit("BRAVO").stations[0]
+    good = said(line, bravo)
+    monkeypatch.setattr("tieline.node.ahead.sys.executable", "/bin/false")
+    with helped() as ahead:
+        for _ in range(SILENT):
+            assert begin(ahead, bravo.id, line, good) is not None
+            while ahead._socket is not None:
+                assert select.select([ahead._socket], [], [], WAIT_S)[0]
+                ahead.read()
+            ahead.over()
+        assert begin(ahead, bravo.id, line, good) is None
+        assert ahead._process is None
+
+
 @pytest.mark.parametrize("sure", [True, False])
 def test_a_station_verifies_what_it_is_not_told_of(
     *, sure: bool, monkeypatch: pytest.MonkeyPatch
@@ -241,6 +289,8 @@ def test_a_station_that_catches_up_asks_for_help_and_holds_the_same(tmp_path: Pa
         assert min(map(len, given)) >= WORTH_BYTES
         assert not one.failed + other.failed
         other.host.close()
+        assert ahead._socket is None
+        other.host.heard(one.seat.keys.station, "road", given[0])  # too late
         assert ahead._socket is None
         one.host.close()
 

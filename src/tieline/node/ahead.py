@@ -5,17 +5,20 @@ their signatures. A helper verifies them from the last of a push to its first, a
 good under which key; this process takes them from the first to the last, and verifies what it has
 not been told of yet. So they meet, nobody ever waits for the other, and a helper that is slow, dead
 or not there costs time and nothing else. It is a part of this program and talks with it alone; it
-never says that a signature is bad.
+never says that a signature is bad. Since it is believed, it is made of the same modules as this
+process: it looks for them where this one does, and never in the folder it happens to start in.
 
 The helper (``aheadwork``) is started by the first large push, and ended when none has come for a
 while. A peer whose large pushes bring little that needs verifying gets no help for some time: who
-repeats himself must not keep a second processor busy.
+repeats himself must not keep a second processor busy. After some that have ended without a word no
+other is started: what ends them would end the next one too.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import struct
@@ -29,10 +32,12 @@ from tieline.core import encode
 from tieline.core.events import Known
 from tieline.core.line import Line
 
+_log: Final = logging.getLogger(__name__)
 WORTH_BYTES: Final = 24_576  # of an envelope: with less the helper is hardly awake before we are
 IDLE_S: Final = 20.0
 MOST_BYTES: Final = 4 * 1024 * 1024  # given, and not yet taken by the helper
 WITHOUT: Final = 16  # large pushes of a peer without help, after one that brought little
+SILENT: Final = 3  # helpers one after the other that ended by themselves and had said nothing
 DIGEST_BYTES: Final = 32
 # What it is given: a number and how many bytes follow; none: all up to this number is over.
 REQUEST: Final = struct.Struct(">II")
@@ -80,6 +85,7 @@ class Ahead:
         self._count = 0
         self._without: dict[bytes, int] = {}
         self._idle: asyncio.TimerHandle | None = None
+        self._silent = 0
         self.spared = 0  # signatures that we need not verify
 
     def begin(
@@ -129,8 +135,9 @@ class Ahead:
             except OSError:
                 data = b""
             if not data:
-                self.close()
+                self._ended()
                 return
+            self._silent = 0
             self._in += data
         whole = len(self._in) // FOUND.size * FOUND.size
         for number, at, digest in FOUND.iter_unpack(self._in[:whole]):
@@ -160,7 +167,14 @@ class Ahead:
         except BlockingIOError:
             pass  # it has enough to do; the next look gives it more
         except OSError:
-            self.close()
+            self._ended()
+
+    def _ended(self) -> None:
+        """It has gone by itself."""
+        self.close()
+        self._silent += 1
+        if self._silent == SILENT:
+            _log.warning("what verifies signatures beside this process does not run: done without")
 
     def _awake(self) -> bool:
         """Start the helper, unless it runs; whether it does."""
@@ -169,18 +183,24 @@ class Ahead:
         self._idle = self._loop.call_later(IDLE_S, self.close)
         if self._socket is not None:
             return True
-        ours, theirs = socket.socketpair()
-        command = (sys.executable, "-m", "tieline.node.aheadwork")
+        if self._silent >= SILENT:
+            return False
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError:  # no room for a file: it is done without
+            return False
+        command = (sys.executable, "-P", "-m", "tieline.node.aheadwork")
         with contextlib.closing(theirs):
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - this program, by itself
                     command,
+                    env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                     start_new_session=True,
                 )
-            except OSError:  # no room for a process: it is done without
+            except OSError:  # no room for a process: likewise
                 ours.close()
                 return False
         ours.settimeout(0.0)

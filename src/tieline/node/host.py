@@ -290,7 +290,7 @@ class Host:
 
     def heard(self, peer: bytes, carrier: str, envelope: bytes) -> None:
         known = None
-        if len(envelope) >= WORTH_BYTES and self.ahead is not None:
+        if len(envelope) >= WORTH_BYTES and self.ahead is not None and not self._dead:
             lines = [x for x in self.station.lines.values() if peer in x.peers]
             known = self.ahead.begin(peer, envelope, self.station.realm, lines)
         self.submit(Arrived(carrier=carrier, peer=peer, envelope=envelope, live=True, known=known))
