@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
 
-from tieline.desk.web.crowd import Turns
+from tieline.desk.web import server
+from tieline.desk.web.crowd import GONE, Crowd, Turns
+
+WAIT_S = 60.0
 
 
 @dataclass
@@ -98,5 +107,40 @@ def test_nobody_waits_for_one_who_had_gone_before() -> None:
     async def world() -> None:
         assert not await Turns().pace(lambda: True, 1_000_000)
         assert await Turns().pace(lambda: False, 0)
+
+    asyncio.run(world())
+
+
+@pytest.mark.parametrize("begun", [b"", b"a" * 1000])
+def test_one_who_has_gone_is_noticed_though_the_form_is_not_read_on(
+    begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "HEADER_S", 10 * WAIT_S)  # it is not the deadline that tells
+
+    async def world() -> None:
+        came: asyncio.Queue[Callable[[], bool]] = asyncio.Queue()
+        done = asyncio.Event()
+
+        async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+            came.put_nowait(scope[GONE])
+            await done.wait()
+
+        listener = server.bind("127.0.0.1", 0)
+        config = uvicorn.Config(app, log_config=None, log_level="critical", ws="none")
+        config.load()
+        parts: dict[str, Any] = {"config": config, "server_state": ServerState(), "app_state": {}}
+        door = partial(server.PatientProtocol, Crowd(), Turns(), **parts)
+        async with await asyncio.get_running_loop().create_server(door, sock=listener):
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n" + begun)
+            async with asyncio.timeout(WAIT_S):
+                gone = await came.get()
+            assert not gone()
+            writer.transport.abort()
+            async with asyncio.timeout(WAIT_S):
+                while not gone():  # noqa: ASYNC110 - the kernel has no event for it
+                    await asyncio.sleep(0.01)
+            done.set()
+            await asyncio.sleep(0)
 
     asyncio.run(world())

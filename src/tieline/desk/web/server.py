@@ -33,6 +33,7 @@ WAITING: Final = 2_048
 # before uvicorn stops reading. The kernel's own limit is megabytes.
 RECEIVE_BYTES: Final = 16_384
 GRACE_S: Final = 3
+ESTABLISHED: Final = 1  # the first byte of what the kernel tells of a connection: open both ways
 
 
 class PatientProtocol(H11Protocol):
@@ -91,11 +92,21 @@ class PatientProtocol(H11Protocol):
     async def _entered(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A request: who answers it can say whose session it has."""
         cycle = self.cycle
-        scope[SHOWN], scope[GONE] = self._shown, lambda: cycle.disconnected
+        scope[SHOWN], scope[GONE] = self._shown, partial(self._gone, cycle)
         if self._answered and not self._officer and not await self._turns.pace(scope[GONE]):
             return
         self._answered = True
         await self._answers(scope, receive, send)
+
+    def _gone(self, cycle: RequestResponseCycle) -> bool:
+        """Whether the other end has gone; while nothing is read, the kernel alone knows.
+
+        Nor does it while more is on the way than it takes: then the deadline ends it, or its turn.
+        """
+        if cycle.disconnected or not self.flow.read_paused:
+            return cycle.disconnected
+        link: socket.socket = self.transport.get_extra_info("socket")
+        return link.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != ESTABLISHED
 
     def _shown(self, officer: int | None) -> None:
         self._officer = officer is not None
