@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
 import random
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from tests.node.pair import Running, Seat, make_homes, open_store
 from tests.node.witnesses import Bench
 
+import tieline.node.askwitness  # noqa: F401 - of which a test takes the module away
 from tieline.core.charter import SignedCharter, Witness, dearmor_charter
 from tieline.core.checkpoint import SignedNote
 from tieline.core.events import SignCheckpoint
@@ -172,6 +175,43 @@ def test_a_witness_that_is_away_delays_nothing_and_is_asked_again(stage: Stage) 
             await made.stop()
             await second.stop()
         await first.stop()
+
+    asyncio.run(test())
+
+
+class Unread:
+    """A module that cannot be read the first two times: no file can be opened."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.asked = 0
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == self.name:
+            self.asked += 1
+            if self.asked < 3:
+                raise OSError(errno.EMFILE, "too many open files")
+
+
+def test_a_station_that_may_open_no_file_asks_its_witnesses_later(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unread = Unread("tieline.node.askwitness")
+    monkeypatch.setattr("tieline.node.askwitness", sys.modules[unread.name])  # as it was, later
+    monkeypatch.delitem(sys.modules, unread.name)
+    monkeypatch.setattr("sys.meta_path", [unread, *sys.meta_path])
+
+    async def test() -> None:
+        server = await stage.benches[0].listen()
+        with station(stage.seat) as running:
+            await running.install(stage.charter)
+            made = Asking(running, {NAMES[0]: url(server)})
+            await made.sign()
+            await made.until(lambda: made.view()["have"] == 1 or made.task.done())
+            assert unread.asked == 3
+            assert not made.task.done()
+            await made.stop()
+        await server.stop()
 
     asyncio.run(test())
 

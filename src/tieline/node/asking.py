@@ -126,8 +126,10 @@ class Witnesses:
                 if talk.again_at > now:
                     pause = min(pause, talk.again_at - now)
                     continue
-                from tieline.node.askwitness import Target  # with what speaks HTTP: not without one
-
+                try:  # with what speaks HTTP: a station without a witness does not load it
+                    from tieline.node.askwitness import Target
+                except OSError:  # as many files are open as may be
+                    return min(pause, self._pauses.first_s)
                 target = Target(name=witness.name, key=witness.key, url=url, mldsa=witness.mldsa)
                 talk.task = asyncio.create_task(self._ask(line, newest, witness, target, talk))
         return pause
