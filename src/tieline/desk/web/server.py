@@ -103,8 +103,10 @@ class PatientProtocol(H11Protocol):
 
         Nor does it while more is on the way than it takes: then the deadline ends it, or its turn.
         """
-        if cycle.disconnected or not self.flow.read_paused:
-            return cycle.disconnected
+        if cycle.disconnected or self.transport.is_closing():
+            return True
+        if not self.flow.read_paused:
+            return False
         link: socket.socket = self.transport.get_extra_info("socket")
         return link.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != ESTABLISHED
 
