@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+from pathlib import Path
+
+import pytest
 from tests.core.evidence_lines import MADE_MS, play, read_whole
 from tests.core.world import Net
 
 from tieline.core.checkpoint import SignedNote, log_signature, origin
+from tieline.core.errors import ShellError
 from tieline.core.evidence import Header, Scope
 from tieline.core.evidence_facts import Report
 from tieline.core.evidence_writer import Source, Writer
 from tieline.core.line import Line
-from tieline.node.evidencefile import source_of
+from tieline.node.evidencefile import make, source_of
 
 
 def read_line(line: Line, source: Source, scope: Scope | None = None) -> Report:
@@ -73,3 +79,20 @@ def test_a_checkpoint_with_extension_lines_is_left_out() -> None:
         keys=source.keys,
     )
     assert read_line(line, wide).counts.notes == read_line(line, source).counts.notes
+
+
+def test_evidence_whose_name_may_not_last_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = play(7, acts=5).post("ALPHA").line
+    synced: list[list[str]] = []
+
+    def refuse(folder: Path) -> None:
+        synced.append([each.name for each in folder.iterdir()])
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("tieline.node.evidencefile.disk.sync_folder", refuse)
+    with pytest.raises(ShellError, match="nothing was kept"):
+        asyncio.run(make(line, tmp_path / "evidence.html", Scope(), MADE_MS))
+    assert synced == [["evidence.html"]]
+    assert not list(tmp_path.iterdir())

@@ -152,6 +152,7 @@ class _Target:
 
     def finish(self) -> None:
         """Sync it, and give it its name for good."""
+        named = False
         try:
             if self._file is not None:
                 self._file.flush()
@@ -159,8 +160,11 @@ class _Target:
             if self._path.exists():
                 raise LocalError("file.exists", f"{self._path} exists; name another file")
             self._part.rename(self._path)
+            named = True
             disk.sync_folder(self._path.parent)
         except OSError as error:
+            if named:  # whether the name would last nobody knows
+                self._path.unlink(missing_ok=True)
             raise self._failed(error) from error
 
     def __exit__(self, *_: object) -> None:
