@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WORKERS = 2
 SPACING = 1_000_000  # seeds between two soaks that start one minute apart
 INTERRUPTED = 130
+STOP_S = 60  # in which a row that is stopped puts away what it has made
 LOOK_S = 0.2  # how often a wait looks whether somebody has interrupted it
 
 
@@ -162,9 +163,17 @@ def _heard(soak: Soak, running: subprocess.Popen[str], until: float) -> str | No
             return running.communicate(timeout=LOOK_S)[0]
         except subprocess.TimeoutExpired:
             if soak.interrupted or time.monotonic() >= until:
-                with suppress(ProcessLookupError):
-                    os.killpg(running.pid, signal.SIGKILL)
+                _stop(running)
                 return None
+
+
+def _stop(running: subprocess.Popen[str]) -> None:
+    """Let a row put away what it has made: stations, mounts, folders in memory."""
+    running.send_signal(signal.SIGINT)
+    with suppress(subprocess.TimeoutExpired):
+        running.communicate(timeout=STOP_S)
+    with suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGKILL)
 
 
 def _take_row(soak: Soak, name: str, said: str, status: int) -> None:

@@ -4,7 +4,7 @@
 one row, ``--list`` names the rows. ``--cases desk|stations|others`` plays the rows at a desk, of
 whole stations under fire, or the others, without the tests that they name: so does ``./dev test``,
 which runs the tests anyway.
-Statuses: 0 every demand was met, 1 one was not, 2 usage.
+Statuses: 0 every demand was met, 1 one was not, 2 usage, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import json
 import logging
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CHUNK = 25
 STAGED = 250  # a floor takes seconds to stand
 SHOWN = 5  # failures of a row that are printed
+INTERRUPTED = 130
 
 
 @dataclass(slots=True)
@@ -54,6 +56,20 @@ class Result:
 
 
 Job = tuple[str, int, int, str]
+
+
+def tidy() -> None:
+    """A worker that is stopped puts away what its case has made: stations, mounts, folders.
+
+    A pool stops its workers with SIGTERM. An interruption is for the one who began them.
+    """
+    signal.signal(signal.SIGINT, lambda *_: None)  # what a case starts inherits no handler
+    signal.signal(signal.SIGTERM, _stopped)
+
+
+def _stopped(*_: object) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: None)  # once is enough, and putting away takes a while
+    raise SystemExit(INTERRUPTED)
 
 
 def play(job: Job) -> tuple[str, int, list[str], float]:
@@ -139,7 +155,7 @@ def run(rows: Sequence[Row], level: str, workers: int, *, tests: bool) -> dict[s
     results = {row.name: Result(row.name, row.promise, lacks=row.lacks()) for row in rows}
     here = [row for row in rows if not results[row.name].lacks]
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with tested(rows if tests else ()) as found, context.Pool(workers) as pool:
+    with tested(rows if tests else ()) as found, context.Pool(workers, tidy) as pool:
         for name, count, missed, seconds in pool.imap_unordered(play, jobs(here, level)):
             result = results[name]
             result.cases += count
@@ -170,7 +186,7 @@ def sabotaged(rows: Sequence[Row], workers: int) -> int:
     broken = [(row.name, build) for row in playable for build in row.sabotage]
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     missed = 0
-    with context.Pool(workers) as pool:
+    with context.Pool(workers, tidy) as pool:
         for name, build, seed in pool.imap_unordered(red, broken):
             said = f"red at case {seed}" if seed >= 0 else "NOBODY NOTICED"
             print(f"{name:24} {build:24} {said}: {BUILDS[build].what}", flush=True)
@@ -259,4 +275,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    # A shell that starts it in the background lets it ignore Ctrl-C, and all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        raise SystemExit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None

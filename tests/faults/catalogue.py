@@ -79,7 +79,7 @@ P4: Final = (
         demand="never a proof: silent since, and the deadline escalates",
         counts=(100, 1_000, 5_000),
         play=honest.withheld_tail,
-        sabotage=("silence-unsaid",),
+        sabotage=("missed-unsaid",),
     ),
 )
 

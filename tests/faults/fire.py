@@ -55,7 +55,8 @@ NO_LIBRARY: Final = "no C compiler: Python alone had the wrong time, and no disk
 class Case:
     """What is played. ``library``: the compiled ``mood.c``, or empty; ``loopback``: no networks.
 
-    ``broken``: a build of ``stationproc``, or empty; ``brisk``: a lost line is tried again soon.
+    ``broken``: a build of ``stationproc``, or empty; ``brisk``: a lost line is tried again soon;
+    ``folder``: an empty one for all that is made, which whoever starts the case puts away.
     """
 
     seed: int
@@ -64,6 +65,7 @@ class Case:
     always: tuple[str, ...] = ()
     broken: str = ""
     library: str = ""
+    folder: str = ""
     brisk: bool = True
     loopback: bool = False
 
@@ -109,7 +111,8 @@ class Fire:
         receipts = {
             (log, size)
             for desk in self.board.desks.values()
-            for (log, by), size in desk.covered.items()
+            # A copy: this is a thread, and the loop goes on noting what desks are told.
+            for (log, by), size in list(desk.covered.items())
             if by == party
         }
         try:
@@ -443,8 +446,8 @@ def _ground(fire: Fire, case: Case, folder: Path, stack: contextlib.ExitStack) -
 def main(case: Case) -> Fire:
     """One case, on the best ground that this machine gives."""
     schedule = plan(case.seed, case.kinds, round(case.seconds * 1_000), always=case.always)
-    with scratch() as where, contextlib.ExitStack() as stack:
-        folder = Path(where)
+    with contextlib.ExitStack() as stack:
+        folder = Path(case.folder or stack.enter_context(scratch()))
         (folder / "logs").mkdir()
         fire = Fire(schedule, folder / "logs")
         asyncio.run(burn(fire, case, folder, _ground(fire, case, folder, stack)))

@@ -17,7 +17,7 @@ from tests.faults import linecrowd, mood
 from tests.faults.fire import Case
 from tests.faults.fires import CLOCKS, DISKS, KINDS, LIVES, ROADS
 from tests.faults.firestation import ROOT
-from tests.faults.rows import Row, need
+from tests.faults.rows import Row, need, scratch
 
 from tieline.sim.mutants import Mutant
 
@@ -43,15 +43,18 @@ def stage() -> Iterator[None]:
 
 def burnt(case: Case) -> Told:
     """Play a case in a process of its own: what it says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.faults.fire", json.dumps(asdict(case))],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
-        capture_output=True,
-        text=True,
-        timeout=WAIT_S,
-        check=False,
-    )
+    # The folder is ours, so that it goes with the case even when the case is ended.
+    with scratch() as folder:
+        order = json.dumps(asdict(case) | {"folder": folder})
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.faults.fire", order],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
+            capture_output=True,
+            text=True,
+            timeout=WAIT_S,
+            check=False,
+        )
     need(done.returncode == 0, f"the case did not end: {done.stderr[-2_000:]}")
     told: Told = json.loads(done.stdout.splitlines()[-1])
     return told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import shutil
@@ -30,6 +31,7 @@ ROOT: Final = Path(__file__).parents[2]
 # A storage failure that ends a station is one of these; anything else is a fault of the station.
 STATED: Final = frozenset({"store.full", "store.failed", "store.io"})
 BALLAST: Final = "ballast"
+TRIES: Final = 5  # to take the last room of a disk that is written to
 STOP_S: Final = 120.0
 
 
@@ -165,10 +167,17 @@ class Machine(Process):
 
     def fill(self) -> None:
         """Leave no room on its disk; what it has freed since the last time is taken, too."""
-        disk = os.statvfs(self.home)
         with (self.home / BALLAST).open("ab") as file:
-            if room := disk.f_bavail * disk.f_frsize:
-                os.posix_fallocate(file.fileno(), file.tell(), room)
+            for _ in range(TRIES):
+                disk = os.statvfs(self.home)
+                if not (room := disk.f_bavail * disk.f_frsize):
+                    return
+                try:
+                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, room)
+                except OSError as error:
+                    # The station runs, and may have taken some of it in between.
+                    if error.errno != errno.ENOSPC:
+                        raise
 
     def empty(self) -> None:
         """Give the room back."""

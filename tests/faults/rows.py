@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from subprocess import SubprocessError
 
 from tieline.core.errors import TielineError
 from tieline.sim.violation import Violation
@@ -23,6 +24,12 @@ Play = Callable[[int], None]
 
 class Missed(Exception):
     """A demand was not met in one case, and how."""
+
+
+# What fails one case, and not the run with all the others.
+CAUGHT = (
+    Missed, Violation, AssertionError, TielineError, OSError, HTTPException, SubprocessError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +82,6 @@ def played(row: Row, seed: int) -> str:
         return "there is nothing to play"
     try:
         row.play(seed)
-    except (Missed, Violation, AssertionError, TielineError, OSError, HTTPException) as error:
+    except CAUGHT as error:
         return f"{type(error).__name__}: {error}"
     return ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from tests.faults import diskrows, firerows, forgedrows, keptrows, webrows
@@ -106,14 +107,22 @@ def _build(name: str, what: str, *patches: tuple[object, str, object]) -> Mutant
     return Mutant(name=name, invariants=frozenset(), what=what, patches=patches)
 
 
-BUILDS: Final[dict[str, Mutant]] = {
-    **MUTANTS,
-    **webrows.BUILDS,
-    **forgedrows.BUILDS,
-    **keptrows.BUILDS,
-    **firerows.BUILDS,
-    **diskrows.BUILDS,
-    **{
+def together(*parts: Mapping[str, Mutant]) -> dict[str, Mutant]:
+    """All builds. Raises ``ValueError`` when two have one name: a row would get the other's."""
+    names = Counter(name for part in parts for name in part)
+    if twice := sorted(name for name, count in names.items() if count > 1):
+        raise ValueError(f"two builds have one name: {', '.join(twice)}")
+    return {name: build for part in parts for name, build in part.items()}
+
+
+BUILDS: Final[dict[str, Mutant]] = together(
+    MUTANTS,
+    webrows.BUILDS,
+    forgedrows.BUILDS,
+    keptrows.BUILDS,
+    firerows.BUILDS,
+    diskrows.BUILDS,
+    {
         build.name: build
         for build in (
             _build(
@@ -138,7 +147,7 @@ BUILDS: Final[dict[str, Mutant]] = {
                 "a statement that comes again counts as a second story",
                 (Exchange, "_judge", _judge_and_accuse),
             ),
-            _build("silence-unsaid", "a missed deadline is not said", (watch, "_missed", _nothing)),
+            _build("missed-unsaid", "a missed deadline is not said", (watch, "_missed", _nothing)),
             _build(
                 "charter-unsigned",
                 "a charter needs no signature of everybody",
@@ -172,4 +181,4 @@ BUILDS: Final[dict[str, Mutant]] = {
             ),
         )
     },
-}
+)
