@@ -205,6 +205,9 @@ def text(report: dict[str, object]) -> str:
             f"  {row['promise']} {row['name']}"
             for row in rows
         ]
+        out += [
+            f"  {row['name']} was not played: {row['lacks']}" for row in rows if row.get("lacks")
+        ]
         out += [f"  no time for {name}" for name in _list(report["rows_unfinished"])]
     failures = _list(report["failures"])
     out.append(f"failures: {len(failures)}")
@@ -241,6 +244,8 @@ def main() -> int:
     given = parser.parse_args()
     if given.minutes <= 0 or given.hours <= 0:
         parser.error("minutes and hours are more than 0")
+    if given.report is not None and not given.report.parent.is_dir():
+        parser.error(f"there is no folder {given.report.parent} for the report")
     start = int(time.time()) // 60 * SPACING if given.start is None else given.start
     soak, began, whole = Soak(start, given.hours), time.monotonic(), 60 * given.minutes
 

@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tests.faults.catalogue import GROUPS, ROWS
-from tests.faults.rows import LEVELS, Row, played
+from tests.faults.rows import LEVELS, Missed, Row, played
 from tests.faults.sabotage import BUILDS
 
 from tieline.sim.mutants import in_force
@@ -36,6 +36,7 @@ CHUNK = 25
 STAGED = 250  # a floor takes seconds to stand
 SHOWN = 5  # failures of a row that are printed
 INTERRUPTED = 130
+CASE_S = 1_200  # for one case, on a busy machine; a case that takes longer has no end
 
 
 @dataclass(slots=True)
@@ -61,8 +62,10 @@ Job = tuple[str, int, int, str]
 def tidy() -> None:
     """A worker that is stopped puts away what its case has made: stations, mounts, folders.
 
-    A pool stops its workers with SIGTERM. An interruption is for the one who began them.
+    A pool stops its workers with SIGTERM. An interruption is for the one who began them. A case
+    that takes longer than ``CASE_S`` is missed, so that the others are played all the same.
     """
+    signal.signal(signal.SIGALRM, _endless)
     signal.signal(signal.SIGINT, lambda *_: None)  # what a case starts inherits no handler
     signal.signal(signal.SIGTERM, _stopped)
 
@@ -70,6 +73,21 @@ def tidy() -> None:
 def _stopped(*_: object) -> None:
     signal.signal(signal.SIGTERM, lambda *_: None)  # once is enough, and putting away takes a while
     raise SystemExit(INTERRUPTED)
+
+
+def _endless(*_: object) -> None:
+    raise Missed(f"it has no end: {CASE_S} s were not enough")
+
+
+def _limited(row: Row, seed: int) -> str:
+    """Play one case; in a worker, for so long and no longer."""
+    if signal.getsignal(signal.SIGALRM) is not _endless:
+        return played(row, seed)
+    signal.setitimer(signal.ITIMER_REAL, CASE_S)
+    try:
+        return played(row, seed)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def play(job: Job) -> tuple[str, int, list[str], float]:
@@ -84,7 +102,7 @@ def play(job: Job) -> tuple[str, int, list[str], float]:
         if staged is not None:
             stack.enter_context(staged())
         for seed in range(first, first + count):
-            why = played(ROWS[name], seed)
+            why = _limited(ROWS[name], seed)
             if why:
                 missed.append(f"{why}\n    see it again: ./dev faults --row {name} --seed {seed}")
     return name, count, missed, time.monotonic() - began
@@ -175,7 +193,7 @@ def red(job: tuple[str, str]) -> tuple[str, str, int]:
         if row.stage is not None:
             stack.enter_context(row.stage())
         for seed in range(row.few):
-            if played(row, seed):
+            if _limited(row, seed):
                 return name, build, seed
     return name, build, -1
 

@@ -12,7 +12,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.faults import __main__ as faults
 from tests.faults.__main__ import INTERRUPTED, ROOT, tidy
+from tests.faults.catalogue import ROWS
+from tests.faults.rows import Row
 from tests.faults.sabotage import together
 
 from tieline.sim.mutants import Mutant
@@ -42,6 +45,23 @@ def test_a_worker_that_is_stopped_puts_away_what_it_has_made(tmp_path: Path) -> 
     with multiprocessing.get_context("fork").Pool(1, tidy) as pool:
         pool.apply_async(lasting, (str(tmp_path),))
         until(tmp_path, "*")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_case_without_end_is_missed_and_the_others_are_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def play(seed: int) -> None:
+        if seed == 0:
+            lasting(str(tmp_path))
+
+    row = Row(promise="P1", name="endless", fault="", demand="", counts=(2, 2, 2), play=play)
+    monkeypatch.setitem(ROWS, row.name, row)
+    monkeypatch.setattr(faults, "CASE_S", 0.3)
+    result = faults.run([row], "C", 1, tests=False)[row.name]
+    assert result.cases == 2
+    assert [each.partition(":")[0] for each in result.missed] == ["Missed"]
+    assert "has no end" in result.missed[0]
     assert list(tmp_path.iterdir()) == []
 
 

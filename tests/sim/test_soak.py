@@ -87,9 +87,11 @@ def test_failures_are_told_and_reported(capsys: pytest.CaptureFixture[str]) -> N
     parts["_take_row"](one, "killed", "no JSON", 1)
     row = {"promise": "P1", "name": "killed", "cases": 1, "tests": 2, "missed": ["it is lost"]}
     parts["_take_row"](one, "killed", json.dumps({"rows": [row]}), 1)
+    other = row | {"name": "reserve", "missed": [], "cases": 0, "lacks": "no loop device"}
+    parts["_take_row"](one, "reserve", json.dumps({"rows": [other]}), 0)
     report = one.report()
     assert [failed["invariant"] for failed in report["seeds_failed"]] == [4]
-    assert report["rows"] == [row]
+    assert report["rows"] == [row, other]
     first, second, third = report["failures"]
     assert "see it again: ./dev sim --seed 13 --hours 0.2 --trace" in first
     assert second == "row killed ended with status 1 and without a result"
@@ -97,6 +99,7 @@ def test_failures_are_told_and_reported(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().err == f"{first}\n{second}\n{third}\n"
     text = parts["text"](report)
     assert "1 seeds, 1 failed; seeds 13 to 13" in text
+    assert "reserve was not played: no loop device" in text
     assert "failures: 3" in text
 
 
@@ -104,3 +107,11 @@ def test_no_time_is_a_wrong_usage() -> None:
     done = soak("--minutes", "0")
     assert done.returncode == 2
     assert "more than 0" in done.stderr
+
+
+def test_a_report_that_could_not_be_written_is_refused_before_anything_is_played(
+    tmp_path: Path,
+) -> None:
+    done = soak(*SHORT, "--minutes", "60", "--report", str(tmp_path / "gone" / "report.json"))
+    assert done.returncode == 2
+    assert "there is no folder" in done.stderr
