@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -26,8 +27,8 @@ class Missed(Exception):
     """A demand was not met in one case, and how."""
 
 
-# What fails one case, and not the run with all the others.
-CAUGHT = (
+# What says all in its own words; of anything else it must be seen where it comes from.
+FAILURES = (
     Missed, Violation, AssertionError, TielineError, OSError, HTTPException, SubprocessError,
 )  # fmt: skip
 
@@ -82,6 +83,8 @@ def played(row: Row, seed: int) -> str:
         return "there is nothing to play"
     try:
         row.play(seed)
-    except CAUGHT as error:
+    except FAILURES as error:
         return f"{type(error).__name__}: {error}"
+    except Exception as error:  # noqa: BLE001 # a defect fails this case, and not all others with it
+        return "".join(traceback.format_exception(error))
     return ""

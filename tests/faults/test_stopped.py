@@ -65,6 +65,19 @@ def test_a_case_without_end_is_missed_and_the_others_are_played(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_case_that_breaks_is_missed_and_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    def play(seed: int) -> None:
+        if seed == 0:
+            raise KeyError("nobody has it")
+
+    row = Row(promise="P1", name="broken", fault="", demand="", counts=(2, 2, 2), play=play)
+    monkeypatch.setitem(ROWS, row.name, row)
+    result = faults.run([row], "C", 1, tests=False)[row.name]
+    assert (result.cases, len(result.missed)) == (2, 1)
+    assert "nobody has it" in result.missed[0]
+    assert "in play" in result.missed[0]
+
+
 def test_a_run_in_the_background_ends_when_it_is_interrupted() -> None:
     with subprocess.Popen(
         ["sh", "-c", IN_BACKGROUND, "sh", *LONG],

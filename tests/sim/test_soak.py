@@ -8,13 +8,14 @@ import runpy
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tieline.sim.__main__ import run_seed
 from tieline.sim.counted import CHECKS, FAULTS, checks, faults, total
-from tieline.sim.plan import draw
+from tieline.sim.plan import calm, draw
 from tieline.sim.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,6 +79,14 @@ def test_every_kind_that_is_named_is_counted_somewhere() -> None:
     made = set(re.findall(r"(?:note|count)\(\s*\"([a-z ]+)\"", source))
     assert made >= FAULTS.keys() | CHECKS.keys()
     assert {word for word in made if word.startswith("check ")} == CHECKS.keys()
+
+
+def test_a_check_that_has_nothing_to_look_at_is_not_counted() -> None:
+    counts = dict(World(calm(0, 3, 2)).run().counts)
+    assert counts.get("check brought", 0) == 0  # nobody lies
+    assert 0 < counts["check attempts"] < counts["check order"] // 10
+    lying = dict(World(replace(calm(0, 3), forker=True)).run().counts)
+    assert 0 < lying["check brought"] < lying["check order"]
 
 
 def test_failures_are_told_and_reported(capsys: pytest.CaptureFixture[str]) -> None:

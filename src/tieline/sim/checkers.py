@@ -268,16 +268,19 @@ class Checker:
         made = self._signed.get(parsed.place.station, {}).get(parsed.signed)
         return made == parsed.signature
 
-    def brought(self, ledger: Ledger, envelopes: list[bytes], charter: int) -> None:
+    def brought(self, ledger: Ledger, envelopes: list[bytes], charter: int) -> bool:
         """Envelopes have been taken: a second story that they brought is kept.
 
         Whatever it builds on must be held, since it waits for that; ``charter`` is the newest
-        version held, and it waits for a newer one likewise.
+        version held, and it waits for a newer one likewise. Returns whether there was anything to
+        look at: statements, in a world where somebody lies.
         """
         if all(self._honest.values()):
-            return
-        for raw in _pushed(envelopes):
+            return False
+        pushed = list(_pushed(envelopes))
+        for raw in pushed:
             self._rival_kept(ledger, raw, charter)
+        return bool(pushed)
 
     def _rival_kept(self, ledger: Ledger, raw: bytes, charter: int) -> None:
         try:

@@ -45,15 +45,18 @@ def unanswered(number: int, since_ms: int, now_ms: int) -> None:
         raise Violation(7, f"station {number} has not answered its officer for {ANSWER_MS} ms")
 
 
-def attempts_kept(events: Iterable[Event], facts: Iterable[Fact], peers: Container[bytes]) -> None:
-    """Raise ``Violation`` when something that a carrier told in a turn is not in its journal."""
+def attempts_kept(events: Iterable[Event], facts: Iterable[Fact], peers: Container[bytes]) -> bool:
+    """Whether a carrier told something in a turn.
+
+    Raises ``Violation`` when it is not in the journal.
+    """
     told = Counter(
         (event.peer, _OUTCOMES[type(event)], getattr(event, "cause", ""))
         for event in events
         if isinstance(event, Connected | Lost | Failed) and event.peer in peers
     )
     if not told:
-        return
+        return False
     kept = Counter(
         (found.station, found.outcome, found.cause)
         for found in (Attempt.decode(f.body) for f in facts if f.kind == FactKind.ATTEMPT)
@@ -61,6 +64,7 @@ def attempts_kept(events: Iterable[Event], facts: Iterable[Fact], peers: Contain
     missing = told - kept
     for peer, outcome, cause in missing:
         raise Violation(8, f"'{outcome}' of {peer.hex()} ({cause}) is in no journal")
+    return True
 
 
 class Silences:

@@ -306,11 +306,10 @@ class Machine:
             self.schedule.count("check order")
             self.checker.displayed(self.ledger, line, idle=not self._fresh)
             if not was_full and not self.runtime.full:
-                if before is not None:
+                if before is not None and attempts_kept(events, self._fresh, before.links):
                     self.schedule.count("check attempts")
-                    attempts_kept(events, self._fresh, before.links)
-                self.schedule.count("check brought")
-                self.checker.brought(self.ledger, arrived, line.latest())
+                if self.checker.brought(self.ledger, arrived, line.latest()):
+                    self.schedule.count("check brought")
         self._arm()
 
     def kept(self, facts: Sequence[Fact]) -> None:
