@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from tests.faults import linecrowd
+from tests.faults import linecrowd, webcrowd
 from tests.faults.linecrowd import Watched
 from tests.faults.rows import Missed
 
@@ -23,6 +26,24 @@ def test_a_hundred_strangers_of_every_manner_hold_up_no_urgent_word(
 ) -> None:
     monkeypatch.setattr(linecrowd, "LASTS_S", 3)
     linecrowd.strangers(line, "everybody", 100, 1)
+
+
+def test_a_crowd_that_goes_too_early_is_no_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[subprocess.Popen[bytes]] = []
+
+    class Noted(subprocess.Popen[bytes]):
+        def __init__(self, *args: Any, **named: Any) -> None:
+            super().__init__(*args, **named)
+            began.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Noted)
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        port = door.getsockname()[1]
+        with webcrowd.crowd(port, 4, "silent", 1) as there:
+            pass
+        assert there.lasted_s == 0
+        with pytest.raises(Missed, match="went before"), webcrowd.crowd(port, 4, "silent", 1):
+            began[-1].kill()
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,10 @@ def crowd(port: int, count: int, manner: str, seed: int) -> Iterator[Crowd]:
             yield there
         finally:
             process.stdin.close()
-            there.lasted_s = float(process.stdout.readline() or 0)
+            last = process.stdout.readline()
             process.wait(60)
+        need(last, "the strangers went before the case was over")
+        there.lasted_s = float(last)
 
 
 def crowded_desk(seed: int) -> None:
