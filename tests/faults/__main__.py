@@ -256,6 +256,8 @@ def main(argv: Sequence[str]) -> int:
     rows = [ROWS[given.row]] if given.row else list(ROWS.values())
     if given.cases:
         rows = [row for row in rows if row.play and group(row) == given.cases]
+        if not rows:
+            parser.error(f"the cases of {given.row} are not of '{given.cases}'")
     if given.list:
         for row in rows:
             print(f"{row.promise:4} {row.name:24} {row.fault}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from tests.faults import floor, webcrowd
-from tests.faults.__main__ import main, play
-from tests.faults.catalogue import ROWS
+from tests.faults.__main__ import ROOT, main, play
+from tests.faults.catalogue import GROUPS, ROWS
 from tests.faults.crowd import MANNERS
 from tests.faults.sabotage import BUILDS
 
@@ -71,6 +72,19 @@ def test_a_row_that_is_not_met_ends_with_1(capsys: pytest.CaptureFixture[str]) -
     assert "see it again: ./dev faults --row another-word --seed" in said
     assert main([*words[:2], "--seed", "3"]) == 0
     assert "another-word" in capsys.readouterr().out
+
+
+def test_the_suite_plays_the_cases_of_every_group() -> None:
+    lists = re.findall(r'^stations="(.*)"$', (ROOT / "dev").read_text("utf-8"), re.MULTILINE)
+    assert set(re.findall(r"\brows-(\w+)", lists[0])) == {*GROUPS, "others"}
+    assert {name for rows in GROUPS.values() for name in rows} <= ROWS.keys()
+
+
+def test_a_row_of_another_group_is_a_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--row", "another-word", "--cases", "desk"])
+    assert ended.value.code == 2
+    assert "not of 'desk'" in capsys.readouterr().err
 
 
 def test_a_seed_without_a_row_is_a_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
