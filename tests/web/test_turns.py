@@ -139,7 +139,7 @@ def test_one_who_has_gone_is_noticed_though_the_form_is_not_read_on(
             writer.transport.abort()
             async with asyncio.timeout(WAIT_S):
                 while not gone():  # noqa: ASYNC110 - the kernel has no event for it
-                    await asyncio.sleep(0.01)
+                    await asyncio.sleep(0)
             done.set()
             await asyncio.sleep(0)
 

@@ -46,8 +46,8 @@ _SCRATCH: Final = 262_144
 _BACKLOG: Final = 128
 _MAX_LINKS: Final = 4  # sessions of one peer at once, old and dying ones included
 _ACCEPT_PAUSE_S: Final = 0.2
-# Of so many connections that are asked for one has the patience of an attempt, for a road on which an
-# answer takes long; first, while most outages end, of many, since it is deaf for seconds.
+# One of so many connections has the patience of an attempt, for a road on which an answer takes
+# long. It is one of many while most outages end, since the kernel does not ask again for seconds.
 PATIENT_SOON: Final = 16
 PATIENT: Final = 2
 LONG_S: Final = 120.0
