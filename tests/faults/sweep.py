@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Final
 
@@ -143,6 +144,8 @@ def scratch_for_good() -> str:
     """A folder for as long as this process lives."""
     keeper = scratch()
     _kept.append(keeper)
+    # A worker of a pool ends without what other processes do at their end.
+    Finalize(None, keeper.cleanup, exitpriority=1)
     return keeper.name
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults import __main__ as faults
+from tests.faults import sweep
 from tests.faults.__main__ import INTERRUPTED, ROOT, tidy
 from tests.faults.catalogue import ROWS
 from tests.faults.rows import Row
@@ -46,6 +47,13 @@ def test_a_worker_that_is_stopped_puts_away_what_it_has_made(tmp_path: Path) -> 
         pool.apply_async(lasting, (str(tmp_path),))
         until(tmp_path, "*")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_worker_keeps_for_good_goes_with_it() -> None:
+    with multiprocessing.get_context("fork").Pool(1, tidy) as pool:
+        folder = Path(pool.apply(sweep.scratch_for_good))
+        assert folder.is_dir()
+    assert not folder.exists()
 
 
 def test_a_case_without_end_is_missed_and_the_others_are_played(
