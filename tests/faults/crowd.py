@@ -88,13 +88,36 @@ async def slowly(wait_s: float) -> None:
     await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=wait_s)
 
 
+class Stays:
+    """How long connections lasted (s)."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0  # of those that are over
+        self._since: set[float] = set()
+
+    def came(self) -> float:
+        """One begins: what it is known by."""
+        now = time.monotonic()
+        self._since.add(now)
+        return now
+
+    def went(self, began: float) -> None:
+        """That one is over."""
+        self._since.discard(began)
+        self.longest = max(self.longest, time.monotonic() - began)
+
+    def with_those_here(self) -> float:
+        """The longest, those that are not over among them."""
+        return max(self.longest, time.monotonic() - min(self._since, default=time.monotonic()))
+
+
 async def stranger(
     port: int,
     manner: str,
     chance: random.Random,
     up: asyncio.Semaphore,
     source: str | None,
-    lasted: list[float],
+    stays: Stays,
 ) -> None:
     """One of them, for as long as it lasts."""
     first = True
@@ -103,7 +126,7 @@ async def stranger(
             reader, writer = await asyncio.open_connection(
                 "127.0.0.1", port, local_addr=(source, 0) if source else None
             )
-            began = time.monotonic()
+            began = stays.came()
             if first:
                 up.release()
                 first = False
@@ -118,7 +141,7 @@ async def stranger(
                 if manner not in HASTY:
                     await reader.read()
             writer.close()
-            lasted[0] = max(lasted[0], time.monotonic() - began)
+            stays.went(began)
         await slowly(chance.uniform(0, COMES_BACK_S))
 
 
@@ -126,18 +149,20 @@ async def main(port: int, count: int, manner: str, seed: int) -> None:
     """All of them, until the input ends."""
     chance, up = random.Random(seed), asyncio.Semaphore(0)
     kinds = {"all": MANNERS[:-1], "everybody": AT_LINE[:-1]}.get(manner, (manner,))
-    lasted = [0.0]
+    stays = Stays()
     crowd = []
     for each in range(count):
         source = f"127.0.0.{60 + each % SOURCES}" if manner in AT_LINE else None
-        one = stranger(port, kinds[each % len(kinds)], chance, up, source, lasted)
+        one = stranger(port, kinds[each % len(kinds)], chance, up, source, stays)
         crowd.append(asyncio.create_task(one))
     # At a line those who wait to be let in at all are part of the crowd that is wanted.
     for _ in crowd[:: 2 if manner in AT_LINE else 1]:
         await up.acquire()
     print("all have come", flush=True)
     await asyncio.to_thread(sys.stdin.read)
-    print(f"{lasted[0]:.2f}", flush=True)
+    # So few lurk that none of them waits to be accepted: who is still there has been let stay.
+    lasted = stays.with_those_here() if manner == "lurking" else stays.longest
+    print(f"{lasted:.2f}", flush=True)
     # At once, and with it every connection; they have nothing to put away.
     os._exit(0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +27,13 @@ def test_a_hundred_strangers_of_every_manner_hold_up_no_urgent_word(
 ) -> None:
     monkeypatch.setattr(linecrowd, "LASTS_S", 3)
     linecrowd.strangers(line, "everybody", 100, 1)
+
+
+def test_one_who_is_let_stay_is_seen_as_long_as_he_stays() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        with webcrowd.crowd(door.getsockname()[1], 2, "lurking", 1) as there:
+            threading.Event().wait(0.1)
+        assert there.lasted_s >= 0.1
 
 
 def test_a_crowd_that_goes_too_early_is_no_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
