@@ -64,6 +64,7 @@ P1: Final = (
         ),
         sabotage=("sync-swallowed",),
         few=1,
+        lacks=sweep.no_strace,
     ),
     Row(
         promise="P1",

@@ -122,6 +122,17 @@ VERBS: Final = (
 
 
 @cache
+def no_strace() -> str:
+    """What is missing for this row, or nothing."""
+    if shutil.which("strace") is None:
+        return "strace is missing, so no call can be let fail; install the package strace"
+    tried = subprocess.run(
+        ["strace", "-qq", "-o", os.devnull, "true"], capture_output=True, text=True, check=False
+    )
+    return f"strace may not look into processes here: {tried.stderr}" if tried.returncode else ""
+
+
+@cache
 def _template() -> Path:
     """Two homes, a charter that BRAVO has signed, one that both have, and a backup."""
     folder = Path(scratch_for_good())

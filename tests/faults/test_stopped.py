@@ -1,4 +1,7 @@
-"""A run of the catalogue that is stopped: it ends, and what its cases have made is put away."""
+"""A run of the catalogue that is stopped, or has a case without end, or lacks what a row needs.
+
+It ends, what its cases have made is put away, and the other cases are played.
+"""
 
 from __future__ import annotations
 
@@ -84,6 +87,19 @@ def test_a_case_that_breaks_is_missed_and_says_where(monkeypatch: pytest.MonkeyP
     assert (result.cases, len(result.missed)) == (2, 1)
     assert "nobody has it" in result.missed[0]
     assert "in play" in result.missed[0]
+
+
+def test_without_strace_its_row_is_named_and_not_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep.no_strace.cache_clear()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    try:
+        code = faults.main(["--row", "failed-call", "--cases", "others"])
+    finally:
+        sweep.no_strace.cache_clear()
+    assert code == 0
+    assert "not played: strace is missing" in capsys.readouterr().out
 
 
 def test_a_run_in_the_background_ends_when_it_is_interrupted() -> None:
