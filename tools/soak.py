@@ -169,7 +169,8 @@ def _heard(soak: Soak, running: subprocess.Popen[str], until: float) -> str | No
 
 def _stop(running: subprocess.Popen[str]) -> None:
     """Let a row put away what it has made: stations, mounts, folders in memory."""
-    running.send_signal(signal.SIGINT)
+    with suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGINT)  # as Ctrl-C would: its tests and their stations, too
     with suppress(subprocess.TimeoutExpired):
         running.communicate(timeout=STOP_S)
     with suppress(ProcessLookupError):

@@ -36,6 +36,7 @@ CHUNK = 25
 STAGED = 250  # a floor takes seconds to stand
 SHOWN = 5  # failures of a row that are printed
 INTERRUPTED = 130
+STOP_S = 30  # for the tests of rows, to end what they have started
 CASE_S = 1_200  # for one case, on a busy machine; a case that takes longer has no end
 
 
@@ -133,7 +134,12 @@ def tested(rows: Sequence[Row]) -> Iterator[list[tuple[str, float, str]]]:
         with subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
         ) as running:
-            yield out
+            try:
+                yield out
+            except KeyboardInterrupt:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    running.communicate(timeout=STOP_S)  # interrupted as we are, it puts away
+                raise
             said, _ = running.communicate()
         if not report.exists():
             out.append(("", 0.0, f"pytest made no report:\n{said}"))

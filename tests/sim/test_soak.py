@@ -81,6 +81,29 @@ def test_every_kind_that_is_named_is_counted_somewhere() -> None:
     assert {word for word in made if word.startswith("check ")} == CHECKS.keys()
 
 
+UNTIL_INTERRUPTED = """import sys, threading
+print("up", flush=True)
+try:
+    threading.Event().wait(60)
+except KeyboardInterrupt:
+    open(sys.argv[1], "w").close()
+"""
+
+
+def test_a_row_that_is_stopped_may_put_away_what_it_has_made(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    with subprocess.Popen(
+        [sys.executable, "-c", UNTIL_INTERRUPTED, str(done)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "up\n"
+        runpy.run_path(str(SOAK))["_stop"](running)
+    assert done.exists()
+
+
 def test_a_check_that_has_nothing_to_look_at_is_not_counted() -> None:
     counts = dict(World(calm(0, 3, 2)).run().counts)
     assert counts.get("check brought", 0) == 0  # nobody lies
