@@ -23,6 +23,7 @@ import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 from tests.faults.catalogue import GROUPS, ROWS
@@ -69,10 +70,16 @@ def tidy() -> None:
     signal.signal(signal.SIGALRM, _endless)
     signal.signal(signal.SIGINT, lambda *_: None)  # what a case starts inherits no handler
     signal.signal(signal.SIGTERM, _stopped)
+    # A worker that ends by itself and puts away is not to be stopped in the middle of that.
+    Finalize(None, _deaf, exitpriority=1_000)
+
+
+def _deaf() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: None)
 
 
 def _stopped(*_: object) -> None:
-    signal.signal(signal.SIGTERM, lambda *_: None)  # once is enough, and putting away takes a while
+    _deaf()  # once is enough, and putting away takes a while
     raise SystemExit(INTERRUPTED)
 
 

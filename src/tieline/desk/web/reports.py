@@ -26,7 +26,8 @@ async def made(kind: str, report: Mapping[str, Json]) -> bytes:
     """The file. Raises ``LocalError`` (``report.*``)."""
     async with _turn:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tieline.desk.report.apart", kind,
+            # Without the working folder on its path, whatever lies there.
+            sys.executable, "-P", "-m", "tieline.desk.report.apart", kind,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
