@@ -40,9 +40,8 @@ class Row:
     ``counts`` are the cases at the levels C, N and R; ``play`` plays one of them, and raises when
     the demand is not met. ``tests`` are pytest ids that answer for the row, too. ``sabotage`` are
     the names of builds under which it must not hold; ``few`` is how many cases show that.
-    ``stage`` is what stands around cases that are played one after the other; ``small`` is how many
-    of the cases the test suite plays where that is less than ``few``. ``lacks`` says what this
-    machine has not that the cases need, or nothing: such a row is named and not played.
+    ``stage`` is what stands around cases that are played one after the other. ``lacks`` says what
+    this machine has not that the cases need, or nothing: such a row is named and not played.
     """
 
     promise: str
@@ -55,7 +54,6 @@ class Row:
     sabotage: tuple[str, ...] = ()
     few: int = 4
     stage: Callable[[], AbstractContextManager[None]] | None = None
-    small: int = 0
     lacks: Callable[[], str] = str
 
     def cases(self, level: str) -> int:

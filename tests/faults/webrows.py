@@ -37,7 +37,6 @@ P10: Final = (
         stage=stage,
         sabotage=("origin-unchecked", "token-unchecked", "host-unchecked"),
         few=40,
-        small=20,
     ),
     Row(
         promise="P10",
@@ -48,7 +47,6 @@ P10: Final = (
         play=webdoors.planted_session,
         stage=stage,
         sabotage=("session-stays",),
-        small=2,
     ),
     Row(
         promise="P10",
@@ -59,7 +57,6 @@ P10: Final = (
         play=webdoors.headers,
         stage=stage,
         sabotage=("frames-allowed", "policy-with-a-hole"),
-        small=12,
     ),
     Row(
         promise="P10",
@@ -71,7 +68,6 @@ P10: Final = (
         stage=stage,
         sabotage=("leads-anywhere",),
         few=webdoors.INJECTIONS,
-        small=12,
     ),
     Row(
         promise="P10",
@@ -83,7 +79,6 @@ P10: Final = (
         stage=stage,
         sabotage=("any-static",),
         few=200,
-        small=12,
     ),
     Row(
         promise="P10",
@@ -94,7 +89,6 @@ P10: Final = (
         play=webdoors.guessed,
         stage=stage,
         sabotage=("guesses-free", "no-way-back"),
-        small=3,
     ),
     Row(
         promise="P10",
@@ -106,7 +100,6 @@ P10: Final = (
         stage=stage,
         sabotage=("everybody-may",),
         few=60,
-        small=20,
     ),
     Row(
         promise="P10",
@@ -118,7 +111,6 @@ P10: Final = (
         stage=stage,
         sabotage=("everybody-may",),
         few=200,
-        small=12,
     ),
     Row(
         promise="P10",
@@ -142,7 +134,6 @@ P10: Final = (
         stage=stage,
         sabotage=("form-noted",),
         few=len(POSTS),
-        small=2,
     ),
     Row(
         promise="S",
@@ -180,7 +171,6 @@ P8: Final = (
         stage=stage,
         sabotage=("no-request-deadline", "body-whole"),
         few=len(unfinished.MANNERS),
-        small=len(unfinished.MANNERS),
     ),
     Row(
         promise="P8",
@@ -192,7 +182,6 @@ P8: Final = (
         stage=stage,
         sabotage=("log-first",),
         few=2,
-        small=2,
     ),
     Row(
         promise="P8",
@@ -204,7 +193,6 @@ P8: Final = (
         stage=stage,
         sabotage=("any-alarm", "headers-forgotten"),
         few=len(webfuzz.ROUTES),
-        small=1,
     ),
     Row(
         promise="P8",
@@ -216,7 +204,6 @@ P8: Final = (
         stage=stage,
         sabotage=("any-request",),
         few=20,
-        small=1,
     ),
 )
 
