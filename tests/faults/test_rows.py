@@ -64,6 +64,13 @@ def test_every_played_row_has_a_sabotage_build() -> None:
     assert [name for name in PLAYED if not ROWS[name].sabotage] == []
 
 
+@pytest.mark.parametrize("build", BUILDS)
+def test_what_a_build_replaces_is_there(build: str) -> None:
+    """What has moved is no longer broken by it: `--sabotaged` would end in the middle."""
+    patches = BUILDS[build].patches
+    assert [name for target, name, _ in patches if not hasattr(target, name)] == []
+
+
 def test_a_row_that_is_not_met_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--row", "another-word", "--sabotage", "words-by-the-first"]
     assert main(words) == 1

@@ -14,7 +14,7 @@ from tests.faults.crowd import MANNERS
 from tests.faults.floor import POSTS, stage
 from tests.faults.rows import Row
 
-from tieline.desk.web import app, crowd, frame, guard, rights, server, shapes
+from tieline.desk.web import app, crowd, frame, guard, logins, rights, server, shapes
 from tieline.desk.web.crowd import Connection, Crowd, Turns
 from tieline.desk.web.guard import Guard
 from tieline.desk.web.officers import LOCK_AFTER, Officers, folded
@@ -327,7 +327,8 @@ BUILDS: Final = {
     for build in (
         _build("origin-unchecked", "a form comes from anywhere", (Guard, "_refused", _no_origin)),
         _build("host-unchecked", "a desk answers to any name", (Guard, "_refused", _no_host)),
-        _build("token-unchecked", "a form needs no token", (app, "_same", lambda *_: True)),
+        _build("token-unchecked", "a form needs no token", (app, "same", lambda *_: True),
+               (logins, "same", lambda *_: True)),
         _build("session-stays", "the session before stays", (Sessions, "end", _nothing)),
         _build(
             "frames-allowed",
@@ -343,7 +344,8 @@ BUILDS: Final = {
                 for name, value in guard.HEADERS
             )),
         ),
-        _build("leads-anywhere", "a login leads where it is told", (app, "_local", lambda to: to)),
+        _build("leads-anywhere", "a login leads where it is told", (app, "local", lambda to: to),
+               (logins, "local", lambda to: to)),
         _build("any-static", "any file is a static one", (frame, "statics", _Anything),
                (app, "StarletteRoute", _wide)),
         _build("guesses-free", "guesses cost nothing", (Officers, "wait_ms", lambda *_: 0)),
