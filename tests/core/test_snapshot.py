@@ -52,7 +52,7 @@ def test_every_part_of_a_line_is_kept_or_known_not_to_be() -> None:
     assert vars(line).keys() == KEPT | DERIVED | RARE | RUNNING
     assert vars(line.ladder).keys() == {
         "tallies", "stations", "unsigned", "covers", "_shelf", "_old", "_lately", "_heap",
-        "_serial",
+        "_serial", "_pruned",
     }  # fmt: skip
     assert vars(line.record).keys() == {
         "line", "realm", "shelf", "logs", "numbered", "numbers", "stories", "_tips", "refs",
@@ -82,7 +82,7 @@ def pictures(station: Station) -> dict[bytes, dict[str, object]]:
     out = {}
     for name, line in station.lines.items():
         found = picture(line)
-        line.ladder.prune(line.item)
+        line.ladder.prune()
         found["clocks"] = sorted(line.ladder.clocks())
         found["ends"] = sorted(entry[0] for entry in line.ladder._heap)
         found["notes"] = {log: book.heads for log, book in line.notes.items()}
@@ -181,6 +181,28 @@ def test_a_snapshot_lets_the_objects_go() -> None:
     assert sum(len(cover.receipts) for cover in line.ladder.covers.values()) == 0
     assert list(line.ladder.tallies.settled()) == []
     assert line.record.run(line.record.refs) == list(line.record.order)
+
+
+def test_a_snapshot_reads_nothing_of_what_waits_for_officers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A clock runs for each statement that nobody has acknowledged: thousands, on a busy line."""
+    net = Net(kits(2))
+    net.connect_all()
+    alpha = net.post("ALPHA")
+    for number in range(40):
+        alpha.speak(message(f"text {number}"))
+        net.deliver()
+    store = MemoryStore(alpha.facts)
+    station = resumed(alpha, store, len(alpha.facts))
+    line = station.lines[alpha.line.id]
+    assert len(line.ladder.clocks()) >= 40
+    read: list[object] = []
+    for name in ("statements", "tally", "receipt"):
+        monkeypatch.setattr(store.past, name, lambda *args: read.append(args))
+    assert snapshot.take(line, net.now()).tallies == []
+    assert len(line.ladder.clocks()) >= 40
+    assert read == []
 
 
 @pytest.mark.parametrize("what", ["state", "chunk", "rare", "format", "journal"])

@@ -25,7 +25,7 @@ from typing import Final
 
 from tieline.core.charter import Charter
 from tieline.core.checkpoint import Receipt
-from tieline.core.record import Item, Record
+from tieline.core.record import STORY, Item, Record
 from tieline.core.shelf import Cache
 from tieline.core.statement import Statement, wanted_rungs
 from tieline.core.tally import Facet, Mark, Tallies, Tally
@@ -42,6 +42,9 @@ RUNG_OF_KIND = {
 
 
 NOTHING: Final = Tally()
+# A clock that runs: its end on the deadline clock, its number, the statement, who owes which rung,
+# its end on the wall clock and its length, in ms.
+Clock = tuple[int, int, bytes, str, Rung, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,9 @@ class Ladder:
         self._old: Cache[tuple[bytes, bytes, int], Receipt] = Cache()
         # The last of them that was fetched, by log and station, and for which place.
         self._lately: dict[tuple[bytes, bytes], tuple[int, Receipt | None]] = {}
-        self._heap: list[tuple[int, int, bytes, str, Rung, int, int]] = []
+        self._heap: list[Clock] = []
         self._serial = 0
+        self._pruned = 0  # the serial of the last clock that was there at the last pruning
 
     @property
     def marks(self) -> Facet[dict[str, dict[Rung, Mark]]]:
@@ -193,17 +197,26 @@ class Ladder:
 
     def reached(self, item: Item, party: str, rung: Rung) -> bool:
         """Whether a party stands on a rung of an item, or on one that implies it."""
-        if rung is Rung.HANDED_OVER:
-            return any(
-                step in self.rungs(item, party)
-                for step in (Rung.HANDED_OVER, Rung.RECEIVED, Rung.ACKNOWLEDGED)
-            )
-        if rung is Rung.RECEIVED:
-            # An officer who has read it has it, even when the station's receipt is still under way.
-            got = self.rungs(item, party)
-            return Rung.RECEIVED in got or Rung.ACKNOWLEDGED in got
-        tally = self.tallies.get(item.statement.digest)
-        return tally is not None and rung in tally.marks.get(party, {})
+        statement = item.statement
+        tally = self.tallies.get(statement.digest) or NOTHING
+        # A receipt is for the branch whose head it signs; a second story is on none of ours.
+        place = None if item.second_story else (statement.log, statement.place.position)
+        return self._met(tally, place, party, rung)
+
+    def _met(self, tally: Tally, place: tuple[bytes, int] | None, party: str, rung: Rung) -> bool:
+        marks = tally.marks.get(party, {})
+        if rung > Rung.RECEIVED:
+            return rung in marks
+        # An officer who has read it has it, even when the station's receipt is still under way.
+        if Rung.ACKNOWLEDGED in marks or (place is not None and self._signed_for(place, party)):
+            return True
+        stations = self.stations.get(party, ()) if rung is Rung.HANDED_OVER else ()
+        return any(station in tally.handed for station in stations)
+
+    def _signed_for(self, place: tuple[bytes, int], party: str) -> bool:
+        """Whether a station of a party has given a receipt that covers a place of a log."""
+        log, position = place
+        return any(self.covered(log, each) > position for each in self.stations.get(party, ()))
 
     def note_mark(self, target: bytes, party: str, rung: Rung, mark: Mark) -> bool:
         """Put a party on a human rung of an item. The first mark stands; True when it is news."""
@@ -304,18 +317,30 @@ class Ladder:
             unsigned.discard(digest)
         return False
 
-    def prune(self, item_of: Callable[[bytes], Item | None]) -> None:
-        """Drop the clocks of what has been reached, or was missed and reported."""
-        kept = []
-        for entry in self._heap:
-            _, _, digest, party, rung, _, _ = entry
-            item, tally = item_of(digest), self.tallies.get(digest) or NOTHING
-            done = (party, rung) in tally.overdue
-            if item is not None and (done or self.reached(item, party, rung)):
-                continue
-            kept.append(entry)
+    def prune(self) -> None:
+        """Drop the clocks of what has been reached, or was missed and reported.
+
+        It reads no statement, and of tallies only what has changed since the last time or belongs
+        to a new clock: what waits for its officers may be thousands, each a look into the archive.
+        """
+        kept = [entry for entry in self._heap if not self._is_over(entry)]
         heapq.heapify(kept)
         self._heap = kept
+        self._pruned = self._serial
+
+    def _is_over(self, entry: Clock) -> bool:
+        _, serial, digest, party, rung, _, _ = entry
+        fresh = serial > self._pruned or self.tallies.changed(digest)
+        if not fresh and rung > Rung.RECEIVED:
+            return False
+        ref = self.tallies.record.find(digest)
+        if ref is None:
+            return False
+        tally = (self.tallies.get(digest) if fresh else None) or NOTHING
+        if (party, rung) in tally.overdue:
+            return True
+        place = None if ref & STORY else self.tallies.record.place(ref)
+        return self._met(tally, place, party, rung)
 
     def clocks(self) -> list[tuple[bytes, str, int, int, int]]:
         """The clocks that run: statement, party, rung, wall time at their end, length (ms)."""
@@ -332,6 +357,7 @@ class Ladder:
             self._serial += 1
             entry = (base_ms + wait_ms, self._serial, digest, party, Rung(rung), due_ms, wait_ms)
             heapq.heappush(self._heap, entry)
+        self._pruned = self._serial  # they were pruned when the snapshot was made
 
     def wakeup(self) -> int | None:
         """The monotonic time of the earliest clock, in ms."""

@@ -43,7 +43,7 @@ Arrays = dict[str, "bytearray | array[int]"]
 def take(line: Line, now: Now) -> Settlement:
     """What the archive needs so that everything of a line can be settled."""
     ladder = line.ladder
-    ladder.prune(line.item)
+    ladder.prune()
     return Settlement(
         line=line.id,
         state=encode.dumps(_state(line) | {22: _moments(line, now)}),

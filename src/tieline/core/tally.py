@@ -130,6 +130,10 @@ class Tallies:
             self._cache.pop(digest, None)
         return found
 
+    def changed(self, digest: bytes) -> bool:
+        """Whether something has come to a statement since all was last settled."""
+        return digest in self._fresh
+
     def add_act(self, by: Statement, on: Statement) -> None:
         """What may move a joint statement, by an author who had read it: so many of each log.
 
