@@ -219,6 +219,36 @@ async def _gone(folder: Path, crisis: Pack) -> None:
     task.cancel()
 
 
+def test_after_each_look_it_rests_at_least_for_its_pause(
+    tmp_path: Path, crisis: Pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each text that comes is news: under traffic one look is made for many."""
+    asyncio.run(_rests(tmp_path, crisis, monkeypatch))
+
+
+async def _rests(folder: Path, crisis: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    alpha, _ = await two(folder, crisis)
+    host = alpha.running.host
+    due = DueWatch(host.station.lines.values, host.agreements, host.clock.now,
+                   host.submit, lambda: host.incidents, pause_s=3_600)  # fmt: skip
+    rested: list[float] = []
+    real = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        if seconds:
+            rested.append(seconds)
+        await real(0)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    task = asyncio.create_task(due.run())
+    async with asyncio.timeout(pair.WAIT_S):
+        while not rested:
+            await real(0)
+    task.cancel()
+    assert due.looks == 1
+    assert rested == [3_600]
+
+
 def test_an_alarm_of_what_was_owed_ends_when_it_is_done(tmp_path: Path, crisis: Pack) -> None:
     asyncio.run(_done(tmp_path, crisis))
 

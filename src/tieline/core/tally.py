@@ -59,20 +59,25 @@ class Tally:
 
     def encode(self) -> bytes:
         """The tally for the store; empty when nothing has come."""
-        parts: dict[int, Value] = {
-            1: tuple(
+        found: dict[int, Value] = {}
+        if self.marks:
+            found[1] = tuple(
                 (party, int(rung), mark.at_ms, mark.by, mark.unit)
                 for party, rungs in self.marks.items()
                 for rung, mark in rungs.items()
-            ),
-            2: tuple(self.handed.items()),
-            3: tuple((party, int(rung)) for party, rung in sorted(self.overdue)),
-            4: tuple((int(role), by) for role, by in self.replaced),
-            5: tuple(self.assents.items()),
-            6: tuple(alarm.encode() for alarm in self.alarms.values()),
-            7: tuple(self.acts),
-        }
-        found: dict[int, Value] = {key: value for key, value in parts.items() if value}
+            )
+        if self.handed:
+            found[2] = tuple(self.handed.items())
+        if self.overdue:
+            found[3] = tuple((party, int(rung)) for party, rung in sorted(self.overdue))
+        if self.replaced:
+            found[4] = tuple((int(role), by) for role, by in self.replaced)
+        if self.assents:
+            found[5] = tuple(self.assents.items())
+        if self.alarms:
+            found[6] = tuple(alarm.encode() for alarm in self.alarms.values())
+        if self.acts:
+            found[7] = tuple(self.acts)
         return encode.dumps(found) if found else b""
 
     @staticmethod
@@ -206,10 +211,12 @@ class Tallies:
 
     def settle(self) -> None:
         """What ``settled`` gave is in the archive now."""
-        kept = {digest: tally for digest, tally in self._fresh.items() if not self._place(digest)}
+        kept: dict[bytes, Tally] = {}
         for digest, tally in self._fresh.items():
-            if digest not in kept:
+            if self._place(digest):
                 self._cache.put(digest, tally)
+            else:
+                kept[digest] = tally
         self._fresh = kept
 
     def digests(self) -> Iterator[bytes]:

@@ -122,7 +122,7 @@ class Agreements:
     @staticmethod
     def named(line: Line) -> bool:
         """Whether any charter of a line names a pack: until one does, nothing here is needed."""
-        return any(signed.charter.packs for signed in line.charters.values())
+        return bool(line.charter.packs) or any(x.charter.packs for x in line.charters.values())
 
     async def ready(self, lines: Iterable[Line]) -> None:
         """Read what these lines' charters name, apart from the line's own work. Never raises."""

@@ -34,11 +34,15 @@ if TYPE_CHECKING:
 AGAIN_S: Final = 10.0
 LONGEST_S: Final = 3600.0
 REST: Final = 4  # after a look as many times its own length goes to other work
+PAUSE_S: Final = 0.1  # and on real time at least so long: traffic is looked at once for many texts
 _NEWS: Final = frozenset({FactKind.STATEMENT, FactKind.RECEIPT, FactKind.CHARTER})
 
 
 class DueWatch:
-    """One station's. ``lines`` and ``now`` are asked anew at each look; ``submit`` takes events."""
+    """One station's. ``lines`` and ``now`` are asked anew at each look; ``submit`` takes events.
+
+    ``pause_s``: how long it rests after each look at least.
+    """
 
     def __init__(
         self,
@@ -47,8 +51,11 @@ class DueWatch:
         now: Callable[[], Now],
         submit: Callable[[Event], None],
         incidents: Callable[[], Incidents],
+        *,
+        pause_s: float = 0.0,
     ) -> None:
         self._incidents = incidents
+        self._pause_s = pause_s
         self._look_at: DueLook | None = None
         self._lines, self._agreements, self._now, self._submit = lines, agreements, now, submit
         self._wake = asyncio.Event()
@@ -124,7 +131,7 @@ class DueWatch:
             self._fresh -= waiting - {line.id for line in self._lines()}
             self._looking = False
             self.looks += 1
-            await asyncio.sleep(REST * (time.thread_time() - began))
+            await asyncio.sleep(max(self._pause_s, REST * (time.thread_time() - began)))
             await self._next()
 
     async def _next(self) -> None:

@@ -263,13 +263,13 @@ class Host:
             carrier.set_peers(endpoints)
 
     def published(self, first: int, facts: Sequence[Fact]) -> None:
+        for watcher in self._watchers:
+            for offset, fact in enumerate(facts):
+                watcher.offer(first + offset, fact)
         if self.witnesses is not None:
             self.witnesses.published(facts)
         if self.due is not None:
             self.due.published(facts)
-        for watcher in self._watchers:
-            for offset, fact in enumerate(facts):
-                watcher.offer(first + offset, fact)
 
     def _endpoints(self) -> Iterable[Endpoint]:
         found: dict[bytes, tuple[set[bytes], dict[str, None]]] = {}

@@ -29,7 +29,7 @@ from tieline.node.backup import Keeper
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.clockwatch import ClockWatch
 from tieline.node.config import Home
-from tieline.node.duewatch import DueWatch
+from tieline.node.duewatch import PAUSE_S, DueWatch
 from tieline.node.host import Host
 from tieline.node.machine import HomeMachine
 from tieline.node.roomwatch import RoomWatch
@@ -136,7 +136,14 @@ def _set_watches(home: Home, host: Host) -> None:
         lines, host.submit, dict(home.config.witnesses), chance=random.SystemRandom()
     )
     host.ahead = Ahead(asyncio.get_running_loop()) if cores() > 1 else None
-    host.due = DueWatch(lines, host.agreements, host.clock.now, host.submit, lambda: host.incidents)
+    host.due = DueWatch(
+        lines,
+        host.agreements,
+        host.clock.now,
+        host.submit,
+        lambda: host.incidents,
+        pause_s=PAUSE_S if isinstance(host.clock, MachineClock) else 0.0,
+    )
 
 
 def _carrier(home: Home, keys: StationKeys, host: Host) -> TlsCarrier:
