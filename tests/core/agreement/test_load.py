@@ -80,7 +80,7 @@ BROKEN = [
     ("rules", 'one_of = ["know"]', 'one_of = ["knew"]', "'knew' (perhaps 'know')"),
     ("rules", 'base = "receipt"', 'base = "start"', "needs the field of its time"),
     ("rules", "at_least = 9000", "at_least = 2000000", "so 2000000 is never reached"),
-    ("rules", "phase.troops", "phase.start", "is a time where a count is needed"),
+    ("rules", "phase.troops", "phase.start", "is of type time, and count is needed"),
     ("rules", 'label = "notifiable"', 'label = "observable"', "lacks the text 'observable'"),
     ("words_en", '"form.ask.title"', '"form.asked.title"', "nothing in the pack uses the text"),
     ("words_en", "form.ask.title", "Form.ask.title", "must be the key of a text"),

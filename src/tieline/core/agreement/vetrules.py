@@ -85,8 +85,8 @@ class _Look:
             wanted = " or ".join(each.value for each in types[:3])
             self.fault(
                 key,
-                f"the field '{path}' of form '{form}' is a {found.type.value} where a {wanted} is "
-                "needed; name another",
+                f"the field '{path}' of form '{form}' is of type {found.type.value}, and {wanted} "
+                "is needed; name another",
             )
             return None
         return found
