@@ -230,8 +230,8 @@ def _read_coded(kind: FieldType, text: str, items: tuple[CodeItem, ...]) -> Answ
         case FieldType.ROUTE:
             return _read_route(text)
         case FieldType.HASH:
-            good = re.fullmatch("[0-9A-F]{64}", text.replace(" ", ""))
-            return Hash(bytes.fromhex(text)) if good else None
+            digits = text.replace(" ", "")
+            return Hash(bytes.fromhex(digits)) if re.fullmatch("[0-9A-F]{64}", digits) else None
         case _:
             return None
 

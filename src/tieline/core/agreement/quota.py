@@ -25,7 +25,7 @@ from tieline.core.agreement.message import at_numbers
 from tieline.core.agreement.model import Cite, Quota, Side
 from tieline.core.agreement.plan import QuotaPlan, all_hold, named
 from tieline.core.agreement.reason import Input, InputKind, Origin
-from tieline.core.agreement.steps import EACH, Steps, whole
+from tieline.core.agreement.steps import EACH, Steps
 from tieline.core.agreement.value import Number, PartyCode
 from tieline.core.terms import RefRole
 
@@ -111,18 +111,15 @@ class QuotaBook:
         self._stale[matter] = None
 
     def parties(self) -> list[str]:
-        """Whose quota was ever touched."""
-        whole(self.renew())
+        """Whose quota was ever touched, as of the last ``renew``."""
         return sorted(self._held)
 
     def years(self, party: str) -> list[int]:
-        """The years in which something is counted or pending for a party."""
-        whole(self.renew())
+        """The years in which something is counted or pending for a party: see ``parties``."""
         return sorted(year for year, uses in self._held.get(party, {}).items() if uses)
 
     def state(self, party: str, year: int) -> QuotaState:
-        """The quota of a party in the period that ends with ``year``."""
-        whole(self.renew())
+        """The quota of a party in the period that ends with ``year``: see ``parties``."""
         rule = self.plan.rule
         first = year - min(max(rule.years, 1), YEARS_MAX) + 1
         by_year = self._held.get(party, {})

@@ -43,7 +43,7 @@ def _between(one: Sequence[str], other: Sequence[str]) -> list[Change]:
     for count in range(min(len(one) + len(other), MAX_CHANGES) + 1):
         trace.append(dict(ends))
         for diagonal in range(-count, count + 1, 2):
-            x = _start(ends, diagonal, count)
+            x, _ = _start(ends, diagonal, count)
             while x < len(one) and x - diagonal < len(other) and one[x] == other[x - diagonal]:
                 x += 1
             ends[diagonal] = x
@@ -52,10 +52,11 @@ def _between(one: Sequence[str], other: Sequence[str]) -> list[Change]:
     return [*(("-", word) for word in one), *(("+", word) for word in other)]
 
 
-def _start(ends: dict[int, int], diagonal: int, count: int) -> int:
-    """How far the better of the two neighbours leads, by one word put in or taken out."""
+def _start(ends: dict[int, int], diagonal: int, count: int) -> tuple[int, bool]:
+    """How far the better of the two neighbours leads, and whether by a word put in, not out."""
     below, above = ends.get(diagonal + 1, -1), ends.get(diagonal - 1, -2) + 1
-    return below if diagonal == -count or (diagonal != count and below >= above) else above
+    put_in = diagonal == -count or (diagonal != count and below >= above)
+    return (below if put_in else above), put_in
 
 
 def _back(one: Sequence[str], other: Sequence[str], trace: list[dict[int, int]]) -> list[Change]:
@@ -63,12 +64,8 @@ def _back(one: Sequence[str], other: Sequence[str], trace: list[dict[int, int]])
     x, y = len(one), len(other)
     steps: list[Change] = []
     for count in range(len(trace) - 1, -1, -1):
-        diagonal, ends = x - y, trace[count]
-        start = _start(ends, diagonal, count)
-        put_in = start == ends.get(diagonal + 1, -1) and (
-            diagonal == -count or (diagonal != count and start >= ends.get(diagonal - 1, -2) + 1)
-        )
-        while x > start and count >= 0 and x > 0 and y > 0 and x - start > 0:
+        start, put_in = _start(trace[count], x - y, count)
+        while x > start:
             x, y = x - 1, y - 1
             steps.append(("=", one[x]))
         if count == 0:

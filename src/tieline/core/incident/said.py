@@ -110,9 +110,8 @@ class Said:
         self._part()
         planned, left = self._planned.shown(0, NO_DUES, most)
         alone, more = self._unplanned.shown(0, NO_DUES, most)
-        if planned and alone:
-            planned = tuple(sorted((*planned, *alone), key=lambda one: one.entry.key))
-        return planned or alone, left + more
+        both = sorted((*planned, *alone), key=lambda one: one.entry.key)
+        return tuple(both), left + more
 
     def _part(self) -> None:
         """What was made and counts belongs to the plans of its own voice that it is said to."""
