@@ -18,6 +18,7 @@ from tieline.core.agreement.model import Field, FieldType, Pack, Special
 from tieline.core.agreement.places import Position
 from tieline.core.agreement.tongue import EngineWords, Tongue
 from tieline.core.agreement.value import Code, Instant, Number, Serial, Text, Unit
+from tieline.core.agreement.written import MAX_CHARS, MAX_LEAVES, Leaves
 from tieline.core.errors import RemoteError
 from tieline.core.terms import Precedence, RefRole
 
@@ -231,6 +232,65 @@ def test_how_they_look() -> None:
         ("slash", "2EVENT/7//", "2EVENT/7//\n2EVENT/1//", "twice"),
         ("slash", "TROOPS:9000", "TANKS:9000", "unknown"),
         ("slash", "2EVENT/7//", "2EVENT/7/", "line"),
+        ("numbered", "1. MESSAGE NUMBER: 12\n", "1. MESSAGE NUMBER:\n", "truncated"),
+        ("numbered", "6. REMARKS", "4. REMARKS", "order"),
+        ("numbered", "TO: BRAVO, CHARLIE\n", "", "heading"),
+        ("numbered", "TO: BRAVO, CHARLIE\n", "TO: BRAVO, CHARLIE\nTO: BRAVO\n", "heading"),
+        ("numbered", "TO: BRAVO, CHARLIE", "TO: BRAVO, ", "heading"),
+        ("numbered", "FROM: ALPHA", "FROM: A+B", "heading"),
+        ("numbered", "3. REFERENCE", "x: y\n3. REFERENCE", "heading"),
+        ("numbered", "151500Z NOV 22 (15", "151500Z NON 22 (15", "heading"),
+        ("numbered", "(en)", "(e_n)", "heading"),
+        ("numbered", "More by", "More\\x by", "heading"),
+        ("numbered", "ANSWERS 0011", "ASKS 0011", "reference"),
+        ("numbered", "AABBCCDD", "AABBCCDX", "reference"),
+        ("numbered", "md/first 1", "md/second 1", "form_unknown"),
+        ("numbered", "md/first 1", "mx/first 1", "form_unknown"),
+        ("numbered", "A. Serial: 12\n", "| more\n", "line"),
+        ("numbered", "B. What", "(B. What", "line"),
+        ("numbered", "   E. Phases\n", "", "unknown"),
+        ("numbered", "   E. Phases\n      (1)\n", "   E. Phases\n", "line"),
+        ("numbered", "E. Phases\n", "E. Phases: 5\n", "field"),
+        ("numbered", "(a) Troops: 9000\n", "(c) Troops: 9000\n", "unknown"),
+        ("numbered", "[WITHHELD] (withheld)", "HQ 2\n         (b) Unit: HQ 2", "twice"),
+        ("numbered", "13000 +-500", "13000 +-500 S", "field"),
+        ("slash", "ENDMSG/12//", "ENDMSG//", "truncated"),
+        ("slash", "/ALPHA/12/1//", "/ALPHA/12//", "truncated"),
+        ("slash", "ENDMSG/12//", "ENDMSG/12//\nGENTEXT/a/b/c//", "order"),
+        ("slash", "PREC/FLASH//\n", "PREC/FLASH//\nPREC/FLASH//\n", "twice"),
+        ("slash", "PREC/FLASH//", "PREC/FLASHY//", "heading"),
+        ("slash", "TO/BRAVO/CHARLIE//", "TO//", "heading"),
+        ("slash", "TO/BRAVO/CHARLIE//", "TO/BRAVO/charlie//", "heading"),
+        ("slash", "/ALPHA/12", "/alpha/12", "heading"),
+        ("slash", "DTG/151500Z NOV 22//", "DTG/151560Z NOV 22//", "heading"),
+        ("slash", "GENTEXT/REMARKS/en/", "GENTEXT/REMARKS/e_n/", "heading"),
+        ("slash", "GENTEXT/REMARKS/en/", "GENTEXT/REMARKS/", "heading"),
+        ("slash", "More by", "More\\x by", "heading"),
+        ("slash", "/12/1//", "/12/2//", "form_unknown"),
+        ("slash", "MD FIRST", "MD SECOND", "form_unknown"),
+        ("slash", "REF/ANSWERS/", "REF/ASKS/", "reference"),
+        ("slash", "REF/ANSWERS/00112233AABBCCDD//", "REF/ANSWERS//", "reference"),
+        ("slash", "00112233AABBCCDD//", "00112233AABBCCDD/MORE//", "reference"),
+        ("slash", "2EVENT/7//", "2//", "unknown"),
+        ("slash", "2EVENT/7//", "2EVENT./7//", "unknown"),
+        ("slash", "2EVENT/7//", "9EVENT/7//", "unknown"),
+        ("slash", "2EVENT/7//", "2EVENT/7/8//", "line"),
+        ("slash", "2EVENT/7//", "2EVENT//", "line"),
+        ("slash", "2EVENT/7//", "2EVENT.1/X:7//", "unknown"),
+        ("slash", "TROOPS:9000", "TROOPS9000", "unknown"),
+        ("slash", "5PHASES.2", "5PHASES.3", "repeats"),
+        ("slash", "5PHASES.1/TROOPS:9000", "5PHASES.1/TROOPS:x", "field"),
+        ("slash", "5PHASES.2/TROOPS:13000 +-500/", "5PHASES.2/", "form"),
+        ("slash", "2EVENT/7//\n", "", "form"),
+        ("radio", "PRECEDENCE: FLASH", "PREFERENCE: FLASH", "heading"),
+        ("radio", "FIELD TWO (What", "FIELD TU (What", "line"),
+        ("radio", "FIELD TWO (What", "PLACE TWO (What", "line"),
+        ("radio", "FIELD FIVE ITEM TWO FIELD ONE", "FIELD FIVE FIELD TWO ITEM ONE", "line"),
+        ("radio", "REMARKS IN en", "REMARKS EN en", "line"),
+        ("radio", "REMARKS IN en", "REMARKS IN de", "check"),
+        ("radio", "CHECK ALL: ", "CHECK ALL ", "check"),
+        ("radio", "CHECK ALL: ", "CHECK ALL: babab ", "check"),
+        ("radio", "(A fall of an object)", "(A shot)", "word"),
         ("radio", "SEVEN (", "ONE (", "check"),
         ("radio", "NINE ZERO ZERO", "NINE ZERO", "check"),
         ("radio", "HQ 2", "HQ 3", "check"),
@@ -264,3 +324,57 @@ def test_a_line_of_the_script_that_was_not_heard_is_missed() -> None:
     with pytest.raises(RemoteError) as refused:
         radio.read(text, {"md": PACK}, ENGINE)
     assert refused.value.code == "sheet.check"
+
+
+@pytest.mark.parametrize(("name", "line"), [("numbered", 14), ("slash", 7), ("radio", 10)])
+def test_a_refusal_names_the_line(name: str, line: int) -> None:
+    write, read = FORMS[name]
+    lines = write(SHEET, "en").split("\n")
+    text = "\n".join([*lines[: line - 1], "(:) nonsense", *lines[line:]])
+    with pytest.raises(RemoteError) as refused:
+        read(text, {"md": PACK}, ENGINE)
+    assert refused.value.code == "sheet.line"
+    assert refused.value.message.startswith(f"line {line} of the text form ")
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_text_form_ends_at_its_bounds(name: str) -> None:
+    write, read = FORMS[name]
+    text = write(SHEET, "en")
+    filled = text + "\n" * (MAX_CHARS - len(text))
+    assert read(filled, {"md": PACK}, ENGINE) == SHEET
+    with pytest.raises(RemoteError) as refused:
+        read(filled + "\n", {"md": PACK}, ENGINE)
+    assert refused.value.code == "sheet.large"
+    many = replace(SHEET, refs=SHEET.refs * 16)
+    assert read(write(many, "en"), {"md": PACK}, ENGINE) == many
+    with pytest.raises(RemoteError) as more:
+        read(write(replace(SHEET, refs=SHEET.refs * 17), "en"), {"md": PACK}, ENGINE)
+    assert more.value.code == "sheet.heading"
+
+
+def test_of_one_form_so_many_answers_are_taken() -> None:
+    taken = Leaves(PACK, FORM, Tongue(PACK, ENGINE), {})
+    for number in range(1, MAX_LEAVES + 1):
+        taken.take((5, number, 1), "1", number)
+    with pytest.raises(RemoteError) as refused:
+        taken.take((5, MAX_LEAVES + 1, 1), "1", 1)
+    assert refused.value.code == "sheet.large"
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken"),
+    [
+        ("9000 +-5", "NINE ZERO ZERO ZERO, PLUS-MINUS FIVE"),
+        ("[NOT KNOWN]", "[NOT, KNOWN]"),
+        ("50.5N", "FIVE ZERO DECIMAL FIVE NOVEMBER"),
+        ("2022-11-15", "TWO ZERO TWO TWO DASH ONE ONE DASH ONE FIVE"),
+        ("14:40", "ONE FOUR COLON FOUR ZERO"),
+        ("1, 2", "ONE NEXT, TWO"),
+        ("Z NOV", "ZULU, NOV"),
+    ],
+)
+def test_how_coded_text_is_said(text: str, spoken: str) -> None:
+    assert radio.spell(text) == spoken
+    assert radio.unspell(spoken) == text
+    assert radio.unspell(spoken + " HM") is None

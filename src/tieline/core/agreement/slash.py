@@ -125,7 +125,9 @@ def _heading(
     for line, name, parts in sets:
         if "ENDMSG" in once:
             raise refuse("order", line, "follows the end marker; read the messages one by one")
-        if name == "REF" and len(parts) == 2:
+        if name == "REF":
+            if len(parts) != 2:
+                raise refuse("reference", line, "is no role and 16 hexadecimal digits; correct it")
             refs.append(" ".join(parts))
         elif name[0].isdigit():
             fields.append((line, name, parts))
