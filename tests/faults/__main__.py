@@ -13,7 +13,6 @@ import argparse
 import contextlib
 import json
 import logging
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -26,8 +25,9 @@ from dataclasses import asdict, dataclass, field
 from multiprocessing.util import Finalize
 from pathlib import Path
 
+from tests.faults import workers as processes
 from tests.faults.catalogue import GROUPS, ROWS
-from tests.faults.rows import LEVELS, Missed, Row, played
+from tests.faults.rows import LEVELS, Missed, Row, played, told
 from tests.faults.sabotage import BUILDS
 
 from tieline.sim.mutants import in_force
@@ -38,6 +38,7 @@ STAGED = 250  # a floor takes seconds to stand
 SHOWN = 5  # failures of a row that are printed
 INTERRUPTED = 130
 STOP_S = 30  # for the tests of rows, to end what they have started
+RED = "red at case"
 CASE_S = 1_200  # for one case, on a busy machine; a case that takes longer has no end
 
 
@@ -99,21 +100,43 @@ def _limited(row: Row, seed: int) -> str:
 
 
 def play(job: Job) -> tuple[str, int, list[str], float]:
-    """Play some cases of a row, with a sabotage build in force when one is named."""
+    """Play some cases of a row, with a sabotage build in force when one is named.
+
+    A stage that does not stand, or does not come down in order, is missed.
+    """
     name, first, count, sabotage = job
     began = time.monotonic()
     missed: list[str] = []
+    try:
+        with _staged(ROWS[name], sabotage):
+            for seed in range(first, first + count):
+                why = _limited(ROWS[name], seed)
+                if why:
+                    missed.append(f"{why}\n    see it again: {_again(name, seed)}")
+    except Exception as error:  # noqa: BLE001 # a defect of one stage costs no other row its cases
+        missed.append(f"its stage: {told(error)}\n    see it again: {_again(name, first)}")
+    return name, count, missed, time.monotonic() - began
+
+
+@contextlib.contextmanager
+def _staged(row: Row, sabotage: str) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         if sabotage:
             stack.enter_context(in_force(BUILDS[sabotage]))
-        staged = ROWS[name].stage
-        if staged is not None:
-            stack.enter_context(staged())
-        for seed in range(first, first + count):
-            why = _limited(ROWS[name], seed)
-            if why:
-                missed.append(f"{why}\n    see it again: ./dev faults --row {name} --seed {seed}")
-    return name, count, missed, time.monotonic() - began
+        if row.stage is not None:
+            stack.enter_context(row.stage())
+        yield
+
+
+def _again(name: str, seed: int) -> str:
+    return f"./dev faults --row {name} --seed {seed}"
+
+
+def lost(job: Job, how: str) -> tuple[str, int, list[str], float]:
+    """What is said of cases whose worker has died: which of them it was nobody knows."""
+    name, first, count, _ = job
+    which = f"cases {first} to {first + count - 1}" if count > 1 else f"case {first}"
+    return name, count, [f"{how} in {which}\n    see it again: {_again(name, first)}"], 0.0
 
 
 def jobs(rows: Sequence[Row], level: str) -> list[Job]:
@@ -185,9 +208,11 @@ def run(rows: Sequence[Row], level: str, workers: int, *, tests: bool) -> dict[s
     """Play all cases of some rows, and run all their tests if ``tests``."""
     results = {row.name: Result(row.name, row.promise, lacks=row.lacks()) for row in rows}
     here = [row for row in rows if not results[row.name].lacks]
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with tested(rows if tests else ()) as found, context.Pool(workers, tidy) as pool:
-        for name, count, missed, seconds in pool.imap_unordered(play, jobs(here, level)):
+    with (
+        tested(rows if tests else ()) as found,
+        contextlib.closing(processes.each(workers, tidy, play, jobs(here, level), lost)) as ended,
+    ):
+        for name, count, missed, seconds in ended:
             result = results[name]
             result.cases += count
             result.seconds += seconds
@@ -197,31 +222,49 @@ def run(rows: Sequence[Row], level: str, workers: int, *, tests: bool) -> dict[s
     return results
 
 
-def red(job: tuple[str, str]) -> tuple[str, str, int]:
-    """Play a row under one of its builds until it is red; the case, or -1 when it never is."""
+def by_hand(row: Row, seed: int | None, sabotage: str) -> Result:
+    """Play one case of a row, or those few that show that it bites; in this process."""
+    result = Result(row.name, row.promise, lacks=row.lacks())
+    if not result.lacks:
+        first, count = (seed, 1) if seed is not None else (0, row.few)
+        _, result.cases, result.missed, result.seconds = play((row.name, first, count, sabotage))
+    return result
+
+
+def red(job: tuple[str, str]) -> tuple[str, str, str]:
+    """Play a row under one of its builds until it is red, and say which case that was.
+
+    A stage that does not stand shows nothing of the row, and is said as it is.
+    """
     name, build = job
     row = ROWS[name]
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(in_force(BUILDS[build]))
-        if row.stage is not None:
-            stack.enter_context(row.stage())
-        for seed in range(row.few):
-            if _limited(row, seed):
-                return name, build, seed
-    return name, build, -1
+    try:
+        with _staged(row, build):
+            for seed in range(row.few):
+                if _limited(row, seed):
+                    return name, build, f"{RED} {seed}"
+    except Exception as error:  # noqa: BLE001 # the other builds are played all the same
+        return name, build, f"NOT PLAYED, its stage: {told(error)}"
+    return name, build, "NOBODY NOTICED"
+
+
+def unplayed(job: tuple[str, str], how: str) -> tuple[str, str, str]:
+    """What is said of a build whose worker has died."""
+    return *job, f"NOT PLAYED, {how}"
 
 
 def sabotaged(rows: Sequence[Row], workers: int) -> int:
     """Play rows under their builds, and say which were noticed."""
-    playable = [row for row in rows if row.play and not row.lacks()]
+    lacking = {row.name: why for row in rows if row.play and (why := row.lacks())}
+    playable = [row for row in rows if row.play and row.name not in lacking]
+    for name, why in lacking.items():
+        print(f"{name:24} not played: {why}")
     broken = [(row.name, build) for row in playable for build in row.sabotage]
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     missed = 0
-    with context.Pool(workers, tidy) as pool:
-        for name, build, seed in pool.imap_unordered(red, broken):
-            said = f"red at case {seed}" if seed >= 0 else "NOBODY NOTICED"
+    with contextlib.closing(processes.each(workers, tidy, red, broken, unplayed)) as ended:
+        for name, build, said in ended:
             print(f"{name:24} {build:24} {said}: {BUILDS[build].what}", flush=True)
-            missed += seed < 0
+            missed += not said.startswith(RED)
     print(f"{len(broken)} builds, of which not noticed: {missed}")
     return 1 if missed else 0
 
@@ -284,9 +327,7 @@ def main(argv: Sequence[str]) -> int:
     began = time.monotonic()
     if given.seed is not None or given.sabotage:
         row = rows[0]
-        first, count = (given.seed, 1) if given.seed is not None else (0, row.few)
-        name, cases, missed, seconds = play((row.name, first, count, given.sabotage or ""))
-        results = {name: Result(name, row.promise, cases, 0, missed, seconds)}
+        results = {row.name: by_hand(row, given.seed, given.sabotage or "")}
     else:
         results = run(rows, given.count, given.workers, tests=not given.cases)
     whole = time.monotonic() - began

@@ -81,8 +81,13 @@ def played(row: Row, seed: int) -> str:
         return "there is nothing to play"
     try:
         row.play(seed)
-    except FAILURES as error:
-        return f"{type(error).__name__}: {error}"
     except Exception as error:  # noqa: BLE001 # a defect fails this case, and not all others with it
-        return "".join(traceback.format_exception(error))
+        return told(error)
     return ""
+
+
+def told(error: Exception) -> str:
+    """What is said of a failure: its words, or where it comes from if it was not foreseen."""
+    if isinstance(error, FAILURES):
+        return f"{type(error).__name__}: {error}"
+    return "".join(traceback.format_exception(error))

@@ -5,7 +5,7 @@ It ends, what its cases have made is put away, and the other cases are played.
 
 from __future__ import annotations
 
-import multiprocessing
+import contextlib
 import os
 import signal
 import subprocess
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults import __main__ as faults
-from tests.faults import sweep
+from tests.faults import rows, sweep, workers
 from tests.faults.__main__ import INTERRUPTED, ROOT, tidy
 from tests.faults.catalogue import ROWS
 from tests.faults.rows import Row
@@ -46,17 +46,101 @@ def until(done: Path, pattern: str) -> None:
 
 
 def test_a_worker_that_is_stopped_puts_away_what_it_has_made(tmp_path: Path) -> None:
-    with multiprocessing.get_context("fork").Pool(1, tidy) as pool:
-        pool.apply_async(lasting, (str(tmp_path),))
-        until(tmp_path, "*")
+    def play(_: int) -> str:
+        lasting(str(tmp_path))
+        return ""
+
+    playing = workers.each(2, tidy, lambda job: play(job) if job else "", [0, 1], lambda *_: "")
+    assert next(playing) == ""
+    until(tmp_path, "*")
+    playing.close()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_worker_keeps_for_good_goes_with_it() -> None:
-    with multiprocessing.get_context("fork").Pool(1, tidy) as pool:
-        folder = Path(pool.apply(sweep.scratch_for_good))
+    with contextlib.closing(
+        workers.each(1, tidy, lambda _: sweep.scratch_for_good(), [0], lambda *_: "")
+    ) as playing:
+        folder = Path(next(playing))
         assert folder.is_dir()
     assert not folder.exists()
+
+
+def killed_at(seed: int) -> None:
+    """A case that takes its worker with it, as the kernel does where memory is short."""
+    if seed == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_is_killed_costs_its_cases_and_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row = Row(promise="P1", name="deadly", fault="", demand="", counts=(6, 6, 6), play=killed_at)
+    monkeypatch.setitem(ROWS, row.name, row)
+    result = faults.run([row], "C", 2, tests=False)[row.name]
+    assert result.cases == 6
+    (missed,) = result.missed
+    assert missed.startswith("its worker was killed by SIGKILL in case 3\n")
+    assert missed.endswith("./dev faults --row deadly --seed 3")
+
+
+def test_a_killed_worker_whose_child_lives_on_is_noticed(tmp_path: Path) -> None:
+    def play(job: int) -> str:
+        if job:
+            return "played"
+        if child := os.fork():  # it holds all that its parent holds
+            (tmp_path / "child").write_text(str(child), "ascii")
+            os.kill(os.getpid(), signal.SIGKILL)
+        threading.Event().wait(PATIENCE_S)
+        os._exit(0)
+
+    said = list(workers.each(1, tidy, play, [0, 1], lambda job, how: f"{job}: {how}"))
+    assert said == ["0: its worker was killed by SIGKILL", "played"]
+    os.kill(int((tmp_path / "child").read_text("ascii")), signal.SIGKILL)  # it was there till now
+
+
+def fallen() -> contextlib.AbstractContextManager[None]:
+    """A stage that does not stand."""
+    raise OSError("no room for a stage")
+
+
+def test_a_stage_that_does_not_stand_is_missed_and_other_rows_are_played(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    played: list[int] = []
+    row = Row(
+        promise="P1", name="no-ground", fault="", demand="", counts=(1, 1, 1), play=played.append,
+        stage=fallen, sabotage=("no-lock",),
+    )  # fmt: skip
+    other = Row(
+        promise="P1", name="ground", fault="", demand="", counts=(2, 2, 2), play=lambda _: None
+    )
+    for each in (row, other):
+        monkeypatch.setitem(ROWS, each.name, each)
+    results = faults.run([row, other], "C", 1, tests=False)
+    assert (results["no-ground"].cases, results["ground"].cases) == (1, 2)
+    assert "its stage: OSError: no room for a stage" in results["no-ground"].missed[0]
+    assert results["ground"].missed == []
+    assert faults.sabotaged([row], 1) == 1
+    assert "NOT PLAYED, its stage: OSError: no room" in capsys.readouterr().out
+
+
+def test_one_case_by_hand_needs_what_its_row_needs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    played: list[int] = []
+    row = Row(
+        promise="P1", name="far", fault="", demand="", counts=(1, 1, 1), play=played.append,
+        sabotage=("no-lock",), lacks=lambda: "there is no such machine here",
+    )  # fmt: skip
+    monkeypatch.setitem(ROWS, row.name, row)
+    assert faults.main(["--row", "far", "--seed", "0"]) == 0
+    assert faults.main(["--row", "far", "--sabotage", "no-lock"]) == 0
+    assert faults.main(["--row", "far", "--sabotaged"]) == 0
+    assert capsys.readouterr().out.count("not played: there is no such machine here") == 3
+    assert played == []
+    assert rows.played(row, 0) == ""
+    assert played == [0]
 
 
 def test_a_case_without_end_is_missed_and_the_others_are_played(
