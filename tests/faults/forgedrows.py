@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable
 from typing import Final
 
-from tests.faults import crossed, forged, fuzz
+from tests.faults import crossed, forged, fuzz, pagefuzz
 from tests.faults.rows import Row
 
 from tieline.core import checkpoint, crypto, encode
@@ -88,6 +88,10 @@ BUILDS: Final = {
                (Host, "import_bundle", _import_what_there_is)),
         _build("library-refuses", "a decoder lets an error of a library through",
                (checkpoint, "_read_base64", _base64)),
+        _build("page-believes", "the page takes any signature",
+               (pagefuzz, "BROKEN", "verifyEd25519 = async () => true;\n")),
+        _build("page-unlinked", "the page does not look what a statement had seen",
+               (pagefuzz, "BROKEN", "causeFault = () => null;\n")),
         _build("verified-first", "signatures are verified before the shape is read",
                (crypto, "parse_sign1", _verified_first)),
     )
@@ -180,5 +184,17 @@ P5: Final = (
         tests=("tests/core/test_encode.py::test_noise_made_of_heads_is_read_exactly_or_refused",),
         sabotage=("library-refuses", "any-width"),
         few=len(fuzz.DECODERS),
+    ),
+    Row(
+        promise="P5",
+        name="page-reader",
+        fault="40 files a case that are changed, for the evidence page in Chromium and for us",
+        demand="what one reader takes the other takes, and both find the same",
+        counts=(2 * pagefuzz.ROUND, 200 * pagefuzz.ROUND, 2_000 * pagefuzz.ROUND),
+        play=pagefuzz.in_page,
+        stage=pagefuzz.stage,
+        lacks=pagefuzz.no_browser,
+        sabotage=("page-believes", "page-unlinked", "no-signatures"),
+        few=pagefuzz.ROUND,
     ),
 )  # fmt: skip

@@ -119,11 +119,11 @@ def change(data: bytes, chance: random.Random, others: list[bytes]) -> bytes:
             start = chance.randrange(len(other) + 1)
             data = data[:at] + other[start : start + size] + data[at + size :]
         else:
-            data = _within(data, chance, others)
+            data = within(data, chance, others)
     return data[:70_000]
 
 
-def _within(data: bytes, chance: random.Random, others: list[bytes]) -> bytes:
+def within(data: bytes, chance: random.Random, others: list[bytes]) -> bytes:
     """A change of one item that leaves the encoding in order: lengths and counts are set right."""
     tree = tree_of(data)
     if tree is None:

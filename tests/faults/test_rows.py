@@ -46,6 +46,10 @@ def test_a_row_of_the_desk_goes_red_under_its_sabotage(name: str, build: str) ->
     test_a_row_goes_red_under_its_sabotage(name, build)
 
 
+def test_the_evidence_page_is_held_against_our_reader() -> None:
+    test_a_row_goes_red_under_its_sabotage("page-reader", "page-believes")
+
+
 @pytest.mark.usefixtures("desk")
 def test_fifty_strangers_of_every_kind_hold_no_officer_up() -> None:
     webcrowd.crowded(len(MANNERS) - 1, 50)

@@ -33,9 +33,13 @@ def document(data: bytes | str) -> str:
     return template.replace(PLACE, text)
 
 
-def laboratory() -> str:
-    """A page with what checks, without what shows, and with the judge of the vectors."""
-    script = page.script(page.CHECKS) + (ROOT / "tests" / "page" / "vectors.js").read_text("utf-8")
+def laboratory(broken: str = "") -> str:
+    """A page with what checks, without what shows, and with the judge of the vectors.
+
+    ``broken``: script behind what checks, which breaks it on purpose.
+    """
+    judge = (ROOT / "tests" / "page" / "vectors.js").read_text("utf-8")
+    script = f"{page.script(page.CHECKS)}{broken}{judge}"
     return f'<!doctype html><meta charset="utf-8"><script type="module">{script}</script>'
 
 

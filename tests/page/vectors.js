@@ -431,6 +431,11 @@ async function proofCode(bytes) {
   return "";
 }
 
+async function proofFileCode(bytes) {
+  await readProofFile(bytes);
+  return "";
+}
+
 // What a note says of one key: "signed", a time, "forged" or null, as in checkpoint/notes.json.
 async function verdictOfKey(note, { name, alg, key }) {
   const bytes = fromHex(key);
@@ -471,6 +476,29 @@ globalThis.checkpointVerdicts = async (evidence, list) => {
     }
   });
   return Promise.all(judged);
+};
+// What the page finds in a file that somebody chooses: its kind, and what that kind has.
+globalThis.fileFacts = async (base64) => {
+  try {
+    const { kind, bytes } = openFile(fromBase64(base64));
+    if (kind === "proof") return { kind, code: await lateCode(() => proofFileCode(bytes)) };
+    if (kind !== "evidence") return { kind };
+    const reading = await readEvidence(bytes);
+    return { kind, ...factsOf(reading, reading.broken ? null : find(reading)) };
+  } catch (error) {
+    if (!(error instanceof Break)) return { defect: String(error.stack ?? error) };
+    return { kind: "evidence", verdict: "failed", broken: true, faults: [[error.code, error.item]] };
+  }
+};
+// Whether every signature fits, so that what lies behind them is seen.
+const STRICT = [verifyEd25519, verifyMlDsa];
+globalThis.signedByAnybody = (anybody) => {
+  [verifyEd25519, verifyMlDsa] = anybody
+    ? [
+        async (key, signature) => key.length === 32 && signature.length === 64,
+        async () => true,
+      ]
+    : STRICT;
 };
 globalThis.mlDsa = async () => (await mlDsaKey(new Uint8Array(1312))) !== null;
 globalThis.judge = async (name, file) => VECTORS[name](file);

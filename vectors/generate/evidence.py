@@ -517,7 +517,7 @@ def _log(reader: Reader, log: Log, faults: list[list[object]], gaps: list[list[o
     both = [*log.receipts, *log.notes]
     signed = [each for each in both if not each.fault]
     faults += [[each.fault, numbers[id(each)]] for each in both if each.fault]
-    gaps += [[gap, numbers[id(each)]] for each in signed for gap in each.gaps]
+    gaps += [[gap, numbers[id(each)]] for each in both for gap in each.gaps]
     faults += [[log.fault, numbers[id(log)]]] if log.fault else []
     gaps += [[log.gap, numbers[id(log)]]] if log.gap else []
     covered = max((e.size for e in signed if e.by or e.own), default=0)

@@ -150,11 +150,27 @@ def notes() -> list[Case]:
     log.notes[0] = Signed(11, data, fault="evidence.root")
     about = "A head that the station signed and that the log does not have."
     out.append(("note-root", about, story, {}))
+    out += _beside_a_stranger(data)
     story, _ = four_parties()
     moved = story.note(story.logs[1], 4, ["ALPHA"])
     story.logs[1].notes.clear()
     story.logs[0].notes.insert(0, Signed(moved.size, moved.data, fault="evidence.note"))
     out.append(("note-origin", "A note of another log.", story, {}))
+    return out
+
+
+def _beside_a_stranger(wrong: bytes) -> list[Case]:
+    """The faults of a note that has a line of no known key, too: both are told."""
+    out: list[Case] = []
+    for name, code in (("root", "evidence.root"), ("forged", "evidence.note")):
+        story, _ = four_parties(stranger=True)
+        log = story.logs[0]
+        given = log.notes[0].data
+        more = given.splitlines(keepends=True)[-1]
+        data = wrong + more if name == "root" else _other_line(given)
+        log.notes[0] = Signed(11, data, fault=code, gaps=["gap.signer"])
+        about = "A note that is not good, with a line of a stranger besides: a fault and a gap."
+        out.append((f"note-{name}-stranger", about, story, {}))
     return out
 
 

@@ -145,12 +145,12 @@ class Keys:
         since: int,
     ) -> Lines:
         """Judge every line under a head of a station's log that goes by version ``since``."""
-        out = Lines(since=since)
+        out, forged = Lines(since=since), ""
         for line in note.signatures:
             if not self._line(out, line, note.body, head, station):
                 out.unknown = True
-            if out.forged:
-                break
+            forged = forged or out.forged
+        out.forged = forged
         return out
 
     def _line(

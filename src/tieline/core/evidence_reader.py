@@ -488,6 +488,8 @@ class Reader:
         what = f"the head of {log.facts.name} at {head.size} statements"
         since = log.version(head.size)
         found = self._keys.lines(note, head, log.item.station, since)
+        if found.unknown:
+            self._gap("gap.signer", f"{what} has a line of a signer that nobody here names")
         if found.forged:
             self._fault("evidence.note", f"{what}: the line of {found.forged} does not verify")
             return
@@ -495,8 +497,6 @@ class Reader:
         if found.verified and root is not None and root != head.root:
             self._fault("evidence.root", f"{what} was signed, and is not what the file holds")
             return
-        if found.unknown:
-            self._gap("gap.signer", f"{what} has a line of a signer that nobody here names")
         if found.verified and root is None:
             self._gap("gap.note", f"{what} ends among left-out statements, so it is not checked")
         if not found.verified or root is None:
