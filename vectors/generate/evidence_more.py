@@ -20,6 +20,8 @@ def build() -> dict[str, object]:
     cases.good("clocks", "Clocks that go back, stand still and jump ahead.", clocks())
     cases.good("two-times", "One station signs one head twice.", two_times())
     cases.good("second-answer", "An acknowledgement that cites two statements.", two_targets())
+    about = "A reference that only begins as the digest of a statement in the file does."
+    cases.good("almost-cited", about, almost_cited())
     story = two_parties()
     late = story.text(story.logs[1], "This came two hours late.", delay_ms=120 * MINUTE_MS)
     start, end = late.admitted_ms - 1_000, late.admitted_ms
@@ -33,6 +35,17 @@ def build() -> dict[str, object]:
         result["faults"] = [["evidence.charter", 2]]
         cases.add(f"broken-charter-{name}", data, result)
     return cases.out
+
+
+def almost_cited() -> Story:
+    """What is cited is not there, though its first 16 bytes are those of a tip that is."""
+    story = two_parties()
+    alpha, bravo = story.logs
+    said = alpha.main[-1]
+    almost = said.digest[:16] + seed("almost")[:16]
+    story.say(bravo, 2, refs=[almost, 1], seen=[said])
+    story.text(bravo, "Its other half is another one.", refs=[almost, 6, said, 6])
+    return story
 
 
 def clocks() -> Story:

@@ -141,6 +141,7 @@ def _kind(statement: Statement) -> int:
 class Place:
     """Where a digest stands. ``here``: its statement is in the file, sound (``entry``) or not."""
 
+    digest: bytes
     log: LogFacts
     position: int
     second: bool = False
@@ -187,10 +188,15 @@ class Report:
         else:
             self.more_gaps += 1
 
-    def put(self, digest: bytes, place: Place) -> None:
+    def put(self, place: Place) -> None:
         """Note where a digest stands; the first of one tip stays."""
-        self.places.setdefault(digest[:TIP_BYTES], place)
+        tip = place.digest[:TIP_BYTES]
+        if self.places.setdefault(tip, place).digest != place.digest:
+            self.places.setdefault(place.digest, place)
 
-    def place(self, digest: bytes) -> Place | None:
-        """The place of a digest, or of a tip."""
-        return self.places.get(digest[:TIP_BYTES])
+    def place(self, name: bytes) -> Place | None:
+        """The place of a digest, or of a tip; what only begins as a digest does has none."""
+        found = self.places.get(name[:TIP_BYTES])
+        if found is None or len(name) == TIP_BYTES or found.digest == name:
+            return found
+        return self.places.get(name)

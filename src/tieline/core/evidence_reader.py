@@ -267,7 +267,7 @@ class Reader:
             raise broken("run", "has a run whose hashes do not cover it")
         log.before = item.hashes[0] if item.count == 1 else None
         if log.before is not None:
-            self.report.put(log.before, Place(log.facts, at))
+            self.report.put(Place(log.before, log.facts, at))
         log.run_end = log.tree.size
         log.facts.left_out += item.count
         self.report.counts.left_out += item.count
@@ -366,7 +366,7 @@ class Reader:
         if not item.second:
             log.tree.leaf(digest)
             log.before = digest
-        self.report.put(digest, Place(log.facts, position, item.second, entry, here=True))
+        self.report.put(Place(digest, log.facts, position, item.second, entry, here=True))
 
     def _read(self, raw: bytes) -> Statement | None:
         try:
