@@ -5,14 +5,12 @@ reference to a function sees it) and plays the tests that call the function, the
 shortest first, until one fails. What a module does while it is imported cannot be changed in this
 way: such a change is tried by a new process that reads the changed module (``fresh``).
 
-Which test calls which function is seen once, by a run of all tests under ``sys.settrace``, and
-kept until a source or a test changes.
+Which test calls which function is seen before (``mutantmap``).
 """
 
 from __future__ import annotations
 
 import gc
-import hashlib
 import importlib.abc
 import importlib.machinery
 import json
@@ -22,22 +20,33 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
-from dataclasses import asdict, astuple, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType
+from types import CodeType, FunctionType
 from typing import Final
 
 import pytest
 from hypothesis import Phase, settings
 
+from mutantmap import (
+    ROOT,
+    Key,
+    Map,
+    Reports,
+    digest,
+    file_of,
+    load,
+    protocol,
+    save,
+    traced,
+    world_of,
+)
 from mutate import Mutant, Place, Source, read
 
-ROOT: Final = Path(__file__).resolve().parent.parent
 KILLED, SURVIVED, UNCOVERED = "killed", "survived", "not covered"
 _PASSED, _FAILED, _DEFECT, _STALE = 0, 1, 70, 71  # stale: the source changed meanwhile
 _SLOWER: Final = 10  # times its own time and some seconds of the processor: then it has no end
@@ -45,8 +54,6 @@ _SECONDS: Final = 3
 _IMPORT: Final = 60  # seconds of processor time in which the modules of a new process are there
 _MEMORY: Final = 3 << 30
 _OPTIONS: Final = ["-q", "-s", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:warnings"]
-_Key = tuple[str, str, int]  # file, function, line
-_Seen = dict[int, CodeType]  # by where it is in memory: codes compare slowly
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,8 @@ class Plan:
 
     sources: dict[str, Source]
     mutants: Sequence[Mutant]
-    folders: Sequence[str]
+    folders: Sequence[str]  # of all tests
+    tests: Sequence[str]  # those that are played: folders, or some files of them
     budget: float  # seconds of processor time for the tests of one mutant
     told: Callable[[Outcome], None]
     maps: Path
@@ -75,133 +83,11 @@ class Plan:
 # ------------------------------------------------------------------------------- which test calls
 
 
-@dataclass(slots=True)
-class Map:
-    """Of each test how long it takes, and of each function the tests that call it."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-    callers: dict[_Key, list[str]] = field(default_factory=dict)
-
-    def of(self, place: _Key, module: str) -> list[str]:
-        """The tests of a function, in the order in which they are likely to notice a change."""
-        return self._sorted(self.callers.get(place, ()), module)
-
-    def near(self, path: str, module: str) -> list[str]:
-        """The tests that call any function of a file, in the same order."""
-        found = {test for key, tests in self.callers.items() if key[0] == path for test in tests}
-        return self._sorted(found, module)
-
-    def _sorted(self, tests: Iterable[str], module: str) -> list[str]:
-        """Of its own file all, the short ones first; then the shortest of each other file."""
-        own = f"test_{module.rsplit('/', 1)[-1]}.py"
-        rank: dict[str, int] = {}
-        keys: dict[str, tuple[int, float, str]] = {}
-        for test in sorted(tests, key=lambda each: (self.seconds[each], each)):
-            file = _file(test)
-            rank[file] = rank.get(file, 0) + 1
-            keys[test] = (0 if file.endswith(f"/{own}") else rank[file], self.seconds[test], test)
-        return sorted(keys, key=keys.__getitem__)
-
-
-def _digest(paths: Iterable[Path]) -> str:
-    out = hashlib.sha256(sys.version.encode())
-    for path in sorted(paths):
-        if path.is_file() and path.suffix != ".pyc":
-            out.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
-    return out.hexdigest()
-
-
-def _world(folders: Iterable[str]) -> str:
-    """Of all that every test stands on: the sources, data, and what tests have in common."""
-    paths = [path for each in ("src", "vectors", "packs") for path in (ROOT / each).rglob("*")]
-    paths += [path for each in folders for path in (ROOT / each).rglob("*.py")]
-    paths += (ROOT / "tests").glob("*.py")
-    return _digest(path for path in paths if not path.name.startswith("test_"))
-
-
-def _file(test: str) -> str:
-    return test.partition("::")[0]
-
-
-def _protocol(item: pytest.Item, following: pytest.Item | None) -> None:
-    item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-
-
-class _Reports:
-    """Whether a test has failed."""
-
-    def __init__(self) -> None:
-        self.failed = ""
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
-            self.failed = self.failed or f"{report.nodeid}: {report.longrepr}"
-
-
-def _traced(items: Sequence[pytest.Item], reports: _Reports) -> Map:
-    """Plays tests and sees what each of them calls."""
-    out = Map()
-    inside = str(ROOT / "src")
-    for number, item in enumerate(items):
-        seen: _Seen = {}
-
-        def note(frame: FrameType, _event: str, _of: object, seen: _Seen = seen) -> None:
-            seen[id(frame.f_code)] = frame.f_code
-
-        since = time.process_time()
-        threading.settrace(note)
-        sys.settrace(note)
-        try:
-            _protocol(item, None if number + 1 == len(items) else items[number + 1])
-        finally:
-            sys.settrace(None)
-            threading.settrace(None)
-        if reports.failed:
-            raise RuntimeError(f"without any change this fails: {reports.failed}")
-        out.seconds[item.nodeid] = round(time.process_time() - since, 4)
-        for code in seen.values():
-            if code.co_filename.startswith(inside):
-                key = (code.co_filename, code.co_qualname, code.co_firstlineno)
-                out.callers.setdefault(key, []).append(item.nodeid)
-    return out
-
-
-def _kept(path: Path, world: str, files: dict[str, str]) -> Map:
-    """What an earlier run has seen of test files that are as they were."""
-    out = Map()
-    if not path.exists():
-        return out
-    held = json.loads(path.read_text("utf-8"))
-    if held["world"] != world:
-        return out
-    same = {name for name, digest in held["files"].items() if files.get(name) == digest}
-    tests = list(held["seconds"])
-    out.seconds = {test: held["seconds"][test] for test in tests if _file(test) in same}
-    for file, function, line, callers in held["callers"]:
-        some = [tests[each] for each in callers if tests[each] in out.seconds]
-        if some:
-            out.callers[str(ROOT / file), function, line] = some
-    return out
-
-
-def _keep(path: Path, world: str, files: dict[str, str], made: Map) -> None:
-    number = {test: each for each, test in enumerate(made.seconds)}
-    callers = [
-        [str(Path(file).relative_to(ROOT)), function, line, [number[test] for test in tests]]
-        for (file, function, line), tests in made.callers.items()
-    ]
-    held = {"world": world, "files": files, "seconds": made.seconds, "callers": callers}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(held), "utf-8")
-    fresh.replace(path)
-
-
-def _mapped(plan: Plan, items: Sequence[pytest.Item], reports: _Reports) -> Map:
+def _mapped(plan: Plan, items: Sequence[pytest.Item], reports: Reports) -> Map:
     """The map of these tests: what is kept from before, and the rest seen by a child."""
-    world = _world(plan.folders)
-    files = {name: _digest([ROOT / name]) for name in {_file(item.nodeid) for item in items}}
-    kept = _kept(plan.maps, world, files)
+    world = world_of(plan.folders)
+    files = {name: digest([ROOT / name]) for name in {file_of(item.nodeid) for item in items}}
+    kept = load(plan.maps, world, files)
     unseen = [item for item in items if item.nodeid not in kept.seconds]
     if not unseen:
         return kept
@@ -209,17 +95,18 @@ def _mapped(plan: Plan, items: Sequence[pytest.Item], reports: _Reports) -> Map:
     print(told, file=sys.stderr, flush=True)
 
     def look() -> int:
-        made = _traced(unseen, reports)
+        made = traced(unseen, reports)
         made.seconds = {**kept.seconds, **made.seconds}
+        made.lines = {**kept.lines, **made.lines}
         for key, tests in kept.callers.items():
             made.callers[key] = tests + made.callers.get(key, [])
-        _keep(plan.maps, world, files, made)
+        save(plan.maps, world, files, made)
         return _PASSED
 
     code, said = _forked(look)
     if code != _PASSED:
         raise RuntimeError(said or f"the map was not made: {code}")
-    return _kept(plan.maps, world, files)
+    return load(plan.maps, world, files)
 
 
 # ------------------------------------------------------------------------------------- one child
@@ -269,7 +156,7 @@ class _Played:
 
 
 def _play(
-    items: Sequence[pytest.Item], seconds: dict[str, float], budget: float, reports: _Reports
+    items: Sequence[pytest.Item], seconds: dict[str, float], budget: float, reports: Reports
 ) -> _Played:
     """Plays tests until one fails or the time is up. A test without end is ended by a signal."""
     out = _Played()
@@ -277,7 +164,7 @@ def _play(
     for number, item in enumerate(items):
         out.now = item.nodeid
         signal.setitimer(signal.ITIMER_PROF, _SECONDS + _SLOWER * seconds[item.nodeid])
-        _protocol(item, None if number + 1 == len(items) else items[number + 1])
+        protocol(item, None if number + 1 == len(items) else items[number + 1])
         out.tests += 1
         if reports.failed:
             out.failed = True
@@ -320,7 +207,7 @@ class Runner:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.reports = _Reports()
+        self.reports = Reports()
         self.defect = ""
 
     def pytest_collection(self) -> None:
@@ -348,7 +235,9 @@ class Runner:
         """Map, control, then one mutant after the other."""
         mapped = _mapped(self.plan, items, self.reports)
         by_id = {item.nodeid: item for item in items}
-        functions: dict[_Key, list[FunctionType]] = {}
+        for key, callers in mapped.callers.items():
+            mapped.callers[key] = [each for each in callers if each in by_id]
+        functions: dict[Key, list[FunctionType]] = {}
         for each in gc.get_objects():
             if isinstance(each, FunctionType):
                 code = each.__code__
@@ -359,7 +248,7 @@ class Runner:
         for number, mutant in enumerate(self.plan.mutants):
             source = self.plan.sources[mutant.module]
             place = (str(source.path), mutant.place.qualname, mutant.place.line)
-            tests = mapped.of(place, mutant.module)
+            tests = mapped.of(place, mutant.module, mutant.line)
             held = functions.get(place, [])
             if tests and held and swappable(source, mutant):
                 chosen = [by_id[each] for each in tests]
@@ -409,7 +298,7 @@ class Runner:
     def fresh(self, mutant: Mutant, mapped: Map, source: Source) -> Outcome:
         """Try one in a new process, which imports the changed module."""
         path = str(source.path)
-        near = mapped.near(path, mutant.module)
+        near = mapped.near(path, mutant.module, mutant.line)
         if not near:
             return Outcome(mutant, UNCOVERED)
         tests = _affordable(near, mapped.seconds, self.plan.budget)
@@ -432,7 +321,7 @@ class Runner:
         out = _outcome(mutant, done.returncode, done.stdout.rpartition("\n\n")[2] or done.stderr)
         if out.state == KILLED:
             return out
-        called = mutant.place.qualname and mapped.of((path, *astuple(mutant.place)), mutant.module)
+        called = mutant.place.qualname and (path, *astuple(mutant.place)) in mapped.callers
         state = SURVIVED if called or not mutant.place.qualname else UNCOVERED
         return replace(out, state=state, cut=out.cut or len(tests) < len(near))
 
@@ -466,7 +355,7 @@ def run(plan: Plan) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         options = [*_OPTIONS, "--no-header", "--no-summary", f"--basetemp={scratch}/t"]
         with open(os.devnull, "w", encoding="utf-8") as silent, redirect_stdout(silent):  # noqa: PTH123
-            code = pytest.main([*options, *plan.folders], plugins=[runner])
+            code = pytest.main([*options, *plan.tests], plugins=[runner])
     if runner.defect or code not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
         return runner.defect or f"pytest ended with {code}"
     return ""
@@ -513,7 +402,7 @@ class _Fresh(Runner):
     """Plays the tests that it is told, in their order."""
 
     def __init__(self, order: _Order) -> None:
-        self.reports = _Reports()
+        self.reports = Reports()
         self.order = order
         self.played = _Played()
 
@@ -534,7 +423,7 @@ def fresh() -> int:
         return _STALE
     sys.meta_path.insert(0, _Changed(source, order.mutant))
     plugin = _Fresh(order)
-    files = list(dict.fromkeys(_file(test) for test in order.tests))
+    files = list(dict.fromkeys(file_of(test) for test in order.tests))
     signal.setitimer(signal.ITIMER_PROF, _IMPORT)
     with tempfile.TemporaryDirectory() as scratch:
         code = pytest.main([*_OPTIONS, f"--basetemp={scratch}/t", *files], plugins=[plugin])

@@ -27,7 +27,16 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = ROOT / "src" / "tieline"
 JUDGED: Final = ROOT / "tests" / "mutation-survivors.toml"
 MAPS: Final = ROOT / "build" / "mutation" / "map.json"
-FOLDERS: Final = ("tests/core", "tests/store", "tests/packs", "tests/interop")
+FOLDERS: Final = (
+    "tests/core",
+    "tests/store",
+    "tests/packs",
+    "tests/interop",
+    "tests/node/test_alarmbook.py",
+    "tests/node/test_evidence_vectors.py",
+    "tests/node/test_moved.py",
+    "tests/node/test_witness.py",
+)
 EQUIVALENT: Final = "equivalent"
 STATES: Final = (KILLED, SURVIVED, UNCOVERED, EQUIVALENT)
 _SHOWN: Final = 150
@@ -195,6 +204,8 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--seed", type=int, default=1, help="which ones are drawn (1)")
     only = "only this module, as core/encode, or folder; may be repeated"
     add("--module", action="append", default=[], metavar="NAME", help=only)
+    tests = "play only these tests, a file or folder; may be repeated (the score is rather too low)"
+    add("--tests", action="append", default=[], metavar="PATH", help=tests)
     budget = "processor time for the tests of one change (20)"
     add("--budget", type=float, default=20.0, metavar="SECONDS", help=budget)
     least = "ends with 1 below this score (85)"
@@ -224,7 +235,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if outcome.state != KILLED:
             print(told(outcome, reasons), file=sys.stderr, flush=True)
 
-    plan = mutantrun.Plan(sources, chosen, FOLDERS, given.budget, hear, MAPS)
+    tests = given.tests or FOLDERS
+    plan = mutantrun.Plan(sources, chosen, FOLDERS, tests, given.budget, hear, MAPS)
     wrong = mutantrun.run(plan)
     if wrong:
         print(f"mutation: {wrong}", file=sys.stderr)

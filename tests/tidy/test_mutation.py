@@ -116,7 +116,7 @@ def test_bounds_are_those_of_wilson() -> None:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A repository of one module whose tests leave a boundary and a function alone."""
-    for name in ("mutate.py", "mutantrun.py", "mutation.py"):
+    for name in ("mutate.py", "mutantmap.py", "mutantrun.py", "mutation.py"):
         (tmp_path / "tools").mkdir(exist_ok=True)
         shutil.copy(TOOLS / name, tmp_path / "tools")
     for folder in (
@@ -125,10 +125,14 @@ def tree(tmp_path: Path) -> Path:
         "tests/store",
         "tests/packs",
         "tests/interop",
+        "tests/node",
     ):
         (tmp_path / folder).mkdir(parents=True)
     for package in ("tieline", "tieline/core"):
         (tmp_path / "src" / package / "__init__.py").write_text("", "utf-8")
+    for name in mutation.FOLDERS:
+        if name.endswith(".py"):
+            (tmp_path / name).write_text("", "utf-8")
     (tmp_path / "src/tieline/core/tiny.py").write_text(TINY, "utf-8")
     (tmp_path / "tests/core").mkdir()
     (tmp_path / "tests/conftest.py").write_text(CONFTEST, "utf-8")
