@@ -13,7 +13,7 @@ from tests.core.world import Net, Post, answer, found, kit, kits, message, sign_
 from tests.examples import tries
 
 from tieline.core import charter as charters
-from tieline.core import sync
+from tieline.core import encode, sync
 from tieline.core.charter import Clocks
 from tieline.core.charter import Release as Rules
 from tieline.core.errors import LocalError, RemoteError
@@ -99,6 +99,73 @@ def test_a_damaged_fact_is_refused_and_never_a_defect(fact: Any, noise: bytes) -
                 type(fact).decode(data)
     with suppress(RemoteError):
         type(fact).decode(noise)
+
+
+ITEM = bytes(range(32))
+FORMS = [
+    (Origin(carrier="tls", peer=b"p" * 8, key="k", officer="Ada", draft=2**48, releaser="Bob"),
+     {1: "tls", 2: b"p" * 8, 3: "k", 4: "Ada", 5: 2**48, 6: "Bob"}),
+    (Origin(), {}),
+    (Alarm(code="c", precedence=Precedence.FLASH, text="t", item=ITEM, party="ALPHA",
+           rung=Rung.PASSED_ON, about=b"a"),
+     {1: "c", 2: 4, 3: "t", 4: ITEM, 5: "ALPHA", 6: 5, 7: b"a"}),
+    (Alarm(code="c", precedence=Precedence.ROUTINE, text="t"), {1: "c", 2: 1, 3: "t"}),
+    (Attempt(station=b"s" * 8, carrier="tls", address="host", outcome="failed", cause="why"),
+     {1: b"s" * 8, 2: "tls", 3: "host", 4: "failed", 5: "why"}),
+    (StateChange(station=b"s" * 8, state="down", cause="why", since_ms=2**60),
+     {1: b"s" * 8, 2: "down", 3: "why", 4: 2**60}),
+    (Refusal(code="c", text="t", carrier="tls", peer=b"p" * 8),
+     {1: "c", 2: "t", 3: "tls", 4: b"p" * 8}),
+    (Handed(station=b"s" * 8, carrier="tls", items=(ITEM,)), {1: b"s" * 8, 2: "tls", 3: (ITEM,)}),
+    (Lived(incarnation=b"i" * 8, tag=b"t", cause="why", closed=True),
+     {1: b"i" * 8, 2: b"t", 3: "why", 4: True}),
+    (Lived(incarnation=b"i" * 8), {1: b"i" * 8}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fact", "form"), FORMS)
+def test_the_forms_in_the_journal_never_change(fact: Any, form: dict[int, Any]) -> None:
+    """A store of yesterday is read by the program of tomorrow."""
+    assert encode.loads(fact.encode()) == form
+    assert type(fact).decode(encode.dumps(form)) == fact
+
+
+def test_the_kinds_of_facts_keep_their_numbers() -> None:
+    names = (
+        "CHARTER STATEMENT SECOND_STORY RECEIPT DRAFT SETTLED HANDED_OVER ATTEMPT ALARM STATE"
+        " REFUSED LIFE NOTE PROOF HEED"
+    )
+    assert [(kind.name, kind.value) for kind in FactKind] == [
+        (name, number) for number, name in enumerate(names.split(), 1)
+    ]
+
+
+def test_what_the_world_says_is_cut_to_the_length_that_reads() -> None:
+    long = "x" * 3_000
+    attempt = Attempt(station=b"s", carrier=long, address=long, outcome="failed", cause=long)
+    refusal = Refusal(code=long, text=long, carrier=long)
+    alarm = Alarm(code=long, precedence=Precedence.FLASH, text=long)
+    kept = Attempt.decode(attempt.encode())
+    assert (len(kept.carrier), len(kept.address), len(kept.cause)) == (64, 300, 2_000)
+    told = Refusal.decode(refusal.encode())
+    assert (len(told.code), len(told.text), len(told.carrier)) == (64, 2_000, 64)
+    rung = Alarm.decode(alarm.encode())
+    assert (len(rung.code), len(rung.text)) == (64, 2_000)
+    late = StateChange(station=b"s", state="up", cause=long, since_ms=0)
+    assert len(StateChange.decode(late.encode()).cause) == 2_000
+    assert len(Lived.decode(Lived(incarnation=b"i", cause=long).encode()).cause) == 2_000
+    assert len(Origin.decode(Origin(carrier=long).encode()).carrier) == 64
+    assert len(Handed.decode(Handed(station=b"s", carrier=long, items=()).encode()).carrier) == 64
+
+
+def test_the_cause_of_an_alarm_tells_its_party_rung_and_second_thing() -> None:
+    plain = Alarm(code="c", precedence=Precedence.FLASH, text="t", item=ITEM)
+    assert plain.cause == ("c", ITEM, "", 0)
+    full = replace(
+        plain, party="ALPHA", rung=Rung.RECEIVED, about=bytes.fromhex("0123456789abcdef")
+    )
+    assert full.cause == ("c.0123456789abcdef", ITEM, "ALPHA", 2)
+    assert replace(full, about=full.about + b"more").cause == full.cause
 
 
 # ------------------------------------------------------------------------ the station again

@@ -14,6 +14,7 @@ from tests.store.samples import KEY, LINE, LOG, fact
 
 from tieline.core.errors import LocalError, ShellError
 from tieline.core.journal import Fact
+from tieline.core.shelf import Settlement
 from tieline.ports import Store
 from tieline.store.memory import MemoryStore
 from tieline.store.sqlite import SqliteStore
@@ -139,7 +140,9 @@ UNFIT = [
     Fact(kind=2, at_ms=0, line=LINE, body=b"", log=LOG, position=2**63),
     Fact(kind=2, at_ms=0, line=LINE, body=b"", log=LOG, position=-1),
     Fact(kind=-1, at_ms=0, line=LINE, body=b""),
+    Fact(kind=2**63, at_ms=0, line=LINE, body=b""),
     Fact(kind=2, at_ms=2**63, line=LINE, body=b""),
+    Fact(kind=2, at_ms=-(2**63), line=LINE, body=b""),
 ]
 
 
@@ -151,6 +154,54 @@ def test_a_fact_that_would_not_come_back_is_refused(store: Store, unfit: Fact) -
     assert held(store) == []
 
 
+def test_the_widest_facts_come_back(place: Place) -> None:
+    most = 2**63 - 1
+    facts = [
+        Fact(kind=most, at_ms=most, line=LINE, body=b"", log=LOG, position=most),
+        Fact(kind=0, at_ms=-most, line=b"", body=b"", meta=b"m", log=b"", position=0),
+    ]
+    store = place.first()
+    store.commit(facts)
+    after = place.again(store)
+    assert [found for _, found in held(after)] == facts
+    after.close()
+
+
+def test_the_past_is_kept_and_dropped_as_a_whole(place: Place) -> None:
+    store = place.first()
+    store.commit([fact(n, position=n) for n in range(5)])
+    chunks = [(name, number, b"%d" % number) for name in ("words", "acts") for number in range(150)]
+    receipts = [(LOG, b"peer", size, b"%d" % size) for size in (2, 5)]
+    settlement = Settlement(
+        line=LINE, state=b"state", anew=False, chunks=chunks, tallies=[(LOG, 3, b"tally")],
+        receipts=receipts, acts=[("key", b"digest"), ("a", b"other")],
+    )  # fmt: skip
+    store.past.keep(4, b"body", [settlement])
+    past = place.again(store).past
+    kept = past.kept()
+    assert kept is not None
+    assert (kept.seq, kept.body, kept.states) == (4, b"body", {LINE: b"state"})
+    wanted = [(name, b"%d" % number) for name in ("acts", "words") for number in range(150)]
+    assert list(past.chunks(LINE)) == wanted
+    assert list(past.chunks(b"X" * 16)) == past.acts(b"X" * 16) == []
+    assert [past.receipt(LINE, LOG, b"peer", at) for at in range(6)] == [
+        b"2", b"2", b"5", b"5", b"5", None,
+    ]  # fmt: skip
+    assert past.receipt(LINE, LOG, b"other", 0) is None
+    assert (past.tally(LINE, LOG, 3), past.tally(LINE, LOG, 2)) == (b"tally", None)
+    assert (past.act(LINE, "key"), past.act(LINE, "none")) == (b"digest", None)
+    assert sorted(past.acts(LINE)) == [("a", b"other"), ("key", b"digest")]
+    assert past.statements(LINE, LOG, 1, 3) == [
+        (each.at_ms, each.body, each.meta) for each in (fact(1), fact(2))
+    ]
+    assert past.fact(2) == fact(1, position=1)
+    assert (past.fact(0), past.fact(6)) == (None, None)
+    assert [past.number(LINE, LOG, at) for at in range(6)] == [1, 2, 3, 4, 5, 0]
+    past.drop()
+    assert (past.kept(), list(past.chunks(LINE)), past.acts(LINE)) == (None, [], [])
+    assert (past.tally(LINE, LOG, 3), past.receipt(LINE, LOG, b"peer", 0)) == (None, None)
+
+
 USES: list[Callable[[Store], object]] = [
     lambda store: store.commit([fact()]),
     lambda store: store.commit([]),
@@ -158,6 +209,10 @@ USES: list[Callable[[Store], object]] = [
     lambda store: store.statements(LINE, LOG, 0, 1),
     lambda store: store.last(),
     lambda store: store.damage(),
+    lambda store: store.log_damage(),
+    lambda store: store.some(frozenset({2}), 0, 1),
+    lambda store: store.past.keep(0, b"", []),
+    lambda store: store.past.drop(),
 ]
 
 

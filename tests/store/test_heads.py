@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from tieline.core.checkpoint import Checkpoint
 from tieline.core.errors import LocalError, ShellError, StoreFailed, StoreFull, TielineError
-from tieline.store import heads
+from tieline.store import disk, heads
 from tieline.store.heads import Conflict, HeadStore
 
 TAG = b"t" * 32
@@ -235,3 +236,128 @@ def test_a_store_is_private_and_never_made_over_another(path: Path) -> None:
     assert refused(path.with_name("nothing.db")) == "store.missing"
     path.write_bytes(b"no database" * 1000)
     assert refused(path) == "store.damaged"
+
+
+def test_the_bounds_of_a_witness_are_those_of_the_page() -> None:
+    assert (heads.HISTORY, heads.MAX_LOGS, heads.MAX_EVIDENCE) == (256, 65_536, 16)
+
+
+def test_the_mark_stands_in_two_sectors_by_turns(path: Path) -> None:
+    mark = path.with_name("mark")
+
+    def sector(count: int) -> bytes:
+        return b"%b\n%020d\n" % (TAG.hex().encode(), count) + b" " * (512 - 65 - 21)
+
+    assert mark.read_bytes() == sector(0) * 2
+    store = HeadStore.open(path, TAG)
+    step(store, None, head(3))
+    assert mark.read_bytes() == sector(0) + sector(1)
+    step(store, head(3), head(4))
+    assert mark.read_bytes() == sector(2) + sector(1)
+    store.close()
+    for spoiled in (bytes(512) + sector(1), sector(2) + bytes(512), sector(2) + sector(1)[:70]):
+        mark.write_bytes(spoiled)  # a loss of power in the middle of a write
+        HeadStore.open(path, TAG).close()
+        assert sector(2) in mark.read_bytes()
+    mark.write_bytes(bytes(512) + sector(3))
+    assert refused(path) == "witness.put_back"
+
+
+def test_what_another_log_was_caught_with_counts_apart(path: Path) -> None:
+    store = HeadStore.open(path, TAG)
+    for number in range(heads.MAX_EVIDENCE):
+        assert store.keep(
+            Conflict(origin=LOG, size=3, time_s=number, ours=b"o", theirs=b"%d" % number)
+        )
+    assert not store.keep(Conflict(origin=LOG, size=3, time_s=0, ours=b"o", theirs=b"more"))
+    other = Conflict(origin="log.example/b", size=4, time_s=5, ours=b"a", theirs=b"b", path=b"p")
+    assert store.keep(other)
+    turned = Conflict(origin="log.example/b", size=4, time_s=5, ours=b"b", theirs=b"a")
+    assert not store.keep(turned)  # the same two, the other way round
+    assert store.conflicts()[-1] == other
+    store.close()
+
+
+def test_the_end_to_the_logs_counts_those_of_earlier_starts(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = HeadStore.open(path, TAG)
+    step(store, None, head(3))
+    store.close()
+    monkeypatch.setattr(heads, "MAX_LOGS", 2)
+    store = HeadStore.open(path, TAG)
+    assert step(store, None, head(3, 0, "log.example/b"))
+    with pytest.raises(LocalError):
+        step(store, None, head(3, 0, "log.example/c"))
+    store.close()
+
+
+def test_a_mark_that_does_not_sync_is_the_end(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = HeadStore.open(path, TAG)
+
+    def fails(_fd: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", fails)
+    with pytest.raises(StoreFailed, match="its mark: Input/output error"):
+        step(store, None, head(3))
+    monkeypatch.undo()
+    for use in (
+        lambda: step(store, head(3), head(4)),
+        lambda: store.keep(Conflict(origin=LOG, size=3, time_s=1, ours=b"o", theirs=b"t")),
+        store.heads,
+        store.conflicts,
+    ):
+        with pytest.raises(StoreFailed):
+            use()
+    store.close()
+
+
+def test_a_store_that_cannot_be_made_or_adopted_says_so(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ShellError) as caught:
+        HeadStore.create(path.parent / "no folder" / "heads.db", TAG)
+    assert caught.value.code == "store.open"
+
+    def fails(_path: Path, _data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(disk, "write_synced", fails)
+    with pytest.raises(ShellError) as caught:
+        HeadStore.adopt(path, TAG)
+    assert caught.value.code == "store.open"
+    monkeypatch.undo()
+    HeadStore.open(path, TAG).close()  # its lock was let go
+
+
+def test_a_store_under_a_library_that_is_too_old_is_let_go_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apsw, "sqlite_lib_version", lambda: "3.51.2")
+    assert refused(path) == "store.library"
+    monkeypatch.undo()
+    store = HeadStore.open(path, TAG)
+    assert store._connection.pragma("synchronous") == 2
+    assert store._connection.pragma("journal_mode") == "truncate"
+    store.close()
+
+
+def test_to_look_at_nothing_or_at_something_else_is_refused(path: Path) -> None:
+    for name, code in (("nothing.db", "store.missing"), ("mark", "store.damaged")):
+        with pytest.raises(TielineError) as caught:
+            HeadStore.read(path.with_name(name))
+        assert caught.value.code == code
+
+
+def test_who_only_looks_cannot_advance_the_mark(path: Path) -> None:
+    store = HeadStore.open(path, TAG)
+    step(store, None, head(3))
+    reading = HeadStore.read(path)
+    assert [held.head for held in reading.heads()] == [head(3)]
+    assert reading.earlier(LOG, 3) == (head(3).root, note(3))
+    reading.close()
+    reading.close()
+    store.close()
+    assert refused(path, b"u" * 32) == "witness.moved"
+    HeadStore.open(path, TAG).close()

@@ -138,9 +138,8 @@ def _write_text(out: bytearray, value: str) -> None:
 
 
 def _write_int(out: bytearray, value: int) -> None:
-    if 0 <= value < 24:
-        out.append(value)
-    elif 0 <= value <= MAX_UINT:
+    """An integer that is more than one byte."""
+    if 0 <= value <= MAX_UINT:
         out += head(0, value)
     elif MIN_INT <= value < 0:
         out += head(1, -1 - value)

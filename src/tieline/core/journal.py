@@ -120,7 +120,7 @@ class Alarm:
     @staticmethod
     def decode(data: bytes) -> Alarm:
         fields = Fields(encode.loads(data), "journal alarm")
-        rung = fields.opt_uint(6, max=9)
+        rung = fields.opt_uint(6, max=max(Rung))
         return Alarm(
             code=fields.opt_text(1, MAX_CODE) or "",
             precedence=Precedence(fields.uint(2, max=4) - 1),

@@ -170,7 +170,7 @@ class SqliteStore:
             for name, wanted in (("journal_mode", "wal"), ("synchronous", 2)):
                 setting(connection, name, wanted)
                 _demand(connection, path, name, wanted)
-            _refuse_shorter(path, seen)
+            _refuse_shorter(connection, path, seen)
             _settle_log(connection, path)
             schema.migrate(connection, str(path))
             store = SqliteStore(path, connection, lock, reserve)
@@ -237,9 +237,7 @@ class SqliteStore:
         rows: list[tuple[int | bytes | None, ...]] = []
         for seq, f in enumerate(facts, self._last + 1):
             link = chain.link(link, seq, f)
-            rows.append(
-                (seq, f.kind, f.at_ms, f.line, f.body, f.meta, f.log, f.position, link)
-            )  # fmt: skip
+            rows.append((seq, f.kind, f.at_ms, f.line, f.body, f.meta, f.log, f.position, link))
         return rows, link
 
     def _write(self, rows: Sequence[tuple[int | bytes | None, ...]]) -> None:
@@ -455,9 +453,11 @@ class SqliteStore:
         try:
             text = wal.problem(path, seen)
             found = _check_pages(store._connection, path) if pages else []  # noqa: SLF001
-            return [text, *found] if text else found
         finally:
             store.close()
+        if text and seen is not None:
+            wal.put_back(path, seen)  # to open has made it anew; the next start is to be refused
+        return [text, *found] if text else found
 
 
 def damaged(path: Path, what: str) -> ShellError:
@@ -547,14 +547,17 @@ def _refuse_older(connection: apsw.Connection, path: Path) -> None:
         )
 
 
-def _refuse_shorter(path: Path, seen: wal.Witness | None) -> None:
-    """Refuse a log of which less can be read than was once committed.
+def _refuse_shorter(connection: apsw.Connection, path: Path, seen: wal.Witness | None) -> None:
+    """Refuse a log of which less can be read than was once committed, at every start.
 
     Its station would write on from an earlier head, and sign a second story.
     """
     now = wal.witness(path)  # the database has been read by now, which rebuilds the index
     if seen is None or now is None or seen.salts != now.salts or now.frames >= seen.frames:
         return
+    # To close would move what is left of the log into the file, and the next start know nothing.
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    wal.put_back(path, seen)
     raise ShellError(
         "store.damaged",
         f"the log of {path} held {seen.frames} frames and only {now.frames} can be read; bytes of"

@@ -14,6 +14,7 @@ write looks like that lost its power half-way; a start of the station settles it
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,10 +30,14 @@ _MASK: Final = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """What the log's index says: the generation's salts, as bytes of the log, and its frames."""
+    """What the log's index says: the generation's salts, as bytes of the log, and its frames.
+
+    ``head`` is the beginning of the index, which says so.
+    """
 
     salts: bytes
     frames: int
+    head: bytes
 
 
 def witness(database: Path) -> Witness | None:
@@ -45,7 +50,21 @@ def witness(database: Path) -> Witness | None:
     one, other = data[:_INDEX_BYTES], data[_INDEX_BYTES:]
     if len(other) < _INDEX_BYTES or one != other or not one[12]:
         return None
-    return Witness(salts=one[32:40], frames=struct.unpack_from("=I", one, 16)[0])
+    frames = struct.unpack_from("=I", one, 16)[0]
+    return Witness(salts=one[32:40], frames=frames, head=data)
+
+
+def put_back(database: Path, seen: Witness) -> None:
+    """Let the index say again what it said. Raises ``OSError``.
+
+    Whoever opens the database has it made anew from what the log holds by then: of a log that has
+    lost some, nobody would know it any more.
+    """
+    index = os.open(beside(database, "-shm"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.pwrite(index, seen.head, 0)
+    finally:
+        os.close(index)
 
 
 def salts(database: Path) -> bytes:
