@@ -10,9 +10,9 @@ from tests.core.test_notes import book, hand, kept, other_root, proofs, signed, 
 from tests.core.world import Key, Post, message
 
 from tieline.core import checkpoint, noteread, notes, notetalk, stories, sync
-from tieline.core.checkpoint import SignedNote
+from tieline.core.checkpoint import Checkpoint, SignedNote
 from tieline.core.events import Arrived
-from tieline.core.noted import LogNotes
+from tieline.core.noted import LogNotes, Noted
 from tieline.core.proof import SAME_SIZE
 from tieline.core.turn import Turn
 
@@ -196,3 +196,35 @@ def test_what_is_let_go_of_weighs_nothing_and_the_rest_stays() -> None:
     held.acquit(lambda noted: noted is some[0])
     assert held.against == some[1:]
     assert held.scale.total == before + some[1].weight
+
+
+def head(size: int, story: int = 0, *, sealed: bool = False) -> Noted:
+    note = SignedNote(body=f"{size} {story}".encode(), signatures=())
+    keys = (b"key",) if sealed else ()
+    at = Checkpoint(origin="", size=size, root=bytes([story]) * 32)
+    return Noted(head=at, note=note, root_key=b"", certificate=b"", keys=keys)
+
+
+def test_what_is_to_be_told_of_a_log_follows_every_change_of_what_is_held() -> None:
+    held = LogNotes()
+
+    def told() -> list[Noted]:
+        entries = held.to_tell()
+        assert all(key == noted.told_key for key, noted in entries)
+        return [noted for _, noted in entries]
+
+    one, two, three, other = head(1), head(2), head(3), head(1, story=1)
+    assert told() == []
+    for noted in (one, two, three):
+        held.put(noted)
+        assert told() == [noted]
+    held.merge(head(2, sealed=True))
+    assert told() == [head(2, sealed=True), three]
+    held.show([1])
+    assert told() == [one, head(2, sealed=True), three]
+    held.accuse(other)
+    assert told() == [one, head(2, sealed=True), three, other]
+    held.drop(2)
+    assert told() == [one, three, other]
+    held.acquit(lambda noted: noted is other)
+    assert told() == [one, three]

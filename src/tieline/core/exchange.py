@@ -578,18 +578,18 @@ class Exchange:
         """When the transport's clock next makes something due, in ``real_ms``."""
         line = self.line
         times = [line.relay_queue[0][0]] if line.relay_queue else []
-        times.extend(t for t in (line.gossip_at, line.beacon_at) if t is not None)
-        times.extend(
-            peer.retry_at
-            for peer in line.peers.values()
-            if peer.retry_at is not None and line.links[peer.station].sessions
-        )
-        times.extend(
-            link.heard_at + line.silence_ms
-            for link in line.links.values()
-            if link.sessions and link.heard_at is not None and link.state not in _NOT_FOR_SILENCE
-        )
-        return min(times, default=None)
+        if line.gossip_at is not None:
+            times.append(line.gossip_at)
+        if line.beacon_at is not None:
+            times.append(line.beacon_at)
+        for station, link in line.links.items():
+            if not link.sessions:
+                continue
+            if (retry_at := line.peers[station].retry_at) is not None:
+                times.append(retry_at)
+            if link.heard_at is not None and link.state not in _NOT_FOR_SILENCE:
+                times.append(link.heard_at + line.silence_ms)
+        return min(times) if times else None
 
 
 def _note_told(peer: Peer | None, receipt: Receipt) -> None:

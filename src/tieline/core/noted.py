@@ -5,11 +5,12 @@ Containers without judgement: ``tieline.core.notes`` reads, compares and tells t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tieline.core.checkpoint import Checkpoint, NoteSignature, SignedNote
+from tieline.core.crypto import sha256
 from tieline.core.identity import parse_certificate
 
 # What a note costs in memory beside its bytes, rounded up; a test measures it.
@@ -42,6 +43,12 @@ class Noted:
     def sign_key(self) -> bytes:
         """The statement key of the station as it signed."""
         return parse_certificate(self.certificate, self.root_key).sign_key
+
+    @property
+    def told_key(self) -> bytes:
+        """What a peer that has this note has: its text and how many lines there are under it."""
+        count = len(self.note.signatures)
+        return sha256(self.note.body)[:16] + count.to_bytes(2, "big")
 
     @property
     def weight(self) -> int:
@@ -84,6 +91,8 @@ class LogNotes:
     shown: set[int] = field(default_factory=set)
     proved: set[bytes] = field(default_factory=set)
     full: bool = False
+    # What ``to_tell`` has said, until something changes: it is asked for with every beacon.
+    _told: tuple[tuple[bytes, Noted], ...] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.scale.total += _BOOK_OVERHEAD
@@ -96,7 +105,7 @@ class LogNotes:
 
     def merge(self, noted: Noted, against: int | None = None) -> None:
         """Hold a note with more lines where the same one is held; ``against``: there, which one."""
-        size = noted.head.size
+        size, self._told = noted.head.size, None
         before = self.heads.get(size) if against is None else self.against[against]
         self.scale.total += noted.weight - (0 if before is None else before.weight)
         if against is None:
@@ -106,6 +115,7 @@ class LogNotes:
 
     def drop(self, size: int) -> None:
         """Let go of the head of a size."""
+        self._told = None
         self.open.discard(size)
         self.shown.discard(size)
         noted = self.heads.pop(size, None)
@@ -114,12 +124,19 @@ class LogNotes:
     def accuse(self, noted: Noted) -> None:
         """Hold what contradicts."""
         self.against.append(noted)
+        self._told = None
         self.scale.total += noted.weight
 
     def acquit(self, of: Callable[[Noted], bool]) -> None:
         """Let go of what contradicts and is such."""
         self.scale.total -= sum(noted.weight for noted in self.against if of(noted))
         self.against[:] = [noted for noted in self.against if not of(noted)]
+        self._told = None
+
+    def show(self, sizes: Iterable[int]) -> None:
+        """The heads of these sizes make a proof, each with one that contradicts."""
+        self.shown.update(sizes)
+        self._told = None
 
     def spare(self, *, newest: bool = False) -> list[int]:
         """The sizes of heads that were compared and agree and are no part of a proof, ascending.
@@ -140,10 +157,13 @@ class LogNotes:
         size = max((size for size, noted in self.heads.items() if noted.keys), default=None)
         return None if size is None else self.heads[size]
 
-    def to_tell(self) -> list[Noted]:
-        """What somebody who knows nothing of this log must hear of."""
-        sizes = sorted({*self.shown, *self._newest()} & self.heads.keys())
-        return [*(self.heads[size] for size in sizes), *self.against]
+    def to_tell(self) -> tuple[tuple[bytes, Noted], ...]:
+        """What somebody who knows nothing of this log must hear of; each with its ``told_key``."""
+        if self._told is None:
+            sizes = sorted({*self.shown, *self._newest()} & self.heads.keys())
+            notes = (*(self.heads[size] for size in sizes), *self.against)
+            self._told = tuple((noted.told_key, noted) for noted in notes)
+        return self._told
 
     def _newest(self) -> list[int]:
         newest = (self.latest(), self.latest_sealed())

@@ -354,7 +354,7 @@ def _accuse(line: Line, book: LogNotes, turn: Turn) -> None:
     )
     stories.raise_once(line, alarm, turn)
     for made, size in _proofs(line, book):
-        book.shown.add(size)
+        book.show((size,))
         stories.keep_proof(line, made, turn)
 
 
@@ -481,8 +481,8 @@ def due(line: Line, turn: Turn) -> None:
 
 def wakeup(line: Line) -> int | None:
     """When the deadline clock next makes something due here, in ``mono_ms``."""
-    times = (_note_at(line), _seal_at(line), _alarm_at(line))
-    return min((t for t in times if t is not None), default=None)
+    times = [t for t in (_note_at(line), _seal_at(line), _alarm_at(line)) if t is not None]
+    return min(times) if times else None
 
 
 def _can_sign(line: Line) -> bool:
@@ -497,7 +497,7 @@ def _note_at(line: Line) -> int | None:
 
 
 def _seal_at(line: Line) -> int | None:
-    if line.unsealed_at is None or not _can_sign(line) or own_seal(line) is None:
+    if line.unsealed_at is None or own_seal(line) is None or not _can_sign(line):
         return None
     return line.unsealed_at + line.charter.intervals.seal_s * 1000
 
@@ -515,31 +515,25 @@ def _alarm_at(line: Line) -> int | None:
 # ---------------------------------------------------------------------------------------- telling
 
 
-def told_key(noted: Noted) -> bytes:
-    """What a peer that has this note has: its text and how many lines there are under it."""
-    count = len(noted.note.signatures)
-    return crypto.sha256(noted.note.body)[:16] + count.to_bytes(2, "big")
-
-
 def told_keys(line: Line) -> set[bytes]:
     """What a peer has that has every note which is told of this line."""
-    return {told_key(noted) for book in line.notes.values() for noted in book.to_tell()}
+    return {key for book in line.notes.values() for key, _ in book.to_tell()}
 
 
 def envelopes(line: Line, told: set[bytes]) -> list[Notes]:
     """The envelopes with every note that somebody lacks who has been told these; marks them."""
     news = [
-        noted
+        (key, noted)
         for name in sorted(line.notes)
-        for noted in line.notes[name].to_tell()
-        if told_key(noted) not in told
+        for key, noted in line.notes[name].to_tell()
+        if key not in told
     ]
-    told.update(told_key(noted) for noted in news)
+    told.update(key for key, _ in news)
     out: list[Notes] = []
     batch: list[bytes] = []
     keys: set[bytes] = set()
     size = 0
-    for noted in news:
+    for _, noted in news:
         data = noted.note.format()
         size += len(data) + sum(len(key) for key in noted.keys)
         if batch and (size > MAX_PUSH_BYTES or len(batch) >= MAX_NOTES):
@@ -585,7 +579,7 @@ def settle(line: Line) -> None:
         if not has_rung(line, name):  # a key had ended when it turned out what it had signed
             book.acquit(lambda noted: end_of(line, noted) is not None)
         if book.against:
-            book.shown.update(size for _, size in _proofs(line, book))
+            book.show(size for _, size in _proofs(line, book))
     close(line)
 
 

@@ -132,7 +132,7 @@ class NoteExchange:
             renewal.outrun(line, line.own_log, turn)
         peer = line.peers.get(source.peer)
         if peer is not None:
-            peer.noted.add(notes.told_key(noted))
+            peer.noted.add(noted.told_key)
         if notes.keep(line, noted, turn):
             self.tell(self._open_peers(), turn)
 

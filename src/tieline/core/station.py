@@ -303,14 +303,18 @@ class Station:
 
     def wakeup(self, now: Now) -> Wakeup:
         """When the next ``Tick`` is wanted, on each of the two clocks."""
-        monos = [watch.wakeup(line, now.wall_ms, now.mono_ms) for line in self.lines.values()]
-        monos += [expiry.wakeup(line, now.wall_ms, now.mono_ms) for line in self.lines.values()]
-        reals = [exchange.wakeup() for exchange in self.exchanges.values()]
-        reals.extend(speech.wakeup(line) for line in self.lines.values())
-        return Wakeup(
-            min((t for t in monos if t is not None), default=None),
-            min((t for t in reals if t is not None), default=None),
-        )
+        monos: list[int] = []
+        reals: list[int] = []
+        for name, line in self.lines.items():
+            if (at := watch.wakeup(line, now.wall_ms, now.mono_ms)) is not None:
+                monos.append(at)
+            if (at := expiry.wakeup(line, now.wall_ms, now.mono_ms)) is not None:
+                monos.append(at)
+            if (at := self.exchanges[name].wakeup()) is not None:
+                reals.append(at)
+            if (at := speech.wakeup(line)) is not None:
+                reals.append(at)
+        return Wakeup(min(monos) if monos else None, min(reals) if reals else None)
 
     def line(self, name: bytes) -> Line:
         """A line by its id. Raises ``LocalError`` when this station is not on it."""

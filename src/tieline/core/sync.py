@@ -419,7 +419,7 @@ def _is_one_chain(ours: Log, head: Head) -> bool:
     """Whether, for all we can tell, one of us holds the beginning of what the other holds."""
     if ours.forks or head.tips:
         return False
-    return head.size > ours.size or ours.items[head.size - 1].statement.digest == head.last
+    return head.size > ours.size or ours.digest(head.size - 1) == head.last
 
 
 def set_apart(peer: Peer, log: Log) -> None:

@@ -44,8 +44,7 @@ def tick(line: Line, turn: Turn) -> None:
 
 def wakeup(line: Line, wall_ms: int, mono_ms: int) -> int | None:
     """When the deadline clock next makes something due, in ``mono_ms``."""
-    marks = (line.ladder.wakeup(), notes.wakeup(line))
-    times = [mark for mark in marks if mark is not None]
+    times = [mark for mark in (line.ladder.wakeup(), notes.wakeup(line)) if mark is not None]
     slot = slot_at(wall_ms, line.charter)
     if slot is not None and line.own == line.lead(line.party):
         window_ms = line.charter.tests.window_s * 1000
@@ -53,7 +52,7 @@ def wakeup(line: Line, wall_ms: int, mono_ms: int) -> int | None:
         if line.slot_checked < slot:
             moments.append(slot_start_ms(slot, line.charter) + window_ms)
         times.extend(mono_ms + max(0, moment - wall_ms) for moment in moments)
-    return min(times, default=None)
+    return min(times) if times else None
 
 
 def raise_alarm(line: Line, alarm: Alarm, turn: Turn) -> None:

@@ -191,7 +191,7 @@ def _hold_any(line: Line, noted: Noted, _now: Now) -> Noted | None:
     book = notes.book_of(line, noted.head)
     if book is None or noted.head.size in book.heads:
         return None
-    book.heads[noted.head.size] = noted
+    book.put(noted)
     return noted
 
 
