@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 from tests.core.test_keys_change import line_of_four
 from tests.core.world import Net, message
 
+from tieline.core.line import Line
 from tieline.core.record import Record
+from tieline.sim.checkers import Checker, Ledger
 from tieline.sim.shown import EACH, Shown
 from tieline.sim.violation import Violation
 
@@ -87,3 +92,29 @@ def test_a_station_that_starts_anew_is_looked_at_whole() -> None:
     assert not shown.unmoved(again)
     assert shown.look(again) == []
     assert shown.unmoved(again)
+
+
+def test_at_the_end_the_whole_order_is_looked_at() -> None:
+    record, shown = exchanged()
+    ledger = Ledger(b"", honest=True, shown=shown)
+    line = cast("Line", SimpleNamespace(record=record))
+    with pytest.raises(Violation, match="changed their order"):
+        Checker(b"", "", {}).end([ledger], [line])
+
+
+def test_the_hash_of_an_order_is_that_of_the_order_and_of_nothing_before() -> None:
+    """What is inserted in the middle changes it from there on."""
+    net, record, shown = looked()
+    before = shown.print_of()
+    for number in range(3):
+        net.post("ALPHA" if number % 2 else "BRAVO").speak(message(f"number {number}"))
+        net.deliver()
+        shown.look(record)
+        anew = Shown()
+        anew.look(record)
+        assert shown.print_of() == anew.print_of() != before
+    swap(record, 1, 2)
+    other = Shown()
+    other.look(record)
+    assert other.union == shown.union
+    assert other.print_of() != shown.print_of()

@@ -417,6 +417,12 @@ class Checker:
             if gone and not any(alarm.code == "record.late" for alarm in line.alarms.values()):
                 raise Violation(1, f"{len(gone)} statements are late, and no officer was told")
 
+    def end(self, ledgers: list[Ledger], lines: list[Line]) -> None:
+        """At the end: the whole order is what was shown of it turn by turn, and ``met``."""
+        for ledger, line in zip(ledgers, lines, strict=True):
+            self.displayed(ledger, line, whole=True)
+        self.met(ledgers)
+
     def met(self, ledgers: list[Ledger]) -> None:
         """At the end: only what somebody had read was let in of what a key said after its end."""
         for ledger in ledgers:
@@ -434,16 +440,18 @@ class Checker:
 
     # ----------------------------------------------------------------------------- order
 
-    def displayed(self, ledger: Ledger, line: Line, *, idle: bool = False) -> None:
+    def displayed(
+        self, ledger: Ledger, line: Line, *, idle: bool = False, whole: bool = False
+    ) -> None:
         """The order shown after a turn only grows, extends cause and effect, and is its set's.
 
-        ``idle``: the turn has kept nothing.
+        ``idle``: the turn has kept nothing. ``whole``: all of it is looked at.
         """
         shown = ledger.shown
         changed = ledger.endings.changed
         if idle and not changed and shown.unmoved(line.record):
             return
-        fresh = shown.look(line.record, whole=changed)
+        fresh = shown.look(line.record, whole=changed or whole)
         if changed:
             ledger.endings.changed = False
             self._logs_end(ledger, line)

@@ -21,29 +21,37 @@ class SimClock:
         self._drift_ppm = drift_ppm
         self._boot_ms = 0
         self._base_ms = 0
+        self._read: tuple[int, Now] | None = None  # the last reading, and when it was
 
     def now(self) -> Now:
         """What the machine reads at this instant."""
         true_ms = self._schedule.now_ms
+        if self._read is not None and self._read[0] == true_ms:
+            return self._read[1]
         drifted = true_ms + true_ms * self._drift_ppm // 1_000_000
         wall = EPOCH_MS + drifted + self._skew_ms
         lived = true_ms - self._boot_ms
         mono = self._base_ms + lived + lived * self._drift_ppm // 1_000_000
-        return Now(wall_ms=min(max(wall, 0), MAX_TIME_MS), mono_ms=mono, real_ms=mono)
+        now = Now(wall_ms=min(max(wall, 0), MAX_TIME_MS), mono_ms=mono, real_ms=mono)
+        self._read = (true_ms, now)
+        return now
 
     def jump(self, by_ms: int) -> None:
         """Step the wall clock; the monotonic clock does not notice."""
         self._skew_ms += by_ms
+        self._read = None
 
     def mend(self) -> None:
         """Set the wall clock right, as a healed machine's would be."""
         true_ms = self._schedule.now_ms
         self._skew_ms = -(true_ms * self._drift_ppm // 1_000_000)
+        self._read = None
 
     def reboot(self, base_ms: int) -> None:
         """Start the monotonic clock again from ``base_ms``."""
         self._boot_ms = self._schedule.now_ms
         self._base_ms = base_ms
+        self._read = None
 
     def mono_to_true(self, mono_ms: int) -> int:
         """The first virtual time at which the monotonic clock reads at least ``mono_ms``."""

@@ -27,6 +27,7 @@ SAID_MS: Final = 600_000  # a station that waits for a confirmation of its log w
 OF_THE_ACT: Final = ("act.", "draft.", "release.")
 FULL: Final = "store.full"
 MUTE: Final = "line.observer"
+_TELLING: Final = (Connected, Lost, Failed)
 _OUTCOMES: Final = {Connected: "connected", Lost: "lost", Failed: "failed"}
 
 
@@ -50,13 +51,10 @@ def attempts_kept(events: Iterable[Event], facts: Iterable[Fact], peers: Contain
 
     Raises ``Violation`` when it is not in the journal.
     """
-    told = Counter(
-        (event.peer, _OUTCOMES[type(event)], getattr(event, "cause", ""))
-        for event in events
-        if isinstance(event, Connected | Lost | Failed) and event.peer in peers
-    )
-    if not told:
+    news = [event for event in events if isinstance(event, _TELLING) and event.peer in peers]
+    if not news:
         return False
+    told = Counter((e.peer, _OUTCOMES[type(e)], getattr(e, "cause", "")) for e in news)
     kept = Counter(
         (found.station, found.outcome, found.cause)
         for found in (Attempt.decode(f.body) for f in facts if f.kind == FactKind.ATTEMPT)

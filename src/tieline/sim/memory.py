@@ -24,6 +24,7 @@ PURE: Final[tuple[tuple[object, str], ...]] = (
     (Origin, "decode"),
     (Alarm, "decode"),
     (sync, "unpack"),
+    (sync, "pack"),
     (charter, "parse_charter"),
     (checkpoint, "parse_origin"),
     (checkpoint, "read_checkpoint"),

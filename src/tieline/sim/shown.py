@@ -2,8 +2,10 @@
 
 The order is looked at after every turn of every station, so a look must cost little when little has
 changed. The record's own references are compared with those of the last look, and only from the
-first that differs on are the statements themselves looked at. At each ``EACH``-th look, and at the
-first one at another record (the station has started anew), the whole order is.
+first that differs on are the statements themselves looked at. The whole order is looked at in at
+least one of ``EACH`` looks, in one of a quarter of its length where that is longer (so that what a
+look costs does not grow with the record), at the first look at another record (the station has
+started anew), and at the end.
 """
 
 from __future__ import annotations
@@ -27,13 +29,19 @@ class Shown:
     union: int = 0  # exclusive or of the digests
     _items: list[Item] = field(default_factory=list)
     _digests: list[bytes] = field(default_factory=list)
+    # After each digest: the hash of the order up to it.
+    _chain: list[bytes] = field(default_factory=list)
     _refs: array[int] = field(default_factory=lambda: array("Q"))
     _record: Record | None = None
     _partial: int = 0  # looks at a part of the order, since the last one at the whole
 
     def unmoved(self, record: Record) -> bool:
         """Whether nothing needs a look: the references are those of the last one."""
-        if self._partial + 1 >= EACH or record is not self._record or record.refs != self._refs:
+        if (
+            self._partial + 1 >= self._each()
+            or record is not self._record
+            or record.refs != self._refs
+        ):
             return False
         self._partial += 1
         return True
@@ -45,11 +53,11 @@ class Shown:
         """
         start = 0
         self._partial += 1
-        if whole or record is not self._record or self._partial >= EACH:
+        if whole or record is not self._record or self._partial >= self._each():
             self._partial, self._record = 0, record
         else:
             start = _first_difference(record.refs, self._refs)
-        self._refs = record.refs[:]
+        self._refs[start:] = record.refs[start:]
         tail, known = record.order[start:], self._items[start:]
         same = _first_difference(tail, known)
         start, tail = start + same, tail[same:]
@@ -63,19 +71,31 @@ class Shown:
             self.union ^= int.from_bytes(item.statement.digest, "big")
         self._digests[start:] = digests
         self._items[start:] = tail
+        del self._chain[start:]
         return fresh
+
+    def _each(self) -> int:
+        return max(EACH, len(self._items) // 4)
 
     def print_of(self) -> bytes:
         """A hash of the order."""
-        return hashlib.sha256(b"".join(self._digests)).digest()
+        chain = self._chain
+        last = chain[-1] if chain else b""
+        for digest in self._digests[len(chain) :]:
+            last = hashlib.sha256(last + digest).digest()
+            chain.append(last)
+        return last
 
 
 def _first_difference(now: Sequence[object], before: Sequence[object]) -> int:
     """How many are the same from the start on."""
-    common = len(before)
-    if now[:common] == before:
-        return common
-    for index, (one, other) in enumerate(zip(now, before, strict=False)):
-        if one != other:
-            return index
-    return min(len(now), common)
+    low, high = 0, min(len(now), len(before))
+    if now[:high] == before[:high]:
+        return high
+    while high - low > 1:  # the first that differs is in here
+        middle = (low + high) // 2
+        if now[low:middle] == before[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low

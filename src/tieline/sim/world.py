@@ -347,7 +347,7 @@ class World:
                 if self.watchers is not None:
                     why = why or self.watchers.check.lagging(lines)
                 if not why:
-                    self.checker.met(ledgers)
+                    self.checker.end(ledgers, lines)
                     return self.schedule.now_ms - began
         minutes = HEAL_MS_MAX // 60_000
         raise Violation(10, f"{minutes} min after the faults stopped: {why}")
