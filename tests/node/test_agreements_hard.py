@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,8 +79,8 @@ def shown(view: dict[str, Json], name: str) -> list[dict[str, Json]]:
 
 async def watched(desk: Desk) -> list[dict[str, Json]]:
     out: list[dict[str, Json]] = []
-    async for batch in desk.acts.subscribe(0):
-        out += [event for event in batch if isinstance(event, dict)]
+    async for piece in desk.acts.subscribe(0):
+        out += [json.loads(event) for _, event in piece]
         if any(event.get("type") == "live" for event in out):
             break
     return out

@@ -295,3 +295,23 @@ def test_a_station_that_catches_up_asks_for_help_and_holds_the_same(tmp_path: Pa
         one.host.close()
 
     asyncio.run(all_of_it())
+
+
+def test_what_a_turn_took_of_a_flood_is_over_and_the_rest_is_not() -> None:
+    line = talking().post("ALPHA").line
+    bravo = kit("BRAVO").stations[0]
+    good = said(line, bravo)
+    key = line.sign_key(1, bravo.id) or b""
+    with helped() as ahead:
+        asked = [begin(ahead, bravo.id, line, good) for _ in range(3)]
+        events = [Arrived(carrier="tls", peer=bravo.id, envelope=b"", known=each) for each in asked]
+        ahead.over([Arrived(carrier="tls", peer=bravo.id, envelope=b"")])
+        assert len(ahead._asked) == 3
+        ahead.over(events[:2])
+        assert list(ahead._asked.values()) == asked[2:]
+        last = asked[2]
+        assert last is not None
+        heard(ahead, last, COUNT)
+        assert all(last(each.digest, key) for each in good)
+        ahead.over(events[2:])
+        assert not ahead._asked

@@ -19,7 +19,7 @@ from tests.desk.desks import Desk
 from tests.examples import tries
 
 from tieline.core.errors import LocalError
-from tieline.node.api import MAX_RUNNING, parse_request
+from tieline.node.api import BATCH_BYTES, MAX_RUNNING, _batches, parse_request
 from tieline.node.client import ApiDown, ApiRefused, Client, short_name
 from tieline.node.view import Json
 
@@ -73,6 +73,7 @@ def test_the_socket_is_its_owners_alone(line: Pair) -> None:
         (b'{"id":1,"act":"status","args":{"x":1}}\n', "'x' is not one that this act takes"),
         (b'{"id":1,"act":"watch","args":{"since":"0"}}\n', "is a journal number"),
         (b'{"id":1,"act":"watch","args":{"since":-1}}\n', "is a journal number"),
+        (b'{"id":1,"act":"watch","args":{"batch":1}}\n', "'batch' is true or false"),
         (b'{"id":1,"act":"send","args":{"officer":"A","text":"\\udcff"}}\n', "half a character"),
         (b'{"id":1,"act":"send","args":{"officer":"\\ud800","text":"x"}}\n', "half a character"),
         (b'{"id":1,"act":"send","args":{"officer":"","text":"x"}}\n', "the name of the officer"),
@@ -158,6 +159,61 @@ def test_the_acts_are_those_of_the_command_line(line: Pair) -> None:
         alpha.call("ack", officer="Watch A", item="0000ffff")
     assert refused.value.code == "item.ambiguous"
     assert alpha.run("ack", "0000ffff").err == f"tieline: {refused.value.message}\n"
+
+
+def watched(path: Path, args: str, until: int) -> list[dict[str, Json]]:
+    """The lines of a watch, up to one that has a journal number."""
+    lines: list[dict[str, Json]] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as raw:
+        raw.settimeout(100)
+        with short_name(path) as name:
+            raw.connect(name)
+        raw.sendall(b'{"id":5,"act":"watch","args":%s}\n' % args.encode())
+        with raw.makefile("rb") as stream:
+            for line in stream:
+                lines.append(json.loads(line))
+                if f'"seq":{until}'.encode() in line:
+                    return lines
+    raise AssertionError("the watch ended")
+
+
+def test_who_asks_for_batches_gets_the_same_events_in_fewer_lines(line: Pair) -> None:
+    alpha, _ = line
+    for number in range(12):
+        alpha.call("send", officer="Watch A", text=f"half \u00e9 {number}")
+    last = alpha.call("status")["journal"]
+    assert isinstance(last, int)
+    each = watched(alpha.socket, '{"since":0}', last)
+    many = watched(alpha.socket, '{"since":0,"batch":true}', last)
+    assert all(one.keys() == {"id", "event"} and one["id"] == 5 for one in each)
+    assert all(one.keys() == {"id", "events"} and one["id"] == 5 for one in many)
+    assert len(many) < len(each) / 4
+    told = [told_of(one["event"]) for one in each]
+    together = [told_of(event) for one in many for event in listed(one["events"])]
+    assert together[: len(told)] == told
+
+
+def listed(value: Json) -> list[Json]:
+    assert isinstance(value, list)
+    return value
+
+
+def told_of(event: Json) -> dict[str, Json]:
+    """An event without the ladder of its statement, which grows while it is looked at."""
+    assert isinstance(event, dict)
+    return {name: value for name, value in event.items() if name != "ladder"}
+
+
+def test_a_line_of_many_events_is_cut_before_it_is_a_long_one() -> None:
+    piece = [(seq, b'"%d%s"' % (seq, b"x" * 100_000)) for seq in range(1, 9)]
+    lines = b"".join(_batches(7, piece)).splitlines()
+    assert len(lines) == 3
+    assert all(len(line) < BATCH_BYTES + 100_100 for line in lines)
+    found = [json.loads(line) for line in lines]
+    assert all(one["id"] == 7 for one in found)
+    assert [int(str(event)[0]) for one in found for event in listed(one["events"])] == [
+        *range(1, 9)
+    ]
 
 
 def follow(desk: Desk, since: int, seen: Callable[[int, Json], bool]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -55,8 +56,8 @@ async def _a_day(folder: Path) -> None:
     for act in ("status", "log", "drafts", "doctor", "proofs", "heads"):
         await acts.act(act, {})
     await acts.act("item", {"item": said["item"]})
-    async for events in acts.subscribe(0):
-        if any(isinstance(event, dict) and event["type"] == "live" for event in events):
+    async for piece in acts.subscribe(0):
+        if any(json.loads(event)["type"] == "live" for _, event in piece):
             break
 
 

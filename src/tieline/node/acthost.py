@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +14,7 @@ from tieline.node.alarmkeep import AlarmKeep
 from tieline.node.passage import Progress
 from tieline.node.runtime import Runtime
 from tieline.node.view import Json
+from tieline.node.watchers import Feed
 
 if TYPE_CHECKING:
     from tieline.core.evidence import Scope
@@ -47,7 +48,8 @@ class Host(Protocol):
     @property
     def desk_key(self) -> Callable[[], bytes]: ...
 
-    def subscribe(self, since: int) -> AsyncGenerator[list[Json], None]: ...
+    @property
+    def feed(self) -> Feed: ...
 
     def digest_at(self, seq: int) -> bytes: ...
 

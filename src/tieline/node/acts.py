@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -50,6 +49,7 @@ from tieline.node.view import (
     word,
 )
 from tieline.node.wants import wants_of
+from tieline.node.watchers import Told
 
 if TYPE_CHECKING:
     from tieline.node.agreementacts import AgreementActs
@@ -189,23 +189,26 @@ class NodeActs:
         await self.host.agreements.ready(self._lines())
         return await handler(Arguments(name, args))
 
-    async def subscribe(self, since: int) -> AsyncIterator[list[Json]]:
+    def subscribe(self, since: int) -> AsyncGenerator[Sequence[Told], None]:
         """The events after a journal number, then live; forms in words too."""
+        self.host.feed.words = self._say
+        return self.host.feed.follow(since)
+
+    async def _say(self, events: Sequence[dict[str, Json]]) -> None:
+        """Add to events of statements what their forms say in words."""
+        said = [event for event in events if event["type"] == "statement"]
+        if not said:
+            return
+        await self.host.agreements.ready(self._lines())
+        for line in self._lines():
+            await self._near(line)
         slices = Slices()
-        async with contextlib.aclosing(self.host.subscribe(since)) as batches:
-            async for batch in batches:
-                said = [e for e in batch if isinstance(e, dict) and e.get("type") == "statement"]
-                if said:
-                    await self.host.agreements.ready(self._lines())
-                    for line in self._lines():
-                        await self._near(line)
-                for event in said:
-                    await slices.turn()
-                    line = self.host.station.line(bytes.fromhex(str(event["line"])))
-                    if self.host.agreements.named(line):
-                        item = line.item(bytes.fromhex(str(event["item"])))
-                        event.update({} if item is None else self.told(line, item))
-                yield batch
+        for event in said:
+            await slices.turn()
+            line = self.host.station.line(bytes.fromhex(str(event["line"])))
+            if self.host.agreements.named(line):
+                item = line.item(bytes.fromhex(str(event["item"])))
+                event.update({} if item is None else self.told(line, item))
 
     # ------------------------------------------------------------------------------ asking
 

@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tieline.core import encode
-from tieline.core.events import Known
+from tieline.core.events import Arrived, Event, Known
 from tieline.core.line import Line
 
 _log: Final = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ class Asked:
     """One push that the helper was given. Called, it answers as ``events.Known`` says."""
 
     helper: Ahead
+    number: int
     peer: bytes
     keys: tuple[bytes, ...]
     good: dict[bytes, int] = field(default_factory=dict)
@@ -105,23 +106,30 @@ class Ahead:
             if (entry := signed.charter.station(station)) is not None
         ]
         self._count += 1
-        asked = Asked(self, peer, tuple(key for *_, key in named))
+        asked = Asked(self, self._count, peer, tuple(key for *_, key in named))
         self._asked[self._count] = asked
         body = encode.dumps((realm, tuple(named), envelope))
         self._out += REQUEST.pack(self._count, len(body)) + body
         self._write()
         return asked
 
-    def over(self) -> None:
-        """All that came so far was taken: nothing more needs to be known of it."""
+    def over(self, events: Iterable[Event] | None = None) -> None:
+        """These were taken, or (``None``) all that came so far: no more needs to be known of it."""
         if not self._asked:
             return
+        last = self._count
+        if events is not None:
+            known = (event.known for event in events if isinstance(event, Arrived))
+            last = max((each.number for each in known if isinstance(each, Asked)), default=0)
+        taken = [number for number in self._asked if number <= last]
+        if not taken:
+            return
         self.read()
-        for asked in self._asked.values():
-            if 2 * asked.wanted < len(asked.good):
+        for number in taken:
+            asked = self._asked.pop(number, None)  # the helper may have gone, and all with it
+            if asked is not None and 2 * asked.wanted < len(asked.good):
                 self._without[asked.peer] = WITHOUT
-        self._asked.clear()
-        self._out += REQUEST.pack(self._count, 0)
+        self._out += REQUEST.pack(last, 0)
         self._write()
 
     def read(self) -> None:

@@ -4,11 +4,12 @@ A client writes one JSON object a line: ``{"id": n, "act": name, "args": {...}}`
 ``{"id": n, "ok": true, "result": {...}}`` or ``{"id": n, "ok": false, "error": {...}}``. The act
 ``watch`` with ``since`` turns into a stream of ``{"id": n, "event": {...}}`` that replays the
 journal and then goes on live; each event carries its journal number, so a watcher that comes back
-with the last one it saw misses nothing.
+with the last one it saw misses nothing. One that asks with ``batch`` gets ``{"id": n, "events":
+[...]}``, as many in a line as are at hand.
 
 Who may connect is who may read the socket: the file is 0600 in a 0700 folder, and the kernel's word
 on the caller's user id is checked besides. Lines and clients are bounded; a client that does not
-read is held back by its own socket and costs no memory here.
+read is held back by its own socket and costs bounded memory here.
 """
 
 from __future__ import annotations
@@ -19,16 +20,18 @@ import json
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 from tieline.core.errors import FaultsError, LocalError, ShellError, TielineError
 from tieline.node.client import MAX_LINE, short_name
 from tieline.node.view import Json
+from tieline.node.watchers import Told
 
 MAX_CLIENTS: Final = 64
 MAX_RUNNING: Final = 64  # acts of one client under way; its further lines wait in its socket
+BATCH_BYTES: Final = 262_144  # a line of many events ends with the one that goes beyond
 MAX_NUMBER: Final = 2**53  # what every JSON reader can hold
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _PEERCRED: Final = struct.Struct("3i")
@@ -39,7 +42,7 @@ class Acts(Protocol):
 
     async def act(self, name: str, args: Mapping[str, Json]) -> Json: ...
 
-    def subscribe(self, since: int) -> AsyncIterator[list[Json]]: ...
+    def subscribe(self, since: int) -> AsyncGenerator[Sequence[Told], None]: ...
 
 
 class ApiServer:
@@ -134,21 +137,43 @@ class ApiServer:
             await _write(writer, answer)
 
     async def _watch(
-        self, number: Json, args: Mapping[str, Json], writer: asyncio.StreamWriter
+        self, number: int, args: Mapping[str, Json], writer: asyncio.StreamWriter
     ) -> None:
         since = args.get("since", 0)
         if not isinstance(since, int) or isinstance(since, bool) or since < 0:
             raise LocalError("act.argument", "act 'watch': argument 'since' is a journal number")
-        stream = self._acts.subscribe(since)
-        try:
-            async for events in stream:
-                await _write(writer, *({"id": number, "event": event} for event in events))
-        except ConnectionError:
-            pass  # the watcher went away
-        finally:
-            closer = getattr(stream, "aclose", None)
-            if closer is not None:
-                await closer()
+        batch = args.get("batch", False)
+        if not isinstance(batch, bool):
+            raise LocalError("act.argument", "act 'watch': argument 'batch' is true or false")
+        lines = _batches if batch else _events
+        async with contextlib.aclosing(self._acts.subscribe(since)) as pieces:
+            with contextlib.suppress(ConnectionError):  # the watcher went away
+                async for piece in pieces:
+                    # All in one go: each write costs a system call.
+                    writer.write(b"".join(lines(number, piece)))
+                    await writer.drain()
+
+
+def _events(number: int, piece: Sequence[Told]) -> Iterator[bytes]:
+    """A line for each event."""
+    head = b'{"id":%d,"event":' % number
+    for _, event in piece:
+        yield head
+        yield event
+        yield b"}\n"
+
+
+def _batches(number: int, piece: Sequence[Told]) -> Iterator[bytes]:
+    """Many events a line, as long as the line does not become a long one."""
+    head, size = b'{"id":%d,"events":[' % number, 0
+    for _, event in piece:
+        if size > BATCH_BYTES:
+            yield b"]}\n"
+            size = 0
+        yield b"," if size else head
+        yield event
+        size += len(event)
+    yield b"]}\n"
 
 
 def parse_request(line: bytes) -> tuple[int, str, dict[str, Json]]:

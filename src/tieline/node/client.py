@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from tieline.node.view import Json
 
+    Events = list[dict[str, Json]]
+
 MAX_LINE: Final = 96 * 1024 * 1024
 
 
@@ -75,15 +77,14 @@ class Client:
         """Every event after a journal number, for ever. Use a client of its own for it."""
         self._serial += 1
         self._socket.settimeout(None)
-        self._send("watch", {"since": since})
+        self._send("watch", {"since": since, "batch": True})
         while True:
             answer = self._receive()
-            event = answer.get("event")
-            if isinstance(event, dict):
-                yield event
-            else:
+            events = events_of(answer)
+            if events is None:
                 result_of(answer)
                 return
+            yield from events
 
     def close(self) -> None:
         self._lines.close()
@@ -114,7 +115,7 @@ class AsyncClient:
         self._made = made
         self._serial = 0
         self._waiting: dict[int, asyncio.Future[dict[str, Json]]] = {}
-        self._streams: dict[int, asyncio.Queue[dict[str, Json] | None]] = {}
+        self._streams: dict[int, asyncio.Queue[Events | None]] = {}
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._task: asyncio.Task[None] | None = None
@@ -147,11 +148,12 @@ class AsyncClient:
         import asyncio
 
         self._serial += 1
-        queue: asyncio.Queue[dict[str, Json] | None] = asyncio.Queue()
+        queue: asyncio.Queue[Events | None] = asyncio.Queue()
         self._streams[self._serial] = queue
-        self._write("watch", {"since": since})
-        while (event := await queue.get()) is not None:
-            yield event
+        self._write("watch", {"since": since, "batch": True})
+        while (events := await queue.get()) is not None:
+            for event in events:
+                yield event
 
     async def close(self) -> None:
         import asyncio
@@ -178,9 +180,8 @@ class AsyncClient:
                 number = answer.get("id")
                 if not isinstance(number, int):
                     continue
-                event = answer.get("event")
                 if number in self._streams:
-                    self._streams[number].put_nowait(event if isinstance(event, dict) else None)
+                    self._streams[number].put_nowait(events_of(answer))
                 elif number in self._waiting:
                     future = self._waiting.pop(number)
                     if not future.done():
@@ -215,6 +216,15 @@ def answer_of(
     if not isinstance(value, dict):
         raise down(path, "it stopped in the middle of an answer")
     return value
+
+
+def events_of(answer: dict[str, Json]) -> Events | None:
+    """The events in a line of a watch; None when it is another answer, which ends it."""
+    found = answer.get("events", [answer.get("event")])
+    events = (
+        [event for event in found if isinstance(event, dict)] if isinstance(found, list) else []
+    )
+    return events or None
 
 
 def result_of(answer: dict[str, Json]) -> dict[str, Json]:

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -47,21 +47,20 @@ from tieline.node.backup import Keeper
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.clockwatch import ClockWatch
 from tieline.node.duewatch import DueWatch
+from tieline.node.intake import Intake
 from tieline.node.passage import Progress, reading_view
 from tieline.node.roomwatch import RoomWatch
 from tieline.node.runtime import Runtime
 from tieline.node.view import Json, event_view, line_view
-from tieline.node.watchers import Watcher
+from tieline.node.watchers import Feed, Told
 from tieline.ports import Carrier, Endpoint, Fact, Machine, Signer, Store
 
 if TYPE_CHECKING:
     from tieline.core.evidence import Scope
     from tieline.node.incidents import Incidents
 
-MAX_QUEUE: Final = 20_000
 REPLAY_BATCH: Final = 256  # journal entries that are read for a watcher in one go
-REPLAY_PIECE: Final = 16  # and shown: each may want its statement read
-LIVE_PIECE: Final = 128  # entries that are shown in one go: a burst holds nobody up for long
+TELL_S: Final = 0.3  # so long a flood waits at most for what was published to be told
 MAX_SLEEP_S: Final = 60.0
 ARM_S: Final = 0.003
 NOTE_WAIT_S: Final = 0.03  # a hand-over waits so long for something to be committed with
@@ -114,13 +113,14 @@ class Host:
         self._names = names
         self._keeper = keeper
         self.agreements = agreements or Agreements()
-        self._queue: deque[Event] = deque()
+        self._intake = Intake()
         self._flush: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._waits = False  # the next turn comes later
         self._arming = False
         self._replies: dict[int, asyncio.Future[Done]] = {}
         self._token = 0
-        self._watchers: set[Watcher] = set()
+        self.feed = Feed(self)
         self._dead = False
         self._held = False
         self._drained = asyncio.Event()
@@ -130,6 +130,7 @@ class Host:
         self.runtime = Runtime(
             own, realm, store, signer, self, clock.now(), machine=machine, pace=pace
         )
+        self.runtime.wanted = lambda: self.feed.busy
         self.alarms = AlarmKeep(HostAround(self))
 
     @property
@@ -153,19 +154,19 @@ class Host:
         """Queue an event for the next turn."""
         if self._dead:
             return
-        if len(self._queue) >= MAX_QUEUE and isinstance(event, Arrived):
-            return  # a flood is dropped unread; what is ours in it will be sent again
-        self._queue.append(event)
+        if not self._intake.put(event):
+            return
         self._drained.clear()
         if self._flush is None:
             self._flush = self._loop.call_soon(self._turn)
+        elif self._waits and isinstance(event, Act):
+            self._hurry()
 
     def _turn(self) -> None:
-        self._flush = None
+        self._flush, self._waits = None, False
         if self._held:
             return  # what is queued waits until the other stations have the exercise's time too
-        events = list(self._queue)
-        self._queue.clear()
+        events = self._intake.take()
         now = self.clock.now()
         if self._room is not None:
             events.extend(self._room.look(now.real_ms))
@@ -181,16 +182,34 @@ class Host:
             self._die(_defect(error))
             raise
         if self.ahead is not None:
-            self.ahead.over()
+            self.ahead.over(events if self._intake else None)
         if self._room is not None:
             self._room.forget(self.station.troubles)
         if self._clocks is not None:
             self._clocks.forget(self.station.troubles)
-        if self.runtime.hurries and self._flush is None:
-            self._flush = self._loop.call_soon(self._turn)
+        if self._flush is None:
+            self._go_on()
         if self._flush is None:
             self._drained.set()
         self._arm()
+
+    def _go_on(self) -> None:
+        """Have another turn when there is something left for it.
+
+        What is left of a flood waits a little until the watchers have been told what was taken of
+        it: told now, it is at hand, and what falls behind must be read from the journal.
+        """
+        if self.runtime.hurries or (self._intake and not self.feed.busy):
+            self._flush = self._loop.call_soon(self._turn)
+        elif self._intake:
+            self._flush, self._waits = self._loop.call_later(TELL_S, self._turn), True
+            self.feed.then(self._hurry)
+
+    def _hurry(self) -> None:
+        """Have the next turn now, if it waits."""
+        if self._waits and self._flush is not None:
+            self._flush.cancel()
+            self._flush, self._waits = self._loop.call_soon(self._turn), False
 
     def _die(self, error: TielineError) -> None:
         self._dead = True
@@ -231,10 +250,10 @@ class Host:
         Raises ``StoreFailed``.
         """
         stopped, self._dead = self._dead, True
-        if self._timer is not None:
-            self._timer.cancel()
-        for watcher in self._watchers:
-            watcher.wake.set()
+        for handle in (self._timer, self._flush):
+            if handle is not None:
+                handle.cancel()
+        self.feed.close()
         if self.ahead is not None:
             self.ahead.close()
         if not stopped:
@@ -263,9 +282,7 @@ class Host:
             carrier.set_peers(endpoints)
 
     def published(self, first: int, facts: Sequence[Fact]) -> None:
-        for watcher in self._watchers:
-            for offset, fact in enumerate(facts):
-                watcher.offer(first + offset, fact)
+        self.feed.publish(first, facts)
         if self.witnesses is not None:
             self.witnesses.published(facts)
         if self.due is not None:
@@ -316,55 +333,18 @@ class Host:
         self.submit(make(self._token))
         return await future
 
-    async def subscribe(self, since: int) -> AsyncGenerator[list[Json], None]:
-        """Every journal entry after ``since`` as an event, then each new one once it is durable.
+    def subscribe(self, since: int) -> AsyncGenerator[Sequence[Told], None]:
+        """Every journal entry after ``since``, then each new one; see ``Feed.follow``."""
+        return self.feed.follow(since)
 
-        They come in the batches in which they are at hand. A ``live`` event marks the seam.
-        Nothing is missed and nothing comes twice.
-        """
-        watcher = Watcher()
-        watcher.behind = True
-        self._watchers.add(watcher)
-        live = False
-        try:
-            while not self._dead:
-                if watcher.behind:
-                    batch = self._read(since)
-                    for begin in range(0, len(batch), REPLAY_PIECE):
-                        piece = batch[begin : begin + REPLAY_PIECE]
-                        since = piece[-1][0]
-                        yield [event_view(self.station, *entry) for entry in piece]
-                        await asyncio.sleep(0)  # who listens may never have to wait
-                    # No await between this look and the switch to live: the seam is exact.
-                    if self.runtime.store.last() == since:
-                        watcher.behind = False
-                        watcher.queue.clear()
-                        if not live:
-                            live = True
-                            yield [{"type": "live", "seq": since}]
-                    continue
-                if watcher.queue:
-                    fresh = [(seq, fact) for seq, fact in watcher.queue if seq > since]
-                    watcher.queue.clear()
-                    since = fresh[-1][0] if fresh else since
-                    for begin in range(0, len(fresh), LIVE_PIECE):
-                        if begin:
-                            await asyncio.sleep(0)
-                        piece = fresh[begin : begin + LIVE_PIECE]
-                        yield [event_view(self.station, seq, fact) for seq, fact in piece]
-                watcher.wake.clear()
-                if not watcher.queue and not watcher.behind:
-                    await watcher.wake.wait()
-        finally:
-            self._watchers.discard(watcher)
+    def entries(self, since: int) -> list[tuple[int, Fact]]:
+        return list(islice(self.runtime.store.facts(since), REPLAY_BATCH))
 
-    def _read(self, since: int) -> list[tuple[int, Fact]]:
-        out: list[tuple[int, Fact]] = []
-        for entry in self.runtime.store.facts(since):
-            out.append(entry)
-            if len(out) >= REPLAY_BATCH:
-                break
-        return out
+    def last(self) -> int:
+        return self.runtime.store.last()
+
+    def event(self, seq: int, fact: Fact) -> dict[str, Json]:
+        return event_view(self.station, seq, fact)
 
     def seq_of(self, digest: bytes) -> int:
         for line in self.station.lines.values():
@@ -470,7 +450,7 @@ class Host:
                 }
                 peers[station.hex()] = covered
         return {
-            "idle": at_rest and not self._queue and not self.runtime.owes and not pending,
+            "idle": at_rest and not self._intake and not self.runtime.owes and not pending,
             "heads": heads,
             "covered_by": peers,
             "next_wakeup_ms": min((at for at in wakes if at is not None), default=None),
@@ -561,7 +541,7 @@ class Host:
         line = self.station.line(parsed.header.line)
         refused: list[Json] = [
             view["text"]
-            for view in (event_view(self.station, s, f) for s, f in self._read(since))
+            for view in (event_view(self.station, s, f) for s, f in self.entries(since))
             if view["type"] == "refused" and view["carrier"] == "bundle"
         ]
         return {

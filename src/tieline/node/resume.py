@@ -140,9 +140,13 @@ class Resumer:
         """The journal number of a second story, 0 when there is none."""
         return self._second.get(digest, 0)
 
-    def snapshot_if_due(self, station: Station, now: Now) -> None:
-        """Make a snapshot when enough has come since the last one. Raises ``StoreFailed``."""
-        if self._seq - self._kept >= self._every:
+    def snapshot_if_due(self, station: Station, now: Now, *, wanted: bool = False) -> None:
+        """Make a snapshot when enough has come since the last one. Raises ``StoreFailed``.
+
+        ``wanted``: what came last is about to be looked at, and would have to be read again: there
+        is time until twice as much has come.
+        """
+        if self._seq - self._kept >= self._every * (2 if wanted else 1):
             self.snapshot(station, now)
 
     def snapshot(self, station: Station, now: Now) -> None:

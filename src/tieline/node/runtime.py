@@ -15,7 +15,7 @@ This module is synchronous and reads no clock; the node and the simulator both d
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -108,6 +108,8 @@ class Runtime:
         self.signer = signer
         self.world = world
         self.full = False
+        # Whether somebody beside the turns is about to look at what came last.
+        self.wanted: Callable[[], bool] = lambda: False
         self._probe_at = 0
         self._live: dict[tuple[bytes, str], str] = {}
         self._after: deque[Event] = deque()
@@ -155,11 +157,12 @@ class Runtime:
         self._after.clear()
         if self.full and not self._recover(queue, now):
             return
+        self._resumer.snapshot_if_due(self.station, now, wanted=self.wanted())
         plan = self.decide(queue, now)
         if self.commit(plan):
             self.perform(plan)
             self.publish(plan)
-            self._resumer.snapshot_if_due(self.station, now)
+            self._resumer.snapshot_if_due(self.station, now, wanted=self.wanted())
 
     @property
     def owes(self) -> bool:

@@ -1,31 +1,196 @@
-"""Who follows the journal: what each has not been given yet."""
+"""Who follows the journal, and what each has not been given yet.
+
+What is new is made into words once for all who follow: a piece of the journal becomes views, the
+views JSON, and every watcher is given the same bytes. That goes on beside the turns, from what they
+published, and a turn that has many statements waiting for it lets what was published be told first.
+
+A watcher that does not read keeps a bounded number of bytes waiting here and no more: it is behind
+from then on, is given what waits, and reads on from the journal at its own pace until it is level.
+It misses nothing and gets nothing twice.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
-from typing import Final
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import Final, Protocol
 
+from tieline.node.slices import Slices
+from tieline.node.view import Json
 from tieline.ports import Fact
 
-WATCHER_BACKLOG: Final = 8_192  # more than one turn keeps when a peer's whole window has come
+WATCHER_BYTES: Final = 4 * 1024 * 1024  # that wait for one watcher; more than a turn brings
+UNTOLD: Final = 8_192  # entries that wait to be made into words
+REPLAY_PIECE: Final = 16  # entries that are read and shown in one go: each may want its statement
+LIVE_PIECE: Final = 128  # of those that a turn brought
+
+Told = tuple[int, bytes]
+"""An entry of the journal as watchers are told it: its number, and an event as JSON in UTF-8."""
+Words = Callable[[list[dict[str, Json]]], Awaitable[None]]
+"""What adds to events what forms say in words."""
+
+_encode: Final = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, separators=(",", ":")
+).encode
+
+
+class Source(Protocol):
+    """Where the entries are, and how one is shown."""
+
+    def entries(self, since: int) -> list[tuple[int, Fact]]:
+        """Some of the entries after a number, in order; none when there are no more."""
+
+    def last(self) -> int:
+        """The number of the newest entry."""
+
+    def event(self, seq: int, fact: Fact) -> dict[str, Json]:
+        """An entry as an event."""
 
 
 class Watcher:
-    """One subscriber: facts beyond what it has been given wait here, up to a limit."""
+    """One that follows. ``behind``: it is told nothing new, and reads on from the journal."""
 
     def __init__(self) -> None:
-        self.queue: deque[tuple[int, Fact]] = deque()
+        self.queue: deque[Sequence[Told]] = deque()
+        self.bytes = 0
         self.wake = asyncio.Event()
-        self.behind = False
+        self.behind = True
 
-    def offer(self, seq: int, fact: Fact) -> None:
+    def offer(self, piece: Sequence[Told], size: int) -> None:
+        """Let a piece wait for it, if there is room."""
         if self.behind:
             return
-        if len(self.queue) >= WATCHER_BACKLOG:
-            # Too slow for now: it reads on from the journal, and misses nothing.
+        if self.bytes + size > WATCHER_BYTES:
             self.behind = True
-            self.queue.clear()
         else:
-            self.queue.append((seq, fact))
+            self.queue.append(piece)
+            self.bytes += size
         self.wake.set()
+
+    def take(self) -> Sequence[Told]:
+        """The next piece that waits."""
+        piece = self.queue.popleft()
+        self.bytes -= size_of(piece)
+        return piece
+
+
+class Feed:
+    """What a station publishes, for all who follow it."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._watchers: set[Watcher] = set()
+        self._untold: deque[tuple[int, Fact]] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._told: Callable[[], None] | None = None
+        self._closed = False
+        self.words: Words | None = None
+
+    def publish(self, first: int, facts: Sequence[Fact]) -> None:
+        """These entries are durable now, numbered from ``first``."""
+        if all(watcher.behind for watcher in self._watchers):
+            return  # whoever comes or catches up reads them from the journal
+        if len(self._untold) + len(facts) > UNTOLD:
+            self._leave()
+            return
+        self._untold.extend(enumerate(facts, first))
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._tell())
+
+    @property
+    def busy(self) -> bool:
+        """Whether something that was published is still to be told."""
+        return self._task is not None
+
+    def then(self, done: Callable[[], None]) -> None:
+        """Have something called once, as soon as all is told; to be asked while it is busy."""
+        self._told = done
+
+    async def follow(self, since: int) -> AsyncGenerator[Sequence[Told], None]:
+        """Every entry after ``since``, then each new one once it is durable.
+
+        They come in pieces, none of them empty. An event ``live`` marks the seam.
+        """
+        watcher = Watcher()
+        self._watchers.add(watcher)
+        live = False
+        try:
+            while not self._closed:
+                while watcher.queue:
+                    piece = watcher.take()
+                    if piece[0][0] <= since:  # it was read from the journal before it was told
+                        piece = [told for told in piece if told[0] > since]
+                    if piece:
+                        since = piece[-1][0]
+                        yield piece
+                if not watcher.behind:
+                    watcher.wake.clear()
+                    await watcher.wake.wait()
+                    continue
+                batch = self._source.entries(since)
+                for begin in range(0, len(batch), REPLAY_PIECE):
+                    piece = await self._piece(batch[begin : begin + REPLAY_PIECE])
+                    since = piece[-1][0]
+                    yield piece
+                    await asyncio.sleep(0)  # who listens may never have to wait
+                # No await between this look and the switch to live: the seam is exact.
+                if self._source.last() == since:
+                    watcher.behind = False
+                    if not live:
+                        live = True
+                        yield [(since, _encoded({"type": "live", "seq": since}))]
+        finally:
+            self._watchers.discard(watcher)
+
+    def close(self) -> None:
+        """End for all who follow."""
+        self._closed, self._told = True, None
+        if self._task is not None:
+            self._task.cancel()
+        for watcher in self._watchers:
+            watcher.wake.set()
+
+    def _leave(self) -> None:
+        """Tell no more for now: all who follow read on from the journal."""
+        self._untold.clear()
+        for watcher in self._watchers:
+            watcher.behind = True
+            watcher.wake.set()
+
+    async def _tell(self) -> None:
+        slices = Slices()
+        try:
+            while self._untold:
+                count = min(LIVE_PIECE, len(self._untold))
+                piece = await self._piece([self._untold.popleft() for _ in range(count)])
+                size = size_of(piece)
+                for watcher in self._watchers:
+                    watcher.offer(piece, size)
+                await slices.turn()
+        except Exception:
+            # Each of them will come to the same entry by itself, and is told that it failed.
+            self._leave()
+            raise
+        finally:
+            self._task = None
+            told, self._told = self._told, None
+            if told is not None:
+                told()
+
+    async def _piece(self, entries: Sequence[tuple[int, Fact]]) -> list[Told]:
+        events = [self._source.event(seq, fact) for seq, fact in entries]
+        if self.words is not None:
+            await self.words(events)
+        return [(seq, _encoded(event)) for (seq, _), event in zip(entries, events, strict=True)]
+
+
+def size_of(piece: Sequence[Told]) -> int:
+    """How many bytes a piece has."""
+    return sum(len(text) for _, text in piece)
+
+
+def _encoded(event: dict[str, Json]) -> bytes:
+    # Half a character, in what a caller sent us, goes back as the JSON escape it came as.
+    return _encode(event).encode("utf-8", "backslashreplace")

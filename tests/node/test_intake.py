@@ -1,0 +1,155 @@
+"""How much one turn takes of a flood, and who does not stand behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.node import pair
+from tests.node.pair import Running
+
+from tieline.core.charter import dearmor_charter
+from tieline.core.events import Arrived, Discard, Event, Known, Lost, Tick
+from tieline.core.terms import Now
+from tieline.node.host import Host
+from tieline.node.intake import ENVELOPE_BYTES, MAX_QUEUE, TURN_BYTES, Intake
+
+TEXTS = 400
+
+
+def arrived(size: int, peer: bytes = b"p", known: Known | None = None) -> Arrived:
+    return Arrived(carrier="tls", peer=peer, envelope=bytes(size), known=known)
+
+
+def act(token: int) -> Discard:
+    return Discard(token=token, line=b"", draft=1, officer="A. Okafor")
+
+
+def filled(*events: Event) -> Intake:
+    intake = Intake()
+    for event in events:
+        assert intake.put(event)
+    return intake
+
+
+def test_what_is_no_flood_is_taken_whole_and_in_order() -> None:
+    events: list[Event] = [
+        arrived(9),
+        act(1),
+        Tick(),
+        arrived(9),
+        Lost(carrier="tls", peer=b"p", cause=""),
+    ]
+    intake = filled(*events)
+    assert intake.take() == events
+    assert len(intake) == 0
+    assert intake.take() == []
+
+
+def test_a_turn_takes_some_of_a_flood_and_the_envelope_that_goes_beyond() -> None:
+    large = [arrived(TURN_BYTES // 2, bytes([at])) for at in range(5)]
+    intake = filled(*large, Tick())
+    assert intake.take() == large[:2]
+    assert intake.take() == large[2:4]
+    assert intake.take() == [large[4], Tick()]
+    whole = arrived(10 * TURN_BYTES)
+    assert filled(whole, arrived(1)).take() == [whole]
+
+
+def test_many_small_ones_are_a_flood_too() -> None:
+    intake = filled(*(arrived(0) for _ in range(1_000)))
+    assert len(intake.take()) == TURN_BYTES // ENVELOPE_BYTES
+
+
+def test_an_act_does_not_stand_behind_what_is_left() -> None:
+    large = [arrived(TURN_BYTES, bytes([at])) for at in range(3)]
+    intake = filled(large[0], act(1), large[1], act(2), Tick(), large[2], act(3))
+    assert intake.take() == [large[0], act(1), act(2), act(3)]
+    assert intake.take() == [large[1], Tick()]
+    intake.put(act(4))
+    assert intake.take() == [large[2], act(4)]
+
+
+def test_a_flood_is_dropped_and_nothing_else() -> None:
+    intake = filled(*(arrived(1) for _ in range(MAX_QUEUE)))
+    assert not intake.put(arrived(1))
+    assert intake.put(act(1))
+    assert intake.put(Tick())
+    assert len(intake) == MAX_QUEUE + 2
+
+
+def test_an_officer_is_answered_while_a_station_catches_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(_catches_up(tmp_path, monkeypatch))
+
+
+async def _catches_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seats, charter = pair.make_homes(folder)
+    alpha, bravo = (Running(seat, pair.open_store(seat)) for seat in seats)
+    for running in (alpha, bravo):
+        await running.install(dearmor_charter(charter))
+    pair.join(alpha, bravo)
+    await pair.settle(alpha, bravo)
+    road = alpha.road
+    assert road is not None
+    held: list[bytes] = []
+
+    def hold(_: bytes, envelope: bytes) -> bool:
+        held.append(envelope)
+        return True
+
+    monkeypatch.setattr(road, "send", hold)
+    for number in range(TEXTS):
+        await alpha.say(f"{number} {'x' * 2_000}")
+    own = next(iter(bravo.host.station.lines.values())).record
+    log = next(iter(alpha.host.station.lines.values())).own_log
+    before = own.size(log)
+    for envelope in held:  # all that A has sent, at once
+        bravo.host.heard(alpha.seat.keys.station, "memory", envelope)
+    told: list[int] = []
+
+    async def follow() -> None:
+        async for piece in bravo.host.subscribe(bravo.store.last()):
+            told.extend(seq for seq, _ in piece)
+            if own.size(log) == before + TEXTS and told[-1] == bravo.store.last():
+                return
+
+    watching = asyncio.create_task(follow())
+    await bravo.say("we are here")
+    taken = own.size(log) - before
+    assert 0 < taken < TEXTS / 2, "the act waited for the flood"
+    async with asyncio.timeout(pair.WAIT_S):
+        await watching
+    assert told == sorted(set(told))
+
+
+def test_a_snapshot_waits_for_the_watchers_and_not_for_long(tmp_path: Path) -> None:
+    asyncio.run(_snapshots(tmp_path))
+
+
+async def _snapshots(folder: Path) -> None:
+    seats, charter = pair.make_homes(folder)
+    alpha = Running(seats[0], pair.open_store(seats[0]))
+    await alpha.install(dearmor_charter(charter))
+    host: Host = alpha.host
+    resumer = host.runtime._resumer
+    resumer._every = 10
+    line = next(iter(host.station.lines.values()))
+    while resumer._seq - resumer._kept != 1:  # just after one
+        await alpha.say("text")
+    wanted = [True]
+    host.runtime.wanted = lambda: wanted[0]
+    settled = resumer._kept
+    while resumer._seq - settled < 15:
+        await alpha.say("text")
+        assert resumer._kept == settled
+    wanted[0] = False
+    host.runtime.turn([Tick()], Now(1, 1, 1))
+    assert resumer._kept > settled
+    settled, wanted[0] = resumer._kept, True
+    while resumer._seq - settled < 20:
+        await alpha.say("text")
+    assert resumer._kept - settled <= 22, "somebody who never looks holds the memory"
+    assert line.record.logs[line.own_log].settled > 0
