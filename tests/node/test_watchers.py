@@ -112,6 +112,28 @@ def test_the_seam_is_exact_while_entries_come() -> None:
     play(story)
 
 
+def test_what_was_read_from_the_journal_is_not_told_again() -> None:
+    async def story(journal: Journal) -> None:
+        quick, gate = journal.feed.follow(0), asyncio.Event()
+        await level(quick)
+
+        async def words(_: Sequence[dict[str, Json]]) -> None:
+            if asyncio.current_task() is journal.feed._task:
+                await gate.wait()
+
+        journal.feed.words = words
+        journal.add(5)
+        late = journal.feed.follow(0)
+        assert await take(late, 5) == [1, 2, 3, 4, 5]
+        await level(late)  # it is, while the telling of all five still waits
+        gate.set()
+        journal.add(1)
+        assert await take(late, 6) == [6]
+        assert await take(quick, 6) == [1, 2, 3, 4, 5, 6]
+
+    play(story)
+
+
 def test_one_that_does_not_read_holds_few_bytes_and_misses_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
