@@ -23,7 +23,7 @@ from tests.core.incident.made import (
 from tieline.core.agreement.meaning import Act, Means, Sense
 from tieline.core.agreement.model import Special
 from tieline.core.agreement.reason import State
-from tieline.core.agreement.value import Instant, Number
+from tieline.core.agreement.value import Instant, Number, Text
 from tieline.core.incident.book import Book
 from tieline.core.incident.entry import Entry
 from tieline.core.incident.figures import NAMES, Facts, Figures, figures, middle, start_of
@@ -115,3 +115,49 @@ def test_what_is_not_known_is_none_and_the_opening_is_the_start_when_nobody_says
 
 def test_a_median_is_a_span_that_occurred() -> None:
     assert (middle([]), middle([7]), middle([9, 1, 4, 2])) == (None, 7, 2)
+
+
+def test_the_figures_of_a_story_that_went_otherwise() -> None:
+    """Late, in part, promised, taken back and overdue; one passes on; one closes, one does not."""
+    world = World("ALPHA", "BRAVO")
+    opened = world.say("ALPHA", said(Act.OPEN, states(WHEN, Instant(T // 1000))), time_ms=T)
+    ask = said(Act.ASK, answers=asked_of("ALPHA") | at(Means.DUE, T + HOUR))
+    asked = [world.say("BRAVO", ask, ref(opened), time_ms=T + n * MINUTE) for n in range(1, 6)]
+    for question, sense, minutes in (
+        (asked[0], Sense.FULL, 90), (asked[1], Sense.PART, 20), (asked[2], Sense.LATER, 21),
+    ):  # fmt: skip
+        promised = stance(sense) | at(Means.NEXT, T + 99 * HOUR)
+        world.say("ALPHA", said(Act.ANSWER, answers=promised),
+                  (*ref(opened), *ref(question, role=RefRole.ANSWERS)),
+                  time_ms=T + minutes * MINUTE)  # fmt: skip
+    world.say("BRAVO", said(Act.WITHDRAW), ref(asked[4]), time_ms=T + 30 * MINUTE)
+    for party, count in (("ALPHA", 2), ("BRAVO", 3)):
+        world.say(party, said(Act.ACCOUNT, states(COUNT, Number(count))), ref(opened),
+                  time_ms=T + (90 + count) * MINUTE)  # fmt: skip
+    account = world.say("ALPHA", said(Act.ACCOUNT, states(Means.WHAT, Text("a ship"))), ref(opened),
+                        time_ms=T + 95 * MINUTE)  # fmt: skip
+    world.say("ALPHA", None, ref(account, role=RefRole.CANCELS), time_ms=T + 96 * MINUTE)
+    for party, words in (("ALPHA", "one way"), ("BRAVO", "another")):
+        world.say(party, said(Act.ACCOUNT, states(Means.DAMAGE, Text(words))), ref(opened),
+                  time_ms=T + 97 * MINUTE)  # fmt: skip
+    world.say("BRAVO", said(Act.LESSON), ref(opened), time_ms=T + 98 * MINUTE)
+    world.say("ALPHA", said(Act.CLOSE), ref(opened), time_ms=T + 99 * MINUTE)
+
+    def reached(entry: Entry) -> dict[str, dict[Rung, int]]:
+        if entry is not opened:
+            return {}
+        return {"BRAVO": {Rung.PASSED_ON: T + MINUTE}, "CHARLIE": {Rung.ACKNOWLEDGED: T}}
+
+    states_ = (State.EARLY, State.CONTESTED, State.SUSPENDED, State.HELD, State.LAPSED)
+    found = figures(view_of(world), Facts(reached=reached, deadlines=states_))
+    told: Figures = {
+        "first_word": 0, "first_word_of_all": 93 * MINUTE, "first_public": None,
+        "acknowledged_after": None, "read_back_after": None, "answered_after": 89 * MINUTE,
+        "joint_after": None, "closed_after": None, "passed_on": 1, "questions": 4, "answered": 1,
+        "answered_late": 1, "answered_in_part": 1, "promised": 1, "overdue": 1, "late": 1,
+        "running": 3, "taken_back": 1, "differ": 1, "not_comparable": 1, "stated_by_one": 2,
+        "lessons": 1, "parties": 2, "statements": len(world.entries),
+        "messages": len(world.entries),
+    }  # fmt: skip
+    zero: Figures = dict.fromkeys(NAMES, 0)
+    assert found == zero | told

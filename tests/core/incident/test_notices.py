@@ -357,3 +357,54 @@ def test_no_place_that_touches_is_taken_for_far(data: st.DataObject) -> None:
     incident = world.say("ALPHA", event(one, T))
     if overlap(one, other):
         assert how(world, incident) == [How.MEETS]
+
+
+def test_between_two_dear_looks_at_places_others_have_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks: list[int] = []
+    steps = 0
+
+    def seen(one: Place, other: Place) -> bool:
+        looks.append(steps)
+        return overlap(one, other)
+
+    monkeypatch.setattr("tieline.core.incident.notices.overlap", seen)
+    world = World()
+    for number in range(3):
+        world.say("DELTA", notice(Circle(SEA.lat_e7, SEA.lon_e7 + number, 50_000), T, T + HOUR))
+    near = Position(SEA.lat_e7 + 30 * E7 // 60, SEA.lon_e7)
+    incident = world.say("ALPHA", event(near, T))
+    _, notices = told(world)
+    for _ in notices.at_steps(incident.digest, REACH):
+        steps += 1
+    assert len(looks) == 6  # of each notice as it is, and once more within the reach
+    assert len(set(looks)) == len(looks)
+
+
+def test_a_notice_is_over_when_its_end_has_passed_or_it_was_taken_back() -> None:
+    world = World()
+    ends = world.say("DELTA", notice(SEA, T, T + HOUR))
+    open_ = world.say("DELTA", notice(SEA, T, None))
+    back = world.say("DELTA", None, ref(open_, role=RefRole.CANCELS))
+    _, notices = told(world)
+    found = {one.entry.digest: one for one in notices.all()}
+    assert [found[ends.digest].over(T + HOUR + n) for n in (0, 1)] == [False, True]
+    assert found[open_.digest].ended_by == back.digest
+    assert found[open_.digest].over(T)
+    assert notices.get(back.digest) is None
+    assert notices.get(ends.digest) == found[ends.digest]
+
+
+def test_an_end_before_its_start_ends_at_its_start() -> None:
+    for start, end, times in (
+        (T, T - HOUR, (T, T)), (T, T, (T, T)), (T, T + 1000, (T, T + 1000)), (T, None, (T, None)),
+    ):  # fmt: skip
+        world = World()
+        world.say("DELTA", notice(SEA, start, end))
+        _, notices = told(world)
+        assert notices.all()[0].times == times
+    world = World()
+    plain = world.say("DELTA", notice(SEA, None, None))
+    _, notices = told(world)
+    assert notices.all()[0].times == (plain.time_ms, None)
