@@ -21,15 +21,18 @@ from tieline.core.agreement.message import (
 from tieline.core.agreement.model import Field, FieldType, Form, Pack, Special
 from tieline.core.agreement.places import Circle, Polygon, Position, Route, Waypoint, turned
 from tieline.core.agreement.value import (
+    Answer,
     Code,
     Day,
     Hash,
     Instant,
     Number,
+    PartyCode,
     Problem,
     Serial,
     Text,
     Unit,
+    problem_of,
     read_value,
     wire_value,
 )
@@ -212,3 +215,145 @@ def test_a_path_gives_the_answers_of_all_repeats() -> None:
 )  # fmt: skip
 def test_a_meridian_has_one_number(lon: int, same: int) -> None:
     assert turned(lon) == same
+
+
+FAR = 20_100_000  # metres: half the way around the earth
+EDGES: list[tuple[FieldType, Answer, Answer, str]] = [
+    # what is the last that a field takes, the first that it does not, and why
+    (FieldType.COUNT, Number(0), Number(-1), "range"),
+    (FieldType.COUNT, Number(10**15), Number(10**15 + 1), "range"),
+    (FieldType.COUNT, Number(0, 10**15), Number(0, 10**15 + 1), "range"),
+    (FieldType.COUNT, Number(0, 0), Number(0, -1), "range"),
+    (FieldType.TIME, Instant(0), Instant(-1), "time"),
+    (FieldType.TIME, Instant(253_402_300_799), Instant(253_402_300_800), "time"),
+    (FieldType.TIME, Instant(0, 316_224_000), Instant(0, 316_224_001), "time"),
+    (FieldType.TIME, Instant(0, 0), Instant(0, -1), "time"),
+    (FieldType.DATE, Day(0), Day(-1), "time"),
+    (FieldType.DATE, Day(2_932_896), Day(2_932_897), "time"),
+    (FieldType.POSITION, Position(0, 0, FAR), Position(0, 0, FAR + 1), "place"),
+    (FieldType.POSITION, Position(0, 0, 0), Position(0, 0, -1), "place"),
+    (FieldType.POSITION, Position(0, 0, 0, "d" * 24), Position(0, 0, 0, "d" * 25), "place"),
+    (FieldType.POSITION, Position(0, 0, 0, "", "t" * 120), Position(0, 0, 0, "", "t" * 121),
+     "place"),
+    (FieldType.POSITION, Position(0, 0, 0, "", "t"), Position(0, 0, 0, "", "t\n"), "place"),
+    (FieldType.POSITION, Position(900_000_000, 0), Position(900_000_001, 0), "place"),
+    (FieldType.POSITION, Position(-900_000_000, 0), Position(-900_000_001, 0), "place"),
+    (FieldType.POSITION, Position(0, 1_800_000_000), Position(0, 1_800_000_001), "place"),
+    (FieldType.POSITION, Position(0, -1_799_999_999), Position(0, -1_800_000_000), "place"),
+    (FieldType.AREA, Circle(0, 0, 1), Circle(0, 0, 0), "place"),
+    (FieldType.AREA, Circle(0, 0, FAR), Circle(0, 0, FAR + 1), "place"),
+    (FieldType.AREA, Circle(0, 0, 1), Circle(900_000_001, 0, 1), "place"),
+    (FieldType.AREA, Polygon(((0, 0),) * 3), Polygon(((0, 0),) * 2), "place"),
+    (FieldType.AREA, Polygon(((0, 0),) * 64), Polygon(((0, 0),) * 65), "place"),
+    (FieldType.AREA, Polygon(((0, 0),) * 3), Polygon(((0, 0), (0, 0), (900_000_001, 0))), "place"),
+    (FieldType.ROUTE, Route((Waypoint(0, 0),) * 2), Route((Waypoint(0, 0),)), "place"),
+    (FieldType.ROUTE, Route((Waypoint(0, 0),) * 64), Route((Waypoint(0, 0),) * 65), "place"),
+    (FieldType.ROUTE, Route((Waypoint(0, 0, 0),) * 2), Route((Waypoint(0, 0, -1),) * 2), "place"),
+    (FieldType.ROUTE, Route((Waypoint(0, 0, 253_402_300_799),) * 2),
+     Route((Waypoint(0, 0, 253_402_300_800),) * 2), "place"),
+    (FieldType.ROUTE, Route((Waypoint(0, 0),) * 2), Route((Waypoint(0, 0), Waypoint(0, -1 << 31))),
+     "place"),
+    (FieldType.UNIT, Unit("u" * 80), Unit("u" * 81), "long"),
+    (FieldType.UNIT, Unit("u u"), Unit("u\nu"), "lines"),
+    (FieldType.TEXT, Text("t" * 2000), Text("t" * 2001), "long"),
+    (FieldType.TEXT, Text("t\nt"), Text(""), "blank"),
+    (FieldType.TEXT, Text("t t"), Text("t "), "blank"),
+    (FieldType.TEXT, Text("\ud7ff"), Text("\ud800"), "characters"),
+    (FieldType.PARTY, PartyCode("A" * 12), PartyCode("A" * 13), "party"),
+    (FieldType.SERIAL, Serial(1), Serial(0), "range"),
+    (FieldType.SERIAL, Serial(10**15), Serial(10**15 + 1), "range"),
+    (FieldType.HASH, Hash(bytes(32)), Hash(bytes(31)), "hash"),
+    (FieldType.HASH, Hash(bytes(32)), Hash(bytes(33)), "hash"),
+    (FieldType.CODE, Code(7, "item-7"), Code(7, "item-1"), "code"),
+    (FieldType.CODE, Code(7, "item-7"), Code(8, "item-7"), "code"),
+    (FieldType.TEXT, Special.NIL, Special.WITHHELD, "special"),
+    (FieldType.COUNT, Number(1), Serial(1), "type"),
+    (FieldType.AREA, Circle(0, 0, 1), Position(0, 0), "type"),
+    (FieldType.POSITION, Position(0, 0), Circle(0, 0, 1), "type"),
+    (FieldType.TEXT, Text("t"), Unit("t"), "type"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "last", "beyond", "code"), EDGES)
+def test_each_kind_ends_where_it_does(
+    kind: FieldType, last: Answer, beyond: Answer, code: str
+) -> None:
+    field = one(kind, specials=frozenset({Special.NIL}))
+    assert problem_of(field, last, ITEMS) is None
+    wrong = problem_of(field, beyond, ITEMS)
+    assert wrong is not None
+    assert wrong.code == f"field.{code}"
+    if code not in ("type", "code", "special"):
+        assert read_value(field, wire_value(last), ITEMS) == last
+        again = read_value(field, wire_value(beyond), ITEMS)
+        assert isinstance(again, Problem) or again != beyond
+
+
+@pytest.mark.parametrize(
+    ("more", "answer", "arguments"),
+    [
+        ({"low": 3, "high": 5}, Number(6), (("low", "3"), ("high", "5"))),
+        ({"low": 3}, Number(2), (("low", "3"), ("high", str(10**15)))),
+        ({"high": 5}, Number(-1), (("low", "0"), ("high", "5"))),
+        ({"low": -3}, Number(-4), (("low", "-3"), ("high", str(10**15)))),
+    ],
+)
+def test_the_sentence_about_a_bound_has_the_bounds(
+    more: dict[str, int], answer: Number, arguments: tuple[tuple[str, str], ...]
+) -> None:
+    assert problem_of(one(FieldType.COUNT, **more), answer, ()) == Problem("field.range", arguments)
+    within = Number(answer.n + (1 if answer.n < 3 else -1))
+    assert problem_of(one(FieldType.COUNT, **more), within, ()) is None
+
+
+def test_a_text_is_as_long_as_its_form_says() -> None:
+    for kind, made in ((FieldType.TEXT, Text), (FieldType.UNIT, Unit)):
+        field = one(kind, max_chars=3)
+        assert problem_of(field, made("abc"), ()) is None
+        assert problem_of(field, made("abcd"), ()) == Problem(
+            "field.long", (("most", "3"), ("found", "4"))
+        )
+
+
+def test_values_are_checked_as_they_are_read() -> None:
+    """What ``examine`` finds in bytes, ``check_values`` finds in values."""
+    pack = pack_of(PHASES)
+    for values, path, code in (
+        ({}, "phases", "missing"),
+        ({4: ()}, "phases", "repeats"),
+        ({4: ({1: Number(1)},) * 3}, "phases", "repeats"),
+        ({4: ({},)}, "phases", "shape"),
+        ({4: ({1: Number(1)}, {2: Text("x")})}, "phases[2].troops", "missing"),
+        ({4: ({1: Text("x")},)}, "phases[1].troops", "type"),
+        ({4: Special.WITHHELD}, "phases", "special"),
+        ({4: Number(3)}, "phases", "type"),
+    ):
+        found = [(one.path, one.problem.code) for one in check_values(pack, PHASES, values)]
+        assert (path, f"field.{code}") == found[0]
+    flat = form_of(Field(number=1, id="n", type=FieldType.COUNT, cite=CITE))
+    wrong = check_values(pack_of(flat), flat, {1: ({1: Number(1)},)})
+    assert [(each.path, each.key, each.problem.code) for each in wrong] == [
+        ("n", "n", "field.type")
+    ]
+
+
+def test_a_cancellation_may_leave_out_what_is_missing_at_the_top_alone() -> None:
+    pack = pack_of(PHASES)
+    assert check_values(pack, PHASES, {}, cancels=True) == ()
+    assert examine(pack, PHASES, {}.items(), cancels=True) == ({}, ())
+    for cancels in (False, True):
+        inside = check_values(pack, PHASES, {4: ({2: Text("x")},)}, cancels=cancels)
+        assert [each.key for each in inside] == ["phases.troops"]
+        unknown: dict[int, encode.Value] = {9: 1, 4: ({1: 1},)}
+        _, other = examine(pack, PHASES, unknown.items(), cancels=cancels)
+        assert [each.path for each in other] == ["9"]
+
+
+def test_a_group_repeats_no_more_than_anything_may() -> None:
+    inside = (Field(number=1, id="n", type=FieldType.COUNT, cite=CITE),)
+    wide = form_of(
+        Field(number=1, id="g", type=FieldType.GROUP, cite=CITE, repeat=(0, 9999), fields=inside)
+    )
+    for count, good in ((512, True), (513, False)):
+        values: Values = {1: ({1: Number(1)},) * count}
+        assert (check_values(pack_of(wide), wide, values) == ()) is good

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.core.agreement import small
+from tests.core.agreement import rich, small
 
 from tieline.core.agreement.load import load
 from tieline.core.agreement.model import Pack
@@ -55,6 +59,59 @@ def test_equal_packs_do_not_differ() -> None:
 def test_a_change_is_told(name: str, old: str, new: str, want: tuple[str, str, str, bool]) -> None:
     before = small.FILES[f"{name.replace('_', '/')}.toml"]
     assert told(**{name: before.replace(old, new, 1)}) == [want]
+
+
+CASES: list[dict[str, Any]] = tomllib.loads(
+    (Path(__file__).parent / "changes.toml").read_text("utf-8")
+)["case"]
+
+
+def rich_pack(*changes: list[str]) -> Pack:
+    files = dict(rich.FILES)
+    for old, new in changes:
+        name = next(name for name, text in files.items() if old in text)
+        files[name] = files[name].replace(old, new, 1)
+    return load(packs.parse(name, text.encode())[0] for name, text in files.items())
+
+
+@pytest.mark.parametrize("case", CASES, ids=[str(each["change"][0][1]) for each in CASES])
+def test_each_kind_of_change_is_told_in_the_words_of_the_files(case: dict[str, Any]) -> None:
+    changes = diff(rich_pack(), rich_pack(*case["change"]))
+    found = [[("! " if one.moved else "") + one.what, one.name, one.text] for one in changes]
+    assert found == case["told"]
+
+
+def test_a_language_and_a_rule_that_go_are_told() -> None:
+    new = rich_pack()
+    tags = tuple(one for one in new.languages if one.tag == "en")
+    rules = {name: one for name, one in new.rules.items() if name != "listed"}
+    old = replace(new, languages=tags, words={"en": new.words["en"]}, rules=rules)
+    languages = "languages: [en, fr] → [en]"
+    assert [(one.name, one.text) for one in diff(new, old)] == [
+        ("", languages), ("listed", "gone"), ("fr", "language is gone")
+    ]  # fmt: skip
+    assert [one.text for one in diff(old, new)][1:] == ["new", "new language"]
+    other = replace(new, rules={**new.rules, "listed": replace(new.rules["lead"], id="listed")})
+    assert [one.text for one in diff(new, other)] == ["another kind of rule"]
+
+
+def test_the_schema_of_a_file_has_what_it_refers_to_and_no_more() -> None:
+    made: dict[str, Any] = dict(schemas())
+    assert {name: sorted(each["$defs"]) for name, each in made.items()} == {
+        "pack": ["codes", "codes-item", "pack-toml", "status"],
+        "forms": ["form", "form-field", "form-predecessor", "forms-toml"],
+        "phrases": ["form-field", "phrase", "phrases-toml"],
+        "rules": [
+            "any_of", "deadline", "exchange", "quota", "rules-toml", "simultaneous", "threshold",
+            "units", "validity", "when",
+        ],
+        "words": ["words-file"],
+    }  # fmt: skip
+    for name, each in made.items():
+        assert each["$ref"] in {f"#/$defs/{part}" for part in each["$defs"]}, name
+        assert each["title"] == f"Tieline pack, format 1: {name}" + (
+            " file" if name == "words" else ".toml"
+        )
 
 
 def test_what_is_new_and_what_is_gone_is_told() -> None:

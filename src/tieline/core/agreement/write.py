@@ -70,7 +70,9 @@ def shown(kind: Kind, value: object) -> str:
     match kind:
         case kinds.Duration():
             return period(value) if isinstance(value, int) else "none"
-        case kinds.Choice() | vocab.Instant() if value is not None:
+        case kinds.Choice():
+            return str(kind.encode(value))
+        case vocab.Instant() if value is not None:
             return str(kind.encode(value))
         case kinds.Flag():
             return "true" if value else "false"
