@@ -132,6 +132,32 @@ def test_a_late_word_that_claims_to_be_early_moves_what_was_settled() -> None:
     assert line.one("any-word", "BRAVO", T + 9 * DAY).state is State.MET
 
 
+def test_of_two_forms_that_need_not_cite_the_earlier_message_counts() -> None:
+    line = Line()
+    line.send("v", "visit", "ALPHA", T, to=("BRAVO",), asked="BRAVO", start=T + 3 * DAY)
+    line.send("second", "reply", "BRAVO", T + 2 * DAY)
+    line.send("first", "verdict", "BRAVO", T + DAY)
+    line.got("first", T + DAY)
+    line.got("second", T + 2 * DAY)
+    found = line.one("any-word", "BRAVO", T + 3 * DAY)
+    assert (found.state, found.by, found.done_ms) == (
+        State.MET, rulepack.digest("first"), T + DAY
+    )  # fmt: skip
+
+
+def test_each_view_turns_at_its_own_time() -> None:
+    """The strict one when the first bound passes, the debtor's when the last one does."""
+    line = Line()
+    line.send("q", "ask", "ALPHA", T, to=("BRAVO",))
+    line.got("q", T + 3 * DAY)
+    seen = []
+    for now in (T, T + 2 * DAY, T + 2 * DAY + 1, T + 5 * DAY, T + 5 * DAY + 1):
+        found = line.one("reply-48h", "BRAVO", now)
+        seen.append((found.state, found.strict))
+    due, over = State.OPEN, State.OVERDUE
+    assert seen == [(due, due), (due, due), (due, over), (due, over), (over, over)]
+
+
 def test_lists_are_opened_after_every_commitment_was_received_by_all() -> None:
     line = Line()
     for n, party in enumerate(PARTIES):

@@ -13,7 +13,7 @@ from tests.core.agreement import rich
 from tieline.core.agreement.load import load
 from tieline.core.agreement.model import Field, FieldType, Form, Pack, Rule, Threshold
 from tieline.core.agreement.vet import MAX_TOTAL_FIELDS, MAX_TOTAL_WORDS, Wanted, vet, wanted
-from tieline.core.errors import PackUnfit
+from tieline.core.errors import PackFault, PackUnfit
 from tieline.node.packs import parse
 
 CASES: list[dict[str, Any]] = tomllib.loads(
@@ -133,3 +133,57 @@ def test_which_texts_a_pack_can_use_and_where_they_belong() -> None:
     for key in ("form.seal.note", "rule.held.note", "phrase.saying.note"):
         assert not found[key].needed
         assert found[key].place == tuple(key.split("."))[:2]
+
+
+def test_a_pack_beyond_a_mebibyte_is_refused() -> None:
+    tags = ["en", *(f"x{letter}" for letter in "abcdefghijklmno")]
+    pack = rich.PACK.replace('"en", "fr"', ", ".join(f'"{tag}"' for tag in tags))
+    files = {**rich.FILES, "pack.toml": pack}
+    del files["words/fr.toml"]
+    keys = [f"form.{form.id}.note" for form in rich_pack().forms.values()]
+    for length, said in ((3000, 0), (4000, 0), (4000, 1)):
+        some = keys + [f"rule.{rule}.note" for rule in rich_pack().rules] * said
+        texts = "".join(f'"{key}" = "{"x" * length}"\n' for key in some)
+        for tag in tags[1:]:
+            files[f"words/{tag}.toml"] = f"verified = false\n[words]\n{texts}"
+        found = told(files)
+        assert len(found) == said
+    assert found[0][0] == "pack.toml"
+    assert found[0][1].endswith(" bytes or too many parts; split it")
+
+
+@pytest.mark.parametrize(
+    ("name", "faults"),
+    [
+        ("forms/more.toml", 0), ("formes/more.toml", 1), ("rule.toml", 1), ("words.toml", 1),
+        ("forms.md", 1),
+    ],
+)  # fmt: skip
+def test_a_file_of_another_name_is_no_part_of_a_pack(name: str, faults: int) -> None:
+    found = told({**rich.FILES, name: ""})
+    assert found == [[name, "a pack has no file of this name; rename it or drop it"]] * faults
+
+
+def test_a_pack_begins_with_its_own_file() -> None:
+    files = {name: text for name, text in rich.FILES.items() if name != "pack.toml"}
+    said = [text for _, text in told({**files, "pack.toml": ""})]
+    assert "pack.toml lacks the key 'format' (the format of these files, 1); add it" in said
+    with pytest.raises(PackUnfit) as refused:
+        load(parse(name, text.encode())[0] for name, text in files.items())
+    assert [str(each) for each in refused.value.faults] == [
+        "pack.toml: there is no pack.toml; every pack begins with it"
+    ]
+    broken = PackFault("pack.toml", 3, "is no TOML")
+    with pytest.raises(PackUnfit) as unread:
+        load((parse(name, text.encode())[0] for name, text in files.items()), [broken])
+    assert unread.value.faults == (broken,)
+
+
+def test_english_must_be_there() -> None:
+    files = {**rich.FILES, "pack.toml": rich.PACK.replace('"en", "fr"', '"fr"')}
+    del files["words/en.toml"]
+    said = [one for one in told(files) if "English" in one[1]]
+    assert said == [
+        ["pack.toml", "the pack has no English texts; write words/en.toml"],
+        ['languages = ["fr"]', "every pack has English texts; add 'en' and words/en.toml"],
+    ]

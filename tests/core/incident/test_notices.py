@@ -321,6 +321,10 @@ def test_a_new_notice_is_compared_alone_and_a_changed_incident_with_all() -> Non
     assert news() == {other.digest: [first.digest, second.digest]}
     more(world.say("BRAVO", said(Act.ACCOUNT, states(Means.WHERE, here)), ref(one)))
     assert news() == {one.digest: [first.digest, second.digest]}
+    # Left out: what was said last before a time, and what is closed.
+    for since, found in ((world.now_ms, {one.digest}), (world.now_ms + 1, set())):
+        news_ = notices.news((), Seen(), REACH, since)
+        assert {each[0] for each in news_ if each is not None} == found
     # A book that is made anew has another order of arrival: everything is looked at again.
     book, notices = told(world)
     assert set(news()) == {one.digest, other.digest}

@@ -152,12 +152,13 @@ def _events(thread: Thread) -> list[Entry]:
 
 
 def _next_due(answer: Entry, asked_due: int | None) -> int | None:
-    """When the next word is due after an answer: as promised; a bare promise puts off nothing."""
-    sense = _stance(answer)
-    if sense not in (Sense.LATER, Sense.PART):
-        return None
+    """When the next word is due after an answer: as promised; a bare promise puts off nothing.
+
+    After an answer that leaves nothing open no clock runs, whatever this says.
+    """
     promised = instant_ms(answer, Means.NEXT, latest=True)
-    return asked_due if promised is None and sense is Sense.LATER else promised
+    bare = promised is None and _stance(answer) is Sense.LATER
+    return asked_due if bare else promised
 
 
 def _stance(answer: Entry) -> Sense:
