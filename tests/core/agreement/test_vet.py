@@ -147,9 +147,8 @@ def test_a_pack_beyond_a_mebibyte_is_refused() -> None:
         for tag in tags[1:]:
             files[f"words/{tag}.toml"] = f"verified = false\n[words]\n{texts}"
         found = told(files)
-        assert len(found) == said
-    assert found[0][0] == "pack.toml"
-    assert found[0][1].endswith(" bytes or too many parts; split it")
+        assert [one[0] for one in found] == ["pack.toml"] * said
+        assert all(one[1].endswith(" bytes or too many parts; split it") for one in found)
 
 
 @pytest.mark.parametrize(
