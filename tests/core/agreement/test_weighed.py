@@ -43,6 +43,7 @@ def test_a_window_holds_from_its_first_to_its_last_instant_with_its_inputs() -> 
     ):  # fmt: skip
         (found,) = line.ledger.validity(digest("c"), now)
         assert found.state is state
+    (found,) = line.ledger.validity(digest("c"), T)
     told = [(one.name, one.kind, one.value, one.origin, one.path) for one in found.inputs]
     assert told == [
         ("issue", InputKind.TIME, T, Origin.CLAIM, ""),
@@ -69,7 +70,7 @@ def test_a_window_holds_from_its_first_to_its_last_instant_with_its_inputs() -> 
     ],
 )  # fmt: skip
 def test_where_a_window_begins_and_ends(
-    more: dict[str, object], fields: dict[str, object], since: int | None, until: int | None
+    more: dict[str, Any], fields: dict[str, Any], since: int | None, until: int | None
 ) -> None:
     line = line_of(validity(**more))
     line.send("c", "convoy", "ALPHA", T, **fields)
@@ -91,7 +92,7 @@ def test_what_must_be_said_anew_is_stale_after_its_time() -> None:
     for now, state in ((T + 30 * DAY, Holds.VALID), (T + 30 * DAY + 1, Holds.STALE)):
         (found,) = line.ledger.validity(digest("u"), now)
         assert (found.state, found.stale_ms) == (state, T + 30 * DAY)
-    assert (found.inputs[-1].name, found.inputs[-1].value) == ("affirmed", None)
+        assert (found.inputs[-1].name, found.inputs[-1].value) == ("affirmed", None)
     line.send("again", "units", "ALPHA", T + 20 * DAY, (RefRole.CONCERNS, "u"))
     (again,) = line.ledger.validity(digest("u"), T + 50 * DAY)
     assert (again.state, again.stale_ms) == (Holds.VALID, T + 50 * DAY)
@@ -180,7 +181,7 @@ UNKNOWN, WITHHELD = Special.NOT_KNOWN, Special.WITHHELD
     ],
 )
 def test_a_message_against_one_number(
-    fields: dict[str, object], crossing: Crossing, value: int | None, special: Special | None
+    fields: dict[str, Any], crossing: Crossing, value: int | None, special: Special | None
 ) -> None:
     line = line_of(Threshold(id="t", cite=CITE, on="ask", label="l", any_of=(over("troops", 10),)))
     line.send("q", "ask", "ALPHA", T, **fields)
@@ -203,7 +204,7 @@ def test_a_message_against_one_number(
 def test_one_of_some_and_each_of_others(
     any_of: tuple[Crossing, ...], all_of: tuple[Crossing, ...], crossing: Crossing
 ) -> None:
-    said: dict[Crossing, tuple[str, object]] = {
+    said: dict[Crossing, tuple[str, Any]] = {
         YES: ("troops", 10), NO: ("tanks", 1), OPEN: ("guns", UNKNOWN)
     }  # fmt: skip
     rule = Threshold(
