@@ -11,9 +11,10 @@ from pathlib import Path
 
 import apsw
 import pytest
-from tests.store.samples import KEY, fact, make
+from tests.store.samples import KEY, LINE, fact, make
 
 from tieline.core.errors import ShellError, StoreFailed, StoreFull
+from tieline.core.shelf import Settlement
 from tieline.store import disk, sqlite
 from tieline.store.sqlite import SqliteStore
 
@@ -194,3 +195,31 @@ def test_a_folder_that_does_not_sync_stops_the_start(
     assert caught.value.code == "store.sync"
     monkeypatch.undo()
     SqliteStore.open(path, KEY).close()
+
+
+def test_a_refused_commit_that_cannot_be_undone_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SqliteStore.open(make(tmp_path, facts=3), KEY)
+    broken = Broken(store._connection, lambda query: query == "ROLLBACK")
+    monkeypatch.setattr(store, "_connection", broken)
+    with pytest.raises(StoreFailed, match="could not be undone"):
+        store.commit([fact(9), fact(1, position=1)])  # the place is taken
+    with pytest.raises(StoreFailed):
+        store.commit([fact(9)])
+    store.close()
+
+
+def test_the_past_finds_no_room_and_the_journal_goes_on(tmp_path: Path) -> None:
+    store = SqliteStore.open(make(tmp_path, facts=3), KEY)
+    large = Settlement(
+        line=LINE, state=bytes(400_000), anew=False, chunks=[], tallies=[], receipts=[], acts=[]
+    )
+    with file_size_limit(300_000), pytest.raises(StoreFull):
+        store.past.keep(1, b"", [large])
+    assert store.past.kept() is None
+    assert store.room().reserve == disk.RESERVE_BYTES  # the reserve is not for this
+    assert store.commit([fact(9)]) == 4
+    store.past.keep(1, b"", [large])
+    assert store.past.kept() is not None
+    store.close()

@@ -109,3 +109,32 @@ def test_an_index_that_is_absent_short_or_two_minded_is_no_witness(left: Path) -
     assert wal.witness(left) is None
     log_of(left).unlink()
     assert (wal.salts(left), wal.problem(left, None)) == (b"", "")
+
+
+@pytest.mark.parametrize("page", [0, 256, 131_072])
+def test_a_header_of_pages_that_cannot_be_is_none(left: Path, page: int) -> None:
+    """Its sums may be right all the same: whoever changes it can reckon them anew."""
+    data = bytearray(log_of(left).read_bytes()[:HEADER])
+    data[8:12] = page.to_bytes(4, "big")
+    order = "little" if data[3] == 0x82 else "big"
+    one = two = 0
+    for at in range(0, 24, 8):
+        words = [int.from_bytes(data[at + n : at + n + 4], order) for n in (0, 4)]
+        one = (one + words[0] + two) % 2**32
+        two = (two + words[1] + one) % 2**32
+    data[24:32] = one.to_bytes(4, "big") + two.to_bytes(4, "big")
+    log_of(left).write_bytes(data)
+    assert "the header of" in wal.problem(left, None)
+
+
+def test_an_index_says_again_what_it_said(left: Path) -> None:
+    seen = wal.witness(left)
+    assert seen is not None
+    index = wal.beside(left, "-shm")
+    data = index.read_bytes()
+    index.write_bytes(bytes(96) + data[96:])
+    wal.put_back(left, seen)
+    assert (wal.witness(left), index.read_bytes()) == (seen, data)
+    index.unlink()
+    wal.put_back(left, seen)
+    assert wal.witness(left) == seen
