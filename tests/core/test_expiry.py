@@ -83,3 +83,39 @@ def test_fresh_keys_begin_anew() -> None:
     at(net, 60)
     for post in net:
         assert codes(post) == ["key.expires_7d"]
+
+
+def test_a_clock_that_was_ahead_and_went_back_rings_no_earlier_stage() -> None:
+    net = Net((Ending("ALPHA"), kit("BRAVO")))
+    at(net, 39.5)
+    for days in (33.5, 12, 39.6):
+        at(net, days)
+        assert codes(net.post("BRAVO")) == ["key.expires_1d"]
+    at(net, 40)
+    assert codes(net.post("BRAVO")) == ["key.expires_1d", "key.expired"]
+
+
+def test_a_stage_begins_to_the_millisecond() -> None:
+    net = Net((Ending("ALPHA"), kit("BRAVO")))
+    for number, days in enumerate((10, 33, 39, 40)):
+        at(net, days - 1 / DAY)
+        assert codes(net.post("BRAVO")) == list(STAGES[:number])
+        at(net, days)
+        assert codes(net.post("BRAVO")) == list(STAGES[: number + 1])
+    line = net.post("BRAVO").line
+    assert expiry.wakeup(line, net.now().wall_ms, net.now().mono_ms) is None
+
+
+def test_of_two_that_end_the_earlier_wakes() -> None:
+    class Later(PartyKit):
+        not_after_ms = START_MS + 50 * DAY
+
+    net = Net((Ending("ALPHA"), Later("BRAVO"), kit("CHARLIE")))
+    line = net.post("CHARLIE").line
+    for days, due in ((1, 10), (10, 20), (20, 33), (33, 39), (39, 40), (40, 43), (43, 49)):
+        at(net, days)
+        assert expiry.wakeup(line, net.now().wall_ms, net.now().mono_ms) == due * DAY
+    assert expiry.wakeup(line, net.now().wall_ms + 20 * DAY, 7) == 7  # overdue is now
+    said = [(alarm.code, alarm.precedence.name) for alarm in net.post("CHARLIE").alarms()]
+    assert said[:3] == [("key.expires_30d", "ROUTINE")] * 2 + [("key.expires_7d", "PRIORITY")]
+    assert said[3:5] == [("key.expires_1d", "IMMEDIATE"), ("key.expired", "IMMEDIATE")]

@@ -233,3 +233,17 @@ def test_one_piece_verifies_as_two_do(message: bytes, value: int, at: int) -> No
     assert crypto.opens(key.public, bytes(signed)) == crypto.verify(key.public, *pieces)
     assert not crypto.opens(key.public, bytes(signed[:63]))
     assert not crypto.opens(key.public[:31], bytes(signed))
+
+
+def test_a_reference_that_stands_there_twice_is_the_parsers_business() -> None:
+    target = b"t" * 32
+    two = (Ref(target, RefRole.CONCERNS), Ref(target, RefRole.CORRECTS))
+    said = Content(kind=Kind.MESSAGE, body=Body(text="x", lang="en"), refs=two)
+    raw = crypto.pack_sign1(statement.compose(PLACE, said), bytes(64))
+    assert agrees(raw)
+    ends = [target + bytes((ref.role,)) for ref in two]
+    assert raw.count(ends[0]) == raw.count(ends[1]) == 1
+    twice = raw.replace(ends[1], ends[0])
+    assert LOOK(twice) is None
+    with pytest.raises(RemoteError):
+        statement.parse(REALM, twice)

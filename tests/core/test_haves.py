@@ -144,3 +144,16 @@ def test_a_part_that_does_not_speak_of_our_log_is_no_word_on_it(
             envelope = sync.pack(have)
             alpha.step(Arrived(carrier="wire", peer=bravo.who.id, envelope=envelope, live=True))
     assert not alpha.line.life.listened(bravo.who.id)
+
+
+def test_an_envelope_is_filled_to_its_last_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, forked = heads_of(6), heads_of(1, TIPS[:32])[0]
+    for most, lengths in ((192, [3, 3]), (191, [2, 2, 2]), (384, [6]), (383, [5, 1]), (1, [1] * 6)):
+        monkeypatch.setattr(sync, "MAX_HAVE_BYTES", most)
+        assert [len(have.heads) for have in sync.haves(LINE, 1, plain, full=True)] == lengths
+    monkeypatch.setattr(sync, "MAX_HAVE_BYTES", 192)
+    parts = sync.haves(LINE, 1, (*plain[:2], forked, *plain[3:]), full=True)
+    assert [len(have.heads) for have in parts] == [2, 2, 2]
+    monkeypatch.setattr(sync, "MAX_HAVE_BYTES", 9_999)
+    monkeypatch.setattr(sync, "MAX_HAVE", 4)
+    assert [len(have.heads) for have in sync.haves(LINE, 1, plain, full=True)] == [4, 2]

@@ -6,10 +6,11 @@ import base64
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import mldsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tieline.core import checkpoint, crypto, tree
+from tieline.core import checkpoint, crypto, tlogwitness, tree
 from tieline.core.checkpoint import Checkpoint, NoteSignature, SignedNote
 from tieline.core.errors import RemoteError
 from tieline.core.tlogwitness import (
@@ -23,6 +24,7 @@ from tieline.core.tlogwitness import (
     judge,
     parse_request,
     read_answer,
+    read_late,
     read_size,
     read_vkey,
 )
@@ -288,3 +290,142 @@ def test_the_example_of_the_document_is_read() -> None:
     assert found.proof == tuple(base64.b64decode(line) for line in proof)
     assert len(found.note.signatures) == 2
     assert format_request(found.old, found.proof, found.note.format()) == text.encode()
+
+
+def late(name: str = NAME) -> tuple[mldsa.MLDSA44PrivateKey, bytes]:
+    key = mldsa.MLDSA44PrivateKey.from_seed_bytes(name.encode().ljust(32, b".")[:32])
+    return key, key.public_key().public_bytes_raw()
+
+
+def late_line(text: bytes, name: str = NAME, time_s: int = 7) -> NoteSignature:
+    key, public = late(name)
+    message = checkpoint.mldsa_message(name, time_s, checkpoint.read_checkpoint(text))
+    return checkpoint.mldsa_cosignature(name, public, time_s, key.sign(message))
+
+
+def test_a_log_may_sign_with_ml_dsa_alone() -> None:
+    text = note(7).body
+    keys = (LogKey(name=NAME, key=late()[1], alg=crypto.ALG_MLDSA),)
+    made = SignedNote(body=text, signatures=(late_line(text),))
+    asked = parse_request(format_request(0, (), made.format()))
+    assert isinstance(judge(asked, keys, None), Granted)
+    found = judge(parse_request(request(0, 7)), keys, None)
+    assert isinstance(found, Declined)
+    assert (found.status, found.code) == (403, "witness.unsigned")
+    assert isinstance(judge(asked, (*KEYS, *keys), None), Granted)
+
+
+@pytest.mark.parametrize(
+    ("data", "latest", "code", "size", "signed_"),
+    [
+        (request(3, 7), head(9), "witness.size", 9, True),
+        (request(7, 7, b"x"), head(7), "witness.root", 7, True),
+        (request(3, 7, b"x"), head(3), "proof.root", None, True),
+        (format_request(8, (), note(7).format()), head(8), "witness.request", None, True),
+        (format_request(0, (), note(7, key=OTHER).format()), None, "witness.unsigned", None, False),
+    ],
+)
+def test_a_refusal_says_why_and_whether_the_log_stood_by_it(
+    data: bytes, latest: Checkpoint | None, code: str, size: int | None, signed_: bool
+) -> None:
+    found = verdict(data, latest)
+    assert isinstance(found, Declined)
+    assert (found.code, found.size, found.signed) == (code, size, signed_)
+
+
+def test_a_request_has_as_many_bytes_as_the_document_says() -> None:
+    assert (tlogwitness.MAX_REQUEST_BYTES, tlogwitness.MAX_ANSWER_BYTES) == (131_072, 65_536)
+    assert tlogwitness.SIZE_TYPE == "text/x.tlog.size"
+    text = note(7).body
+    lines = signed(text, LOG).signatures
+    short = len(format_request(0, (), SignedNote(body=text, signatures=lines).format()))
+    # One more line fills it up: a dash, a name of some letters, 4 + 3n bytes in base64.
+    room = tlogwitness.MAX_REQUEST_BYTES - short - len("— \n".encode()) - 1
+    name = "x" * (1 + (room - 1) % 4 + 4)
+    blob = bytes((room - len(name)) // 4 * 3)
+    full = (*lines, NoteSignature(name=name, key_id=blob[:4], signature=blob[4:]))
+    data = format_request(0, (), SignedNote(body=text, signatures=full).format())
+    assert len(data) == tlogwitness.MAX_REQUEST_BYTES
+    assert status(data, None) == 200
+    with pytest.raises(RemoteError) as caught:
+        parse_request(data + b"\n")
+    assert caught.value.code == "witness.too_large"
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"old 03\n\n" + note(7).format(), "witness.request"),
+        (b"old 9223372036854775808\n\n" + note(7).format(), "witness.request"),
+        (b"old 3\nAAAA\n\n" + note(7).format(), "witness.request"),
+        (format_request(3, (bytes(31),), note(7).format()), "witness.request"),
+        (format_request(3, (bytes(32),) * 64, note(7).format()), "witness.request"),
+        (b"old 3\n\n", "note.text"),
+    ],
+)
+def test_a_request_is_refused_for_what_is_wrong_with_it(data: bytes, code: str) -> None:
+    with pytest.raises(RemoteError) as caught:
+        parse_request(data)
+    assert caught.value.code == code
+
+
+def test_the_largest_old_size_is_read() -> None:
+    data = b"old 9223372036854775807\n\n" + note(7).format()
+    assert parse_request(data).old == 2**63 - 1
+
+
+def test_an_ml_dsa_line_is_found_among_the_others() -> None:
+    text = note(7).body
+    name = "w.example"
+    public = late(name)[1]
+    line = late_line(text, name)
+    answer = format_answer([cosigned(text, 5), late_line(text, "v.example"), line])
+    assert read_late(text, answer, name, public) == line
+    assert read_late(text, format_answer([cosigned(text, 5)]), name, public) is None
+    forged = replace(line, signature=line.signature[:-1] + bytes((line.signature[-1] ^ 1,)))
+    with pytest.raises(RemoteError) as caught:
+        read_late(text, format_answer([forged]), name, public)
+    assert caught.value.code == "note.forged"
+
+
+def test_the_longest_answer_is_read() -> None:
+    text = note(7).body
+    mine = format_answer([cosigned(text, 5)])
+    room = tlogwitness.MAX_ANSWER_BYTES - len(mine) - len("— \n".encode()) - 1
+    name = "x" * (1 + (room - 1) % 4 + 4)
+    blob = bytes((room - len(name)) // 4 * 3)
+    other = format_answer([NoteSignature(name=name, key_id=blob[:4], signature=blob[4:])])
+    answer = other + mine
+    assert len(answer) == tlogwitness.MAX_ANSWER_BYTES
+    assert read_answer(text, answer, "w.example", WITNESS.public)[0] == 5
+    with pytest.raises(RemoteError) as caught:
+        read_answer(text, answer + b"\n", "w.example", WITNESS.public)
+    assert caught.value.code == "witness.too_large"
+
+
+def test_every_type_of_key_is_read_and_only_of_its_length() -> None:
+    for alg, key in (
+        (crypto.ALG_ED25519, LOG.public), (crypto.ALG_COSIGNATURE, LOG.public),
+        (crypto.ALG_MLDSA, late()[1]), (0x77, b"k"),
+    ):  # fmt: skip
+        assert read_vkey(checkpoint.vkey(NAME, alg, key)) == (NAME, alg, key)
+    for alg, key, code in (
+        (crypto.ALG_MLDSA, late()[1][:-1], "vkey.form"),
+        (crypto.ALG_MLDSA, LOG.public, "vkey.form"),
+        (crypto.ALG_COSIGNATURE, (1).to_bytes(32, "little"), "key.small_order"),
+        (0x77, b"", "vkey.form"),
+    ):  # fmt: skip
+        with pytest.raises(RemoteError) as caught:
+            read_vkey(checkpoint.vkey(NAME, alg, key))
+        assert caught.value.code == code
+
+
+def test_a_vkey_has_its_longest_text() -> None:
+    text = checkpoint.vkey(NAME, 0x77, b"k" * 3_036)
+    room = 4_096 - len(text)
+    assert room > 0
+    longest = checkpoint.vkey(NAME + "x" * room, 0x77, b"k" * 3_036)
+    assert len(longest) == 4_096
+    assert read_vkey(longest)[0] == NAME + "x" * room
+    with pytest.raises(RemoteError):
+        read_vkey(checkpoint.vkey(NAME + "x" * (room + 1), 0x77, b"k" * 3_036))
