@@ -200,15 +200,16 @@ class NodeActs:
         if not said:
             return
         await self.host.agreements.ready(self._lines())
-        for line in self._lines():
+        named = {x.id.hex(): x for x in self._lines() if self.host.agreements.named(x)}
+        for line in named.values():
             await self._near(line)
         slices = Slices()
-        for event in said:
+        for event in said if named else ():
             await slices.turn()
-            line = self.host.station.line(bytes.fromhex(str(event["line"])))
-            if self.host.agreements.named(line):
-                item = line.item(bytes.fromhex(str(event["item"])))
-                event.update({} if item is None else self.told(line, item))
+            found = named.get(str(event["line"]))
+            item = None if found is None else found.item(bytes.fromhex(str(event["item"])))
+            if found is not None and item is not None:
+                event.update(self.told(found, item))
 
     # ------------------------------------------------------------------------------ asking
 

@@ -35,7 +35,7 @@ from tieline.core.noted import LogNotes
 from tieline.core.record import Item, Log
 from tieline.core.statement import Content, wanted_rungs
 from tieline.core.station import Station
-from tieline.core.terms import MAX_TIME_MS, Kind, Rung, dtg
+from tieline.core.terms import MAX_TIME_MS, Kind, Precedence, Role, Rung, dtg
 from tieline.node.lifeview import life_event, life_view, lives_view
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -54,7 +54,8 @@ def texts(values: Iterable[str]) -> list[Json]:
 
 def station_name(line: Line, station: bytes) -> str:
     """A station as ``PARTY/name``."""
-    for version in sorted(line.charters, reverse=True):
+    versions = line.charters if len(line.charters) == 1 else sorted(line.charters, reverse=True)
+    for version in versions:
         entry = line.charters[version].charter.station(station)
         if entry is not None:
             return f"{entry.certificate.party}/{entry.certificate.station_name}"
@@ -89,12 +90,13 @@ def item_view(line: Line, item: Item, seq: int = 0) -> dict[str, Json]:
     for role, by in tally.replaced:
         out[{"CORRECTS": "corrected_by", "CANCELS": "cancelled_by"}.get(
             role.name, "superseded_by")] = by.hex()  # fmt: skip
-    if content.kind in (Kind.MESSAGE, Kind.JOINT):
+    if content.kind is Kind.MESSAGE or content.kind is Kind.JOINT:
         out["crossed"] = [other.statement.digest.hex() for other in line.crossed(item)]
     if content.wants:
+        charter = line.charter_of(item)
         out["ladder"] = ladder_view(line, item)
-        if line.charter_of(item).observers:
-            out["observers"] = texts(line.charter_of(item).observers)
+        if charter.observers:
+            out["observers"] = texts(charter.observers)
         out["overdue"] = [
             {"party": party, "rung": word(rung.name)} for party, rung in sorted(tally.overdue)
         ]
@@ -108,12 +110,13 @@ def item_view(line: Line, item: Item, seq: int = 0) -> dict[str, Json]:
 def content_view(content: Content) -> dict[str, Json]:
     """What an author decided, for a statement or for a draft."""
     body = content.body
+    kind, precedence, role = _said_as(content.kind, content.precedence, content.role)
     out: dict[str, Json] = {
-        "kind": word(content.kind.name),
-        "precedence": content.precedence.name,
-        "role": word(content.role.name),
-        "to": texts(content.to),
-        "wants": texts(word(rung.name) for rung in wanted_rungs(content.wanted())),
+        "kind": kind,
+        "precedence": precedence,
+        "role": role,
+        "to": [*content.to],
+        "wants": [*_wants(content.wanted())],
         "refs": [{"item": ref.target.hex(), "role": word(ref.role.name)} for ref in content.refs],
     }
     if content.form:
@@ -134,6 +137,21 @@ def content_view(content: Content) -> dict[str, Json]:
             for hold in body.holds
         ]
     return out
+
+
+@cache
+def _said_as(kind: Kind, precedence: Precedence, role: Role) -> tuple[str, str, str]:
+    return word(kind.name), precedence.name, word(role.name)
+
+
+@cache
+def _wants(mask: int) -> tuple[str, ...]:
+    return tuple(word(rung.name) for rung in wanted_rungs(mask))
+
+
+@cache
+def _rung(rung: Rung) -> str:
+    return word(rung.name)
 
 
 _PLAIN: Final = ("text", "lang", "unit", "at_ms", "cause", "staffed", "slot", "party", "due_ms",
@@ -161,10 +179,10 @@ def ladder_view(line: Line, item: Item) -> dict[str, Json]:
         if party.code == author:
             continue
         rungs = line.ladder.rungs(item, party.code)
-        entry: dict[str, Json] = {word(rung.name): mark.at_ms for rung, mark in rungs.items()}
-        unit = next((mark.unit for rung, mark in rungs.items() if rung is Rung.PASSED_ON), "")
-        if unit:
-            entry["unit"] = unit
+        entry: dict[str, Json] = {_rung(rung): mark.at_ms for rung, mark in rungs.items()}
+        passed_on = rungs.get(Rung.PASSED_ON)
+        if passed_on is not None and passed_on.unit:
+            entry["unit"] = passed_on.unit
         out[party.code] = entry
     return out
 
@@ -306,7 +324,9 @@ def event_view(station: Station, seq: int, fact: Fact) -> dict[str, Json]:
             return {**out, "type": "unknown"}
         case FactKind.STATEMENT | FactKind.SECOND_STORY:
             item = _item_of(line, fact)
-            return {**out, "type": "statement", **(item_view(line, item, seq) if item else {})}
+            out["type"] = "statement"
+            out.update(item_view(line, item, seq) if item else {})
+            return out
         case FactKind.RECEIPT:
             return {**out, "type": "receipt", **_receipt_view(line, Receipt.decode(fact.body))}
         case FactKind.HANDED_OVER:
