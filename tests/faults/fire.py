@@ -18,11 +18,11 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from tests.faults import firejudge, router
 from tests.faults.crowd import slowly
@@ -443,13 +443,16 @@ def _ground(fire: Fire, case: Case, folder: Path, stack: contextlib.ExitStack) -
     return nets
 
 
-def main(case: Case) -> Fire:
-    """One case, on the best ground that this machine gives."""
+Fired = TypeVar("Fired", bound=Fire)
+
+
+def main(case: Case, make: Callable[[Schedule, Path], Fired]) -> Fired:
+    """One case of a kind of fire, on the best ground that this machine gives."""
     schedule = plan(case.seed, case.kinds, round(case.seconds * 1_000), always=case.always)
     with contextlib.ExitStack() as stack:
         folder = Path(case.folder or stack.enter_context(scratch()))
         (folder / "logs").mkdir()
-        fire = Fire(schedule, folder / "logs")
+        fire = make(schedule, folder / "logs")
         asyncio.run(burn(fire, case, folder, _ground(fire, case, folder, stack)))
         if fire.router is not None:
             fire.done.update({f"packets {key}": n for key, n in fire.router.counted.items()})
@@ -463,5 +466,5 @@ def main(case: Case) -> Fire:
 if __name__ == "__main__":
     given = json.loads(sys.argv[1])
     given |= {name: tuple(given[name]) for name in ("kinds", "always") if name in given}
-    played = main(Case(**given))
+    played = main(Case(**given), Fire)
     print(json.dumps({"missed": played.missed, "notes": played.notes, "done": played.done}))

@@ -41,13 +41,13 @@ def stage() -> Iterator[None]:
             LIBRARY = ""
 
 
-def burnt(case: Case) -> Told:
+def burnt(case: Case, player: str = "fire") -> Told:
     """Play a case in a process of its own: what it says."""
     # The folder is ours, so that it goes with the case even when the case is ended.
     with scratch() as folder:
         order = json.dumps(asdict(case) | {"folder": folder})
         done = subprocess.run(
-            [sys.executable, "-m", "tests.faults.fire", order],
+            [sys.executable, "-m", f"tests.faults.{player}", order],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
             capture_output=True,
@@ -74,6 +74,21 @@ def _row(kinds: tuple[str, ...], always: tuple[str, ...]) -> Callable[[int], Non
         need(not told["missed"], str(told["missed"]))
 
     return play
+
+
+def twins(seed: int) -> None:
+    """One conversation with honest clocks, and once more with wrong ones."""
+    both: list[dict[str, object]] = []
+    for kinds in ((), CLOCKS):
+        case = Case(seed=seed, seconds=1, kinds=kinds, always=kinds, broken=BROKEN, library=LIBRARY)
+        told = burnt(case, "twin")
+        need(not told["missed"], f"{'wrong' if kinds else 'honest'} clocks: {told['missed']}")
+        assert isinstance(told["told"], dict)
+        both.append(told["told"])
+    honest, wrong = both
+    apart = [part for part in honest if honest[part] != wrong[part]]
+    found = "; ".join(f"{honest[part]} and {wrong[part]}"[:2_000] for part in apart)
+    need(not apart, f"wrong clocks have changed {', '.join(apart)}: {found}")
 
 
 def _at_the_port(name: str, what: str) -> Mutant:
@@ -122,6 +137,16 @@ WRONG_CLOCKS: Final = Row(
     stage=stage,
     sabotage=("order-of-clocks",),
 )
+TWIN: Final = Row(
+    promise="P6",
+    name="clock-twins",
+    fault="one conversation at real stations twice, with right clocks and with wrong ones",
+    demand="what is kept, shown and rung is the same, times apart",
+    counts=(1, 20, 200),
+    play=twins,
+    stage=stage,
+    sabotage=("order-of-clocks",),
+)
 WHOLE: Final = Row(
     promise="S",
     name="whole-system",
@@ -143,4 +168,4 @@ CROWDED: Final = Row(
     sabotage=("no-deadline", "no-cap"),
     few=2,
 )
-ROWS: Final = (LIVING, WRONG_CLOCKS, WHOLE, CROWDED)
+ROWS: Final = (LIVING, WRONG_CLOCKS, TWIN, WHOLE, CROWDED)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tests.faults.cell import Cell, cell
 from tests.faults.crowd import AT_LINE
 from tests.faults.firestation import ROOT, Ends, settle_in
 from tests.faults.rows import Missed, need, scratch
@@ -40,11 +41,13 @@ IN_TIME_S: Final = 2.0
 BUSY_S: Final = 5.0  # the same where more than BUSY processes want each processor
 BUSY: Final = 1.5
 MOST_BYTES: Final = 32 << 20
+BOUND: Final = 256 << 20  # of ALPHA, held by the kernel
 MOST_FILES: Final = 160  # 64 in handshake, and as many that are on their way out
 MOST_SHARE: Final = 0.5  # of one core, for strangers
 MOST_LINES: Final = 20  # of the station's log
 SENDERS: Final = 8
 EACH_BYTES: Final = 8_192  # that the record of one more statement may take in memory
+FILED_BYTES: Final = 16_384  # the same with its file, which lies in memory here, too
 WAIT_S: Final = 60.0
 
 
@@ -56,8 +59,10 @@ class Line:
     ports: dict[str, int]
     processes: dict[str, subprocess.Popen[bytes]]
     logs: Path
+    cell: Cell | str
     seen: dict[str, float] = field(default_factory=dict)
     number: int = 0
+    noise: int = 0
     news: threading.Condition = field(default_factory=threading.Condition)
 
     def client(self, code: str) -> Client:
@@ -126,14 +131,20 @@ def _start(folder: Path, stack: contextlib.ExitStack) -> Line:
             ports[code] = probe.getsockname()[1]
     places = {code: f"127.0.0.1:{port}" for code, port in ports.items()}
     ends = {code: Ends(listen=place, front=place) for code, place in places.items()}
-    line = Line(settle_in(folder, ends, brisk=False), ports, {}, folder)
+    # In the parent of what it holds: the stations are gone when it is taken away.
+    bound = stack.enter_context(cell(f"tieline-{os.getpid()}", BOUND))
+    if isinstance(bound, str):
+        sys.stderr.write(f"{bound}\n")
+    line = Line(settle_in(folder, ends, brisk=False), ports, {}, folder, bound)
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
     for code, seat in line.seats.items():
         log = stack.enter_context((folder / f"{code}.log").open("wb"))
         words = ["-m", "tests.faults.stationproc", BROKEN, "serve", "--home", str(seat.home.path)]
+        within = bound.enter if code == "ALPHA" and isinstance(bound, Cell) else None
         process = subprocess.Popen(
-            [sys.executable, *words], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log
-        )
+            [sys.executable, *words], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log,
+            preexec_fn=within,  # noqa: PLW1509 - one write, before any thread of ours runs
+        )  # fmt: skip
         stack.callback(process.communicate)
         stack.callback(process.kill)
         line.processes[code] = process
@@ -207,10 +218,16 @@ def in_time_s() -> float:
 def crowded_line(seed: int) -> None:
     """One case: a manner of strangers, or a peer who never stops. The stage must stand."""
     line, case = _here[0], CASES[seed % len(CASES)]
-    if case == "noisy-peer":
-        noisy_peer(line)
-    else:
-        strangers(line, case, LURKING if case == "lurking" else STRANGERS, seed)
+    bound = line.cell if isinstance(line.cell, Cell) else None
+    try:
+        if case == "noisy-peer":
+            noisy_peer(line, bound)
+        else:
+            strangers(line, case, LURKING if case == "lurking" else STRANGERS, seed)
+    except (Missed, ApiDown, ApiRefused, OSError):
+        if bound is not None:
+            need(not bound.ended(), f"{case}: the kernel ended ALPHA, which wanted too much memory")
+        raise
 
 
 def strangers(line: Line, manner: str, count: int, seed: int) -> None:
@@ -249,8 +266,13 @@ def judge(what: str, quiet: Watched, busy: Watched, limit_s: float, *, kept: int
     need(busy.slowest_s <= limit_s, said)
 
 
-def noisy_peer(line: Line) -> None:
-    """CHARLIE's officers send without a pause, and ALPHA and BRAVO go on talking."""
+def noisy_peer(line: Line, bound: Cell | None) -> None:
+    """CHARLIE's officers send without a pause, and ALPHA and BRAVO go on talking.
+
+    What they say is kept for good, so the bound grows with it.
+    """
+    if bound is not None:
+        bound.bound(4 * BOUND + line.noise * FILED_BYTES)
     stop, sent, failed = threading.Event(), [0], [""]
 
     def send() -> None:
@@ -275,6 +297,9 @@ def noisy_peer(line: Line) -> None:
         stop.set()
         for each in senders:
             each.join()
+    line.noise += sent[0]
+    if bound is not None:
+        bound.bound(BOUND + line.noise * FILED_BYTES)
     if failed[0]:
         raise Missed(f"the noise was refused: {failed[0]}")
     need(sent[0] >= 5 * LASTS_S, f"there was hardly any noise: {sent[0]} statements")

@@ -1,0 +1,76 @@
+"""A bound on the memory of a process that the kernel holds: a control group, where one can be made.
+
+What counts is all that the kernel keeps for it: its pages, those of files in memory that it writes,
+and buffers of its sockets. A process that needs more than the bound is ended by the kernel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+MOUNT: Final = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One group. The names of its files are those of the version of control groups."""
+
+    path: Path
+    limit: str
+    events: str
+    peak: str
+
+    def bound(self, most_bytes: int) -> None:
+        """Let those in it have so much."""
+        (self.path / self.limit).write_text(str(most_bytes), "ascii")
+
+    def enter(self) -> None:
+        """For a child before it becomes a program: it is in the group from then on."""
+        (self.path / "cgroup.procs").write_text(str(os.getpid()), "ascii")
+
+    def ended(self) -> int:
+        """How many the kernel has ended in it."""
+        found = re.search(r"^oom_kill (\d+)$", self._read(self.events), re.MULTILINE)
+        return int(found[1]) if found else 0
+
+    def most_bytes(self) -> int:
+        """The most that was held at once."""
+        return int(self._read(self.peak))
+
+    def _read(self, name: str) -> str:
+        return (self.path / name).read_text("ascii")
+
+
+@contextlib.contextmanager
+def cell(name: str, most_bytes: int) -> Iterator[Cell | str]:
+    """A group with a bound, or why there is none on this machine. Those in it must end first."""
+    made: Cell | str
+    try:
+        made = _made(name)
+        made.bound(most_bytes)
+    except (OSError, LookupError) as error:
+        made = f"no bound on memory can be set here ({error}): what is held is measured only"
+    try:
+        yield made
+    finally:
+        if isinstance(made, Cell):
+            made.path.rmdir()
+
+
+def _made(name: str) -> Cell:
+    lines = Path("/proc/self/cgroup").read_text("ascii").splitlines()
+    own = {kind: path for _, kind, path in (line.split(":", 2) for line in lines)}
+    if "memory" in own:
+        path = MOUNT / "memory" / own["memory"].lstrip("/") / name
+        files = ("memory.limit_in_bytes", "memory.oom_control", "memory.max_usage_in_bytes")
+    else:
+        path = MOUNT / own[""].lstrip("/") / name
+        files = ("memory.max", "memory.events", "memory.peak")
+    path.mkdir()
+    return Cell(path, *files)
