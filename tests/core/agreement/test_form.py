@@ -19,6 +19,7 @@ from tieline.core.agreement.form import (
     next_number,
     numbers_of,
     renumbered,
+    strangers,
 )
 from tieline.core.agreement.message import FieldError, Message, Values, read_message
 from tieline.core.agreement.model import (
@@ -31,7 +32,7 @@ from tieline.core.agreement.model import (
 )
 from tieline.core.agreement.serials import Serials
 from tieline.core.agreement.tongue import Tongue
-from tieline.core.agreement.value import Code, Number, Problem, Serial, Text
+from tieline.core.agreement.value import Code, Number, PartyCode, Problem, Serial, Text
 from tieline.core.statement import Body, Content, Place
 from tieline.core.terms import Kind, Precedence, RefRole, Role
 
@@ -264,3 +265,19 @@ def test_the_size_that_is_foretold_is_that_of_a_signed_statement() -> None:
     made = write(station, "", place, content)
     assert signed_size(content, other_logs=1) == len(made.raw)
     assert read_message(PACK, REQUEST, made.content.body.fields or ()) == got.values
+
+
+def test_parties_that_are_none_of_the_line_are_named_wherever_they_stand() -> None:
+    asked = field(1, "asked", FieldType.PARTY)
+    form = form_of(asked, field(2, "rows", FieldType.GROUP, fields=(asked,), repeat=(0, 9)))
+    values: Values = {1: PartyCode("DELTA"), 2: ({1: PartyCode("ALPHA")}, {1: PartyCode("BRAVO")})}
+    found = strangers(form, values, ["CHARLIE", "ALPHA"])
+    parties = ("parties", "ALPHA, CHARLIE")
+    one, other = (
+        Problem("field.stranger", (("found", party), parties)) for party in ("DELTA", "BRAVO")
+    )
+    assert found == (
+        FieldError("asked", "asked", one, CITE),
+        FieldError("rows[2].asked", "rows.asked", other, CITE),
+    )
+    assert strangers(form, {1: Special.NIL}, []) == ()

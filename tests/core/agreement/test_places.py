@@ -192,3 +192,14 @@ def test_how_far_two_places_are_apart_is_how_far_their_nearest_points_are(
     least = min(distance_m(a, b) for a in along(mine) for b in along(theirs)) - max(radius, 0)
     step = 80_000 / 40 * (2 if radius < 0 else 1)  # between two points looked at, at the most
     assert least - step - 2 <= found <= least * 1.01 + 2
+
+
+def test_the_nearest_of_a_long_and_a_short_leg_is_found_on_the_globe() -> None:
+    """The middle of a long leg lies far above the straight line between its ends."""
+    place = Position(*at(1, 30))
+    legs = [at(3.5, 30), at(3.5, 30.1), at(0, 0), at(0, 60)]
+    route = Route(tuple(Waypoint(*one) for one in legs))
+    assert apart_m(place, route) == apart_m(route, place)
+    assert abs(apart_m(place, route) - distance_m(at(1, 30), at(0, 30))) <= 1
+    short = Route(tuple(Waypoint(*one) for one in legs[:2]))
+    assert abs(apart_m(place, short) - distance_m(at(1, 30), at(3.5, 30))) <= 1
