@@ -34,7 +34,7 @@ from tieline.core.agreement.value import (
 )
 from tieline.core.incident.account import MAX_THROUGH, Standing
 from tieline.core.incident.align import Alignment, Tolerances, Where, align
-from tieline.core.incident.book import Book
+from tieline.core.incident.book import MOST, Book
 from tieline.core.incident.entry import Said, Stated
 from tieline.core.incident.look import View
 from tieline.core.terms import RefRole
@@ -284,3 +284,47 @@ def test_what_two_stations_of_a_party_say_unread_of_each_other_is_shown_beside()
     assert [version.standing for version in found.versions] == [
         Standing.BESIDE, Standing.CURRENT,
     ]  # fmt: skip
+
+
+def test_what_another_station_has_read_it_says_anew_and_not_beside() -> None:
+    world = World()
+    opening = world.say("ALPHA", said(Act.OPEN))
+    one, two = world.post("BRAVO", "one"), world.post("BRAVO", "two")
+    one.reads_all()
+    one.says(account(1), ref(opening))
+    two.reads_all()
+    two.says(account(2), ref(opening))
+    (found,) = view(world).accounts
+    assert [version.standing for version in found.versions] == [
+        Standing.EARLIER, Standing.CURRENT,
+    ]  # fmt: skip
+
+
+def test_of_a_long_account_the_first_the_newest_and_what_stands_are_given() -> None:
+    world = World()
+    opening = world.say("ALPHA", said(Act.OPEN))
+    some = [world.say("ALPHA", account(n), ref(opening)) for n in range(9)]
+    for one in some[4:]:
+        world.say("ALPHA", None, ref(one, role=CANCELS))
+    book = Book(world)
+    for entry in world.entries:
+        book.admit(entry)
+    id_ = book.ids()[0]
+    for most, numbers, left in ((3, [1, 4, 8, 9], 5), (9, list(range(1, 10)), 0),
+                                (8, [1, 3, 4, 5, 6, 7, 8, 9], 1)):  # fmt: skip
+        (found,) = book.view(id_, world.now_ms, most=replace(MOST, versions=most)).accounts
+        assert [version.number for version in found.versions] == numbers
+        assert found.left == left
+        assert found.current is not None
+        assert found.current.number == 4
+
+
+def test_only_what_gives_an_account_is_one() -> None:
+    world = World()
+    opening = world.say("ALPHA", said(Act.OPEN))
+    for act in Act:
+        if act is not Act.OPEN:
+            world.say("ALPHA", said(act, states(Means.COUNT, Number(1))), ref(opening))
+    found = view(world).accounts
+    acts = [version.entry.act for one in found for version in one.versions]
+    assert acts == [Act.NONE, Act.WORD, Act.ACCOUNT, Act.ANSWER, Act.CLOSE, Act.REOPEN]
