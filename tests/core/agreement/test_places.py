@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.core.agreement.made import LATS, LONS
 from tests.examples import tries
 
+from tieline.core.agreement import places
 from tieline.core.agreement.places import (
     DEGREE,
     Circle,
@@ -203,3 +204,45 @@ def test_the_nearest_of_a_long_and_a_short_leg_is_found_on_the_globe() -> None:
     assert abs(apart_m(place, route) - distance_m(at(1, 30), at(0, 30))) <= 1
     short = Route(tuple(Waypoint(*one) for one in legs[:2]))
     assert abs(apart_m(place, short) - distance_m(at(1, 30), at(3.5, 30))) <= 1
+
+
+@pytest.mark.parametrize("turn", [False, True])
+@pytest.mark.parametrize("mirror", [1.0, -1.0])
+@pytest.mark.parametrize(
+    ("one", "other", "cross"),
+    [
+        (((0, 0), (2, 2)), ((0, 2), (2, 0)), True),
+        (((0, 0), (2, 2)), ((2, 2), (3, 0)), True),  # an end on an end
+        (((0, 0), (2, 0)), ((1, 0), (1, 5)), True),  # an end on a line
+        (((0, 0), (2, 0)), ((1, 1), (1, 5)), False),
+        (((0, 0), (1, 1)), ((0, 2), (2, 0.5)), False),
+        (((0, 0), (2, 0)), ((1, 0), (3, 0)), True),  # along each other
+        (((0, 0), (2, 0)), ((2, 0), (3, 0)), True),
+        (((0, 0), (2, 0)), ((2.5, 0), (3, 0)), False),
+        (((0, 0), (0, 2)), ((0, 1), (0, 3)), True),
+        (((0, 0), (0, 2)), ((0, 2.5), (0, 3)), False),
+        (((0, 0), (2, 2)), ((2.5, 2.5), (3, 3)), False),
+        (((5, 0), (7, 0)), ((0, 0), (2, 0)), False),
+        (((0, 5), (0, 7)), ((0, 0), (0, 2)), False),
+    ],
+)
+def test_two_lines_of_the_plane_cross_where_they_have_a_point_in_common(
+    one: tuple[tuple[float, float], tuple[float, float]],
+    other: tuple[tuple[float, float], tuple[float, float]],
+    cross: bool, mirror: float, turn: bool,
+) -> None:  # fmt: skip
+    def seen(line: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+        points = [(mirror * x, y) for x, y in line]
+        return tuple((y, x) for x, y in points) if turn else tuple(points)
+
+    for first, second in ((one, other), (other, one)):
+        for a, b in ((first, second), (first[::-1], second), (first, second[::-1])):
+            assert places._cross(seen(a), seen(b)) is cross  # type: ignore[arg-type]
+
+
+def test_what_is_more_than_a_quarter_of_the_globe_away_is_as_far_as_its_nearer_end() -> None:
+    near, far = at(0, 170), at(0, 179)
+    for ends in ((near, far), (far, near)):
+        route = Route(tuple(Waypoint(*one) for one in ends))
+        assert apart_m(Position(0, 0), route) == distance_m((0, 0), near)
+        assert apart_m(Circle(0, 0, 1000), route) == distance_m((0, 0), near) - 1000

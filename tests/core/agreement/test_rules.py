@@ -158,6 +158,33 @@ def test_each_view_turns_at_its_own_time() -> None:
     assert seen == [(due, due), (due, due), (due, over), (due, over), (over, over)]
 
 
+def test_of_two_answers_the_second_counts_where_the_first_was_taken_back() -> None:
+    line = Line()
+    line.send("q", "ask", "ALPHA", T, to=("BRAVO",))
+    line.got("q", T)
+    for number, name in enumerate(("one", "two")):
+        line.send(name, "reply", "BRAVO", T + number, (RefRole.ANSWERS, "q"), to=("ALPHA",))
+        line.got(name, T + HOUR)
+    line.send("x", "reply", "BRAVO", T + 9, (RefRole.CANCELS, "one"), to=("ALPHA",))
+    found = line.one("reply-48h", "BRAVO", T + HOUR)
+    assert (found.state, found.by) == (State.MET, rulepack.digest("two"))
+
+
+def test_a_hold_counts_strictly_when_it_was_received_whichever_was_claimed_first() -> None:
+    line = Line()
+    line.send("q", "ask", "ALPHA", T, to=("BRAVO",))
+    line.got("q", T)
+    for name, hours, had in (("late", 1, 40), ("soon", 2, 3)):
+        line.send(name, "hold", "ALPHA", T + hours * HOUR, (RefRole.CONCERNS, "q"))
+        line.got(name, T + had * HOUR)
+    for hours, state, strict in (
+        (0, State.OPEN, State.OPEN), (1, State.HELD, State.OPEN), (2, State.HELD, State.OPEN),
+        (3, State.HELD, State.HELD), (10, State.HELD, State.HELD), (99, State.HELD, State.HELD),
+    ):  # fmt: skip
+        found = line.one("reply-48h", "BRAVO", T + hours * HOUR)
+        assert (found.state, found.strict) == (state, strict), hours
+
+
 def test_lists_are_opened_after_every_commitment_was_received_by_all() -> None:
     line = Line()
     for n, party in enumerate(PARTIES):

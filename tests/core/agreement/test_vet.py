@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.core.agreement import rich
 
-from tieline.core.agreement.load import load
+from tieline.core.agreement.load import load, pack_from_bytes, to_bytes
 from tieline.core.agreement.model import Field, FieldType, Form, Pack, Rule, Threshold
 from tieline.core.agreement.vet import MAX_TOTAL_FIELDS, MAX_TOTAL_WORDS, Wanted, vet, wanted
 from tieline.core.errors import PackFault, PackUnfit
@@ -186,3 +186,14 @@ def test_english_must_be_there() -> None:
         ["pack.toml", "the pack has no English texts; write words/en.toml"],
         ['languages = ["fr"]', "every pack has English texts; add 'en' and words/en.toml"],
     ]
+
+
+def test_bytes_with_too_many_faults_say_the_first_and_that_there_are_more() -> None:
+    pack = rich_pack()
+    for number in (49, 50, 80):
+        words = {"en": pack.words["en"] | {f"x{each}": "y" for each in range(number)}}
+        body = to_bytes(replace(pack, words={**pack.words, **words}))
+        with pytest.raises(PackUnfit) as refused:
+            pack_from_bytes(body)
+        assert len(refused.value.faults) == min(number, 50)
+        assert ("or more further" in refused.value.message) is (number >= 50)

@@ -412,3 +412,26 @@ def test_an_end_before_its_start_ends_at_its_start() -> None:
     plain = world.say("DELTA", notice(SEA, None, None))
     _, notices = told(world)
     assert notices.all()[0].times == (plain.time_ms, None)
+
+
+def test_a_place_of_one_point_grows_to_a_shape_within_the_reach() -> None:
+    lat, lon = SEA.lat_e7, SEA.lon_e7
+    box = Polygon(((lat, lon), (lat, lon + E7), (lat + E7, lon + E7), (lat + E7, lon)))
+    for minutes, found in ((5, [How.NEAR]), (15, [])):  # some 9 and 28 km south of it
+        place = Position(lat - minutes * E7 // 60, lon + E7 // 2)
+        for one, other in ((box, place), (place, box)):
+            world = World()
+            world.say("DELTA", notice(one, T, T + HOUR))
+            assert how(world, world.say("ALPHA", event(other, T))) == found
+
+
+def test_news_of_what_is_no_incident_any_more_is_nothing() -> None:
+    world = World()
+    world.say("DELTA", notice(SEA, T, T + HOUR))
+    incident = world.say("ALPHA", event(None, T))
+    word = world.say("ALPHA", said(Act.WORD), ref(incident))
+    _, notices = told(world)
+    seen = Seen()
+    assert [one for one in notices.news((), seen, REACH, 0) if one is not None]
+    gone = (b"nothing", word.digest)
+    assert [one for one in notices.news(gone, seen, REACH, 0) if one is not None] == []
