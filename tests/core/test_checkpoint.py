@@ -428,3 +428,23 @@ def test_a_note_has_at_most_256_signatures_and_a_million_bytes() -> None:
         with pytest.raises(RemoteError) as caught:
             SignedNote.parse(more)
         assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("more", "taken"),
+    [
+        ({"size": 1}, True), ({"size": 0}, False), ({"size": 2**48}, True),
+        ({"size": 2**48 + 1}, False), ({"time_s": 0}, True), ({"time_s": 253_402_300_799}, True),
+        ({"time_s": 253_402_300_800}, False), ({"log": bytes(7)}, False),
+        ({"cosigner": bytes(9)}, False), ({"signature": bytes(63)}, False),
+        ({"signature": bytes(65)}, False),
+    ],
+)  # fmt: skip
+def test_a_receipt_has_its_bounds(more: dict[str, Any], taken: bool) -> None:
+    made = replace(RECEIPT, **more)
+    if taken:
+        assert Receipt.decode(made.encode()) == made
+        return
+    with pytest.raises(RemoteError) as caught:
+        Receipt.decode(made.encode())
+    assert caught.value.code == "receipt.form"
