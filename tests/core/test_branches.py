@@ -244,3 +244,27 @@ def test_who_was_put_back_and_then_heard_another_story_is_offered_what_it_lost(p
             outcome = take(there, mine.by_digest[digest].statement)[0]
             assert not isinstance(outcome, Refused)
     assert mine.by_digest.keys() <= there.by_digest.keys()
+
+
+def test_a_reader_is_asked_for_the_story_that_it_read() -> None:
+    """Of two under one number each is read, or not, by itself."""
+    first = after(None, "first start")
+    one, other = after(first, "one story"), after(first, "another story")
+    held = holding((first, one, other))
+    main, fork = (one, other) if log_of(held).head == one.digest else (other, one)
+    reader = KITS[1].stations[0]
+    said: list[Statement] = []
+    for number, seen in enumerate(((), (fork.digest[:16],), (), (main.digest[:16],))):
+        place = Place(
+            line=LINE, station=reader.id, incarnation=LIFE, position=number,
+            previous=said[-1].digest if said else None, seen=seen, time_ms=START_MS + 9, charter=2,
+        )  # fmt: skip
+        opening = Content(kind=Kind.OPEN, body=Body(cause="first start"))
+        said.append(write(reader, "", place, message(str(number)) if number else opening))
+        take(held, said[-1])
+    log = said[0].log
+    assert held.read_at(log, fork.digest, first.log, 1) == 1
+    assert held.read_at(log, main.digest, first.log, 1) == 3
+    assert [held.saw(later, fork) for later in said] == [False, True, True, True]
+    assert [held.saw(later, main) for later in said] == [False, False, False, True]
+    assert held.read_at(log, chaff("no such", 32), first.log, 2) is None
