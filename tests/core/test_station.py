@@ -12,13 +12,16 @@ from tieline.core.errors import LocalError
 from tieline.core.events import (
     Arrived,
     Connected,
+    Failed,
     HandedOver,
+    Lost,
     Ready,
     Stalled,
     Tick,
     Transmit,
     Trouble,
 )
+from tieline.core.journal import Attempt, FactKind
 from tieline.core.statement import Statement
 from tieline.core.sync import Push, pack, unpack
 from tieline.core.terms import Kind, Precedence, Rung
@@ -258,3 +261,30 @@ def test_the_line_goes_on_after_a_second_story() -> None:
     for digest in (one.digest, other.digest):
         assert Rung.ACKNOWLEDGED in charlie.rungs(digest, "BRAVO")
     assert charlie.item(one.digest).statement.place.time_ms >= START_MS
+
+
+def test_what_carriers_say_of_strangers_is_passed_over() -> None:
+    _, alpha, bravo, _ = three()
+    before = list(alpha.facts)
+    stranger = b"stranger"
+    alpha.step(Connected(carrier="wire", peer=stranger, address="test"))
+    alpha.step(Failed(carrier="wire", peer=stranger, address="test", cause="none"))
+    alpha.step(Lost(carrier="wire", peer=stranger, cause="gone"))
+    nowhere = bytes(16)
+    alpha.step(HandedOver(line=nowhere, carrier="wire", peer=stranger, items=(bytes(32),)))
+    assert alpha.facts == before
+    assert alpha.line.links[bravo.who.id].sessions == {"wire": "test"}
+
+
+def test_what_a_carrier_went_through_is_kept_with_its_cause() -> None:
+    _, alpha, bravo, _ = three()
+    alpha.facts.clear()
+    alpha.step(Failed(carrier="mail", peer=bravo.who.id, address="b@example", cause="no such host"))
+    alpha.step(Lost(carrier="wire", peer=bravo.who.id, cause="reset"))
+    alpha.step(Connected(carrier="mail", peer=bravo.who.id, address="b@example"))
+    kept = [Attempt.decode(fact.body) for fact in alpha.facts if fact.kind == FactKind.ATTEMPT]
+    assert [(each.carrier, each.address, each.outcome, each.cause) for each in kept] == [
+        ("mail", "b@example", "failed", "no such host"), ("wire", "", "lost", "reset"),
+        ("mail", "b@example", "connected", ""),
+    ]  # fmt: skip
+    assert {each.station for each in kept} == {bravo.who.id}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.core.evidence_lines import second_story
 from tests.core.world import START_MS, Net, Post, StationKit, chaff, kits, message, write
 
 from tieline.core import exchange, proof, stories
 from tieline.core.errors import LocalError
+from tieline.core.journal import FactKind
 from tieline.core.line import Line
 from tieline.core.statement import Place, Statement
 
@@ -101,3 +103,28 @@ def test_of_what_was_turned_away_the_oldest_goes_first(
     monkeypatch.setattr(exchange, "MAX_REFUSALS_NOTED", 2)
     held._turn_away(late[0])
     assert list(held._turned_away.values()) == [late[7], late[0]]
+
+
+# --------------------------------------------------------------------------- where it comes from
+
+
+def test_a_second_story_rings_once_and_its_proof_outlives_a_restart() -> None:
+    net = Net(kits(4))
+    net.connect_all()
+    second_story(net, net.post("DELTA"))
+    bravo = net.post("BRAVO")
+    alarms = [each for each in bravo.alarms() if each.code == "record.two_stories"]
+    assert [(each.party, each.precedence.name) for each in alarms] == [("DELTA", "FLASH")]
+    assert "'tieline proof'" in alarms[0].text
+    held = [each.encoded for found in bravo.line.proofs.values() for each in found]
+    kept = [fact.body for fact in bravo.facts if fact.kind == FactKind.PROOF]
+    assert held == kept
+    assert len(kept) == 1
+    net.restart(bravo)
+    again = [each.encoded for found in bravo.line.proofs.values() for each in found]
+    assert again == held
+    net.connect_all()
+    net.pass_time(60)
+    assert len([each for each in bravo.alarms() if each.code == "record.two_stories"]) == 1
+    for post in net:
+        assert post.line.proofs.keys() == bravo.line.proofs.keys()
