@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 from tests.core.test_hostile_member import rogue_of
-from tests.core.world import START_MS, Net, Post, answer, kits, message
+from tests.core.world import START_MS, Net, Post, answer, kit, kits, message
 
 from tieline.core import joints, speech, tally
 from tieline.core.errors import LocalError
@@ -225,3 +225,29 @@ def test_an_act_on_a_text_that_many_logs_act_on_costs_what_one_act_costs(
             rogue.say(answer(Kind.ASSENT, text), life)
     assert len(alpha.line.ladder.tallies.of(text).acts) == 3 * len(lives)
     assert len(looked) < 200
+
+
+def test_when_a_statement_came_to_a_party_its_receipts_and_its_own_station_say() -> None:
+    net = Net((kit("ALPHA", ("main", "spare")), kit("BRAVO")))
+    main, spare, bravo = net.post("ALPHA"), net.post("ALPHA", 1), net.post("BRAVO")
+    net.connect(main, bravo)
+    net.pass_time(7.3)
+    digest = main.speak(message("who has it, and since when?")).item
+    net.deliver()
+
+    def arrived(post: Post, party: str) -> int | None:
+        return Known(post.line).arrived_ms(entry_of(post.line, post.item(digest)), party)
+
+    assert arrived(main, "BRAVO") == START_MS + 7_000  # receipts count seconds
+    assert arrived(main, "ALPHA") is arrived(bravo, "ALPHA") is None  # its author does not count
+    net.pass_time(20)
+    net.connect(bravo, spare)
+    net.pass_time(20)
+    taken_in = spare.item(digest).admitted_ms
+    assert taken_in == START_MS + 27_300
+    assert arrived(spare, "ALPHA") in (taken_in, taken_in // 1000 * 1000)
+    assert arrived(bravo, "ALPHA") == taken_in // 1000 * 1000
+    assert arrived(spare, "BRAVO") == START_MS + 7_000
+    assert arrived(bravo, "CHARLIE") is None
+    coming = entry_of(main.line, main.item(digest))
+    assert Known(main.line, coming).arrived_ms(coming, "BRAVO") is None
