@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import apsw
 import pytest
@@ -116,7 +117,7 @@ def test_a_header_of_pages_that_cannot_be_is_none(left: Path, page: int) -> None
     """Its sums may be right all the same: whoever changes it can reckon them anew."""
     data = bytearray(log_of(left).read_bytes()[:HEADER])
     data[8:12] = page.to_bytes(4, "big")
-    order = "little" if data[3] == 0x82 else "big"
+    order: Literal["little", "big"] = "little" if data[3] == 0x82 else "big"
     one = two = 0
     for at in range(0, 24, 8):
         words = [int.from_bytes(data[at + n : at + n + 4], order) for n in (0, 4)]
