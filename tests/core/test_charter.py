@@ -366,3 +366,25 @@ def test_an_outline_says_exercise_and_real_traffic() -> None:
     drill = found(kits(2, "DRILL")).charter
     assert "realm: EXERCISE DRILL" in outline.summary(drill)
     assert "realm: real traffic" in outline.summary(first(2))
+
+
+def test_the_first_keys_that_are_new_are_kept_as_they_came() -> None:
+    """The next version of this software will give them a meaning; this one must not lose them."""
+    body = encode.loads(first(2).body)
+    assert isinstance(body, dict)
+    parties = body[7]
+    assert isinstance(parties, tuple)
+    one = parties[0]
+    assert isinstance(one, dict)
+    stations = one[4]
+    assert isinstance(stations, tuple)
+    station = stations[0]
+    assert isinstance(station, dict)
+    assert (sorted(one), sorted(station), max(body) <= 20) == ([1, 2, 3, 4], [1, 2], True)
+    newer = {**one, 4: ({**station, 3: "s"},), 5: "p"}
+    charter = parse_charter(encode.dumps({**body, 7: (newer, parties[1]), 21: "c"}))
+    assert charter.unknown == encode.dumps({21: "c"})
+    assert charter.parties[0].unknown == encode.dumps({5: "p"})
+    assert charter.parties[0].stations[0].unknown == encode.dumps({3: "s"})
+    again = amend(charter, silence_s=77)
+    assert (again.unknown, again.parties[0]) == (charter.unknown, charter.parties[0])

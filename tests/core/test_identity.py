@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.world import Key, PartyKit, kit
 
-from tieline.core import identity
+from tieline.core import encode, identity
 from tieline.core.address import parse_address
-from tieline.core.crypto import pack_sign1
+from tieline.core.crypto import pack_sign1, parse_sign1
 from tieline.core.errors import LocalError, RemoteError, TielineError
 from tieline.core.identity import (
     armor,
@@ -255,3 +255,16 @@ def test_an_exercise_and_real_traffic_never_share_a_station_or_a_card() -> None:
     assert code_of(parse_card, payload) == ""
     forged = pack_sign1(b"\xa0", real.root.sign(card_message(b"\xa0")))
     assert code_of(parse_card, forged) == "card.field"
+
+
+def test_the_first_keys_of_a_card_that_are_new_are_kept_as_they_came() -> None:
+    party = kit("ALPHA")
+    payload = encode.loads(parse_sign1(party.card().encoded, encode.DEFAULT).payload)
+    assert isinstance(payload, dict)
+    stations = payload[5]
+    assert isinstance(stations, tuple)
+    assert isinstance(stations[0], dict)
+    assert sorted(payload) == [1, 2, 3, 4, 5]
+    newer = encode.dumps({**payload, 5: ({**stations[0], 3: "new"},), 6: "new"})
+    card = parse_card(pack_sign1(newer, party.root.sign(card_message(newer))))
+    assert card.stations[0].unknown == encode.dumps({3: "new"})

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.core.world import START_MS, Net, kits, message
+from tests.core.world import START_MS, Net, found, kits, message, sign_all
 
+from tieline.core.provisions import Intervals
 from tieline.core.statement import Body, Content
+from tieline.core.succession import amend
 from tieline.core.terms import Kind, LineState, Role
 
 SUSPENSION = Content(kind=Kind.SUSPEND, body=Body(cause="by order"), role=Role.TREATY_OFFICER)
@@ -28,3 +30,23 @@ def test_a_silent_peer_wakes_a_station_once(*, suspended: bool) -> None:
     state = alpha.line.links[bravo.who.id].state
     assert state is (LineState.SUSPENDED if suspended else LineState.SILENT)
     assert net.now().wall_ms > START_MS
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_who_has_left_signs_no_head_any_more(*, leaves: bool) -> None:
+    net = Net(kits(3), found(kits(3), intervals=Intervals(checkpoint_s=60)))
+    net.connect_all()
+    net.pass_time(100)
+    charlie = net.post("CHARLIE")
+    charlie.speak(message("the last word"))
+    net.deliver()
+    change = {"leave": ["CHARLIE"]} if leaves else {"name": "ANOTHER"}
+    second = sign_all(amend(net.signed.charter, **change), kits(3))
+    for post in net:
+        post.install(second)
+    net.deliver()
+    log = charlie.line.own_log
+    signed = charlie.line.notes[log].latest()
+    net.pass_time(200)
+    assert charlie.line.member is not leaves
+    assert (charlie.line.notes[log].latest() == signed) is leaves
