@@ -34,6 +34,13 @@ class Map:
     callers: dict[Key, list[str]] = field(default_factory=dict)
     lines: dict[str, dict[str, int]] = field(default_factory=dict)  # by test and file, as bits
 
+    def add(self, more: Map) -> None:
+        """Take what was seen of other tests."""
+        self.seconds.update(more.seconds)
+        self.lines.update(more.lines)
+        for key, tests in more.callers.items():
+            self.callers.setdefault(key, []).extend(tests)
+
     def of(self, place: Key, module: str, line: int) -> list[str]:
         """The tests of a function, in the order in which they are likely to notice a change.
 

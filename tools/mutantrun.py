@@ -53,6 +53,7 @@ _SLOWER: Final = 10  # times its own time and some seconds of the processor: the
 _SECONDS: Final = 3
 _IMPORT: Final = 60  # seconds of processor time in which the modules of a new process are there
 _MEMORY: Final = 3 << 30
+_STEP: Final = 200  # tests that are seen between two savings of the map: it takes minutes
 _OPTIONS: Final = ["-q", "-s", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:warnings"]
 
 
@@ -95,12 +96,9 @@ def _mapped(plan: Plan, items: Sequence[pytest.Item], reports: Reports) -> Map:
     print(told, file=sys.stderr, flush=True)
 
     def look() -> int:
-        made = traced(unseen, reports)
-        made.seconds = {**kept.seconds, **made.seconds}
-        made.lines = {**kept.lines, **made.lines}
-        for key, tests in kept.callers.items():
-            made.callers[key] = tests + made.callers.get(key, [])
-        save(plan.maps, world, files, made)
+        for start in range(0, len(unseen), _STEP):
+            kept.add(traced(unseen[start : start + _STEP], reports))
+            save(plan.maps, world, files, kept)
         return _PASSED
 
     code, said = _forked(look)
