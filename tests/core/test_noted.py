@@ -128,7 +128,7 @@ def test_what_can_go_is_neither_open_nor_of_a_proof_nor_the_newest(book: LogNote
 
 def test_a_stranger_hears_of_proofs_and_of_the_newest(book: LogNotes) -> None:
     book.accuse(noted(9))
-    assert [each.head.size for each in book.to_tell()] == [1, 4, 6, 9]
+    assert [each.head.size for _, each in book.to_tell()] == [1, 4, 6, 9]
     book.shown.add(7)  # no such head is held any more
-    assert [each.head.size for each in book.to_tell()] == [1, 4, 6, 9]
-    assert LogNotes().to_tell() == []
+    assert [each.head.size for _, each in book.to_tell()] == [1, 4, 6, 9]
+    assert LogNotes().to_tell() == ()

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from tests.faults import atonce, disks, packrow
+import apsw
+from tests.faults import atonce, disks, fullacts, packrow, readonly
 from tests.faults.rows import Row
 
 from tieline.core import speech, sync
@@ -14,11 +15,13 @@ from tieline.core.agreement.model import Pack
 from tieline.core.errors import StoreFull
 from tieline.core.record import Item, Record
 from tieline.core.sync import Peer
+from tieline.desk.cli import files
 from tieline.node import packs
+from tieline.node.host import Host
 from tieline.node.roomwatch import RoomWatch
 from tieline.node.runtime import Plan, Runtime
 from tieline.sim.mutants import Mutant
-from tieline.store import disk
+from tieline.store import disk, opening, reader, schema, sqlite
 
 _behind = sync._behind
 
@@ -46,6 +49,36 @@ def _load_any(home: Path, digest: bytes) -> Pack | None:
     return packs.read_file(path) if path.exists() else None
 
 
+def _write_half(path: Path, data: bytes) -> None:
+    """A file is written under its name, and what there is of it stays."""
+    with path.open("wb") as out:
+        out.write(data)
+
+
+def _migrate_in_pieces(connection: apsw.Connection, path: str) -> tuple[int, ...]:
+    """The new version is noted first, then the tables are changed, one by one."""
+    found = schema.version(connection)
+    steps = [step for step in schema.MIGRATIONS if step.version > found]
+    connection.pragma("user_version", schema.MIGRATIONS[-1].version)
+    for step in steps:
+        for statement in step.statements:
+            connection.execute(statement)
+        if step.fill is not None:
+            step.fill(connection)
+        connection.execute("INSERT INTO migration VALUES (?, ?)", (step.version, step.name))
+    return ()
+
+
+def _without_log(path: Path, key: bytes, _patience_ms: int = 0) -> apsw.Connection:
+    """A store that cannot be written is its file, and its log is nobody's business."""
+    if opening.can_write(path.parent):
+        return _for_reading(path, key)
+    return opening._opened(path, f"file:{path}?immutable=1", key)
+
+
+_for_reading = opening.for_reading
+
+
 def _nothing(*_: object) -> None:
     """What should be done is not done."""
 
@@ -68,6 +101,16 @@ BUILDS: Final = {
                (speech, "_check_rung", _nothing)),
         _build("pack-hash-unchecked", "a kept pack is whatever lies under its name",
                (packs, "load_kept", _load_any)),
+        _build("import-unsaid", "what a full disk did not keep of a bundle is not said",
+               (Host, "_check_kept", _nothing)),
+        _build("half-file", "a file without room is left half under its name",
+               (files, "write", _write_half)),
+        _build("format-in-pieces", "a new format is noted before it is there",
+               (schema, "migrate", _migrate_in_pieces)),
+        _build("log-ignored", "a store that can only be read is read without its log",
+               (sqlite, "for_reading", _without_log), (reader, "for_reading", _without_log)),
+        _build("log-cut-unsaid", "what is left of a log is read as if it were all of it",
+               (sqlite, "refuse_unsettled", _nothing)),
     )
 }  # fmt: skip
 
@@ -111,6 +154,28 @@ P7: Final = (
         counts=(16, 200, 1_000),
         play=disks.small_volume,
         sabotage=("full-swallowed",),
+        lacks=disks.no_volume,
+    ),
+    Row(
+        promise="P7",
+        name="full-volume-acts",
+        fault="import, export, backup, restore and a new format of the store on a full volume",
+        demand="all of it or a clear refusal, nothing that looks whole is left, then it ends well",
+        counts=(10, fullacts.CASES, fullacts.CASES),
+        play=fullacts.full_act,
+        sabotage=("import-unsaid", "half-file", "format-in-pieces"),
+        few=5,
+        lacks=disks.no_volume,
+    ),
+    Row(
+        promise="P7",
+        name="read-only-home",
+        fault="a home on a read-only mount, or closed to its user; its log left, cut or gone",
+        demand="verify, log and evidence read all of it, or refuse and say what to do",
+        counts=(12, readonly.CASES, readonly.CASES),
+        play=readonly.read_only_home,
+        sabotage=("log-ignored", "log-cut-unsaid"),
+        few=3,
         lacks=disks.no_volume,
     ),
     Row(

@@ -11,7 +11,7 @@ import pytest
 from tests.store.samples import CANARY, KEY, fact, make
 
 from tieline.core.errors import LocalError, ShellError, TielineError
-from tieline.store import disk, schema, sqlite
+from tieline.store import disk, opening, schema, sqlite
 from tieline.store.sqlite import SqliteStore
 
 
@@ -38,7 +38,7 @@ def test_a_setting_that_does_not_hold_is_refused(
             return "delete" if name == "journal_mode" else 1
         return plain(connection, asked, *value)
 
-    plain = sqlite.setting
+    plain = opening.setting
     monkeypatch.setattr(sqlite, "setting", stubborn)
     with pytest.raises(ShellError) as caught:
         SqliteStore.open(path, KEY)

@@ -1,7 +1,8 @@
-"""Making and opening a store where something is wrong: one clear refusal, and no lock kept."""
+"""A store in a folder that cannot be written, as its user sees it."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from pathlib import Path
@@ -9,173 +10,133 @@ from pathlib import Path
 import apsw
 import pytest
 from tests.store.samples import KEY, fact, make
+from tests.store.test_file import code_of
 
-from tieline.core.errors import ShellError, StoreFailed, StoreFull
-from tieline.store import disk, sqlite, wal
+from tieline.core.errors import ShellError, StoreFull
+from tieline.store import disk, opening, sqlite
+from tieline.store.reader import Reader
 from tieline.store.sqlite import SqliteStore
 
-GIB = 1 << 30
+
+@pytest.fixture
+def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store as a kill has left it, copied to where SQLite may not write beside it."""
+    store = SqliteStore.open(make(tmp_path, facts=3), KEY)
+    store.commit([fact(3)])
+    there = tmp_path / "closed"
+    there.mkdir()
+    for each in tmp_path.glob("store.db*"):
+        shutil.copy(each, there / each.name)
+    store.close()
+    plain = opening._opened
+
+    def refused(path: Path, name: str, key: bytes, **named: object) -> object:
+        if name == str(path) and "vfs" not in named:
+            raise apsw.CantOpenError("unable to open database file")
+        return plain(path, name, key, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(opening, "_opened", refused)
+    for module in (opening, sqlite):
+        monkeypatch.setattr(module, "can_write", lambda _: False)
+    return there / "store.db"
 
 
-def refused(path: Path, *, read_only: bool = False) -> ShellError:
-    with pytest.raises(ShellError) as caught:
-        SqliteStore.open(path, KEY, read_only=read_only)
-    return caught.value
+def test_what_the_log_holds_is_read_and_nothing_is_written(closed: Path) -> None:
+    for name in ("", "-shm"):
+        if name:
+            closed.with_name(closed.name + name).unlink()
+        before = {each.name: each.read_bytes() for each in closed.parent.iterdir()}
+        store = SqliteStore.open(closed, KEY, read_only=True)
+        reader = Reader(closed, KEY)
+        assert len(list(store.facts())) == len(reader.facts(1, 4)) == 4
+        assert store.damage() == []
+        with pytest.raises(StoreFull, match="only read here"):
+            store.past.drop()
+        reader.close()
+        store.close()
+        assert {each.name: each.read_bytes() for each in closed.parent.iterdir()} == before
 
 
-def volume(monkeypatch: pytest.MonkeyPatch, free: int, flag: int = 0) -> None:
-    """Say that so much is free on the disk."""
+def test_without_a_log_the_file_is_the_record(closed: Path) -> None:
+    for name in ("-wal", "-shm"):
+        closed.with_name(closed.name + name).unlink()
+    store = SqliteStore.open(closed, KEY, read_only=True)
+    assert len(list(store.facts())) < 4  # of what was in the log nothing can be known
+    store.close()
 
-    class Stat:
-        f_bavail, f_blocks, f_frsize, f_flag = free, 100 * GIB, 1, flag
 
-    monkeypatch.setattr(os, "statvfs", lambda _: Stat)
+def test_a_log_that_is_cut_or_gone_is_not_passed_over(closed: Path) -> None:
+    log = closed.with_name("store.db-wal")
+    whole = log.read_bytes()
+    for left in (whole[:-4_096], whole[:-1], None):
+        log.unlink()
+        if left is not None:
+            log.write_bytes(left)
+        with pytest.raises(ShellError) as caught:
+            SqliteStore.open(closed, KEY, read_only=True)
+        assert code_of(caught) == "store.damaged"
+        assert "in a copy of it" in caught.value.message
+        log.write_bytes(whole)
 
 
-@pytest.mark.parametrize("what", ["sync_file", "sync_folder"])
-def test_a_store_that_is_not_synced_when_it_is_made_is_not_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+def test_where_one_can_write_the_refusal_stands(
+    closed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain, calls = getattr(disk, what), []
-
-    def fails_at_the_end(path: Path) -> None:
-        calls.append(path)
-        if len(calls) > (1 if what == "sync_folder" else 0) + restored:
-            raise OSError(5, "Input/output error")
-        plain(path)
-
-    restored = 1 if what == "sync_folder" else 0  # the reserve syncs its folder, too
-    monkeypatch.setattr(disk, what, fails_at_the_end)
-    with pytest.raises(ShellError) as caught:
-        SqliteStore.create(tmp_path / "store.db", KEY)
-    assert caught.value.code == "store.sync"
-    assert calls[-1] == (tmp_path if what == "sync_folder" else tmp_path / "store.db")
-    monkeypatch.undo()
-    SqliteStore.open(tmp_path / "store.db", KEY).close()  # its lock was let go
+    monkeypatch.setattr(opening, "can_write", lambda _: True)
+    with pytest.raises(ShellError, match="does not open"):
+        SqliteStore.open(closed, KEY, read_only=True)
 
 
-def test_an_empty_file_is_no_new_store(tmp_path: Path) -> None:
-    path = make(tmp_path, facts=1)
-    path.write_bytes(b"")
-    assert refused(path).code == "store.damaged"
-    assert refused(path, read_only=True).code == "store.damaged"
-    assert path.stat().st_size == 0
-
-
-def test_a_file_that_does_not_open_is_told_by_what_is_wrong_with_its_disk(
+def test_readers_share_the_lock_and_keep_out_who_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = make(tmp_path, facts=1)
-
-    def fails(*_: object, **__: object) -> None:
-        raise apsw.CantOpenError("unable to open database file")
-
-    monkeypatch.setattr(apsw, "Connection", fails)
-    volume(monkeypatch, 10 * GIB)
-    assert (refused(path).code, "unable to open" in refused(path).message) == ("store.open", True)
-    volume(monkeypatch, 10 * GIB, os.ST_RDONLY)
-    assert "mounted read-only" in refused(path).message
-    volume(monkeypatch, disk.RESERVE_BYTES)
-    assert refused(path).code == "store.open"
-    volume(monkeypatch, disk.RESERVE_BYTES - 1)
-    with pytest.raises(StoreFull):
-        SqliteStore.open(path, KEY)
-    monkeypatch.undo()
-    SqliteStore.open(path, KEY).close()
+    path = tmp_path / "store.db.lock"
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    disk.Lock(path, reading=True).release()  # there is none, and none can be made
+    assert not path.exists()
+    path.touch()
+    one, other = disk.Lock(path, reading=True), disk.Lock(path, reading=True)
+    with pytest.raises(ShellError) as caught:
+        disk.Lock(path)
+    assert code_of(caught) == "store.locked"
+    one.release()
+    other.release()
+    writer = disk.Lock(path)
+    with pytest.raises(ShellError):
+        disk.Lock(path, reading=True)
+    writer.release()
 
 
-def test_any_other_error_of_the_library_lets_the_lock_go(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = make(tmp_path, facts=1)
-
-    def fails(*_: object, **__: object) -> None:
-        raise apsw.CorruptError("database disk image is malformed")
-
-    monkeypatch.setattr(apsw, "Connection", fails)
-    error = refused(path)
-    assert (error.code, "malformed" in error.message) == ("store.open", True)
-    monkeypatch.undo()
-    SqliteStore.open(path, KEY).close()
+def held(index: Path) -> bool:
+    """Whether some other process holds SQLite's lock on an index, by what a process finds."""
+    child = os.fork()
+    if child == 0:
+        with index.open("r+b") as file:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)
+            except OSError:
+                os._exit(1)
+        os._exit(0)
+    return os.waitpid(child, 0)[1] != 0
 
 
-def test_a_log_of_which_less_reads_than_was_committed_is_refused(tmp_path: Path) -> None:
+def test_a_look_at_the_log_gives_up_no_lock(tmp_path: Path) -> None:
     path = make(tmp_path, facts=3)
     store = SqliteStore.open(path, KEY)
-    for number in range(3, 9):
-        store.commit([fact(number, position=number)])
-    killed = tmp_path / "killed"
-    killed.mkdir()
-    for ending in ("", "-wal", "-shm"):
-        shutil.copy(wal.beside(path, ending), killed)
+    store.commit([fact(3)])
+    index = path.with_name("store.db-shm")
+    assert held(index)
+    assert store.log_damage() == []
+    assert held(index)
     store.close()
-    copy = killed / path.name
-    whole = tmp_path / "whole"
-    shutil.copytree(killed, whole)
-    log = wal.beside(copy, "-wal")
-    data = bytearray(log.read_bytes())
-    data[len(data) // 2] ^= 1
-    log.write_bytes(data)
-    error = refused(copy)
-    assert error.code == "store.damaged"
-    assert "frames and only" in error.message
-    assert refused(copy).message == error.message  # nothing was repaired by looking
-    assert log.read_bytes() == data
-    problems = SqliteStore.verify_file(copy, KEY)
-    assert "bytes of it have changed" in problems[0]
-    assert refused(copy).message == error.message
-    again = SqliteStore.open(whole / path.name, KEY)
-    assert len(list(again.facts())) == 9
-    assert wal.beside(whole / path.name, "-wal").stat().st_size == 0  # it is in the file now
-    again.close()
 
 
-def test_the_reserve_is_kept_back_again_where_there_is_plenty_of_room(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = SqliteStore.open(make(tmp_path), KEY)
-    reserve = tmp_path / "store.db.reserve"
-    volume(monkeypatch, 0)
-    assert store.restore_reserve()  # it is there: no room is wanted
-    reserve.unlink()
-    volume(monkeypatch, 8 * disk.RESERVE_BYTES - 1)
-    assert not store.restore_reserve()
-    assert not reserve.exists()
-    volume(monkeypatch, 8 * disk.RESERVE_BYTES)
-    assert store.restore_reserve()
-    assert store.room().reserve == disk.RESERVE_BYTES
-    store.close()
-    assert not store.restore_reserve()
-
-
-def test_what_does_not_close_is_a_failure_and_lets_the_lock_go(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = make(tmp_path, facts=1)
-    store = SqliteStore.open(path, KEY)
-    inner = store._connection
-
-    class Stuck:
-        def close(self) -> None:
-            raise apsw.IOError("disk I/O error")
-
-        def config(self, *_: object) -> None:
-            raise apsw.MisuseError("it is closing")
-
-    monkeypatch.setattr(store, "_connection", Stuck())
-    with pytest.raises(StoreFailed):
+def test_on_a_full_disk_no_index_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make(tmp_path, facts=3)
+    for module in (opening, sqlite):
+        monkeypatch.setattr(module, "no_index", lambda _: True)
+    for read_only in (True, False):
+        store = SqliteStore.open(path, KEY, read_only=read_only)
+        assert len(list(store.facts())) == 3
+        assert not path.with_name("store.db-shm").exists()
         store.close()
-    inner.close()
-    again = SqliteStore.open(path, KEY)
-    assert again.last() == 1
-    again.close()
-
-
-def test_an_sqlite_without_ciphers_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    class Plain:
-        def pragma(self, name: str, *value: object) -> object:
-            return None
-
-    with pytest.raises(ShellError) as caught:
-        sqlite.unlock_file(Plain(), tmp_path / "store.db", KEY)  # type: ignore[arg-type]
-    assert caught.value.code == "store.library"

@@ -13,8 +13,9 @@ from tests.store.samples import KEY, LINE, LOG, fact, make
 from tieline.core.errors import LocalError, ShellError
 from tieline.core.journal import Fact
 from tieline.store import chain, schema
+from tieline.store.opening import unlock_file
 from tieline.store.reader import Reader
-from tieline.store.sqlite import SqliteStore, check_pages, unlock_file
+from tieline.store.sqlite import SqliteStore, check_pages
 
 FACTS = [fact(n, position=n) for n in range(9)]
 

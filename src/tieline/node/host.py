@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from tieline.core import bundle, crypto
-from tieline.core.errors import LocalError, ShellError, StoreFailed, TielineError
+from tieline.core.errors import LocalError, ShellError, StoreFailed, StoreFull, TielineError
 from tieline.core.events import (
     Act,
     Arrived,
@@ -122,6 +122,7 @@ class Host:
         self._token = 0
         self.feed = Feed(self)
         self._dead = False
+        self._cause: TielineError | None = None
         self._held = False
         self._drained = asyncio.Event()
         self.reload_keys: Callable[[], int] = lambda: 1  # set by who knows the key store
@@ -212,7 +213,7 @@ class Host:
             self._flush, self._waits = self._loop.call_soon(self._turn), False
 
     def _die(self, error: TielineError) -> None:
-        self._dead = True
+        self._dead, self._cause = True, error
         self._drained.set()
         for future in self._replies.values():
             if not future.done():
@@ -528,16 +529,20 @@ class Host:
         return await evidencefile.make(line, out, scope, self.clock.now().wall_ms, packs)
 
     async def import_bundle(self, data: bytes) -> dict[str, Json]:
-        """Take a bundle in. Raises ``RemoteError`` when it is refused as a whole."""
+        """Take a bundle in. Raises ``RemoteError`` when it is refused as a whole.
+
+        ``StoreFull`` and ``StoreFailed``: not all of it may have been kept.
+        """
         parsed = bundle.parse(self.station.realm, data)
         line = self.station.line(parsed.header.line)
         bundle.check(parsed, line)
         envelopes = bundle.envelopes_of(self._sealer.open_sealed(parsed.sealed))
         before = len(line.record.by_digest)
-        since = self.runtime.store.last()
+        since, unkept = self.runtime.store.last(), self.runtime.unkept
         for envelope in envelopes:
             self.submit(Arrived(carrier="bundle", peer=parsed.header.exporter, envelope=envelope))
         await self._drained.wait()
+        self._check_kept(unkept)
         line = self.station.line(parsed.header.line)
         refused: list[Json] = [
             view["text"]
@@ -551,6 +556,15 @@ class Host:
             "held": line.record.held,
             "refused": refused,
         }
+
+    def _check_kept(self, unkept: int) -> None:
+        """Refuse to say that a bundle is in when the disk did not take it."""
+        if self._cause is not None:
+            raise self._cause
+        if self.runtime.unkept != unkept:
+            raise StoreFull(
+                "the disk is full: not all of the bundle is kept; make room and import it again"
+            )
 
     def stop(self) -> None:
         self._loop.call_later(0.05, self._on_stop)

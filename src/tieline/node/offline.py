@@ -27,6 +27,8 @@ from tieline.node.runtime import Runtime
 from tieline.node.secrets import StationKeys
 from tieline.node.view import Json, heads_view
 from tieline.ports import Fact
+from tieline.store.memory import MemoryMachine
+from tieline.store.opening import can_write
 from tieline.store.sqlite import SqliteStore
 
 
@@ -181,7 +183,8 @@ async def perform(
     store = SqliteStore.open(home.store_file, keys.db_key, read_only=True)
     machine: HomeMachine | None = None
     try:
-        machine = HomeMachine.open(home.path)
+        if can_write(home.path):
+            machine = HomeMachine.open(home.path)
         host = Host(
             own=own.station,
             realm=own.realm,
@@ -189,7 +192,8 @@ async def perform(
             signer=keys,
             sealer=keys,
             clock=MachineClock() if controlled is None else ControlledClock(controlled),
-            machine=machine,
+            # Who only reads takes no turn, and never asks the machine how far it has written.
+            machine=machine or MemoryMachine(own.party),
             fatal=lambda _: None,
             on_stop=lambda: None,
             agreements=Agreements(home.path, home.config.language),

@@ -12,6 +12,7 @@ It does not know what is in the files.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import secrets
@@ -92,10 +93,10 @@ def write_new(path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
         _sync_folder(path.parent)
     except FileExistsError:
-        temporary.unlink(missing_ok=True)
+        _drop(temporary)
         raise _exists(path) from None
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        _drop(temporary)
         raise _failed("keys.write", "written", path, error) from error
 
 
@@ -106,7 +107,7 @@ def replace(path: Path, data: bytes) -> None:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        _drop(temporary)
         raise _failed("keys.write", "written", path, error) from error
 
 
@@ -119,9 +120,15 @@ def _write_temporary(path: Path, data: bytes) -> Path:
             file.flush()
             os.fsync(descriptor)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        _drop(temporary)
         raise _failed("keys.write", "written", path, error) from error
     return temporary
+
+
+def _drop(temporary: Path) -> None:
+    """Leave no half file; where none can be made there is none, and nothing can be taken away."""
+    with contextlib.suppress(OSError):
+        temporary.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -21,26 +21,21 @@ from typing import Final, Protocol
 
 from tieline.core.errors import LocalError, ShellError, StoreFull
 from tieline.core.events import (
-    CallTest,
+    Act,
     Connected,
-    Discard,
     Effect,
     Event,
     Failed,
     ForReceipt,
     ForSeal,
     HandedOver,
-    Heeded,
-    Install,
     Keep,
     Lost,
     PeersChanged,
-    Release,
     Reply,
     Sign,
     Signed,
     SignFailed,
-    Speak,
     Stalled,
     Tick,
     Transmit,
@@ -58,7 +53,6 @@ from tieline.ports import Fact, Machine, Mark, Signer, Store
 
 PROBE_MS: Final = 1_000
 FULL: Final = "store.full"
-_ACTS: Final = (Install, Speak, Release, Discard, CallTest, Heeded)
 Outward = Transmit | Reply | PeersChanged
 
 
@@ -110,6 +104,7 @@ class Runtime:
         self.full = False
         # Whether somebody beside the turns is about to look at what came last.
         self.wanted: Callable[[], bool] = lambda: False
+        self.unkept = 0  # turns of which nothing was kept for want of room
         self._probe_at = 0
         self._live: dict[tuple[bytes, str], str] = {}
         self._after: deque[Event] = deque()
@@ -306,6 +301,7 @@ class Runtime:
     def _undo(self, plan: Plan, error: StoreFull) -> None:
         """The commit did not happen: what the core believes goes back to what the journal says."""
         self.full = True
+        self.unkept += 1
         self._probe_at = plan.now.real_ms + PROBE_MS
         self._after.clear()
         self.station = self._rebuild(plan.now)
@@ -360,6 +356,7 @@ class Runtime:
                 self.full = False
                 self._after.extend([*self._sessions(), Tick(), *queue])
                 return False
+        self.unkept += bool(queue)
         refused = StoreFull(
             "the disk is full: nothing new can be stored, so nothing is accepted or sent;"
             " free some space, reading goes on"
@@ -368,6 +365,6 @@ class Runtime:
             self._note_session(event)
             if isinstance(event, Connected | Lost | Failed):
                 self._only_look(event, now)
-            elif isinstance(event, _ACTS):
+            elif isinstance(event, Act):
                 self.world.reply(Reply(token=event.token, result=refused))
         return False

@@ -42,11 +42,19 @@ class Room:
 class Lock:
     """The right to be the one process that uses a store, held until ``release``."""
 
-    def __init__(self, path: Path, *, create: bool = True) -> None:
-        """Take the lock. Raises ``ShellError`` (``store.locked``) when another process holds it."""
+    def __init__(self, path: Path, *, create: bool = True, reading: bool = False) -> None:
+        """Take the lock. Raises ``ShellError`` (``store.locked``) when another process holds it.
+
+        ``reading``: the store will not be written. Where nobody can write the lock is shared by
+        all who read, and is not needed where there is no file to hold: a station makes one.
+        """
+        alone = not (reading and not os.access(path.parent, os.W_OK))
+        self._fd = -1
+        if not alone and not path.exists():
+            return
         self._fd = _open_lock(path, create=create)
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._fd, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = _holder(self._fd)
             os.close(self._fd)
@@ -165,7 +173,7 @@ def _open_lock(path: Path, *, create: bool) -> int:
         return os.open(path, flags, 0o600)
     except OSError as error:
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            return _open_lock_reading(path)
+            return _open_lock_reading(path, error)
         raise ShellError(
             "store.lock",
             f"the lock {path} cannot be opened ({error.strerror}); "
@@ -173,15 +181,16 @@ def _open_lock(path: Path, *, create: bool) -> int:
         ) from error
 
 
-def _open_lock_reading(path: Path) -> int:
+def _open_lock_reading(path: Path, refused: OSError) -> int:
     """A disk that cannot be written still lets a lock be held on a file that is there."""
     try:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
+        why = refused if isinstance(error, FileNotFoundError) else error
         raise ShellError(
             "store.lock",
-            f"the lock {path} cannot be opened ({error.strerror}); "
-            "check that this user may use the folder",
+            f"the lock {path} cannot be opened ({why.strerror}); "
+            "check that its disk can be written and this user may use the folder",
         ) from error
 
 

@@ -32,7 +32,8 @@ import apsw
 from tieline.core.checkpoint import Checkpoint
 from tieline.core.errors import LocalError, ShellError, StoreFailed, StoreFull
 from tieline.store import disk
-from tieline.store.sqlite import check_library, setting
+from tieline.store.opening import setting
+from tieline.store.sqlite import check_library
 
 HISTORY: Final = 256  # checkpoints of each log
 MAX_LOGS: Final = 65_536

@@ -16,7 +16,8 @@ import apsw
 
 from tieline.core.errors import ShellError
 from tieline.store import chain, schema
-from tieline.store.sqlite import PATIENCE_MS, damaged, unlock_file
+from tieline.store.opening import for_reading
+from tieline.store.sqlite import PATIENCE_MS, damaged
 
 _RANGE: Final = f"SELECT {schema.COLUMNS} FROM fact WHERE seq >= ? AND seq <= ? ORDER BY seq"  # noqa: S608
 
@@ -28,9 +29,7 @@ class Reader:
         """Open it. Raises ``LocalError`` (``store.key``), ``ShellError`` (``store.damaged``)."""
         self._path = path
         try:
-            self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-            self._connection.set_busy_timeout(PATIENCE_MS)
-            unlock_file(self._connection, path, key)
+            self._connection = for_reading(path, key, PATIENCE_MS)
         except apsw.Error as error:
             raise damaged(path, f"it does not open ({error})") from error
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -25,12 +24,22 @@ import apsw
 from tieline.core.errors import LocalError, ShellError, StoreFailed, StoreFull
 from tieline.core.journal import Fact
 from tieline.store import chain, disk, schema, wal
+from tieline.store.opening import (
+    can_write,
+    for_reading,
+    no_index,
+    no_room,
+    refuse_shorter,
+    refuse_unsettled,
+    setting,
+    unlock_file,
+    unopened,
+)
 from tieline.store.past import Rows, SqlitePast
 from tieline.store.rules import check_facts, closed, taken
 
 OLDEST: Final = (3, 51, 3)  # older ones can corrupt a WAL that two connections write
 CHECKPOINT_PAGES: Final = 1_000
-KEY_BYTES: Final = 32
 _BATCH: Final = 512
 PATIENCE_MS: Final = 20_000  # for whoever reads beside others; nobody holds the file for long
 _READ_WRITE: Final = apsw.SQLITE_OPEN_READWRITE
@@ -48,12 +57,21 @@ class SqliteStore:
     """A ``ports.Store`` in a file. Make it with ``create`` or ``open``."""
 
     def __init__(
-        self, path: Path, connection: apsw.Connection, lock: disk.Lock, reserve: disk.Reserve
+        self,
+        path: Path,
+        connection: apsw.Connection,
+        lock: disk.Lock,
+        reserve: disk.Reserve,
+        index: wal.Index,
+        *,
+        reading: bool = False,
     ) -> None:
         self._path = path
         self._connection = connection
         self._lock = lock
         self._reserve = reserve
+        self._index = index
+        self._reading = reading
         self._failed = ""
         self._full = False
         self._closed = False
@@ -101,7 +119,8 @@ class SqliteStore:
     @staticmethod
     def _open(path: Path, key: bytes, flags: int) -> SqliteStore:
         check_library(apsw.sqlite_lib_version())
-        lock = disk.Lock(path.with_name(path.name + ".lock"))
+        reading = not flags & _READ_WRITE
+        lock = disk.Lock(path.with_name(path.name + ".lock"), reading=reading)
         reserve = disk.Reserve(path.with_name(path.name + ".reserve"))
         try:
             return SqliteStore._connect_full(path, key, flags, lock, reserve)
@@ -113,9 +132,9 @@ class SqliteStore:
                 " its bytes have changed; give it the right one, and put no other file in its place"
                 " by hand (docs/operations.md, Backup)",
             ) from None
-        except (apsw.FullError, apsw.IOError, apsw.CantOpenError) as error:
+        except (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError) as error:
             lock.release()
-            raise _unopened(path, error) from error
+            raise unopened(path, error) from error
         except apsw.Error as error:
             lock.release()
             raise ShellError("store.open", f"{path} does not open: {error}") from error
@@ -133,17 +152,21 @@ class SqliteStore:
         """Open, also on a disk without room, which SQLite calls an I/O error.
 
         First the reserve is given up; at the worst the log's index is kept in memory alone, so
-        that the record can be read.
+        that the record can be read. An index on a disk that is as good as full is not tried: a page
+        of it that finds no room is no error, it ends the process.
         """
         try:
-            return SqliteStore._connect(path, key, flags, lock, reserve)
+            if not flags & _READ_WRITE or not no_index(path):
+                return SqliteStore._connect(path, key, flags, lock, reserve)
+            reserve.release()
         except (apsw.FullError, apsw.IOError):
-            if not flags & _READ_WRITE or not (reserve.release() or _no_room(path)):
+            if not flags & _READ_WRITE or not (reserve.release() or no_room(path)):
                 raise
         try:
-            return SqliteStore._connect(path, key, flags, lock, reserve)
+            if not no_index(path):
+                return SqliteStore._connect(path, key, flags, lock, reserve)
         except (apsw.FullError, apsw.IOError):
-            if not _no_room(path):
+            if not no_room(path):
                 raise
         return SqliteStore._connect(path, key, flags, lock, reserve, index_in_memory=True)
 
@@ -157,24 +180,43 @@ class SqliteStore:
         *,
         index_in_memory: bool = False,
     ) -> SqliteStore:
-        seen = wal.witness(path)
+        seen, index = wal.witness(path), wal.Index(path)
+        if not flags & _READ_WRITE:
+            return SqliteStore._reader(path, key, lock, reserve, seen)
         connection = apsw.Connection(str(path), flags=flags)
         try:
             if index_in_memory:
                 setting(connection, "locking_mode", "exclusive")
             unlock_file(connection, path, key)
             schema.refuse_newer(connection, str(path))
-            if not flags & _READ_WRITE:
-                _refuse_older(connection, path)
-                return SqliteStore(path, connection, lock, reserve)
             for name, wanted in (("journal_mode", "wal"), ("synchronous", 2)):
                 setting(connection, name, wanted)
                 _demand(connection, path, name, wanted)
-            _refuse_shorter(connection, path, seen)
+            refuse_shorter(path, connection, seen, index)
             _settle_log(connection, path)
             schema.migrate(connection, str(path))
-            store = SqliteStore(path, connection, lock, reserve)
+            store = SqliteStore(path, connection, lock, reserve, index)
             store._keep_the_log()
+        except BaseException:
+            connection.close()
+            index.close()
+            raise
+        else:
+            return store
+
+    @staticmethod
+    def _reader(
+        path: Path, key: bytes, lock: disk.Lock, reserve: disk.Reserve, seen: wal.Witness | None
+    ) -> SqliteStore:
+        """A store that is only read. Where nobody can write, no start will settle its log first."""
+        connection = for_reading(path, key)
+        try:
+            schema.refuse_newer(connection, str(path))
+            _refuse_older(connection, path)
+            if not can_write(path.parent):
+                refuse_unsettled(path, seen)
+            index = wal.Index(path)
+            store = SqliteStore(path, connection, lock, reserve, index, reading=True)
         except BaseException:
             connection.close()
             raise
@@ -251,6 +293,8 @@ class SqliteStore:
             raise closed()
         if self._failed:
             raise StoreFailed(self._failed)
+        if self._reading:
+            raise StoreFull(f"{self._path} is only read here; nothing was written")
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             write(self._connection)
@@ -422,7 +466,7 @@ class SqliteStore:
         """See ``ports.Store``."""
         if self._closed:
             raise closed()
-        text = wal.problem(self._path, wal.witness(self._path))
+        text = wal.problem(self._path, self._index.witness())
         return [text] if text else []
 
     def close(self) -> None:
@@ -435,6 +479,7 @@ class SqliteStore:
         except apsw.Error as error:
             raise self._fail(str(error)) from error
         finally:
+            self._index.close()
             self._lock.release()
 
     @staticmethod
@@ -487,10 +532,8 @@ def check_pages(path: Path, key: bytes) -> list[str]:
     It takes no lock and does not look at the log as bytes: see ``SqliteStore.log_damage``.
     """
     try:
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        connection = for_reading(path, key, PATIENCE_MS)
         try:
-            connection.set_busy_timeout(PATIENCE_MS)
-            unlock_file(connection, path, key)
             return _check_pages(connection, path)
         finally:
             connection.close()
@@ -505,26 +548,6 @@ def _check_pages(connection: apsw.Connection, path: Path) -> list[str]:
     except apsw.Error as error:
         return [f"{path} is damaged: {error}"]
     return [f"{path}: {row[0]}" for row in rows if row[0] != "ok"]
-
-
-def setting(connection: apsw.Connection, name: str, *value: str | int) -> object:
-    """Ask for a setting of the database, or set it; its answer. SQLite refuses by answering."""
-    answer: object = connection.pragma(name, *value)
-    return answer
-
-
-def unlock_file(connection: apsw.Connection, path: Path, key: bytes) -> None:
-    """Give the key before anything is read. It is random, so no passphrase hash is spent on it."""
-    if len(key) != KEY_BYTES:
-        raise LocalError("store.key", f"the key of {path} must have {KEY_BYTES} bytes")
-    connection.pragma("cipher", "chacha20")
-    if connection.pragma("cipher") != "chacha20":
-        raise ShellError(
-            "store.library",
-            "this SQLite cannot encrypt; install the locked packages again, nothing was written",
-        )
-    connection.pragma("key", f"raw:{key.hex()}")
-    connection.pragma("user_version")  # the first read: a wrong key is found here
 
 
 def _demand(connection: apsw.Connection, path: Path, name: str, wanted: str | int) -> None:
@@ -543,27 +566,8 @@ def _refuse_older(connection: apsw.Connection, path: Path) -> None:
         raise ShellError(
             "store.older",
             f"the store {path} still has version {found}; start the station once, which brings it"
-            " up to date",
+            " up to date, on a copy of the home where this one cannot be written",
         )
-
-
-def _refuse_shorter(connection: apsw.Connection, path: Path, seen: wal.Witness | None) -> None:
-    """Refuse a log of which less can be read than was once committed, at every start.
-
-    Its station would write on from an earlier head, and sign a second story.
-    """
-    now = wal.witness(path)  # the database has been read by now, which rebuilds the index
-    if seen is None or now is None or seen.salts != now.salts or now.frames >= seen.frames:
-        return
-    # To close would move what is left of the log into the file, and the next start know nothing.
-    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-    wal.put_back(path, seen)
-    raise ShellError(
-        "store.damaged",
-        f"the log of {path} held {seen.frames} frames and only {now.frames} can be read; bytes of"
-        " it have changed; restore the last backup into a new home, or make a new station of the"
-        " party; the others give back the record (docs/operations.md, Backup)",
-    )
 
 
 def _settle_log(connection: apsw.Connection, path: Path) -> None:
@@ -574,23 +578,6 @@ def _settle_log(connection: apsw.Connection, path: Path) -> None:
     log = wal.beside(path, "-wal")
     if log.exists() and log.stat().st_size:
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-
-
-def _no_room(path: Path) -> bool:
-    stat = os.statvfs(path.parent)
-    return stat.f_bavail * stat.f_frsize < disk.RESERVE_BYTES
-
-
-def _unopened(path: Path, error: apsw.Error) -> ShellError:
-    if _no_room(path):
-        return StoreFull(f"{path} does not open because its disk is full; make room on it")
-    if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
-        return ShellError(
-            "store.open",
-            f"{path} does not open because its disk is mounted read-only; check that disk and mount"
-            " it writable, or copy the home to another one",
-        )
-    return ShellError("store.open", f"{path} does not open: {error}; check its disk")
 
 
 def _unsynced(path: Path, error: OSError) -> ShellError:

@@ -41,17 +41,15 @@ class Witness:
 
 
 def witness(database: Path) -> Witness | None:
-    """Read the index beside a database; None when it is absent or its two copies differ."""
+    """Read the index beside a database; None when it is absent or its two copies differ.
+
+    Only while this process does not have the database open: see ``Index``.
+    """
+    index = Index(database)
     try:
-        with beside(database, "-shm").open("rb") as file:
-            data = file.read(2 * _INDEX_BYTES)
-    except OSError:
-        return None
-    one, other = data[:_INDEX_BYTES], data[_INDEX_BYTES:]
-    if len(other) < _INDEX_BYTES or one != other or not one[12]:
-        return None
-    frames = struct.unpack_from("=I", one, 16)[0]
-    return Witness(salts=one[32:40], frames=frames, head=data)
+        return index.witness()
+    finally:
+        index.close()
 
 
 def put_back(database: Path, seen: Witness) -> None:
@@ -65,6 +63,39 @@ def put_back(database: Path, seen: Witness) -> None:
         os.pwrite(index, seen.head, 0)
     finally:
         os.close(index)
+
+
+class Index:
+    """The index of a database that this process has open; to be closed after the database.
+
+    A process that closes any descriptor of a file gives up all its locks on it (POSIX), those that
+    SQLite holds on the index included. The next process to open the database, if only to read,
+    would then take itself for the first and cut the index short under the one that writes.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._path = beside(database, "-shm")
+        self._fd = -1
+
+    def witness(self) -> Witness | None:
+        """As ``witness``."""
+        try:
+            if self._fd < 0:
+                self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            data = os.pread(self._fd, 2 * _INDEX_BYTES, 0)
+        except OSError:
+            return None
+        one, other = data[:_INDEX_BYTES], data[_INDEX_BYTES:]
+        if len(other) < _INDEX_BYTES or one != other or not one[12]:
+            return None
+        frames = struct.unpack_from("=I", one, 16)[0]
+        return Witness(salts=one[32:40], frames=frames, head=data)
+
+    def close(self) -> None:
+        """A second time does nothing."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
 
 def salts(database: Path) -> bytes:

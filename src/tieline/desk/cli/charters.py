@@ -32,7 +32,7 @@ from tieline.core.succession import amend, ended_stations, with_ends
 from tieline.core.terms import Precedence
 from tieline.core.tlogwitness import read_vkey
 from tieline.desk.cli import charterpacks, files
-from tieline.desk.cli.common import client, put, station_keys, unlock_for
+from tieline.desk.cli.common import client, put, read, station_keys, unlock_for
 from tieline.desk.cli.keys import heads
 from tieline.node.client import ApiDown
 from tieline.node.config import Home
@@ -436,7 +436,7 @@ def _put_in_force(
 
 def _show(args: argparse.Namespace) -> None:
     if not args.files:
-        found = client(args).call("charter_show")
+        found = read(args, "charter_show")
         shown = found.get("summary")
         put(args, found, *(str(line) for line in (shown if isinstance(shown, list) else [])))
         return

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tieline.core.errors import LocalError
-from tieline.node.client import Client
+from tieline.node.client import ApiDown, Client
 from tieline.node.text import visible
 
 if TYPE_CHECKING:
@@ -26,6 +26,26 @@ def client(args: argparse.Namespace) -> Client:
     made = Client(args.home / "run" / "station.sock")
     args.opened.append(made)
     return made
+
+
+def read(args: argparse.Namespace, act: str, **wanted: Json) -> dict[str, Json]:
+    """What an act says that only reads: of the running station, or of a home that runs none.
+
+    Where nobody can write no station can run, and its record is read as it is. Raises ``ApiDown``
+    where one could, and ``TielineError``.
+    """
+    try:
+        return client(args).call(act, **wanted)
+    except ApiDown:
+        if os.access(args.home, os.W_OK) or not args.home.is_dir():
+            raise
+    import asyncio
+
+    from tieline.node import offline
+    from tieline.node.config import Home
+
+    home = Home.open(args.home)
+    return asyncio.run(offline.perform(home, station_keys(home), act, wanted))
 
 
 def officer(args: argparse.Namespace) -> dict[str, Json]:

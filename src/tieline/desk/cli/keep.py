@@ -41,7 +41,10 @@ def backup(args: argparse.Namespace) -> None:
             " the log of who did what at the desk would be lost with this machine"
         )
     if not result.get("noted"):
-        lines.append("the home has no room to remember this backup; 'status' shows an older one")
+        lines.append(
+            "the home took no note of this backup (it has no room, or can only be read); 'status'"
+            " shows an older one"
+        )
     lines.append("next: carry it to another machine and see whether it opens: tieline restore")
     lines.append(f"  {text_of(result, 'file')} --check --home FOLDER-NOT-THERE")
     put(args, result, *lines)

@@ -6,7 +6,7 @@ import argparse
 
 from tieline.core.errors import LocalError
 from tieline.desk.cli import files
-from tieline.desk.cli.common import client, line_of, put
+from tieline.desk.cli.common import line_of, put, read
 from tieline.desk.cli.show import text_of, views
 from tieline.node.text import visible
 from tieline.node.view import Json
@@ -14,7 +14,7 @@ from tieline.node.view import Json
 
 def proof(args: argparse.Namespace) -> None:
     """List the proofs that this station holds, or write one of them to a file."""
-    found = views(client(args).call("proofs", **line_of(args)), "proofs")
+    found = views(read(args, "proofs", **line_of(args)), "proofs")
     if args.file is not None:
         _write(args, found)
         return

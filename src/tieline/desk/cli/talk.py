@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from tieline.core.errors import LocalError
 from tieline.desk.cli.agreements import answers_of
-from tieline.desk.cli.common import client, language_of, line_of, marks_of, officer, put
+from tieline.desk.cli.common import client, language_of, line_of, marks_of, officer, put, read
 from tieline.desk.cli.show import (
     doubt_lines,
     draft_lines,
@@ -195,10 +195,10 @@ def log(args: argparse.Namespace) -> None:
         return
     if args.item:
         named = {**line_of(args), **language_of(args)}
-        result = client(args).call("item", item=_digest(args.item), **named)
+        result = read(args, "item", item=_digest(args.item), **named)
         put(args, result, *item_lines(result))
         return
-    result = client(args).call("log", limit=args.limit, **line_of(args), **language_of(args))
+    result = read(args, "log", limit=args.limit, **line_of(args), **language_of(args))
     banner = [f"EXERCISE EXERCISE EXERCISE {result['realm']}"] if result.get("realm") else []
     put(args, result, *banner, *(item_line(view) for view in views(result, "items")))
 
