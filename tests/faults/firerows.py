@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from tests.faults import linecrowd, mood
+from tests.faults import linecrowd, mood, slowdisk
 from tests.faults.fire import Case
 from tests.faults.fires import CLOCKS, DISKS, KINDS, LIVES, ROADS
 from tests.faults.firestation import ROOT
@@ -98,6 +98,12 @@ def _at_the_port(name: str, what: str) -> Mutant:
     )
 
 
+def _at_the_disk(name: str, what: str, broken: str) -> Mutant:
+    """A build that is in force in the stations of ``slowdisk``."""
+    patches = ((slowdisk, "BROKEN", broken),)
+    return Mutant(name=name, invariants=frozenset(), what=what, patches=patches)
+
+
 def _process(name: str, what: str, broken: str) -> Mutant:
     """A build of which the broken part is in the stations' own processes; see ``stationproc``."""
     patches = ((sys.modules[__name__], "BROKEN", broken),)
@@ -113,6 +119,9 @@ BUILDS: Final = {
         _process("new-by-carrier", "what comes a second time comes up again", "carrier-makes-new"),
         _at_the_port("no-deadline", "who does not say who it is may stay"),
         _at_the_port("no-cap", "there is room for everybody who comes"),
+        _at_the_port("dear-statements", "a peer's statement holds all lines up for 30 ms"),
+        _at_the_disk("told-before-synced", "what is told to be kept is synced within two seconds",
+                     "kept-later"),
         _process("order-of-clocks", "the record is in the order of clocks", "clock-order"),
     )
 }  # fmt: skip
@@ -168,4 +177,27 @@ CROWDED: Final = Row(
     sabotage=("no-deadline", "no-cap"),
     few=2,
 )
-ROWS: Final = (LIVING, WRONG_CLOCKS, TWIN, WHOLE, CROWDED)
+NOISY: Final = Row(
+    promise="P8",
+    name="noisy-line",
+    fault="a peer floods a line of a station with valid statements, as fast as it can",
+    demand="a FLASH a second on another line of that station comes up in 2 s; 32 MiB",
+    counts=(1, 10, 100),
+    play=linecrowd.noisy_line,
+    stage=linecrowd.stage,
+    sabotage=("dear-statements",),
+    few=1,
+)
+SLOW: Final = Row(
+    promise="P1",
+    name="slow-syncs",
+    fault="each sync of a real station takes 0.2 to 2 s, at one or at both",
+    demand="answer, desk and receipt wait for the sync; status answers, all that was taken comes",
+    counts=(2, len(slowdisk.CASES), len(slowdisk.CASES) * 10),
+    play=slowdisk.slow_in_fact,
+    stage=slowdisk.stage,
+    sabotage=("told-before-synced",),
+    few=1,
+    lacks=slowdisk.no_compiler,
+)
+ROWS: Final = (LIVING, WRONG_CLOCKS, TWIN, WHOLE, CROWDED, NOISY, SLOW)

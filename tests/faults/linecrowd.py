@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -24,13 +24,19 @@ from tests.faults.crowd import AT_LINE
 from tests.faults.firestation import ROOT, Ends, settle_in
 from tests.faults.rows import Missed, need, scratch
 from tests.faults.webcrowd import Crowd, crowd
-from tests.node.pair import Seat
+from tests.node.pair import ANY_ONE, Seat
 
+from tieline.core.charter import SignedCharter, make_charter
+from tieline.core.identity import dearmor, parse_card
+from tieline.node import offline, secrets
 from tieline.node.client import ApiDown, ApiRefused, Client
+from tieline.node.secrets import KeyFile
 
 BROKEN = ""  # what is broken on purpose in the stations that are started; see ``stationproc``
 CODES: Final = ("ALPHA", "BRAVO", "CHARLIE")
 CASES: Final = (*AT_LINE, "noisy-peer")
+QUIET: Final = "pair"  # the line between all
+NOISY: Final = "noisy"  # the line of ALPHA and CHARLIE alone
 STRANGERS: Final = 1_000
 LURKING: Final = 24  # fewer than are shown out to make room
 QUIET_S: Final = 2
@@ -85,7 +91,9 @@ class Line:
         began = time.monotonic()
         other = "BRAVO" if code == "ALPHA" else "ALPHA"
         try:
-            client.call("send", text=text, precedence="FLASH", officer="Watch", to=[other])
+            client.call(
+                "send", line=QUIET, text=text, precedence="FLASH", officer="Watch", to=[other]
+            )
         finally:
             client.close()
         with self.news:
@@ -101,20 +109,43 @@ _here: list[Line] = []
 def stage() -> Iterator[None]:
     """Three stations that run and have met, for cases that follow each other."""
     with scratch() as where, contextlib.ExitStack() as stack:
-        watchers: list[threading.Thread] = []
-        stack.callback(_join, watchers)  # when the stations are gone
-        line = _start(Path(where), stack)
-        for code in ("ALPHA", "BRAVO"):
-            watchers.append(threading.Thread(target=line.watch, args=(code,), daemon=True))
-            watchers[-1].start()
-        until = time.monotonic() + WAIT_S
-        while not all(_writing(line, code) for code in CODES):
-            need(time.monotonic() < until, "the stations do not meet")
-        _here.append(line)
+        # In the parent of what it holds: the stations are gone when it is taken away.
+        bound = stack.enter_context(cell(f"tieline-{os.getpid()}", BOUND))
+        if isinstance(bound, str):
+            sys.stderr.write(f"{bound}\n")
+        _here.append(stand(Path(where), stack, CODES, broken=BROKEN, bound=bound))
         try:
             yield
         finally:
             _here.clear()
+
+
+def stand(
+    folder: Path,
+    stack: contextlib.ExitStack,
+    codes: tuple[str, ...],
+    *,
+    broken: str,
+    environment: Callable[[str], dict[str, str]] = lambda _: {},
+    bound: Cell | str = "",
+) -> Line:
+    """Stations that run until the stack ends, and have met; ALPHA's and BRAVO's desks are watched.
+
+    Where there is a third, ALPHA and it have a line of their own besides. ``environment``: what is
+    in that of one station. ``bound``: what holds ALPHA's memory.
+    """
+    watchers: list[threading.Thread] = []
+    stack.callback(_join, watchers)  # when the stations are gone
+    line = _seated(folder, codes, bound)
+    for code in codes:
+        _start(line, stack, code, broken, environment(code))
+    for code in codes[:2]:
+        watchers.append(threading.Thread(target=line.watch, args=(code,), daemon=True))
+        watchers[-1].start()
+    until = time.monotonic() + WAIT_S
+    while not all(_writing(line, code) for code in codes):
+        need(time.monotonic() < until, "the stations do not meet")
+    return line
 
 
 def _join(threads: list[threading.Thread]) -> None:
@@ -122,35 +153,51 @@ def _join(threads: list[threading.Thread]) -> None:
         each.join()
 
 
-def _start(folder: Path, stack: contextlib.ExitStack) -> Line:
+def _seated(folder: Path, codes: tuple[str, ...], bound: Cell | str) -> Line:
+    """Homes with a line between all, at free ports."""
     ports: dict[str, int] = {}
     with contextlib.ExitStack() as probes:
-        for code in CODES:
+        for code in codes:
             probe = probes.enter_context(socket.socket())
             probe.bind(("127.0.0.1", 0))
             ports[code] = probe.getsockname()[1]
     places = {code: f"127.0.0.1:{port}" for code, port in ports.items()}
     ends = {code: Ends(listen=place, front=place) for code, place in places.items()}
-    # In the parent of what it holds: the stations are gone when it is taken away.
-    bound = stack.enter_context(cell(f"tieline-{os.getpid()}", BOUND))
-    if isinstance(bound, str):
-        sys.stderr.write(f"{bound}\n")
-    line = Line(settle_in(folder, ends, brisk=False), ports, {}, folder, bound)
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
-    for code, seat in line.seats.items():
-        log = stack.enter_context((folder / f"{code}.log").open("wb"))
-        words = ["-m", "tests.faults.stationproc", BROKEN, "serve", "--home", str(seat.home.path)]
-        within = bound.enter if code == "ALPHA" and isinstance(bound, Cell) else None
-        process = subprocess.Popen(
-            [sys.executable, *words], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log,
-            preexec_fn=within,  # noqa: PLW1509 - one write, before any thread of ours runs
-        )  # fmt: skip
-        stack.callback(process.communicate)
-        stack.callback(process.kill)
-        line.processes[code] = process
-        assert process.stdout is not None
-        need(b"listens" in process.stdout.readline(), f"{code} does not start")
-    return line
+    seats = settle_in(folder, ends, brisk=False)
+    if len(codes) > 2:
+        _second_line([seats[codes[0]], seats[codes[2]]])
+    return Line(seats, ports, {}, folder, bound)
+
+
+def _second_line(seats: list[Seat]) -> None:
+    """A line besides the one between all."""
+    cards = [parse_card(dearmor(seat.home.card_file.read_text("ascii"))) for seat in seats]
+    charter = make_charter(name=NOISY, cards=cards, nonce=b"n" * 16, release=ANY_ONE)
+    signed = SignedCharter(charter=charter)
+    for seat in seats:
+        root = secrets.unlock_root(seat.home.root_file, KeyFile(seat.home.path / "key"))
+        signed = signed.add_signature(root.party, root.sign_charter(charter))
+    for seat in seats:
+        offline.install(seat.home, seat.keys, signed)
+
+
+def _start(
+    line: Line, stack: contextlib.ExitStack, code: str, broken: str, more: dict[str, str]
+) -> None:
+    log = stack.enter_context((line.logs / f"{code}.log").open("wb"))
+    home = str(line.seats[code].home.path)
+    within = line.cell.enter if code == "ALPHA" and isinstance(line.cell, Cell) else None
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.faults.stationproc", broken, "serve", "--home", home],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=log,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", **more},
+        preexec_fn=within,  # noqa: PLW1509 - one write, before any thread of ours runs
+    )  # fmt: skip
+    stack.callback(process.communicate)
+    stack.callback(process.kill)
+    line.processes[code] = process
+    assert process.stdout is not None
+    need(b"listens" in process.stdout.readline(), f"{code} does not start")
 
 
 def _writing(line: Line, code: str) -> bool:
@@ -218,15 +265,28 @@ def in_time_s() -> float:
 def crowded_line(seed: int) -> None:
     """One case: a manner of strangers, or a peer who never stops. The stage must stand."""
     line, case = _here[0], CASES[seed % len(CASES)]
-    bound = line.cell if isinstance(line.cell, Cell) else None
-    try:
+    with _bounded(line, case):
         if case == "noisy-peer":
-            noisy_peer(line, bound)
+            noise(line, QUIET)
         else:
             strangers(line, case, LURKING if case == "lurking" else STRANGERS, seed)
+
+
+def noisy_line(_seed: int) -> None:
+    """A peer floods another line of the same station."""
+    with _bounded(_here[0], "noisy-line"):
+        noise(_here[0], NOISY)
+
+
+@contextlib.contextmanager
+def _bounded(line: Line, case: str) -> Iterator[None]:
+    """Name the memory of ALPHA where the kernel ended it for that."""
+    try:
+        yield
     except (Missed, ApiDown, ApiRefused, OSError):
-        if bound is not None:
-            need(not bound.ended(), f"{case}: the kernel ended ALPHA, which wanted too much memory")
+        if isinstance(line.cell, Cell):
+            ended = line.cell.ended()
+            need(not ended, f"{case}: the kernel ended ALPHA, which wanted too much memory")
         raise
 
 
@@ -266,11 +326,12 @@ def judge(what: str, quiet: Watched, busy: Watched, limit_s: float, *, kept: int
     need(busy.slowest_s <= limit_s, said)
 
 
-def noisy_peer(line: Line, bound: Cell | None) -> None:
-    """CHARLIE's officers send without a pause, and ALPHA and BRAVO go on talking.
+def noise(line: Line, where: str) -> None:
+    """CHARLIE's officers send on a line without a pause, and ALPHA and BRAVO go on talking.
 
     What they say is kept for good, so the bound grows with it.
     """
+    bound = line.cell if isinstance(line.cell, Cell) else None
     if bound is not None:
         bound.bound(4 * BOUND + line.noise * FILED_BYTES)
     stop, sent, failed = threading.Event(), [0], [""]
@@ -279,7 +340,7 @@ def noisy_peer(line: Line, bound: Cell | None) -> None:
         client = line.client("CHARLIE")
         try:
             while not stop.is_set():
-                client.call("send", text="noise " * 200, officer="Watch C")
+                client.call("send", line=where, text="noise " * 200, officer="Watch C")
                 sent[0] += 1
         except (ApiDown, ApiRefused, OSError) as error:
             failed[0] = str(error)
@@ -303,4 +364,4 @@ def noisy_peer(line: Line, bound: Cell | None) -> None:
     if failed[0]:
         raise Missed(f"the noise was refused: {failed[0]}")
     need(sent[0] >= 5 * LASTS_S, f"there was hardly any noise: {sent[0]} statements")
-    judge(f"noisy-peer ({sent[0]} statements)", quiet, busy, limit_s, kept=sent[0])
+    judge(f"noise on '{where}' ({sent[0]} statements)", quiet, busy, limit_s, kept=sent[0])

@@ -18,7 +18,7 @@ from typing import Final
 from tests.faults.rows import need
 
 SOURCE: Final = Path(__file__).with_suffix(".c")
-_FORM: Final = struct.Struct("=5q")
+_FORM: Final = struct.Struct("=6q")
 NAME: Final = "FAULTS_MOOD"
 
 
@@ -40,7 +40,7 @@ class Mood:
     def __init__(self, path: Path, *, fresh: bool = True) -> None:
         self.path = path
         if fresh:
-            path.write_bytes(_FORM.pack(0, 0, 0, 0, 0))
+            path.write_bytes(_FORM.pack(0, 0, 0, 0, 0, 0))
         with path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), _FORM.size)
 
@@ -52,7 +52,7 @@ class Mood:
 
     def ahead_ms(self) -> int:
         """How far the wall clock is ahead of the true one now."""
-        ahead, drift, since, _, _ = self._read()
+        ahead, drift, since, *_ = self._read()
         return (ahead + (time.monotonic_ns() - since) // 1_000_000 * drift) // 1_000_000
 
     def step(self, ms: int) -> None:
@@ -66,8 +66,9 @@ class Mood:
         self._set(2, time.monotonic_ns())
         self._set(1, ppm)
 
-    def slow(self, ms: int) -> None:
-        """Have each sync take so much longer."""
+    def slow(self, ms: int, *, syncs_only: bool = False) -> None:
+        """Have each sync take so much longer, and without ``syncs_only`` a burst's first write."""
+        self._set(5, syncs_only)
         self._set(3, ms * 1_000)
 
     def right(self) -> None:

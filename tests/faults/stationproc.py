@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from apsw import Connection
 from tests.faults.mood import NAME, Mood
@@ -20,6 +20,8 @@ from tests.faults.mood import NAME, Mood
 from tieline.carriers.gate import Gate
 from tieline.carriers.link import Link, Stage
 from tieline.core.events import Event
+from tieline.core.exchange import Exchange
+from tieline.core.statement import Statement
 from tieline.desk import cli
 from tieline.desk.cli import main
 from tieline.node import secrets
@@ -91,6 +93,15 @@ def _wait_for_ever(self: Link, now: float) -> None:
         _wait(self, now)
 
 
+_judge: Callable[..., list[Statement]] = Exchange._judge
+
+
+def _judge_dearly(*args: Any) -> list[Statement]:
+    """What a peer says costs all others 30 ms, each time."""
+    time.sleep(0.03)
+    return _judge(*args)
+
+
 def lying_clock(path: Path) -> None:
     """Where no library can be loaded before: Python alone has the wrong time."""
     mood, true_ns = Mood(path, fresh=False), time.time_ns
@@ -113,6 +124,7 @@ BROKEN: Final = MUTANTS | {
         _build("no-cap", (Gate, "admit", lambda *_: True)),
         _build("kept-later", (SqliteStore, "_write", _write_later),
                (SqliteStore, "_keep_past", _keep_past_now)),
+        _build("dear-statements", (Exchange, "_judge", _judge_dearly)),
         _build("bare-bundle", (secrets, "seal", lambda plain, _recipients: plain)),
     )
 }  # fmt: skip

@@ -49,6 +49,7 @@ from tieline.node.clockwatch import ClockWatch
 from tieline.node.duewatch import DueWatch
 from tieline.node.intake import Intake
 from tieline.node.passage import Progress, reading_view
+from tieline.node.pausing import Pauses
 from tieline.node.roomwatch import RoomWatch
 from tieline.node.runtime import Runtime
 from tieline.node.view import Json, event_view, line_view
@@ -128,6 +129,7 @@ class Host:
         self.reload_keys: Callable[[], int] = lambda: 1  # set by who knows the key store
         self.desk_key: Callable[[], bytes] = lambda: b""  # likewise
         self._loop = asyncio.get_running_loop()
+        self._pauses = Pauses(self._loop)
         self.runtime = Runtime(
             own, realm, store, signer, self, clock.now(), machine=machine, pace=pace
         )
@@ -159,7 +161,7 @@ class Host:
             return
         self._drained.clear()
         if self._flush is None:
-            self._flush = self._loop.call_soon(self._turn)
+            self._flush = self._pauses.soon(self._turn)
         elif self._waits and isinstance(event, Act):
             self._hurry()
 
@@ -167,8 +169,7 @@ class Host:
         self._flush, self._waits = None, False
         if self._held:
             return  # what is queued waits until the other stations have the exercise's time too
-        events = self._intake.take()
-        now = self.clock.now()
+        events, now, began = self._intake.take(), self.clock.now(), self._loop.time()
         if self._room is not None:
             events.extend(self._room.look(now.real_ms))
         if self._clocks is not None:
@@ -182,6 +183,7 @@ class Host:
             # The core and the journal may no longer agree: never log and carry on.
             self._die(_defect(error))
             raise
+        self._pauses.after(began)
         if self.ahead is not None:
             self.ahead.over(events if self._intake else None)
         if self._room is not None:
@@ -201,7 +203,7 @@ class Host:
         it: told now, it is at hand, and what falls behind must be read from the journal.
         """
         if self.runtime.hurries or (self._intake and not self.feed.busy):
-            self._flush = self._loop.call_soon(self._turn)
+            self._flush = self._pauses.soon(self._turn)
         elif self._intake:
             self._flush, self._waits = self._loop.call_later(TELL_S, self._turn), True
             self.feed.then(self._hurry)
@@ -210,7 +212,7 @@ class Host:
         """Have the next turn now, if it waits."""
         if self._waits and self._flush is not None:
             self._flush.cancel()
-            self._flush, self._waits = self._loop.call_soon(self._turn), False
+            self._flush, self._waits = self._pauses.soon(self._turn), False
 
     def _die(self, error: TielineError) -> None:
         self._dead, self._cause = True, error
@@ -529,10 +531,7 @@ class Host:
         return await evidencefile.make(line, out, scope, self.clock.now().wall_ms, packs)
 
     async def import_bundle(self, data: bytes) -> dict[str, Json]:
-        """Take a bundle in. Raises ``RemoteError`` when it is refused as a whole.
-
-        ``StoreFull`` and ``StoreFailed``: not all of it may have been kept.
-        """
+        """Take a bundle in. Raises ``RemoteError``, and ``StoreFull`` where it was not all kept."""
         parsed = bundle.parse(self.station.realm, data)
         line = self.station.line(parsed.header.line)
         bundle.check(parsed, line)
