@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.faults import canaries, sweep, views
+from tests.faults import canaries, kills, sweep, views
 from tests.faults.rows import Row
 
 from tieline.sim.mutants import Mutant
@@ -23,6 +23,12 @@ BUILDS: Final = {
         _process("bare-backup", "the chunks of a backup are not encrypted", "bare-backup"),
         _process("bare-bundle", "a bundle is signed and not sealed", "bare-bundle"),
         _process("sync-swallowed", "a sync that fails is nobody's business", "unsynced"),
+        Mutant(
+            name="told-ahead",
+            invariants=frozenset({1}),
+            what="what is told to be kept is kept within two seconds",
+            patches=((kills, "BROKEN", "kept-later"),),
+        ),
         _process("dumping", "a process may leave its memory on the disk", "dumping"),
     )
 }
@@ -35,8 +41,12 @@ P1: Final = (
     Row(
         promise="P1",
         name="killed",
-        fault="a station is killed at any moment",
-        demand="nothing acknowledged is lost, and it starts again by itself",
+        fault="a station is killed at any moment, or just after its receipt left; 5 times a case",
+        demand="nothing acknowledged is lost, and it starts again by itself, in 5 s",
+        counts=(16, 400, 2_000),
+        play=kills.killed,
+        stage=kills.stage,
+        sabotage=("told-ahead",),
         tests=(
             "tests/desk/test_line_by_cli.py::test_nothing_is_lost_by_kill_9",
             "tests/exercise/test_runs.py::test_killed_stations_change_nothing_but_times",

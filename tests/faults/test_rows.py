@@ -46,8 +46,11 @@ def test_a_row_of_the_desk_goes_red_under_its_sabotage(name: str, build: str) ->
     test_a_row_goes_red_under_its_sabotage(name, build)
 
 
-def test_the_evidence_page_is_held_against_our_reader() -> None:
-    test_a_row_goes_red_under_its_sabotage("page-reader", "page-believes")
+@pytest.mark.parametrize(
+    ("name", "build"), [("page-reader", "page-believes"), ("killed", "told-ahead")]
+)
+def test_a_row_with_a_stage_of_its_own_goes_red(name: str, build: str) -> None:
+    test_a_row_goes_red_under_its_sabotage(name, build)
 
 
 @pytest.mark.usefixtures("desk")
