@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from tests.faults import canaries, kills, sweep, views
 from tests.faults.rows import Row
 
+from tieline.core.record import Outcome, Record
+from tieline.core.statement import Statement
 from tieline.sim.mutants import Mutant
 
 
@@ -14,6 +18,15 @@ def _process(name: str, what: str, broken: str) -> Mutant:
     """A build of which the broken part is in another process; see ``stationproc``."""
     patches = ((canaries, "BROKEN", broken),)
     return Mutant(name=name, invariants=frozenset(), what=what, patches=patches)
+
+
+_admit: Callable[[Record, Statement, int], Outcome] = Record._admit
+
+
+def _admit_ahead(self: Record, statement: Statement, now_ms: int) -> Outcome:
+    """What an author had read need not be there."""
+    known = tuple(tip for tip in statement.place.seen if self.find(tip) is not None)
+    return _admit(self, replace(statement, place=replace(statement.place, seen=known)), now_ms)
 
 
 BUILDS: Final = {
@@ -28,6 +41,12 @@ BUILDS: Final = {
             invariants=frozenset({1}),
             what="what is told to be kept is kept within two seconds",
             patches=((kills, "BROKEN", "kept-later"),),
+        ),
+        Mutant(
+            name="gap-unseen",
+            invariants=frozenset({3}),
+            what="what an author had read need not be there",
+            patches=((Record, "_admit", _admit_ahead),),
         ),
         _process("dumping", "a process may leave its memory on the disk", "dumping"),
     )
@@ -142,6 +161,16 @@ P3: Final = (
         ),
         sabotage=("arrival-order", "clock-order"),
         few=8,
+    ),
+    Row(
+        promise="P3",
+        name="missing-ancestor",
+        fault="one statement of a history of thirty is withheld, each in turn",
+        demand="what was written after it waits, what was not is shown, and it heals",
+        counts=(4 * views.HISTORY, 40 * views.HISTORY, 400 * views.HISTORY),
+        play=views.missing_ancestor,
+        sabotage=("gap-unseen",),
+        few=views.HISTORY,
     ),
 )
 

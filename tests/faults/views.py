@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Final
 
 from tests.core.test_bundle import carry
+from tests.core.test_record import LINE, Author, ancestors, take
 from tests.core.world import START_MS, Net, Post, kits, message
 from tests.faults.rows import need
 
 from tieline.core.events import Arrived
 from tieline.core.journal import FactKind
+from tieline.core.record import Record
 from tieline.core.terms import Precedence
 
 DAY_MS: Final = 86_400_000
@@ -22,6 +24,7 @@ STEPS: Final = (
     1_709_164_800_000 - START_MS, 253_402_300_000_000 - START_MS,
 )  # fmt: skip
 SETTLED_S: Final = 120
+HISTORY: Final = 30
 
 
 class Said:
@@ -135,6 +138,36 @@ def _shuffled(net: Net, heard: list[tuple[Post, bytes, bytes]], chance: random.R
         if frozenset((post.who.id, each.peer)) in net.open and chance.random() < 0.9:
             heard.append((there, post.who.id, each.envelope))
             there.step(Arrived(carrier="wire", peer=post.who.id, envelope=each.envelope, live=True))
+
+
+def missing_ancestor(seed: int) -> None:
+    """One of thirty is withheld: what its readers wrote waits, by name, and all else is shown."""
+    chance = random.Random(f"missing {seed // HISTORY}")
+    authors = [Author(number) for number in range(3)]
+    for _ in range(HISTORY):
+        author, other = chance.sample(authors, 2)
+        if chance.random() < 0.6:
+            author.learn(other)
+        author.write()
+    whole = Author(3)
+    for author in authors:
+        whole.learn(author)
+    everything = [item.statement for item in whole.record.order]
+    away = everything[seed % HISTORY]
+    had = ancestors(everything)
+    waiting = {digest for digest, read in had.items() if away.digest in read}
+    others = [each for each in everything if each is not away]
+    random.Random(f"missing {seed}").shuffle(others)
+    reader = Record(LINE, "")
+    for each in others:
+        take(reader, each)
+    shown = {item.statement.digest for item in reader.order}
+    need(not shown & waiting, "something is shown that was written after what is not there")
+    need(shown == had.keys() - waiting - {away.digest}, "something waits that has all it needs")
+    need(reader.held == len(waiting), f"{len(waiting)} wait, and the gap shows {reader.held}")
+    take(reader, away)
+    found = [item.statement.digest for item in reader.order]
+    need(found == [each.digest for each in everything], "with it the order is another one")
 
 
 def lying_clock(seed: int) -> None:
