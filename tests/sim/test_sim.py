@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tieline.core import charter, crypto, log, statement
+from tieline.core.checkpoint import Receipt
 from tieline.sim import world
 from tieline.sim.__main__ import main
+from tieline.sim.memory import remembered
 from tieline.sim.outcome import Outcome
 from tieline.sim.plan import draw
 from tieline.sim.world import World
@@ -83,6 +86,25 @@ def test_remembering_answers_changes_nothing(monkeypatch: pytest.MonkeyPatch) ->
     remembering = run()
     monkeypatch.setattr(world, "remembered", nullcontext)
     assert run() == remembering
+
+
+def test_what_is_remembered_is_remembered_under_every_name_and_put_back() -> None:
+    real = (statement.parse, crypto.verify, Receipt.encode, Receipt.decode)
+    with remembered():
+        assert statement.parse is vars(log)["parse"] is not real[0]
+        assert crypto.verify is vars(charter)["verify"] is not real[1]
+    assert (statement.parse, crypto.verify, Receipt.encode, Receipt.decode) == real
+    assert vars(log)["parse"] is real[0]
+    assert vars(charter)["verify"] is real[1]
+
+
+def test_a_broken_function_is_not_mended_by_remembering_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(crypto, "verify", lambda _key, _message, _signature: True)
+    with remembered():
+        assert crypto.verify(bytes(32), b"", bytes(64))
+        assert not vars(charter)["verify"](bytes(32), b"", bytes(64))
 
 
 def test_a_failure_is_told_and_replays(capsys: pytest.CaptureFixture[str]) -> None:

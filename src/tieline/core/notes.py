@@ -404,18 +404,15 @@ def _prove(
 def witnessed(line: Line, book: LogNotes) -> list[int]:
     """For each witness of the charter the largest size that it has cosigned, the largest first."""
     sizes = []
+    held = sorted(book.heads, reverse=True)  # the newest are cosigned soon, so few are looked at
     for witness in line.charter.witnesses:
         key = (witness.name, crypto.key_id(witness.name, crypto.ALG_COSIGNATURE, witness.key))
-        sizes.append(
-            max(
-                (
-                    size
-                    for size, noted in book.heads.items()
-                    if any((s.name, s.key_id) == key for s in noted.note.signatures)
-                ),
-                default=0,
-            )
+        signed = (
+            size
+            for size in held
+            if any((s.name, s.key_id) == key for s in book.heads[size].note.signatures)
         )
+        sizes.append(next(signed, 0))
     return sorted(sizes, reverse=True)
 
 
