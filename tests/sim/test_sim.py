@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from tieline.sim.__main__ import main
 from tieline.sim.memory import remembered
 from tieline.sim.outcome import Outcome
 from tieline.sim.plan import draw
+from tieline.sim.schedule import below
 from tieline.sim.world import World
 
 HOURS = 0.25
@@ -86,6 +88,13 @@ def test_remembering_answers_changes_nothing(monkeypatch: pytest.MonkeyPatch) ->
     remembering = run()
     monkeypatch.setattr(world, "remembered", nullcontext)
     assert run() == remembering
+
+
+@pytest.mark.parametrize("stop", [1, 2, 5, 8, 56, 1000])
+def test_numbers_are_drawn_as_the_library_draws_them(stop: int) -> None:
+    ours, theirs = random.Random("a seed"), random.Random("a seed")
+    assert [below(ours, stop) for _ in range(500)] == [theirs.randrange(stop) for _ in range(500)]
+    assert ours.random() == theirs.random()
 
 
 def test_what_is_remembered_is_remembered_under_every_name_and_put_back() -> None:

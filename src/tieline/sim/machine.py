@@ -36,7 +36,7 @@ from tieline.sim.checkers import Checker, Ledger
 from tieline.sim.clocks import SimClock
 from tieline.sim.cutcheck import Silences, attempts_kept
 from tieline.sim.network import DIRECT, Network
-from tieline.sim.schedule import Schedule
+from tieline.sim.schedule import Schedule, below
 from tieline.sim.violation import Violation
 from tieline.store.memory import MemoryMachine, MemoryStore
 
@@ -278,7 +278,7 @@ class Machine:
         self._inbox.append(event)
         if not self._busy:
             self._busy = True
-            self.schedule.after(self.chance.randint(0, SERVICE_MS), self._serve)
+            self.schedule.after(below(self.chance, SERVICE_MS + 1), self._serve)
 
     def _serve(self) -> None:
         self._busy = False
@@ -289,10 +289,11 @@ class Machine:
         was_full = self.runtime.full
         before = self.line_now()
         self._fresh.clear()
-        if self.chance.randrange(1000) < self.cut_per_thousand:
-            self._fuse = self.chance.randrange(8)
+        if below(self.chance, 1000) < self.cut_per_thousand:
+            self._fuse = below(self.chance, 8)
         arrived = [event.envelope for event in events if isinstance(event, Arrived)]
-        self.checker.bringing(self.ledger, arrived)
+        if arrived:
+            self.checker.bringing(self.ledger, arrived)
         try:
             self.runtime.turn(events, self.clock.now())
         except PowerCut as cut:
@@ -308,7 +309,7 @@ class Machine:
             if not was_full and not self.runtime.full:
                 if before is not None and attempts_kept(events, self._fresh, before.links):
                     self.schedule.count("check attempts")
-                if self.checker.brought(self.ledger, arrived, line.latest()):
+                if arrived and self.checker.brought(self.ledger, arrived, line.latest()):
                     self.schedule.count("check brought")
         self._arm()
 
@@ -382,7 +383,7 @@ class Machine:
 
     def disk_breaks(self) -> bool:
         """Whether the disk breaks in this commit."""
-        return self.chance.randrange(1000) < self.fail_per_thousand
+        return below(self.chance, 1000) < self.fail_per_thousand
 
     def transmit(self, effect: Transmit) -> str:
         """See ``node.runtime.World``."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from tieline.sim.schedule import Schedule
+from tieline.sim.schedule import Schedule, below
 
 DIRECT = "direct"
 LOOSE = "loose"
@@ -255,7 +255,8 @@ class Network:
         self._ear.heard(peer, me, road[2], envelope)
 
     def _delay(self) -> int:
-        return self._random.randint(self.weather.delay_min_ms, self.weather.delay_max_ms)
+        least = self.weather.delay_min_ms
+        return least + below(self._random, self.weather.delay_max_ms - least + 1)
 
     def _chance(self, thousandths: int) -> bool:
-        return thousandths > 0 and self._random.randrange(1000) < thousandths
+        return thousandths > 0 and below(self._random, 1000) < thousandths

