@@ -94,18 +94,26 @@ def entry_of(
     """
     statement = item.statement
     place = statement.place
+    # An entry outlives the item: of what all of a log have in common it holds the log's own.
+    of = line.record.logs.get(statement.log)
+    log, station, incarnation = (
+        (statement.log, place.station, place.incarnation)
+        if of is None
+        else (of.id, of.station, of.incarnation)
+    )
+    key = item.key
     return _entry(
         statement.content,
         reads or line.reads,
         place.charter,
         digest=statement.digest,
-        log=statement.log,
+        log=log,
         position=place.position,
-        station=place.station,
+        station=station,
         party=line.party_of(place.station) if party is None else party,
         to=line.addressed(item) if to is None else to,
         time_ms=place.time_ms,
-        key=item.key,
+        key=(key[0], key[1], place.time_ms, station, incarnation, place.position, statement.digest),
         story=item.second_story,
     )
 
