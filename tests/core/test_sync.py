@@ -205,6 +205,24 @@ def test_what_one_turn_brings_is_one_push_and_what_one_push_brings_is_one_receip
     assert alpha.line.ladder.covered(alpha.line.own_log, bravo.who.id) == last.size
 
 
+@pytest.mark.parametrize(
+    ("name", "limit", "pushes"),
+    [("MAX_PUSH_STATEMENTS", 4, [4, 4, 2]), ("MAX_PUSH_BYTES", 900, [4, 4, 2])],
+)
+def test_what_does_not_fit_into_one_push_goes_in_the_next_of_the_same_turn(
+    monkeypatch: pytest.MonkeyPatch, name: str, limit: int, pushes: list[int]
+) -> None:
+    _, alpha, _ = pair()
+    monkeypatch.setattr(sync, name, limit)
+    said = [
+        Speak(token=0, line=alpha.line.id, content=message(f"number {n}"), officer="Ada")
+        for n in range(10)
+    ]
+    alpha.step(*said)
+    sent = [unpack(each.envelope) for each in alpha.out]
+    assert [len(each.statements) for each in sent if isinstance(each, Push)] == pushes
+
+
 def test_what_comes_too_early_is_bounded_and_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record, "MAX_HELD", 3)
     net, alpha, bravo = pair()

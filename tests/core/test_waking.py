@@ -50,3 +50,16 @@ def test_who_has_left_signs_no_head_any_more(*, leaves: bool) -> None:
     net.pass_time(200)
     assert charlie.line.member is not leaves
     assert (charlie.line.notes[log].latest() == signed) is leaves
+
+
+def test_what_waits_to_be_relayed_wakes_a_station_once_for_what_comes_soon_after() -> None:
+    net = Net(kits(2))
+    net.connect_all()
+    alpha, bravo = net
+    alpha.speak(message())
+    net.deliver()
+    line = bravo.line
+    exchange = bravo.station.exchanges[line.id]
+    line.gossip_at = None
+    first = line.relay_queue[0][0]
+    assert exchange.wakeup() == first + exchange.pace.relay_ms // 4

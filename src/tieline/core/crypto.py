@@ -40,6 +40,8 @@ ALG_MLDSA: Final = 0x06
 
 # {1: -8}: the protected header "algorithm EdDSA" (RFC 9052 section 3.1, RFC 9053 section 2.2).
 PROTECTED: Final = b"\xa1\x01\x27"
+# An array of four, of which the first two are the same in all: this header, and none beside it.
+_SIGN1_HEAD: Final = b"\x84" + encode.dumps(PROTECTED) + encode.dumps({})
 
 _P: Final = 2**255 - 19
 # A point and its negative share y, and the eight points of small order share these five values:
@@ -154,22 +156,24 @@ class Sign1:
 
 def sig_structure(protected: bytes, aad: bytes, payload: bytes) -> bytes:
     """The bytes that a COSE_Sign1 signature covers (RFC 9052 section 4.4, "Signature1")."""
-    return b"".join(
-        (
-            b"\x84\x6aSignature1",
-            encode.head(2, len(protected)),
-            protected,
-            encode.head(2, len(aad)),
-            aad,
-            encode.head(2, len(payload)),
-            payload,
-        )
-    )
+    return joined(sig_head(protected, aad), payload)
+
+
+def sig_head(protected: bytes, aad: bytes) -> bytes:
+    """What stands before the payload in the bytes under a signature: the same for all of a kind."""
+    before = encode.head(2, len(protected)), protected, encode.head(2, len(aad)), aad
+    return b"\x84\x6aSignature1" + b"".join(before)
+
+
+def joined(head: bytes, payload: bytes) -> bytes:
+    """The bytes under a signature: a head as ``sig_head`` gives it, and the payload."""
+    return b"".join((head, encode.head(2, len(payload)), payload))
 
 
 def pack_sign1(payload: bytes, signature: bytes) -> bytes:
     """The untagged COSE_Sign1 of a payload and its signature (RFC 9052 section 4.2)."""
-    return encode.dumps((PROTECTED, {}, payload, signature))
+    ends = encode.head(2, len(payload)), encode.head(2, len(signature))
+    return b"".join((_SIGN1_HEAD, ends[0], payload, ends[1], signature))
 
 
 def parse_sign1(data: bytes, limits: encode.Limits = encode.DEFAULT) -> Sign1:

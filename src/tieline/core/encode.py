@@ -352,6 +352,10 @@ class Fields:
             raise RemoteError(self._code(), f"the {what} must be a map; have it written anew")
         self._map = value
 
+    def __contains__(self, key: int) -> bool:
+        """Whether the key stands in the map, with whatever value."""
+        return key in self._map
+
     def uint(self, key: int, max: int = MAX_UINT) -> int:  # noqa: A002  # the clearest name
         """An integer from 0 to ``max``."""
         value = self._map.get(key)

@@ -476,10 +476,7 @@ class Exchange:
         peer = line.peers[peer_id]
         if not line.links[peer_id].sessions:
             return
-        while True:
-            batch = sync.lacking(line.record, peer, line.own, line.relayable)
-            if not batch:
-                break
+        while batch := sync.lacking(line.record, peer, line.own, line.relayable):
             mine = tuple(
                 parsed.digest
                 for parsed in batch
@@ -487,6 +484,8 @@ class Exchange:
             )
             push = Push(line.id, tuple(parsed.raw for parsed in batch))
             turn.transmit(line.id, peer_id, sync.pack(push), mine)
+            if not sync.is_full(batch):
+                break  # nothing else is lacking
         if peer.outstanding() and peer.retry_at is None:
             peer.retry_ms = peer.retry_ms or self.pace.retry_ms
             peer.retry_at = turn.now.real_ms + peer.retry_ms
@@ -577,7 +576,9 @@ class Exchange:
     def wakeup(self) -> int | None:
         """When the transport's clock next makes something due, in ``real_ms``."""
         line = self.line
-        times = [line.relay_queue[0][0]] if line.relay_queue else []
+        # A relay waits a little for others, so that not each statement that comes wakes us.
+        together = self.pace.relay_ms // 4
+        times = [line.relay_queue[0][0] + together] if line.relay_queue else []
         if line.gossip_at is not None:
             times.append(line.gossip_at)
         if line.beacon_at is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 from tieline.core import encode
@@ -72,8 +73,7 @@ class Origin:
     releaser: str = ""
 
     def encode(self) -> bytes:
-        return _pack({1: clean(self.carrier, MAX_CODE), 2: self.peer, 3: self.key, 4: self.officer,
-                      5: self.draft, 6: self.releaser})  # fmt: skip
+        return _packed_origin(self)
 
     @staticmethod
     def decode(data: bytes) -> Origin:
@@ -86,6 +86,13 @@ class Origin:
             draft=fields.opt_uint(5, max=2**48) or 0,
             releaser=fields.opt_text(6, max_len=80) or "",
         )
+
+
+@lru_cache(maxsize=64)
+def _packed_origin(origin: Origin) -> bytes:
+    """Of all that one peer brings by one carrier it is the same."""
+    return _pack({1: clean(origin.carrier, MAX_CODE), 2: origin.peer, 3: origin.key,
+                  4: origin.officer, 5: origin.draft, 6: origin.releaser})  # fmt: skip
 
 
 _ABOUT: Final = 16  # characters of a digest that tell the causes of one kind and item apart
@@ -260,6 +267,8 @@ def clean(text: str, limit: int) -> str:
 
     Whatever it says, it must not be what keeps a station from starting again.
     """
+    if len(text) <= limit and text.isascii():
+        return text
     return text[:limit].encode("utf-8", "replace").decode("utf-8")
 
 

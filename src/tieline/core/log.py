@@ -89,9 +89,10 @@ class Log:
     @property
     def head(self) -> bytes:
         """The digest of the last statement. Raises ``IndexError`` on an empty log."""
-        if not self.size:
+        tree = self.tree
+        if not tree.size:
             raise IndexError("an empty log has no head")
-        return self.tree.leaf(self.size - 1)
+        return tree.leaf(tree.size - 1)
 
     def beside(self) -> int:
         """How much is held beside the main branch: second stories, and what is late."""

@@ -44,12 +44,13 @@ def take(line: Line, now: Now) -> Settlement:
     """What the archive needs so that everything of a line can be settled."""
     ladder = line.ladder
     ladder.prune()
+    tallies = ladder.tallies.settled()  # before the state, which has what these leave out
     return Settlement(
         line=line.id,
-        state=encode.dumps(_state(line) | {22: _moments(line, now)}),
+        state=_packed(_state(line) | {22: _moments(line, now)}, {7: _clocks(line)}),
         anew=line.record.shelf.anew,
         chunks=_chunks(line.record),
-        tallies=ladder.tallies.settled(),
+        tallies=tallies,
         receipts=[
             (receipt.log, receipt.cosigner, receipt.size, receipt.encode())
             for cover in ladder.covers.values()
@@ -57,6 +58,30 @@ def take(line: Line, now: Now) -> Settlement:
         ],
         acts=[*line.keys.settled(), *line.released.settled()],
     )
+
+
+def _packed(parts: dict[int, Value], written: dict[int, bytes]) -> bytes:
+    """The map of all parts; ``written`` are those that are encoded already."""
+    out = [encode.head(5, len(parts) + len(written))]
+    for key in sorted((*parts, *written)):
+        out.append(encode.head(0, key))
+        out.append(written[key] if key in written else encode.dumps(parts[key]))
+    return b"".join(out)
+
+
+def _clocks(line: Line) -> bytes:
+    """The clocks that run, encoded: there may be thousands, and they are a third of a snapshot."""
+    rows = line.ladder.clocks()
+    known: dict[str | int, bytes] = {}  # parties, rungs and lengths: few
+    out = [encode.head(4, len(rows))]
+    for digest, party, rung, due_ms, wait_ms in rows:
+        for each in (party, rung, wait_ms):
+            if each not in known:
+                known[each] = encode.dumps(each)
+        end = encode.head(0, due_ms) if due_ms >= 0 else encode.dumps(due_ms)
+        start = b"\x85" + encode.head(2, len(digest))
+        out.append(b"".join((start, digest, known[party], known[rung], end, known[wait_ms])))
+    return b"".join(out)
 
 
 def settle(line: Line, taken: Settlement) -> None:
@@ -287,7 +312,6 @@ def _state(line: Line) -> dict[int, Value]:
         **_record_state(line.record),
         5: tuple(last.encode() for last in lasts if last is not None),
         6: tuple(ladder.tallies.loose()),
-        7: tuple(ladder.clocks()),
         8: tuple((party, tuple(sorted(digests))) for party, digests in ladder.unsigned.items()),
         9: tuple(alarm.encode() for alarm in line.alarms.other.values()),
         10: line.alarms.count,

@@ -381,8 +381,25 @@ def _check(line: Line, content: Content, officer: str, now_ms: int) -> None:
     _check_officer(officer)
     if content.kind not in _SPOKEN:
         raise LocalError("act.kind", f"officers do not make statements of kind {content.kind.name}")
+    if named := {*content.to, *(content.body.parties or ())}:
+        _check_named(line, named)
+    if content.kind is Kind.MESSAGE:
+        empty = content.body.text is None and content.body.fields is None
+        if empty and not any(ref.role is RefRole.CANCELS for ref in content.refs):
+            raise LocalError("act.empty", "a message needs a text or the fields of a form")
+    if content.kind is Kind.JOINT and line.party not in (content.body.parties or ()):
+        raise LocalError("act.joint", "a joint statement names our own party among its parties")
+    for ref in content.refs:
+        _check_ref(line, content, ref)
+    if content.kind in RUNG_OF_KIND:
+        _check_rung(line, content)
+    if content.kind in MOVES:
+        _check_joint(line, content, now_ms)
+
+
+def _check_named(line: Line, named: set[str]) -> None:
+    """Whether those whom an act names are parties that may be named."""
     codes = {party.code for party in line.charter.parties}
-    named = {*content.to, *(content.body.parties or ())}
     strangers = sorted(named - codes)
     if strangers:
         raise LocalError(
@@ -397,18 +414,6 @@ def _check(line: Line, content: Content, officer: str, now_ms: int) -> None:
             f"{observers[0]} is an observer: it reads everything on this line, owes no answer and"
             " signs nothing, so it is not named; leave it out",
         )
-    if content.kind is Kind.MESSAGE:
-        empty = content.body.text is None and content.body.fields is None
-        if empty and not any(ref.role is RefRole.CANCELS for ref in content.refs):
-            raise LocalError("act.empty", "a message needs a text or the fields of a form")
-    if content.kind is Kind.JOINT and line.party not in (content.body.parties or ()):
-        raise LocalError("act.joint", "a joint statement names our own party among its parties")
-    for ref in content.refs:
-        _check_ref(line, content, ref)
-    if content.kind in RUNG_OF_KIND:
-        _check_rung(line, content)
-    if content.kind in MOVES:
-        _check_joint(line, content, now_ms)
 
 
 def _check_ref(line: Line, content: Content, ref: statement.Ref) -> None:

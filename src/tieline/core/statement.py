@@ -25,6 +25,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import lru_cache
 from itertools import pairwise
+from operator import attrgetter
 from typing import Final, TypeVar
 
 from tieline.core import crypto, encode
@@ -109,6 +110,7 @@ _BODY_KEYS: Final = {
     8: "slot", 9: "holds", 10: "parties", 11: "rung", 12: "party", 13: "due_ms", 14: "attempts",
     15: "effective_ms", 16: "late_binds", 17: "reserve", 18: "through", 19: "terms",
 }  # fmt: skip
+_body_values: Final = attrgetter(*_BODY_KEYS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ class Content:
 
     def wanted(self) -> int:
         """The asked-for rungs as a bit mask of the ``WANT_`` constants."""
-        return _DEFAULT_WANTS.get(self.kind, 0) if self.wants < 0 else self.wants
+        return default_wants(self.kind) if self.wants < 0 else self.wants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,9 +272,19 @@ def normal(content: Content) -> Content:
     return content if content.wants >= 0 else replace(content, wants=content.wanted())
 
 
+def default_wants(kind: Kind) -> int:
+    """What a kind asks of its readers when its author asks nothing special."""
+    return _DEFAULT_WANTS.get(kind, 0)
+
+
 def to_sign(realm: str, payload: bytes) -> bytes:
     """The bytes that a station's key signs (RFC 9052 section 4.4)."""
-    return crypto.sig_structure(crypto.PROTECTED, domain(realm), payload)
+    return crypto.joined(_signed_head(realm), payload)
+
+
+@lru_cache(maxsize=16)
+def _signed_head(realm: str) -> bytes:
+    return crypto.sig_head(crypto.PROTECTED, domain(realm))
 
 
 def seal(realm: str, payload: bytes, signature: bytes, read: Read | None = None) -> Statement:
@@ -318,8 +330,9 @@ def _content_map(content: Content) -> dict[int, Value]:
         out[11] = int(content.role)
     if content.to:
         out[12] = content.to
-    if content.wanted() != _DEFAULT_WANTS.get(content.kind, 0):
-        out[13] = content.wanted()
+    wanted = content.wanted()
+    if wanted != default_wants(content.kind):
+        out[13] = wanted
     if content.form:
         out[14] = (content.form, content.form_version)
     if content.refs:
@@ -332,16 +345,15 @@ def _content_map(content: Content) -> dict[int, Value]:
 
 def _body_map(body: Body) -> dict[int, Value]:
     out: dict[int, Value] = {}
-    for key, name in _BODY_KEYS.items():
-        value = getattr(body, name)
+    for (key, name), value in zip(_BODY_KEYS.items(), _body_values(body), strict=True):
         if value is None:
             continue
         if name in ("fields", "terms"):
-            value = dict(value)
+            value = dict(value)  # noqa: PLW2901 - as it stands in the bytes
         elif name == "holds":
-            value = tuple((hold.log, hold.size, hold.last) for hold in body.holds or ())
+            value = tuple((h.log, h.size, h.last) for h in body.holds or ())  # noqa: PLW2901
         elif name == "rung":
-            value = int(value)
+            value = int(value)  # noqa: PLW2901
         out[key] = value
     return out
 
@@ -387,31 +399,30 @@ def _read_payload(payload: bytes) -> Read:
         incarnation=fields.bytes(3, length=8),
         position=position,
         previous=previous,
-        seen=_read_seen(fields.opt_array(6)),
+        seen=_read_seen(fields.array(6)) if 6 in fields else (),
         time_ms=fields.uint(7, max=MAX_TIME_MS),
         charter=fields.uint(10, max=2**16),
     )
     content = _read_content(fields)
     unknown = tuple(sorted(fields.unknown(_KNOWN)))
-    body = fields.opt_map(16) or {}
     if content.kind is Kind.UNKNOWN:
         unknown = (9, *unknown)
-    elif not body.keys() <= _BODY_KEYS.keys():
+    elif 16 in fields and not fields.map(16).keys() <= _BODY_KEYS.keys():
         unknown = tuple(sorted((*unknown, 16)))
     return place, content, unknown
 
 
 def _read_content(fields: Fields) -> Content:
     kind = _read_kind(fields.uint(9, max=2**16))
-    form, form_version = _read_form(fields.opt_array(14))
+    form, form_version = _read_form(fields.array(14)) if 14 in fields else ("", 0)
     content = Content(
         kind=kind,
         body=_read_body(kind, fields.opt_map(16)),
         precedence=_member(_PRECEDENCES, fields.uint(8, max=255), "precedence"),
         role=_read_role(fields.opt_uint(11, max=255)),
-        to=_read_codes(fields.opt_array(12), "addressees"),
+        to=_read_codes(fields.array(12), "addressees") if 12 in fields else (),
         wants=_read_wants(kind, fields.opt_uint(13, max=7)),
-        refs=_read_refs(fields.opt_array(15)),
+        refs=_read_refs(fields.array(15)) if 15 in fields else (),
         form=form,
         form_version=form_version,
     )
@@ -437,9 +448,7 @@ def _member(members: Mapping[int, E], value: int, name: str) -> E:
     return found
 
 
-def _read_seen(items: tuple[Value, ...] | None) -> tuple[bytes, ...]:
-    if items is None:
-        return ()
+def _read_seen(items: tuple[Value, ...]) -> tuple[bytes, ...]:
     tips = tuple(item for item in items if isinstance(item, bytes) and len(item) == TIP_BYTES)
     if not 1 <= len(tips) <= MAX_SEEN or len(tips) != len(items):
         raise _wrong(
@@ -472,9 +481,7 @@ def _read_wants(kind: Kind, value: int | None) -> int:
     return default if value is None else value
 
 
-def _read_form(items: tuple[Value, ...] | None) -> tuple[str, int]:
-    if items is None:
-        return "", 0
+def _read_form(items: tuple[Value, ...]) -> tuple[str, int]:
     if len(items) != 2:
         raise _wrong("form", "it is a form id and a version")
     form, version = items
@@ -485,9 +492,7 @@ def _read_form(items: tuple[Value, ...] | None) -> tuple[str, int]:
     return form, version
 
 
-def _read_codes(items: tuple[Value, ...] | None, name: str) -> tuple[str, ...]:
-    if items is None:
-        return ()
+def _read_codes(items: tuple[Value, ...], name: str) -> tuple[str, ...]:
     codes: list[str] = []
     for item in items:
         if not isinstance(item, str) or not PARTY_CODE.match(item):
@@ -500,9 +505,7 @@ def _read_codes(items: tuple[Value, ...] | None, name: str) -> tuple[str, ...]:
     return tuple(codes)
 
 
-def _read_refs(items: tuple[Value, ...] | None) -> tuple[Ref, ...]:
-    if items is None:
-        return ()
+def _read_refs(items: tuple[Value, ...]) -> tuple[Ref, ...]:
     if not items or len(items) % 2 or len(items) > 2 * MAX_REFS:
         raise _wrong("references", f"they are up to {MAX_REFS} pairs of digest and role")
     refs: list[Ref] = []
@@ -533,9 +536,9 @@ def _read_body(kind: Kind, value: dict[int, Value] | None) -> Body:
         if name not in required and name not in optional:
             raise _wrong("body", f"a statement of kind {kind.name} has no field '{name}'")
         found[name] = _read_body_field(fields, key, name)
-    missing = sorted(required - found.keys())
-    if missing:
-        raise _wrong("body", f"a statement of kind {kind.name} needs the field '{missing[0]}'")
+    if not required <= found.keys():
+        missing = min(required - found.keys())
+        raise _wrong("body", f"a statement of kind {kind.name} needs the field '{missing}'")
     body = Body(**found)  # type: ignore[arg-type]  # names and types come from the table above
     if body.late_binds and body.effective_ms is None:
         raise _wrong("body", "only a statement with an effective time can bind late")

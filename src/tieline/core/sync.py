@@ -480,8 +480,7 @@ def stories_beyond(
         theirs = [ours.items[shared - 1]]
     common = {item.statement.digest for item in theirs}
     open_ = {leaf for leaf in ours.leaves if leaf not in common}
-    queue = [_from_the_top(record, digest) for digest in common | open_]
-    heapq.heapify(queue)
+    heapq.heapify(queue := [_from_the_top(record, digest) for digest in common | open_])
     out: list[Statement] = []
     while open_:
         _, digest = heapq.heappop(queue)
@@ -532,6 +531,12 @@ def lacking(record: Record, peer: Peer, own: bytes, relayable: dict[bytes, int])
     return out
 
 
+def is_full(batch: list[Statement]) -> bool:
+    """Whether a push that ``lacking`` gave may have left something for the next one."""
+    room = MAX_PUSH_BYTES - MAX_STATEMENT_BYTES
+    return len(batch) >= MAX_PUSH_STATEMENTS or sum(len(one.raw) for one in batch) > room
+
+
 def _behind(
     record: Record, peer: Peer, own: bytes, relayable: dict[bytes, int]
 ) -> list[Iterable[Item]]:
@@ -575,9 +580,8 @@ def moved_heads(record: Record, peer: Peer) -> tuple[Head, ...]:
 
     A receipt says how far its maker holds a log; nobody gives one on a log with two stories.
     """
-    moved = [
-        log for log in record.forked() if log.items and peer.announced.get(log.id) != _reach(log)
-    ]
+    forked = (log for log in record.forked() if log.items)
+    moved = [log for log in forked if peer.announced.get(log.id) != _reach(log)]
     note_announced(peer, moved)
     return tuple(_head(log) for log in moved)
 

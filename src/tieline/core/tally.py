@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 from tieline.core import encode
 from tieline.core.encode import Fields, Limits, Value
 from tieline.core.journal import Alarm
 from tieline.core.record import STORY, Record
-from tieline.core.shelf import Cache
+from tieline.core.shelf import MAX_CACHED, Cache
 from tieline.core.terms import JOINT_ACTS, Kind, RefRole, Rung
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class Tallies:
         self._fresh: dict[bytes, Tally] = {}  # not settled as they are now
         self._cache: Cache[bytes, Tally | None] = Cache()
         self._counts: dict[bytes, tuple[int, dict[tuple[bytes, bool], int]]] = {}
+        self._loose: list[bytes] = []  # what was last not settled: it has no place in a log
 
     def get(self, digest: bytes) -> Tally | None:
         """What has come to a statement, to be read only."""
@@ -197,26 +199,30 @@ class Tallies:
     def settled(self) -> list[tuple[bytes, int, bytes]]:
         """What is to be settled: log, position and bytes of each changed tally."""
         out: list[tuple[bytes, int, bytes]] = []
+        self._loose = []
         for digest, tally in self._fresh.items():
-            place, raw = self._place(digest), tally.encode()
+            place = self._place(digest)
+            if place is None:
+                self._loose.append(digest)
+                continue
+            raw = tally.encode()
             # One that is empty again takes the place of what is in the archive of it.
-            if place is not None and (raw or place[1] < self.record.logs[place[0]].settled):
+            if raw or place[1] < self.record.logs[place[0]].settled:
                 out.append((*place, raw))
         return out
 
     def loose(self) -> list[tuple[bytes, bytes]]:
-        """The tallies that cannot be settled: of second stories, and of what is not here."""
-        found = [(d, tally.encode()) for d, tally in self._fresh.items() if not self._place(d)]
+        """The tallies that ``settled`` left out: of second stories, and of what is not here."""
+        found = [(digest, self._fresh[digest].encode()) for digest in self._loose]
         return [(digest, raw) for digest, raw in found if raw]
 
     def settle(self) -> None:
-        """What ``settled`` gave is in the archive now."""
-        kept: dict[bytes, Tally] = {}
-        for digest, tally in self._fresh.items():
-            if self._place(digest):
+        """What ``settled`` gave, with nothing since, is in the archive now."""
+        kept = {digest: self._fresh[digest] for digest in self._loose}
+        newest = [*islice(reversed(self._fresh.items()), MAX_CACHED)]
+        for digest, tally in reversed(newest):
+            if digest not in kept:
                 self._cache.put(digest, tally)
-            else:
-                kept[digest] = tally
         self._fresh = kept
 
     def digests(self) -> Iterator[bytes]:

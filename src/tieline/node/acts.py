@@ -332,7 +332,7 @@ class NodeActs:
             precedence=filled.precedence if precedence is None else precedence,
             role=self.role(args),
             to=to,
-            wants=wants_of(args.texts("wants")),
+            wants=wants_of(args.texts("wants"), Kind.MESSAGE),
             form=filled.form,
             form_version=filled.version,
             refs=refs,
@@ -535,12 +535,15 @@ class NodeActs:
         return self.host.seq_of(digest)
 
     def _lines(self) -> list[Line]:
-        return [self.host.station.lines[name] for name in sorted(self.host.station.lines)]
+        lines = self.host.station.lines
+        return [lines[name] for name in sorted(lines)]
 
     def line(self, args: Arguments) -> Line:
         """The line that is named; with none named the only one, or that of the act's ``item``."""
         wanted = args.text("line", "")
         lines = self._lines()
+        if len(lines) == 1 and not wanted:
+            return lines[0]
         item = args.alone("item")
         if not wanted and len(lines) > 1 and item is not None:
             return self.find(item)[0]
@@ -588,6 +591,8 @@ class NodeActs:
         """A body with the marks that stand in any: without prejudice, and through whom."""
         through = code_of(self.line(args), args.text("through", "")) if relayed else ""
         reserve = args.flag("reserve", default=False) or None
+        if reserve is None and not through:
+            return body
         return replace(body, reserve=reserve, through=through or None)
 
     def role(self, args: Arguments) -> Role:

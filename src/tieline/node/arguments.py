@@ -44,7 +44,7 @@ class Arguments:
             return default
         if not isinstance(value, str):
             raise self._wrong(name, "must be a text")
-        return self._whole(name, value)
+        return value if value.isascii() else self._whole(name, value)
 
     def _whole(self, name: str, value: str) -> str:
         """A text that can be written as UTF-8: JSON can hold half a character."""

@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 REPLAY_BATCH: Final = 256  # journal entries that are read for a watcher in one go
 TELL_S: Final = 0.3  # so long a flood waits at most for what was published to be told
 MAX_SLEEP_S: Final = 60.0
-ARM_S: Final = 0.003
+ARM_S: Final = 0.02
 NOTE_WAIT_S: Final = 0.03  # a hand-over waits so long for something to be committed with
 
 

@@ -86,8 +86,7 @@ class HomeMachine:
         """See ``ports.Machine``."""
         data = _pack(marks)
         try:
-            os.lseek(self._file, 0, os.SEEK_SET)
-            written = os.write(self._file, data)
+            written = os.pwrite(self._file, data, 0)
             if written != len(data):
                 self._forget()
             elif len(data) < self._size:

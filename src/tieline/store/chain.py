@@ -22,17 +22,14 @@ _HEAD: Final = struct.Struct(">QQqq5I")
 
 def link(before: bytes, seq: int, fact: Fact) -> bytes:
     """The chain after an entry, from the chain before it. Lengths keep the parts apart."""
-    log, position = (b"", -1) if fact.log is None else (fact.log, fact.position)
-    parts = (fact.line, fact.body, fact.meta, log)
-    head = _HEAD.pack(
-        seq,
-        fact.kind,
-        fact.at_ms,
-        -1 if position is None else position,
-        *(len(part) for part in parts),
-        fact.log is not None,
-    )
-    return crypto.sha256(b"".join((before, head, *parts)))
+    line, body, meta, log, position = fact.line, fact.body, fact.meta, fact.log, fact.position
+    sizes = len(line), len(body), len(meta)
+    if log is None:
+        head = _HEAD.pack(seq, fact.kind, fact.at_ms, -1, *sizes, 0, 0)
+        return crypto.sha256(b"".join((before, head, line, body, meta)))
+    at = -1 if position is None else position
+    head = _HEAD.pack(seq, fact.kind, fact.at_ms, at, *sizes, len(log), 1)
+    return crypto.sha256(b"".join((before, head, line, body, meta, log)))
 
 
 def link_row(before: bytes, row: Sequence[Any]) -> bytes:
