@@ -195,3 +195,6 @@ class Carrier(Protocol):
 
     def send(self, peer: bytes, envelope: bytes) -> bool:
         """Hand an envelope to a live session. False: no session, or its buffer is full."""
+
+    def flush(self) -> None:
+        """Let what was sent leave before anything else is done. Tells nothing from within."""

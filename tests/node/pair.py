@@ -116,6 +116,9 @@ class Road:
         asyncio.get_running_loop().call_soon(self._other().heard, self._own, "memory", envelope)
         return True
 
+    def flush(self) -> None:
+        """It has left."""
+
 
 class Running:
     """A station that runs in this loop on a store of the test's choice."""

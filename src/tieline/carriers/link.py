@@ -171,6 +171,23 @@ class Link(asyncio.BufferedProtocol):
         self._schedule()
         return True
 
+    def flush(self) -> None:
+        """Write what was put now, not only when the loop has done what else waits for it.
+
+        Nothing is told from within this call: what fails is found by the writing that is due.
+        """
+        if self._pipe is None or self._paused or not self.usable or not self._queue:
+            return
+        if self._queued > self._set.tuning.high_water:
+            return  # so much may be more than the far end takes
+        try:
+            self._pipe.write(b"".join(self._queue))
+        except RemoteError:
+            return
+        self._queue.clear()
+        self._queued = 0
+        self._push()
+
     def challenge(self) -> None:
         """Ask for a sign of life now: without one within ``challenge_s`` the link is lost."""
         if self.stage is Stage.OPEN and self._challenged_at is None:

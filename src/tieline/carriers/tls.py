@@ -235,6 +235,12 @@ class TlsCarrier:
             return False
         return held.current.put(frame)
 
+    def flush(self) -> None:
+        """Let leave now what was sent in this turn of the loop; see ``ports.Carrier``."""
+        for held in self._peers.values():
+            if held.current is not None:
+                held.current.flush()
+
     def hurry(self, peer: bytes) -> None:
         """Dial now if there is no session: something urgent waits."""
         held = self._peers.get(peer)

@@ -285,6 +285,9 @@ class Host:
             carrier.set_peers(endpoints)
 
     def published(self, first: int, facts: Sequence[Fact]) -> None:
+        # It is for the peers first: to show it here takes longer than the way to them.
+        for carrier in self.carriers:
+            carrier.flush()
         self.feed.publish(first, facts)
         if self.witnesses is not None:
             self.witnesses.published(facts)
