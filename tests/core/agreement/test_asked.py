@@ -11,7 +11,7 @@ from tieline.core.agreement.ledger import BEARING_SHOWN, Ledger
 from tieline.core.agreement.model import Condition, Count, Exchange, PairState, Predecessor
 from tieline.core.agreement.reason import Doubt, Explanation, InputKind, Origin, State
 from tieline.core.agreement.windows import Entered, Holds
-from tieline.core.terms import RefRole
+from tieline.core.terms import MAX_TIME_MS, RefRole
 
 NOBODY = digest("nobody")
 
@@ -244,6 +244,9 @@ def test_a_calendar_has_dates_of_exchanges_to_its_last_instant() -> None:
     assert told(at(2028, 10, 1), spring) == [
         (opens, "opens", "yearly"), (due, "exchange", "yearly"), (spring, "exchange", "at-all")
     ]  # fmt: skip
+    # so many years at the most
+    far = [one for one in ledger.calendar(0, MAX_TIME_MS, T) if one.rule == "at-all"]
+    assert [far[0].ref, far[-1].ref, len(far)] == ["test/at-all/1970", "test/at-all/2071", 102]
     # what opens in one year and is due in the next
     early = Exchange(
         id="early", cite=CITE, forms=("list",), nil=(), month=1, day=10, opens_ms=60 * DAY
@@ -318,3 +321,34 @@ def test_a_bound_in_dates_ends_with_its_day(count: Count) -> None:
     assert found.due.latest == (at(2028, 3, 4) - 1 if dates else T + 2 * DAY)
     assert found.not_before is not None
     assert found.not_before.latest == (at(2028, 3, 2) if dates else T + DAY)
+
+
+def test_what_is_not_known_counts_for_nothing_and_a_message_counts_once() -> None:
+    line = asked()
+    line.send("s", "gift", "ALPHA", T, serial=1)
+    before = line.ledger.obligations(T + 3 * HOUR)
+    for form_id, pack_id in (("unheard", "test"), ("ask", "other")):
+        line.ledger.admit(rulepack.message("x", form_id, "ALPHA", T, pack_id=pack_id))
+    for name, form_id, sender in (("q", "ask", "ALPHA"), ("s", "gift", "ALPHA")):
+        line.send(name, form_id, sender, T + DAY, to=("CHARLIE",), serial=1)
+    assert line.ledger.obligations(T + 3 * HOUR) == before
+    assert line.ledger.serial_gaps() == []
+
+
+def test_a_round_waits_for_each_commitment_and_each_receipt() -> None:
+    line = Line()
+    missing = [(one, other) for one in rulepack.PARTIES for other in rulepack.PARTIES
+               if one != other]  # fmt: skip
+    for number, party in enumerate(rulepack.PARTIES):
+        line.send(party, "seal", party, T + number, object="2028")
+        (found,) = line.ledger.round_states()
+        assert found.commitments == tuple(
+            (one, digest(one)) for one in rulepack.PARTIES[: number + 1]
+        )
+    for number, (one, other) in enumerate(missing):
+        (found,) = line.ledger.round_states()
+        assert (found.missing, found.opens_ms) == (tuple(missing[number:]), None)
+        line.got(one, T + HOUR + number, other)
+    (found,) = line.ledger.round_states()
+    assert (found.missing, found.opens_ms) == ((), T + HOUR + 5)
+    assert (found.round, found.parties, found.second) == ("2028", rulepack.PARTIES, ())

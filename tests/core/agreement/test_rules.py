@@ -263,3 +263,13 @@ def test_a_message_without_its_predecessor_is_named() -> None:
     line.send("o", "open", "ALPHA", T)
     (found,) = line.ledger.lacking()
     assert found.wants.forms == ("seal",)
+
+
+def test_whoever_cites_a_message_had_it_by_then_whatever_its_receipt_says() -> None:
+    line = Line()
+    line.send("q", "ask", "ALPHA", T, to=("BRAVO",))
+    line.got("q", T + 3 * DAY)
+    for name, hours, latest in (("one", 5, 5), ("two", 9, 5), ("three", 2, 2)):
+        line.send(name, "gift", "BRAVO", T + hours * HOUR, (RefRole.CONCERNS, "q"))
+        found = line.one("reply-48h", "BRAVO", T + 3 * DAY)
+        assert found.due == (T + 48 * HOUR, T + (48 + latest) * HOUR)

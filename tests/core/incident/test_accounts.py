@@ -33,7 +33,7 @@ from tieline.core.agreement.value import (
     Text,
 )
 from tieline.core.incident.account import MAX_THROUGH, Standing
-from tieline.core.incident.align import Alignment, Tolerances, Where, align
+from tieline.core.incident.align import Alignment, Tolerances, Where, align, comparable
 from tieline.core.incident.book import MOST, Book
 from tieline.core.incident.entry import Said, Stated
 from tieline.core.incident.look import View
@@ -328,3 +328,13 @@ def test_only_what_gives_an_account_is_one() -> None:
     found = view(world).accounts
     acts = [version.entry.act for one in found for version in one.versions]
     assert acts == [Act.NONE, Act.WORD, Act.ACCOUNT, Act.ANSWER, Act.CLOSE, Act.REOPEN]
+
+
+def test_two_shapes_are_compared_up_to_so_many_points() -> None:
+    def ring(points: int) -> Polygon:
+        return Polygon(tuple((n, n * n) for n in range(points)))
+
+    assert comparable(ring(32), ring(32))
+    assert not comparable(ring(32), ring(33))
+    assert comparable(ring(64), Position(0, 0))
+    assert comparable(Circle(0, 0, 1), ring(64))

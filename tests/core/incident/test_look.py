@@ -277,3 +277,37 @@ def test_when_the_next_word_on_a_question_is_due(
         clocked = one.state in (QuestionState.ASKED, QuestionState.PROMISED, QuestionState.OVERDUE)
         rest_due = sense is Sense.PART and next_ms is not None
         assert (one.due_ms is not None) is (clocked or rest_due)
+
+
+def test_who_speaks_after_all_have_closed_keeps_an_incident_open() -> None:
+    world = World()
+    opened = world.say("ALPHA", said(Act.OPEN))
+    world.say("BRAVO", said(Act.WORD), ref(opened))
+    for party in ("ALPHA", "BRAVO"):
+        world.say(party, said(Act.CLOSE), ref(opened))
+    assert view(world).head.closure.state is IncidentState.CLOSED
+    world.say("BRAVO", said(Act.WORD), ref(opened))
+    assert view(world).head.closure.state is IncidentState.CLOSED
+    world.say("CHARLIE", said(Act.WORD), ref(opened))
+    closure = view(world).head.closure
+    assert (closure.state, closure.missing) == (IncidentState.CLOSED_BY_SOME, ("CHARLIE",))
+
+
+def test_who_took_part_by_what_was_attached_takes_part_by_what_is_left() -> None:
+    world = World()
+    loose = world.say("BRAVO", said(Act.WORD))
+    opened = world.say("ALPHA", said(Act.OPEN))
+    attached = world.say("BRAVO", said(Act.ATTACH), ref(opened, loose))
+    book = book_of(world)
+    parties = []
+    for left in (True, False):
+        if left:
+            own = world.say("BRAVO", said(Act.WORD), ref(opened))
+            book.admit(own)
+        parties.append(book.head(opened.digest).closure.parties)
+    back = world.say("BRAVO", None, ref(attached, role=RefRole.CANCELS))
+    book.admit(back)
+    assert parties == [("BRAVO", "ALPHA")] * 2  # by the first word, in display order
+    head = book.head(opened.digest)
+    assert loose.digest not in {row.entry.digest for row in book.rows(opened.digest)}
+    assert head.closure.parties == ("ALPHA", "BRAVO")
