@@ -334,6 +334,21 @@ def test_a_quota_with_all_that_it_follows_from() -> None:
     assert (waits.used, waits.pending, waits.messages) == (1, 1, (digest("v0"),))
 
 
+def test_the_last_answer_by_claimed_time_says_whether_a_visit_was_accepted() -> None:
+    visit: dict[str, Any] = {"asked": "BRAVO", "start": T + DAY, "to": ("BRAVO",)}
+    yes, no = (("yes", 5, "plain"), ("no", 7, "urgent"))
+    for answers in ((yes, no), (no, yes)):
+        line = Line()
+        line.send("v", "visit", "ALPHA", T, **visit)
+        for name, after, kind in answers:
+            line.send(name, "verdict", "BRAVO", T + after, (RefRole.ANSWERS, "v"), kind=kind)
+        (found,) = [each for each in line.ledger.quotas(T + 9, "BRAVO") if each.rule == "visits"]
+        assert (found.used, found.pending) == (0, 0)
+        line.send("back", "verdict", "BRAVO", T + 8, (RefRole.CANCELS, "no"))
+        (found,) = [each for each in line.ledger.quotas(T + 9, "BRAVO") if each.rule == "visits"]
+        assert (found.used, found.pending) == (0, 1)
+
+
 @pytest.mark.parametrize(
     ("windows", "peak", "peak_day", "over_"),
     [

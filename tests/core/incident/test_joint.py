@@ -217,6 +217,19 @@ def test_what_was_signed_in_time_and_came_late_is_late_and_unknown_until_a_recei
     assert whole.chains()[0].versions[0].state is JointState.LATE
 
 
+@pytest.mark.parametrize(("ms", "binds"), [(4_999, True), (5_000, True), (5_001, False)])
+def test_what_is_signed_and_read_at_the_very_time_is_in_time(ms: int, binds: bool) -> None:
+    t = Table()
+    text = t.parley.propose(t.alpha, effective_ms=5_000)
+    t.meet()
+    t.parley.sign(t.bravo, text, time_ms=ms)
+    t.meet()
+    t.parley.say(t.alpha, time_ms=ms)
+    version = t.parley.whole().chains()[0].versions[0]
+    assert version.binds is binds
+    assert [one.time_ms for one in version.late] == ([] if binds else [ms])
+
+
 def test_a_form_that_cannot_be_read_here_keeps_a_text_from_binding() -> None:
     t = Table()
     text = t.parley.propose(t.alpha)

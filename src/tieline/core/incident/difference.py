@@ -63,7 +63,7 @@ def _back(one: Sequence[str], other: Sequence[str], trace: list[dict[int, int]])
     """The steps of the way that was found, from its end."""
     x, y = len(one), len(other)
     steps: list[Change] = []
-    for count in range(len(trace) - 1, -1, -1):
+    for count in reversed(range(len(trace))):
         start, put_in = _start(trace[count], x - y, count)
         while x > start:
             x, y = x - 1, y - 1
