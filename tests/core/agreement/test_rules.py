@@ -273,3 +273,20 @@ def test_whoever_cites_a_message_had_it_by_then_whatever_its_receipt_says() -> N
         line.send(name, "gift", "BRAVO", T + hours * HOUR, (RefRole.CONCERNS, "q"))
         found = line.one("reply-48h", "BRAVO", T + 3 * DAY)
         assert found.due == (T + 48 * HOUR, T + (48 + latest) * HOUR)
+
+
+def test_who_let_a_hold_go_holds_again_by_a_new_one_and_not_by_taking_that_back() -> None:
+    line = Line()
+    line.send("q", "ask", "ALPHA", T, to=("BRAVO",))
+    line.got("q", T)
+    steps = (
+        ("hold", "hold", RefRole.CONCERNS, "q", State.HELD),
+        ("go on", "resume", RefRole.CONCERNS, "hold", State.OPEN),
+        ("no", "resume", RefRole.CANCELS, "go on", State.OPEN),
+        ("again", "hold", RefRole.CONCERNS, "q", State.HELD),
+    )
+    for number, (name, form, role, cited, state) in enumerate(steps, 1):
+        line.send(name, form, "ALPHA", T + number * HOUR, (role, cited))
+        line.got(name, T + number * HOUR)
+        found = line.one("reply-48h", "BRAVO", T + number * HOUR + MINUTE)
+        assert (found.state, found.strict) == (state, state), name

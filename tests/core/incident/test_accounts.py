@@ -338,3 +338,12 @@ def test_two_shapes_are_compared_up_to_so_many_points() -> None:
     assert not comparable(ring(32), ring(33))
     assert comparable(ring(64), Position(0, 0))
     assert comparable(Circle(0, 0, 1), ring(64))
+
+
+def test_codes_of_two_agreements_are_not_held_against_each_other() -> None:
+    for pack, expected in (("one", DIFFER), ("other", NOT_COMPARABLE)):
+        world = World()
+        opening = world.say("ALPHA", said(Act.OPEN))
+        for party, item, of in (("ALPHA", Code(1, "a"), "one"), ("BRAVO", Code(2, "b"), pack)):
+            world.say(party, said(Act.ACCOUNT, states(Means.WHAT, item), pack=of), ref(opening))
+        assert [one.alignment for one in view(world).alignments] == [expected]

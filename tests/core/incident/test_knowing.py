@@ -67,3 +67,15 @@ def test_a_flood_that_crossed_is_bounded() -> None:
     assert len(found.crossed) <= MAX_CROSSED
     assert len(found.unread) <= MAX_CROSSED
     assert found.unread[-1] == world.entries[-2]
+
+
+def test_what_was_not_read_within_a_day_crossed_and_a_moment_later_it_did_not() -> None:
+    for after, crossed in ((DAY, True), (DAY + 1, False)):
+        world = World()
+        opening = world.say("ALPHA", OPEN)
+        bravo = world.post("BRAVO")
+        bravo.reads_all()
+        word = world.say("ALPHA", WORD, ref(opening))
+        late = bravo.says(WORD, ref(opening), time_ms=word.time_ms + after)
+        assert known(world, 1).crossed == ((late,) if crossed else ())
+        assert known(world, 2).crossed == ((word,) if crossed else ())

@@ -273,6 +273,11 @@ def test_when_the_next_word_on_a_question_is_due(
     moments = (T + 60 * MINUTE, T + 60 * MINUTE + 1, T + 120 * MINUTE + 1)
     found = [view(world, now_ms=now).questions[0] for now in moments]
     assert tuple(one.state.value for one in found) == states_
+    book = book_of(world)  # asked again and again, in whatever order, it says the same
+    for now, one in (*zip(moments, found, strict=True), *zip(moments, found, strict=True)):
+        assert book.view(opened.digest, now).questions == (one,)
+    for now, one in reversed([*zip(moments, found, strict=True)]):
+        assert book.view(opened.digest, now).questions == (one,)
     for one in found:
         clocked = one.state in (QuestionState.ASKED, QuestionState.PROMISED, QuestionState.OVERDUE)
         rest_due = sense is Sense.PART and next_ms is not None

@@ -173,3 +173,16 @@ def test_what_was_looked_at_is_renewed_when_a_correction_goes() -> None:
     assert made.head(opening.digest).closure.state is IncidentState.CLOSED
     assert opening.digest in made.touched()
     assert made.touched() == ()
+
+
+def test_what_cites_an_attached_statement_later_comes_with_it() -> None:
+    world = World()
+    loose = world.say("BRAVO", None)
+    opening = world.say("ALPHA", OPEN)
+    attach = world.say("ALPHA", ATTACH, ref(opening, loose))
+    made = book(world)
+    assert made.members(opening.digest) == (loose, opening, attach)
+    later = world.say("BRAVO", None, ref(loose))
+    made.admit(later)
+    assert made.members(opening.digest) == (loose, opening, attach, later)
+    assert made.touched() == (opening.digest,)
