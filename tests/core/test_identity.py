@@ -268,3 +268,11 @@ def test_the_first_keys_of_a_card_that_are_new_are_kept_as_they_came() -> None:
     newer = encode.dumps({**payload, 5: ({**stations[0], 3: "new"},), 6: "new"})
     card = parse_card(pack_sign1(newer, party.root.sign(card_message(newer))))
     assert card.stations[0].unknown == encode.dumps({3: "new"})
+
+
+def test_a_station_has_at_most_so_many_addresses_each_once() -> None:
+    most = tuple(f"192.0.2.{number}:7411" for number in range(identity.MAX_ADDRESSES))
+    card = kit("ALPHA").card(addresses=most)
+    assert card.stations[0].addresses == most
+    for bad in ((*most, "198.51.100.1:1"), (most[0], most[0])):
+        assert code_of(lambda bad=bad: kit("ALPHA").card(addresses=bad)) == "address.many"

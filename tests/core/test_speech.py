@@ -376,7 +376,7 @@ class SlowKey(Post):
         else:
             super()._take(effect, signed)
 
-    def begin(self, event: Speak | Release) -> int:
+    def begin(self, event: Speak | Release | Discard) -> int:
         self._token += 1
         self.step(replace(event, token=self._token))
         return self._token
@@ -403,7 +403,10 @@ def test_one_body_at_a_time_is_out_for_signature(monkeypatch: pytest.MonkeyPatch
     tokens = [slow.begin(act) for act in acts]
     assert len(slow.asked) == 1
     assert not slow.answers
-    for act, code in ((acts[0], "act.repeated"), (acts[2], "release.twice")):
+    withdrawn = Discard(token=0, line=line, draft=draft, officer="Ada")
+    for act, code in (
+        (acts[0], "act.repeated"), (acts[2], "release.twice"), (withdrawn, "release.twice"),
+    ):  # fmt: skip
         assert _code(slow.answers.get(slow.begin(act))) == code
     assert _code(slow.answers.get(slow.begin(acts[3]))) == "station.busy"
     for _ in tokens:
@@ -430,3 +433,25 @@ def test_a_key_that_signs_no_receipts_rings_and_the_line_goes_on() -> None:
     alpha.step(SignFailed(purpose=purpose, cause="the card was pulled"))
     assert [a.code for a in alpha.alarms()] == ["key.failed"]
     assert alpha.speak(message("on we go")).item
+
+
+def test_the_key_of_an_act_has_at_most_64_characters() -> None:
+    _, alpha, _ = two()
+    said = alpha.speak(message("once"), key="k" * 64)
+    assert alpha.speak(message("once"), key="k" * 64).item == said.item
+    assert code_of(alpha.speak, message("once"), "Ada", "k" * 65) == "act.key"
+
+
+def test_a_joint_text_has_its_effective_time_ahead_or_binds_late() -> None:
+    _, alpha, _ = two()
+
+    def text(effective_ms: int, *, late: bool = False) -> Content:
+        body = Body(
+            text="we stop", lang="en", parties=("ALPHA", "BRAVO"), effective_ms=effective_ms,
+            late_binds=late or None,
+        )  # fmt: skip
+        return Content(kind=Kind.JOINT, body=body, role=Role.TREATY_OFFICER)
+
+    assert code_of(alpha.speak, text(START_MS)) == "act.late"
+    assert alpha.speak(text(START_MS + 1)).item
+    assert alpha.speak(text(START_MS, late=True)).item

@@ -361,3 +361,14 @@ def test_who_only_looks_cannot_advance_the_mark(path: Path) -> None:
     store.close()
     assert refused(path, b"u" * 32) == "witness.moved"
     HeadStore.open(path, TAG).close()
+
+
+def test_a_store_without_its_tables_is_damaged_and_let_go(path: Path) -> None:
+    spoiled = apsw.Connection(str(path))
+    spoiled.execute("ALTER TABLE total RENAME TO away")
+    spoiled.close()
+    assert refused(path) == "store.damaged"
+    mended = apsw.Connection(str(path))
+    mended.execute("ALTER TABLE away RENAME TO total")
+    mended.close()
+    HeadStore.open(path, TAG).close()
