@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.core.world import START_MS, Key, Net, Post, StationKit, answer, kits, message
+from tests.core.world import START_MS, Key, Net, Post, StationKit, answer, found, kits, message
 
 from tieline.core import proof, sync
 from tieline.core.errors import LocalError
@@ -16,6 +16,7 @@ from tieline.core.events import (
     HandedOver,
     Lost,
     Ready,
+    Speak,
     Stalled,
     Tick,
     Transmit,
@@ -288,3 +289,24 @@ def test_what_a_carrier_went_through_is_kept_with_its_cause() -> None:
         ("mail", "b@example", "connected", ""),
     ]  # fmt: skip
     assert {each.station for each in kept} == {bravo.who.id}
+
+
+def test_a_session_that_stands_serves_a_new_line_too() -> None:
+    net = Net(kits(2))
+    net.connect_all()
+    second = found(kits(2), "SECOND LINE", nonce=b"n" * 16)
+    for post in net:
+        post.install(second)
+        other = next(each for each in net if each is not post)
+        link = post.station.lines[second.charter.line].links[other.who.id]
+        assert link.sessions == {"wire": "test"}
+        kept = [fact for fact in post.facts if fact.kind == FactKind.ATTEMPT]
+        assert [Attempt.decode(fact.body).outcome for fact in kept] == ["connected"] * 2
+        assert [fact.line for fact in kept] == [net.signed.charter.line, second.charter.line]
+    net.deliver()
+    alpha, bravo = net
+    said = alpha.act(
+        Speak(token=0, line=second.charter.line, content=message("on the second"), officer="Ada")
+    ).item
+    net.deliver()
+    assert said in bravo.station.lines[second.charter.line].record.by_digest
