@@ -63,9 +63,12 @@ class Started:
         self.pid = pid
         self._out = out
         self._code: int | None = None
+        self._ended: Ended | None = None
 
     def said(self) -> str:
         """What it has said so far."""
+        if self._ended is not None:
+            return self._ended.said
         size = os.fstat(self._out.fileno()).st_size
         return os.pread(self._out.fileno(), size, 0).decode("utf-8", "replace")
 
@@ -87,7 +90,10 @@ class Started:
         """Wait for its end."""
         self.until(lambda: False)
         assert self._code is not None
-        return Ended(self._code, self.said())
+        if self._ended is None:
+            self._ended = Ended(self._code, self.said())
+            self._out.close()
+        return self._ended
 
     def send(self, what: signal.Signals) -> None:
         """Send a signal, if it is there."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -52,6 +53,7 @@ MOST_FILES: Final = 160  # 64 in handshake, and as many that are on their way ou
 MOST_SHARE: Final = 0.5  # of one core, for strangers
 MOST_LINES: Final = 20  # of the station's log
 SENDERS: Final = 8
+PAUSED_S: Final = 3.0  # less than a session lasts without a word
 EACH_BYTES: Final = 8_192  # that the record of one more statement may take in memory
 FILED_BYTES: Final = 16_384  # the same with its file, which lies in memory here, too
 WAIT_S: Final = 60.0
@@ -272,10 +274,13 @@ def crowded_line(seed: int) -> None:
             strangers(line, case, LURKING if case == "lurking" else STRANGERS, seed)
 
 
-def noisy_line(_seed: int) -> None:
-    """A peer floods another line of the same station."""
+def noisy_line(seed: int) -> None:
+    """A peer floods another line of the same station; each second time all at once, after a pause.
+
+    In the pause ALPHA's process stands still, and what CHARLIE has said comes when it goes on.
+    """
     with _bounded(_here[0], "noisy-line"):
-        noise(_here[0], NOISY)
+        noise(_here[0], NOISY, PAUSED_S if seed % 2 else 0.0)
 
 
 @contextlib.contextmanager
@@ -326,7 +331,7 @@ def judge(what: str, quiet: Watched, busy: Watched, limit_s: float, *, kept: int
     need(busy.slowest_s <= limit_s, said)
 
 
-def noise(line: Line, where: str) -> None:
+def noise(line: Line, where: str, paused_s: float = 0.0) -> None:
     """CHARLIE's officers send on a line without a pause, and ALPHA and BRAVO go on talking.
 
     What they say is kept for good, so the bound grows with it.
@@ -352,6 +357,10 @@ def noise(line: Line, where: str) -> None:
     for each in senders:
         each.start()
     try:
+        if paused_s:
+            line.processes["ALPHA"].send_signal(signal.SIGSTOP)
+            stop.wait(paused_s)
+            line.processes["ALPHA"].send_signal(signal.SIGCONT)
         busy = for_a_while(line, LASTS_S)
         limit_s = in_time_s()
     finally:
