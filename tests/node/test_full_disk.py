@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Coroutine, Iterator, Sequence
+from pathlib import Path
 
-from tieline.core.events import Reply, Tick, Transmit, Trouble
+import pytest
+from tests.node.pair import Running, make_homes, settle
+
+from tieline.core.charter import dearmor_charter
+from tieline.core.errors import StoreFailed, StoreFull
+from tieline.core.events import Reply, SignCheckpoint, Tick, Transmit, Trouble
 from tieline.core.journal import Alarm, Fact
 from tieline.core.terms import Now, Precedence
 from tieline.node.roomwatch import RoomWatch
@@ -116,3 +123,52 @@ def test_a_full_disk_is_no_trouble_any_more_when_there_is_room() -> None:
     assert watch.look(10_000)
     watch.forget(troubles)
     assert set(troubles) == {"key.failed"}
+
+
+def bundle_of(folder: Path, store: MemoryStore) -> Coroutine[None, None, tuple[Running, bytes]]:
+    """BRAVO on a store of the test's choice, and a bundle of what ALPHA has said alone."""
+
+    async def made() -> tuple[Running, bytes]:
+        seats, text = make_homes(folder)
+        signed = dearmor_charter(text)
+        alpha, bravo = Running(seats[0], MemoryStore()), Running(seats[1], store)
+        for each in (alpha, bravo):
+            await each.install(signed)
+            await settle(each)
+        await alpha.say("on the stick")
+        line = alpha.host.station.line(alpha.line)
+        return bravo, alpha.host.export_bundle(line, (seats[1].keys.station,))[0]
+
+    return made()
+
+
+def test_a_bundle_that_a_full_disk_does_not_keep_is_refused(tmp_path: Path) -> None:
+    async def play() -> None:
+        store = MemoryStore()
+        bravo, data = await bundle_of(tmp_path, store)
+        store.full = True
+        for _ in range(2):  # as it gets full, and while it is
+            with pytest.raises(StoreFull, match="import it again"):
+                await bravo.host.import_bundle(data)
+        with pytest.raises(StoreFull):  # an act without a statement has its answer, too
+            async with asyncio.timeout(5):
+                await bravo.host.perform(lambda token: SignCheckpoint(token=token, line=bravo.line))
+        store.full = False
+        bravo.host.runtime._probe_at = 0
+        bravo.host.submit(Tick())
+        await settle(bravo)
+        assert (await bravo.host.import_bundle(data))["added"] == 2
+
+    asyncio.run(play())
+
+
+def test_a_bundle_that_a_failing_disk_does_not_keep_is_not_said_to_be_in(tmp_path: Path) -> None:
+    async def play() -> None:
+        store = MemoryStore()
+        bravo, data = await bundle_of(tmp_path, store)
+        store.failing = True
+        with pytest.raises(StoreFailed):
+            await bravo.host.import_bundle(data)
+        assert [error.code for error in bravo.failed] == ["store.failed"]
+
+    asyncio.run(play())
