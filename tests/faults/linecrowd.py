@@ -53,7 +53,7 @@ MOST_FILES: Final = 160  # 64 in handshake, and as many that are on their way ou
 MOST_SHARE: Final = 0.5  # of one core, for strangers
 MOST_LINES: Final = 20  # of the station's log
 SENDERS: Final = 8
-PAUSED_S: Final = 3.0  # less than a session lasts without a word
+PAUSED_S: Final = 1.5  # and so much longer a FLASH may take after it
 EACH_BYTES: Final = 8_192  # that the record of one more statement may take in memory
 FILED_BYTES: Final = 16_384  # the same with its file, which lies in memory here, too
 WAIT_S: Final = 60.0
@@ -362,7 +362,7 @@ def noise(line: Line, where: str, paused_s: float = 0.0) -> None:
             stop.wait(paused_s)
             line.processes["ALPHA"].send_signal(signal.SIGCONT)
         busy = for_a_while(line, LASTS_S)
-        limit_s = in_time_s()
+        limit_s = in_time_s() + paused_s
     finally:
         stop.set()
         for each in senders:
