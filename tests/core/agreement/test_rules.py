@@ -11,6 +11,7 @@ from tests.core.agreement.rulepack import DAY, HOUR, MINUTE, PARTIES, at, messag
 from tieline.core.agreement.ledger import Ledger
 from tieline.core.agreement.limits import Crossing
 from tieline.core.agreement.message import Message
+from tieline.core.agreement.model import PairState
 from tieline.core.agreement.places import Circle
 from tieline.core.agreement.reason import Doubt, Obligation, Origin, State
 from tieline.core.agreement.value import Number
@@ -290,3 +291,39 @@ def test_who_let_a_hold_go_holds_again_by_a_new_one_and_not_by_taking_that_back(
         line.got(name, T + number * HOUR)
         found = line.one("reply-48h", "BRAVO", T + number * HOUR + MINUTE)
         assert (found.state, found.strict) == (state, state), name
+
+
+def test_of_two_late_answers_the_first_is_named() -> None:
+    line = Line()
+    line.send("q", "ask", "ALPHA", T, to=("BRAVO",))
+    line.got("q", T)
+    for number, name in enumerate(("one", "two"), 3):
+        line.send(name, "reply", "BRAVO", T + number * DAY, (RefRole.ANSWERS, "q"), to=("ALPHA",))
+        line.got(name, T + number * DAY)
+    found = line.one("reply-48h", "BRAVO", T + 9 * DAY)
+    assert (found.state, found.by, found.done_ms) == (
+        State.LATE, rulepack.digest("one"), T + 3 * DAY
+    )  # fmt: skip
+
+
+def test_what_a_pack_says_of_a_pair_holds_from_its_time_until_its_party_resumes() -> None:
+    line = Line()
+    line.ledger = Ledger([rulepack.pack(status=rulepack.STATUS)], PARTIES)
+    since = at(2027, 6, 1)
+
+    def told(time_ms: int, strict: bool = False) -> PairState:
+        return line.ledger.status("CHARLIE", "BRAVO", "test", time_ms, strict=strict).state
+
+    assert [told(since - 1), told(since), told(T)] == [
+        PairState.IN_FORCE, PairState.SUSPENDED, PairState.SUSPENDED
+    ]  # fmt: skip
+    line.send("theirs", "resume", "CHARLIE", T)
+    assert told(T + 1) is PairState.SUSPENDED
+    line.send("r", "resume", "BRAVO", T + HOUR)
+    line.got("r", T + DAY)
+    assert [told(T + HOUR - 1), told(T + HOUR)] == [PairState.SUSPENDED, PairState.IN_FORCE]
+    assert [told(T + HOUR, True), told(T + DAY, True)] == [
+        PairState.SUSPENDED, PairState.IN_FORCE
+    ]  # fmt: skip
+    line.send("x", "resume", "BRAVO", T + 2 * HOUR, (RefRole.CANCELS, "r"))
+    assert told(T + 3 * HOUR) is PairState.SUSPENDED

@@ -347,3 +347,14 @@ def test_codes_of_two_agreements_are_not_held_against_each_other() -> None:
         for party, item, of in (("ALPHA", Code(1, "a"), "one"), ("BRAVO", Code(2, "b"), pack)):
             world.say(party, said(Act.ACCOUNT, states(Means.WHAT, item), pack=of), ref(opening))
         assert [one.alignment for one in view(world).alignments] == [expected]
+
+
+def test_where_values_cannot_be_compared_no_number_beside_them_makes_them_differ() -> None:
+    def told(words: str, n: int) -> list[Stated]:
+        return [states(Means.WHAT, Text(words), more=(part("what.n", Number(n)),))]
+
+    for words, n, expected in (
+        ("a", 1, AGREE), ("a", 2, DIFFER), ("b", 1, NOT_COMPARABLE), ("b", 2, NOT_COMPARABLE),
+    ):  # fmt: skip
+        found = align(Means.WHAT, Where("p", told("a", 1)), Where("p", told(words, n)), WITHIN)
+        assert found is expected

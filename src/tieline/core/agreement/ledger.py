@@ -234,6 +234,7 @@ class Ledger(Fold):
 
     def status(self, one: str, other: str, pack: str, at_ms: int, *, strict: bool = False) -> Pair:
         """What a pack is between two parties at a time."""
+        self._spread_chains()  # what was taken back since anything was asked moves it no more
         return self.standings[pack].between(one, other, at_ms, strict=strict)
 
     def serial_gaps(self) -> list[SerialGap]:
