@@ -327,3 +327,16 @@ def test_what_a_pack_says_of_a_pair_holds_from_its_time_until_its_party_resumes(
     ]  # fmt: skip
     line.send("x", "resume", "BRAVO", T + 2 * HOUR, (RefRole.CANCELS, "r"))
     assert told(T + 3 * HOUR) is PairState.SUSPENDED
+
+
+def test_what_was_done_in_time_is_done_though_it_was_held() -> None:
+    line = Line()
+    line.send("q", "ask", "ALPHA", T, to=("BRAVO",))
+    line.got("q", T)
+    line.send("h", "hold", "ALPHA", T + HOUR, (RefRole.CONCERNS, "q"))
+    line.got("h", T + HOUR)
+    line.send("a", "reply", "BRAVO", T + 2 * HOUR, (RefRole.ANSWERS, "q"), to=("ALPHA",))
+    assert line.one("reply-48h", "BRAVO", T + 3 * HOUR).strict is State.HELD  # not received yet
+    line.got("a", T + 3 * HOUR)
+    found = line.one("reply-48h", "BRAVO", T + 9 * DAY)
+    assert (found.state, found.strict) == (State.MET, State.MET)

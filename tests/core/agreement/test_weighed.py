@@ -11,11 +11,13 @@ from tests.core.agreement.test_rules import Line, T
 
 from tieline.core.agreement.ledger import Ledger
 from tieline.core.agreement.limits import Crossing, Margin
+from tieline.core.agreement.matter import Stated, stated_at
+from tieline.core.agreement.message import Values
 from tieline.core.agreement.model import Exchange, Rule, Special, Take, Threshold, Validity
 from tieline.core.agreement.places import Circle, Place, Polygon, Position, Route, Waypoint
 from tieline.core.agreement.quota import QuotaState, Share
 from tieline.core.agreement.reason import InputKind, Origin, State
-from tieline.core.agreement.value import Number
+from tieline.core.agreement.value import Day, Instant, Number
 from tieline.core.agreement.windows import ExchangeState, Holds
 from tieline.core.terms import RefRole
 
@@ -115,6 +117,17 @@ def test_a_list_ends_when_each_of_its_objects_was_taken_out() -> None:
     line.send("back", "verdict", "ALPHA", T + 4, (RefRole.CANCELS, "mine"))
     (again,) = line.ledger.validity(digest("v"), T + DAY)
     assert again.state is Holds.VALID
+
+
+def test_of_several_times_the_earliest_is_taken_or_the_latest() -> None:
+    first, second, day = Instant(90_000, 100), Instant(90_050), Day(2)
+    for some in ((first, second, day), (day, second, first), (second, day, first)):
+        values: Values = {1: tuple({2: one} for one in (Special.NIL, *some, Number(1)))}
+        assert stated_at(values, (1, 2)) == Stated(89_900_000, 90_100_000, date=False)
+        latest = Stated(2 * DAY, 3 * DAY - 1, date=True)
+        assert stated_at(values, (1, 2), last=True) == latest
+    assert stated_at({1: Special.NIL}, (1,)) is None
+    assert stated_at({}, (1,)) is None
 
 
 # ------------------------------------------------------------------------------------- exchanges

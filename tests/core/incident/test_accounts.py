@@ -358,3 +358,18 @@ def test_where_values_cannot_be_compared_no_number_beside_them_makes_them_differ
     ):  # fmt: skip
         found = align(Means.WHAT, Where("p", told("a", 1)), Where("p", told(words, n)), WITHIN)
         assert found is expected
+
+
+def test_an_account_that_was_attached_goes_with_the_attachment() -> None:
+    world = World()
+    loose = [world.say("ALPHA", account(n)) for n in range(2)]
+    opening = world.say("ALPHA", said(Act.OPEN))
+    attach = [world.say("ALPHA", said(Act.ATTACH), ref(opening, one)) for one in loose]
+    book = Book(world)
+    for entry in world.entries:
+        book.admit(entry)
+    for left in (2, 1, 0):
+        found = book.accounts(opening.digest)
+        assert [len(one.versions) for one in found] == ([left] if left else [])
+        if left:
+            book.admit(world.say("ALPHA", None, ref(attach.pop(), role=CANCELS)))
