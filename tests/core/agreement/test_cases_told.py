@@ -311,6 +311,13 @@ def test_a_file_with_too_many_faults_is_refused_at_the_bound() -> None:
     assert len(refused.value.faults) == 50
 
 
+def test_keys_of_cases_are_numbered_as_those_of_packs() -> None:
+    """No bytes are made of a case; but who adds a key finds the next number free."""
+    for shape in (cases.CASES_FILE, cases.CASE, cases.MESSAGE, cases.EXPECT):
+        numbers = [each.number for each in shape.keys]
+        assert numbers == list(range(3, 3 + len(numbers))), shape.name
+
+
 def test_so_many_cases_and_messages_are_read() -> None:
     assert (cases.MAX_CASES, cases.MAX_MESSAGES) == (1000, 100)
     keys = {one.name: one for shape in (cases.CASE, cases.EXPECT, cases.MESSAGE)

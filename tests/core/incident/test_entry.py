@@ -259,3 +259,11 @@ def test_what_a_code_means_to_the_software_is_that_of_its_number() -> None:
     party = reads(field(1, "asked", FieldType.PARTY, Means.ASKED), values={1: PartyCode("BRAVO")})
     assert party is not None
     assert party.answers == {Means.ASKED: Part("asked", PartyCode("BRAVO"))}
+
+
+def test_what_a_statement_does_not_say_it_does_not_mean() -> None:
+    entry = World().say("ALPHA")
+    assert not any((entry.late_binds, entry.reserve, entry.story, entry.unread, entry.coded))
+    assert (entry.at_ms, entry.effective_ms, entry.said) == (None, None, None)
+    assert (entry.refs, entry.parties, entry.terms) == ((), (), ())
+    assert (entry.text, entry.lang, entry.unit, entry.through) == ("", "", "", "")

@@ -316,3 +316,14 @@ def test_who_took_part_by_what_was_attached_takes_part_by_what_is_left() -> None
     head = book.head(opened.digest)
     assert loose.digest not in {row.entry.digest for row in book.rows(opened.digest)}
     assert head.closure.parties == ("ALPHA", "BRAVO")
+
+
+def test_of_links_those_that_are_open_are_shown_first() -> None:
+    world = World()
+    opened, other = world.say("ALPHA", said(Act.OPEN)), world.say("BRAVO", said(Act.OPEN))
+    links = [world.say("ALPHA", said(Act.LINK), ref(opened, other)) for _ in range(3)]
+    world.say("ALPHA", said(Act.WITHDRAW), ref(links[2]))
+    for most, shown in ((1, [1]), (2, [0, 1]), (3, [0, 1, 2])):
+        found = view(world, Most(threads=most))
+        assert [one.entry for one in found.links] == [links[n] for n in shown]
+        assert found.left.links == 3 - most
