@@ -11,10 +11,10 @@ test holds.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from tieline.core import charter, checkpoint, crypto, identity, statement, sync
 from tieline.core.checkpoint import Receipt, SignedNote
@@ -50,17 +50,17 @@ REMEMBERED: Final = 32_768  # answers of each
 @contextmanager
 def remembered() -> Iterator[None]:
     """Remember the answers of pure functions of the core for a while."""
+    functions = [getattr(owner, name) for owner, name in PURE]
+    memos = {function: lru_cache(REMEMBERED)(function) for function in functions}
     with ExitStack() as after:
         for owner, name in PURE:
-            original = getattr(owner, name)
-            memo = lru_cache(REMEMBERED)(original)
             if isinstance(owner, type):
+                original = getattr(owner, name)
                 after.callback(setattr, owner, name, staticmethod(original))
-                setattr(owner, name, staticmethod(memo))
-                continue
-            for place, known in _places(original):
-                after.callback(setattr, place, known, original)
-                setattr(place, known, memo)
+                setattr(owner, name, staticmethod(memos[original]))
+        for module, name, original in _places(functions):
+            after.callback(setattr, module, name, original)
+            setattr(module, name, memos[original])
         for kind, name in METHODS:
             original = getattr(kind, name)
             after.callback(setattr, kind, name, original)
@@ -68,12 +68,13 @@ def remembered() -> Iterator[None]:
         yield
 
 
-def _places(function: object) -> list[tuple[object, str]]:
-    """Where modules of the core and of the simulator know a function, and by which name."""
+def _places(functions: list[Callable[..., object]]) -> list[tuple[object, str, Any]]:
+    """Where modules of the core and of the simulator know these, and by which names."""
+    wanted = set(map(id, functions))
     modules = [module for name, module in sys.modules.items() if name.startswith("tieline.")]
     return [
-        (module, name)
+        (module, name, known)
         for module in modules
-        for name, known in list(vars(module).items())
-        if known is function
+        for name, known in vars(module).items()
+        if id(known) in wanted
     ]
