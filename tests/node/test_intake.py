@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,15 @@ from tests.node.pair import Running
 
 from tieline.core.charter import dearmor_charter
 from tieline.core.events import Arrived, Discard, Event, Known, Lost, Tick
-from tieline.core.terms import Now
-from tieline.node.host import Host
+from tieline.core.journal import FactKind
+from tieline.core.terms import Now, Precedence
+from tieline.node import host as host_module
+from tieline.node.host import FEW, Host
 from tieline.node.intake import ENVELOPE_BYTES, MAX_QUEUE, TURN_BYTES, Intake
+from tieline.node.watchers import LIVE_PIECE
 
 TEXTS = 400
+_RECEIPT = FactKind.RECEIPT
 
 
 def arrived(size: int, peer: bytes = b"p", known: Known | None = None) -> Arrived:
@@ -153,3 +158,87 @@ async def _snapshots(folder: Path) -> None:
         await alpha.say("text")
     assert resumer._kept - settled <= 22, "somebody who never looks holds the memory"
     assert line.record.logs[line.own_log].settled > 0
+
+
+def test_a_flood_waits_for_what_is_to_be_told_and_an_act_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host_module, "TELL_S", pair.WAIT_S)
+    asyncio.run(_waits(tmp_path, monkeypatch))
+
+
+async def _waits(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seats, charter = pair.make_homes(folder)
+    alpha, bravo = (Running(seat, pair.open_store(seat)) for seat in seats)
+    for running in (alpha, bravo):
+        await running.install(dearmor_charter(charter))
+    pair.join(alpha, bravo)
+    await pair.settle(alpha, bravo)
+    for running in (alpha, bravo):  # from here on no timer makes a turn
+        running.host._arming = True
+        if running.host._timer is not None:
+            running.host._timer.cancel()
+    host = bravo.host
+    stream = host.subscribe(0)
+    while b'"live"' not in (await anext(stream))[-1][1]:
+        pass
+    gate, taken = asyncio.Event(), asyncio.Event()
+
+    async def words(_: object) -> None:
+        await gate.wait()
+
+    turn = host.runtime.turn
+
+    def watched(events: Sequence[Event], now: Now) -> None:
+        if any(isinstance(event, Arrived) for event in events):
+            taken.set()
+        turn(events, now)
+
+    monkeypatch.setattr(host.runtime, "turn", watched)
+    host.feed.words = words
+    fact = next(iter(host.runtime.store.facts(0)))[1]
+    host.feed.publish(host.last() + 1, [fact] * (FEW + 2 * LIVE_PIECE))
+    await asyncio.sleep(0)
+    host.heard(alpha.seat.keys.station, "memory", b"no envelope")
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not taken.is_set(), "it goes on with a flood that nobody was told of"
+    async with asyncio.timeout(pair.WAIT_S / 2):
+        await bravo.say("we are here")  # without waiting for the telling
+    assert not gate.is_set()
+    taken.clear()
+    host.heard(alpha.seat.keys.station, "memory", b"no envelope")
+    gate.set()
+    async with asyncio.timeout(pair.WAIT_S / 2):  # as soon as all is told
+        await taken.wait()
+    await stream.aclose()
+
+
+def test_a_receipt_names_what_it_was_the_first_to_cover_settled_or_not(tmp_path: Path) -> None:
+    asyncio.run(_receipts(tmp_path))
+
+
+async def _receipts(folder: Path) -> None:
+    seats, charter = pair.make_homes(folder)
+    alpha, bravo = (Running(seat, pair.open_store(seat)) for seat in seats)
+    for running in (alpha, bravo):
+        await running.install(dearmor_charter(charter))
+    pair.join(alpha, bravo)
+    said: list[str] = []
+    for _ in range(4):
+        done = await asyncio.gather(*(alpha.say("text", Precedence.IMMEDIATE) for _ in range(30)))
+        said += [each.item.hex() for each in done]
+        await pair.settle(alpha, bravo)
+    host = alpha.host
+
+    def covered() -> list[list[str]]:
+        facts = [entry for entry in host.runtime.store.facts(0) if entry[1].kind == _RECEIPT]
+        views = [host.event(seq, fact) for seq, fact in facts]
+        (line,) = host.station.lines.values()
+        return [view["items"] for view in views if view["log"] == line.own_log.hex()]  # type: ignore[misc]
+
+    before = covered()
+    assert [item for items in before for item in items] == said
+    assert len([items for items in before if items]) >= 4
+    host.runtime.snapshot(host.clock.now())
+    assert covered() == before

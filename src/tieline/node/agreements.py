@@ -505,9 +505,9 @@ class Agreements:
             return
         reader.read.update({log: stop for log, (_, stop) in fresh.items()})
         items = [
-            record.logs[log].items[place]
+            item
             for log, (start, stop) in fresh.items()
-            for place in range(start, stop)
+            for item in record.logs[log].items[start:stop]  # what is settled is read in one go
         ]
         yield from sorted(items)
 

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from tieline.node.incidents import Incidents
 
 REPLAY_BATCH: Final = 256  # journal entries that are read for a watcher in one go
+FEW: Final = 256  # entries that are still to be told: with more, what peers send waits a little
 TELL_S: Final = 0.3  # so long a flood waits at most for what was published to be told
 MAX_SLEEP_S: Final = 60.0
 ARM_S: Final = 0.02
@@ -160,7 +161,9 @@ class Host:
         if not self._intake.put(event):
             return
         self._drained.clear()
-        if self._flush is None:
+        if self._flush is None and isinstance(event, Arrived) and self.feed.untold > FEW:
+            self._wait()
+        elif self._flush is None:
             self._flush = self._pauses.soon(self._turn)
         elif self._waits and isinstance(event, Act):
             self._hurry()
@@ -205,8 +208,12 @@ class Host:
         if self.runtime.hurries or (self._intake and not self.feed.busy):
             self._flush = self._pauses.soon(self._turn)
         elif self._intake:
-            self._flush, self._waits = self._loop.call_later(TELL_S, self._turn), True
-            self.feed.then(self._hurry)
+            self._wait()
+
+    def _wait(self) -> None:
+        """Have the next turn when all is told, or in a while."""
+        self._flush, self._waits = self._loop.call_later(TELL_S, self._turn), True
+        self.feed.then(self._hurry)
 
     def _hurry(self) -> None:
         """Have the next turn now, if it waits."""

@@ -443,17 +443,16 @@ def _receipt_view(line: Line, receipt: Receipt) -> dict[str, Json]:
     items: list[Json] = []
     log = line.record.logs.get(receipt.log)
     if log is not None and log.station == line.own:
-        for position in range(min(receipt.size, log.size) - 1, -1, -1):
-            item = log.items[position]
-            if line.ladder.receipt_for(item.statement, receipt.cosigner) != receipt:
-                break
-            if item.statement.content.wants:
-                items.append(item.statement.digest.hex())
+        stop = start = min(receipt.size, log.size)
+        while start and line.ladder.receipt_at(log.id, start - 1, receipt.cosigner) == receipt:
+            start -= 1
+        said = [item.statement for item in log.items.run(start, stop)]
+        items = [statement.digest.hex() for statement in said if statement.content.wants]
     return {
         "log": receipt.log.hex(),
         "size": receipt.size,
         "receipt_ms": receipt.time_s * 1000,
-        "items": items[::-1],
+        "items": items,
         **_who(line, receipt.cosigner),
     }
 

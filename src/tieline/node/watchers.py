@@ -104,6 +104,11 @@ class Feed:
         """Whether something that was published is still to be told."""
         return self._task is not None
 
+    @property
+    def untold(self) -> int:
+        """How many entries are still to be told."""
+        return len(self._untold)
+
     def then(self, done: Callable[[], None]) -> None:
         """Have something called once, as soon as all is told; to be asked while it is busy."""
         self._told = done
