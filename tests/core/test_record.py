@@ -404,6 +404,8 @@ def test_a_second_story_is_kept_beside_the_first_whichever_comes_first() -> None
         assert len(held.order) == 4
         assert [log.id for log in held.forked()] == [alpha.log]
         orders.append([item.statement.digest for item in held.order])
+        again = [held.judge(each, KEYS, START_MS) for each in (opening, *arrival)]
+        assert again == [Duplicate(each.digest) for each in (opening, *arrival)]
     assert len({tuple(order) for order in orders}) == 1
 
 

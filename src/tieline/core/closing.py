@@ -48,11 +48,15 @@ class Closings:
 
     def ending(self, station: bytes, log: bytes) -> LogEnd | None:
         """The same for a log of a station, whatever stands in it."""
+        if not self._ends:
+            return None
         listed = self._ends.get(log, {})
         return next((listed[v] for v in self._ended.get(station, ()) if v in listed), None)
 
     def late(self, statement: Statement) -> bool:
         """Whether a statement is beyond the end of its log."""
+        if not self._ended:
+            return False
         place = statement.place
         return self.late_at(place.station, statement.log, place.position, place.charter)
 

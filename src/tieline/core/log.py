@@ -94,6 +94,17 @@ class Log:
             raise IndexError("an empty log has no head")
         return tree.leaf(tree.size - 1)
 
+    def holds(self, statement: Statement) -> bool:
+        """Whether a statement of this log is held, on its main branch or beside it."""
+        position, digest = statement.place.position, statement.digest
+        on = position < self.tree.size and self.tree.leaf(position) == digest
+        return on or digest in self.forks
+
+    def newest(self, digest: bytes) -> Item | None:
+        """The last statement of the main branch, when that is its digest."""
+        recent = self.items.recent
+        return recent[-1] if recent and recent[-1].statement.digest == digest else None
+
     def beside(self) -> int:
         """How much is held beside the main branch: second stories, and what is late."""
         return len(self.forks)

@@ -140,7 +140,8 @@ class Record:
         The cheap checks come first: a stranger's bytes cost one hash and no more, unless all else
         about them is right.
         """
-        if self.find(statement.digest) is not None:
+        log = self.logs.get(statement.log)
+        if log is not None and log.holds(statement):
             return Duplicate(statement.digest)
         refusal = self._check_place(statement)
         if refusal is not None:
@@ -231,11 +232,11 @@ class Record:
         """Place a verified statement: after its predecessor and all that its author had read."""
         place = statement.place
         causes: list[Item] = []
+        log = self.logs.get(statement.log)
         if place.previous is not None:
-            found = self.find(place.previous)
-            if found is None:
+            before = log.newest(place.previous) if log else None
+            if before is None and (before := self.by_tip(place.previous)) is None:
                 return Held(place.previous[:TIP_BYTES])
-            before = self.item(found)
             if before.statement.log != statement.log or (
                 before.statement.place.position + 1 != place.position
             ):
@@ -260,7 +261,6 @@ class Record:
                 " the charter after its author had read one that goes by a later version; it is"
                 " not accepted",
             )
-        log = self.logs.get(statement.log)
         if log is None:
             log = self.open(statement.log, place.station, place.incarnation)
         key = _key_after(statement, tuple(cause.key for cause in causes))
