@@ -295,8 +295,13 @@ class Fire:
             watching = self._whole(link.watch(partial(self.board.take, code)))
             self._readers.append(asyncio.ensure_future(watching))
         self._readers.append(asyncio.ensure_future(self._acknowledge()))
-        for link in self.links.values():
-            while not await _writing(link):
+        for code in self.links:
+            await self.stands(code)
+
+    async def stands(self, code: str) -> None:
+        """Wait until a station may go on in its log."""
+        async with asyncio.timeout(STAND_S):
+            while not await _writing(self.links[code]):
                 await slowly(LOOK_S)
 
     def last_words(self) -> str:

@@ -135,7 +135,7 @@ LIVING: Final = Row(
     play=_row((*ROADS, *DISKS, *LIVES), ("cut", "slow", "kill")),
     stage=stage,
     sabotage=("told-before-kept", "never-resent", "new-by-carrier"),
-    few=13,  # a session outlives most cuts of a short case, and nothing is lost with it
+    few=9,  # a session outlives most cuts of a short case, and nothing is lost with it
 )
 WRONG_CLOCKS: Final = Row(
     promise="P6",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from tests.faults import canaries, kills, sweep, views
+from tests.faults import canaries, kills, sweep, syncs, views
 from tests.faults.rows import Row
 
 from tieline.core.record import Outcome, Record
@@ -41,6 +41,12 @@ BUILDS: Final = {
             invariants=frozenset({1}),
             what="what is told to be kept is kept within two seconds",
             patches=((kills, "BROKEN", "kept-later"),),
+        ),
+        Mutant(
+            name="sync-goes-on",
+            invariants=frozenset({1}),
+            what="a station goes on after its disk has failed to sync",
+            patches=((syncs, "BROKEN", "sync-failure-ignored"),),
         ),
         Mutant(
             name="gap-unseen",
@@ -98,8 +104,13 @@ P1: Final = (
     Row(
         promise="P1",
         name="failed-sync",
-        fault="a sync fails under a running station, or at its start",
+        fault="a sync fails under a running station, once or from then on, or at its start",
         demand="it stops with the cause, and acknowledges nothing after that",
+        counts=(20, 200, 1_000),
+        play=syncs.failed_sync,
+        sabotage=("sync-goes-on",),
+        few=2,
+        lacks=sweep.no_strace,
         tests=(
             f"{_NODE}disk.py::test_a_failed_sync_stops_the_station_with_its_cause",
             f"{_NODE}disk.py::test_a_folder_that_does_not_sync_keeps_the_station_from_starting",

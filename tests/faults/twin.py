@@ -94,6 +94,8 @@ class Twin(Fire):
             if turn.killed:
                 await self.machines[turn.killed].kill()
                 self.done["kill"] += 1
+                # Who must speak before a peer has answered opens another log, as the machine likes.
+                await self.stands(turn.killed)
             self._set(turn.before)
             item, _ = await asyncio.gather(self._take(number, turn), self._in_the_middle(turn))
             self._items.append(item)
