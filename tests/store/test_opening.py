@@ -140,3 +140,55 @@ def test_on_a_full_disk_no_index_is_made(tmp_path: Path, monkeypatch: pytest.Mon
         assert len(list(store.facts())) == 3
         assert not path.with_name("store.db-shm").exists()
         store.close()
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_reader_beside_a_station_with_the_index_in_memory_takes_nothing_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, killed: bool
+) -> None:
+    path = make(tmp_path, facts=3)
+    if killed:  # its index lies there still, and says nothing of the log as it will be
+        before = SqliteStore.open(path, KEY)
+        before.commit([fact(3, position=3)])
+        path = shutil.copytree(tmp_path, tmp_path / "killed") / path.name
+        before.close()
+    for module in (opening, sqlite):
+        monkeypatch.setattr(module, "no_index", lambda _: True)
+    monkeypatch.setattr(sqlite, "PATIENCE_MS", 1)
+    station = SqliteStore.open(path, KEY)
+    log = path.with_name("store.db-wal")
+    number = log.stat().st_ino
+    assert sqlite.check_pages(path, KEY) == []
+    assert log.stat().st_ino == number
+    station.commit([fact(4, position=4)])
+    copy = tmp_path / "power"  # what a loss of power leaves of it now
+    copy.mkdir()
+    for each in path.parent.glob("store.db*"):
+        shutil.copy(each, copy / each.name)
+    station.close()
+    again = SqliteStore.open(copy / path.name, KEY)
+    assert again.last() == 4 + killed
+    again.close()
+
+
+def test_with_the_index_in_memory_too_a_log_that_lost_entries_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make(tmp_path, facts=3)
+    store = SqliteStore.open(path, KEY)
+    store.commit([fact(3, position=3)])
+    store.commit([fact(4, position=4)])
+    left = shutil.copytree(tmp_path, tmp_path / "left") / path.name
+    whole = shutil.copytree(tmp_path / "left", tmp_path / "whole") / path.name
+    store.close()
+    for module in (opening, sqlite):
+        monkeypatch.setattr(module, "no_index", lambda _: True)
+    log = left.with_name("store.db-wal")
+    os.truncate(log, log.stat().st_size - 100)
+    for _ in range(2):
+        with pytest.raises(ShellError, match="frames and only") as caught:
+            SqliteStore.open(left, KEY)
+        assert caught.value.code == "store.damaged"
+    store = SqliteStore.open(whole, KEY)
+    assert store.last() == 5
+    store.close()

@@ -10,7 +10,9 @@ store is read all the same, in one of two ways:
   not change.
 
 No locks of SQLite are taken then; the store's own lock keeps a station out that could write
-(``disk.Lock``).
+(``disk.Lock``). A station whose disk had no room for an index when it started has it in memory, and
+holds the file alone: its store is read likewise, and nothing of the log is tidied away by a reader,
+since the station goes on writing it.
 """
 
 from __future__ import annotations
@@ -46,6 +48,8 @@ def for_reading(path: Path, key: bytes, patience_ms: int = 0) -> apsw.Connection
         return _opened(path, str(path), key, vfs=_ALONE)
     try:
         return _opened(path, str(path), key, patience_ms=patience_ms)
+    except apsw.BusyError:
+        return _opened(path, str(path), key, vfs=_ALONE)
     except (apsw.CantOpenError, apsw.ReadOnlyError):
         if can_write(path.parent):
             raise
@@ -64,6 +68,8 @@ def _opened(
         connection.set_busy_timeout(patience_ms)
         if vfs is not None:
             setting(connection, "locking_mode", "exclusive")  # so the index is in memory
+            # Without locks it takes itself for the last, and would delete an empty log at the end.
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         unlock_file(connection, path, key)
     except BaseException:
         connection.close()
@@ -129,13 +135,15 @@ def unopened(path: Path, error: apsw.Error) -> ShellError:
 
 
 def refuse_shorter(
-    path: Path, connection: apsw.Connection, seen: wal.Witness | None, index: wal.Index
+    path: Path, connection: apsw.Connection, seen: wal.Witness | None, index: wal.Index | None
 ) -> None:
     """Refuse a log of which less can be read than was once committed, at every start.
 
-    Its station would write on from an earlier head, and sign a second story.
+    Its station would write on from an earlier head, and sign a second story. ``index`` is None
+    when the index is in memory: then the log itself is counted.
     """
-    now = index.witness()  # the database has been read by now, which rebuilds the index
+    # The database has been read by now, which rebuilds an index on the disk.
+    now = wal.counted(path) if index is None else index.witness()
     if seen is None or now is None or seen.salts != now.salts or now.frames >= seen.frames:
         return
     # To close would move what is left of the log into the file, and the next start know nothing.

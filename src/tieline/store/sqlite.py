@@ -192,7 +192,7 @@ class SqliteStore:
             for name, wanted in (("journal_mode", "wal"), ("synchronous", 2)):
                 setting(connection, name, wanted)
                 _demand(connection, path, name, wanted)
-            refuse_shorter(path, connection, seen, index)
+            refuse_shorter(path, connection, seen, None if index_in_memory else index)
             _settle_log(connection, path)
             schema.migrate(connection, str(path))
             store = SqliteStore(path, connection, lock, reserve, index)

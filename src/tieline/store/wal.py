@@ -98,6 +98,21 @@ class Index:
             self._fd = -1
 
 
+def counted(database: Path) -> Witness | None:
+    """What an index of a log would say that is made of it now; None where its header is not whole.
+
+    It has no ``head``, and what was never committed counts too.
+    """
+    try:
+        data = beside(database, "-wal").read_bytes()
+    except FileNotFoundError:
+        return None
+    whole = _Whole(data) if len(data) >= _HEADER.size else None
+    if whole is None or not whole.started:
+        return None
+    return Witness(salts=data[16:24], frames=whole.frames, head=b"")
+
+
 def salts(database: Path) -> bytes:
     """The salts of a log's present generation; empty when there is no log."""
     try:
