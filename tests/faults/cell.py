@@ -7,14 +7,20 @@ and buffers of its sockets. A process that needs more than the bound is ended by
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 MOUNT: Final = Path("/sys/fs/cgroup")
+OWN: Final = Path("/proc/self/cgroup")
+ENDS_S: Final = 30.0  # for the last process of a group to be gone
+LOOK_S: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,29 +54,49 @@ class Cell:
 
 
 @contextlib.contextmanager
-def cell(name: str, most_bytes: int) -> Iterator[Cell | str]:
-    """A group with a bound, or why there is none on this machine. Those in it must end first."""
-    made: Cell | str
-    try:
-        made = _made(name)
-        made.bound(most_bytes)
-    except (OSError, LookupError) as error:
-        made = f"no bound on memory can be set here ({error}): what is held is measured only"
-    try:
-        yield made
-    finally:
-        if isinstance(made, Cell):
-            made.path.rmdir()
+def cell(most_bytes: int) -> Iterator[Cell | str]:
+    """A group with a bound, or why there is none on this machine. Those in it must end first.
+
+    Groups that a killed run has left are taken away, too.
+    """
+    with contextlib.ExitStack() as stack:
+        given: Cell | str
+        try:
+            made = _made()
+            stack.callback(_put_away, made.path)
+            made.bound(most_bytes)  # a group of version 2 may have no such file
+            given = made
+        except (OSError, LookupError) as error:
+            given = f"no bound on memory can be set here ({error}): what is held is measured only"
+        yield given
 
 
-def _made(name: str) -> Cell:
-    lines = Path("/proc/self/cgroup").read_text("ascii").splitlines()
+def _made() -> Cell:
+    lines = OWN.read_text("ascii").splitlines()
     own = {kind: path for _, kind, path in (line.split(":", 2) for line in lines)}
     if "memory" in own:
-        path = MOUNT / "memory" / own["memory"].lstrip("/") / name
+        parent = MOUNT / "memory" / own["memory"].lstrip("/")
         files = ("memory.limit_in_bytes", "memory.oom_control", "memory.max_usage_in_bytes")
     else:
-        path = MOUNT / own[""].lstrip("/") / name
+        parent = MOUNT / own[""].lstrip("/")
         files = ("memory.max", "memory.events", "memory.peak")
+    path = parent / f"tieline-{os.getpid()}"
+    for left in parent.glob("tieline-*"):
+        maker = left.name.removeprefix("tieline-")
+        if left == path or not Path("/proc", maker).exists():
+            with contextlib.suppress(OSError):  # somebody is in it
+                left.rmdir()
     path.mkdir()
     return Cell(path, *files)
+
+
+def _put_away(path: Path) -> None:
+    """Take a group away: who was killed in it counts for a moment more."""
+    until, pause = time.monotonic() + ENDS_S, threading.Event()
+    while True:
+        try:
+            return path.rmdir()
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > until:
+                raise
+        pause.wait(LOOK_S)

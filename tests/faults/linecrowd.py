@@ -113,7 +113,7 @@ def stage() -> Iterator[None]:
     """Three stations that run and have met, for cases that follow each other."""
     with scratch() as where, contextlib.ExitStack() as stack:
         # In the parent of what it holds: the stations are gone when it is taken away.
-        bound = stack.enter_context(cell(f"tieline-{os.getpid()}", BOUND))
+        bound = stack.enter_context(cell(BOUND))
         if isinstance(bound, str):
             sys.stderr.write(f"{bound}\n")
         _here.append(stand(Path(where), stack, CODES, broken=BROKEN, bound=bound))
