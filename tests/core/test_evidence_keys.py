@@ -183,8 +183,12 @@ def test_any_of_them_alone_verifies_the_head_and_three_kinds_cover_it(name: str)
 def test_a_line_of_a_known_key_that_does_not_verify_is_named(name: str, whose: str) -> None:
     lines = [altered(GOOD[name])] + ([too_late(GOOD[name])] if name != "own" else [])
     for line in lines:
-        out = judged(line, GOOD["receipt"])
-        assert (out.forged, out.stations, out.verified) == (whose, [], False)
+        for around in ((line, GOOD["receipt"]), (GOOD["receipt"], line)):
+            assert judged(*around).forged == whose
+        stranger = own(Key("stranger"))
+        out = judged(line, stranger, altered(GOOD["late seal"]))
+        # The first is named, and strangers are told of beside it.
+        assert (out.forged, out.unknown, out.verified) == (whose, True, False)
 
 
 def test_a_line_of_no_known_key_is_told_and_forges_nothing() -> None:

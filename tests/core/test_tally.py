@@ -61,6 +61,7 @@ def test_what_is_read_of_a_statement_is_not_yet_something(alpha: Post) -> None:
     made = tallies.of(OTHER)
     assert tallies.of(OTHER) is tallies.get(OTHER) is made
     made.assents["BRAVO"] = BY
+    assert made.encode() not in {raw for *_, raw in tallies.settled()}
     assert (OTHER, made.encode()) in tallies.loose()  # of a statement that is not here
     assert OTHER in set(tallies.digests())
     tallies.put(BY, full())

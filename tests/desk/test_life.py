@@ -341,11 +341,11 @@ def test_a_mark_that_cannot_be_written_vouches_for_nothing(
     kept = machine.HomeMachine.open(home)
     kept.remember({b"a" * 16: mark})
 
-    def full(_descriptor: int, _data: bytes) -> int:
+    def full(_descriptor: int, _data: bytes, _at: int) -> int:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", full)
+        patch.setattr(os, "pwrite", full)
         kept.remember({b"a" * 16: Mark(b"l" * 8, 8, b"e" * 32)})
     kept.close()
     with contextlib.closing(machine.HomeMachine.open(home)) as opened:

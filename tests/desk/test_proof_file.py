@@ -10,7 +10,7 @@ import pytest
 
 from tieline.core import proof
 from tieline.core.checkpoint import SignedNote
-from tieline.desk.cli import main, proofs, talk
+from tieline.desk.cli import common, main, talk
 from tieline.node.evidencefile import TAG
 from tieline.node.view import Json, proof_view
 
@@ -65,7 +65,7 @@ def test_proofs_are_listed_and_written_and_the_file_verifies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     held: list[Json] = [proof_view(proof.check(bytes.fromhex(case["proof"]))) for case in CASES[:2]]
-    monkeypatch.setattr(proofs, "client", Station(proofs={"proofs": held}))
+    monkeypatch.setattr(common, "client", Station(proofs={"proofs": held}))
     assert main(["proof"]) == 0
     out = capsys.readouterr().out
     assert "proof 1 against ALPHA" in out
@@ -84,7 +84,7 @@ def test_a_proof_in_the_page_that_checks_it_is_checked_here_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     held: list[Json] = [proof_view(proof.check(bytes.fromhex(CASES[2]["proof"])))]
-    monkeypatch.setattr(proofs, "client", Station(proofs={"proofs": held}))
+    monkeypatch.setattr(common, "client", Station(proofs={"proofs": held}))
     file = tmp_path / "against-alpha.html"
     assert main(["proof", str(file), "--html"]) == 0
     assert "opens it in a browser" in capsys.readouterr().out
@@ -132,7 +132,7 @@ def test_what_begins_as_a_proof_is_judged_as_one(
 def test_without_two_stories_there_is_nothing_to_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(proofs, "client", Station(proofs={"proofs": []}))
+    monkeypatch.setattr(common, "client", Station(proofs={"proofs": []}))
     assert main(["proof"]) == 0
     assert "no two stories" in capsys.readouterr().out
     assert main(["proof", str(tmp_path / "none")]) == 1
