@@ -27,6 +27,7 @@ from tests.node.pair import Seat
 
 from tieline.core.errors import TielineError
 from tieline.exercise.answer import Entry, Json
+from tieline.exercise.supervise import end_with_parent
 from tieline.node.client import ApiDown, ApiRefused, Client
 
 BROKEN = ""  # what is broken on purpose in the stations that are started; see ``stationproc``
@@ -60,6 +61,7 @@ class Two:
             process = subprocess.Popen(
                 [sys.executable, *words, str(self.seats[code].home.path)], cwd=ROOT, stderr=log,
                 env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}, stdout=subprocess.PIPE,
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - one call, and no lock is asked for
             )  # fmt: skip
         self.processes[code] = process
         assert process.stdout is not None
@@ -145,7 +147,8 @@ def stage() -> Iterator[None]:
             _here.clear()
             two.stop()
             for each in watchers:
-                each.join()
+                if each.ident is not None:
+                    each.join()
 
 
 def killed(seed: int) -> None:

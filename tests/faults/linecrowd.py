@@ -29,6 +29,7 @@ from tests.node.pair import ANY_ONE, Seat
 
 from tieline.core.charter import SignedCharter, make_charter
 from tieline.core.identity import dearmor, parse_card
+from tieline.exercise.supervise import end_with_parent
 from tieline.node import offline, secrets
 from tieline.node.client import ApiDown, ApiRefused, Client
 from tieline.node.secrets import KeyFile
@@ -189,12 +190,18 @@ def _start(
 ) -> None:
     log = stack.enter_context((line.logs / f"{code}.log").open("wb"))
     home = str(line.seats[code].home.path)
-    within = line.cell.enter if code == "ALPHA" and isinstance(line.cell, Cell) else None
+    held = line.cell if code == "ALPHA" and isinstance(line.cell, Cell) else None
+
+    def before() -> None:
+        end_with_parent()
+        if held is not None:
+            held.enter()
+
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.faults.stationproc", broken, "serve", "--home", home],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=log,
         env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", **more},
-        preexec_fn=within,  # noqa: PLW1509 - one write, before any thread of ours runs
+        preexec_fn=before,  # noqa: PLW1509 - two calls, before any thread of ours runs
     )  # fmt: skip
     stack.callback(process.communicate)
     stack.callback(process.kill)

@@ -17,6 +17,7 @@ from tests.faults.firestation import ROOT, STATED, Ends, held, settle_in, stated
 from tests.faults.rows import need, scratch
 from tests.node.pair import Seat
 
+from tieline.exercise.supervise import end_with_parent
 from tieline.node import offline
 from tieline.node.client import ApiDown, ApiRefused, Client
 
@@ -75,6 +76,7 @@ def failing(seat: Seat, folder: Path, inject: str) -> Iterator[subprocess.Popen[
             [*strace, "-e", f"inject={inject}", sys.executable, *station, str(seat.home.path)],
             cwd=ROOT, env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
             stdout=subprocess.PIPE, stderr=log, start_new_session=True,
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - one call, and no lock is asked for
         )  # fmt: skip
     assert process.stdout is not None
     try:

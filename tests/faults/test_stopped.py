@@ -8,17 +8,20 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.faults import __main__ as faults
-from tests.faults import rows, sweep, workers
+from tests.faults import kills, linecrowd, rows, sweep, syncs, workers
 from tests.faults.__main__ import INTERRUPTED, ROOT, tidy
 from tests.faults.catalogue import ROWS
+from tests.faults.firestation import Ends, settle_in
 from tests.faults.rows import Row
 from tests.faults.sabotage import together
 
@@ -97,6 +100,78 @@ def test_a_killed_worker_whose_child_lives_on_is_noticed(tmp_path: Path) -> None
     said = list(workers.each(1, tidy, play, [0, 1], lambda job, how: f"{job}: {how}"))
     assert said == ["0: its worker was killed by SIGKILL", "played"]
     os.kill(int((tmp_path / "child").read_text("ascii")), signal.SIGKILL)  # it was there till now
+
+
+@contextlib.contextmanager
+def of_kills(where: Path) -> Iterator[list[int]]:
+    """The stations of ``killed``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kills, "scratch", lambda: contextlib.nullcontext(where))
+        with kills.stage():
+            yield [each.pid for each in kills._here[0].processes.values()]
+
+
+@contextlib.contextmanager
+def of_line(where: Path) -> Iterator[list[int]]:
+    """The stations of ``crowded-line``, ``noisy-line`` and ``slow-syncs``."""
+    with contextlib.ExitStack() as stack:
+        line = linecrowd.stand(where, stack, ("ALPHA", "BRAVO"), broken="")
+        yield [each.pid for each in line.processes.values()]
+
+
+@contextlib.contextmanager
+def of_syncs(where: Path) -> Iterator[list[int]]:
+    """The station of ``failed-sync``, and who traces it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{probe.getsockname()[1]}"
+    ends = {code: Ends(listen=place, front=place) for code in ("ALPHA", "BRAVO")}
+    seat = settle_in(where, ends)["ALPHA"]
+    with syncs.failing(seat, where, "fdatasync:error=EIO:when=1000") as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text("ascii")
+        yield [process.pid, *map(int, children.split())]
+
+
+def runs(pid: int) -> bool:
+    """Whether a process does anything; one that is only still counted does not."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text("ascii")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] not in "ZX"
+
+
+@pytest.mark.parametrize("stations", [of_kills, of_line, of_syncs])
+def test_no_station_outlives_a_worker_that_is_killed(
+    tmp_path: Path, stations: Callable[[Path], contextlib.AbstractContextManager[list[int]]]
+) -> None:
+    if stations is of_syncs and (why := sweep.no_strace()):
+        pytest.skip(why)
+
+    def play(_: int) -> str:
+        with stations(tmp_path) as pids:
+            (tmp_path / "pids").write_text(" ".join(map(str, pids)), "ascii")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return "it lives"
+
+    said = list(workers.each(1, tidy, play, [0], lambda _, how: how))
+    assert said == ["its worker was killed by SIGKILL"]
+    pids = [int(each) for each in (tmp_path / "pids").read_text("ascii").split()]
+    assert len(pids) == 2
+    until_gone(pids)
+
+
+def until_gone(pids: list[int]) -> None:
+    """Wait until none of them runs."""
+    pause = threading.Event()
+    for _ in range(int(PATIENCE_S * 20)):
+        if not any(map(runs, pids)):
+            return
+        pause.wait(0.05)
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    pytest.fail("stations go on without who began them")
 
 
 def fallen() -> contextlib.AbstractContextManager[None]:
