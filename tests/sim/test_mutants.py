@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tieline.core import statement
 from tieline.sim.mutants import MUTANTS, in_force
 from tieline.sim.network import FAIR
 from tieline.sim.plan import calm, draw
@@ -84,6 +85,14 @@ def test_mutant_is_caught(name: str) -> None:
             if outcome.invariant:
                 found.append(f"seed {seed}: {outcome.text}")
     pytest.fail(f"{mutant.what}: nobody noticed in {SEEDS_MAX} seeds; but saw {found}")
+
+
+def test_a_build_takes_hold_of_what_the_core_remembers_and_leaves_nothing_of_it() -> None:
+    before = [statement.to_sign(realm, b"word") for realm in ("", "EX-1")]
+    with in_force(MUTANTS["any-realm"]):
+        assert statement.to_sign("EX-1", b"word") == statement.to_sign("EX-2", b"word") == before[0]
+    assert [statement.to_sign(realm, b"word") for realm in ("", "EX-1")] == before
+    assert statement.to_sign("EX-2", b"word") != before[0]
 
 
 @pytest.mark.parametrize("name", sorted({plan: name for name, plan in AIMED.items()}.values()))

@@ -177,6 +177,11 @@ def _one_domain(_realm: str) -> bytes:
     return b"tieline-statement-v1\0"
 
 
+def _one_head(realm: str) -> bytes:
+    """The same, where heads are remembered: neither one from before nor one for afterwards."""
+    return crypto.sig_head(crypto.PROTECTED, _one_domain(realm))
+
+
 def _keep_believing(_self: Peer) -> None:
     """What was pushed into a session that broke counts as there."""
 
@@ -482,7 +487,7 @@ MUTANTS: dict[str, Mutant] = {
             name="any-realm",
             invariants=frozenset({5}),
             what="a signature made in an exercise is good on the real line",
-            patches=((statement, "domain", _one_domain),),
+            patches=((statement, "domain", _one_domain), (statement, "_signed_head", _one_head)),
         ),
         Mutant(
             name="old-key-still-speaks",
