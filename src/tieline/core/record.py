@@ -140,8 +140,7 @@ class Record:
         The cheap checks come first: a stranger's bytes cost one hash and no more, unless all else
         about them is right.
         """
-        log = self.logs.get(statement.log)
-        if log is not None and log.holds(statement):
+        if self._holds(statement):
             return Duplicate(statement.digest)
         refusal = self._check_place(statement)
         if refusal is not None:
@@ -170,6 +169,10 @@ class Record:
                 f" {place.station.hex()} is not that station's; it is not accepted",
             )
         return self._admit(statement, now_ms)
+
+    def _holds(self, statement: Statement) -> bool:
+        log = self.logs.get(statement.log)
+        return log is not None and log.holds(statement)
 
     def _is_signed(self, key: bytes, statement: Statement) -> bool:
         known = self.known is not None and self.known(statement.digest, key)
@@ -247,10 +250,8 @@ class Record:
                 )
             causes.append(before)
         for tip in place.seen:
-            found = self.find(tip)
-            if found is None:
+            if (cause := self.by_tip(tip)) is None:
                 return Held(tip)
-            cause = self.item(found)
             if cause.statement.log == statement.log:
                 return Refused("statement.seen", "a statement claims to have read its own log")
             causes.append(cause)
@@ -274,9 +275,8 @@ class Record:
         """Give a statement its place at the end of its log."""
         log.add(item)
         self._note_read(log, item, causes)
-        statement = item.statement
-        ref = self.numbers[log.id] << _POSITION_BITS | statement.place.position
-        self._tips[statement.digest[:TIP_BYTES]] = ref
+        ref = self.numbers[log.id] << _POSITION_BITS | item.statement.place.position
+        self._tips[item.statement.digest[:TIP_BYTES]] = ref
         self.index(log)
         self._show(item, ref)
         return Admitted(item)

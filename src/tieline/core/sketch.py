@@ -248,6 +248,9 @@ class Sketch(Record):
             return found or _PROMISED
         return None if name in (now.digest, now.place.previous) else self.ask(name)
 
+    def _holds(self, statement: Statement) -> bool:
+        return self.find(statement.digest) is not None  # a sketched log holds its end alone
+
     def _is_signed(self, key: bytes, statement: Statement) -> bool:
         return (statement.digest, key) in self.signed
 

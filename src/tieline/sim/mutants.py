@@ -35,17 +35,7 @@ from tieline.core.life import Life, Mark, Standing
 from tieline.core.line import Line
 from tieline.core.noted import LogNotes, Noted
 from tieline.core.notetalk import NoteExchange
-from tieline.core.record import (
-    Duplicate,
-    Forked,
-    Held,
-    Item,
-    Keys,
-    Log,
-    Outcome,
-    Record,
-    SortKey,
-)
+from tieline.core.record import Duplicate, Forked, Held, Item, Keys, Log, Outcome, Record, SortKey
 from tieline.core.statement import Content, Ref, Statement
 from tieline.core.station import Station
 from tieline.core.sync import Have, Head, Peer
