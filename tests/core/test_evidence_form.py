@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +34,7 @@ from tieline.core.terms import MAX_TIME_MS
 
 LINE, STATION, LIFE, LAST = bytes(16), b"s" * 8, b"i" * 8, b"h" * 32
 MOST = 2**48
+PAGE = Path(__file__).parents[2] / "page"
 FORMS: list[tuple[Item, tuple[Any, ...]]] = [
     (Header(LINE, "EX-1", MAX_TIME_MS, STATION, Scope(0, MAX_TIME_MS, LAST)),
      (1, LINE, "EX-1", MAX_TIME_MS, STATION, {1: 0, 2: MAX_TIME_MS, 3: LAST})),
@@ -97,10 +100,16 @@ def test_a_pack_stands_in_files_of_version_2_only() -> None:
 
 
 def test_the_bounds_are_those_of_the_page() -> None:
-    assert (evidence.MAX_FILE_BYTES, evidence.MAX_ITEM_BYTES) == (268_435_456, 1_114_112)
-    assert (evidence.MAX_PACKS, evidence.MAX_PACKS_BYTES) == (64, 8_388_608)
-    limits = evidence.LIMITS
-    assert (limits.max_bytes, limits.max_depth, limits.max_items) == (1_114_112, 3, 512)
+    page = "".join((PAGE / name).read_text("utf-8") for name in ("items.js", "pack.js"))
+    most = dict(re.findall(r"^const (MOST_\w+) = (\d+);", page, re.MULTILINE))
+    limits = page.partition("const ITEM_LIMITS = ")[2].partition(";")[0]
+    assert int(most["MOST_EVIDENCE_BYTES"]) == evidence.MAX_FILE_BYTES
+    assert int(most["MOST_PACKS"]) == evidence.MAX_PACKS
+    assert int(most["MOST_PACK_BYTES"]) == evidence.MAX_PACKS_BYTES
+    held = evidence.LIMITS
+    assert held.max_bytes == evidence.MAX_ITEM_BYTES
+    parts = f"bytes: {held.max_bytes}, depth: {held.max_depth}, items: {held.max_items}"
+    assert limits == f"{{ {parts} }}"
 
 
 def test_a_scope_holds_both_of_its_ends() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from tests.node.pair import Running, make_homes, settle
+from tests.node.pair import WAIT_S, Running, make_homes, settle
 
 from tieline.core.charter import dearmor_charter
 from tieline.core.errors import StoreFailed, StoreFull
@@ -151,7 +151,7 @@ def test_a_bundle_that_a_full_disk_does_not_keep_is_refused(tmp_path: Path) -> N
             with pytest.raises(StoreFull, match="import it again"):
                 await bravo.host.import_bundle(data)
         with pytest.raises(StoreFull):  # an act without a statement has its answer, too
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(WAIT_S):
                 await bravo.host.perform(lambda token: SignCheckpoint(token=token, line=bravo.line))
         store.full = False
         bravo.host.runtime._probe_at = 0
