@@ -279,12 +279,12 @@ def default_wants(kind: Kind) -> int:
 
 def to_sign(realm: str, payload: bytes) -> bytes:
     """The bytes that a station's key signs (RFC 9052 section 4.4)."""
-    return crypto.joined(_signed_head(realm), payload)
+    return crypto.joined(_signed_head(domain(realm)), payload)
 
 
 @lru_cache(maxsize=16)
-def _signed_head(realm: str) -> bytes:
-    return crypto.sig_head(crypto.PROTECTED, domain(realm))
+def _signed_head(external: bytes) -> bytes:
+    return crypto.sig_head(crypto.PROTECTED, external)
 
 
 def seal(realm: str, payload: bytes, signature: bytes, read: Read | None = None) -> Statement:
