@@ -315,3 +315,21 @@ def test_what_a_turn_took_of_a_flood_is_over_and_the_rest_is_not() -> None:
         assert all(last(each.digest, key) for each in good)
         ahead.over(events[2:])
         assert not ahead._asked
+
+
+def test_what_waits_while_later_pushes_of_others_are_taken_keeps_its_help() -> None:
+    post = talking()
+    line = post.post("ALPHA").line
+    bravo, charlie = kit("BRAVO").stations[0], b"c" * 16
+    good = said(line, bravo)
+    key = line.sign_key(1, bravo.id) or b""
+    with helped() as ahead:
+        waits, taken = (begin(ahead, peer, line, good) for peer in (charlie, bravo.id))
+        assert waits is not None
+        assert taken is not None
+        for asked in (waits, taken):
+            heard(ahead, asked, COUNT)
+        ahead.over([Arrived(carrier="tls", peer=bravo.id, envelope=b"", known=taken)])
+        assert list(ahead._asked.values()) == [waits]
+        assert begin(ahead, charlie, line, good) is not None, "it is blamed for what was not taken"
+        assert all(waits(each.digest, key) for each in good)

@@ -117,11 +117,10 @@ class Ahead:
         """These were taken, or (``None``) all that came so far: no more needs to be known of it."""
         if not self._asked:
             return
-        last = self._count
+        taken = [*self._asked]
         if events is not None:
             known = (event.known for event in events if isinstance(event, Arrived))
-            last = max((each.number for each in known if isinstance(each, Asked)), default=0)
-        taken = [number for number in self._asked if number <= last]
+            taken = [each.number for each in known if isinstance(each, Asked)]
         if not taken:
             return
         self.read()
@@ -129,6 +128,7 @@ class Ahead:
             asked = self._asked.pop(number, None)  # the helper may have gone, and all with it
             if asked is not None and 2 * asked.wanted < len(asked.good):
                 self._without[asked.peer] = WITHOUT
+        last = min(self._asked, default=self._count + 1) - 1  # others may still wait before these
         self._out += REQUEST.pack(last, 0)
         self._write()
 

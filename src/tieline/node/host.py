@@ -1,8 +1,9 @@
 """One running station: it joins the runtime, the carriers, the clocks and the officers' acts.
 
-Everything happens on one thread. What comes in is queued and a single turn takes all that has
-gathered since the last one, so one commit serves a whole burst (group commit) and a lone message
-waits for nobody. Two timers wake the station: one for deadlines, one for the transport.
+Everything happens on one thread. What comes in is queued and a single turn takes what has gathered
+since the last one, of a flood a part (``intake``). So one commit serves a whole burst (group
+commit), and a lone message waits for nobody. Two timers wake the station: one for deadlines, one
+for the transport.
 
 A failed write or sync ends the process with its cause: ``fatal`` is called, and no turn follows.
 """
@@ -47,7 +48,7 @@ from tieline.node.backup import Keeper
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.clockwatch import ClockWatch
 from tieline.node.duewatch import DueWatch
-from tieline.node.intake import Intake
+from tieline.node.intake import IMPORTS, Intake
 from tieline.node.passage import Progress, reading_view
 from tieline.node.pausing import Pauses
 from tieline.node.roomwatch import RoomWatch
@@ -195,7 +196,7 @@ class Host:
             self._clocks.forget(self.station.troubles)
         if self._flush is None:
             self._go_on()
-        if self._flush is None:
+        if not (self._intake.imports or self.runtime.hurries):
             self._drained.set()
         self._arm()
 
@@ -319,6 +320,8 @@ class Host:
         self.submit(Connected(carrier=carrier, peer=peer, address=address))
 
     def heard(self, peer: bytes, carrier: str, envelope: bytes) -> None:
+        if not self._intake.has_room(peer):
+            return  # a flood is dropped unread, and costs the helper nothing
         known = None
         if len(envelope) >= WORTH_BYTES and self.ahead is not None and not self._dead:
             lines = [x for x in self.station.lines.values() if peer in x.peers]
@@ -549,7 +552,7 @@ class Host:
         before = len(line.record.by_digest)
         since, unkept = self.runtime.store.last(), self.runtime.unkept
         for envelope in envelopes:
-            self.submit(Arrived(carrier="bundle", peer=parsed.header.exporter, envelope=envelope))
+            self.submit(Arrived(carrier=IMPORTS, peer=parsed.header.exporter, envelope=envelope))
         await self._drained.wait()
         self._check_kept(unkept)
         line = self.station.line(parsed.header.line)
