@@ -13,9 +13,11 @@ from tests.node.pair import Running
 from tieline.core.charter import dearmor_charter
 from tieline.core.events import Arrived, Connected, Discard, Event, Known, Lost, Tick
 from tieline.core.journal import FactKind
+from tieline.core.log import Item, Items
 from tieline.core.sync import Pace
 from tieline.core.terms import Now, Precedence
 from tieline.node import host as host_module
+from tieline.node import view
 from tieline.node.host import FEW, Host
 from tieline.node.intake import (
     ENVELOPE_BYTES,
@@ -307,11 +309,13 @@ async def _waits(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await stream.aclose()
 
 
-def test_a_receipt_names_what_it_was_the_first_to_cover_settled_or_not(tmp_path: Path) -> None:
-    asyncio.run(_receipts(tmp_path))
+def test_a_receipt_names_what_it_was_the_first_to_cover_settled_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(_receipts(tmp_path, monkeypatch))
 
 
-async def _receipts(folder: Path) -> None:
+async def _receipts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seats, charter = pair.make_homes(folder)
     alpha, bravo = (Running(seat, pair.open_store(seat)) for seat in seats)
     for running in (alpha, bravo):
@@ -326,12 +330,23 @@ async def _receipts(folder: Path) -> None:
 
     def covered() -> list[list[str]]:
         facts = [entry for entry in host.runtime.store.facts(0) if entry[1].kind == _RECEIPT]
-        views = [host.event(seq, fact) for seq, fact in facts]
+        shown = [host.event(seq, fact) for seq, fact in facts]
         (line,) = host.station.lines.values()
-        return [view["items"] for view in views if view["log"] == line.own_log.hex()]  # type: ignore[misc]
+        return [each["items"] for each in shown if each["log"] == line.own_log.hex()]  # type: ignore[misc]
 
     before = covered()
     assert [item for items in before for item in items] == said
     assert len([items for items in before if items]) >= 4
     host.runtime.snapshot(host.clock.now())
     assert covered() == before
+    spans: list[int] = []
+    run = Items.run
+
+    def watched(items: Items, start: int, stop: int) -> list[Item]:
+        spans.append(stop - start)
+        return run(items, start, stop)
+
+    monkeypatch.setattr(view, "RUN", 7)
+    monkeypatch.setattr(Items, "run", watched)
+    assert covered() == before
+    assert max(spans) == 7, "so many are in memory together"

@@ -38,6 +38,7 @@ from tieline.core.station import Station
 from tieline.core.terms import MAX_TIME_MS, Kind, Precedence, Role, Rung, dtg
 from tieline.node.lifeview import life_event, life_view, lives_view
 
+RUN: Final = 128  # statements that are read in one go
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
@@ -446,8 +447,9 @@ def _receipt_view(line: Line, receipt: Receipt) -> dict[str, Json]:
         stop = start = min(receipt.size, log.size)
         while start and line.ladder.receipt_at(log.id, start - 1, receipt.cosigner) == receipt:
             start -= 1
-        said = [item.statement for item in log.items.run(start, stop)]
-        items = [statement.digest.hex() for statement in said if statement.content.wants]
+        for at in range(start, stop, RUN):  # after a long time apart it may cover all of a log
+            said = [item.statement for item in log.items.run(at, min(at + RUN, stop))]
+            items += [statement.digest.hex() for statement in said if statement.content.wants]
     return {
         "log": receipt.log.hex(),
         "size": receipt.size,
