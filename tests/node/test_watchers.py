@@ -261,3 +261,16 @@ def test_all_who_follow_end_with_the_station() -> None:
                 await anext(stream)
 
     play(story)
+
+
+def test_who_had_a_piece_in_hand_at_the_end_does_not_wait_for_ever() -> None:
+    async def story(journal: Journal) -> None:
+        stream = journal.feed.follow(0)
+        await level(stream)
+        journal.add(1)
+        await take(stream, 1)
+        journal.feed.close()
+        async with asyncio.timeout(10):
+            assert [piece async for piece in stream] == []
+
+    play(story)

@@ -122,7 +122,7 @@ class Feed:
         self._watchers.add(watcher)
         live = False
         try:
-            while not self._closed:
+            while True:
                 while watcher.queue:
                     piece = watcher.take()
                     if piece[0][0] <= since:  # it was read from the journal before it was told
@@ -130,6 +130,8 @@ class Feed:
                     if piece:
                         since = piece[-1][0]
                         yield piece
+                if self._closed:
+                    return
                 if not watcher.behind:
                     watcher.wake.clear()
                     await watcher.wake.wait()
