@@ -13,6 +13,7 @@ from typing import Final
 
 from tieline.core import keychange, renewal, repeats, slots, stories, sync
 from tieline.core import statement as statements
+from tieline.core.bulk import Bulk
 from tieline.core.charter import SignedCharter, parse_signed_charter
 from tieline.core.checkpoint import Receipt, body, cosign_message, origin
 from tieline.core.errors import RemoteError
@@ -53,6 +54,7 @@ class Exchange:
         self._turned_away_bytes = 0
         # Whom the end of the turn feeds; nobody's name stands for everybody.
         self._hungry: set[bytes] = set()
+        self._bulk = Bulk()
         self.notes = NoteExchange(line, self.refuse, self._open_peers)
 
     # --------------------------------------------------------------------------- sessions
@@ -73,6 +75,7 @@ class Exchange:
     def disconnected(self, peer_id: bytes) -> None:
         self.line.peers[peer_id].forget_session()
         self._owed.pop(peer_id, None)  # a new session tells all receipts
+        self._bulk.over(peer_id)
 
     def stalled(self, peer_id: bytes) -> None:
         """Nothing took the last envelope: what is not confirmed is sent again when it can be."""
@@ -218,6 +221,7 @@ class Exchange:
         else:
             self._speak_by(turn.now.real_ms + self.pace.gossip_ms)
         self.notes.grew(log, turn)
+        self._bulk.grew(log, peer_id)
         line.relay_queue.append((turn.now.real_ms + self.pace.relay_ms, log.id, log.size))
         self._offer(item.statement, log, peer_id)
         if log.forks:
@@ -249,6 +253,7 @@ class Exchange:
         """The end of a turn: receipts for what was taken, and to each peer what it lacks now."""
         if self.line.advanced:
             self._ask_receipts(turn)
+        self._bulk.tell(self.line, turn)
         if self._hungry:
             hungry, self._hungry = self._hungry, set()
             for station in self.line.peers:
@@ -273,12 +278,9 @@ class Exchange:
         """Our receipt is signed: keep it, give it to the author now and to the others in time."""
         line = self.line
         receipt = Receipt(
-            log=purpose.log,
-            size=purpose.size,
-            cosigner=line.own,
-            time_s=purpose.time_s,
-            signature=signature,
-        )
+            log=purpose.log, size=purpose.size, cosigner=line.own,
+            time_s=purpose.time_s, signature=signature,
+        )  # fmt: skip
         if receipt.size > line.record.size(receipt.log):
             return  # a charter has ended the log while it was being signed
         if line.apply_receipt(receipt, turn.now) is None:
@@ -410,8 +412,8 @@ class Exchange:
         for version in range(known + 1, line.latest() + 1):
             signed = line.charters.get(version)
             if signed is not None:
-                offer = CharterOffer(line.id, signed.encode())
-                turn.transmit(line.id, peer.station, sync.pack(offer))
+                offer = sync.pack(CharterOffer(line.id, signed.encode()))
+                turn.transmit(line.id, peer.station, offer)
         peer.offered_charter = line.latest()
 
     def _take_charter(self, data: bytes, carrier: str, peer_id: bytes, turn: Turn) -> None:
@@ -484,7 +486,7 @@ class Exchange:
             )
             push = Push(line.id, tuple(parsed.raw for parsed in batch))
             turn.transmit(line.id, peer_id, sync.pack(push), mine)
-            if not sync.is_full(batch):
+            if not sync.is_full(push.statements):
                 break  # nothing else is lacking
         if peer.outstanding() and peer.retry_at is None:
             peer.retry_ms = peer.retry_ms or self.pace.retry_ms
@@ -563,14 +565,12 @@ class Exchange:
     def _retry(self, peer: Peer, turn: Turn) -> None:
         """No progress for a while: what was pushed may be gone, so push it again, more slowly."""
         peer.retry_at = None
-        if peer.confirmed() != peer.retry_mark:
-            peer.retry_ms = 0  # it moves: no reason to send anything twice
-        elif peer.outstanding():
+        if peer.confirmed() == peer.retry_mark and peer.outstanding():
             peer.sent.clear()
             peer.retry_ms = min(2 * peer.retry_ms, self.pace.retry_max_ms)
             self._tell_have(peer, turn, full=True)
         else:
-            peer.retry_ms = 0
+            peer.retry_ms = 0  # it moves, or has all: no reason to send anything twice
         self.feed(peer.station, turn)
 
     def wakeup(self) -> int | None:

@@ -531,10 +531,10 @@ def lacking(record: Record, peer: Peer, own: bytes, relayable: dict[bytes, int])
     return out
 
 
-def is_full(batch: list[Statement]) -> bool:
-    """Whether a push that ``lacking`` gave may have left something for the next one."""
+def is_full(raws: tuple[bytes, ...]) -> bool:
+    """Whether a push of what ``lacking`` gave may have left something for the next one."""
     room = MAX_PUSH_BYTES - MAX_STATEMENT_BYTES
-    return len(batch) >= MAX_PUSH_STATEMENTS or sum(len(one.raw) for one in batch) > room
+    return len(raws) >= MAX_PUSH_STATEMENTS or sum(len(raw) for raw in raws) > room
 
 
 def _behind(
@@ -553,7 +553,7 @@ def _behind(
 
 def heads(record: Record) -> tuple[Head, ...]:
     """The heads of all logs."""
-    return tuple(_head(record.logs[name]) for name in sorted(record.logs) if record.size(name))
+    return tuple(head_of(record.logs[name]) for name in sorted(record.logs) if record.size(name))
 
 
 def haves(line: bytes, charter: int, heads: tuple[Head, ...], *, full: bool) -> list[Have]:
@@ -566,8 +566,7 @@ def haves(line: bytes, charter: int, heads: tuple[Head, ...], *, full: bool) -> 
             parts.append([])
             size = _HEAD_BYTES + len(head.tips)
         parts[-1].append(head)
-    out: list[Have] = []
-    after = b""
+    after, out = b"", list[Have]()
     for part in parts:
         until = part[-1].log if full and part is not parts[-1] else b""
         out.append(Have(line, charter, full, tuple(part), after, until))
@@ -583,7 +582,7 @@ def moved_heads(record: Record, peer: Peer) -> tuple[Head, ...]:
     forked = (log for log in record.forked() if log.items)
     moved = [log for log in forked if peer.announced.get(log.id) != _reach(log)]
     note_announced(peer, moved)
-    return tuple(_head(log) for log in moved)
+    return tuple(head_of(log) for log in moved)
 
 
 def note_announced(peer: Peer, logs: Iterable[Log]) -> None:
@@ -592,7 +591,8 @@ def note_announced(peer: Peer, logs: Iterable[Log]) -> None:
         peer.announced[log.id] = _reach(log)
 
 
-def _head(log: Log) -> Head:
+def head_of(log: Log) -> Head:
+    """How far a log goes here, and where its branches end."""
     return Head(log.id, log.size, log.head, log.tips())
 
 
