@@ -82,8 +82,8 @@ def test_every_kind_that_is_named_is_counted_somewhere() -> None:
 
 
 UNTIL_INTERRUPTED = """import sys, threading
-print("up", flush=True)
 try:
+    print("up", flush=True)
     threading.Event().wait(60)
 except KeyboardInterrupt:
     open(sys.argv[1], "w").close()
