@@ -123,6 +123,8 @@ class SqliteStore:
         lock = disk.Lock(path.with_name(path.name + ".lock"), reading=reading)
         reserve = disk.Reserve(path.with_name(path.name + ".reserve"))
         try:
+            if reading:
+                return SqliteStore._reader(path, key, lock, reserve)
             return SqliteStore._connect_full(path, key, flags, lock, reserve)
         except apsw.NotADBError:
             lock.release()
@@ -156,11 +158,11 @@ class SqliteStore:
         of it that finds no room is no error, it ends the process.
         """
         try:
-            if not flags & _READ_WRITE or not no_index(path):
+            if not no_index(path):
                 return SqliteStore._connect(path, key, flags, lock, reserve)
             reserve.release()
         except (apsw.FullError, apsw.IOError):
-            if not flags & _READ_WRITE or not (reserve.release() or no_room(path)):
+            if not (reserve.release() or no_room(path)):
                 raise
         try:
             if not no_index(path):
@@ -181,8 +183,6 @@ class SqliteStore:
         index_in_memory: bool = False,
     ) -> SqliteStore:
         seen, index = wal.witness(path), wal.Index(path)
-        if not flags & _READ_WRITE:
-            return SqliteStore._reader(path, key, lock, reserve, seen)
         connection = apsw.Connection(str(path), flags=flags)
         try:
             if index_in_memory:
@@ -205,10 +205,9 @@ class SqliteStore:
             return store
 
     @staticmethod
-    def _reader(
-        path: Path, key: bytes, lock: disk.Lock, reserve: disk.Reserve, seen: wal.Witness | None
-    ) -> SqliteStore:
+    def _reader(path: Path, key: bytes, lock: disk.Lock, reserve: disk.Reserve) -> SqliteStore:
         """A store that is only read. Where nobody can write, no start will settle its log first."""
+        seen = wal.witness(path)
         connection = for_reading(path, key)
         try:
             schema.refuse_newer(connection, str(path))
