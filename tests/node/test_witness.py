@@ -60,6 +60,28 @@ def test_what_was_cosigned_is_durable_before_the_answer(bench: Bench) -> None:
     assert [log["size"] for log in found if isinstance(log, dict)] == [3]
 
 
+def test_two_requests_that_were_both_checked_before_either_was_kept(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The race that C2SP tlog-witness describes: the later head must not be rolled back."""
+    bench.grow(0, 3)
+    look = bench.store.latest
+    between: list[tuple[int, bytes]] = []
+
+    def slow(origin: str) -> checkpoint.Checkpoint | None:
+        seen = look(origin)
+        monkeypatch.undo()  # the other request comes after this one has looked
+        between.append(bench.grow(3, 9))
+        return seen
+
+    monkeypatch.setattr(bench.store, "latest", slow)
+    late = bench.grow(3, 5)
+    assert [status for status, _ in between] == [200]
+    assert late == (409, b"9\n")
+    assert bench.grow(9, 9)[0] == 200
+    assert report(bench.home)["conflicts"] == []
+
+
 def test_a_log_that_tells_two_stories_is_caught(bench: Bench) -> None:
     bench.grow(0, 3)
     bench.grow(3, 7)

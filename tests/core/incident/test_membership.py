@@ -129,6 +129,33 @@ def test_nobody_takes_back_what_another_said(role: RefRole) -> None:
     assert made.head(opening.digest).closure.state is IncidentState.OPEN
 
 
+@pytest.mark.parametrize("first", ["closing", "answer"])
+@pytest.mark.parametrize("who", ["BRAVO", "CHARLIE"])
+@pytest.mark.parametrize("kind", [Kind.ACKNOWLEDGE, Kind.READ_BACK])
+def test_an_acknowledgement_that_crossed_the_closing_does_not_reopen(
+    kind: Kind, who: str, first: str
+) -> None:
+    """Of what belongs to the incident, and of the other side's closing; by a bystander, too."""
+    world = World("ALPHA", "BRAVO", "CHARLIE")
+    opening = world.say("ALPHA", OPEN)
+    word = world.say("ALPHA", WORD, ref(opening))
+    closing = world.say("ALPHA", CLOSE, ref(opening))
+    officer, closer = world.post(who, "one"), world.post("BRAVO", "two")
+    officer.reads_all()
+    closer.reads_all()
+    for act in ("closing", "answer") if first == "closing" else ("answer", "closing"):
+        if act == "closing":
+            closer.says(CLOSE, ref(opening))
+            continue
+        for each in (word, closing):
+            officer.says(None, ref(each, role=RefRole.ANSWERS), kind=kind)
+    made = book(world)
+    assert len(made.members(opening.digest)) == 6  # the answers belong to it
+    closure = made.head(opening.digest).closure
+    assert closure.state is IncidentState.CLOSED
+    assert closure.missing == ()
+
+
 def test_a_closing_that_crossed_a_reopening_does_not_close() -> None:
     world = World()
     opening = world.say("ALPHA", OPEN)
