@@ -209,7 +209,6 @@ def _missed(line: Line, due: Due, turn: Turn) -> None:
             due.item, due.party, due.rung, max(0, due.due_ms), attempts, cause, -1
         )
         _say(line, content, turn)
-    judge_links(line, turn)
 
 
 def _title(content: Content) -> str:

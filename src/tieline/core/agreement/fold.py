@@ -219,8 +219,6 @@ class Fold(Book):
         for entry in (matter.root, *matter.corrections):
             for _, target in entry.targets:
                 self._touch(target.matter)
-                for _, further in target.targets:  # letting go cites the hold, not what is held
-                    self._touch(further.matter)
             for slot in self._slots_of.get(entry.message.digest, ()):
                 self._stale[slot] = None
         if matter.root.plan.streams:

@@ -205,7 +205,7 @@ def load(sources: Iterable[Source], faults: Sequence[PackFault] = ()) -> Pack:
         pack = reader.pack({source.name: source for source in sources})
     except Enough:
         raise PackUnfit(tuple(reader.report.faults), more=True) from None
-    if reader.report.faults or pack is None:
+    if pack is None:
         order = sorted(reader.report.faults, key=lambda fault: (fault.file, fault.line))
         raise PackUnfit(tuple(order))
     return pack
