@@ -14,16 +14,17 @@ from tests.core.test_keys_change import (
     rotated,
 )
 from tests.core.test_snapshot import resumed
-from tests.core.world import CODES, Net, Post, StationKit, message, sign_all
+from tests.core.world import CODES, Net, Post, StationKit, message, sign_all, write
 
 from tieline.core import checkpoint, sync
 from tieline.core.charter import LogEnd
 from tieline.core.checkpoint import SignedNote
 from tieline.core.events import Arrived, SignCheckpoint
 from tieline.core.journal import Alarm
-from tieline.core.statement import log_id
+from tieline.core.statement import Body, Content, Place, log_id
 from tieline.core.succession import amend
-from tieline.core.sync import Notes
+from tieline.core.sync import Notes, Push
+from tieline.core.terms import Kind
 from tieline.core.tree import leaf_hash
 from tieline.store.memory import MemoryStore
 
@@ -239,3 +240,36 @@ def test_a_second_key_that_has_not_ended_puts_nothing_in_the_place_of_a_head_tha
     told(bravo, delta, unseen(ALPHA.stations[0], leaf_hash(b"a third")))
     assert [alarm.item for alarm in named(bravo, "record.two_heads")] == [log]
     assert bravo.line.proofs[log]
+
+
+def test_a_head_by_the_key_that_signs_a_log_takes_the_place_of_one_by_a_key_that_does_not() -> None:
+    """What another of its keys signed of a log that nobody had seen hides no word of the log."""
+    net = line_of_four()
+    new = amend(net.signed.charter, cards=[FRESH.card()])
+    net.post("ALPHA").ring.append(FRESH.stations[0])
+    for post in net:
+        post.install(sign_all(new, net.parties))
+    bravo, delta = net.post("BRAVO"), net.post("DELTA")
+    signer, life = ALPHA.stations[0], b"not yet."
+    name = checkpoint.origin(bravo.line.id, signer.id, life)
+
+    def nine(kit: StationKit, root: bytes) -> SignedNote:
+        body = checkpoint.body(name, 9, root)
+        mark = checkpoint.log_signature(name, kit.sign_key.public, kit.sign_key.sign(body))
+        return SignedNote(body=body, signatures=(mark,))
+
+    told(bravo, delta, nine(FRESH.stations[0], FALSE))
+    place = Place(
+        line=bravo.line.id, station=signer.id, incarnation=life, position=0, previous=None, seen=(),
+        time_ms=net.now().wall_ms, charter=1,
+    )  # fmt: skip
+    opening = write(signer, bravo.line.realm, place, Content(kind=Kind.OPEN, body=Body(cause="a")))
+    push = sync.pack(Push(bravo.line.id, (opening.raw,)))
+    bravo.step(Arrived(carrier="wire", peer=delta.who.id, envelope=push))
+    assert bravo.refusals() == []
+    log = log_id(bravo.line.id, signer.id, life)
+    assert bravo.line.notes[log].heads[9].head.root == FALSE
+    true = leaf_hash(b"the log's own")
+    told(bravo, delta, nine(signer, true))
+    assert bravo.line.notes[log].heads[9].head.root == true
+    assert not named(bravo, "record.two_heads")

@@ -395,3 +395,18 @@ def test_a_second_story_that_cites_what_stands_after_it_has_no_book_placed_for_e
     for item in alpha.line.record.order:
         book.admit(entry_of(alpha.line, item))
     assert len(list(islice(book.settle_steps(), 100))) < 100
+
+
+def test_who_holds_two_stories_says_in_its_next_statement_that_it_has_read_both() -> None:
+    """Each end is named once: what follows has read it, and who lacks it knows what to ask for."""
+    _, alpha, rogue = rogue_of()
+    first = rogue.say(message("we fired"))
+    alpha.speak(message("heard"))
+    rogue.last.clear()
+    second = rogue.say(message("we did not"))
+    assert alpha.item(second.digest).second_story
+    both = alpha.item(alpha.speak(message("and this")).item).statement
+    assert second.digest[:16] in both.place.seen
+    assert first.digest[:16] not in both.place.seen
+    after = alpha.item(alpha.speak(message("no more")).item).statement
+    assert second.digest[:16] not in after.place.seen

@@ -8,8 +8,9 @@ from tests.core.world import CODES, Net, PartyKit, Post, answer, kits, message, 
 from tieline.core.charter import SignedCharter
 from tieline.core.errors import TielineError
 from tieline.core.events import Install
+from tieline.core.journal import FactKind, StateChange
 from tieline.core.succession import amend
-from tieline.core.terms import Kind, Precedence, Rung
+from tieline.core.terms import Kind, LineState, Precedence, Rung
 
 ALPHA, BRAVO, CHARLIE = kits(3)
 TEN_HOURS_S = 36_000
@@ -36,6 +37,20 @@ def install(post: Post, signed: SignedCharter, *history: SignedCharter) -> None:
 def same_record(net: Net) -> bool:
     orders = [post.order() for post in net]
     return all(order == orders[0] for order in orders)
+
+
+def test_the_line_to_who_joins_and_to_who_is_silent_now_is_judged_when_the_charter_comes() -> None:
+    """At once, and not when a clock next wakes the station."""
+    net = line_of(ALPHA, BRAVO)
+    alpha, bravo, charlie = net.post("ALPHA"), net.post("BRAVO"), CHARLIE.stations[0].id
+    net.deaf = alpha.who.id
+    net.pass_time(20)  # of 30 s without a sign
+    new = amend(net.signed.charter, cards=[CHARLIE.card()], silence_s=20)
+    before = len(alpha.facts)
+    alpha.install(sign_all(new, kits(3)))
+    facts = [fact.body for fact in alpha.facts[before:] if fact.kind == FactKind.STATE]
+    changes = {change.station: change.state for change in map(StateChange.decode, facts)}
+    assert changes == {bravo.who.id: LineState.SILENT, charlie: LineState.UNKNOWN}
 
 
 def test_a_party_that_joins_gets_the_whole_record_and_owes_nothing_for_what_was_before() -> None:

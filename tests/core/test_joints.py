@@ -201,6 +201,17 @@ def test_second_stories_take_no_place_from_what_the_first_one_says(
     assert chain.twice == ("BRAVO",)
 
 
+def test_a_signature_by_who_had_not_read_the_text_is_told_as_one_that_counts_for_nothing() -> None:
+    _, alpha, rogue = rogue_of()
+    body = Body(text="we stop", lang="en", parties=PARTIES)
+    text = alpha.speak(Content(kind=Kind.JOINT, body=body, role=Role.TREATY_OFFICER)).item
+    blind = rogue.say(answer(Kind.ASSENT, text))
+    chain = chain_of(alpha.line, text)
+    assert chain is not None
+    assert [(one.by.digest, one.fault) for one in chain.moot] == [(blind.digest, Fault.UNREAD)]
+    assert [one.by.digest for one in chain.versions[0].signed] == [text]
+
+
 def test_an_act_on_a_text_that_many_logs_act_on_costs_what_one_act_costs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -121,6 +121,35 @@ def test_the_oldest_that_agree_make_room_and_the_newest_and_all_evidence_stay(
     assert len(kept(charlie)) == facts
 
 
+def test_where_nothing_can_be_let_go_of_nothing_more_is_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, alpha, _, charlie = three()
+    take(charlie, signed(alpha, 500, other_root()))
+    held = book(charlie, alpha)
+    before = held.scale.total
+    monkeypatch.setattr(notes, "MAX_STATION_BYTES", before + before // 2)
+    assert not take(charlie, signed(alpha, 501, other_root()))
+    assert (held.scale.total, sorted(held.heads)) == (before, [500])
+
+
+def test_a_heavy_note_has_as_much_room_made_as_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, alpha, _, charlie = three()
+    for _ in range(12):
+        alpha.speak(message())
+    net.deliver()
+    net.pass_time(5)
+    for size in range(1, 11):
+        take(charlie, true_head(alpha, size))
+    held = book(charlie, alpha)
+    monkeypatch.setattr(notes, "MAX_STATION_BYTES", held.scale.total)
+    extra = ("x" * 60 + "\n") * 30
+    root = alpha.line.record.logs[alpha.line.own_log].tree.root(11)
+    assert take(charlie, signed(alpha, 11, root, extra=extra))
+    assert 11 in held.heads
+    assert held.scale.total <= notes.MAX_STATION_BYTES
+
+
 def test_a_head_that_finds_no_place_costs_no_journal() -> None:
     net, alpha, bravo, charlie = three()
     for _ in range(notes.MAX_HEADS + 8):

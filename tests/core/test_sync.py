@@ -17,7 +17,7 @@ from tests.examples import tries
 from tieline.core import encode, exchange, record, sync
 from tieline.core.checkpoint import Receipt, body, cosign_message, origin
 from tieline.core.errors import RemoteError
-from tieline.core.events import Arrived, Connected, Speak
+from tieline.core.events import Arrived, Connected, Speak, Tick
 from tieline.core.journal import FactKind
 from tieline.core.statement import Place, Statement
 from tieline.core.succession import amend
@@ -322,6 +322,28 @@ def test_who_has_lost_what_was_pushed_in_a_session_has_it_again_at_once() -> Non
     alpha.step(Connected(carrier="wire", peer=bravo.who.id, address="test", again=True))
     net.deliver()
     assert digest in alpha.order()
+
+
+def test_what_was_lost_is_pushed_again_after_a_while_and_all_that_is_held_is_named() -> None:
+    """It may be the word of what we hold that was lost: without it no receipt would come."""
+    net, alpha, bravo = pair()
+    net.connect(alpha, bravo)
+    net.pass_time(31)  # a beacon has just gone out
+    net.deaf = bravo.who.id
+    lost = alpha.speak(message("this is lost")).item
+    net.deliver()
+    net.deaf = None
+    told: list[sync.Envelope] = []
+    for _ in range(7):
+        net.ms += 1_000
+        alpha.step(Tick())
+        told += [unpack(sent.envelope) for sent in alpha.out]
+        net.deliver()
+    assert [each.full for each in told if isinstance(each, Have)] == [True]
+    assert [raw for each in told if isinstance(each, Push) for raw in each.statements] == [
+        alpha.item(lost).statement.raw
+    ]
+    assert lost in bravo.order()
 
 
 def test_who_says_often_that_it_has_nothing_is_given_all_no_oftener() -> None:

@@ -152,6 +152,14 @@ def test_a_closing_that_is_taken_back_has_closed_nothing(both: list[Pack]) -> No
     assert states(ledger, DUE + 1)["first"] == OVERDUE
 
 
+def test_a_closing_that_is_taken_back_keeps_none_of_what_it_did_not_cite(both: list[Pack]) -> None:
+    ledger = told(both, FIRST, WORD, CLOSE, ask_between=True)
+    assert states(ledger, NOW + 6 * MINUTE)["word"] == MET
+    ledger.admit(said("back", "in/close", "ALPHA", NOW + 7 * MINUTE, (CANCELS, CLOSE)))
+    assert states(ledger, NOW + 7 * MINUTE)["word"] == (State.OPEN, State.OPEN)
+    assert states(ledger, LATER + 1)["word"] == OVERDUE
+
+
 def test_a_reopening_revives_nothing_and_what_is_promised_after_it_is_owed(
     both: list[Pack],
 ) -> None:

@@ -225,6 +225,18 @@ def test_a_correction_makes_another_late_in_no_view_of_its_own() -> None:
     assert both(line, "prepare", "BRAVO", T + DAY) == (State.OVERDUE, State.OVERDUE)
 
 
+@pytest.mark.parametrize(("later", "state"), [(0, State.OVERDUE), (1, State.OPEN)])
+def test_a_correction_that_another_gets_at_the_last_instant_for_it_still_counts(
+    later: int, state: State
+) -> None:
+    """What is done at that very instant is in time; a millisecond later it was due already."""
+    line = Line()
+    said(line, "v", "visit", T, to=("BRAVO",), asked="BRAVO", start=T + 2 * DAY)
+    said(line, "c", "visit", T + HOUR, (CORRECTS, "v"), later=later, to=("BRAVO",), asked="BRAVO",
+         start=T + 7 * HOUR)  # fmt: skip
+    assert both(line, "prepare", "BRAVO", T + DAY) == (state, State.OVERDUE)
+
+
 def test_the_clock_of_who_is_asked_only_by_a_correction_begins_with_it() -> None:
     line = Line()
     said(line, "q", "ask", T, to=("BRAVO",))

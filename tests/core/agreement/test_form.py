@@ -11,7 +11,9 @@ from tests.core.agreement.made import CITE, form_of, pack_of
 from tests.core.agreement.sheets import ENGINE
 from tests.core.world import START_MS, chaff, kit, signed_size, write
 
+from tieline.core import encode
 from tieline.core.agreement.form import (
+    MAX_FIELD_BYTES,
     Cited,
     Filled,
     complaint,
@@ -187,6 +189,18 @@ def test_answers_that_fit_no_statement_are_refused() -> None:
     wide = form_of(*(field(n, f"t{n}", FieldType.TEXT) for n in range(1, 20)))
     values = {n: Text("\u0416" * 2000) for n in range(1, 20)}
     assert codes(fill(pack_of(wide), wide, values, sender="ALPHA")) == [("", "form.large")]
+
+
+@pytest.mark.parametrize(("more", "fits"), [(0, True), (1, False)])
+def test_answers_up_to_so_many_bytes_fit(more: int, fits: bool) -> None:
+    wide = form_of(*(field(n, f"t{n}", FieldType.TEXT) for n in range(1, 20)))
+    values = {n: Text("x" * 1250) for n in range(1, 20)}
+    short = fill(pack_of(wide), wide, values, sender="ALPHA")
+    assert isinstance(short, Filled)
+    room = MAX_FIELD_BYTES - len(encode.dumps(dict(short.fields)))
+    values[1] = Text("x" * (1250 + room + more))
+    found = fill(pack_of(wide), wide, values, sender="ALPHA")
+    assert isinstance(found, Filled) if fits else codes(found) == [("", "form.large")]
 
 
 def series(numbers: Iterable[int]) -> Serials:

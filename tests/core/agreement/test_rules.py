@@ -159,6 +159,43 @@ def test_each_view_turns_at_its_own_time() -> None:
     assert seen == [(due, due), (due, due), (due, over), (due, over), (over, over)]
 
 
+def test_views_that_turn_a_millisecond_apart_turn_each_at_its_own() -> None:
+    line = Line()
+    line.send("q", "ask", "ALPHA", T, to=("BRAVO",))
+    line.got("q", T + 1)
+    seen = []
+    for now in (T + 2 * DAY, T + 2 * DAY + 1, T + 2 * DAY + 2):
+        found = line.one("reply-48h", "BRAVO", now)
+        seen.append((found.state, found.strict))
+    due, over = State.OPEN, State.OVERDUE
+    assert seen == [(due, due), (due, over), (over, over)]
+
+
+@pytest.mark.parametrize("to", [("BRAVO", "ALPHA"), ("ALPHA", "BRAVO"), ("ALPHA",)])
+def test_who_addresses_itself_as_well_owes_itself_and_others_no_answer(
+    to: tuple[str, ...],
+) -> None:
+    line = Line()
+    line.send("q", "ask", "ALPHA", T, to=to)
+    owing = {one.debtor for one in line.ledger.obligations(T) if one.rule == "reply-48h"}
+    assert owing == {"BRAVO"} & {*to}
+
+
+def test_what_a_round_owes_stands_among_what_began_at_the_beginning_of_time() -> None:
+    """A round has no trigger with a time; a clock that stands at 1970 begins things at 0."""
+    line = Line()
+    for when in (0, 1):
+        line.send(f"v{when}", "visit", "BRAVO", when, to=("ALPHA",), asked="ALPHA")
+    line.send("seal", "seal", "ALPHA", T, to=("BRAVO",), object="2028")
+    rows = [one for one in line.ledger.obligations(T) if one.rule in ("together", "verdict-24h")]
+    assert [(one.rule, one.debtor, one.trigger) for one in rows] == [
+        ("together", "ALPHA", b""),
+        ("together", "BRAVO", b""),
+        ("verdict-24h", "ALPHA", rulepack.digest("v0")),
+        ("verdict-24h", "ALPHA", rulepack.digest("v1")),
+    ]
+
+
 def test_of_two_answers_the_second_counts_where_the_first_was_taken_back() -> None:
     line = Line()
     line.send("q", "ask", "ALPHA", T, to=("BRAVO",))

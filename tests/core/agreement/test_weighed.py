@@ -284,6 +284,24 @@ def test_activities_whose_areas_meet_look_like_parts(one: Place, other: Place, m
             assert (asked.rule, asked.label, asked.sender) == ("t", "l", "ALPHA")
 
 
+@pytest.mark.parametrize(("gap", "asked"), [(0, True), (1, False)])
+def test_after_so_many_points_areas_meet_where_the_boxes_around_them_do(
+    gap: int, asked: bool
+) -> None:
+    """No hair too wide: two routes that lie one unit apart meet in no box."""
+    rule = Threshold(id="t", cite=CITE, on="notify", label="l", any_of=(over("troops", 9000),),
+                     split_area="area")  # fmt: skip
+    line = line_of(rule)
+    wide = Polygon(tuple((E7 // 64 * n, (n % 2) * E7) for n in range(64)))
+    for number in range(6):  # 15 pairs of 128 points: more than is compared exactly
+        line.send(f"wide {number}", "notify", "ALPHA", T + number, troops=1, area=wide)
+    south = Route((Waypoint(0, 0), Waypoint(E7, E7)))
+    north = Route((Waypoint(E7 + gap, 0), Waypoint(2 * E7, E7)))
+    for name, area in (("south", south), ("north", north)):
+        line.send(name, "notify", "BRAVO", T, troops=4500, area=area)
+    assert [each.sender for each in line.ledger.questions()] == (["BRAVO"] if asked else [])
+
+
 @pytest.mark.parametrize(
     ("gap", "asked"), [(2 * DAY, True), (3 * DAY, True), (3 * DAY + 1, False), (9 * DAY, False)]
 )

@@ -42,6 +42,22 @@ def test_who_had_read_a_statement_when_they_acted_and_who_had_not() -> None:
     assert known(world, 3).read == (word,)
 
 
+def test_of_a_long_log_the_last_that_was_read_is_told_wherever_its_reader_stopped() -> None:
+    for stop in range(9):
+        world = World()
+        opening = world.say("ALPHA", OPEN)
+        bravo = world.post("BRAVO")
+        bravo.reads_all()
+        for number in range(9):
+            world.say("ALPHA", WORD, ref(opening))
+            if number == stop:
+                bravo.reads_all()
+        bravo.says(WORD, ref(opening))
+        found = known(world, -1)
+        assert found.read == (world.entries[stop + 1],)
+        assert found.unread == tuple(world.entries[stop + 2 : 10])
+
+
 def test_what_lies_days_apart_did_not_cross_though_it_was_not_read() -> None:
     world = World()
     opening = world.say("ALPHA", OPEN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -87,6 +88,19 @@ def test_of_each_party_so_many_are_shown_and_the_rest_is_counted() -> None:
         tops = [getattr(one, "ask", None) or one.entry for one in getattr(some, name)]
         assert tops == sorted(tops, key=lambda one: one.key)
         assert {one.party for one in tops} == {"ALPHA", "BRAVO"}
+
+
+def test_a_view_shows_the_last_48_statements_of_each_party_where_nobody_asks_for_more() -> None:
+    world = World("ALPHA", "BRAVO")
+    opened = world.say("ALPHA", said(Act.OPEN))
+    for _ in range(52):
+        for party in ("ALPHA", "BRAVO"):
+            world.say(party, said(Act.ACCOUNT), ref(opened))
+    found = book_of(world).view(opened.digest, T)
+    shown = Counter(row.entry.party for row in found.rows)
+    assert shown == {"ALPHA": 48, "BRAVO": 48}
+    assert found.rows[-1].entry is world.entries[-1]
+    assert found.left.rows == 105 - 96
 
 
 def test_a_page_is_so_many_rows_from_a_place() -> None:

@@ -9,10 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from tests.core.incident.made import HOUR, MINUTE, T, World, ref, said, states
+from tests.core.incident.made import (
+    HOUR,
+    MINUTE,
+    T,
+    World,
+    asked_of,
+    ref,
+    said,
+    stance,
+    states,
+)
 from tests.core.incident.test_figures import story
 
-from tieline.core.agreement.meaning import Act, Means
+from tieline.core.agreement.meaning import Act, Means, Sense
 from tieline.core.agreement.value import Number
 from tieline.core.incident.book import Book
 from tieline.core.incident.entry import Entry
@@ -67,6 +77,21 @@ def test_the_score_of_a_story_is_that_of_the_story() -> None:
     assert (alpha.corrected, bravo.corrected) == (0, 1)
     assert (dict(alpha.owed), dict(bravo.owed)) == ({"met": 1, "late": 1}, {"overdue": 1})
     assert (alpha.signed, alpha.took_part, alpha.closed) == (1, 1, 1)
+
+
+def test_only_a_question_that_is_answered_has_a_time_to_its_answer() -> None:
+    """What is put off, answered in part or declined was answered in no time at all."""
+    world = World(*PARTIES)
+    opened = world.say("ALPHA", said(Act.OPEN), time_ms=T)
+    stances = (Sense.LATER, Sense.PART, Sense.DECLINED, Sense.FULL)
+    for minutes, sense in enumerate(stances, 1):
+        asked = world.say("BRAVO", said(Act.ASK, answers=asked_of("ALPHA")), ref(opened),
+                          time_ms=T + HOUR)  # fmt: skip
+        world.say("ALPHA", said(Act.ANSWER, answers=stance(sense)),
+                  (*ref(opened), *ref(asked, role=RefRole.ANSWERS)),
+                  time_ms=T + HOUR + minutes * MINUTE)  # fmt: skip
+    _, found = scores(played(world), PARTIES)
+    assert (found["ALPHA"].asked, found["ALPHA"].answer_ms) == (4, [4 * MINUTE])
 
 
 def test_what_counts_for_nothing_in_an_incident_counts_for_nothing_in_its_score() -> None:
