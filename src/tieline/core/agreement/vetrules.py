@@ -176,19 +176,20 @@ def _bounds(look: _Look, rule: model.Deadline) -> None:
 def _threshold(look: _Look, rule: model.Threshold) -> None:
     look.form("on", rule.on)
     look.when(rule.on, rule.when)
-    for each in (*rule.any_of, *rule.all_of):
-        field = look.field("any_of", rule.on, each.path, (FieldType.COUNT,))
+    criteria = [("any_of", each) for each in rule.any_of]
+    for key, each in [*criteria, *(("all_of", each) for each in rule.all_of)]:
+        field = look.field(key, rule.on, each.path, (FieldType.COUNT,))
         if field is None:
             continue
         if field.high is not None and each.at_least > field.high:
             look.fault(
-                "any_of",
+                key,
                 f"'{each.path}' is never more than {field.high}, so {each.at_least} is never "
                 "reached; change one of them",
             )
         if field.low is not None and each.at_least <= field.low:
             look.fault(
-                "any_of",
+                key,
                 f"'{each.path}' is never less than {field.low}, so {each.at_least} is always "
                 "reached; change one of them",
             )
