@@ -231,6 +231,8 @@ def test_how_they_look() -> None:
         ("slash", "PREC/FLASH//\n", "", "heading"),
         ("slash", "2EVENT/7//", "2EVENT/7//\n2EVENT/1//", "twice"),
         ("slash", "TROOPS:9000", "TANKS:9000", "unknown"),
+        ("slash", "PREC/FLASH//\n", "PREC/FLASH//\nNARR/AND MORE//\n", "unknown"),
+        ("slash", "PREC/FLASH//\n", "PREC/FLASH//\nEXER/SPRING-TIDE//\n", "heading"),
         ("slash", "2EVENT/7//", "2EVENT/7/", "line"),
         ("numbered", "1. MESSAGE NUMBER: 12\n", "1. MESSAGE NUMBER:\n", "truncated"),
         ("numbered", "6. REMARKS", "4. REMARKS", "order"),

@@ -25,6 +25,7 @@ from tieline.core.agreement.tongue import EngineWords, Tongue
 from tieline.core.agreement.written import (
     Heading,
     Leaves,
+    exercise_of,
     lines_of,
     number_text,
     refuse,
@@ -35,6 +36,7 @@ from tieline.core.agreement.written import (
 _SET: Final = re.compile(r"([0-9A-Z.-]+)((?:/[^/]*)*)//\Z")
 _FIELD_SET: Final = re.compile(r"[0-9]+[A-Z][A-Z0-9-]*(?:\.[0-9]+(?:\.[0-9]+[A-Z][A-Z0-9-]*)?)*\Z")
 _ONCE: Final = ("MSGID", "PREC", "TO", "DTG")
+_OTHERS: Final = ("EXER", "GENTEXT", "ENDMSG")
 
 
 # ----------------------------------------------------------------------------------------- writing
@@ -131,6 +133,9 @@ def _heading(
             refs.append(" ".join(parts))
         elif name[0].isdigit():
             fields.append((line, name, parts))
+        elif name not in _ONCE and name not in _OTHERS:
+            # Whoever wrote it says something by it: that is not to be lost without a word.
+            raise refuse("unknown", line, f"is a set {name}, which the form has not; take it out")
         elif name in once:
             raise refuse("twice", line, f"is a second set {name}; take one out")
         else:
@@ -141,6 +146,10 @@ def _heading(
     gentext = once.get("GENTEXT", [])
     if len(gentext) != 3 or any(not once.get(name) for name in _ONCE):
         raise refuse("heading", 1, "opens a heading that lacks a set; have it sent again")
+    exercise = exercise_of(ident[2])
+    if once.get("EXER", [exercise]) != [exercise]:
+        what = "opens a heading of which the number names another exercise, or none"
+        raise refuse("heading", 1, f"{what}; have it sent again")
     heading.form, heading.sender, heading.number, heading.version = ident
     heading.form = heading.form.replace(" ", "/", 1)
     heading.precedence = once["PREC"][0]

@@ -180,7 +180,7 @@ class Heading:
     def sheet(self, pack: Pack, form: Form, taken: Leaves) -> Sheet:
         """The sheet. Raises ``RemoteError``: ``sheet.heading`` for what does not read."""
         seconds = plain.read_time(self.time.upper())
-        number, _, exercise = self.number.upper().partition(_EXERCISE)
+        number, exercise = self.number.upper().partition(_EXERCISE)[0], exercise_of(self.number)
         remarks = plain.unquote(self.remarks)
         refs = tuple(read_ref(one) for one in self.refs)
         good = (
@@ -218,6 +218,11 @@ class Heading:
 def number_text(sheet: Sheet) -> str:
     """The number as it opens and closes a text form; an exercise is named in both places."""
     return str(sheet.number) + (_EXERCISE + sheet.exercise if sheet.exercise else "")
+
+
+def exercise_of(number: str) -> str:
+    """The exercise that a number names as ``number_text`` writes it; empty for live traffic."""
+    return number.upper().partition(_EXERCISE)[2]
 
 
 def write_ref(ref: tuple[RefRole, bytes]) -> str:
