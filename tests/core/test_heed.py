@@ -48,7 +48,7 @@ def test_whatever_an_officer_or_a_driver_says_is_cut_to_what_the_journal_reads()
     assert (MAX_NAME, back.text) == (80, long[:MAX_TEXT])
 
 
-@pytest.mark.parametrize("values", [{}, {1: 8}, {1: 1, 4: "x" * 81}, {1: 1, 7: "x" * 81}])
+@pytest.mark.parametrize("values", [{}, {1: 0}, {1: 8}, {1: 1, 4: "x" * 81}, {1: 1, 7: "x" * 81}])
 def test_what_no_station_wrote_does_not_read(values: dict[int, Value]) -> None:
     with pytest.raises(RemoteError):
         Heed.decode(encode.dumps(values))

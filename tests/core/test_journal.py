@@ -16,6 +16,7 @@ from tieline.core import charter as charters
 from tieline.core import encode, sync
 from tieline.core.charter import Clocks
 from tieline.core.charter import Release as Rules
+from tieline.core.encode import Value
 from tieline.core.errors import LocalError, RemoteError
 from tieline.core.events import Arrived, Discard, Failed, Release, Trouble
 from tieline.core.journal import (
@@ -99,6 +100,15 @@ def test_a_damaged_fact_is_refused_and_never_a_defect(fact: Any, noise: bytes) -
                 type(fact).decode(data)
     with suppress(RemoteError):
         type(fact).decode(noise)
+
+
+@pytest.mark.parametrize(("key", "value"), [(2, 0), (2, 5), (6, 6)])
+def test_an_alarm_of_no_precedence_and_of_no_rung_is_refused(key: int, value: int) -> None:
+    good: dict[int, Value] = {1: "disk.full", 2: 4, 3: "the disk is full"}
+    assert Alarm.decode(encode.dumps(good)).precedence is Precedence.FLASH
+    with pytest.raises(RemoteError) as caught:
+        Alarm.decode(encode.dumps({**good, key: value}))
+    assert caught.value.code == "journal_alarm.field"
 
 
 ITEM = bytes(range(32))

@@ -356,11 +356,11 @@ class Fields:
         """Whether the key stands in the map, with whatever value."""
         return key in self._map
 
-    def uint(self, key: int, max: int = MAX_UINT) -> int:  # noqa: A002  # the clearest name
-        """An integer from 0 to ``max``."""
+    def uint(self, key: int, max: int = MAX_UINT, *, least: int = 0) -> int:  # noqa: A002  # the clearest name
+        """An integer from ``least`` to ``max``."""
         value = self._map.get(key)
-        if type(value) is not int or not 0 <= value <= max:
-            raise self._wrong(key, f"an integer from 0 to {max}")
+        if type(value) is not int or not least <= value <= max:
+            raise self._wrong(key, f"an integer from {least} to {max}")
         return value
 
     def bytes(self, key: int, length: int | None = None) -> _Bytes:

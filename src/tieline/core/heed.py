@@ -56,7 +56,7 @@ class Heed:
         """Read what ``encode`` writes. Raises ``RemoteError`` when it does not read."""
         fields = Fields(encode.loads(data), "journal heed")
         return Heed(
-            does=Does(fields.uint(1, max=max(Does))),
+            does=Does(fields.uint(1, max=max(Does), least=min(Does))),
             about=fields.opt_uint(2) or 0,
             until_ms=fields.opt_uint(3) or 0,
             officer=fields.opt_text(4, max_len=MAX_NAME) or "",

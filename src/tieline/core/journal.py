@@ -130,7 +130,7 @@ class Alarm:
         rung = fields.opt_uint(6, max=max(Rung))
         return Alarm(
             code=fields.opt_text(1, MAX_CODE) or "",
-            precedence=Precedence(fields.uint(2, max=4) - 1),
+            precedence=Precedence(fields.uint(2, max=4, least=1) - 1),
             text=fields.opt_text(3, MAX_TEXT) or "",
             item=fields.opt_bytes(4) or b"",
             party=fields.opt_text(5, max_len=12) or "",
