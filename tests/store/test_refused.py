@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -97,23 +98,57 @@ def test_any_other_error_of_the_library_lets_the_lock_go(
     SqliteStore.open(path, KEY).close()
 
 
-def test_a_log_of_which_less_reads_than_was_committed_is_refused(tmp_path: Path) -> None:
+def killed(tmp_path: Path) -> Path:
+    """The files of a store as a killed process leaves them: six facts of nine are in the log."""
     path = make(tmp_path, facts=3)
     store = SqliteStore.open(path, KEY)
     for number in range(3, 9):
         store.commit([fact(number, position=number)])
-    killed = tmp_path / "killed"
-    killed.mkdir()
+    folder = tmp_path / "killed"
+    folder.mkdir()
     for ending in ("", "-wal", "-shm"):
-        shutil.copy(wal.beside(path, ending), killed)
+        shutil.copy(wal.beside(path, ending), folder)
     store.close()
-    copy = killed / path.name
-    whole = tmp_path / "whole"
-    shutil.copytree(killed, whole)
-    log = wal.beside(copy, "-wal")
+    return folder / path.name
+
+
+def spoil(path: Path) -> bytes:
+    """Change a byte in the middle of a store's log; what the log is then."""
+    log = wal.beside(path, "-wal")
     data = bytearray(log.read_bytes())
     data[len(data) // 2] ^= 1
     log.write_bytes(data)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_what_is_damaged_is_told_also_where_the_disk_is_too_full_to_note_it_for_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, short: bool
+) -> None:
+    path = killed(tmp_path)
+    spoil(path)
+
+    def full(*_: object) -> int:
+        if short:
+            return 17
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for verifies in (True, False):
+        before = wal.beside(path, "-shm").read_bytes()
+        monkeypatch.setattr(os, "pwrite", full)
+        text = SqliteStore.verify_file(path, KEY)[0] if verifies else refused(path).message
+        monkeypatch.undo()
+        assert "bytes of it have changed" in text
+        assert "could not be written again (No space left on device)" in text
+        assert "start no station in it" in text
+        wal.beside(path, "-shm").write_bytes(before)
+
+
+def test_a_log_of_which_less_reads_than_was_committed_is_refused(tmp_path: Path) -> None:
+    copy = killed(tmp_path)
+    whole = tmp_path / "whole"
+    shutil.copytree(copy.parent, whole)
+    log, data = wal.beside(copy, "-wal"), spoil(copy)
     error = refused(copy)
     assert error.code == "store.damaged"
     assert "frames and only" in error.message
@@ -122,9 +157,9 @@ def test_a_log_of_which_less_reads_than_was_committed_is_refused(tmp_path: Path)
     problems = SqliteStore.verify_file(copy, KEY)
     assert "bytes of it have changed" in problems[0]
     assert refused(copy).message == error.message
-    again = SqliteStore.open(whole / path.name, KEY)
+    again = SqliteStore.open(whole / copy.name, KEY)
     assert len(list(again.facts())) == 9
-    assert wal.beside(whole / path.name, "-wal").stat().st_size == 0  # it is in the file now
+    assert wal.beside(whole / copy.name, "-wal").stat().st_size == 0  # it is in the file now
     again.close()
 
 

@@ -148,13 +148,30 @@ def refuse_shorter(
         return
     # To close would move what is left of the log into the file, and the next start know nothing.
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-    wal.put_back(path, seen)
+    text = keep_told(
+        path,
+        seen,
+        f"the log of {path} held {seen.frames} frames and only {now.frames} can be read; bytes of"
+        " it have changed",
+    )
     raise ShellError(
         "store.damaged",
-        f"the log of {path} held {seen.frames} frames and only {now.frames} can be read; bytes of"
-        " it have changed; restore the last backup into a new home, or make a new station of the"
+        f"{text}; restore the last backup into a new home, or make a new station of the"
         " party; the others give back the record (docs/operations.md, Backup)",
     )
+
+
+def keep_told(path: Path, seen: wal.Witness, text: str) -> str:
+    """Have the next start refuse a damaged log as well; ``text``, and what to do if that fails."""
+    try:
+        wal.put_back(path, seen)
+    except OSError as error:
+        return (
+            f"{text}; its index could not be written again ({error.strerror}), so that the next"
+            " start would take what is left of the log for all of it: move this home away, and"
+            " start no station in it"
+        )
+    return text
 
 
 def refuse_unsettled(path: Path, seen: wal.Witness | None) -> None:

@@ -27,6 +27,7 @@ from tieline.store import chain, disk, schema, wal
 from tieline.store.opening import (
     can_write,
     for_reading,
+    keep_told,
     no_index,
     no_room,
     refuse_shorter,
@@ -500,7 +501,7 @@ class SqliteStore:
         finally:
             store.close()
         if text and seen is not None:
-            wal.put_back(path, seen)  # to open has made it anew; the next start is to be refused
+            text = keep_told(path, seen, text)  # to open has made its index anew
         return [text, *found] if text else found
 
 

@@ -14,6 +14,7 @@ write looks like that lost its power half-way; a start of the station settles it
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from dataclasses import dataclass
@@ -60,7 +61,8 @@ def put_back(database: Path, seen: Witness) -> None:
     """
     index = os.open(beside(database, "-shm"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        os.pwrite(index, seen.head, 0)
+        if os.pwrite(index, seen.head, 0) < len(seen.head):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         os.close(index)
 
