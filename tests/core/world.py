@@ -195,6 +195,12 @@ def found(
     return sign_all(charter, given)
 
 
+@cache
+def founded(count: int) -> SignedCharter:
+    """The charter of the first parties, made once."""
+    return found(kits(count))
+
+
 def write(
     who: StationKit,
     realm: str,

@@ -30,11 +30,13 @@ from tests.faults.catalogue import GROUPS, ROWS
 from tests.faults.rows import LEVELS, Missed, Row, played, told
 from tests.faults.sabotage import BUILDS
 
+from tieline.sim.memory import remembered
 from tieline.sim.mutants import in_force
 
 ROOT = Path(__file__).resolve().parents[2]
 CHUNK = 25
 STAGED = 250  # a floor takes seconds to stand
+ALIKE = 125  # what is remembered over them is forgotten then
 SHOWN = 5  # failures of a row that are printed
 INTERRUPTED = 130
 STOP_S = 30  # for the tests of rows, to end what they have started
@@ -125,6 +127,8 @@ def _staged(row: Row, sabotage: str) -> Iterator[None]:
             stack.enter_context(in_force(BUILDS[sabotage]))
         if row.stage is not None:
             stack.enter_context(row.stage())
+        if row.alike:
+            stack.enter_context(remembered())  # a broken part, too, as it is in force
         yield
 
 
@@ -144,7 +148,8 @@ def jobs(rows: Sequence[Row], level: str) -> list[Job]:
     made: list[Job] = []
     for row in rows:
         count = row.cases(level)
-        step = max(1, min(STAGED, count // 2) if row.stage else min(CHUNK, count // 8))
+        piece = ALIKE if row.alike else CHUNK
+        step = max(1, min(STAGED, count // 2) if row.stage else min(piece, count // 8))
         made += [(row.name, first, min(step, count - first), "") for first in range(0, count, step)]
     return made
 

@@ -27,6 +27,7 @@ P4: Final = (
         demand="the fork is found by all in one exchange, with a proof",
         counts=(20, 200, 1_000),
         play=stores.restored_signs_again,
+        alike=True,
         sabotage=("first-story-wins", "silent-fork", "old-belief-stays"),
     ),
     Row(
@@ -36,6 +37,7 @@ P4: Final = (
         demand="one host: refused; two: all warned in one exchange; a fork gives proof",
         counts=(20, 200, 1_000),
         play=stores.two_nodes_one_key,
+        alike=True,
         tests=(
             f"{_LIFE}a_home_that_runs_on_two_machines_is_found_by_everybody",
             "tests/desk/test_line_by_cli.py::test_doctor_verify_and_a_second_station_on_one_home",
@@ -50,6 +52,7 @@ P4: Final = (
         demand="found by all within one sync round of contact, proof by a second reader",
         counts=(1_000, 20_000, 200_000),
         play=liars.malicious_signer,
+        alike=True,
         sabotage=("first-story-wins", "silent-fork", "note-not-compared"),
     ),
     Row(
@@ -59,6 +62,7 @@ P4: Final = (
         demand="refused by stations and by a witness, and kept with the proof",
         counts=(500, 5_000, 50_000),
         play=heads.forged_heads,
+        alike=True,
         sabotage=("note-not-compared", "witness-signs-all"),
         few=12,
     ),
@@ -79,6 +83,7 @@ P4: Final = (
         demand="never a proof: silent since, and the deadline escalates",
         counts=(100, 1_000, 5_000),
         play=honest.withheld_tail,
+        alike=True,
         sabotage=("missed-unsaid",),
     ),
 )
@@ -91,6 +96,7 @@ P11: Final = (
         demand="refused, unless they stand before the end that the charter gives",
         counts=(trust.CELLS, trust.CELLS, trust.CELLS),
         play=trust.ended_key,
+        alike=True,
         sabotage=("old-key-still-speaks",),
     ),
     Row(
@@ -100,6 +106,7 @@ P11: Final = (
         demand="noticed, brought forward by the first peer, what the thief said taken back",
         counts=(20, 200, 1_000),
         play=trust.trust_store_back,
+        alike=True,
         tests=("tests/node/test_verify.py::test_an_entry_taken_out_is_noticed",),
         sabotage=("old-key-still-speaks", "mark-ignored"),
         few=12,
@@ -111,6 +118,7 @@ P11: Final = (
         demand="refused with its code; of two with one number both hashes are shown",
         counts=(33, 33, 33),
         play=trust.charter_variant,
+        alike=True,
         tests=(
             "tests/core/test_charter.py::test_every_changed_bit_of_a_signed_charter_is_refused",
         ),
@@ -124,6 +132,7 @@ P11: Final = (
         demand="refused, on record",
         counts=(8, 8, 8),
         play=trust.stripped,
+        alike=True,
         tests=("tests/core/test_crypto.py::test_vectors_sign1",),
         sabotage=("any-algorithm",),
         few=8,
@@ -168,6 +177,7 @@ P12: Final = (
         demand="no number is signed twice; what was lost comes back; nobody is accused",
         counts=(200, 2_000, 20_000),
         play=stores.old_backup,
+        alike=True,
         tests=_MACHINES,
         sabotage=("probation-off", "mark-ignored"),
         few=5,
@@ -179,6 +189,7 @@ P12: Final = (
         demand="every crossing refused, nothing kept but the refusal",
         counts=(20, 200, 1_000),
         play=mistakes.drill_crossing,
+        alike=True,
         tests=("tests/core/test_exercise_apart.py",),
         sabotage=("any-realm", "exercise-installed"),
     ),
@@ -189,6 +200,7 @@ P12: Final = (
         demand="nothing new, and no alarm to anybody",
         counts=(100, 1_000, 5_000),
         play=mistakes.wrong_stick,
+        alike=True,
         tests=(
             "tests/desk/test_bad_files.py::test_a_bundle_of_another_line_or_for_another_station",
             "tests/core/test_bundle.py::test_a_bundle_once_more_changes_nothing",

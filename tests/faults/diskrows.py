@@ -142,6 +142,7 @@ P2: Final = (
         demand="one acknowledgement, by one of them, and all are told the same",
         counts=(20, 200, 1_000),
         play=atonce.at_once,
+        alike=True,
         sabotage=("acknowledged-twice",),
     ),
 )

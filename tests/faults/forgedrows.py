@@ -106,6 +106,7 @@ P5: Final = (
         demand="refused, with a code",
         counts=(_BITS, _BITS, _BITS),
         play=forged.flipped_bits,
+        alike=True,
         tests=(
             "tests/core/test_statement.py::test_every_flipped_bit_every_cut_and_every_trailing_byte_is_refused",
             "tests/core/test_charter.py::test_every_changed_bit_of_a_signed_charter_is_refused",
@@ -121,7 +122,7 @@ P5: Final = (
         name="cut-and-spliced",
         fault="cut at every length, more appended, spliced, blocks of two in one",
         demand="refused, with a code",
-        counts=(_BITS, 5 * _BITS, 50 * _BITS),
+        counts=(5 * _BITS, 50 * _BITS, 500 * _BITS),
         play=forged.cut_and_spliced,
         tests=(
             "tests/node/test_backup.py::test_every_torn_backup_is_refused",
@@ -159,6 +160,7 @@ P5: Final = (
         demand="refused by one rule, everywhere",
         counts=(120, 1_200, 12_000),
         play=forged.bad_signatures,
+        alike=True,
         tests=("tests/core/test_crypto.py",),
         sabotage=("malleable",),
         few=20,

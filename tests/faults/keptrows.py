@@ -2,16 +2,58 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from tests.faults import canaries, kills, sweep, syncs, views
+from tests.faults import canaries, clocks, kills, known, sweep, syncs, views
 from tests.faults.rows import Row
 
-from tieline.core.record import Outcome, Record
+from tieline.core.charter import Charter
+from tieline.core.evidence_facts import Entry
+from tieline.core.evidence_links import Readings
+from tieline.core.ladder import Due, Ladder
+from tieline.core.line import Line
+from tieline.core.record import Item, Outcome, Record
 from tieline.core.statement import Statement
+from tieline.core.terms import Now
+from tieline.node.clockwatch import ClockWatch
 from tieline.sim.mutants import Mutant
+
+_known_at: Callable[[Record, bytes, int, bytes], int] = Record.known_at
+
+
+def _known_too_much(self: Record, log: bytes, position: int, other: bytes) -> int:
+    """One more, if there is one."""
+    found = _known_at(self, log, position, other)
+    return found if log == other else min(found + 1, self.size(other))
+
+
+def _last_readers(self: Readings, entry: Entry) -> list[Entry]:
+    """Whoever had read it, by the last word that shows it."""
+    found = self._main.get(entry.log.id, {})
+    return [
+        read.by[-1]
+        for log, read in sorted(found.items())
+        if log != entry.log.id and read.sizes[-1] > entry.position
+    ]
+
+
+_due: Callable[[Ladder, Now, Charter, Callable[[bytes], Item | None]], list[Due]] = Ladder.due
+_LATER_MS: Final = 10_000
+
+
+def _due_by_wall(
+    self: Ladder, now: Now, charter: Charter, item_of: Callable[[bytes], Item | None]
+) -> list[Due]:
+    """What has run down by the clock that anybody may set."""
+    self._heap = [
+        (now.mono_ms + (0 if entry[5] <= now.wall_ms else _LATER_MS), *entry[1:])
+        for entry in self._heap
+    ]
+    heapq.heapify(self._heap)
+    return _due(self, now, charter, item_of)
 
 
 def _process(name: str, what: str, broken: str) -> Mutant:
@@ -53,6 +95,48 @@ BUILDS: Final = {
             invariants=frozenset({3}),
             what="what an author had read need not be there",
             patches=((Record, "_admit", _admit_ahead),),
+        ),
+        Mutant(
+            name="crossed-unsaid",
+            invariants=frozenset({3}),
+            what="what its author had not read passes for read",
+            patches=((Line, "crossed", lambda *_: []),),
+        ),
+        Mutant(
+            name="read-too-much",
+            invariants=frozenset({3}),
+            what="an author counts as having read one statement more",
+            patches=((Record, "known_at", _known_too_much),),
+        ),
+        Mutant(
+            name="last-reader",
+            invariants=frozenset({3}),
+            what="a file of evidence names who showed last to have read, not who showed first",
+            patches=((Readings, "read_by", _last_readers),),
+        ),
+        Mutant(
+            name="deadline-by-wall",
+            invariants=frozenset({6}),
+            what="deadlines go by the wall clock",
+            patches=((Ladder, "due", _due_by_wall),),
+        ),
+        Mutant(
+            name="told-again",
+            invariants=frozenset({6}),
+            what="of a missed deadline it is not noted that it was told",
+            patches=((Ladder, "note_overdue", lambda *_: True),),
+        ),
+        Mutant(
+            name="flags-unsaid",
+            invariants=frozenset({6}),
+            what="nobody is warned of a time that cannot be",
+            patches=((Line, "flags", lambda *_: ()),),
+        ),
+        Mutant(
+            name="peers-unwatched",
+            invariants=frozenset({6}),
+            what="what peers' clocks show is compared with nothing",
+            patches=((ClockWatch, "_differ", lambda _: ""),),
         ),
         _process("dumping", "a process may leave its memory on the disk", "dumping"),
     )
@@ -139,8 +223,9 @@ P2: Final = (
         name="every-road",
         fault="the same by wire, relay and stick, again and again, through new starts",
         demand="one item and one first alarm for each statement",
-        counts=(200, 4_000, 40_000),
+        counts=(1_000, 20_000, 200_000),
         play=views.once,
+        alike=True,
         tests=(
             "tests/core/test_bundle.py::test_a_bundle_once_more_changes_nothing",
             f"{_NODE}api.py::test_a_watcher_that_comes_back_misses_nothing_and_sees_nothing_twice",
@@ -163,8 +248,9 @@ P3: Final = (
         name="any-order",
         fault="reordered, lost, replayed, cut for long, both sides writing on, new starts",
         demand="no word before what its author had read; who holds the same shows the same",
-        counts=(300, 6_000, 60_000),
+        counts=(2_000, 50_000, 1_000_000),
         play=views.in_order,
+        alike=True,
         tests=(
             "tests/core/test_record.py::test_every_order_of_arrival_gives_the_order_in_which_it_was_said",
             "tests/core/test_record.py::test_what_comes_too_early_is_held_and_names_what_it_waits_for",
@@ -175,11 +261,33 @@ P3: Final = (
     ),
     Row(
         promise="P3",
+        name="days-apart",
+        fault="two sides of a line are apart for days, both write on and start anew",
+        demand="one record when all have met once, and what crossed is shown as crossing",
+        counts=(500, 5_000, 50_000),
+        play=views.days_apart,
+        alike=True,
+        sabotage=("arrival-order", "crossed-unsaid"),
+    ),
+    Row(
+        promise="P3",
+        name="who-knew-what",
+        fault="random histories in which clocks lie and some keys are used twice",
+        demand="who had read what when is what the statements themselves say",
+        counts=(1_000, 20_000, 100_000),
+        play=known.who_knew,
+        alike=True,
+        tests=("tests/core/test_evidence.py",),
+        sabotage=("read-too-much", "last-reader"),
+    ),
+    Row(
+        promise="P3",
         name="missing-ancestor",
         fault="one statement of a history of thirty is withheld, each in turn",
         demand="what was written after it waits, what was not is shown, and it heals",
         counts=(4 * views.HISTORY, 40 * views.HISTORY, 400 * views.HISTORY),
         play=views.missing_ancestor,
+        alike=True,
         sabotage=("gap-unseen",),
         few=views.HISTORY,
     ),
@@ -193,6 +301,7 @@ P6: Final = (
         demand="the order is that of the twin whose clocks are honest",
         counts=(200, 4_000, 40_000),
         play=views.lying_clock,
+        alike=True,
         tests=(
             "tests/core/test_ladder.py::test_a_wall_clock_that_jumps_neither_meets_nor_misses_a_deadline",
             "tests/core/test_ladder.py::test_a_deadline_runs_on_through_a_restart",
@@ -201,6 +310,37 @@ P6: Final = (
         ),
         sabotage=("clock-order",),
         few=4,
+    ),
+    Row(
+        promise="P6",
+        name="drifting-clock",
+        fault="each machine's wall clock runs wrong, by 100 ppm to a half",
+        demand="order, and when each deadline rings, are those of the twin whose clocks are right",
+        counts=(10, 100, 500),
+        play=clocks.drifting,
+        alike=True,
+        sabotage=("deadline-by-wall",),
+    ),
+    Row(
+        promise="P6",
+        name="another-clock",
+        fault="new starts under other wall and monotonic clocks while a deadline runs",
+        demand="one that passes is told of once and in time, one that was met is not",
+        counts=(20, 200, 1_000),
+        play=clocks.another_clock,
+        alike=True,
+        sabotage=("deadline-by-wall", "told-again"),
+        few=16,
+    ),
+    Row(
+        promise="P6",
+        name="claimed-times",
+        fault="a peer claims any time from 1970 to 9999 for what it says",
+        demand="its time and ours are kept and shown, 60 s apart is warned of, nobody is moved",
+        counts=(500, 5_000, 50_000),
+        play=clocks.claimed_times,
+        alike=True,
+        sabotage=("flags-unsaid", "peers-unwatched"),
     ),
 )
 

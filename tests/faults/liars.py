@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from tests.core.test_notes import hand, origin_of, signed
-from tests.core.world import START_MS, Key, Net, Post, found, kits, message, write
+from tests.core.world import START_MS, Key, Net, Post, found, founded, kits, message, write
 from tests.faults.rows import need
 from tests.faults.verifier import verdict
 
@@ -51,7 +51,7 @@ def proved(post: Post, station: bytes) -> list[bytes]:
 def line_of(chance: random.Random, count: int, **provisions: Any) -> Net:
     """A line with a little history."""
     parties = kits(count)
-    net = Net(parties, found(parties, **provisions) if provisions else None)
+    net = Net(parties, found(parties, **provisions) if provisions else founded(count))
     net.connect_all()
     for _ in range(chance.randint(1, 3)):
         for post in net:

@@ -42,6 +42,9 @@ class Row:
     the names of builds under which it must not hold; ``few`` is how many cases show that.
     ``stage`` is what stands around cases that are played one after the other. ``lacks`` says what
     this machine has not that the cases need, or nothing: such a row is named and not played.
+    ``alike``: the cases begin alike, so over some of them what follows from its arguments alone is
+    worked out once (``tieline.sim.memory``): the same charter, certificate and signature. What
+    differs between two cases goes through the real code in each.
     """
 
     promise: str
@@ -55,6 +58,7 @@ class Row:
     few: int = 4
     stage: Callable[[], AbstractContextManager[None]] | None = None
     lacks: Callable[[], str] = str
+    alike: bool = False
 
     def cases(self, level: str) -> int:
         """How many cases there are at a level."""

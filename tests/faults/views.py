@@ -8,11 +8,12 @@ from typing import Final
 
 from tests.core.test_bundle import carry
 from tests.core.test_record import LINE, Author, ancestors, take
-from tests.core.world import START_MS, Net, Post, kits, message
+from tests.core.world import START_MS, Net, Post, founded, kits, message
 from tests.faults.rows import need
 
-from tieline.core.events import Arrived
+from tieline.core.events import Arrived, Tick
 from tieline.core.journal import FactKind
+from tieline.core.line import MAX_CROSSED
 from tieline.core.record import Record
 from tieline.core.terms import Precedence
 
@@ -24,7 +25,33 @@ STEPS: Final = (
     1_709_164_800_000 - START_MS, 253_402_300_000_000 - START_MS,
 )  # fmt: skip
 SETTLED_S: Final = 120
+STAYS: Final = 8  # of so many cases one goes on for ``SETTLED_S``
 HISTORY: Final = 30
+HOUR_MS: Final = 3_600_000
+ROUND_S: Final = 2
+
+
+def the_same(net: Net, said: Said) -> None:
+    """All that was said is at all of them, and all show one order."""
+    posts = list(net)
+    for post in posts:
+        said.check(post)
+        need(post.order() == posts[0].order(), "two that hold the same show another order")
+
+
+def healed(net: Net, said: Said, seed: int) -> None:
+    """Once each pair has met, all are the same, and time does not change that."""
+    net.skew_ms = 0
+    net.connect_all()
+    the_same(net, said)
+    if seed % STAYS == 0:
+        net.pass_time(SETTLED_S)
+        the_same(net, said)
+
+
+def line(count: int) -> Net:
+    """A line of some parties, without a wire."""
+    return Net(kits(count), founded(count))
 
 
 class Said:
@@ -54,7 +81,7 @@ class Said:
 def once(seed: int) -> None:
     """The same by wire, by relay, by stick and again, in any order, through new starts."""
     chance = random.Random(f"once {seed}")
-    net = Net(kits(3))
+    net = line(3)
     alpha, bravo, charlie = net
     said = Said()
     flashes = [said.by(alpha, f"word {n}", Precedence.FLASH) for n in range(chance.randint(1, 4))]
@@ -79,7 +106,7 @@ def once(seed: int) -> None:
     for road in chance.choices(roads, k=chance.randint(6, 14)):
         road()
     net.connect_all()
-    net.pass_time(SETTLED_S)
+    net.pass_time(SETTLED_S if seed % STAYS == 0 else ROUND_S)
     for post in (bravo, charlie):
         said.check(post)
         items = [fact.body for fact in post.facts if fact.kind == FactKind.STATEMENT]
@@ -95,7 +122,7 @@ def once(seed: int) -> None:
 def in_order(seed: int) -> None:
     """Random talk over wires that come and go, with reordering, replays and new starts."""
     chance = random.Random(f"order {seed}")
-    net = Net(kits(chance.randint(2, 4)))
+    net = line(chance.randint(2, 4))
     posts, said = list(net), Said()
     heard: list[tuple[Post, bytes, bytes]] = []
     for number in range(chance.randint(10, 30)):
@@ -106,7 +133,7 @@ def in_order(seed: int) -> None:
             case 1 if frozenset((one.who.id, other.who.id)) in net.open:
                 net.cut(one, other)
             case 2:
-                net.pass_time(chance.choice((0.2, 3, 400)))
+                net.pass_time(chance.choice((0.2, 3, 60 if seed % STAYS else 400)))
             case 3:
                 _shuffled(net, heard, chance)
             case 4:
@@ -119,12 +146,7 @@ def in_order(seed: int) -> None:
                 said.by(one, f"word {number}")
                 if chance.random() < 0.5:
                     _shuffled(net, heard, chance)
-    net.skew_ms = 0
-    net.connect_all()
-    net.pass_time(SETTLED_S)
-    for post in posts:
-        said.check(post)
-        need(post.order() == posts[0].order(), "two that hold the same show another order")
+    healed(net, said, seed)
 
 
 def _shuffled(net: Net, heard: list[tuple[Post, bytes, bytes]], chance: random.Random) -> None:
@@ -138,6 +160,66 @@ def _shuffled(net: Net, heard: list[tuple[Post, bytes, bytes]], chance: random.R
         if frozenset((post.who.id, each.peer)) in net.open and chance.random() < 0.9:
             heard.append((there, post.who.id, each.envelope))
             there.step(Arrived(carrier="wire", peer=post.who.id, envelope=each.envelope, live=True))
+
+
+def days_apart(seed: int) -> None:
+    """Two sides are apart for days, write on, start anew; and are one at the first contact."""
+    chance = random.Random(f"apart {seed}")
+    net, said = line(chance.choice((2, 3, 3, 4))), Said()
+    posts = list(net)
+    net.connect_all()
+    for number in range(chance.randint(0, 3)):
+        said.by(chance.choice(posts), f"before {number}")
+        net.deliver()
+    chance.shuffle(posts)
+    middle = chance.randint(1, len(posts) - 1)
+    sides = posts[:middle], posts[middle:]
+    for one in sides[0]:
+        for other in sides[1]:
+            net.cut(one, other)
+    apart: tuple[set[bytes], set[bytes]] = set(), set()
+    until = net.ms + chance.randint(1, 3) * DAY_MS
+    while net.ms < until:
+        for side, mine in zip(sides, apart, strict=True):
+            one = chance.choice(side)
+            if chance.random() < 0.1:
+                net.restart(one)
+            mine.add(said.by(one, f"word at {net.ms} of {one.who.party}"))
+            for other in side:
+                if other is not one and frozenset((one.who.id, other.who.id)) not in net.open:
+                    net.connect(one, other)
+        net.deliver()
+        net.ms += chance.randint(8, 36) * HOUR_MS  # the timers of hours go off at once
+        for post in posts:
+            post.step(Tick())
+        net.deliver()
+    for side, theirs in zip(sides, reversed(apart), strict=True):
+        need(not any(theirs & set(post.order()) for post in side), "the sides were not apart")
+    healed(net, said, seed)
+    _concurrent(posts, said, apart)
+
+
+def _concurrent(posts: list[Post], said: Said, apart: tuple[set[bytes], set[bytes]]) -> None:
+    """Of what was said on two sides neither counts as read by the other, and that is shown."""
+    for post in posts:
+        record, order = post.line.record, post.order()
+        words = [[post.item(digest) for digest in order if digest in mine] for mine in apart]
+        for one in words[0]:
+            for other in words[1]:
+                a, b = one.statement, other.statement
+                need(not record.saw(a, b), "a word counts as read on the other side of a cut")
+                need(not record.saw(b, a), "a word counts as read on the other side of a cut")
+        for item in (*words[0], *words[1]):
+            unread = [
+                other
+                for digest in order[: order.index(item.statement.digest)]
+                if digest in said.before
+                and digest not in said.before[item.statement.digest]
+                and (other := post.item(digest)).key[0] >= item.key[0] - DAY_MS
+            ]
+            shown = [other.statement.digest for other in post.line.crossed(item)]
+            wanted = [other.statement.digest for other in unread][-MAX_CROSSED:]
+            need(shown == wanted, "what crossed a word is not what its author had not read")
 
 
 def missing_ancestor(seed: int) -> None:
@@ -175,7 +257,7 @@ def lying_clock(seed: int) -> None:
     orders = []
     for lies in (False, True):
         chance, lie = random.Random(f"clock {seed}"), random.Random(f"lie {seed}")
-        net = Net(kits(3))
+        net = line(3)
         posts, said, texts = list(net), Said(), []
         net.connect_all()
         for number in range(chance.randint(6, 14)):
@@ -184,11 +266,7 @@ def lying_clock(seed: int) -> None:
             net.skew_ms = lie.choice(STEPS) if lies else 0
             net.deliver()
             net.pass_time(chance.choice((0, 1, 30)))
-        net.skew_ms = 0
-        net.pass_time(SETTLED_S)
-        for post in posts:
-            said.check(post)
-            need(post.order() == posts[0].order(), "two that hold the same show another order")
+        healed(net, said, seed)
         texts = [item.statement.content.body.text for item in posts[0].line.record.order]
         orders.append([text for text in texts if text and text.startswith("word ")])
     need(orders[0] == orders[1], "a lying clock has changed the order")
