@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from tieline.core.agreement.meaning import Act
-from tieline.core.incident.entry import Entry, OrderKey
+from tieline.core.incident.entry import Entry, OrderKey, Placed
 from tieline.core.incident.joint import doing
 from tieline.core.incident.signing import Chain, Does, Fault, Moot
 from tieline.core.incident.states import JointState
@@ -33,7 +33,7 @@ class Known:
         self._line = line
         self._coming = coming
 
-    def saw(self, later: Entry, earlier: Entry) -> bool:
+    def saw(self, later: Placed, earlier: Placed) -> bool:
         """Whether the author of ``later`` had read ``earlier`` when writing it."""
         if later is self._coming:
             return earlier is not later

@@ -326,7 +326,7 @@ class IncidentActs:
 
     def beside(self, line: Line, item: Item, lang: str) -> dict[str, Json]:
         """Who contests the standing of the author of a statement, as far as the record is read."""
-        found = self._incidents.beside(line, item.statement.digest)
+        found = self._incidents.beside(line, item)
         if not found:
             return {}
         wording = Wording(line, self._agreements, lang or self._agreements.language)

@@ -1,9 +1,10 @@
 """The incidents of a station's lines: what the record says, as the incident layer sees it.
 
 A book is made of a record when it is first asked for, in slices, so that the line goes on
-meanwhile; after that it takes what is new. It is made anew when a charter comes, for that may end a
-log, and when a pack is brought that was missing. Nothing of it is kept on disk: it follows from the
-record and the packs.
+meanwhile; after that it takes what is new. What belongs to no incident it does not keep: that is
+read again from the record when somebody asks for it. It is made anew when a charter comes, for that
+may end a log, and when a pack is brought that was missing. Nothing of it is kept on disk: it
+follows from the record and the packs.
 
 A form is read by the pack that was in force when it was signed: what a party said then, it said in
 those words. A form that breaks its pack is in the record, and shown; it says nothing here, and
@@ -19,21 +20,20 @@ from typing import Final
 
 from tieline.core.agreement.meaning import Act
 from tieline.core.incident.book import Book
-from tieline.core.incident.entry import Entry
+from tieline.core.incident.loose import Spot, is_plain
 from tieline.core.incident.notices import Notices
 from tieline.core.incident.standing import Contest, Standings
 from tieline.core.joints import Known as RecordKnowing
-from tieline.core.joints import entry_of
 from tieline.core.line import Line
 from tieline.core.record import Item
 from tieline.core.terms import Kind
 from tieline.node import collector
 from tieline.node.agreements import SETTLED, Agreements
 from tieline.node.passage import NEAR, PIECE, Progress
+from tieline.node.past import APART, Past
 from tieline.node.slices import Slices, through
 
-# What a station says by itself is no part of an incident.
-_APART: Final = frozenset({Kind.OPEN, Kind.TEST})
+_BARE: Final = frozenset({Kind.MESSAGE, Kind.ACKNOWLEDGE, Kind.READ_BACK})
 
 
 @dataclass(slots=True)
@@ -43,13 +43,10 @@ class _Reader:
     book: Book
     notices: Notices
     standings: Standings
+    past: Past
     mark: tuple[int, tuple[bytes, ...]]
     read: dict[bytes, int] = field(default_factory=dict)
     stories: int = 0
-    parties: dict[bytes, str] = field(default_factory=dict)
-    addressed: dict[tuple[bytes, int, tuple[str, ...]], tuple[str, ...]] = field(
-        default_factory=dict
-    )
     reading: asyncio.Task[None] | None = None
     taken: int = 0  # statements of the first reading that were taken in
     of: int = 0
@@ -100,7 +97,8 @@ class Incidents:
 
     async def until(self, line: Line, at_ms: int) -> Book:
         """A book of what was said by a time, such as the end of an exercise, made anew."""
-        whole, part, slices = await self.book(line), Book(RecordKnowing(line)), Slices()
+        whole, slices = await self.book(line), Slices()
+        part = Book(RecordKnowing(line), self._past(line))
         for entry in whole.entries():
             if entry.time_ms <= at_ms:
                 part.admit(entry)
@@ -134,11 +132,15 @@ class Incidents:
         if reader.standing:
             await self._read_up(line)
 
-    def beside(self, line: Line, digest: bytes) -> tuple[Contest, ...]:
+    def beside(self, line: Line, item: Item) -> tuple[Contest, ...]:
         """Who contests the standing of the author of a statement, as far as the record is read."""
-        reader = self._readers.get(line.id)
-        entry = None if reader is None else reader.book.entry(digest)
-        return () if reader is None or entry is None else reader.standings.beside(entry)
+        reader, statement = self._readers.get(line.id), item.statement
+        if reader is None:
+            return ()
+        if not reader.standings.contested(line.party_of(statement.place.station)):
+            return ()
+        entry = reader.book.entry(statement.digest)
+        return () if entry is None else reader.standings.beside(entry)
 
     def _said_of_standing(self, line: Line) -> bool:
         """Whether an agreement in force has a form for it."""
@@ -152,12 +154,15 @@ class Incidents:
         if reader is None or reader.mark != mark:
             if reader is not None:
                 collector.unsettle()
-            knowing = RecordKnowing(line)
-            book = Book(knowing)
+            knowing, past = RecordKnowing(line), self._past(line)
+            book = Book(knowing, past)
             reader = self._readers[line.id] = _Reader(
-                book, Notices(book), Standings(book, knowing), mark
+                book, Notices(book), Standings(book, knowing), past, mark
             )
         return reader
+
+    def _past(self, line: Line) -> Past:
+        return Past(line, partial(self._agreements.reads, line))
 
     async def _read_up(self, line: Line) -> _Reader:
         """A reader that has read all that the record holds now."""
@@ -203,22 +208,19 @@ class Incidents:
                 collector.settle()
 
     def _take(self, line: Line, reader: _Reader, item: Item) -> None:
-        if item.statement.content.kind not in _APART and line.heard(item):
-            entry = self._entry(line, reader, item)
-            reader.book.admit(entry)
-            reader.notices.admit(entry)
-            reader.standings.admit(entry)
-
-    def _entry(self, line: Line, reader: _Reader, item: Item) -> Entry:
-        station = item.statement.place.station
-        party = reader.parties.get(station)
-        if party is None:
-            party = reader.parties[station] = line.party_of(station)
-        key = (station, item.statement.place.charter, item.statement.content.to)
-        to = reader.addressed.get(key)
-        if to is None:
-            to = reader.addressed[key] = line.addressed(item)  # one for all that go to the same
-        return entry_of(line, item, reads=partial(self._agreements.reads, line), party=party, to=to)
+        statement = item.statement
+        content = statement.content
+        if content.kind in APART or not line.heard(item):
+            return
+        if content.kind in _BARE and not content.form and not item.second_story:
+            refs = tuple((ref.role, ref.target) for ref in content.refs)
+            spot = Spot(statement.digest, statement.log, statement.place.position)
+            if is_plain(content.kind, (role for role, _ in refs)) and reader.book.skim(spot, refs):
+                return
+        entry = reader.past.made(item)
+        reader.book.admit(entry)
+        reader.notices.admit(entry)
+        reader.standings.admit(entry)
 
 
 def _rest(reader: _Reader, done: asyncio.Task[None]) -> None:

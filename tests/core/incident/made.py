@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tieline.core.agreement.meaning import Act, Means, Sense
 from tieline.core.agreement.value import Answer, Code, Instant, PartyCode
-from tieline.core.incident.entry import Asked, Entry, Part, Said, Stated
+from tieline.core.incident.entry import Asked, Entry, Part, Placed, Said, Stated
 from tieline.core.terms import Kind, RefRole, Role
 
 T = 1_700_000_000_000
@@ -149,7 +149,7 @@ class World:
 
     # ----------------------------------------------------------------------------- Knowing
 
-    def saw(self, later: Entry, earlier: Entry) -> bool:
+    def saw(self, later: Placed, earlier: Placed) -> bool:
         return self.seen[later.digest].get(earlier.log, 0) > earlier.position
 
     def arrived_ms(self, entry: Entry, party: str) -> int | None:

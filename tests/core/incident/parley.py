@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tests.core.incident.made import digest, said
 
 from tieline.core.agreement.meaning import Act
-from tieline.core.incident.entry import Entry, Said
+from tieline.core.incident.entry import Entry, Placed, Said
 from tieline.core.incident.signing import Chain
 from tieline.core.incident.weighing import chains
 from tieline.core.terms import Kind, RefRole
@@ -134,7 +134,7 @@ class Part:
         found = (chain.binding for chain in self.chains())
         return {version.digest for version in found if version is not None}
 
-    def saw(self, later: Entry, earlier: Entry) -> bool:
+    def saw(self, later: Placed, earlier: Placed) -> bool:
         return self.parley.seen[later.digest].get(earlier.log, 0) > earlier.position
 
     def arrived_ms(self, entry: Entry, party: str) -> int | None:

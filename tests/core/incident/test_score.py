@@ -39,7 +39,7 @@ def played(world: World, entries: Sequence[Entry] | None = None, **more: object)
         book.admit(entry)
     return Played(
         views=[book.view(one, T + 10 * HOUR) for one in book.ids()],
-        entries=book.entries(),
+        entries=[*book.entries()],
         wants=more.pop("wants", lambda entry: ()),  # type: ignore[arg-type]
         reached=more.pop("reached", lambda entry: {}),  # type: ignore[arg-type]
         **more,  # type: ignore[arg-type]

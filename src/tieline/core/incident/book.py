@@ -20,6 +20,10 @@ reaches through what belongs to the fewest. An incident shows at most ``MAX_BROU
 those that one party attached. Admitting costs a bounded amount of work, whatever is here already.
 Looking costs what is new in that incident, and, when something new cites what is attached there,
 what is attached: not what is in it.
+
+Memory. What belongs to no incident, and moves nothing by itself, is not kept when the record can
+give it back (``Past``): it is noted as ``loose``, and made anew if somebody attaches it or asks for
+it. No answer depends on that.
 """
 
 from __future__ import annotations
@@ -28,16 +32,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from tieline.core.agreement.meaning import Act
-from tieline.core.agreement.steps import EACH, Steps, in_order
+from tieline.core.agreement.steps import EACH, Steps
 from tieline.core.incident.account import Account
 from tieline.core.incident.align import Tolerances
-from tieline.core.incident.entry import Entry, Knowing
+from tieline.core.incident.entry import Entry, Knowing, Placed
 from tieline.core.incident.heard import NO_DUES, Dues
 from tieline.core.incident.knowing import Known
 from tieline.core.incident.look import Head, Look, Most, Row, View, name_of
+from tieline.core.incident.loose import Loose, Past, Spot, is_plain
 from tieline.core.incident.marks import AGAINST, Marks, ordered
 from tieline.core.terms import Kind, RefRole
 
@@ -79,6 +84,8 @@ class _Case:
 
 
 _Places = tuple[_Case, ...]
+_Cited: TypeAlias = tuple[RefRole, Placed, _Places]
+_Reached: TypeAlias = tuple[tuple[object, ...], bytes]  # a key, or its beginning, and a digest
 
 
 class _Listed(NamedTuple):
@@ -89,19 +96,23 @@ class _Listed(NamedTuple):
 
 
 class Book:
-    """The incidents of one line, as a set of statements and ``knowing`` make them."""
+    """The incidents of one line, as a set of statements and ``knowing`` make them.
 
-    def __init__(self, knowing: Knowing) -> None:
+    ``past``: where statements that belong to no incident are found again; without it all are kept.
+    """
+
+    def __init__(self, knowing: Knowing, past: Past | None = None) -> None:
         self._knowing = knowing
-        self._clear()
-
-    def _clear(self) -> None:
+        self._past = past
         self.marks = Marks()
+        self._count = 0  # of what was admitted
+        self._slim = None if past is None else Loose(past)
         self._known: dict[bytes, tuple[Entry, _Places]] = {}
         self._cases: dict[bytes, _Case] = {}
         self._listed: _Listed | None = None  # of these very incidents
-        self._waiting: dict[bytes, list[Entry]] = {}  # by what they cite and what is not here
-        self._loose: dict[bytes, list[Entry]] = {}  # what cites a statement of no incident
+        self._waiting: dict[bytes, list[Placed]] = {}  # by what they cite and what is not here
+        # What cites a statement of no incident, where ``_slim`` does not say it.
+        self._loose: dict[bytes, list[Entry]] = {}
         self._texts: list[Entry] = []
         self._touched: dict[_Case, None] = {}
         self._bringing: dict[bytes, dict[_Case, None]] = {}  # by what is attached, or attaches
@@ -112,11 +123,12 @@ class Book:
     def admit(self, entry: Entry) -> None:
         """Take in one statement. A second time, it changes nothing."""
         digest = entry.digest
-        if digest in self._known:
+        if self._has(entry, story=entry.story):
             return
+        self._count += 1
         if self._waiting:
             self._arrived(entry)
-        cited = self._cited(entry) if entry.refs else _NOTHING
+        cited = self._cited(entry, entry.refs) if entry.refs else _NOTHING
         places = self._reached(cited)
         said = entry.said
         act = Act.NONE if said is None else said.act
@@ -124,42 +136,110 @@ class Book:
             self._cases[digest] = case = _Case(entry)
             self._listed = None
             places = (case,)
-        self._known[digest] = (entry, places)
+        if not self._is_slim(entry, places):
+            self._known[digest] = (entry, places)
         for case in places:
             case.own.append(entry)
             self._touched[case] = None
         if act in _SPECIAL or entry.kind in _TEXTS:
             self._set_apart(entry, act, cited)
         for role, one, there in cited:
-            if role in AGAINST and self.marks.note(entry, role, one):
-                self._remark(one)
+            if role in AGAINST:
+                self._against(entry, role, one)
             if not there:
-                self._loose.setdefault(one.digest, []).append(entry)
+                self._note(entry, one, story=entry.story)
             if self._bringing:
                 self._again(one.digest)
 
-    def _arrived(self, entry: Entry) -> None:
+    def skim(self, spot: Placed, refs: Sequence[tuple[RefRole, bytes]]) -> bool:
+        """Take in a plain statement (``is_plain``) by where it stands, if it is of no incident.
+
+        False: it may be of one, or there is no past to find it in; it is to be admitted. This is as
+        much as ``admit`` does with it, and cheaper by the making of its ``Entry``.
+        """
+        slim = self._slim
+        if slim is None:
+            return False
+        if self._has(spot, story=False):
+            return True
+        if any(self._at(target) for _, target in refs):
+            return False
+        self._count += 1
+        if self._waiting:
+            self._arrived(spot)
+        slim.put(spot.log, spot.position)
+        for _, one, _ in self._cited(spot, refs) if refs else ():
+            self._note(spot, one, story=False)
+            if self._bringing:
+                self._again(one.digest)
+        return True
+
+    def _has(self, one: Placed, *, story: bool) -> bool:
+        """Whether a statement was admitted."""
+        slim = self._slim
+        loose = slim is not None and not story and slim.has(one.log, one.position)
+        return loose or one.digest in self._known
+
+    def _is_slim(self, entry: Entry, places: _Places) -> bool:
+        """Whether an entry need not be kept; of no incident, it is noted in any case."""
+        slim = self._slim
+        if slim is None or places or entry.story:
+            return False
+        slim.put(entry.log, entry.position)
+        return entry.said is None and is_plain(entry.kind, (role for role, _ in entry.refs))
+
+    def _note(self, by: Placed, cited: Placed, *, story: bool) -> None:
+        """Note that something cites a statement of no incident."""
+        slim = self._slim
+        story = story or (isinstance(cited, Entry) and cited.story)
+        if slim is not None and not story:
+            slim.cite(cited, by)
+            return
+        entry = self._keep(by.digest)
+        if entry is not None:
+            self._loose.setdefault(cited.digest, []).append(entry)
+
+    def _arrived(self, came: Placed) -> None:
         """Something that was cited came later than what cites it.
 
         The record gives causes before effects; then nobody had read it, and nothing changes. If
         somebody had, everything is placed anew when it is next asked for.
         """
         saw = self._knowing.saw
-        for one in self._waiting.pop(entry.digest, ()):
-            self._stale = self._stale or saw(one, entry)
+        for one in self._waiting.pop(came.digest, ()):
+            self._stale = self._stale or saw(one, came)
 
-    def _cited(self, entry: Entry) -> list[tuple[RefRole, Entry, _Places]]:
+    def _cited(self, by: Placed, refs: Sequence[tuple[RefRole, bytes]]) -> list[_Cited]:
         """The references that count, to what is here and was read; with the places of each."""
-        out: list[tuple[RefRole, Entry, _Places]] = []
-        for role, target in entry.refs:
-            found = self._known.get(target)
+        out: list[_Cited] = []
+        for role, target in refs:
+            found = self._find(target)
             if found is None:
-                self._waiting.setdefault(target, []).append(entry)
-            elif self._knowing.saw(entry, found[0]):
+                spot = Spot(by.digest, by.log, by.position)
+                self._waiting.setdefault(target, []).append(spot)
+            elif self._knowing.saw(by, found[0]):
                 out.append((role, *found))
         return out
 
-    def _reached(self, cited: Sequence[tuple[RefRole, Entry, _Places]]) -> _Places:
+    def _find(self, digest: bytes) -> tuple[Placed, _Places] | None:
+        """Where a statement that was admitted stands, and of which incidents it is."""
+        found = self._known.get(digest)
+        if found is not None or self._slim is None:
+            return found
+        spot = self._slim.find(digest)
+        return None if spot is None else (spot, ())
+
+    def _keep(self, digest: bytes) -> Entry | None:
+        """A statement that was admitted, which is kept from now on."""
+        found = self._known.get(digest)
+        if found is not None:
+            return found[0]
+        entry = self.entry(digest)
+        if entry is not None:
+            self._known[digest] = (entry, ())
+        return entry
+
+    def _reached(self, cited: Sequence[_Cited]) -> _Places:
         """The incidents of what is cited; of too many, those that few are reached with."""
         if len(cited) == 1:
             return cited[0][2]
@@ -172,13 +252,11 @@ class Book:
         found.sort(key=len)  # the sort is stable: of as many, those cited first
         return tuple(dict.fromkeys(case for some in found for case in some))[:MAX_PLACES]
 
-    def _set_apart(
-        self, entry: Entry, act: Act, cited: Sequence[tuple[RefRole, Entry, _Places]]
-    ) -> None:
+    def _set_apart(self, entry: Entry, act: Act, cited: Sequence[_Cited]) -> None:
         """Joint statements and what is said to them, in an incident or in none; attachments."""
         if act is not Act.ATTACH:
             self._texts.append(entry)
-            for case in self._known[entry.digest][1]:
+            for case in self._at(entry.digest):
                 case.texts.append(entry)
         elif not entry.story:
             self._attach(entry, cited)
@@ -187,9 +265,11 @@ class Book:
         found = self._known.get(digest)
         return () if found is None else found[1]
 
-    def _attach(self, entry: Entry, cited: Sequence[tuple[RefRole, Entry, _Places]]) -> None:
-        targets = [one for _, one, _ in cited[1:] if one.digest not in self._cases]
-        for case in cited[0][2] if cited else ():
+    def _attach(self, entry: Entry, cited: Sequence[_Cited]) -> None:
+        into = cited[0][2] if cited else ()
+        found = [self._keep(one.digest) for _, one, _ in cited[1:]] if into else []
+        targets = [one for one in found if one is not None and one.digest not in self._cases]
+        for case in into:
             case.attached += [(entry, one) for one in targets]
             case.moved = True
             for one in (entry, *targets):
@@ -200,6 +280,12 @@ class Book:
         for case in self._bringing.get(digest, ()):
             case.moved = True
             self._touched[case] = None
+
+    def _against(self, entry: Entry, role: RefRole, cited: Placed) -> None:
+        """An entry takes back or replaces another, if it may."""
+        one = self.entry(cited.digest)
+        if one is not None and self.marks.note(entry, role, one):
+            self._remark(one)
 
     def _remark(self, entry: Entry) -> None:
         """Something was taken back or replaced; what that itself replaced may stand again."""
@@ -214,11 +300,11 @@ class Book:
         """Place everything anew, causes before effects, if something came after its effects."""
         if not self._stale or self._settling:
             return
-        entries = ordered(entry for entry, _ in self._known.values())
-        self._clear()
-        for entry in entries:
-            self.admit(entry)
-        self._stale = False
+        anew = Book(self._knowing, self._past)
+        for entry in self.entries():
+            anew.admit(entry)
+        anew._stale = False
+        self.__dict__.update(anew.__dict__)
 
     def settle_steps(self) -> Steps[None]:
         """Place everything anew in steps, if something came after its effects.
@@ -230,30 +316,44 @@ class Book:
         had read: to place it again would change nothing, and never end.
         """
         while self._stale:
-            self._settling, known = True, self._known
+            self._settling, count = True, self._count
             try:
-                rows = yield from in_order([(entry.key, entry) for entry, _ in known.values()])
-                anew = Book(self._knowing)
-                for count, (_, entry) in enumerate(rows):
+                anew = Book(self._knowing, self._past)
+                for number, entry in enumerate(self.entries()):
                     anew.admit(entry)
-                    if count % EACH == 0:
+                    if number % EACH == 0:
                         yield
             finally:
                 self._settling = False
             anew._stale = False
-            if len(known) == len(rows):
+            if self._count == count:
                 self.__dict__.update(anew.__dict__)
 
     # --------------------------------------------------------------------------------- asking
 
     def entry(self, digest: bytes) -> Entry | None:
-        """A statement that was admitted."""
+        """A statement that was admitted. Raises as ``Past`` does."""
         found = self._known.get(digest)
-        return None if found is None else found[0]
+        if found is not None or self._slim is None:
+            return None if found is None else found[0]
+        spot = self._slim.find(digest)
+        return None if spot is None else self._slim.past.entry(spot.log, spot.position)
 
-    def entries(self) -> tuple[Entry, ...]:
-        """Every statement that was admitted, of whatever incident or none, in display order."""
-        return tuple(ordered(entry for entry, _ in self._known.values()))
+    def entries(self) -> Iterator[Entry]:
+        """Every statement that was admitted, of whatever incident or none, in display order.
+
+        Those that are not kept are made one by one, so that whoever reads them may do other things
+        in between; what is admitted meanwhile may come or not. Raises as ``Past`` does.
+        """
+        if self._slim is None:
+            yield from ordered(entry for entry, _ in self._known.values())
+            return
+        for entry in self._slim.past.entries():
+            found = self._known.get(entry.digest)
+            if found is not None:
+                yield found[0]
+            elif self._has(entry, story=entry.story):
+                yield entry
 
     def ids(self) -> tuple[bytes, ...]:
         """All incidents, by their openings in display order."""
@@ -341,8 +441,10 @@ class Book:
 
         It changes with every statement of the incident, so it is made when it is asked for.
         """
-        look = self._look(id_)
-        return look.witness(self._knowing).known(self._known[digest][0])
+        look, entry = self._look(id_), self.entry(digest)
+        if entry is None:
+            raise KeyError(digest)
+        return look.witness(self._knowing).known(entry)
 
     def texts(self, id_: bytes | None = None) -> tuple[Entry, ...]:
         """Joint statements and what was said to them, in display order; of one incident, or all."""
@@ -381,7 +483,7 @@ class Book:
         found = dict.fromkeys(
             case
             for one, there in cited
-            if self._knowing.saw(entry, one)
+            if there and self._knowing.saw(entry, one)
             for case in there
             if case in places
         )
@@ -405,22 +507,37 @@ class Book:
     def _following(self, case: _Case, roots: list[Entry]) -> Iterator[Entry]:
         """Some statements and all that cite them, but what is in the incident: the first ones."""
         saw = self._knowing.saw
-        heap = [(one.key, one) for one in roots]
+        heap: list[_Reached] = [(one.key, one.digest) for one in roots]
         heapify(heap)
         seen: set[bytes] = set()
         count = 0
         while heap and count < MAX_BROUGHT:
-            entry = heappop(heap)[1]
-            if entry.digest in seen or case in self._at(entry.digest):
+            key, digest = heappop(heap)
+            if digest in seen or case in self._at(digest):
                 continue
-            seen.add(entry.digest)
+            entry = self._keep(digest)
+            if entry is None:
+                continue
+            if key != entry.key:  # it came by the first parts of its key, and has more before it
+                heappush(heap, (entry.key, digest))
+                continue
+            seen.add(digest)
             count += 1
             yield entry
-            for one in self._citing(entry):
+            for key, one in self._citing(entry):
                 if one.digest not in self._cases and saw(one, entry):
-                    heappush(heap, (one.key, one))
+                    heappush(heap, (key, one.digest))
 
-    def _citing(self, entry: Entry) -> Iterator[Entry]:
-        yield from self._loose.get(entry.digest, ())
+    def _citing(self, entry: Entry) -> Iterator[tuple[tuple[object, ...], Placed]]:
+        """What cites a statement, with its key; of what is not kept, with the beginning of it."""
+        for one in self._loose.get(entry.digest, ()):
+            yield one.key, one
         for case in self._at(entry.digest):
-            yield from case.citing(entry.digest)
+            for one in case.citing(entry.digest):
+                yield one.key, one
+        slim = self._slim
+        if slim is not None and not entry.story and not self._at(entry.digest):
+            for log, position in slim.citing(entry):
+                digest = slim.past.digest(log, position)
+                if digest is not None:
+                    yield slim.past.rank(log, position), Spot(digest, log, position)

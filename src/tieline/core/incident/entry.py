@@ -134,10 +134,23 @@ class Entry:
         return tuple(target for role, target in self.refs if not roles or role in roles)
 
 
+class Placed(Protocol):
+    """Where a statement stands."""
+
+    @property
+    def digest(self) -> bytes: ...
+
+    @property
+    def log(self) -> bytes: ...
+
+    @property
+    def position(self) -> int: ...
+
+
 class Knowing(Protocol):
     """Who knew what: the record's answers, never a clock's."""
 
-    def saw(self, later: Entry, earlier: Entry) -> bool:
+    def saw(self, later: Placed, earlier: Placed) -> bool:
         """Whether the author of ``later`` had read ``earlier`` when writing it."""
 
     def arrived_ms(self, entry: Entry, party: str) -> int | None:

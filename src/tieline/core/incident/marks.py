@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Final
 
-from tieline.core.incident.entry import Entry, OrderKey
+from tieline.core.incident.entry import Entry, OrderKey, Placed
 from tieline.core.terms import RefRole
 
 REPLACING: Final = frozenset({RefRole.CORRECTS, RefRole.SUPERSEDES})
 AGAINST: Final = REPLACING | {RefRole.CANCELS}
 
-Saw = Callable[[Entry, Entry], bool]
+Saw = Callable[[Placed, Placed], bool]
 order: Final[Callable[[Entry], OrderKey]] = attrgetter("key")  # the place in display order
 
 

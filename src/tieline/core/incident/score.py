@@ -32,9 +32,9 @@ class Played:
     """What a score is made of. All of it up to one moment, such as the end of an exercise.
 
     ``views``: the incidents, in the order in which they were opened. ``entries``: every statement
-    of the line, of whatever incident or none. ``wants``: the rungs that a message asks for.
-    ``owed``: debtor and state of each obligation. ``bound``: the parties
-    of each joint statement that binds.
+    of the line that is ``counted``, of whatever incident or none. ``wants``: the rungs that a
+    message asks for. ``owed``: debtor and state of each obligation. ``bound``: the parties of each
+    joint statement that binds.
     """
 
     views: Sequence[View]
@@ -69,12 +69,17 @@ class Score:
     owed: Counter[str] = field(default_factory=Counter)
 
 
+def counted(entry: Entry) -> bool:
+    """Whether an entry is a message that a score looks at, whatever it is in."""
+    return entry.kind in _SAID and not entry.story
+
+
 def scores(played: Played, parties: Iterable[str]) -> tuple[int | None, dict[str, Score]]:
     """From when spans count, and how each party did; the same in any order of statements."""
     found = {code: Score(code) for code in parties}
     begin = _begin(played)
     for entry in played.entries:
-        if entry.kind in _SAID and not entry.story:
+        if counted(entry):
             _message(entry, found, played, begin or 0)
     for party, at in first_words(played.views[0]).items() if played.views else ():
         if party in found:
@@ -95,7 +100,7 @@ def _begin(played: Played) -> int | None:
     """When the first incident occurred; of a line without one, its first message."""
     if played.views:
         return start_of(played.views[0])[0]
-    said = (one.time_ms for one in played.entries if one.kind in _SAID and not one.story)
+    said = (one.time_ms for one in played.entries if counted(one))
     return min(said, default=None)
 
 

@@ -54,6 +54,10 @@ class Standings:
         if about not in (entry.party, entry.through):
             self._about.setdefault(about, {})[entry.digest] = entry
 
+    def contested(self, party: str) -> bool:
+        """Whether anybody has said a word on the standing of a party, be it taken back or not."""
+        return party in self._about
+
     def beside(self, entry: Entry) -> tuple[Contest, ...]:
         """Who contests the standing of the author of a statement, where it was said; by party."""
         words = self._about.get(entry.party)

@@ -1,0 +1,228 @@
+"""A book that reads its past again says what a book says that keeps everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from random import Random
+
+import pytest
+from tests.core.incident.made import DAY, World, orders, ref, said
+from tests.core.incident.test_growing import Story, look
+
+from tieline.core.agreement.meaning import Act
+from tieline.core.incident import book as books
+from tieline.core.incident.book import Book
+from tieline.core.incident.entry import Entry
+from tieline.core.incident.loose import Spot, is_plain
+from tieline.core.terms import Kind, RefRole
+
+RUNS = 300
+
+
+class Shelves:
+    """The past of a world: each statement is made anew whenever it is asked for."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.made = 0
+
+    def _at(self, log: bytes, position: int) -> Entry:
+        return next(
+            one for one in self.world.entries
+            if (one.log, one.position) == (log, position) and not one.story
+        )  # fmt: skip
+
+    def place(self, digest: bytes) -> tuple[bytes, int] | None:
+        found = (one for one in self.world.entries if one.digest == digest and not one.story)
+        return next(((one.log, one.position) for one in found), None)
+
+    def digest(self, log: bytes, position: int) -> bytes | None:
+        return self._at(log, position).digest
+
+    def rank(self, log: bytes, position: int) -> tuple[int, int]:
+        return self._at(log, position).key[:2]
+
+    def entry(self, log: bytes, position: int) -> Entry | None:
+        self.made += 1
+        return replace(self._at(log, position))
+
+    def entries(self) -> Iterator[Entry]:
+        for one in sorted(self.world.entries, key=lambda one: one.key):
+            self.made += 1
+            yield replace(one)
+
+
+class Told(Story):
+    """As its parent, with many texts and receipts beside it that are drawn in late or never."""
+
+    def begins(self) -> None:
+        """Mostly something plain: to nothing, or to what was said long ago."""
+        if self.chance.random() < 0.2:
+            super().begins()
+            return
+        kind = self.chance.choice((Kind.MESSAGE, Kind.ACKNOWLEDGE, Kind.READ_BACK, Kind.PASS_ON))
+        old = self.chance.sample(self.world.entries[2:], min(2, len(self.world.entries) - 2))
+        refs = ref(*old[: self.chance.randrange(3)], role=RefRole.ANSWERS)
+        if self.chance.random() < 0.1:
+            refs = (*refs, *ref(self.opening))
+        self.post().says(None, refs, kind=kind, story=self.chance.random() < 0.05)
+
+    def against(self) -> None:
+        """A plain one too is taken back, corrected, or drawn in by who corrects it."""
+        old = self.some()
+        if old is None or old.said is not None or self.chance.random() < 0.3:
+            super().against()
+            return
+        role = self.chance.choice((RefRole.CANCELS, RefRole.CORRECTS, RefRole.SUPERSEDES))
+        refs = [*ref(old, role=role), *(ref(self.opening) * self.chance.randrange(2))]
+        self.post(old.party).says(None, refs)
+
+
+def take(book: Book, entry: Entry, *, skims: bool) -> None:
+    """Take an entry in as a station does, by where it stands if that is enough, or in full."""
+    roles = (role for role, _ in entry.refs)
+    plain = entry.said is None and not entry.story and is_plain(entry.kind, roles)
+    spot = Spot(entry.digest, entry.log, entry.position)
+    if not (skims and plain and book.skim(spot, entry.refs)):
+        book.admit(replace(entry))
+
+
+def same(one: object) -> object:
+    """What is shown, with each entry by its digest: the two books have copies of their own."""
+    if isinstance(one, Entry):
+        return one.digest
+    if isinstance(one, tuple | list):
+        return [same(each) for each in one]
+    if isinstance(one, dict):
+        return {same(name): same(each) for name, each in one.items()}
+    if hasattr(one, "__dataclass_fields__"):
+        return type(one).__name__, [same(getattr(one, name)) for name in one.__dataclass_fields__]
+    return one
+
+
+def compare(full: Book, slim: Book, story: Story, kinds: list[int], seed: int) -> None:
+    world = story.world
+    assert full.ids() == slim.ids(), seed
+    assert full.names() == slim.names(), seed
+    assert set(full.touched()) == set(slim.touched()), seed
+    assert [one.digest for one in full.entries()] == [one.digest for one in slim.entries()], seed
+    assert same(full.texts()) == same(slim.texts()), seed
+    for one in world.entries:
+        assert full.of(one.digest) == slim.of(one.digest), seed
+        assert same(full.entry(one.digest)) == same(slim.entry(one.digest)), seed
+    for id_ in full.ids():
+        for kind in kinds:
+            there = look(full, id_, world.now_ms, kind, {})
+            assert same(there) == same(look(slim, id_, world.now_ms, kind, {})), seed
+        for one in world.entries:
+            assert full.holds(id_, one.digest) is slim.holds(id_, one.digest), seed
+            if full.entry(one.digest) is not None:
+                known = full.known(id_, one.digest)
+                assert same(known) == same(slim.known(id_, one.digest)), seed
+
+
+def grown(seed: int, *, skims: bool) -> int:
+    """How many statements the slim book does not keep at the end."""
+    chance = Random(seed)
+    story = Told(chance)
+    world = story.world
+    entries = orders(world.entries, world, iter(lambda: chance.randrange(10**6), -1))
+    if seed % 5 == 4:  # effects before causes
+        chance.shuffle(entries)
+    full, slim = Book(world), Book(world, Shelves(world))
+    for place, entry in enumerate(entries, 1):
+        full.admit(entry)
+        take(slim, entry, skims=skims)
+        if chance.random() < 0.1:
+            take(slim, entry, skims=skims)
+        if place == len(entries) or chance.random() < 0.15:
+            for book in (full, slim):
+                for _ in book.settle_steps():
+                    pass
+            compare(full, slim, story, chance.sample(range(6), 3), seed)
+    return len(world.entries) - len(slim._known)
+
+
+@pytest.mark.parametrize("skims", [False, True])
+def test_what_is_not_kept_changes_no_answer(skims: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(books, "MAX_BROUGHT", 5)
+    dropped = [grown(seed, skims=skims) for seed in range(RUNS)]
+    assert sum(dropped) > RUNS  # of each history more than one, or nothing was tried
+
+
+def test_a_late_link_to_an_old_text_draws_it_in_with_what_cites_it() -> None:
+    world = World()
+    old = world.say("ALPHA", None)
+    heard = world.say("BRAVO", None, ref(old, role=RefRole.ANSWERS), kind=Kind.ACKNOWLEDGE)
+    for _ in range(200):
+        world.say("CHARLIE", None)
+    opening = world.say("ALPHA", said(Act.OPEN))
+    attach = world.say("ALPHA", said(Act.ATTACH), ref(opening, old))
+    after = world.say("BRAVO", None, ref(heard))
+    past = Shelves(world)
+    slim = Book(world, past)
+    for entry in world.entries:
+        take(slim, entry, skims=True)
+    assert past.made <= 1
+    assert same(slim.members(opening.digest)) == [
+        one.digest for one in (old, heard, opening, attach, after)
+    ]
+    assert slim.of(old.digest) == ()
+    assert past.made == 3  # what is shown now, and nothing of the 200
+    slim.view(opening.digest, world.now_ms)
+    assert past.made == 3
+
+
+def test_of_very_much_that_cites_one_text_only_what_is_shown_is_made_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(books, "MAX_BROUGHT", 8)
+    world = World()
+    old = world.say("ALPHA", None)
+    for _ in range(300):
+        world.say("BRAVO", None, ref(old))
+    opening = world.say("ALPHA", said(Act.OPEN))
+    world.say("ALPHA", said(Act.ATTACH), ref(opening, old))
+    past = Shelves(world)
+    full, slim = Book(world), Book(world, past)
+    for entry in world.entries:
+        full.admit(entry)
+        take(slim, entry, skims=True)
+    assert same(slim.rows(opening.digest)) == same(full.rows(opening.digest))
+    assert past.made == 8
+
+
+def test_of_those_of_one_rank_the_first_ones_in_display_order_are_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(books, "MAX_BROUGHT", 4)
+    world = World()
+    old = world.say("ALPHA", None)
+    posts = [world.post("BRAVO", name) for name in ("one", "two", "three", "four", "five", "six")]
+    for post in posts:
+        post.reads_all()
+    late = world.now_ms + DAY
+    for post in posts:
+        post.says(None, ref(old), time_ms=late)
+    opening = world.say("ALPHA", said(Act.OPEN))
+    world.say("ALPHA", said(Act.ATTACH), ref(opening, old))
+    full, slim = Book(world), Book(world, Shelves(world))
+    for entry in world.entries:
+        full.admit(entry)
+        take(slim, entry, skims=True)
+    assert same(slim.rows(opening.digest)) == same(full.rows(opening.digest))
+
+
+def test_a_plain_statement_of_an_incident_is_not_skimmed() -> None:
+    world = World()
+    opening = world.say("ALPHA", said(Act.OPEN))
+    word = world.say("BRAVO", None, ref(opening))
+    beside = world.say("BRAVO", None)
+    slim = Book(world, Shelves(world))
+    slim.admit(opening)
+    assert not slim.skim(Spot(word.digest, word.log, word.position), word.refs)
+    assert slim.skim(Spot(beside.digest, beside.log, beside.position), beside.refs)
+    slim.admit(word)
+    assert slim.members(opening.digest) == (opening, word)
+    assert not Book(world).skim(Spot(beside.digest, beside.log, beside.position), beside.refs)
