@@ -16,6 +16,7 @@ from typing import Final
 from tests.faults.acthomes import HOLDS, command, copy, key_of
 from tests.faults.disks import volume
 from tests.faults.rows import need
+from tests.store.samples import end_of_log
 
 from tieline.store.sqlite import SqliteStore
 
@@ -34,7 +35,7 @@ def _prepare(home: Path, state: str) -> None:
         need(not log.exists(), "a store that was closed left a log")
     elif state == "log cut":
         with log.open("r+b") as file:
-            file.truncate(log.stat().st_size - 4_096 * 3)
+            file.truncate(end_of_log(home / "store.db") - 4_096 * 3)
     elif state in ("log gone", "no index", "no lock"):
         name = {"log gone": "-wal", "no index": "-shm", "no lock": ".lock"}[state]
         (home / f"store.db{name}").unlink()

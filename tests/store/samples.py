@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tieline.core.journal import Fact
+from tieline.store import wal
 from tieline.store.sqlite import SqliteStore
 
 KEY = bytes(range(32))
@@ -35,3 +36,10 @@ def make(folder: Path, facts: int = 0) -> Path:
         store.commit([fact(number, position=number)])
     store.close()
     return path
+
+
+def end_of_log(path: Path) -> int:
+    """Where what was written into a store's log ends; behind it stand zeros."""
+    found = wal.counted(path)
+    assert found is not None
+    return 32 + found.frames * (24 + 4_096)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import apsw
 import pytest
-from tests.store.samples import CANARY, KEY, fact, make
+from tests.store.samples import CANARY, KEY, end_of_log, fact, make
 
 from tieline.core.errors import LocalError, ShellError, TielineError
-from tieline.store import disk, opening, schema, sqlite
+from tieline.store import disk, opening, schema, sqlite, wal
 from tieline.store.sqlite import SqliteStore
 
 
@@ -278,3 +281,59 @@ def test_the_level_of_room(
     monkeypatch.setattr("os.statvfs", lambda _: Stat)
     assert disk.room(tmp_path, 0, full=False).level == level
     assert disk.room(tmp_path, 0, full=True).level == "critical"
+
+
+# ----------------------------------------------------------------------------- the log's length
+
+
+def test_a_commit_makes_no_file_longer(tmp_path: Path) -> None:
+    store = SqliteStore.open(make(tmp_path), KEY)
+    log = wal.beside(tmp_path / "store.db", "-wal")
+    before = log.stat().st_size
+    for number in range(60):
+        store.commit([fact(number, position=number)])
+    assert log.stat().st_size == before > end_of_log(tmp_path / "store.db") > 60 * 4_096
+    assert store.damage() == []
+    store.close()
+    assert not log.exists()
+
+
+def test_a_log_into_which_nothing_was_written_is_whole(tmp_path: Path) -> None:
+    store = SqliteStore.open(make(tmp_path, facts=2), KEY)
+    assert set(wal.beside(tmp_path / "store.db", "-wal").read_bytes()) == {0}
+    assert store.damage() == []
+    killed = shutil.copytree(tmp_path, tmp_path / "killed") / "store.db"
+    store.close()
+    assert SqliteStore.verify_file(killed, KEY) == []
+    again = SqliteStore.open(killed, KEY)
+    assert again.last() == 2
+    again.close()
+
+
+def test_where_there_is_little_room_a_log_grows_as_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make(tmp_path)
+    little = disk.Room(free=60 << 20, total=1 << 30, reserve=0, level="low")
+    monkeypatch.setattr(disk, "room", lambda *_, **__: little)
+    store = SqliteStore.open(path, KEY)
+    assert wal.beside(path, "-wal").stat().st_size == 0
+    store.commit([fact()])
+    assert wal.beside(path, "-wal").stat().st_size == end_of_log(path)
+    store.close()
+
+
+def test_a_disk_that_gives_no_length_takes_commits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: object) -> None:
+        raise OSError(errno.EFBIG, "File too large")
+
+    path = make(tmp_path)
+    monkeypatch.setattr(os, "posix_fallocate", refuses)
+    store = SqliteStore.open(path, KEY)
+    assert wal.beside(path, "-wal").stat().st_size == 0
+    assert store.commit([fact()]) == 1
+    store.close()
+    wal.lay_out(tmp_path / "none.db", 1 << 20)  # who has no log gets none
+    assert not wal.beside(tmp_path / "none.db", "-wal").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import apsw
 import pytest
-from tests.store.samples import KEY, fact, make
+from tests.store.samples import KEY, end_of_log, fact, make
 from tests.store.test_file import code_of
 
 from tieline.core.errors import ShellError, StoreFull
@@ -68,7 +68,8 @@ def test_without_a_log_the_file_is_the_record(closed: Path) -> None:
 def test_a_log_that_is_cut_or_gone_is_not_passed_over(closed: Path) -> None:
     log = closed.with_name("store.db-wal")
     whole = log.read_bytes()
-    for left in (whole[:-4_096], whole[:-1], None):
+    end = end_of_log(closed)
+    for left in (whole[: end - 4_096], whole[: end - 1], None):
         log.unlink()
         if left is not None:
             log.write_bytes(left)
@@ -184,7 +185,7 @@ def test_with_the_index_in_memory_too_a_log_that_lost_entries_is_refused(
     for module in (opening, sqlite):
         monkeypatch.setattr(module, "no_index", lambda _: True)
     log = left.with_name("store.db-wal")
-    os.truncate(log, log.stat().st_size - 100)
+    os.truncate(log, end_of_log(left) - 100)
     for _ in range(2):
         with pytest.raises(ShellError, match="frames and only") as caught:
             SqliteStore.open(left, KEY)

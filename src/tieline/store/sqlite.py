@@ -41,6 +41,7 @@ from tieline.store.rules import check_facts, closed, taken
 
 OLDEST: Final = (3, 51, 3)  # older ones can corrupt a WAL that two connections write
 CHECKPOINT_PAGES: Final = 1_000
+_LOG_BYTES: Final = 5 << 20  # so long a log becomes at least: a checkpoint's pages, and some more
 _BATCH: Final = 512
 PATIENCE_MS: Final = 20_000  # for whoever reads beside others; nobody holds the file for long
 _READ_WRITE: Final = apsw.SQLITE_OPEN_READWRITE
@@ -231,6 +232,8 @@ class SqliteStore:
         self._connection.set_wal_hook(self._note_log)
         with contextlib.suppress(StoreFull):
             self._reserve.restore()
+        if self.room().free > 16 * _LOG_BYTES:
+            wal.lay_out(self._path, _LOG_BYTES)
 
     def _note_log(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self._log_pages = pages
