@@ -122,6 +122,10 @@ BUILDS: Final = {
         _at_the_port("dear-statements", "a peer's statement holds all lines up for 30 ms"),
         _at_the_disk("told-before-synced", "what is told to be kept is synced within two seconds",
                      "kept-later"),
+        _at_the_disk("held-by-syncs", "a station does nothing else while its disk syncs",
+                     "held-by-syncs"),
+        _at_the_disk("looked-at-early", "what is not stored yet is shown like all else",
+                     "looked-at-early"),
         _process("order-of-clocks", "the record is in the order of clocks", "clock-order"),
     )
 }  # fmt: skip
@@ -192,13 +196,13 @@ NOISY: Final = Row(
 SLOW: Final = Row(
     promise="P1",
     name="slow-syncs",
-    fault="each sync of a real station takes 0.2 to 2 s, at one or at both",
-    demand="answer, desk and receipt wait for the sync; status answers, all that was taken comes",
-    counts=(2, len(slowdisk.CASES), len(slowdisk.CASES) * 10),
+    fault="each sync of a real station takes 0.2 to 7 s, at one or at both",
+    demand="answer, desk and receipt wait for the sync; status and sessions do not; all comes",
+    counts=(3, len(slowdisk.CASES), len(slowdisk.CASES) * 10),
     play=slowdisk.slow_in_fact,
     stage=slowdisk.stage,
-    sabotage=("told-before-synced",),
-    few=1,
+    sabotage=("told-before-synced", "held-by-syncs", "looked-at-early"),
+    few=3,
     lacks=slowdisk.no_compiler,
 )
 ROWS: Final = (LIVING, WRONG_CLOCKS, TWIN, WHOLE, CROWDED, NOISY, SLOW)

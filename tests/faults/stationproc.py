@@ -11,7 +11,7 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +26,9 @@ from tieline.core.statement import Statement
 from tieline.desk import cli
 from tieline.desk.cli import main
 from tieline.node import secrets
+from tieline.node.beside import Beside
 from tieline.node.chunkbox import Chunks
+from tieline.node.gate import Gate as Waiting
 from tieline.node.host import Host
 from tieline.sim.mutants import MUTANTS, Mutant, in_force
 from tieline.store.sqlite import _INSERT, SqliteStore
@@ -103,6 +105,19 @@ def _judge_dearly(*args: Any) -> list[Statement]:
     return _judge(*args)
 
 
+def _learn_nothing(self: Beside) -> None:
+    """Each commit holds the loop, however long it takes."""
+    self.slow = False
+
+
+def _wait_for_nothing(
+    _self: Waiting, error: BaseException | None, *, told: bool
+) -> Generator[Any, None, BaseException | None]:
+    """What is not stored yet is looked at like all else."""
+    yield from ()
+    return error
+
+
 def lying_clock(path: Path) -> None:
     """Where no library can be loaded before: Python alone has the wrong time."""
     mood, true_ns = Mood(path, fresh=False), time.time_ns
@@ -125,6 +140,8 @@ BROKEN: Final = MUTANTS | {
         _build("no-cap", (Gate, "admit", lambda *_: True)),
         _build("kept-later", (SqliteStore, "_write", _write_later),
                (SqliteStore, "_keep_past", _keep_past_now)),
+        _build("held-by-syncs", (Beside, "learn", _learn_nothing)),
+        _build("looked-at-early", (Waiting, "wait", _wait_for_nothing)),
         _build("dear-statements", (Exchange, "_judge", _judge_dearly)),
         _build("bare-bundle", (secrets, "seal", lambda plain, _recipients: plain)),
     )

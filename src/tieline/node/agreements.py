@@ -37,6 +37,7 @@ from tieline.core.record import Item
 from tieline.core.statement import Content
 from tieline.core.terms import Kind, RefRole, Rung
 from tieline.node import collector
+from tieline.node.gate import spawn
 from tieline.node.passage import NEAR, PIECE, Passages, Progress
 from tieline.node.slices import Slices
 
@@ -140,6 +141,11 @@ class Agreements:
             await asyncio.to_thread(lambda: self.engine)
         for digest in named - set(self._packs):
             await asyncio.to_thread(self._pack, digest)
+
+    def loaded(self, lines: Iterable[Line]) -> bool:
+        """Whether all that ``ready`` would read of these lines' charters in force is read."""
+        named = {digest for line in lines for digest in line.charter.packs}
+        return not named or (self._engine is not None and named <= self._packs.keys())
 
     async def packs_of(self, line: Line) -> dict[bytes, Pack]:
         """The packs, by hash, that any version of the line's charter names and that are here."""
@@ -340,7 +346,7 @@ class Agreements:
 
     def _begin_reading(self, line: Line, reader: _Reader) -> asyncio.Task[None]:
         if reader.reading is None:
-            reader.reading = asyncio.create_task(self._read(line, reader))
+            reader.reading = spawn(self._read, line, reader)
             reader.reading.add_done_callback(partial(_rest, reader))
         return reader.reading
 

@@ -32,6 +32,7 @@ from tieline.core.journal import Fact, FactKind
 from tieline.core.line import Line
 from tieline.core.noted import LogNotes, Noted
 from tieline.core.terms import Precedence
+from tieline.node.gate import spawn
 from tieline.node.view import Json
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class Witnesses:
                 except OSError:  # as many files are open as may be
                     return min(pause, self._pauses.first_s)
                 target = Target(name=witness.name, key=witness.key, url=url, mldsa=witness.mldsa)
-                talk.task = asyncio.create_task(self._ask(line, newest, witness, target, talk))
+                talk.task = spawn(self._ask, line, newest, witness, target, talk)
         return pause
 
     async def _ask(

@@ -19,7 +19,7 @@ from tieline.core.line import Line
 from tieline.core.terms import Kind, Precedence, Rung
 from tieline.node.arguments import Arguments
 from tieline.node.linetests import tests_view
-from tieline.node.passage import Progress, reading_view
+from tieline.node.passage import Progress, reading_view, together
 from tieline.node.traffic import DAY_MS, Open, deadline_ms
 from tieline.node.view import Json, draft_view, item_view, ladder_view, word
 
@@ -136,10 +136,8 @@ class DeskActs:
     async def _pulse(self, args: Arguments) -> Json:
         args.done()
         host = self._desk.host
-        known = [host.reading(line) for line in host.station.lines.values()]
-        found = [one for one in known if one]
-        every = Progress(sum(one.read for one in found), sum(one.of for one in found))
-        return {"now_ms": self._desk.now_ms(), **reading_view(every if found else None)}
+        known = together(host.reading(line) for line in host.station.lines.values())
+        return {"now_ms": self._desk.now_ms(), **reading_view(known)}
 
     async def _desk_key(self, args: Arguments) -> Json:
         args.done()

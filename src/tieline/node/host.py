@@ -1,9 +1,9 @@
 """One running station: it joins the runtime, the carriers, the clocks and the officers' acts.
 
-Everything happens on one thread. What comes in is queued and a single turn takes what has gathered
-since the last one, of a flood a part (``intake``). So one commit serves a whole burst (group
-commit), and a lone message waits for nobody. Two timers wake the station: one for deadlines, one
-for the transport.
+Everything happens on one thread, but for the commits of a slow disk (``beside``). What comes in is
+queued and a single turn takes what has gathered since the last one, of a flood a part (``intake``).
+So one commit serves a whole burst (group commit), and a lone message waits for nobody. Two timers
+wake the station: one for deadlines, one for the transport.
 
 A failed write or sync ends the process with its cause: ``fatal`` is called, and no turn follows.
 """
@@ -13,12 +13,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
-from tieline.core import bundle, crypto
+from tieline.core import bundle
 from tieline.core.errors import LocalError, ShellError, StoreFailed, StoreFull, TielineError
 from tieline.core.events import (
     Act,
@@ -45,9 +45,12 @@ from tieline.node.alarmaround import HostAround
 from tieline.node.alarmkeep import AlarmKeep
 from tieline.node.asking import Witnesses
 from tieline.node.backup import Keeper
+from tieline.node.beside import LONG_S, Beside, Work
+from tieline.node.bundling import Sealer, export
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.clockwatch import ClockWatch
 from tieline.node.duewatch import DueWatch
+from tieline.node.gate import Gate
 from tieline.node.intake import IMPORTS, Intake
 from tieline.node.passage import Progress, reading_view
 from tieline.node.pausing import Pauses
@@ -67,14 +70,6 @@ TELL_S: Final = 0.3  # so long a flood waits at most for what was published to b
 MAX_SLEEP_S: Final = 60.0
 ARM_S: Final = 0.02
 NOTE_WAIT_S: Final = 0.03  # a hand-over waits so long for something to be committed with
-
-
-class Sealer(Protocol):
-    """The keys that a bundle needs: to seal for others, and to open what is sealed for us."""
-
-    def seal(self, plaintext: bytes, recipients: Sequence[bytes]) -> bytes: ...
-
-    def open_sealed(self, sealed: bytes) -> bytes: ...
 
 
 class Host:
@@ -117,13 +112,15 @@ class Host:
         self._keeper = keeper
         self.agreements = agreements or Agreements()
         self._intake = Intake()
-        self._flush: asyncio.Handle | None = None
+        self._flush: asyncio.Handle | Work | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._waits = False  # the next turn comes later
         self._arming = False
         self._replies: dict[int, asyncio.Future[Done]] = {}
         self._token = 0
-        self.feed = Feed(self)
+        self.gate = Gate()
+        self.beside: Beside | None = None  # set by who has all else wait at the gate
+        self.feed = Feed(self, self.gate)
         self._dead = False
         self._cause: TielineError | None = None
         self._held = False
@@ -152,8 +149,8 @@ class Host:
     def watch(self) -> list[asyncio.Task[None]]:
         """Begin what goes on beside the turns; whoever stops the station cancels it."""
         every = (self.witnesses, self.due, self.alarms)
-        watches = [each.run() for each in every if each is not None]
-        return [self._loop.create_task(each) for each in watches]
+        watches = [each.run for each in every if each is not None]
+        return [self._loop.create_task(self.gate.beside(each)) for each in watches]
 
     def submit(self, event: Event) -> None:
         """Queue an event for the next turn."""
@@ -179,14 +176,31 @@ class Host:
         if self._clocks is not None:
             events.extend(self._clocks.look(now.wall_ms, self.station.lines.values()))
         try:
-            self.runtime.turn(events, now)
-        except StoreFailed as error:
-            self._die(error)
+            if self.beside is None or not self.beside.slow:
+                self.runtime.turn(events, now)
+                if self.beside is not None and self.beside.store.took_s >= LONG_S:
+                    self.beside.learn()
+            else:
+                over = partial(self._over, events, began)
+                if (work := self.beside.turn(self.runtime, events, now, over)) is not None:
+                    self._flush = work
+                    return  # it goes on beside the loop
+        except Exception as error:  # noqa: BLE001 - the station ends with it
+            self._over(events, began, error)
+        else:
+            self._over(events, began)
+
+    def _over(self, events: list[Event], began: float, failed: Exception | None = None) -> None:
+        """A turn is over, and nothing of it is under way any more."""
+        if self.gate.shut:
+            self._flush = None  # it was what went on beside the loop
+        if isinstance(failed, StoreFailed):
+            self._die(failed)
             return
-        except Exception as error:
+        if failed is not None:
             # The core and the journal may no longer agree: never log and carry on.
-            self._die(_defect(error))
-            raise
+            self._die(_defect(failed))
+            raise failed
         self._pauses.after(began)
         if self.ahead is not None:
             self.ahead.over(events if self._intake else None)
@@ -225,6 +239,7 @@ class Host:
     def _die(self, error: TielineError) -> None:
         self._dead, self._cause = True, error
         self._drained.set()
+        self.gate.end(error)
         for future in self._replies.values():
             if not future.done():
                 future.set_exception(error)
@@ -238,8 +253,8 @@ class Host:
 
     def _set_timer(self) -> None:
         self._arming = False
-        if self._dead:
-            return
+        if self._dead or self.gate.shut:
+            return  # the end of the turn sets it again
         now = self.clock.now()
         wake = self.station.wakeup(now)
         waits = [MAX_SLEEP_S]
@@ -260,6 +275,8 @@ class Host:
 
         Raises ``StoreFailed``.
         """
+        if self.beside is not None:
+            self.beside.finish()
         stopped, self._dead = self._dead, True
         for handle in (self._timer, self._flush):
             if handle is not None:
@@ -390,6 +407,7 @@ class Host:
             "station_name": name,
             "realm": self.station.realm,
             "now_ms": now_ms,
+            "storing_ms": 0,
             "clock": self._clock_view(),
             "journal": self.runtime.store.last(),
             "disk_full": self.runtime.full,
@@ -401,6 +419,11 @@ class Host:
             ],
             "lines": lines,
         }  # fmt: skip
+
+    def present(self) -> dict[str, Json]:
+        """The part of ``status`` that is true in the midst of a turn too."""
+        storing_s = 0.0 if self.beside is None else self.beside.since_s
+        return {"now_ms": self.clock.now().wall_ms, "storing_ms": int(storing_s * 1000)}
 
     def _clock_view(self) -> dict[str, Json]:
         """What is known of our clock: an exercise's is set, and one that nobody asked unknown."""
@@ -516,25 +539,7 @@ class Host:
 
     def export_bundle(self, line: Line, to: tuple[bytes, ...]) -> tuple[bytes, int]:
         """A sealed, signed bundle of what some stations may lack, and its count of statements."""
-        plain, count = bundle.contents(line, to)
-        keys = [
-            entry.certificate.seal_key
-            for entry in (line.charter.station(station) for station in to)
-            if entry is not None
-        ]
-        sealed = self._sealer.seal(plain, keys)
-        header = bundle.Header(
-            line=line.id,
-            exporter=line.own,
-            time_ms=self.clock.now().wall_ms,
-            recipients=to,
-            sealed=crypto.sha256(sealed),
-            charter=line.latest(),
-        )
-        payload = bundle.header_payload(header)
-        key = line.sign_key(header.charter, line.own) or b""
-        signature = self.runtime.signer.sign(bundle.to_sign(line.realm, payload), key)
-        return bundle.assemble(payload, signature, sealed), count
+        return export(line, to, self.clock.now().wall_ms, self._sealer, self.runtime.signer)
 
     async def evidence(self, line: Line, out: Path, scope: Scope) -> dict[str, Json]:
         """Write evidence of a line into a new file. Raises ``TielineError``."""

@@ -29,6 +29,7 @@ from tieline.core.record import Item
 from tieline.core.terms import Kind
 from tieline.node import collector
 from tieline.node.agreements import SETTLED, Agreements
+from tieline.node.gate import spawn
 from tieline.node.passage import NEAR, PIECE, Progress
 from tieline.node.past import APART, Past
 from tieline.node.slices import Slices, through
@@ -177,7 +178,7 @@ class Incidents:
 
     def _begin_reading(self, line: Line, reader: _Reader) -> asyncio.Task[None]:
         if reader.reading is None:
-            reader.reading = asyncio.create_task(self._read(line, reader))
+            reader.reading = spawn(self._read, line, reader)
             reader.reading.add_done_callback(partial(_rest, reader))
         return reader.reading
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 from weakref import WeakValueDictionary
@@ -63,6 +63,12 @@ class Progress:
 
     read: int
     of: int
+
+
+def together(known: Iterable[Progress | None]) -> Progress | None:
+    """How far several records are read; ``None``: each as far as there is."""
+    found = [one for one in known if one]
+    return Progress(sum(one.read for one in found), sum(one.of for one in found)) if found else None
 
 
 def reading_view(progress: Progress | None) -> dict[str, Json]:

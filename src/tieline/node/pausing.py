@@ -1,8 +1,9 @@
 """A pause after a turn that took long, in which the loop does all else that waits.
 
-A commit holds the loop for as long as its sync takes. Where the next turn followed at once, who
-asks for the state would wait for a sync at each step of the answer: three of them, seen with a disk
-that takes two seconds. What comes in the pause is committed together, so little is lost.
+A commit keeps all who read waiting for as long as its sync takes, in the loop or beside it. Where
+the next turn followed at once, who asks would wait for a sync at each step of the answer: three of
+them, seen with a disk that takes two seconds. What comes in the pause is committed together, so
+little is lost.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ The journal is the truth throughout. A snapshot is only written of what is durab
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from typing import Final, cast
 
 from tieline.core import encode
@@ -19,6 +20,7 @@ from tieline.core.crypto import sha256
 from tieline.core.errors import LocalError, StoreFailed, StoreFull, TielineError
 from tieline.core.journal import Fact, FactKind
 from tieline.core.life import Run
+from tieline.core.shelf import Settlement
 from tieline.core.snapshot import FORMAT
 from tieline.core.statement import statement_digest
 from tieline.core.station import Station
@@ -46,6 +48,29 @@ FOLDED: Final = frozenset(
         FactKind.HEED,
     }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A snapshot that was taken and is still to be written."""
+
+    store: Store
+    station: Station
+    seq: int
+    body: bytes
+    taken: list[Settlement]
+
+    def write(self) -> bool:
+        """Write it, on any thread; whether there was room. Raises ``StoreFailed``."""
+        try:
+            self.store.past.keep(self.seq, self.body, self.taken)
+        except StoreFull:
+            return False
+        return True
+
+    def settle(self) -> None:
+        """It is written: the station need not hold it."""
+        self.station.settle(self.taken)
 
 
 class Resumer:
@@ -149,20 +174,26 @@ class Resumer:
         if self._seq - self._kept >= self._every * (2 if wanted else 1):
             self.snapshot(station, now)
 
+    def shot_if_due(self, station: Station, now: Now, *, wanted: bool = False) -> Shot | None:
+        """As ``snapshot_if_due``, but what is to be written is left to the caller."""
+        due = self._seq - self._kept >= self._every * (2 if wanted else 1)
+        return self._shot(station, now) if due else None
+
     def snapshot(self, station: Station, now: Now) -> None:
         """Make a snapshot of a station whose state is exactly what is durable.
 
         Without room there is none for now. Raises ``StoreFailed``.
         """
+        shot = self._shot(station, now)
+        if shot is not None and shot.write():
+            shot.settle()
+
+    def _shot(self, station: Station, now: Now) -> Shot | None:
         if self._seq == self._kept:
-            return
+            return None
         self._kept = self._seq
         taken = station.settlements(now)
         self._forget_notes(station)
         hashes = tuple((each.line, sha256(each.state)) for each in taken)
         body = encode.dumps((FORMAT, tuple(self._rare), tuple(self._second.items()), hashes))
-        try:
-            self._store.past.keep(self._seq, body, taken)
-        except StoreFull:
-            return
-        station.settle(taken)
+        return Shot(self._store, station, self._seq, body, taken)

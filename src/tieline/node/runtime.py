@@ -48,7 +48,7 @@ from tieline.core.statement import statement_digest
 from tieline.core.station import Station
 from tieline.core.sync import Pace
 from tieline.core.terms import Now, Precedence
-from tieline.node.resume import SNAPSHOT_FACTS, Resumer
+from tieline.node.resume import SNAPSHOT_FACTS, Resumer, Shot
 from tieline.ports import Fact, Machine, Mark, Signer, Store
 
 PROBE_MS: Final = 1_000
@@ -145,12 +145,8 @@ class Runtime:
 
         Raises ``StoreFailed`` when the store can no longer promise anything: stop the process.
         """
-        if not self._started:
-            self._started = True
-            self._remember_start()
-        queue = [*self._after, *events]
-        self._after.clear()
-        if self.full and not self._recover(queue, now):
+        queue = self._gather(events, now)
+        if queue is None:
             return
         self._resumer.snapshot_if_due(self.station, now, wanted=self.wanted())
         plan = self.decide(queue, now)
@@ -158,6 +154,40 @@ class Runtime:
             self.perform(plan)
             self.publish(plan)
             self._resumer.snapshot_if_due(self.station, now, wanted=self.wanted())
+
+    def _gather(self, events: Iterable[Event], now: Now) -> list[Event] | None:
+        """What a turn takes; ``None`` where there is no turn, for want of room."""
+        if not self._started:
+            self._started = True
+            self._remember_start()
+        queue = [*self._after, *events]
+        self._after.clear()
+        return None if self.full and not self._recover(queue, now) else queue
+
+    # A turn in parts, for whoever commits on another thread: ``begin``, then ``store.commit``, then
+    # ``end``. Nobody may look at the station or the store in between.
+
+    def begin(self, events: Iterable[Event], now: Now) -> Plan | None:
+        """The part of a turn before its commit; ``None`` where there is no turn."""
+        queue = self._gather(events, now)
+        return None if queue is None else self.decide(queue, now)
+
+    def end(self, plan: Plan, commit: Callable[[], int]) -> Shot | None:
+        """The part after it; ``commit`` says how the commit has ended: its number, or its error.
+
+        What it returns is a snapshot that is due; to be written before the next turn. Raises
+        ``StoreFailed``.
+        """
+        try:
+            last = commit() if plan.facts else 0
+        except StoreFull as error:
+            self._undo(plan, error)
+            return None
+        if plan.facts:
+            self._stored(plan, last)
+        self.perform(plan)
+        self.publish(plan)
+        return self._resumer.shot_if_due(self.station, plan.now, wanted=self.wanted())
 
     @property
     def owes(self) -> bool:
@@ -219,11 +249,14 @@ class Runtime:
         except StoreFull as error:
             self._undo(plan, error)
             return False
+        self._stored(plan, last)
+        return True
+
+    def _stored(self, plan: Plan, last: int) -> None:
         plan.first = last - len(plan.facts) + 1
         for offset, fact in enumerate(plan.facts):
             self._resumer.note(plan.first + offset, fact)
         self._remember(plan.facts)
-        return True
 
     def _remember(self, facts: Sequence[Fact]) -> None:
         """Have the machine remember the ends of the logs that this run writes.

@@ -25,11 +25,14 @@ from tieline.node.agreements import Agreements
 from tieline.node.ahead import Ahead, cores
 from tieline.node.api import ApiServer
 from tieline.node.asking import Witnesses
+from tieline.node.atonce import AtOnce
 from tieline.node.backup import Keeper
+from tieline.node.beside import Beside
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.clockwatch import ClockWatch
 from tieline.node.config import Home
 from tieline.node.duewatch import PAUSE_S, DueWatch
+from tieline.node.gate import HERE
 from tieline.node.host import Host
 from tieline.node.machine import HomeMachine
 from tieline.node.roomwatch import RoomWatch
@@ -101,7 +104,7 @@ async def _serve(
     host.reload_keys = partial(_reload, live, carrier)
     host.desk_key = lambda: keys.desk_key
     collector.calm()
-    api = ApiServer(home.socket, NodeActs(host))
+    api = ApiServer(home.socket, _acts(host, store))
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopping.set)
     await carrier.start()
@@ -116,6 +119,7 @@ async def _serve(
         watches.append(asyncio.create_task(early.load(host.agreements, lines)))
         await stopping.wait()
     finally:
+        await host.gate.opened()
         for task in watches:
             task.cancel()
         await api.stop()
@@ -124,6 +128,15 @@ async def _serve(
         host.close()
     if fatal:
         raise fatal[0]
+
+
+def _acts(host: Host, store: SqliteStore) -> AtOnce:
+    """The acts, and all that lets a station commit beside its loop when its disk is slow."""
+    acts = AtOnce(NodeActs(host), host.gate)
+    host.beside = Beside(store, host.gate)
+    host.beside.before = acts.look
+    HERE.set(host.gate)
+    return acts
 
 
 def _set_watches(home: Home, host: Host) -> None:

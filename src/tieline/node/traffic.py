@@ -27,6 +27,7 @@ from tieline.core.line import Line
 from tieline.core.record import Item
 from tieline.core.statement import statement_digest, wanted_rungs
 from tieline.core.terms import Kind, Rung
+from tieline.node.gate import spawn
 from tieline.node.moved import Moved, covered
 from tieline.node.slices import Slices
 from tieline.ports import Fact
@@ -94,7 +95,7 @@ class Traffic:
             # Only now: a look that is broken off has seen nothing.
             self._open, self._seen, self.since_ms = first, seen, now_ms
             for line, refs in rest:
-                self._beside.append(asyncio.create_task(self._rest(line, refs)))
+                self._beside.append(spawn(self._rest, line, refs))
         while self._seen < self._last():
             for seq, fact in self._facts(self._seen):
                 self._seen = seq

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
+from tieline.node.gate import Gate
 from tieline.node.slices import Slices
 from tieline.node.view import Json
 from tieline.ports import Fact
@@ -79,8 +80,9 @@ class Watcher:
 class Feed:
     """What a station publishes, for all who follow it."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, gate: Gate | None = None) -> None:
         self._source = source
+        self._gate = gate or Gate()
         self._watchers: set[Watcher] = set()
         self._untold: deque[tuple[int, Fact]] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -97,7 +99,7 @@ class Feed:
             return
         self._untold.extend(enumerate(facts, first))
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._tell())
+            self._task = asyncio.get_running_loop().create_task(self._gate.beside(self._tell))
 
     @property
     def busy(self) -> bool:
@@ -136,9 +138,11 @@ class Feed:
                     watcher.wake.clear()
                     await watcher.wake.wait()
                     continue
+                await self._gate.passed()
                 batch = self._source.entries(since)
                 for begin in range(0, len(batch), REPLAY_PIECE):
-                    piece = await self._piece(batch[begin : begin + REPLAY_PIECE])
+                    some = batch[begin : begin + REPLAY_PIECE]
+                    piece = await self._gate.held(self._piece(some))
                     since = piece[-1][0]
                     yield piece
                     await asyncio.sleep(0)  # who listens may never have to wait

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -78,6 +79,7 @@ class SqliteStore:
         self._full = False
         self._closed = False
         self._log_pages = 0
+        self.took_s = 0.0  # the last commit: whoever commits looks, and sets it back
         self._last, self._link = self._head()
         self.past = SqlitePast(self._fetch, self._keep_past, self._link_at)
 
@@ -262,6 +264,7 @@ class SqliteStore:
             return self._last
         check_facts(facts)
         rows, link = self._rows(facts)
+        began = time.monotonic()
         try:
             self._write(rows)
         except apsw.ConstraintError:
@@ -275,6 +278,7 @@ class SqliteStore:
         self._link = link
         if self._log_pages >= CHECKPOINT_PAGES:
             self._checkpoint()
+        self.took_s = time.monotonic() - began
         return self._last
 
     def _rows(self, facts: Sequence[Fact]) -> tuple[list[tuple[int | bytes | None, ...]], bytes]:

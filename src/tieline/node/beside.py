@@ -1,0 +1,157 @@
+"""Commits beside the loop, where the disk is slow.
+
+A sync takes less than a millisecond on a good disk, and another thread would only make it dearer;
+on a bad one it takes seconds, in which a station that stands still loses its sessions. So a commit
+that took long has those after it made by a thread, until a number of them one after the other were
+quick. A start is taken for one with a slow disk, since nobody knows better.
+
+Turns stay one after the other: the next one begins when the commit of the last has ended and what
+it wanted is done. Meanwhile the ``gate`` is shut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Final, Protocol
+
+from tieline.core.events import Event
+from tieline.core.terms import Now
+from tieline.node.gate import Gate
+from tieline.node.resume import Shot
+from tieline.node.runtime import Runtime
+
+LONG_S: Final = 0.05  # of one commit: those after it go beside
+QUICK_S: Final = 0.02
+# So many one after the other, each of them quick, and the next one is in the loop: few after the
+# start, and more once a long one has held the loop, since a disk that stalls does it again.
+FIRST: Final = 8
+LATER: Final = 256
+
+Done = Callable[[Future[int]], None]
+"""What is called on the loop with how the work has ended."""
+Over = Callable[[Exception | None], None]
+"""What is called on the loop when a turn is over, with what went wrong."""
+
+
+class Timed(Protocol):
+    """A store that says how long its last commit took."""
+
+    took_s: float
+    """Seconds; 0 when there was none since it was last looked at."""
+
+
+class Work:
+    """One piece of work under way. In the place of a handle: nobody can call it off."""
+
+    def __init__(self, future: Future[int], done: Done) -> None:
+        self.future, self.began = future, time.monotonic()
+        self._done: Done | None = done
+
+    def cancel(self) -> None:
+        """It goes on: what is being written is written."""
+
+    def over(self) -> None:
+        """Tell what has become of it, once."""
+        done, self._done = self._done, None
+        if done is not None:
+            done(self.future)
+
+
+class Beside:
+    """Where a station's commits are made. ``slow``: the next one goes to the thread."""
+
+    def __init__(self, store: Timed, gate: Gate) -> None:
+        self.store, self._gate = store, gate
+        self._loop = asyncio.get_running_loop()
+        self._pool: ThreadPoolExecutor | None = None
+        self._work: Work | None = None
+        self._quick, self._enough = 0, FIRST
+        self.slow = True
+        self.before: Callable[[], None] = lambda: None  # a look at what is stored, before a turn
+
+    @property
+    def since_s(self) -> float:
+        """For how long the work under way has taken; 0 when there is none."""
+        return 0.0 if self._work is None else time.monotonic() - self._work.began
+
+    def learn(self) -> None:
+        """Learn from how long the last commit took."""
+        took_s, self.store.took_s = self.store.took_s, 0.0
+        if took_s >= LONG_S:
+            self.slow, self._quick, self._enough = True, 0, LATER
+        elif self.slow and took_s:
+            self._quick = self._quick + 1 if took_s <= QUICK_S else 0
+            self.slow = self._quick < self._enough
+
+    def turn(self, runtime: Runtime, events: Iterable[Event], now: Now, over: Over) -> Work | None:
+        """Take a turn with its commit on the thread.
+
+        ``None``: there was nothing to commit, and the turn is over. Else ``over`` is called when it
+        is, with what went wrong. Raises as ``Runtime.turn`` does.
+        """
+        self.before()
+        plan = runtime.begin(events, now)
+        if plan is None:
+            return None
+        if not plan.facts:
+            runtime.end(plan, int)
+            return None
+
+        def stored(future: Future[int]) -> None:
+            try:
+                shot = runtime.end(plan, future.result)
+            except Exception as error:  # noqa: BLE001 - the station ends with it
+                over(error)
+                return
+            self.learn()
+            if shot is None:
+                over(None)
+            else:
+                self._run(shot.write, partial(written, shot))
+
+        def written(shot: Shot, future: Future[int]) -> None:
+            try:
+                if future.result():
+                    shot.settle()
+            except Exception as error:  # noqa: BLE001 - likewise
+                over(error)
+            else:
+                over(None)
+
+        return self._run(partial(runtime.store.commit, plan.facts), stored)
+
+    def _run(self, work: Callable[[], int], done: Done) -> Work:
+        """Have something done by the thread, with the gate shut until its end was told."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._gate.close()
+        self._work = found = Work(self._pool.submit(work), done)
+        found.future.add_done_callback(partial(self._ended, found))
+        return found
+
+    def _ended(self, work: Work, _: Future[int]) -> None:
+        """On the thread: it is told on the loop."""
+        self._loop.call_soon_threadsafe(self._tell, work)
+
+    def _tell(self, work: Work) -> None:
+        """Have what follows from it done; the gate opens unless there is more to write."""
+        if self._work is not work:
+            return
+        self._work = None
+        work.over()
+        if self._work is None:
+            self._gate.open()
+
+    def finish(self) -> None:
+        """Wait here for what is under way, and let the thread go: the station stops."""
+        while self._work is not None:
+            work = self._work
+            work.future.exception()
+            self._tell(work)
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None

@@ -1,0 +1,434 @@
+"""Commits beside the loop: what goes on meanwhile, what waits, and what a disk that fails does."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from tests.node import pair
+from tests.node.pair import WAIT_S, Running
+
+from tieline.core.charter import dearmor_charter
+from tieline.core.errors import StoreFailed, StoreFull
+from tieline.core.journal import Fact
+from tieline.core.terms import Precedence
+from tieline.node import host
+from tieline.node.acts import NodeActs
+from tieline.node.atonce import AtOnce
+from tieline.node.beside import FIRST, LATER, LONG_S, QUICK_S, Beside
+from tieline.node.gate import HERE, Gate, spawn
+from tieline.node.resume import Resumer
+from tieline.node.view import Json
+from tieline.store.memory import MemoryStore
+from tieline.store.pastmemory import MemoryPast
+
+TURNS = 200  # of the loop, in which all that can go on has gone on
+
+
+class Slow(MemoryStore):
+    """A store whose commits end when they are let. Nobody else may touch it until then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.took_s = 0.0
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.error: Exception | None = None
+        self.threads: set[int] = set()
+        self.busy = False
+        self.commits = 0
+        self.past = cast("MemoryPast", Untouched(self.past, self))
+
+    def commit(self, facts: Sequence[Fact]) -> int:
+        self.busy = True
+        try:
+            self.threads.add(threading.get_ident())
+            assert self.go_on.wait(WAIT_S)
+            if self.error is not None:
+                raise self.error
+            self.commits += 1
+            return super().commit(facts)
+        finally:
+            self.took_s, self.busy = 1.0, False
+
+    def facts(self, after: int = 0) -> Iterator[tuple[int, Fact]]:
+        assert not self.busy
+        return super().facts(after)
+
+    def some(self, kinds: frozenset[int], after: int, last: int) -> list[tuple[int, Fact]]:
+        assert not self.busy
+        return super().some(kinds, after, last)
+
+    def statements(self, line: bytes, log: bytes, start: int, stop: int) -> list[bytes]:
+        assert not self.busy
+        return super().statements(line, log, start, stop)
+
+
+class Untouched:
+    """The settled past of such a store."""
+
+    def __init__(self, past: MemoryPast, store: Slow) -> None:
+        self._past, self._store = past, store
+
+    def __getattr__(self, name: str) -> object:
+        assert not self._store.busy
+        found: object = getattr(self._past, name)
+        return found
+
+
+class Station(Running):
+    """A station with such a store, and its acts as its API serves them."""
+
+    def slow(self) -> None:
+        """Have its commits made beside the loop from now on."""
+        host, store = self.host, self.store
+        assert isinstance(store, Slow)
+        self.disk = store
+        self.acts = AtOnce(NodeActs(host), host.gate)
+        host.beside = Beside(store, host.gate)
+        host.beside.before = self.acts.look
+
+    async def ask(self, act: str, **args: Json) -> dict[str, Json]:
+        found = await self.acts.act(act, args)
+        assert isinstance(found, dict)
+        return found
+
+    async def texts(self) -> list[Json]:
+        items = (await self.ask("log"))["items"]
+        assert isinstance(items, list)
+        return [item["text"] for item in items if isinstance(item, dict) and "text" in item]
+
+    async def begun(self) -> None:
+        """Wait until a commit is under way."""
+        await until(lambda: self.host.gate.shut)
+
+
+Story = Callable[[Station, Station], Coroutine[object, object, None]]
+
+
+def play(folder: Path, story: Story) -> None:
+    """Run a story of two joined stations with slow disks."""
+
+    async def all_of_it() -> None:
+        seats, charter = pair.make_homes(folder)
+        alpha, bravo = (Station(seat, Slow()) for seat in seats)
+        for running in (alpha, bravo):
+            await running.install(dearmor_charter(charter))
+        pair.join(alpha, bravo)
+        await pair.settle(alpha, bravo)
+        for running in (alpha, bravo):
+            running.slow()
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await story(alpha, bravo)
+        finally:
+            for running in (alpha, bravo):
+                running.disk.go_on.set()
+                running.host.close()
+
+    asyncio.run(all_of_it())
+
+
+async def around() -> None:
+    """Let the loop turn."""
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+
+
+async def at_once(asked: Coroutine[Any, Any, dict[str, Json]]) -> dict[str, Json]:
+    """An answer that waits for nothing."""
+    task = asyncio.create_task(asked)
+    await around()
+    assert task.done(), "it waits"
+    return await task
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while not true():  # noqa: ASYNC110 - what it waits for sets no event
+            await asyncio.sleep(0)
+
+
+def test_while_a_disk_syncs_the_station_answers_and_shows_nothing_of_the_turn(
+    tmp_path: Path,
+) -> None:
+    async def story(alpha: Station, bravo: Station) -> None:
+        bravo.disk.go_on.clear()
+        speaking = asyncio.create_task(alpha.say("urgent", Precedence.FLASH))
+        await bravo.begun()
+        before, sent = bravo.disk.last(), len(bravo.road.sent if bravo.road else ())
+        reading = asyncio.create_task(bravo.texts())
+        stream = bravo.acts.subscribe(0)
+        following = asyncio.ensure_future(anext(stream))
+        await around()
+        status = await at_once(bravo.ask("status"))
+        assert status["journal"] == before
+        assert isinstance(status["storing_ms"], int)
+        pulse = await at_once(bravo.ask("pulse"))
+        assert pulse["reading"] is None
+        assert not reading.done()
+        assert not following.done()
+        assert len(bravo.road.sent if bravo.road else ()) == sent
+        assert b"urgent" not in str(status).encode()
+        bravo.disk.go_on.set()
+        assert "urgent" in await reading
+        assert await following
+        await stream.aclose()
+        await speaking
+        await until(lambda: len(bravo.road.sent if bravo.road else ()) > sent)
+        assert bravo.disk.threads - {threading.get_ident()}
+
+    play(tmp_path, story)
+
+
+def test_what_comes_meanwhile_is_taken_by_the_next_turn(tmp_path: Path) -> None:
+    async def story(alpha: Station, bravo: Station) -> None:
+        alpha.disk.go_on.clear()
+        first = asyncio.create_task(alpha.say("one"))
+        await alpha.begun()
+        commits = alpha.disk.commits
+        others = [
+            asyncio.create_task(alpha.ask("send", text=text, officer="A. Okafor"))
+            for text in ("two", "three")
+        ]
+        others.append(asyncio.create_task(alpha.ask("output_alive", output="bell", run="r",
+                                                    kind="hook", next_ms=5_000)))  # fmt: skip
+        await around()
+        assert [each.done() for each in (first, *others)] == [False, False, False, True]
+        assert alpha.disk.commits == commits
+        alpha.disk.go_on.set()
+        await asyncio.gather(first, *others)
+        assert await alpha.texts() == ["one", "two", "three"]
+
+    play(tmp_path, story)
+
+
+def test_a_sync_that_fails_ends_the_station_and_nothing_leaves(tmp_path: Path) -> None:
+    async def story(alpha: Station, bravo: Station) -> None:
+        alpha.disk.go_on.clear()
+        alpha.disk.error = StoreFailed("a write or sync failed")
+        first = asyncio.create_task(alpha.say("never kept"))
+        await alpha.begun()
+        reading = asyncio.create_task(alpha.texts())
+        aside = alpha.host.watch()
+        await around()
+        sent = len(alpha.road.sent if alpha.road else ())
+        alpha.disk.go_on.set()
+        with pytest.raises(StoreFailed):
+            await first
+        assert [error.code for error in alpha.failed] == ["store.failed"]
+        with pytest.raises(StoreFailed):
+            await reading
+        with pytest.raises(StoreFailed):
+            await alpha.texts()
+        assert len(alpha.road.sent if alpha.road else ()) == sent
+        for task in aside:
+            task.cancel()
+        ended = await asyncio.gather(*aside, return_exceptions=True)
+        assert all(isinstance(each, asyncio.CancelledError) for each in ended)
+
+    play(tmp_path, story)
+
+
+def test_a_full_disk_takes_the_turn_back(tmp_path: Path) -> None:
+    async def story(alpha: Station, bravo: Station) -> None:
+        alpha.disk.go_on.clear()
+        alpha.disk.error = StoreFull("there is no room")
+        first = asyncio.create_task(alpha.say("never kept"))
+        await alpha.begun()
+        reading = asyncio.create_task(alpha.texts())
+        await around()
+        alpha.disk.go_on.set()
+        with pytest.raises(StoreFull):
+            await first
+        assert await reading == []
+        assert alpha.host.runtime.full
+        assert not alpha.failed
+        alpha.disk.error = None
+
+    play(tmp_path, story)
+
+
+def test_a_defect_found_after_the_commit_ends_the_station(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(alpha: Station, bravo: Station) -> None:
+        def defect(*_: object) -> None:
+            raise KeyError("odd")
+
+        told: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, about: told.append(about))
+        monkeypatch.setattr(alpha.host.runtime, "perform", defect)
+        with pytest.raises(Exception, match="odd"):
+            await alpha.say("kept")
+        assert [error.code for error in alpha.failed] == ["station.defect"]
+        assert told
+        assert alpha.host.gate.shut
+
+    play(tmp_path, story)
+
+
+def test_a_station_that_stops_in_a_commit_does_all_that_follows_from_it(tmp_path: Path) -> None:
+    async def story(alpha: Station, bravo: Station) -> None:
+        alpha.disk.go_on.clear()
+        first = asyncio.create_task(alpha.say("the last word"))
+        await alpha.begun()
+        before, sent = alpha.disk.last(), len(alpha.road.sent if alpha.road else ())
+        threading.Timer(0.0, alpha.disk.go_on.set).start()
+        alpha.host.close()
+        assert alpha.disk.last() > before
+        await first
+        assert len(alpha.road.sent if alpha.road else ()) > sent
+        assert not alpha.host.gate.shut
+
+    play(tmp_path, story)
+
+
+def test_a_snapshot_is_written_beside_the_loop_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(alpha: Station, bravo: Station) -> None:
+        threads: list[int] = []
+        past = alpha.disk.past
+        keep = past.keep
+
+        def noted(*args: Any) -> None:
+            threads.append(threading.get_ident())
+            keep(*args)
+
+        monkeypatch.setattr(past, "keep", noted, raising=False)
+        alpha.host.runtime._resumer = Resumer(alpha.disk, 1)
+        await alpha.say("one")
+        await alpha.host.gate.passed()
+        assert threads
+        assert threading.get_ident() not in threads
+        assert await alpha.texts() == ["one"]
+
+    play(tmp_path, story)
+
+
+# ------------------------------------------------------------------------- when it is used
+
+
+class Clocked:
+    took_s = 0.0
+
+
+def test_commits_go_back_into_the_loop_after_some_quick_ones_and_out_after_a_long_one() -> None:
+    async def story() -> None:
+        store = Clocked()
+        where = Beside(store, Gate())
+
+        def after(*took_s: float) -> bool:
+            for each in took_s:
+                store.took_s = each
+                where.learn()
+                assert store.took_s == 0.0
+            return where.slow
+
+        assert after(*[QUICK_S] * (FIRST - 1))
+        assert not after(QUICK_S)
+        assert not after(0.0, 0.9 * LONG_S)
+        assert after(LONG_S)
+        assert after(*[QUICK_S] * (LATER - 1), 2 * QUICK_S, *[QUICK_S] * (LATER - 1), 0.0)
+        assert not after(QUICK_S)
+
+    asyncio.run(story())
+
+
+# ----------------------------------------------------------------------------------- the gate
+
+
+def test_no_step_is_made_while_the_gate_is_shut() -> None:
+    async def story() -> None:
+        gate, steps = Gate(), list[int]()
+
+        async def work() -> str:
+            for step in range(4):
+                steps.append(step)
+                await asyncio.sleep(0)
+            return "done"
+
+        task = asyncio.ensure_future(gate.beside(work))
+        await asyncio.sleep(0)
+        gate.close()
+        await around()
+        assert steps == [0]
+        gate.open()
+        gate.close()  # before it came to it
+        await around()
+        assert steps == [0]
+        gate.open()
+        assert await task == "done"
+        assert await gate.held(work()) == "done"
+
+    asyncio.run(story())
+
+
+def test_who_is_called_off_meanwhile_hears_of_it_when_the_gate_opens() -> None:
+    async def story() -> None:
+        gate, told = Gate(), list[str]()
+
+        async def work() -> None:
+            try:
+                async with asyncio.timeout(0):
+                    await asyncio.Event().wait()
+            except TimeoutError:
+                told.append("late")
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                told.append("off")
+                raise
+
+        task = asyncio.ensure_future(gate.beside(work))
+        await asyncio.sleep(0)
+        gate.close()
+        await around()
+        assert not told
+        gate.open()
+        await around()
+        assert told == ["late"]
+        gate.close()
+        task.cancel()
+        await around()
+        assert not task.done()
+        gate.open()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert told == ["late", "off"]
+
+    asyncio.run(story())
+
+
+def test_nothing_of_the_station_begins_a_task_past_the_gate() -> None:
+    """Who begins one in another module reads neither the core nor the store in it."""
+    known = {"api", "backup", "client", "gate", "host", "serve", "watchers"}
+    begins = re.compile(r"create_task\(|ensure_future\(|TaskGroup\(|asyncio\.gather\(")
+    node = Path(host.__file__).parent
+    found = {each.stem for each in node.glob("*.py") if begins.search(each.read_text("utf-8"))}
+    assert found == known
+
+
+def test_what_works_beside_has_the_gate_of_its_process() -> None:
+    async def story() -> None:
+        gate = Gate()
+
+        async def work() -> int:
+            return 3
+
+        assert await spawn(work) == 3
+        HERE.set(gate)
+        gate.close()
+        task = spawn(work)
+        await around()
+        assert not task.done()
+        gate.open()
+        assert await task == 3
+
+    asyncio.run(story())
