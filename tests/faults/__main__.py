@@ -27,7 +27,7 @@ from pathlib import Path
 
 from tests.faults import workers as processes
 from tests.faults.catalogue import GROUPS, ROWS
-from tests.faults.rows import LEVELS, Missed, Row, played, told
+from tests.faults.rows import LEVELS, Missed, Row, played, swept, told
 from tests.faults.sabotage import BUILDS
 
 from tieline.sim.memory import remembered
@@ -327,6 +327,7 @@ def main(argv: Sequence[str]) -> int:
         parser.error("a seed and a sabotage build are of one row; name it with --row")
     if given.workers < 1:
         parser.error("there is at least one worker")
+    swept()
     if given.sabotaged:
         return sabotaged(rows, given.workers)
     began = time.monotonic()

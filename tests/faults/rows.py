@@ -7,6 +7,7 @@ number is the same case. A row that tests answer already names them, and is met 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import traceback
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from subprocess import SubprocessError
+from typing import Final
 
 from tieline.core.errors import TielineError
 from tieline.sim.violation import Violation
@@ -67,10 +69,29 @@ class Row:
 
 def scratch() -> tempfile.TemporaryDirectory[str]:
     """A folder for one case: in memory where there is one, since no row is about a slow disk."""
+    return tempfile.TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-", dir=_memory())
+
+
+def swept() -> list[Path]:
+    """Take away the folders of runs that were killed: they lie in memory until somebody does.
+
+    The name of each has its maker. Those of a maker that lives are left alone.
+    """
+    found = []
+    for left in Path(_memory() or tempfile.gettempdir()).glob(f"{_SCRATCH}*-*"):
+        maker = left.name.removeprefix(_SCRATCH).partition("-")[0]
+        if maker.isdecimal() and not Path("/proc", maker).exists():
+            shutil.rmtree(left, ignore_errors=True)
+            found.append(left)
+    return found
+
+
+def _memory() -> Path | None:
     memory = Path("/dev/shm")  # noqa: S108
-    return tempfile.TemporaryDirectory(
-        prefix="tieline-faults-", dir=memory if os.access(memory, os.W_OK) else None
-    )
+    return memory if os.access(memory, os.W_OK) else None
+
+
+_SCRATCH: Final = "tieline-faults-"
 
 
 def need(held: object, what: str) -> None:

@@ -69,6 +69,27 @@ def test_what_a_worker_keeps_for_good_goes_with_it() -> None:
     assert not folder.exists()
 
 
+def test_what_a_killed_run_has_left_is_swept_by_the_next_and_what_a_running_one_has_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(faults, "run", lambda *_, **__: {})
+    killed = "import os; from tests.faults import rows; folder = rows.scratch();"
+    killed += " print(folder.name, flush=True); os.kill(os.getpid(), 9)"
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+    with rows.scratch() as ours:
+        ended = subprocess.run(
+            [sys.executable, "-c", killed], env=environment, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        left = Path(ended.stdout.strip())
+        assert (ended.returncode, left.is_dir()) == (-signal.SIGKILL, True)
+        assert faults.main(["--list"]) == 0
+        assert left.is_dir()  # to list plays nothing
+        assert faults.main(["--row", "lost-disk"]) == 0
+        assert not left.exists()
+        assert Path(ours).is_dir()
+
+
 def killed_at(seed: int) -> None:
     """A case that takes its worker with it, as the kernel does where memory is short."""
     if seed == 3:
