@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from collections.abc import Callable
 
 import pytest
 from starlette.requests import Request
@@ -216,11 +217,18 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> int:
     """A server that waits for a head of a request for a moment only; its port."""
     monkeypatch.setattr(server, "HEADER_S", 0.2)
     monkeypatch.setattr(guard, "BODY_S", 0.05)
+    monkeypatch.setattr(guard, "READ_S", 0.05)
+    return served(lambda: None)
+
+
+def served(turn: Callable[[], object]) -> int:
+    """A server that reads a form after ``turn`` has ended; its port."""
     listener = server.bind("127.0.0.1", 0)
     port = int(listener.getsockname()[1])
     up = threading.Event()
 
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.to_thread(turn)
         body = await Request(scope, receive).body()
         await PlainTextResponse(f"{len(body)}")(scope, receive, send)
 
@@ -248,6 +256,27 @@ def test_a_body_that_does_not_come_is_not_waited_for(hasty: int) -> None:
     with socket.create_connection(("127.0.0.1", hasty), timeout=30) as stranger:
         stranger.sendall(f"{head}content-length: 10\r\n\r\nabc".encode())
         assert stranger.recv(12) == b"HTTP/1.1 408"
+
+
+def test_a_form_in_two_packets_is_read_though_its_turn_came_after_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In a flood of strangers it is the desk that made it wait, and not who sent it."""
+    monkeypatch.setattr(guard, "BODY_S", 0.0)
+    began, sent = threading.Event(), threading.Event()
+
+    def turn() -> None:
+        began.set()
+        assert sent.wait(30)
+
+    port = served(turn)
+    head = f"POST / HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\norigin: http://127.0.0.1:{port}\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as stranger:
+        stranger.sendall(f"{head}content-length: 10\r\n\r\n".encode())
+        assert began.wait(30)
+        stranger.sendall(b"0123456789")
+        sent.set()
+        assert stranger.recv(12) == b"HTTP/1.1 200"
 
 
 def test_the_password_is_in_no_page_and_no_answer(house: House) -> None:

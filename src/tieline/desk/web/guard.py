@@ -23,6 +23,7 @@ MAX_LOGIN: Final = 1 << 15  # bytes of a form of whoever is not logged in
 MAX_UPLOAD: Final = 64 << 20  # bytes of a form on a path that takes files
 BODY_S: Final = 20.0
 LOGIN_S: Final = 8.0  # less than a stranger's connection has, so that it hears why
+READ_S: Final = 1.0  # at least, from when the desk begins to read: until then it made others wait
 MAX_HEADERS: Final = 100
 MAX_HEADER_BYTES: Final = 16_384
 MAX_PATH: Final = 4_096
@@ -153,16 +154,21 @@ def _length(scope: Scope) -> int:
 
 
 def _bounded(receive: Receive, limit: int, patience_s: float) -> Receive:
-    """Receive with a bound on the bytes and on the time until the last of them."""
+    """Receive with a bound on the bytes and on the time until the last of them.
+
+    A stranger's form that did not come with its head is read when its turn comes, and not before.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + patience_s
     got = 0
-    whole = False
+    begun = whole = False
 
     async def bounded() -> Message:
-        nonlocal got, whole
+        nonlocal begun, deadline, got, whole
         if whole:
             return await receive()  # only to hear that the browser has gone
+        if not begun:
+            begun, deadline = True, max(deadline, loop.time() + READ_S)
         try:
             async with asyncio.timeout(max(0.0, deadline - loop.time())):
                 message = await receive()
