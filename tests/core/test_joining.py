@@ -7,9 +7,10 @@ from tests.core.world import CODES, Net, PartyKit, Post, answer, kits, message, 
 
 from tieline.core.charter import SignedCharter
 from tieline.core.errors import TielineError
-from tieline.core.events import Install
+from tieline.core.events import Arrived, Install, Tick
 from tieline.core.journal import FactKind, StateChange
 from tieline.core.succession import amend
+from tieline.core.sync import CharterOffer, pack
 from tieline.core.terms import Kind, LineState, Precedence, Rung
 
 ALPHA, BRAVO, CHARLIE = kits(3)
@@ -39,6 +40,18 @@ def same_record(net: Net) -> bool:
     return all(order == orders[0] for order in orders)
 
 
+def test_who_has_left_is_not_woken_again_and_again_for_a_checkpoint_that_it_may_not_sign() -> None:
+    net = line_of(ALPHA, BRAVO, CHARLIE)
+    bravo = net.post("BRAVO")
+    bravo.speak(message("our last word"))
+    net.deliver()
+    bravo.install(sign_all(amend(net.signed.charter, leave=["BRAVO"]), kits(3)))
+    net.ms += TEN_HOURS_S * 1000
+    bravo.step(Tick())
+    wakeup = bravo.station.wakeup(net.now())
+    assert all(at is None or at > net.ms for at in (wakeup.mono_ms, wakeup.real_ms))
+
+
 def test_the_line_to_who_joins_and_to_who_is_silent_now_is_judged_when_the_charter_comes() -> None:
     """At once, and not when a clock next wakes the station."""
     net = line_of(ALPHA, BRAVO)
@@ -51,6 +64,19 @@ def test_the_line_to_who_joins_and_to_who_is_silent_now_is_judged_when_the_chart
     facts = [fact.body for fact in alpha.facts[before:] if fact.kind == FactKind.STATE]
     changes = {change.station: change.state for change in map(StateChange.decode, facts)}
     assert changes == {bravo.who.id: LineState.SILENT, charlie: LineState.UNKNOWN}
+
+
+def test_the_line_to_who_joins_is_judged_when_a_peer_brings_the_charter() -> None:
+    net = line_of(ALPHA, BRAVO)
+    alpha, bravo = net.post("ALPHA"), net.post("BRAVO")
+    second = sign_all(amend(net.signed.charter, cards=[CHARLIE.card()]), kits(3))
+    before = len(alpha.facts)
+    offer = pack(CharterOffer(alpha.line.id, second.encode()))
+    alpha.step(Arrived(carrier="wire", peer=bravo.who.id, envelope=offer))
+    assert alpha.line.latest() == 2
+    facts = [fact.body for fact in alpha.facts[before:] if fact.kind == FactKind.STATE]
+    changes = {change.station: change.state for change in map(StateChange.decode, facts)}
+    assert changes == {CHARLIE.stations[0].id: LineState.UNKNOWN}
 
 
 def test_a_party_that_joins_gets_the_whole_record_and_owes_nothing_for_what_was_before() -> None:

@@ -422,13 +422,14 @@ class Station:
     def _after_arrivals(self, line: Line, start: int, turn: Turn, *, woken: bool = False) -> None:
         """What new statements and charters mean for officers and for the state of the links."""
         fresh = False
-        if any(isinstance(effect, PeersChanged) for effect in turn.effects[start:]):
+        amended = any(isinstance(effect, PeersChanged) for effect in turn.effects[start:])
+        if amended:
             self._share_sessions(line, turn)
         for item in self._kept_items(line, start, turn):
             fresh = True
             if line.party_of(item.statement.place.station) != line.party:
                 watch.admitted(line, item, turn)
-        if fresh or woken:
+        if fresh or woken or amended:
             watch.judge_links(line, turn)
 
     def _share_sessions(self, line: Line, turn: Turn) -> None:
