@@ -222,13 +222,17 @@ def test_a_declared_length_costs_nothing() -> None:
         assert code(bytes.fromhex(first + "1000000000000000"), endless) == "truncated"
 
 
-def test_the_deepest_value_is_read_and_written_and_one_deeper_is_not() -> None:
+@pytest.mark.parametrize("of_maps", [False, True])
+def test_the_deepest_value_is_read_and_written_and_one_deeper_is_not(*, of_maps: bool) -> None:
+    def around(value: Value) -> Value:
+        return {1: value} if of_maps else (value,)
+
     value: Value = 0
     for _ in range(encode.DEEPEST):
-        value = (value,)
+        value = around(value)
     assert loads(dumps(value), WIDE) == value
     with pytest.raises(LocalError) as caught:
-        dumps((value,))
+        dumps(around(value))
     assert caught.value.code == "encode.too_deep"
     assert code(b"\x81" * 900_000, WIDE) == "too_deep"
     for bad in (

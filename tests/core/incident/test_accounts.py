@@ -373,3 +373,19 @@ def test_an_account_that_was_attached_goes_with_the_attachment() -> None:
         assert [len(one.versions) for one in found] == ([left] if left else [])
         if left:
             book.admit(world.say("ALPHA", None, ref(attach.pop(), role=CANCELS)))
+
+
+@pytest.mark.parametrize("turn", [False, True])
+def test_a_version_of_what_was_stated_with_other_things_has_its_own_alone(*, turn: bool) -> None:
+    world = World("ALPHA", "BRAVO")
+    what, count = states(Means.WHAT, Text("a shot")), states(Means.COUNT, Number(2))
+    opened = world.say("ALPHA", said(Act.OPEN))
+    world.say("ALPHA", said(Act.ACCOUNT, *((count, what) if turn else (what, count))), ref(opened))
+    book = Book(world)
+    for entry in world.entries:
+        book.admit(entry)
+    found = {
+        one.aspect: one.versions[0].stated
+        for one in book.view(opened.digest, world.now_ms).accounts
+    }
+    assert found == {Means.WHAT: (what,), Means.COUNT: (count,)}

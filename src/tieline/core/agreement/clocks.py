@@ -242,7 +242,7 @@ def _date_of(time_ms: int | None, plan: DeadlinePlan) -> int | None:
         return None
     rule = plan.rule
     year = clamp_year(year_of(time_ms) + rule.years)
-    return end_of(day_number(year, rule.month or 1, rule.day or 1))
+    return end_of(day_number(year, rule.month, rule.day))
 
 
 def _bound(base: Bracket, by_ms: int, plan: DeadlinePlan, edge: Callable[[int], int]) -> Bracket:
