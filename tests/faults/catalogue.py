@@ -157,6 +157,9 @@ P11: Final = (
         name="version-skew",
         fault="what a newer version wrote, and stores of older and newer ones",
         demand="kept byte for byte; an older store brought up, a newer one refused",
+        counts=(20, 300, 1_000),
+        play=honest.version_skew,
+        sabotage=("unknown-dropped", "unknown-refused"),
         tests=(
             "tests/core/test_statement.py::test_a_newer_station_may_say_more_and_all_of_it_is_kept",
             "tests/core/test_charter.py::test_keys_of_a_newer_version_are_carried_into_amendments",

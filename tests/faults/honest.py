@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from tests.core.world import Net, Post, message
 from tests.faults.liars import accused, line_of
@@ -10,16 +11,33 @@ from tests.faults.rows import need
 
 from tieline.core.events import Transmit
 from tieline.core.terms import Kind, LineState, Precedence
-from tieline.sim.plan import draw
+from tieline.sim.plan import calm, draw
 from tieline.sim.world import World
 
 HOURS = 0.05
+SKEW_MINUTES = 2.0
 FIRST = 500_000  # seeds that no test plays
 
 
 def under_every_fault(seed: int) -> None:
     """A seed of the simulator, whose checkers refuse every accusation of an honest station."""
     outcome = World(draw(FIRST + seed, HOURS)).run()
+    need(not outcome.invariant, f"invariant {outcome.invariant}: {outcome.text}")
+
+
+def version_skew(seed: int) -> None:
+    """One station signs what a later version would; wires part, and stations start anew."""
+    chance = random.Random(f"skew {seed}")
+    plan = replace(
+        calm(seed, SKEW_MINUTES, chance.choice((2, 3, 3, 4))),
+        newer=True,
+        crash_mean_ms=chance.choice((20_000, 60_000)),
+        part_mean_ms=chance.choice((0, 40_000)),
+        part_length_ms=20_000,
+        bundle_mean_ms=chance.choice((0, 60_000)),
+        amended=chance.random() < 0.5,
+    )
+    outcome = World(plan).run()
     need(not outcome.invariant, f"invariant {outcome.invariant}: {outcome.text}")
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
-from tests.faults import canaries, clocks, kills, known, sweep, syncs, views
+from tests.faults import canaries, clocks, kills, known, shownonce, sweep, syncs, views, wrongkeys
 from tests.faults.rows import Row
 
 from tieline.core.charter import Charter
+from tieline.core.errors import LocalError, RemoteError
 from tieline.core.evidence_facts import Entry
 from tieline.core.evidence_links import Readings
 from tieline.core.ladder import Due, Ladder
@@ -18,7 +20,10 @@ from tieline.core.line import Line
 from tieline.core.record import Item, Outcome, Record
 from tieline.core.statement import Statement
 from tieline.core.terms import Now
+from tieline.node import keystore, privatefile, secrets
 from tieline.node.clockwatch import ClockWatch
+from tieline.node.keystore import Envelope
+from tieline.node.watchers import Feed, Told
 from tieline.sim.mutants import Mutant
 
 _known_at: Callable[[Record, bytes, int, bytes], int] = Record.known_at
@@ -54,6 +59,25 @@ def _due_by_wall(
     ]
     heapq.heapify(self._heap)
     return _due(self, now, charter, item_of)
+
+
+def _parse_and_tell(path: Path) -> Envelope:
+    """What does not read was changed, and no key is wrong."""
+    try:
+        return keystore.parse(privatefile.read(path))
+    except RemoteError:
+        raise LocalError("keys.locked", f"{path} was changed") from None
+
+
+_follow: Callable[[Feed, int], AsyncGenerator[Sequence[Told], None]] = Feed.follow
+
+
+async def _follow_too_late(self: Feed, since: int) -> AsyncGenerator[Sequence[Told], None]:
+    """What follows the last entry that was noted passes for shown."""
+    async for piece in _follow(self, since):
+        rest = [told for told in piece if not since or told[0] != since + 1]
+        if rest:
+            yield rest
 
 
 def _process(name: str, what: str, broken: str) -> Mutant:
@@ -137,6 +161,24 @@ BUILDS: Final = {
             invariants=frozenset({6}),
             what="what peers' clocks show is compared with nothing",
             patches=((ClockWatch, "_differ", lambda _: ""),),
+        ),
+        Mutant(
+            name="entry-skipped",
+            invariants=frozenset({2}),
+            what="a desk that comes back goes on one entry too late",
+            patches=((Feed, "follow", _follow_too_late),),
+        ),
+        Mutant(
+            name="open-to-all",
+            invariants=frozenset(),
+            what="a key file may be read by anybody",
+            patches=((privatefile, "_check_private", lambda *_: None),),
+        ),
+        Mutant(
+            name="says-changed",
+            invariants=frozenset(),
+            what="a refusal tells a changed store from a wrong key",
+            patches=((secrets, "_parse_store", _parse_and_tell),),
         ),
         _process("dumping", "a process may leave its memory on the disk", "dumping"),
     )
@@ -232,6 +274,16 @@ P2: Final = (
         ),
         sabotage=("carrier-makes-new",),
         few=6,
+    ),
+    Row(
+        promise="P2",
+        name="shown-once",
+        fault="a station and its desk end between storing, showing and noting what was shown",
+        demand="each word and its first alarm come up under one number, and none is missed",
+        counts=(200, 5_000, 20_000),
+        play=shownonce.cut_at_the_desk,
+        alike=True,
+        sabotage=("entry-skipped",),
     ),
     Row(
         promise="P2",
@@ -381,6 +433,10 @@ P9: Final = (
         name="wrong-key",
         fault="a wrong passphrase, changed key files, files open to others, an old copy elsewhere",
         demand="one refusal that says nothing of the right one, and no start",
+        counts=(200, 2_000, 10_000),
+        play=wrongkeys.wrong_key,
+        sabotage=("open-to-all", "says-changed"),
+        few=8,
         tests=(
             f"{_NODE}secrets.py::test_any_byte_changed_anywhere_is_the_one_refusal",
             f"{_NODE}secrets.py::test_a_passphrase_opens_and_a_wrong_one_does_not",
