@@ -259,10 +259,17 @@ LEFT = (0, 4_096, 65_536, 300_000)
 
 def small_volume(seed: int) -> None:
     """A volume of 8 MiB gets full, has no inodes left, or can only be read."""
-    kind, left = KINDS[seed % 4], LEFT[seed // 4 % 4]
+    kind, left, words, more = KINDS[seed % 4], LEFT[seed // 4 % 4], 3, 0
+    if seed >= len(KINDS) * len(LEFT):  # all of these have been: the fill may stop anywhere
+        chance = random.Random(f"small volume {seed}")
+        left, words, more = (
+            chance.randint(0, LEFT[-1]),
+            chance.randint(1, 9),
+            chance.randint(0, 900),
+        )
     with volume(8, "-N", "64") as folder, wires(2) as wire, housed(wire, folder) as bravo:
         alpha = wire.homes[0]
-        kept = [say(bravo, f"before {number}") for number in range(3)]
+        kept = [say(bravo, f"before {number} " + "x" * more) for number in range(words)]
         wire.settle()
         if kind == "read-only":
             _read_only(wire, folder, bravo)
