@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ _CALLS: Final = (
     "fdatasync,sync_file_range,sync,syncfs,msync,unlink,unlinkat,rename,renameat,renameat2,close,"
     "dup,dup2,dup3,link,linkat,symlink,copy_file_range,sendfile,splice,lseek,mkdir,mkdirat,rmdir"
 )
-_LINE: Final = re.compile(r"(\w+)\((.*)\)\s+= (-?\d+)")
+_LINE: Final = re.compile(r"(?:(\d+\.\d+) )?(\w+)\((.*)\)\s+= (-?\d+)")
 _TEXT: Final = re.compile(r'"((?:\\x[0-9a-f]{2})*)"(\.\.\.)?')
 _HARMLESS: Final = frozenset({"dup", "dup2", "dup3", "sync_file_range"})
 FOLDER: Final = -1  # stands for the number of a file where an entry leads to a new folder
@@ -66,38 +66,52 @@ Op = Write | Cut | Sync | Name | SyncFolder | Mark
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The operations in order, and the files that were there before, by number and path."""
+    """The operations in order, and the files that were there before, by number and path.
+
+    ``times``: when each began, in seconds since 1970, if strace was asked for that (``-ttt``).
+    """
 
     ops: tuple[Op, ...]
     before: dict[str, int]
+    times: tuple[float, ...] = ()
+
+
+# What strace is told, so that its account can be read here.
+WORDS: Final = ("-xx", "-s", "300000", "-e", f"trace={_CALLS}")
 
 
 def record(command: list[str], account: Path, *, env: dict[str, str]) -> None:
     """Run a command under strace. Raises ``CalledProcessError`` when it fails."""
-    strace = ["strace", "-o", str(account), "-xx", "-s", "300000", "-e", f"trace={_CALLS}"]
+    strace = ["strace", "-o", str(account), *WORDS]
     done = subprocess.run([*strace, *command], env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.stderr.write(done.stderr)
         done.check_returncode()
 
 
-def read(account: Path, root: Path) -> Account:
-    """Read an account; paths are relative to ``root``, and whatever lies elsewhere is left out."""
-    reader = _Reader(root)
+def read(account: Path, root: Path, before: Iterable[str] | None = None) -> Account:
+    """Read an account; paths are relative to ``root``, and whatever lies elsewhere is left out.
+
+    ``before``: the files that were there, if they are not those that are there now.
+    """
+    if before is None:
+        before = [str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()]
+    reader = _Reader(root, before)
     ops: list[Op] = []
+    times: list[float] = []
     for line in account.read_text(encoding="ascii").splitlines():
         found = _LINE.match(line)
-        if found is None or int(found[3]) < 0:
+        if found is None or int(found[4]) < 0:
             continue
-        ops.extend(reader.call(found[1], found[2], int(found[3])))
-    return Account(tuple(ops), reader.before)
+        ops.extend(reader.call(found[2], found[3], int(found[4])))
+        times.extend([float(found[1] or 0)] * (len(ops) - len(times)))
+    return Account(tuple(ops), reader.before, tuple(times) if any(times) else ())
 
 
 class _Reader:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, before: Iterable[str]) -> None:
         self._root = f"{root}/"
-        files = (path for path in sorted(root.rglob("*")) if path.is_file())
-        self.before = {str(path.relative_to(root)): n for n, path in enumerate(files)}
+        self.before = {path: number for number, path in enumerate(sorted(before))}
         self._names = dict(self.before)
         self._next = len(self.before)
         self._open: dict[int, int | str] = {}  # a file's number, or a folder's path
@@ -154,8 +168,8 @@ class _Reader:
             yield Cut(self._names[path], 0)
 
     def _renamed(self, paths: list[str | None]) -> Iterator[Op]:
-        if paths[0] is None:
-            return
+        if paths[0] is None or (len(paths) == 1 and paths[0] not in self._names):
+            return  # what is taken away and is no file is a socket
         if paths[0] not in self._names:
             raise ValueError("this reader does not follow a folder to its new name")
         file = self._names.pop(paths[0])

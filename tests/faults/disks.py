@@ -349,7 +349,7 @@ URGENT = 100
 
 def reserve(seed: int) -> None:
     """A volume fills slowly: alarms at 10 % and 5 %, and room for a hundred FLASH after that."""
-    mib = (24, 32, 40)[seed % 3]
+    mib = (24, 32, 40, 28, 36)[seed % 5]
     with volume(mib) as folder, wires(2) as wire, housed(wire, folder) as bravo:
         alpha = wire.homes[0]
         assert bravo.runtime is not None

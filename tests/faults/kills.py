@@ -11,8 +11,6 @@ import contextlib
 import os
 import random
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -20,24 +18,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tests.crash.trace import WORDS
+from tests.faults import nursery, promises
 from tests.faults.firestation import ROOT, Ends, held, settle_in
 from tests.faults.linecrowd import cost
+from tests.faults.nursery import Child
 from tests.faults.rows import Missed, need, scratch
 from tests.node.pair import Seat
 
 from tieline.core.errors import TielineError
 from tieline.exercise.answer import Entry, Json
-from tieline.exercise.supervise import end_with_parent
 from tieline.node.client import ApiDown, ApiRefused, Client
 
 BROKEN = ""  # what is broken on purpose in the stations that are started; see ``stationproc``
 CODES: Final = ("ALPHA", "BRAVO")
-ROUNDS: Final = 5  # kills of a case
-WORDS: Final = 8  # of each officer, at most, between two kills
+ROUNDS: Final = 10  # kills of a case
+SAID: Final = 8  # of each officer, at most, between two kills
 WITHIN_S: Final = 0.15  # after the first words
 STARTED_S: Final = 5.0  # of processor time, until a station listens again
 WAIT_S: Final = 90.0
-LOOK_S: Final = 0.02
+LOOK_S: Final = 0.05
+WRITES: Final = ("writing",)
 ASKED: Final[dict[str, dict[str, Json]]] = {"status": {}, "heads": {}, "log": {"limit": 100_000}}
 
 
@@ -47,42 +48,50 @@ class Two:
 
     seats: dict[str, Seat]
     folder: Path
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    broken: str
+    processes: dict[str, Child] = field(default_factory=dict)
     told: dict[str, set[str]] = field(default_factory=lambda: {code: set() for code in CODES})
     shown: dict[str, set[str]] = field(default_factory=lambda: {code: set() for code in CODES})
     receipts: dict[str, dict[str, int]] = field(default_factory=lambda: {c: {} for c in CODES})
     news: threading.Condition = field(default_factory=threading.Condition)
     over: threading.Event = field(default_factory=threading.Event)
+    tracers: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
-    def start(self, code: str) -> None:
-        """Start a station, and wait until it listens."""
-        words = ["-m", "tests.faults.stationproc", BROKEN, "serve", "--home"]
-        with (self.folder / f"{code}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, *words, str(self.seats[code].home.path)], cwd=ROOT, stderr=log,
-                env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}, stdout=subprocess.PIPE,
-                preexec_fn=end_with_parent,  # noqa: PLW1509 - one call, and no lock is asked for
-            )  # fmt: skip
-        self.processes[code] = process
-        assert process.stdout is not None
-        said = process.stdout.readline()
-        need(b"listens" in said, f"{code} does not start: {said!r}")
-        spent_s = cost(process.pid).spent_s
+    def start(self, code: str, *, account: Path | None = None) -> None:
+        """Start a station, and wait until it listens.
+
+        ``account``: where strace writes what it does to files, and its promises with that.
+        """
+        home, kept = self.seats[code].home.path, nursery.of(self.broken)
+        spy = {promises.NAME: str(home / promises.FILE)} if account else {}
+        out, said = os.pipe()
+        with os.fdopen(out, "rb") as told, (self.folder / f"{code}.log").open("ab") as log:
+            try:
+                process = kept.begin(
+                    ("serve", "--home", str(home)), folder=ROOT, out=said, err=log.fileno(),
+                    environment=spy, held=account is not None,
+                )  # fmt: skip
+            finally:
+                os.close(said)
+            self.processes[code] = process
+            if account is not None:
+                self.tracers.enter_context(nursery.traced(process, account, (*WORDS, "-ttt")))
+            first = told.readline()
+        need(b"listens" in first, f"{code} does not start: {first!r}")
+        # As if it had loaded by itself what its nursery has loaded, and more.
+        spent_s = cost(process.pid).spent_s + kept.loaded_s
         need(spent_s <= STARTED_S, f"{code} took {spent_s:.1f} s of processor time to start")
 
     def kill(self, code: str) -> None:
         """End a station at once, wherever it is; one that has ended stays so."""
-        process = self.processes[code]
-        process.kill()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        self.processes[code].kill()
 
     def stop(self) -> None:
         """End both, and who watches them."""
         self.over.set()
         for code in self.processes:
             self.kill(code)
+        self.tracers.close()
 
     def client(self, code: str) -> Client:
         return Client(self.seats[code].home.socket, WAIT_S)
@@ -108,10 +117,10 @@ class Two:
                 sizes[log] = max(sizes.get(log, 0), int(str(event["size"])))
                 self.news.notify_all()
 
-    def talk(self, code: str, key: str, stop: threading.Event) -> None:
+    def talk(self, code: str, key: str, stop: threading.Event, most: int) -> None:
         """An officer says something, and something more, until the station is gone."""
         with contextlib.suppress(ApiDown, OSError), contextlib.closing(self.client(code)) as client:
-            for number in range(WORDS):
+            for number in range(most):
                 if stop.is_set():
                     return
                 word = f"{key} {number}"
@@ -119,12 +128,9 @@ class Two:
                 self.told[code].add(str(answer["item"]))
 
 
-_here: list[Two] = []
-
-
 @contextlib.contextmanager
-def stage() -> Iterator[None]:
-    """Two stations that run and have met, for cases that follow each other."""
+def pair(broken: str) -> Iterator[Two]:
+    """Two stations that run and have met. ``broken``: see ``stationproc``."""
     with scratch() as where, contextlib.ExitStack() as stack:
         ends: dict[str, Ends] = {}
         for code in CODES:
@@ -133,18 +139,16 @@ def stage() -> Iterator[None]:
             place = f"127.0.0.1:{probe.getsockname()[1]}"
             ends[code] = Ends(listen=place, front=place)
         stack.close()
-        two = Two(settle_in(Path(where), ends), Path(where))
+        two = Two(settle_in(Path(where), ends), Path(where), broken)
         watchers = [threading.Thread(target=two.watch, args=(code,)) for code in CODES]
         try:
             for code in CODES:
                 two.start(code)
             for each in watchers:
                 each.start()
-            _here.append(two)
-            _settled(two)
-            yield
+            settled(two)
+            yield two
         finally:
-            _here.clear()
             two.stop()
             for each in watchers:
                 if each.ident is not None:
@@ -152,17 +156,19 @@ def stage() -> Iterator[None]:
 
 
 def killed(seed: int) -> None:
-    """Some kills, and what each has left. The stage must stand."""
-    two, chance = _here[0], random.Random(f"kills {seed}")
-    for number in range(ROUNDS):
-        _round(two, chance, f"{seed} {number}")
-    _settled(two)
+    """Two stations, some kills, and what each has left."""
+    chance = random.Random(f"kills {seed}")
+    with pair(BROKEN) as two:
+        for number in range(ROUNDS):
+            _round(two, chance, f"{seed} {number}")
+        settled(two)
 
 
 def _round(two: Two, chance: random.Random, key: str) -> None:
     victim, stop = chance.choice(CODES), threading.Event()
     officers = [
-        threading.Thread(target=two.talk, args=(code, f"{key} {code}", stop)) for code in CODES
+        threading.Thread(target=two.talk, args=(code, f"{key} {code}", stop, SAID))
+        for code in CODES
     ]
     before = dict(two.receipts[victim])
     for each in officers:
@@ -193,17 +199,17 @@ def _look(two: Two, code: str) -> None:
     need(not short, f"{code} was killed and lacks what it gave a receipt for")
 
 
-def _settled(two: Two) -> None:
-    """Both write, and hold the same, all that was told included."""
+def settled(two: Two, standings: tuple[str, ...] = WRITES) -> None:
+    """Both hold the same, all that was told included, and stand so with their logs."""
     until, why = time.monotonic() + WAIT_S, "?"
     while why:
-        need(time.monotonic() < until, f"after the kills: {why}")
+        need(time.monotonic() < until, f"{WAIT_S:.0f} s after the last start: {why}")
         with contextlib.suppress(ApiDown, OSError):
-            why = _unequal(two)
+            why = _unequal(two, standings)
         two.over.wait(LOOK_S if why else 0)
 
 
-def _unequal(two: Two) -> str:
+def _unequal(two: Two, standings: tuple[str, ...]) -> str:
     """What is not there yet, or nothing."""
     records: list[tuple[object, list[str]]] = []
     for code in CODES:
@@ -214,7 +220,7 @@ def _unequal(two: Two) -> str:
             lives = [each.entry("life").text("standing") for each in lines.entries("lines")]
             sizes = [each.raw.get("heads") for each in heads.entries("lines")]
             records.append((sizes, [each.text("item") for each in log.entries("items")]))
-        if lives != ["writing"]:
+        if len(lives) != 1 or lives[0] not in standings:
             return f"{code} is {lives}"
     if records[0] != records[1]:
         return "the records differ"

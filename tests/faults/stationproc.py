@@ -87,6 +87,17 @@ def _keep_past_now(self: SqliteStore, write: Callable[[Connection], None]) -> No
     _keep_past(self, write)
 
 
+_open: Callable[..., SqliteStore] = SqliteStore.open
+
+
+def _open_unsynced(path: Path, key: bytes, *, read_only: bool = False) -> SqliteStore:
+    """A commit is done when the system has it."""
+    store = _open(path, key, read_only=read_only)
+    if not read_only:
+        store._connection.pragma("synchronous", "off")
+    return store
+
+
 _wait: Callable[[Link, float], None] = Link._wait
 
 
@@ -142,6 +153,7 @@ BROKEN: Final = MUTANTS | {
                (SqliteStore, "_keep_past", _keep_past_now)),
         _build("held-by-syncs", (Beside, "learn", _learn_nothing)),
         _build("looked-at-early", (Waiting, "wait", _wait_for_nothing)),
+        _build("commits-unsynced", (SqliteStore, "open", _open_unsynced)),
         _build("dear-statements", (Exchange, "_judge", _judge_dearly)),
         _build("bare-bundle", (secrets, "seal", lambda plain, _recipients: plain)),
     )

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import re
 import shutil
+import signal
 import subprocess
-import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import zip_longest
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Final
 
-from tests.faults import canaries
-from tests.faults.canaries import ROOT, WAIT_S
+from tests.faults import canaries, nursery
 from tests.faults.rows import need, scratch
 from tests.node import pair
 
@@ -39,6 +41,7 @@ CALLS: Final = (
     "fsync", "rename", "write", "pwrite64", "fdatasync", "link", "unlink", "ftruncate", "mkdir",
     "fallocate",
 )  # fmt: skip
+SAID: Final = 65_536  # bytes, at most
 _CALL: Final = re.compile(r"^(?:\d+ +)?(\w+)\(", re.MULTILINE)
 
 
@@ -147,7 +150,7 @@ def _template() -> Path:
     )
     (folder / "pair.charter").write_text(armor_charter(half), "ascii")
     done = _run(folder, ("backup", "--out", "old.bak", "--home", "ALPHA"))
-    assert done.returncode == 0, done
+    assert done.code == 0, done
     return folder
 
 
@@ -163,28 +166,49 @@ def scratch_for_good() -> str:
 _kept: list[object] = []
 
 
-def _run(
-    folder: Path, words: tuple[str, ...], strace: tuple[str, ...] = ()
-) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.faults.stationproc", canaries.BROKEN, *words]
-    environment = {
-        **os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1",
-        "TMPDIR": str(folder),
-    }  # fmt: skip
-    return subprocess.run(
-        [*strace, *command], cwd=folder, env=environment, capture_output=True, text=True,
-        timeout=WAIT_S, check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What has become of a command."""
+
+    code: int
+    err: str
+    trace: str
+
+
+def _run(folder: Path, words: tuple[str, ...], strace: tuple[str, ...] = ()) -> Done:
+    """Run a command; with words for strace under it, from its first step on."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = nursery.of(canaries.BROKEN).begin(
+            words, folder=folder, out=out.fileno(), err=err.fileno(),
+            environment={"TMPDIR": str(folder)}, held=bool(strace),
+        )  # fmt: skip
+        trace = ""
+        if strace:
+            with nursery.traced(child, folder / "trace", ("-f", *strace)):
+                code = child.ended()
+            trace = (folder / "trace").read_text("utf-8", "replace")
+        else:
+            code = child.ended()
+        return Done(code, os.pread(err.fileno(), SAID, 0).decode(), trace)
 
 
 def _copied(folder: Path) -> None:
     shutil.copytree(_template(), folder, dirs_exist_ok=True)
 
 
-# The note of when a backup was made, and room that is kept back: a command is done without them.
-_EXCUSED: Final = re.compile(r"backup\.json|\.reserve")
-# With --seccomp-bpf strace 6.1 lets injected errors happen, and no injected signals.
-_STRACE: Final = ("strace", "-f", "-qq", "-o")
+# A command is done without room that is kept back, without the note of when a backup was made, and
+# without the last mark of a machine: a station whose mark is older asks its peers first.
+_EXCUSED: Final = re.compile(r"backup\.json|\.reserve|machine\.mark")
+
+
+def _unbacked(trace: str) -> list[str]:
+    """The syncs that failed and may not; that of a folder is of what was synced before it."""
+    lines = [line for line in trace.splitlines() if "fsync(" in line]
+    return [
+        line
+        for line, before in zip(lines, ["", *lines], strict=False)
+        if "INJECTED" in line and not _EXCUSED.search(line) and not _EXCUSED.search(before)
+    ]
 
 
 @cache
@@ -193,41 +217,55 @@ def calls(at: int) -> tuple[tuple[str, int], ...]:
     with scratch() as where:
         folder = Path(where)
         _copied(folder)
-        traced = (*_STRACE, str(folder / "trace"), "-e", f"trace={','.join(CALLS)}")
-        done = _run(folder, VERBS[at].words, traced)
-        need(done.returncode == 0, f"{VERBS[at].name}: {done.stderr}")
+        done = _run(folder, VERBS[at].words, ("-e", f"trace={','.join(CALLS)}"))
+        need(done.code == 0, f"{VERBS[at].name}: {done.err}")
         VERBS[at].done(folder)
-        names = _CALL.findall((folder / "trace").read_text("utf-8", "replace"))
+        names = _CALL.findall(done.trace)
     return tuple((name, n + 1) for name in CALLS for n in range(names.count(name)))
+
+
+@cache
+def places() -> tuple[tuple[int, str, int, str], ...]:
+    """All there is to play: a command, the call that fails, which one of its name, and how.
+
+    The commands take turns, and of one its calls come in any order, so that a few cases are some of
+    all. Which calls there are may differ from machine to machine.
+    """
+    queues = []
+    for at, verb in enumerate(VERBS):
+        queue = [(at, name, n, error) for name, n in calls(at) for error in ERRORS]
+        random.Random(f"calls {verb.name}").shuffle(queue)
+        queues.append(queue)
+    turns = zip_longest(*queues)
+    return tuple(place for turn in turns for place in turn if place is not None)
 
 
 def failed_call(seed: int) -> None:
     """One command with one failed call."""
-    at = seed % len(VERBS)
+    at, name, number, error = places()[seed % len(places())]
     verb = VERBS[at]
-    places = [(call, n, error) for call, n in calls(at) for error in ERRORS]
-    name, number, error = places[(seed // len(VERBS) * 7919 + at) % len(places)]
     fault = error.format(number)
     what = f"{verb.name} with {name} {fault}"
     with scratch() as where:
         folder = Path(where)
         _copied(folder)
-        inject = ("-e", f"trace={name}", "-e", f"inject={name}:{fault}")
-        done = _run(folder, verb.words, (*_STRACE, str(folder / "trace"), "-y", *inject))
-        trace = (folder / "trace").read_text("utf-8", "replace").splitlines()
-        struck = [line for line in trace if "INJECTED" in line]
-        need("Traceback" not in done.stderr, f"{what}: {done.stderr[-600:]}")
+        done = _run(
+            folder, verb.words, ("-y", "-e", f"trace={name}", "-e", f"inject={name}:{fault}")
+        )
+        struck = "INJECTED" in done.trace
+        need("Traceback" not in done.err, f"{what}: {done.err[-600:]}")
+        need(struck or done.code == -signal.SIGKILL, f"{what}: no call has failed")
         verb.before(folder)
-        need(error != KILL or done.returncode in (-9, 137), f"{what}: it was not killed")
-        if done.returncode == 0:
-            lost = name == "fsync" and any(not _EXCUSED.search(line) for line in struck)
-            need(not lost, f"{what}: said to be done though its sync failed")
+        need(error != KILL or done.code == -signal.SIGKILL, f"{what}: it was not killed")
+        if done.code == 0:
+            lost = _unbacked(done.trace)
+            need(not lost, f"{what}: it said that it is done, and this failed: {lost}")
             verb.done(folder)
             return
         second = _run(folder, verb.words)
-        if second.returncode:
-            fit = any(words in second.stderr for words in verb.again)
-            need(fit or _left(folder, verb), f"{what}, and again: {second.stderr[-400:]}")
+        if second.code:
+            fit = any(words in second.err for words in verb.again)
+            need(fit or _left(folder, verb), f"{what}, and again: {second.err[-400:]}")
             if not fit:
                 return
         verb.done(folder)
@@ -240,6 +278,6 @@ def _left(folder: Path, verb: Verb) -> bool:
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(folder / "CHARLIE")
     again = _run(folder, verb.words)
-    need(again.returncode == 0, f"init in a free place: {again.stderr}")
+    need(again.code == 0, f"init in a free place: {again.err}")
     verb.done(folder)
     return True

@@ -47,7 +47,7 @@ def test_a_row_of_the_desk_goes_red_under_its_sabotage(name: str, build: str) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "build"), [("page-reader", "page-believes"), ("killed", "told-ahead")]
+    ("name", "build"), [("page-reader", "page-believes"), ("power-in-line", "power-receipt-first")]
 )
 def test_a_row_with_a_stage_of_its_own_goes_red(name: str, build: str) -> None:
     test_a_row_goes_red_under_its_sabotage(name, build)

@@ -128,8 +128,20 @@ def of_kills(where: Path) -> Iterator[list[int]]:
     """The stations of ``killed``."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kills, "scratch", lambda: contextlib.nullcontext(where))
-        with kills.stage():
-            yield [each.pid for each in kills._here[0].processes.values()]
+        with kills.pair("") as two:
+            yield [each.pid for each in two.processes.values()]
+
+
+@contextlib.contextmanager
+def of_power(where: Path) -> Iterator[list[int]]:
+    """The stations of ``power-in-line``, as they are recorded."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kills, "scratch", lambda: contextlib.nullcontext(where))
+        with kills.pair("") as two:
+            for code in kills.CODES:
+                two.kill(code)
+                two.start(code, account=where / f"{code}.strace")
+            yield [each.pid for each in two.processes.values()]
 
 
 @contextlib.contextmanager
@@ -162,11 +174,11 @@ def runs(pid: int) -> bool:
     return status.rpartition(")")[2].split()[0] not in "ZX"
 
 
-@pytest.mark.parametrize("stations", [of_kills, of_line, of_syncs])
+@pytest.mark.parametrize("stations", [of_kills, of_power, of_line, of_syncs])
 def test_no_station_outlives_a_worker_that_is_killed(
     tmp_path: Path, stations: Callable[[Path], contextlib.AbstractContextManager[list[int]]]
 ) -> None:
-    if stations is of_syncs and (why := sweep.no_strace()):
+    if stations in (of_power, of_syncs) and (why := sweep.no_strace()):
         pytest.skip(why)
 
     def play(_: int) -> str:
