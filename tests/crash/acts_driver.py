@@ -29,7 +29,7 @@ from tieline.node.client import ApiRefused
 from tieline.node.config import Home
 from tieline.node.secrets import KeyFile
 from tieline.node.view import Json
-from tieline.store import disk, sqlite
+from tieline.store import disk
 from tieline.store.sqlite import SqliteStore
 
 T = TypeVar("T")
@@ -166,7 +166,7 @@ def steps(folder: Path) -> Iterator[Step]:
 
 
 def play(folder: Path, mark: Callable[[str], None]) -> None:
-    sqlite.CHECKPOINT_PAGES = driver.CHECKPOINT_PAGES  # type: ignore[misc]
+    driver.short_logs()
     # Two mebibytes that nobody reads would be in each of some thousand states.
     disk.Reserve.__init__.__defaults__ = (4096,)
     house = House(folder)

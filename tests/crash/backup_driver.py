@@ -19,7 +19,6 @@ from tieline.core.identity import Certificate
 from tieline.core.terms import Precedence
 from tieline.node import backup, privatefile
 from tieline.node.config import Config, Home, write_config
-from tieline.store import sqlite
 
 WHO: Final = "alpha"
 SAFE: Final = "safe"
@@ -47,7 +46,7 @@ def prepare(folder: Path) -> None:
 
 
 def play(folder: Path, mark: Callable[[str], None]) -> None:
-    sqlite.CHECKPOINT_PAGES = driver.CHECKPOINT_PAGES  # type: ignore[misc]
+    driver.short_logs()
     stations = [driver.Station(folder, name, mark) for name in driver.NAMES]
     alpha, bravo = stations
     alpha.take(Connected(carrier="memory", peer=bravo.own, address="memory"))

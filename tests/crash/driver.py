@@ -34,6 +34,7 @@ NAMES: Final = ("alpha", "bravo")
 KEYS: Final = {"alpha": b"\xa1" * 32, "bravo": b"\xb2" * 32}
 START_MS: Final = 1_668_523_200_000
 CHECKPOINT_PAGES: Final = 40  # soon, so that a short run goes through some
+LOG_BYTES: Final = 256 << 10  # of zeros, at first, that would be in each of some thousand states
 ROUNDS: Final = 14
 
 
@@ -155,9 +156,15 @@ def carry(stations: Sequence[Station]) -> None:
                 )
 
 
+def short_logs() -> None:
+    """Have stores go through checkpoints soon, and lay out a log of that measure."""
+    sqlite.CHECKPOINT_PAGES = CHECKPOINT_PAGES  # type: ignore[misc]
+    sqlite._LOG_BYTES = LOG_BYTES  # type: ignore[misc]
+
+
 def play(folder: Path, sabotage: str, mark: Callable[[str], None]) -> None:
     """The recorded stretch."""
-    sqlite.CHECKPOINT_PAGES = CHECKPOINT_PAGES  # type: ignore[misc]
+    short_logs()
     make = Hasty if sabotage == "hasty" else Runtime
     stations = [Station(folder, name, mark, make) for name in NAMES]
     if sabotage in ("off", "normal"):

@@ -43,7 +43,6 @@ from tieline.node.secrets import (
     unlock,
     unlock_root,
 )
-from tieline.store import sqlite
 from tieline.store.sqlite import SqliteStore
 
 WHO: Final = "alpha"
@@ -118,7 +117,7 @@ class Outside:
 
 
 def play(folder: Path, mark: Callable[[str], None]) -> None:
-    sqlite.CHECKPOINT_PAGES = driver.CHECKPOINT_PAGES  # type: ignore[misc]
+    driver.short_logs()
     own, opens = home(folder), how(folder)
     first = dearmor_charter((folder / CHARTER).read_text("ascii")).charter
     before = unlock(own.keys_file, opens)

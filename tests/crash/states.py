@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.crash.trace import FOLDER, Account, Cut, Mark, Name, Op, Sync, SyncFolder, Write
+from tests.crash.trace import FOLDER, Account, Cut, Grow, Mark, Name, Op, Sync, SyncFolder, Write
 
 SECTOR: Final = 512
+Waiting = Write | Cut | Grow | Name  # what is not on the disk yet
 POLICIES: Final = ("drop", "prefix", "scatter", "torn", "zeros", "keep")
 
 
@@ -36,13 +37,13 @@ class Disk:
 
     data: dict[int, bytearray]
     names: dict[str, int]
-    waiting: list[Write | Cut | Name] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
     promises: list[str] = field(default_factory=list)
     folders: set[str] = field(default_factory=set)  # all that were made since the beginning
 
     def take(self, op: Op) -> None:
         match op:
-            case Write() | Cut() | Name():
+            case Write() | Cut() | Grow() | Name():
                 if isinstance(op, Name) and op.file == FOLDER:
                     self.folders.add(op.path)
                 self.waiting.append(op)
@@ -54,7 +55,7 @@ class Disk:
                 self.promises.append(text)
 
     def _settle(self, covered: object) -> None:
-        left: list[Write | Cut | Name] = []
+        left: list[Waiting] = []
         for op in self.waiting:
             if callable(covered) and covered(op):
                 apply(self.data, self.names, op)
@@ -75,7 +76,7 @@ class Disk:
         }
 
 
-def apply(data: dict[int, bytearray], names: dict[str, int], op: Write | Cut | Name) -> None:
+def apply(data: dict[int, bytearray], names: dict[str, int], op: Waiting) -> None:
     match op:
         case Write(file, offset, content):
             held = data.setdefault(file, bytearray())
@@ -85,15 +86,16 @@ def apply(data: dict[int, bytearray], names: dict[str, int], op: Write | Cut | N
             held = data.setdefault(file, bytearray())
             held.extend(bytes(max(0, size - len(held))))
             del held[size:]
+        case Grow(file, size):
+            held = data.setdefault(file, bytearray())
+            held.extend(bytes(max(0, size - len(held))))
         case Name(path, None):
             names.pop(path, None)
         case Name(path, int(file)):
             names[path] = file
 
 
-def survivors(
-    waiting: list[Write | Cut | Name], policy: str, chance: random.Random
-) -> Iterator[Write | Cut | Name]:
+def survivors(waiting: list[Waiting], policy: str, chance: random.Random) -> Iterator[Waiting]:
     """Which of the operations that no sync covers reach the disk, and in what form."""
     stop = chance.randrange(len(waiting) + 1)
     for index, op in enumerate(waiting):
@@ -115,12 +117,12 @@ def survivors(
                 yield _zeroed(op) if zero else op
 
 
-def _zeroed(op: Write | Cut | Name) -> Write | Cut | Name:
+def _zeroed(op: Waiting) -> Waiting:
     """The file has its new length, but not its new bytes."""
     return Write(op.file, op.offset, bytes(len(op.data))) if isinstance(op, Write) else op
 
 
-def _torn(op: Write | Cut | Name, chance: random.Random) -> Iterator[Write | Cut | Name]:
+def _torn(op: Waiting, chance: random.Random) -> Iterator[Waiting]:
     if not isinstance(op, Write):
         if chance.random() < 0.5:
             yield op

@@ -19,7 +19,13 @@ _CALLS: Final = (
     "fdatasync,sync_file_range,sync,syncfs,msync,unlink,unlinkat,rename,renameat,renameat2,close,"
     "dup,dup2,dup3,link,linkat,symlink,copy_file_range,sendfile,splice,lseek,mkdir,mkdirat,rmdir"
 )
-_LINE: Final = re.compile(r"(?:(\d+\.\d+) )?(\w+)\((.*)\)\s+= (-?\d+)")
+_HEAD: Final = r"(?:(?P<pid>\d+) +)?(?:(?P<time>\d+\.\d+) )?"
+_LINE: Final = re.compile(_HEAD + r"(?P<name>\w+)\((?P<args>.*)\)\s+= (?P<answer>-?\d+)")
+# What another thread does meanwhile stands between the two parts of a call.
+_BEGUN: Final = re.compile(_HEAD + r"(?P<name>\w+)\((?P<args>.*) <unfinished \.\.\.>$")
+_ENDED: Final = re.compile(
+    _HEAD + r"<\.\.\. (?P<name>\w+) resumed>(?P<args>.*)\)\s+= (?P<answer>-?\d+)"
+)
 _TEXT: Final = re.compile(r'"((?:\\x[0-9a-f]{2})*)"(\.\.\.)?')
 _HARMLESS: Final = frozenset({"dup", "dup2", "dup3", "sync_file_range"})
 FOLDER: Final = -1  # stands for the number of a file where an entry leads to a new folder
@@ -34,6 +40,14 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
+    file: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grow:
+    """A file is at least so long now; what is new of it are zeros."""
+
     file: int
     size: int
 
@@ -61,14 +75,15 @@ class Mark:
     text: str
 
 
-Op = Write | Cut | Sync | Name | SyncFolder | Mark
+Op = Write | Cut | Grow | Sync | Name | SyncFolder | Mark
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
     """The operations in order, and the files that were there before, by number and path.
 
-    ``times``: when each began, in seconds since 1970, if strace was asked for that (``-ttt``).
+    ``times``: when each began, in seconds since 1970, if strace was asked for that (``-ttt``);
+    of one during which another thread did something, when it ended.
     """
 
     ops: tuple[Op, ...]
@@ -99,13 +114,25 @@ def read(account: Path, root: Path, before: Iterable[str] | None = None) -> Acco
     reader = _Reader(root, before)
     ops: list[Op] = []
     times: list[float] = []
-    for line in account.read_text(encoding="ascii").splitlines():
-        found = _LINE.match(line)
-        if found is None or int(found[4]) < 0:
-            continue
-        ops.extend(reader.call(found[2], found[3], int(found[4])))
-        times.extend([float(found[1] or 0)] * (len(ops) - len(times)))
+    for name, args, answer, time in _calls(account.read_text(encoding="ascii").splitlines()):
+        ops.extend(reader.call(name, args, answer))
+        times.extend([time] * (len(ops) - len(times)))
     return Account(tuple(ops), reader.before, tuple(times) if any(times) else ())
+
+
+def _calls(lines: Iterable[str]) -> Iterator[tuple[str, str, int, float]]:
+    """The calls that succeeded, in the order in which they ended."""
+    begun: dict[str | None, str] = {}
+    for line in lines:
+        if found := _BEGUN.match(line):
+            begun[found["pid"]] = found["args"]
+            continue
+        found = _LINE.match(line) or _ENDED.match(line)
+        if found is None:
+            continue
+        args = begun.pop(found["pid"], "") + found["args"]
+        if int(found["answer"]) >= 0:
+            yield found["name"], args, int(found["answer"]), float(found["time"] or 0)
 
 
 class _Reader:
@@ -195,6 +222,11 @@ class _Reader:
             return Write(file, self._at[fd] - len(data), data)
         if name == "ftruncate":
             return Cut(file, int(args.rsplit(",", 1)[1]))
+        if name == "fallocate":
+            _, mode, offset, size = args.split(", ")
+            if mode != "0":
+                raise ValueError(f"this reader does not know what fallocate does with {mode}")
+            return Grow(file, int(offset) + int(size))
         if name in ("fsync", "fdatasync"):
             return Sync(file)
         raise ValueError(f"this reader does not know what {name} does to a file")

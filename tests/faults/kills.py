@@ -75,7 +75,7 @@ class Two:
                 os.close(said)
             self.processes[code] = process
             if account is not None:
-                self.tracers.enter_context(nursery.traced(process, account, (*WORDS, "-ttt")))
+                self.tracers.enter_context(nursery.traced(process, account, ("-f", *WORDS, "-ttt")))
             first = told.readline()
         need(b"listens" in first, f"{code} does not start: {first!r}")
         # As if it had loaded by itself what its nursery has loaded, and more.

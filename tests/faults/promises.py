@@ -12,16 +12,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from tests.crash import driver
+
 from tieline.core import statement, sync
 from tieline.core.events import Done, Reply, Transmit
 from tieline.core.journal import Fact, FactKind
 from tieline.core.sync import Push, Receipts
 from tieline.node.host import Host
-from tieline.store import sqlite
 
 NAME: Final = "FAULTS_PROMISES"
 FILE: Final = "marks"  # ``tests.crash.trace`` knows it by this name
-PAGES: Final = 40  # of SQLite's log, so that a short while goes through some checkpoints
 
 
 def note(path: Path) -> None:
@@ -66,4 +66,4 @@ def note(path: Path) -> None:
     Host.transmit, Host.reply, Host.published = (  # type: ignore[method-assign]
         transmitting, replying, publishing,
     )  # fmt: skip
-    sqlite.CHECKPOINT_PAGES = PAGES  # type: ignore[misc]
+    driver.short_logs()
