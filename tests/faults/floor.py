@@ -16,6 +16,7 @@ import time
 from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
+from unittest import mock
 
 from starlette.responses import PlainTextResponse, Response
 from tests.faults.rows import scratch
@@ -25,7 +26,7 @@ from tests.web.plain import Plain
 
 from tieline.core.charter import Release, dearmor_charter
 from tieline.core.terms import Precedence
-from tieline.desk.web import app, run, screens, server
+from tieline.desk.web import app, credentials, run, screens, server
 from tieline.desk.web.app import Route
 from tieline.desk.web.frame import Frame
 from tieline.desk.web.link import StationLink
@@ -287,7 +288,7 @@ def stage() -> Iterator[None]:
     if _standing:
         yield
         return
-    with scratch() as folder:
+    with scratch() as folder, _quick_hashes():
         made = Floor(Path(folder))
         _standing.append(made)
         try:
@@ -295,6 +296,16 @@ def stage() -> Iterator[None]:
         finally:
             _standing.pop()
             made.close()
+
+
+@contextlib.contextmanager
+def _quick_hashes() -> Iterator[None]:
+    """Let a password cost little: who may do what does not hang on how long a hash takes."""
+    with (
+        mock.patch.object(credentials, "_MEMORY_KIB", 64),
+        mock.patch.object(credentials, "_PASSES", 1),
+    ):
+        yield
 
 
 def here() -> Floor:
