@@ -11,7 +11,8 @@ import random
 import shutil
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -44,6 +45,7 @@ from tieline.core.terms import Now
 from tieline.node import machine
 from tieline.node.machine import HomeMachine
 from tieline.node.runtime import Runtime
+from tieline.store import disk
 from tieline.store.sqlite import SqliteStore
 
 Places = dict[tuple[bytes, int], set[bytes]]
@@ -250,10 +252,20 @@ class Wire:
         return {alarm.code for home in self.homes for alarm in home.alarms} & ACCUSING
 
 
+SMALL_RESERVE = 65_536
+
+
 @contextmanager
-def wires(count: int) -> Iterator[Wire]:
-    """A line in a folder of its own."""
-    with scratch() as name:
+def wires(count: int, *, whole_reserve: bool = True) -> Iterator[Wire]:
+    """A line in a folder of its own. Without ``whole_reserve`` stores keep little room back.
+
+    Two MiB of random bytes for each new store are a fifth of a case that is not about full disks.
+    """
+    small = partial(disk.Reserve, size=SMALL_RESERVE)
+    with (
+        scratch() as name,
+        nullcontext() if whole_reserve else mock.patch.object(disk, "Reserve", small),
+    ):
         made = Wire(Path(name), kits(count))
         for index, one in enumerate(made.homes):
             for other in made.homes[index + 1 :]:
@@ -312,7 +324,9 @@ def old_backup(seed: int) -> None:
     """A store of before is put back, and the officer goes on as if nothing had happened."""
     kind, reach = KINDS[seed % len(KINDS)], REACH[seed // len(KINDS) % len(REACH)]
     chance = random.Random(f"restore {seed}")
-    with wires(3 if reach == "late peer" and kind != "snapshot" else 2) as wire:
+    with wires(
+        3 if reach == "late peer" and kind != "snapshot" else 2, whole_reserve=False
+    ) as wire:
         alpha, bravo = wire.homes[:2]
         late = wire.homes[2] if len(wire.homes) > 2 else None
         for number in range(chance.randint(1, 3)):
@@ -383,7 +397,7 @@ def unguarded(station: bytes) -> Iterator[None]:
 def restored_signs_again(seed: int) -> None:
     """An old store without its guard signs a second story, and everybody finds out."""
     chance = random.Random(f"unguarded {seed}")
-    with wires(3) as wire:
+    with wires(3, whole_reserve=False) as wire:
         alpha, bravo, charlie = wire.homes
         bravo.say("kept")
         wire.settle(1)
@@ -423,7 +437,7 @@ def two_nodes_one_key(seed: int) -> None:
     """A copy of a home runs beside it: on the same machine, on another, and as a perfect clone."""
     how = ("one host", "another host", "a clone")[seed % 3]
     chance = random.Random(f"clone {seed}")
-    with wires(2) as wire:
+    with wires(2, whole_reserve=False) as wire:
         alpha, bravo = wire.homes
         bravo.say("one machine")
         wire.settle(1)

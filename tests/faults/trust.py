@@ -253,7 +253,7 @@ def _hand_charter(post: Post, bringer: Post, bad: SignedCharter, road: str) -> s
 def trust_store_back(seed: int) -> None:
     """The store goes back to before a key was ended; the thief of that key comes first."""
     chance = random.Random(f"trust {seed}")
-    with wires(3) as wire:
+    with wires(3, whole_reserve=False) as wire:
         alpha, bravo, charlie = wire.homes
         for home in wire.homes:
             home.say("here")
