@@ -54,7 +54,7 @@ DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     "api request": api.parse_request,
     "words": _text(lambda text: identity.check_words(text, bytes(16))),
 }
-FIRST: Final = 2 * len(DECODERS)  # cases at count C: a short and a long one of each
+FIRST: Final = 3 * len(DECODERS)  # cases at count C: a short one and two long ones of each
 
 
 # -------------------------------------------------------------------------------------- corpus
