@@ -94,14 +94,18 @@ def second_story(net: Net, post: Post) -> None:
     net.deliver()
 
 
-def notes_of(net: Net, post: Post) -> dict[bytes, list[bytes]]:
-    """A checkpoint of every log without a second story, signed by its own station."""
+def notes_of(net: Net, post: Post, size: int = 0) -> dict[bytes, list[bytes]]:
+    """A checkpoint of every log without a second story, signed by its own station.
+
+    ``size``: at that many statements, and not at all that there are.
+    """
     out: dict[bytes, list[bytes]] = {}
     for log in post.line.record.logs.values():
         if log.forks:
             continue
         name = origin(post.line.id, log.station, log.incarnation)
-        text = body(name, log.size, log.tree.root())
+        at = size or log.size
+        text = body(name, at, log.tree.root(at))
         key = net.posts[log.station].who.sign_key
         line = log_signature(name, key.public, key.sign(text))
         out[log.id] = [SignedNote(body=text, signatures=(line,)).format()]

@@ -7,6 +7,8 @@ import hashlib
 import time
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from tieline.core.evidence import MAGIC, Item, LogItem, Run, Scope, StatementIte
 from tieline.core.evidence_facts import Report
 from tieline.core.evidence_reader import read
 from tieline.core.spread import Spread
+from tieline.core.statement import log_id
 from tieline.core.tree import Tree
 from tieline.node.evidence import as_json
 
@@ -312,6 +315,32 @@ def test_a_changed_hash_of_what_is_left_out_does_not_pass() -> None:
             assert read([new]).verdict == "failed"
             tried += 1
     assert tried > 3
+
+
+def test_a_head_that_ends_among_what_is_left_out_is_told_as_one_that_was_not_checked() -> None:
+    """Our writer parts what it leaves out where a head ends; another one need not."""
+    net = play(3)
+    alpha = net.post("ALPHA")
+    line = alpha.line
+    data = evidence_of(line, Scope(item=line.record.order[3].statement.digest))
+    parts = [data[start:end] for start, end in items_of(data)]
+    items = [parse(part) for part in parts]
+    at, log = next(
+        (at, log)
+        for at, (log, run) in enumerate(pairwise(items))
+        if isinstance(log, LogItem) and isinstance(run, Run) and run.count > 1
+    )
+    end = next(n for n in range(at + 1, len(items)) if isinstance(items[n], LogItem | evidence.End))
+    held = line.record.logs[log_id(line.id, log.station, log.incarnation)]
+    (note,) = notes_of(net, alpha, size=1)[held.id]
+    last = items[-1]
+    assert isinstance(last, evidence.End)
+    more = [evidence.pack(evidence.NoteItem(note)), *parts[end:-1]]
+    more.append(evidence.pack(replace(last, notes=last.notes + 1)))
+    before, report = read([data]), read([MAGIC + b"".join([*parts[:end], *more])])
+    assert report.faults == []
+    assert [gap.code for gap in report.gaps] == [*(gap.code for gap in before.gaps), "gap.note"]
+    assert report.verdict == "partly"
 
 
 def test_a_changed_ml_dsa_signature_does_not_pass() -> None:

@@ -201,6 +201,23 @@ def test_second_stories_take_no_place_from_what_the_first_one_says(
     assert chain.twice == ("BRAVO",)
 
 
+def test_a_text_in_whose_place_the_other_has_proposed_one_is_not_signed_unread() -> None:
+    """Its officer may have read it before that: the refusal names what has come since."""
+    net = Net(kits(2))
+    alpha, bravo = net
+    net.connect_all()
+    body = Body(text="we stop", lang="en", parties=PARTIES)
+    content = Content(kind=Kind.JOINT, body=body, role=Role.TREATY_OFFICER)
+    text = alpha.speak(content).item
+    net.deliver()
+    other = alpha.speak(replace(content, refs=(Ref(text, RefRole.PREDECESSOR),))).item
+    net.deliver()
+    with pytest.raises(LocalError) as refused:
+        bravo.speak(answer(Kind.ASSENT, text))
+    assert refused.value.code == "act.replaced"
+    assert other.hex()[:12] in refused.value.message
+
+
 def test_a_signature_by_who_had_not_read_the_text_is_told_as_one_that_counts_for_nothing() -> None:
     _, alpha, rogue = rogue_of()
     body = Body(text="we stop", lang="en", parties=PARTIES)

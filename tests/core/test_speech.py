@@ -455,3 +455,19 @@ def test_a_joint_text_has_its_effective_time_ahead_or_binds_late() -> None:
     assert code_of(alpha.speak, text(START_MS)) == "act.late"
     assert alpha.speak(text(START_MS + 1)).item
     assert alpha.speak(text(START_MS, late=True)).item
+
+
+def test_a_joint_text_is_not_signed_after_its_effective_time_unless_it_binds_late() -> None:
+    net, alpha, bravo = two()
+    found = {}
+    for late in (False, True):
+        body = Body(
+            text="we stop", lang="en", parties=("ALPHA", "BRAVO"), late_binds=late or None,
+            effective_ms=START_MS + net.ms + 1_000,
+        )  # fmt: skip
+        content = Content(kind=Kind.JOINT, body=body, role=Role.TREATY_OFFICER)
+        found[late] = alpha.speak(content).item
+    net.deliver()
+    net.pass_time(1)
+    assert code_of(bravo.speak, answer(Kind.ASSENT, found[False])) == "act.late"
+    assert bravo.speak(answer(Kind.ASSENT, found[True])).item

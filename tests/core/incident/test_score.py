@@ -94,6 +94,17 @@ def test_only_a_question_that_is_answered_has_a_time_to_its_answer() -> None:
     assert (found["ALPHA"].asked, found["ALPHA"].answer_ms) == (4, [4 * MINUTE])
 
 
+def test_what_began_at_the_beginning_of_time_is_counted_from_there() -> None:
+    """By a clock that stands at 1970."""
+    world = World(*PARTIES)
+    opened = world.say("ALPHA", said(Act.OPEN), time_ms=0)
+    world.say("BRAVO", said(Act.ACCOUNT, states(Means.COUNT, Number(2))), ref(opened),
+              time_ms=MINUTE)  # fmt: skip
+    begin, found = scores(played(world), PARTIES)
+    assert (begin, found["ALPHA"].first_word_ms) == (0, 0)
+    assert (found["BRAVO"].first_word_ms, found["BRAVO"].first_fact_ms) == (MINUTE, MINUTE)
+
+
 def test_what_counts_for_nothing_in_an_incident_counts_for_nothing_in_its_score() -> None:
     """A second story, a word of another's and what another would take back change no score."""
     world, opened, first = story()
