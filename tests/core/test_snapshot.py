@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.core import test_keys_change as keys
 from tests.core.world import Net, Post, answer, kits, message
 
-from tieline.core import cut, encode, shelf, snapshot
+from tieline.core import cut, encode, shelf, snapshot, tally
 from tieline.core.encode import Value
 from tieline.core.errors import TielineError
 from tieline.core.journal import FactKind
@@ -181,6 +181,21 @@ def test_a_snapshot_lets_the_objects_go() -> None:
     assert sum(len(cover.receipts) for cover in line.ladder.covers.values()) == 0
     assert list(line.ladder.tallies.settled()) == []
     assert line.record.run(line.record.refs) == list(line.record.order)
+
+
+def test_a_station_that_has_made_snapshots_is_as_one_that_has_made_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also of what it remembers nothing of and has to ask the archive for."""
+    monkeypatch.setattr(shelf, "MAX_CACHED", 3)
+    monkeypatch.setattr(tally, "MAX_CACHED", 3)
+    net = Net(kits(3))
+    live(net, 7, 30)
+    alpha = net.post("ALPHA")
+    store = MemoryStore(alpha.facts)
+    station = Resumer(store, 20).load(alpha.who.id, alpha.realm, net.now(), None, Run())
+    assert store.past.kept() is not None
+    assert pictures(station) == pictures(alpha.reload())
 
 
 def test_a_snapshot_reads_nothing_of_what_waits_for_officers(

@@ -184,6 +184,8 @@ def test_which_messages_bear_one_number() -> None:
                                  ("d", 2, "BRAVO"), ("e", 4, "ALPHA")):  # fmt: skip
         line.send(name, "gift", sender, T, serial=serial)
     line.send("f", "gift", "ALPHA", T, (RefRole.CORRECTS, "a"), serial=2)
+    line.send("none", "gift", "CHARLIE", T - 1)
+    assert line.ledger.same_number(digest("none")) == ()  # nor is there a series of its sender's
     twice = sorted([digest("b"), digest("c")])
     gaps = {gap.sender: gap for gap in line.ledger.serial_gaps()}
     assert gaps["ALPHA"].missing == ((3, 3),)

@@ -333,6 +333,22 @@ def test_three_parts_make_a_whole_and_what_was_taken_back_makes_none() -> None:
 # ---------------------------------------------------------------------------------------- quotas
 
 
+def test_an_acceptance_that_is_corrected_counts_as_it_is_now() -> None:
+    """Also where the correction does not cite again what was accepted."""
+    line = Line()
+    line.send("v", "visit", "ALPHA", T, to=("BRAVO",), asked="BRAVO", start=T + DAY)
+    line.send("yes", "verdict", "BRAVO", T + 1, (RefRole.ANSWERS, "v"), kind="plain")
+
+    def counted() -> tuple[int, int]:
+        (one,) = [one for one in line.ledger.quotas(T + 9)
+                  if (one.rule, one.party) == ("visits", "BRAVO")]  # fmt: skip
+        return one.used, one.pending
+
+    assert counted() == (1, 0)
+    line.send("no", "verdict", "BRAVO", T + 2, (RefRole.CORRECTS, "yes"), kind="urgent")
+    assert counted() == (0, 0)
+
+
 def test_a_quota_with_all_that_it_follows_from() -> None:
     line = Line()
     visit: dict[str, Any] = {"asked": "BRAVO", "start": T + DAY, "object": "1st"}
