@@ -246,3 +246,21 @@ def test_the_receipts_for_a_size_are_found_whether_later_ones_have_come_or_not()
     sizes = ladder.covers[log, bravo.who.id].sizes
     assert len(sizes) > 2
     assert of_bravo == {size: int(size in sizes) for size in range(newest + 2)}
+
+
+def test_clocks_of_what_was_reached_are_dropped_and_the_others_run_on() -> None:
+    net, alpha, bravo = pair()
+    net.connect(alpha, bravo)
+    digest = alpha.speak(asking(Precedence.FLASH, WANT_ACKNOWLEDGE)).item
+
+    def running() -> set[int]:
+        alpha.line.ladder.prune()
+        return {rung for name, _, rung, _, _ in alpha.line.ladder.clocks() if name == digest}
+
+    assert running() == {Rung.HANDED_OVER, Rung.RECEIVED}  # an officer is waited for from then on
+    net.deliver()
+    net.pass_time(5)
+    assert running() == {Rung.ACKNOWLEDGED}
+    bravo.speak(answer(Kind.ACKNOWLEDGE, digest))
+    net.deliver()
+    assert running() == set()
