@@ -130,7 +130,7 @@ def grown(seed: int, *, skims: bool) -> int:
     entries = orders(world.entries, world, iter(lambda: chance.randrange(10**6), -1))
     if seed % 5 == 4:  # effects before causes
         chance.shuffle(entries)
-    full, slim = Book(world), Book(world, Shelves(world))
+    full, slim = Book(world, looks=10**6), Book(world, Shelves(world), looks=1)
     for place, entry in enumerate(entries, 1):
         full.admit(entry)
         take(slim, entry, skims=skims)

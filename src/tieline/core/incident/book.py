@@ -23,12 +23,13 @@ what is attached: not what is in it.
 
 Memory. What belongs to no incident, and moves nothing by itself, is not kept when the record can
 give it back (``Past``): it is noted as ``loose``, and made anew if somebody attaches it or asks for
-it. No answer depends on that.
+it. What was made of an incident is kept for those that were looked at last; of the others what a
+list shows. No answer depends on either.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
@@ -51,6 +52,8 @@ MAX_BROUGHT: Final = 512
 USUAL: Final = Tolerances()
 MOST: Final = Most()
 MAX_HAPPENED: Final = 32
+MAX_LOOKS: Final = 64  # incidents of which is kept what was made of them (8 kB and more)
+MAX_ANEW: Final = 256  # statements of an incident of which everything may be made anew
 _TEXTS: Final = frozenset({Kind.JOINT, Kind.ASSENT})
 _ABOUT_TEXTS: Final = frozenset({Act.DECLINE, Act.WITHDRAW, Act.COMPLY})
 
@@ -68,11 +71,17 @@ class _Case:
     texts: list[Entry] = field(default_factory=list)
     look: Look | None = None
     used: int = 0  # how many of ``own`` the look has taken in
+    head: Head | None = None  # as long as nothing is new
     attached: list[tuple[Entry, Entry]] = field(default_factory=list)  # by which, what
     moved: bool = False  # whether what is attached may have changed since it was looked for
     brought: dict[bytes, tuple[str, ...]] = field(default_factory=dict)  # and by which parties
     index: dict[bytes, list[Entry]] = field(default_factory=dict)
     indexed: int = 0
+
+    def rest(self) -> None:
+        """Let go of what was made of it: it is made again for who looks next."""
+        self.look, self.used = None, 0
+        self.brought, self.moved = {}, bool(self.attached)
 
     def citing(self, digest: bytes) -> list[Entry]:
         """The statements of this incident that cite one."""
@@ -99,11 +108,16 @@ class Book:
     """The incidents of one line, as a set of statements and ``knowing`` make them.
 
     ``past``: where statements that belong to no incident are found again; without it all are kept.
+    ``looks``: of how many incidents is kept what was made of them.
     """
 
-    def __init__(self, knowing: Knowing, past: Past | None = None) -> None:
+    def __init__(
+        self, knowing: Knowing, past: Past | None = None, *, looks: int = MAX_LOOKS
+    ) -> None:
         self._knowing = knowing
         self._past = past
+        self._most = looks
+        self._looked: OrderedDict[_Case, None] = OrderedDict()  # the last ones
         self.marks = Marks()
         self._count = 0  # of what was admitted
         self._slim = None if past is None else Loose(past)
@@ -140,7 +154,7 @@ class Book:
             self._known[digest] = (entry, places)
         for case in places:
             case.own.append(entry)
-            self._touched[case] = None
+            self._touch(case)
         if act in _SPECIAL or entry.kind in _TEXTS:
             self._set_apart(entry, act, cited)
         for role, one, there in cited:
@@ -279,7 +293,7 @@ class Book:
         """What is attached somewhere is cited by more, or what attaches it is taken back."""
         for case in self._bringing.get(digest, ()):
             case.moved = True
-            self._touched[case] = None
+            self._touch(case)
 
     def _against(self, entry: Entry, role: RefRole, cited: Placed) -> None:
         """An entry takes back or replaces another, if it may."""
@@ -292,15 +306,20 @@ class Book:
         for digest in (entry.digest, *entry.cites(*AGAINST)):
             self._again(digest)
             for case in (*self._at(digest), *self._bringing.get(digest, ())):
-                self._touched[case] = None
+                self._touch(case)
                 if case.look is not None:
                     case.look.renew(self._known[digest][0])
+
+    def _touch(self, case: _Case) -> None:
+        """Something is new in an incident."""
+        self._touched[case] = None
+        case.head = None
 
     def _settle(self) -> None:
         """Place everything anew, causes before effects, if something came after its effects."""
         if not self._stale or self._settling:
             return
-        anew = Book(self._knowing, self._past)
+        anew = Book(self._knowing, self._past, looks=self._most)
         for entry in self.entries():
             anew.admit(entry)
         anew._stale = False
@@ -318,7 +337,7 @@ class Book:
         while self._stale:
             self._settling, count = True, self._count
             try:
-                anew = Book(self._knowing, self._past)
+                anew = Book(self._knowing, self._past, looks=self._most)
                 for number, entry in enumerate(self.entries()):
                     anew.admit(entry)
                     if number % EACH == 0:
@@ -385,7 +404,11 @@ class Book:
 
     def head(self, id_: bytes) -> Head:
         """What a list shows of an incident. Raises ``KeyError`` if there is none of that name."""
-        return self._look(id_).head()
+        self._settle()
+        case = self._cases[id_]
+        if case.head is None:
+            case.head = self._look(id_).head()
+        return case.head
 
     def rows(self, id_: bytes) -> tuple[Row, ...]:
         """The statements of an incident in display order, with their marks. Raises as ``head``."""
@@ -458,6 +481,12 @@ class Book:
         look = case.look
         if look is None:
             look = case.look = Look(case.opener, self.marks, self._knowing.saw, self._ends)
+        self._looked[case] = None
+        self._looked.move_to_end(case)
+        if len(self._looked) > self._most:
+            oldest, _ = self._looked.popitem(last=False)
+            if len(oldest.own) <= MAX_ANEW:
+                oldest.rest()
         if case.used < len(case.own):
             look.take(case.own[case.used :] if case.used else case.own)
             case.used = len(case.own)
