@@ -13,7 +13,7 @@ from tests.examples import tries
 from tieline.core import crypto, statement
 from tieline.core.checkpoint import Receipt, body
 from tieline.core.errors import RemoteError
-from tieline.core.glance import Glancer, note_texts, receipt
+from tieline.core.glance import Glancer, note_texts, plain, receipt
 from tieline.core.statement import Body, Content, Place, Ref
 from tieline.core.terms import MAX_TIME_MS, Kind, Precedence, RefRole, Role
 from tieline.node.secrets import SeedKey
@@ -102,6 +102,11 @@ def agrees(raw: bytes) -> bool:
     )  # fmt: skip
     assert found.seen == b"".join(b"\x50" + tip for tip in place.seen)
     assert found.signed == parsed.signature + parsed.signed
+    content, read = parsed.content, plain(raw)
+    assert read is not None
+    assert (read.kind, read.charter, read.time_ms) == (content.kind, place.charter, place.time_ms)
+    assert read.refs == tuple((ref.role, ref.target) for ref in content.refs)
+    assert content.form == ""  # what is on a form is never plain
     return True
 
 

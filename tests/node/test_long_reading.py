@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tests.node.test_incidents import FIRST, alike, rows, say, two
+from tests.node.test_agreements import Desk
+from tests.node.test_incidents import FIRST, OFFICER, alike, carry, rows, say, two
 
+from tieline.core import log
 from tieline.core.log import Item
 from tieline.core.record import Record
 from tieline.node import agreements, incidents, passage, slices
 from tieline.node.incidents import Incidents
+from tieline.node.passage import Brief, Passage
 from tieline.node.view import Json
 
 OPENED = 12
@@ -75,3 +78,60 @@ async def _read(folder: Path, fetched: list[int]) -> None:
     host.incidents = Incidents(host.agreements)
     alpha.acts.__dict__.pop("_incidents")
     assert (await alpha.call("incident", incident=opened[-1]))["incident"] == opened[-1]
+
+
+def test_a_settled_record_is_read_without_making_texts_anew_and_says_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "KEPT", 2)
+    for module in (agreements, incidents, passage):
+        monkeypatch.setattr(module, "PIECE", 7)
+    asyncio.run(_settled(tmp_path))
+
+
+async def _settled(folder: Path) -> None:
+    alpha, bravo = await two(folder)
+    old = str((await alpha.call("send", text="seen at noon", officer=OFFICER))["item"])
+    opened = await say(alpha, "open", means={**FIRST, "name": "North"})
+    await carry(alpha, bravo)
+    for item in (old, opened):
+        await bravo.call("ack", item=item, officer=OFFICER)
+    await bravo.call("send", text="heard", officer=OFFICER, incident=[opened])
+    await carry(alpha, bravo)
+    for number in range(9):
+        for desk in (alpha, bravo):
+            await desk.call("send", text=f"beside it {number}", officer=OFFICER)
+    await alpha.call("send", text="no", officer=OFFICER, refs=[{"item": old, "role": "cancels"}])
+    await carry(alpha, bravo)
+    before = await _all(alpha, opened, old)
+    host = alpha.running.host
+    host.runtime.snapshot(host.clock.now())
+    line = next(iter(host.station.lines.values()))
+    passed = Passage(line)
+    found = [one for start in range(0, len(passed), 7) for one in passed.piece(start)]
+    briefs = [one for one in found if isinstance(one, Brief)]
+    assert len(found) == len(line.record.refs)
+    assert len(briefs) > len(found) // 2
+    for brief in briefs:
+        made = passed.item(brief)
+        assert made is not None
+        place, content = made.statement.place, made.statement.content
+        assert brief == (
+            content.kind, made.statement.digest, made.statement.log, place.position,
+            place.station, place.charter, place.time_ms,
+            tuple((ref.role, ref.target) for ref in content.refs),
+        )  # fmt: skip
+    host.agreements._readers.clear()
+    host.incidents = Incidents(host.agreements)
+    alpha.acts.__dict__.pop("_incidents")
+    assert await _all(alpha, opened, old) == before
+
+
+async def _all(desk: Desk, opened: str, old: str) -> Json:
+    return [
+        alike(await desk.call("incidents", clocks=True)),
+        alike(await desk.call("incident", incident=opened)),
+        alike(await desk.call("incident_timeline", incident=opened)),
+        alike(await desk.call("known", item=old)),
+        alike(await desk.call("obligations")),
+    ]

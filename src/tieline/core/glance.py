@@ -104,6 +104,32 @@ def note_texts(origin: str) -> Callable[[int, bytes], bytes]:
     return text
 
 
+class Plain(NamedTuple):
+    """What a reader of a record needs of a statement that no form speaks in.
+
+    ``refs``: the roles, as numbers, and digests of what it cites.
+    """
+
+    kind: int
+    charter: int
+    time_ms: int
+    refs: tuple[tuple[int, bytes], ...]
+
+
+def plain(raw: bytes) -> Plain | None:
+    """The same of a statement of the usual form; None for any other bytes."""
+    found = _found(raw)
+    if found is None:
+        return None
+    charter, refs = found[8], found[12] or b""
+    return Plain(
+        found[7][0],
+        charter[0] if len(charter) == 1 else int.from_bytes(charter[1:], "big"),
+        int.from_bytes(found[6], "big"),
+        tuple((refs[at + 34], refs[at + 2 : at + 34]) for at in range(0, len(refs), 35)),
+    )
+
+
 class Glancer:
     """Looks at the statements of one realm."""
 
@@ -113,36 +139,47 @@ class Glancer:
 
     def look(self, raw: bytes) -> Glance | None:
         """What stands in a statement of the usual form; None for any other bytes."""
-        found = _FORM.match(raw)
+        found = _found(raw)
         if found is None:
             return None
-        (
-            count, author, position, previous, tips, seen, time, kind, charter, role, wants,
-            cited, refs, fields, key, text,
-        ) = found.groups()  # fmt: skip
+        _, author, position, previous, _, seen, _, _, charter, *_ = found
         end = len(raw) - _TAIL
-        start = found.start(1)
         where = position[0] if len(position) == 1 else int.from_bytes(position[1:], "big")
-        entries = 8 + (previous is not None) + (seen is not None) + (role is not None)
-        entries += (wants is not None) + (refs is not None) + (fields is not None)
-        if (
-            count[0] != 0xA0 + entries
-            or (raw[7] if start == _SHORT else raw[7] << 8 | raw[8]) != end - start
-            or raw[end : end + 2] != _END
-            or end > _MAX_END
-            or time > _MAX_TIME
-            or (previous is None) is not (where == 0)
-            or (seen is not None and not _is_seen(tips[0], seen))
-            or (wants is not None and wants[0] == (kind == _MESSAGE))
-            or (refs is not None and not _are_refs(cited[0], refs, kind[0]))
-            or (refs is None and kind[0] in _TARGETED)
-            or (fields is None and (kind[0] not in _BARE or found.end() != end))
-            or (fields and not _is_body(raw[found.end() : end], kind[0], fields + key, text))
-        ):
-            return None
         signed = b"".join((raw[end + 2 :], self._before, raw[6:end]))
         version = charter[0] if len(charter) == 1 else int.from_bytes(charter[1:], "big")
         return Glance(author, where, previous, seen or b"", version, signed)
+
+
+def _found(raw: bytes) -> tuple[bytes, ...] | None:
+    """The parts of a statement of the usual form; those that it leaves out are None."""
+    found = _FORM.match(raw)
+    if found is None:
+        return None
+    parts = found.groups()
+    (
+        count, _, position, previous, tips, seen, time, kind, _, role, wants, cited, refs, fields,
+        key, text,
+    ) = parts  # fmt: skip
+    end = len(raw) - _TAIL
+    start = found.start(1)
+    entries = 8 + (previous is not None) + (seen is not None) + (role is not None)
+    entries += (wants is not None) + (refs is not None) + (fields is not None)
+    if (
+        count[0] != 0xA0 + entries
+        or (raw[7] if start == _SHORT else raw[7] << 8 | raw[8]) != end - start
+        or raw[end : end + 2] != _END
+        or end > _MAX_END
+        or time > _MAX_TIME
+        or (previous is None) is not (position == b"\0")
+        or (seen is not None and not _is_seen(tips[0], seen))
+        or (wants is not None and wants[0] == (kind == _MESSAGE))
+        or (refs is not None and not _are_refs(cited[0], refs, kind[0]))
+        or (refs is None and kind[0] in _TARGETED)
+        or (fields is None and (kind[0] not in _BARE or found.end() != end))
+        or (fields and not _is_body(raw[found.end() : end], kind[0], fields + key, text))
+    ):
+        return None
+    return parts
 
 
 def _is_seen(count: int, seen: bytes) -> bool:

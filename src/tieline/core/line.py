@@ -282,10 +282,13 @@ class Line:
     def heard(self, item: Item) -> bool:
         """Whether a statement counts. That of an observer does not, but that it opens its log."""
         statement = item.statement
-        charter = self.charters[statement.place.charter].charter
-        if not charter.observers or statement.content.kind is Kind.OPEN:
-            return True
-        return charter.party_of(statement.place.station) not in charter.observers
+        place = statement.place
+        return statement.content.kind is Kind.OPEN or self.hears(place.station, place.charter)
+
+    def hears(self, station: bytes, version: int) -> bool:
+        """Whether what a station says under a version of the charter counts."""
+        charter = self.charters[version].charter
+        return not charter.observers or charter.party_of(station) not in charter.observers
 
     @property
     def observes(self) -> bool:

@@ -246,6 +246,18 @@ class Items(Sequence[Item]):
         old = self._fetch(start, min(stop, self.first), keep=False) if start < self.first else []
         return [*old, *self.recent[max(0, start - self.first) : max(0, stop - self.first)]]
 
+    def raw(self, start: int, stop: int) -> list[bytes]:
+        """The bytes of settled statements. Raises ``LocalError`` as ``_fetch`` does."""
+        log, shelf = self._log, self._log.shelf
+        rows = shelf.archive.statements(shelf.line, log.id, start, stop)
+        out = [raw for _, raw, _ in rows]
+        for position, raw in enumerate(out, start):
+            if statement_digest(raw) != log.digest(position):
+                raise self._damaged(position)
+        if len(out) != stop - start:
+            raise self._damaged(start + len(out))
+        return out
+
     def cut(self, size: int) -> None:
         """Keep the first ``size`` only."""
         if size <= self.first:
@@ -270,12 +282,15 @@ class Items(Sequence[Item]):
                 break
             out.append(Item(statement, log.key(position, statement), at_ms))
         if len(out) != stop - start:
-            raise LocalError(
-                "record.damaged",
-                f"number {start + len(out)} of station {log.station.hex()} is not in the store as"
-                " it was; run 'tieline verify', then fetch the record back from a peer",
-            )
+            raise self._damaged(start + len(out))
         if keep and len(out) <= KEPT:
             for position, item in enumerate(out, start):
                 shelf.cache.put((log.id, position), item)
         return out
+
+    def _damaged(self, position: int) -> LocalError:
+        return LocalError(
+            "record.damaged",
+            f"number {position} of station {self._log.station.hex()} is not in the store as"
+            " it was; run 'tieline verify', then fetch the record back from a peer",
+        )

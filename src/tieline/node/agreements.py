@@ -38,7 +38,7 @@ from tieline.core.statement import Content
 from tieline.core.terms import Kind, RefRole, Rung
 from tieline.node import collector
 from tieline.node.gate import spawn
-from tieline.node.passage import NEAR, PIECE, Passages, Progress
+from tieline.node.passage import NEAR, PIECE, Brief, Passages, Progress
 from tieline.node.slices import Slices
 
 if TYPE_CHECKING:
@@ -420,7 +420,9 @@ class Agreements:
         reader.of = len(passage)
         for start in range(0, len(passage), PIECE):
             for item in passage.piece(start):
-                if not item.second_story:
+                if isinstance(item, Brief):
+                    self._begin(line, reader, item.station, item.charter, item.time_ms)
+                elif not item.second_story:
                     self._take(line, reader, item)
                 await slices.turn()
             reader.taken = start + PIECE
@@ -449,12 +451,12 @@ class Agreements:
     def _take(self, line: Line, reader: _Reader, item: Item) -> None:
         if self._ends(line, item):
             self._readers.pop(line.id, None)
-        self._begin(line, reader, item)
+        place = item.statement.place
+        self._begin(line, reader, place.station, place.charter, place.time_ms)
         message = self.message(line, item)
         if message is not None and message.time_ms <= self.until(line, message.time_ms):
             reader.ledger.admit(message)
-            place = item.statement.place.position
-            reader.forms.setdefault(item.statement.log, []).append((place, item))
+            reader.forms.setdefault(item.statement.log, []).append((place.position, item))
 
     def _ends(self, line: Line, item: Item) -> bool:
         """Whether an item ends the exercise, or ends it earlier than was known."""
@@ -468,15 +470,16 @@ class Agreements:
         self._over[line.id] = at_ms
         return True
 
-    def _begin(self, line: Line, reader: _Reader, item: Item) -> None:
+    def _begin(
+        self, line: Line, reader: _Reader, station: bytes, charter: int, time_ms: int
+    ) -> None:
         """Note when a party first spoke under a charter."""
-        place = item.statement.place
-        parties = reader.begun.setdefault(place.charter, {})
-        sender = reader.voices.get(place.station)
+        parties = reader.begun.setdefault(charter, {})
+        sender = reader.voices.get(station)
         if sender is None:
-            sender = reader.voices[place.station] = line.party_of(place.station)
+            sender = reader.voices[station] = line.party_of(station)
         if sender not in parties:
-            parties[sender] = place.time_ms
+            parties[sender] = time_ms
             self._date(line, reader)
 
     def _date(self, line: Line, reader: _Reader) -> None:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
 
 from tieline.core.agreement.meaning import Act
 from tieline.core.incident.book import Book
@@ -26,15 +25,12 @@ from tieline.core.incident.standing import Contest, Standings
 from tieline.core.joints import Known as RecordKnowing
 from tieline.core.line import Line
 from tieline.core.record import Item
-from tieline.core.terms import Kind
 from tieline.node import collector
 from tieline.node.agreements import SETTLED, Agreements
 from tieline.node.gate import spawn
-from tieline.node.passage import NEAR, PIECE, Progress
+from tieline.node.passage import BRIEF, NEAR, PIECE, Brief, Passage, Progress
 from tieline.node.past import APART, Past
 from tieline.node.slices import Slices, through
-
-_BARE: Final = frozenset({Kind.MESSAGE, Kind.ACKNOWLEDGE, Kind.READ_BACK})
 
 
 @dataclass(slots=True)
@@ -201,19 +197,34 @@ class Incidents:
         reader.read.update(passage.sizes)
         reader.stories, reader.of = passage.stories, len(passage)
         for start in range(0, len(passage), PIECE):
-            for item in passage.piece(start):
-                self._take(line, reader, item)
+            for found in passage.piece(start):
+                item = self._skim(line, reader, passage, found)
+                if item is not None:
+                    self._take(line, reader, item)
                 await slices.turn()
             reader.taken = start + PIECE
             if reader.taken % SETTLED < PIECE:
                 collector.settle()
+
+    def _skim(
+        self, line: Line, reader: _Reader, passage: Passage, found: Item | Brief
+    ) -> Item | None:
+        """Take in what is plain and of no incident; the rest as items."""
+        if not isinstance(found, Brief):
+            return found
+        if not line.hears(found.station, found.charter):
+            return None
+        is_loose = is_plain(found.kind, (role for role, _ in found.refs))
+        if is_loose and reader.book.skim(found, found.refs):
+            return None
+        return passage.item(found)
 
     def _take(self, line: Line, reader: _Reader, item: Item) -> None:
         statement = item.statement
         content = statement.content
         if content.kind in APART or not line.heard(item):
             return
-        if content.kind in _BARE and not content.form and not item.second_story:
+        if content.kind in BRIEF and not content.form and not item.second_story:
             refs = tuple((ref.role, ref.target) for ref in content.refs)
             spot = Spot(statement.digest, statement.log, statement.place.position)
             if is_plain(content.kind, (role for role, _ in refs)) and reader.book.skim(spot, refs):

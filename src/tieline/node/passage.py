@@ -5,6 +5,9 @@ book of incidents go through a long record together. Each goes at its own pace; 
 to a piece has it read, and the piece is kept for the other: of the last few only, so memory does
 not grow with the record. Who comes first does the reading, and so the other catches up.
 
+What is plainly on no form is not made anew at all: of a text or receipt as officers usually say it
+neither reader needs more than stands in a ``Brief``, and who does has it made.
+
 A passage goes through what the record held when it began. What came since is read after it.
 """
 
@@ -12,18 +15,36 @@ from __future__ import annotations
 
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
+from tieline.core import glance
 from tieline.core.line import Line
-from tieline.core.record import Item
+from tieline.core.log import Log
+from tieline.core.record import STORY, Item
+from tieline.core.terms import Kind, RefRole
 from tieline.node.view import Json
 
 PIECE: Final = 48  # statements that are made anew in one go: 5 ms
 NEAR: Final = 5_000  # statements that are read while somebody waits for an answer
 KEPT: Final = 16  # pieces that are kept for who comes after
+_ROLES: Final = {int(role): role for role in RefRole}
+BRIEF: Final = frozenset({Kind.MESSAGE, Kind.ACKNOWLEDGE, Kind.READ_BACK})  # see ``Brief``
+
+
+class Brief(NamedTuple):
+    """A statement on no form, of a kind that says nothing by itself, which was not made anew."""
+
+    kind: Kind
+    digest: bytes
+    log: bytes
+    position: int
+    station: bytes
+    charter: int
+    time_ms: int
+    refs: tuple[tuple[RefRole, bytes], ...]
 
 
 class Passage:
@@ -33,7 +54,7 @@ class Passage:
         record = line.record
         self._record = record
         self._refs: array[int] = record.refs[:]
-        self._pieces: OrderedDict[int, list[Item]] = OrderedDict()
+        self._pieces: OrderedDict[int, list[Item | Brief]] = OrderedDict()
         self.version = line.latest()
         self.sizes = {log.id: log.size for log in record.logs.values()}
         self.stories = len(record.stories)
@@ -47,14 +68,56 @@ class Passage:
         """Whether its first piece is gone: then who begins now has a passage of its own."""
         return bool(self._pieces) and 0 not in self._pieces
 
-    def piece(self, start: int) -> list[Item]:
-        """The statements from a place on, ``PIECE`` of them at most."""
+    def piece(self, start: int) -> list[Item | Brief]:
+        """The statements from a place on, ``PIECE`` of them at most. Raises ``LocalError``."""
         found = self._pieces.get(start)
         if found is None:
-            found = self._pieces[start] = self._record.run(self._refs[start : start + PIECE])
+            found = self._pieces[start] = self._read(self._refs[start : start + PIECE])
             while len(self._pieces) > KEPT:
                 self._pieces.popitem(last=False)
         return found
+
+    def item(self, brief: Brief) -> Item | None:
+        """A statement itself; ``None`` if a charter has ended its log before it meanwhile."""
+        items = self._record.logs[brief.log].items
+        found = items.run(brief.position, brief.position + 1)
+        return found[0] if found else None
+
+    def _read(self, refs: array[int]) -> list[Item | Brief]:
+        record = self._record
+        briefs: dict[int, Brief] = {}
+        by_log: dict[Log, dict[int, int]] = {}
+        for ref in refs:
+            if not ref & STORY:
+                name, position = record.place(ref)
+                by_log.setdefault(record.logs[name], {})[position] = ref
+        for log, places in by_log.items():
+            for brief in _briefs(log, places):
+                briefs[places[brief.position]] = brief
+        made = record.run([ref for ref in refs if ref not in briefs])
+        found: dict[int | None, Item | Brief] = dict(briefs.items())
+        for item in made:
+            found[record.find(item.statement.digest)] = item
+        return [found[ref] for ref in refs if ref in found]
+
+
+def _briefs(log: Log, places: Iterable[int]) -> Iterator[Brief]:
+    """Of some statements of a log those that are settled and plainly on no form."""
+    settled = sorted(place for place in places if place < log.items.first)
+    if not settled:
+        return
+    first, stop = settled[0], settled[-1] + 1
+    near = stop - first < 2 * len(settled)
+    run = log.items.raw(first, stop) if near else []
+    for position in settled:
+        raw = run[position - first] if near else log.items.raw(position, position + 1)[0]
+        plain = glance.plain(raw)
+        if plain is not None and plain.kind in BRIEF:
+            yield Brief(
+                Kind(plain.kind), log.digest(position), log.id, position, log.station,
+                plain.charter, plain.time_ms,
+                tuple((_ROLES[role], target) for role, target in plain.refs),
+            )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
