@@ -25,6 +25,8 @@ from tests.desk.desks import Desk, environment
 
 from tieline.core.errors import LocalError
 from tieline.desk.alarm import config, tones
+from tieline.desk.alarm.feed import Feed
+from tieline.desk.alarm.outputs import Messenger
 from tieline.desk.alarm.player import Player
 from tieline.desk.alarm.post import Hook, Webhook
 
@@ -321,3 +323,41 @@ def test_a_wrong_file_is_refused_with_its_reason(tmp_path: Path, text: str, why:
         config.read(tmp_path)
     assert refusal.value.code == "alarm.config"
     assert why in refusal.value.message
+
+
+@pytest.mark.parametrize("message", [False, True])
+def test_a_hook_is_told_what_is_not_stored_yet_and_of_one_alarm_once(
+    tmp_path: Path, *, message: bool
+) -> None:
+    """The same number sounds when it is stored, so nothing more is told."""
+    sent: list[dict[str, Any]] = []
+
+    class Post:
+        async def send(self, event: dict[str, Any]) -> str:
+            sent.append(event)
+            return ""
+
+    early: dict[str, Any] = {
+        "alarm": 11, "rank": "FLASH", "tone": "flash", "state": "sounding", "item": None,
+        "text": "FLASH from ALPHA has arrived", "said": {"text": "stop", "lang": "en"},
+    }  # fmt: skip
+    stored = {name: early[name] for name in early if name != "said"}
+
+    async def story() -> None:
+        feed = Feed(tmp_path / "none.sock")
+        output = config.OutputConfig(name="page", kind="hook", command=("x",), message=message)
+        made = Messenger(output, feed, Post())
+        made.ours = feed.alive = True
+        task = asyncio.create_task(made.work())
+        for alarm in (early, stored):
+            feed.found = {"sounding": [11], "alarms": [alarm], "exercise": "", "now_ms": 1}
+            await feed.tell()
+            for _ in range(20):
+                await asyncio.sleep(0)
+        task.cancel()
+
+    asyncio.run(story())
+    (told,) = sent
+    assert told["alarm"]["stored"] is False
+    said = {"text": "stop", "lang": "en", "form": None}
+    assert told["alarm"].get("message") == (said if message else None)

@@ -9,7 +9,13 @@ from unittest import mock
 import pytest
 
 from tieline.desk.cli import build_parser, main, record, talk
-from tieline.desk.cli.show import draft_lines, event_line, item_line, status_lines
+from tieline.desk.cli.show import (
+    draft_lines,
+    event_line,
+    item_line,
+    status_lines,
+    unstored_lines,
+)
 from tieline.node import doctor
 from tieline.node.view import Json
 
@@ -131,3 +137,17 @@ def test_a_draft_of_an_exercise_bears_its_mark() -> None:
     draft: View = {"draft": 1, "officer": "Abel", "kind": "message", "text": "drill"}
     assert draft_lines([{**draft, "exercise": "EX1"}])[0].startswith("EXERCISE ")
     assert "EXERCISE" not in draft_lines([draft])[0]
+
+
+def test_what_is_not_stored_yet_is_shown_with_what_it_says_and_taken_back() -> None:
+    alarm: View = {"text": "FLASH from BRAVO has arrived", "said": {"text": "stop", "lang": "en"}}
+    form: View = {"text": "FLASH from BRAVO has arrived", "said": {"form": "incident/flash"}}
+    event: View = {"type": "unstored", "exercise": "", "alarms": [alarm, form]}
+    head = "NOT STORED  FLASH from BRAVO has arrived"
+    assert unstored_lines(event) == [f"{head}: stop", f"{head}: incident/flash"]
+    assert unstored_lines({**event, "exercise": "EX1"})[0].startswith("EXERCISE NOT STORED")
+    over: View = {"type": "unstored-over", "exercise": "", "stored": False}
+    (back,) = unstored_lines(over)
+    assert "could not be stored" in back
+    assert unstored_lines({**over, "stored": True}) == []
+    assert unstored_lines({"type": "statement"}) == []

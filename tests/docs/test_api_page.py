@@ -111,7 +111,8 @@ def test_both_were_read() -> None:
 
 
 def test_the_page_names_every_kind_of_event() -> None:
-    view = (ROOT / "src" / "tieline" / "node" / "view.py").read_text("utf-8")
+    node = ROOT / "src" / "tieline" / "node"
+    view = "".join((node / name).read_text("utf-8") for name in ("view.py", "unstored.py"))
     kinds = set(re.findall(r'"type"(?::|\] =) "([a-z-]+)"', view)) - {"unknown"} | {"live"}
     section = PAGE.split("## Watching", maxsplit=1)[1]
     assert set(re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE)) == kinds

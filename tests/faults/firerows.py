@@ -126,6 +126,8 @@ BUILDS: Final = {
                      "held-by-syncs"),
         _at_the_disk("looked-at-early", "what is not stored yet is shown like all else",
                      "looked-at-early"),
+        _at_the_disk("silent-until-stored", "a FLASH is not told of before it is stored",
+                     "silent-until-stored"),
         _process("order-of-clocks", "the record is in the order of clocks", "clock-order"),
     )
 }  # fmt: skip
@@ -197,11 +199,16 @@ SLOW: Final = Row(
     promise="P1",
     name="slow-syncs",
     fault="each sync of a real station takes 0.2 to 7 s, at one or at both",
-    demand="answer, desk and receipt wait for the sync; status and sessions do not; all comes",
+    demand="answer, desk and receipt wait; status and sessions do not; FLASH as not yet stored",
     counts=(3, len(slowdisk.CASES), len(slowdisk.CASES) * 10),
     play=slowdisk.slow_in_fact,
     stage=slowdisk.stage,
-    sabotage=("told-before-synced", "held-by-syncs", "looked-at-early"),
+    sabotage=(
+        "told-before-synced",
+        "held-by-syncs",
+        "looked-at-early",
+        "silent-until-stored",
+    ),
     few=3,
     lacks=slowdisk.no_compiler,
 )

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -33,6 +33,7 @@ from tieline.exercise.supervise import end_with_parent
 from tieline.node import offline, secrets
 from tieline.node.client import ApiDown, ApiRefused, Client
 from tieline.node.secrets import KeyFile
+from tieline.node.view import Json
 
 BROKEN = ""  # what is broken on purpose in the stations that are started; see ``stationproc``
 CODES: Final = ("ALPHA", "BRAVO", "CHARLIE")
@@ -63,7 +64,10 @@ WAIT_S: Final = 60.0
 
 @dataclass
 class Line:
-    """Three stations that run. ``seen``: when a text came up at the desk of the other."""
+    """Three stations that run. ``seen``: when a text came up at the desk of the other.
+
+    ``early``: when it was said there that it has come and is not stored yet.
+    """
 
     seats: dict[str, Seat]
     ports: dict[str, int]
@@ -71,6 +75,7 @@ class Line:
     logs: Path
     cell: Cell | str
     seen: dict[str, float] = field(default_factory=dict)
+    early: dict[str, float] = field(default_factory=dict)
     number: int = 0
     noise: int = 0
     news: threading.Condition = field(default_factory=threading.Condition)
@@ -82,7 +87,9 @@ class Line:
         """Note when what comes up at a desk."""
         client = self.client(code)
         with contextlib.suppress(ApiDown), contextlib.closing(client):
-            for event in client.watch():
+            for event in client.watch(unstored=True):
+                for text in _early(event):
+                    self.early.setdefault(text, time.monotonic())
                 if event.get("type") == "statement" and event.get("party") != code:
                     with self.news:
                         self.seen.setdefault(str(event.get("text")), time.monotonic())
@@ -104,6 +111,13 @@ class Line:
             came = self.news.wait_for(lambda: text in self.seen, WAIT_S)
         need(came, f"a FLASH of {code} did not come within {WAIT_S:.0f} s")
         return self.seen[text] - began
+
+
+def _early(event: Mapping[str, Json]) -> list[str]:
+    """The texts that an event says are not stored yet."""
+    alarms = event.get("alarms") if event.get("type") == "unstored" else None
+    said = [one.get("said") for one in alarms or () if isinstance(one, dict)]  # type: ignore[union-attr]
+    return [str(one.get("text")) for one in said if isinstance(one, dict)]
 
 
 _here: list[Line] = []

@@ -2,9 +2,10 @@
 
 Two stations run on loopback, with ``mood.c`` loaded before the C library. What cannot be true
 before a sync has ended is not said before: the answer to who speaks, the push to the other, what
-comes up at its desk, its receipt. These are lower bounds, so a busy machine changes nothing about
-them. Meanwhile the stations say at once how they are, and keep their session, also where a
-sync takes longer than one of them may be silent.
+comes up at its desk as stored, its receipt. Where that takes long the desk hears before that it is
+here and not stored. These are lower bounds, so a busy machine changes nothing about them.
+Meanwhile the stations say at once how they are, and keep their session, also where a sync takes
+longer than one of them may be silent.
 """
 
 from __future__ import annotations
@@ -177,6 +178,9 @@ def _flash(line: Line, here_s: float, there_s: float) -> None:
     with line.news:
         need(line.news.wait_for(lambda: text in line.seen, WAIT_S), "it did not come up")
     shown_s = line.seen[text] - began
+    if there_s * 1_000 > LONG_MS:
+        early = line.early.get(text)
+        need(early and early < line.seen[text], "nobody heard of it before it was stored")
     need(shown_s >= here_s + there_s, f"shown after {shown_s:.2f} s, of {there_s} s for a sync")
 
 

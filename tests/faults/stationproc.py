@@ -30,6 +30,7 @@ from tieline.node.beside import Beside
 from tieline.node.chunkbox import Chunks
 from tieline.node.gate import Gate as Waiting
 from tieline.node.host import Host
+from tieline.node.unstored import Unstored
 from tieline.sim.mutants import MUTANTS, Mutant, in_force
 from tieline.store.sqlite import _INSERT, SqliteStore
 
@@ -154,6 +155,7 @@ BROKEN: Final = MUTANTS | {
         _build("held-by-syncs", (Beside, "learn", _learn_nothing)),
         _build("looked-at-early", (Waiting, "wait", _wait_for_nothing)),
         _build("commits-unsynced", (SqliteStore, "open", _open_unsynced)),
+        _build("silent-until-stored", (Unstored, "late", lambda *_: None)),
         _build("dear-statements", (Exchange, "_judge", _judge_dearly)),
         _build("bare-bundle", (secrets, "seal", lambda plain, _recipients: plain)),
     )

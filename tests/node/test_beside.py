@@ -3,82 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from tests.node import pair
 from tests.node.pair import WAIT_S, Running
+from tests.node.slowstore import Slow, beside_of
 
 from tieline.core.charter import dearmor_charter
 from tieline.core.errors import StoreFailed, StoreFull
-from tieline.core.journal import Fact
 from tieline.core.terms import Precedence
-from tieline.node import host
-from tieline.node.acts import NodeActs
-from tieline.node.atonce import AtOnce
+from tieline.node import beside, host
 from tieline.node.beside import FIRST, LATER, LONG_S, QUICK_S, Beside
 from tieline.node.gate import HERE, Gate, spawn
 from tieline.node.resume import Resumer
 from tieline.node.view import Json
-from tieline.store.memory import MemoryStore
-from tieline.store.pastmemory import MemoryPast
+from tieline.node.watchers import Stream
 
 TURNS = 200  # of the loop, in which all that can go on has gone on
-
-
-class Slow(MemoryStore):
-    """A store whose commits end when they are let. Nobody else may touch it until then."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.took_s = 0.0
-        self.go_on = threading.Event()
-        self.go_on.set()
-        self.error: Exception | None = None
-        self.threads: set[int] = set()
-        self.busy = False
-        self.commits = 0
-        self.past = cast("MemoryPast", Untouched(self.past, self))
-
-    def commit(self, facts: Sequence[Fact]) -> int:
-        self.busy = True
-        try:
-            self.threads.add(threading.get_ident())
-            assert self.go_on.wait(WAIT_S)
-            if self.error is not None:
-                raise self.error
-            self.commits += 1
-            return super().commit(facts)
-        finally:
-            self.took_s, self.busy = 1.0, False
-
-    def facts(self, after: int = 0) -> Iterator[tuple[int, Fact]]:
-        assert not self.busy
-        return super().facts(after)
-
-    def some(self, kinds: frozenset[int], after: int, last: int) -> list[tuple[int, Fact]]:
-        assert not self.busy
-        return super().some(kinds, after, last)
-
-    def statements(self, line: bytes, log: bytes, start: int, stop: int) -> list[bytes]:
-        assert not self.busy
-        return super().statements(line, log, start, stop)
-
-
-class Untouched:
-    """The settled past of such a store."""
-
-    def __init__(self, past: MemoryPast, store: Slow) -> None:
-        self._past, self._store = past, store
-
-    def __getattr__(self, name: str) -> object:
-        assert not self._store.busy
-        found: object = getattr(self._past, name)
-        return found
 
 
 class Station(Running):
@@ -89,9 +36,7 @@ class Station(Running):
         host, store = self.host, self.store
         assert isinstance(store, Slow)
         self.disk = store
-        self.acts = AtOnce(NodeActs(host), host.gate)
-        host.beside = Beside(store, host.gate)
-        host.beside.before = self.acts.look
+        self.acts = beside_of(host, store)
 
     async def ask(self, act: str, **args: Json) -> dict[str, Json]:
         found = await self.acts.act(act, args)
@@ -308,6 +253,132 @@ def test_a_snapshot_is_written_beside_the_loop_too(
         assert threads
         assert threading.get_ident() not in threads
         assert await alpha.texts() == ["one"]
+
+    play(tmp_path, story)
+
+
+# -------------------------------------------------------------------- what is not stored yet
+
+
+async def heard(stream: Stream, *kinds: str) -> list[dict[str, Any]]:
+    """The next events of some kinds, one of each."""
+    found: list[dict[str, Any]] = []
+    while [each["type"] for each in found] != list(kinds):
+        for _, event in await anext(stream):
+            value = json.loads(event)
+            if value["type"] in kinds:
+                found.append(value)
+    return found
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit takes long at once."""
+    monkeypatch.setattr(beside, "LATE_S", 0.0)
+
+
+async def live(station: Station, *, unstored: bool) -> Stream:
+    """A stream that has come to what is new."""
+    stream = station.acts.subscribe(station.host.last(), unstored=unstored)
+    await heard(stream, "live")
+    return stream
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_flash_that_is_not_stored_yet_rings_and_goes_on_as_one_alarm(tmp_path: Path) -> None:
+    async def story(alpha: Station, bravo: Station) -> None:
+        stream, other = [await live(bravo, unstored=each) for each in (True, False)]
+        assert (await bravo.ask("alarms", limit=1))["tone"] == ""
+        bravo.disk.go_on.clear()
+        speaking = asyncio.create_task(alpha.say("all stop", Precedence.FLASH))
+        (event,) = await heard(stream, "unstored")
+        (early,) = event["alarms"]
+        assert early["text"] == (
+            "FLASH from ALPHA has arrived and is not yet stored: the disk is slow"
+        )
+        assert early["said"]["text"] == "all stop"
+        assert (early["can"], early["item"]) == ([], None)
+        status = await at_once(bravo.ask("status"))
+        assert status["unstored"] == [early]
+        rings = await at_once(bravo.ask("alarms", limit=1))
+        assert (rings["tone"], rings["sounding"]) == ("flash", [early["alarm"]])
+        asking = asyncio.create_task(bravo.ask("alarms", alarm=early["alarm"]))
+        item = parsed(bravo, "all stop")
+        acting = asyncio.create_task(bravo.ask("ack", item=item, officer="B. Okoye"))
+        await around()
+        assert not asking.done()
+        assert not acting.done()
+        bravo.disk.go_on.set()
+        over, stored, alarm = await heard(stream, "unstored-over", "statement", "alarm")
+        assert over["stored"] is True
+        assert stored["text"] == "all stop"
+        assert alarm["seq"] == early["alarm"]
+        assert (await asking)["alarms"] != []
+        await acting
+        await speaking
+        kinds = {"unstored", "unstored-over"}
+        told = await heard(other, "statement", "alarm")
+        assert kinds.isdisjoint(each["type"] for each in told)
+        assert (await bravo.ask("status"))["unstored"] == []
+        for each in (stream, other):
+            await each.aclose()
+
+    play(tmp_path, story)
+
+
+def parsed(station: Station, text: str) -> str:
+    """The digest of a statement that is in the core already."""
+    (line,) = station.host.station.lines.values()
+    found = [item for item in line.record.order if item.statement.content.body.text == text]
+    return found[-1].statement.digest.hex()
+
+
+@pytest.mark.usefixtures("soon")
+def test_what_the_disk_does_not_take_is_taken_back(tmp_path: Path) -> None:
+    async def story(alpha: Station, bravo: Station) -> None:
+        stream = await live(bravo, unstored=True)
+        await bravo.ask("alarms")
+        bravo.disk.go_on.clear()
+        bravo.disk.error = StoreFull("there is no room")
+        speaking = asyncio.create_task(alpha.say("all stop", Precedence.IMMEDIATE))
+        (event,) = await heard(stream, "unstored")
+        number = event["alarms"][0]["alarm"]
+        assert (await at_once(bravo.ask("alarms")))["tone"] == "immediate"
+        bravo.disk.go_on.set()
+        (over,) = await heard(stream, "unstored-over")
+        assert over["stored"] is False
+        rings = await bravo.ask("alarms")
+        assert number not in cast("list[int]", rings["sounding"])
+        await speaking
+        await stream.aclose()
+
+    play(tmp_path, story)
+
+
+@pytest.mark.usefixtures("soon")
+def test_what_is_not_urgent_or_is_ours_is_not_told_before_it_is_stored(tmp_path: Path) -> None:
+    async def story(alpha: Station, bravo: Station) -> None:
+        streams = [await live(each, unstored=True) for each in (alpha, bravo)]
+        alpha.disk.go_on.clear()
+        speaking = asyncio.create_task(alpha.say("ours", Precedence.FLASH))
+        await alpha.begun()
+        await around()
+        alpha.disk.go_on.set()
+        await speaking
+        bravo.disk.go_on.clear()
+        speaking = asyncio.create_task(alpha.say("routine", Precedence.PRIORITY))
+        await bravo.begun()
+        await around()
+        bravo.disk.go_on.set()
+        await speaking
+        for stream in streams:
+            seen: list[str] = []
+            while "routine" not in seen:
+                for _, event in await anext(stream):
+                    value = json.loads(event)
+                    assert not value["type"].startswith("unstored")
+                    seen.append(str(value.get("text")))
+            await stream.aclose()
 
     play(tmp_path, story)
 

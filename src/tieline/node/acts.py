@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -49,7 +49,7 @@ from tieline.node.view import (
     word,
 )
 from tieline.node.wants import wants_of
-from tieline.node.watchers import Told
+from tieline.node.watchers import Stream
 
 if TYPE_CHECKING:
     from tieline.node.agreementacts import AgreementActs
@@ -189,10 +189,10 @@ class NodeActs:
         await self.host.agreements.ready(self._lines())
         return await handler(Arguments(name, args))
 
-    def subscribe(self, since: int) -> AsyncGenerator[Sequence[Told], None]:
+    def subscribe(self, since: int, *, unstored: bool = False) -> Stream:
         """The events after a journal number, then live; forms in words too."""
         self.host.feed.words = self._say
-        return self.host.feed.follow(since)
+        return self.host.feed.follow(since, unstored=unstored)
 
     async def _say(self, events: Sequence[dict[str, Json]]) -> None:
         """Add to events of statements what their forms say in words."""

@@ -20,14 +20,14 @@ import json
 import os
 import socket
 import struct
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 from tieline.core.errors import FaultsError, LocalError, ShellError, TielineError
 from tieline.node.client import MAX_LINE, short_name
 from tieline.node.view import Json
-from tieline.node.watchers import Told
+from tieline.node.watchers import Stream, Told
 
 MAX_CLIENTS: Final = 64
 MAX_RUNNING: Final = 64  # acts of one client under way; its further lines wait in its socket
@@ -42,7 +42,7 @@ class Acts(Protocol):
 
     async def act(self, name: str, args: Mapping[str, Json]) -> Json: ...
 
-    def subscribe(self, since: int) -> AsyncGenerator[Sequence[Told], None]: ...
+    def subscribe(self, since: int, *, unstored: bool = False) -> Stream: ...
 
 
 class ApiServer:
@@ -145,8 +145,12 @@ class ApiServer:
         batch = args.get("batch", False)
         if not isinstance(batch, bool):
             raise LocalError("act.argument", "act 'watch': argument 'batch' is true or false")
+        unstored = args.get("unstored", False)
+        if not isinstance(unstored, bool):
+            raise LocalError("act.argument", "act 'watch': argument 'unstored' is true or false")
         lines = _batches if batch else _events
-        async with contextlib.aclosing(self._acts.subscribe(since)) as pieces:
+        stream = self._acts.subscribe(since, unstored=unstored)
+        async with contextlib.aclosing(stream) as pieces:
             with contextlib.suppress(ConnectionError):  # the watcher went away
                 async for piece in pieces:
                     # All in one go: each write costs a system call.

@@ -2,30 +2,38 @@
 
 Most of them wait until none is: they look at the core or the store, or change something. These few
 do not: ``status`` and ``pulse`` are answered from a look at the station before the turn, of which
-all is stored; ``output_alive`` and ``stop`` look at neither.
+all is stored; ``output_alive`` and ``stop`` look at neither. And ``alarms`` is answered from its
+last answer and what has arrived since, once that is told (``unstored``).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import contextlib
+import time
+from collections.abc import Mapping
 from typing import Final
 
+from tieline.core.errors import TielineError
 from tieline.node.acts import NodeActs
 from tieline.node.arguments import Arguments
 from tieline.node.gate import Gate
 from tieline.node.passage import reading_view, together
+from tieline.node.unstored import Unstored
 from tieline.node.view import Json
-from tieline.node.watchers import Told
+from tieline.node.watchers import Stream
 
 BEFORE: Final = frozenset({"pulse", "status"})
 FREE: Final = frozenset({"output_alive", "stop"})
+LATELY_S: Final = 60.0
+LIMITS: Final = 8  # of lists of alarms whose last answer is kept
 
 
 class AtOnce:
     """The acts of one running station, as its API serves them."""
 
-    def __init__(self, acts: NodeActs, gate: Gate) -> None:
-        self._acts, self._gate = acts, gate
+    def __init__(self, acts: NodeActs, gate: Gate, unstored: Unstored) -> None:
+        self._acts, self._gate, self._unstored = acts, gate, unstored
+        self._rang: dict[int, tuple[float, dict[str, Json]]] = {}  # by limit: when, and what
         self._status: dict[str, Json] | None = None
         self._pulse: dict[str, Json] = {}
 
@@ -34,7 +42,9 @@ class AtOnce:
         host = self._acts.host
         lines = list(host.station.lines.values())
         self._status = None
-        if host.agreements.loaded(lines):
+        if not host.agreements.loaded(lines):
+            return
+        with contextlib.suppress(TielineError):  # whoever asks after the turn is told of it
             self._status = host.status()
             self._pulse = reading_view(together(host.reading(line) for line in lines))
 
@@ -46,9 +56,32 @@ class AtOnce:
             if name in BEFORE and self._status is not None:
                 Arguments(name, args).done()
                 found = self._status if name == "status" else self._pulse
-                return found | self._acts.host.present()
-        return await self._gate.held(self._acts.act(name, args))
+                return found | self._acts.host.present() | {"unstored": [*self._unstored.shown]}
+            rings = self._ringing(args) if name == "alarms" and self._unstored.shown else None
+            if rings is not None:
+                return rings
+        answer = await self._gate.held(self._acts.act(name, args))
+        if name == "alarms" and isinstance(answer, dict):
+            self._note(args, answer)
+        return answer
 
-    def subscribe(self, since: int) -> AsyncGenerator[Sequence[Told], None]:
+    def _note(self, args: Mapping[str, Json], answer: dict[str, Json]) -> None:
+        """Keep an answer of ``alarms``, as those have it who ask for it over and over."""
+        limit = args.get("limit", 0)
+        if not args.keys() - {"limit"} and isinstance(limit, int):
+            self._rang.pop(limit, None)
+            self._rang[limit] = time.monotonic(), answer
+            if len(self._rang) > LIMITS:
+                del self._rang[next(iter(self._rang))]
+
+    def _ringing(self, args: Mapping[str, Json]) -> dict[str, Json] | None:
+        """What rings, with what is not stored yet; ``None``: nobody has asked lately."""
+        limit = args.get("limit", 0)
+        known = self._rang.get(limit) if isinstance(limit, int) else None
+        if args.keys() - {"limit"} or known is None or time.monotonic() - known[0] > LATELY_S:
+            return None
+        return self._unstored.ringing(known[1]) | {"now_ms": self._acts.host.present()["now_ms"]}
+
+    def subscribe(self, since: int, *, unstored: bool = False) -> Stream:
         """The events after a journal number, then live."""
-        return self._acts.subscribe(since)
+        return self._acts.subscribe(since, unstored=unstored)

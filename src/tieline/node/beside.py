@@ -23,6 +23,7 @@ from tieline.core.terms import Now
 from tieline.node.gate import Gate
 from tieline.node.resume import Shot
 from tieline.node.runtime import Runtime
+from tieline.node.unstored import LATE_S, Unstored
 
 LONG_S: Final = 0.05  # of one commit: those after it go beside
 QUICK_S: Final = 0.02
@@ -72,6 +73,7 @@ class Beside:
         self._quick, self._enough = 0, FIRST
         self.slow = True
         self.before: Callable[[], None] = lambda: None  # a look at what is stored, before a turn
+        self.unstored: Unstored | None = None  # who tells what waits for a commit that takes long
 
     @property
     def since_s(self) -> float:
@@ -97,30 +99,40 @@ class Beside:
         plan = runtime.begin(events, now)
         if plan is None:
             return None
-        if not plan.facts:
-            runtime.end(plan, int)
-            return None
-
-        def stored(future: Future[int]) -> None:
-            try:
-                shot = runtime.end(plan, future.result)
-            except Exception as error:  # noqa: BLE001 - the station ends with it
-                over(error)
-                return
-            self.learn()
-            if shot is None:
-                over(None)
-            else:
-                self._run(shot.write, partial(written, shot))
 
         def written(shot: Shot, future: Future[int]) -> None:
             try:
                 if future.result():
                     shot.settle()
-            except Exception as error:  # noqa: BLE001 - likewise
+            except Exception as error:  # noqa: BLE001 - the station ends with it
                 over(error)
             else:
                 over(None)
+
+        if not plan.facts:
+            shot = runtime.end(plan, int)
+            return None if shot is None else self._run(shot.write, partial(written, shot))
+        late: asyncio.TimerHandle | None = None
+        if (unstored := self.unstored) is not None:
+            late = self._loop.call_later(LATE_S, unstored.late, plan, runtime.store.last() + 1)
+
+        def stored(future: Future[int]) -> None:
+            if late is not None:
+                late.cancel()
+            try:
+                shot = runtime.end(plan, future.result)
+            except Exception as error:  # noqa: BLE001 - likewise
+                if unstored is not None:
+                    unstored.over(stored=False)
+                over(error)
+                return
+            if unstored is not None:
+                unstored.over(stored=not runtime.full)
+            self.learn()
+            if shot is None:
+                over(None)
+            else:
+                self._run(shot.write, partial(written, shot))
 
         return self._run(partial(runtime.store.commit, plan.facts), stored)
 

@@ -73,11 +73,14 @@ class Client:
             if answer.get("id") == self._serial:
                 return result_of(answer)
 
-    def watch(self, since: int = 0) -> Iterator[dict[str, Json]]:
-        """Every event after a journal number, for ever. Use a client of its own for it."""
+    def watch(self, since: int = 0, *, unstored: bool = False) -> Iterator[dict[str, Json]]:
+        """Every event after a journal number, for ever. Use a client of its own for it.
+
+        ``unstored``: what is urgent and not stored yet, too, of which nothing has a number.
+        """
         self._serial += 1
         self._socket.settimeout(None)
-        self._send("watch", {"since": since, "batch": True})
+        self._send("watch", {"since": since, "batch": True, "unstored": unstored})
         while True:
             answer = self._receive()
             events = events_of(answer)
@@ -143,14 +146,16 @@ class AsyncClient:
         self._write(act, args)
         return result_of(await future)
 
-    async def watch(self, since: int = 0) -> AsyncIterator[dict[str, Json]]:
-        """Every event after a journal number, until the station stops."""
+    async def watch(
+        self, since: int = 0, *, unstored: bool = False
+    ) -> AsyncIterator[dict[str, Json]]:
+        """Every event after a journal number, until the station stops; as ``Client.watch``."""
         import asyncio
 
         self._serial += 1
         queue: asyncio.Queue[Events | None] = asyncio.Queue()
         self._streams[self._serial] = queue
-        self._write("watch", {"since": since, "batch": True})
+        self._write("watch", {"since": since, "batch": True, "unstored": unstored})
         while (events := await queue.get()) is not None:
             for event in events:
                 yield event

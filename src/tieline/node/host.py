@@ -407,7 +407,7 @@ class Host:
             "station_name": name,
             "realm": self.station.realm,
             "now_ms": now_ms,
-            "storing_ms": 0,
+            "storing_ms": 0, "unstored": [],
             "clock": self._clock_view(),
             "journal": self.runtime.store.last(),
             "disk_full": self.runtime.full,

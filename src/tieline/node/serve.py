@@ -38,6 +38,7 @@ from tieline.node.machine import HomeMachine
 from tieline.node.roomwatch import RoomWatch
 from tieline.node.rotation import LiveKeys
 from tieline.node.secrets import StationKeys
+from tieline.node.unstored import Unstored
 from tieline.store.sqlite import SqliteStore
 
 
@@ -132,9 +133,10 @@ async def _serve(
 
 def _acts(host: Host, store: SqliteStore) -> AtOnce:
     """The acts, and all that lets a station commit beside its loop when its disk is slow."""
-    acts = AtOnce(NodeActs(host), host.gate)
+    unstored = Unstored(host)
+    acts = AtOnce(NodeActs(host), host.gate, unstored)
     host.beside = Beside(store, host.gate)
-    host.beside.before = acts.look
+    host.beside.before, host.beside.unstored = acts.look, unstored
     HERE.set(host.gate)
     return acts
 

@@ -29,6 +29,8 @@ LIVE_PIECE: Final = 128  # of those that a turn brought
 
 Told = tuple[int, bytes]
 """An entry of the journal as watchers are told it: its number, and an event as JSON in UTF-8."""
+Stream = AsyncGenerator[Sequence[Told], None]
+"""Pieces of what one watcher is told."""
 Words = Callable[[list[dict[str, Json]]], Awaitable[None]]
 """What adds to events what forms say in words."""
 
@@ -51,9 +53,13 @@ class Source(Protocol):
 
 
 class Watcher:
-    """One that follows. ``behind``: it is told nothing new, and reads on from the journal."""
+    """One that follows. ``behind``: it is told nothing new, and reads on from the journal.
 
-    def __init__(self) -> None:
+    ``unstored``: it wants to know what is in no journal yet.
+    """
+
+    def __init__(self, *, unstored: bool = False) -> None:
+        self.unstored = unstored
         self.queue: deque[Sequence[Told]] = deque()
         self.bytes = 0
         self.wake = asyncio.Event()
@@ -101,6 +107,13 @@ class Feed:
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._gate.beside(self._tell))
 
+    def aside(self, event: dict[str, Json]) -> None:
+        """Tell at once, who wants it and is not behind, what is no entry of the journal."""
+        piece = [(0, _encoded(event))]
+        for watcher in self._watchers:
+            if watcher.unstored:
+                watcher.offer(piece, size_of(piece))
+
     @property
     def busy(self) -> bool:
         """Whether something that was published is still to be told."""
@@ -115,22 +128,23 @@ class Feed:
         """Have something called once, as soon as all is told; to be asked while it is busy."""
         self._told = done
 
-    async def follow(self, since: int) -> AsyncGenerator[Sequence[Told], None]:
+    async def follow(self, since: int, *, unstored: bool = False) -> Stream:
         """Every entry after ``since``, then each new one once it is durable.
 
         They come in pieces, none of them empty. An event ``live`` marks the seam.
+        ``unstored``: what is told ``aside``, too; it bears the number 0.
         """
-        watcher = Watcher()
+        watcher = Watcher(unstored=unstored)
         self._watchers.add(watcher)
         live = False
         try:
             while True:
                 while watcher.queue:
                     piece = watcher.take()
-                    if piece[0][0] <= since:  # it was read from the journal before it was told
+                    if 0 < piece[0][0] <= since:  # it was read from the journal before it was told
                         piece = [told for told in piece if told[0] > since]
                     if piece:
-                        since = piece[-1][0]
+                        since = piece[-1][0] or since
                         yield piece
                 if self._closed:
                     return

@@ -22,7 +22,9 @@ ASK_S: Final = 10.0  # at least so often
 REST_S: Final = 0.1  # between two questions: a flood of statements asks no more often
 PATIENCE_S: Final = 20.0
 DEAD_S: Final = 10.0  # so long a station may be away (it is started anew) until that is an alarm
-EVENTS: Final = frozenset({"alarm", "heed", "state", "statement", "charter"})
+EVENTS: Final = frozenset(
+    {"alarm", "heed", "state", "statement", "charter", "unstored", "unstored-over"}
+)
 
 Found = dict[str, Json]
 
@@ -71,7 +73,7 @@ class Feed:
                 await client.connect()
                 status = await client.call("status")
                 journal = status.get("journal")
-                events = client.watch(journal if isinstance(journal, int) else 0)
+                events = client.watch(journal if isinstance(journal, int) else 0, unstored=True)
                 self._client, self.alive = client, True
                 watching = asyncio.create_task(self._listen(events))
                 try:

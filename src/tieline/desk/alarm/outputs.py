@@ -278,7 +278,12 @@ class Messenger(Output):
         names = ("alarm", "code", "rank", "tone", "state", "since_ms", "text", "party", "line_name",
                  "item", "late", "due_ms")  # fmt: skip
         told: dict[str, Json] = {name: alarm[name] for name in names if name in alarm}
-        if self.config.message and alarm.get("item"):
+        said = alarm.get("said")
+        if isinstance(said, dict):  # it is not stored yet, so nobody can ask for it
+            told["stored"] = False
+            if self.config.message:
+                told["message"] = {name: said.get(name) for name in ("text", "lang", "form")}
+        elif self.config.message and alarm.get("item"):
             with contextlib.suppress(ApiDown, ApiRefused):
                 item = await self.feed.call("item", item=alarm["item"])
                 told["message"] = {

@@ -405,6 +405,22 @@ def _heed_line(event: View, when: str, mark: str) -> str:
     return f"{mark}       {when}  {what}"
 
 
+def unstored_lines(event: View) -> list[str]:
+    """What has arrived and is not stored yet, or that this is over; nothing of other events."""
+    if event.get("type") == "unstored":
+        lines: list[str] = []
+        for alarm in views(event, "alarms"):
+            said = alarm.get("said")
+            words = said.get("text") or said.get("form") if isinstance(said, dict) else None
+            text = text_of(alarm, "text")
+            lines.append(f"{_mark(event)}NOT STORED  {text}{f': {words}' if words else ''}")
+        return lines
+    if event.get("type") == "unstored-over" and event.get("stored") is False:
+        what = "what had arrived could not be stored; its author sends it again"
+        return [f"{_mark(event)}NOT STORED  {what}"]
+    return []
+
+
 def event_line(event: View) -> str:
     """One event of the journal on one line; empty for what people need not see."""
     when = dtg(number_of(event, "at_ms")) if event.get("at_ms") else ""

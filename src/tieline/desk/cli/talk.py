@@ -21,6 +21,7 @@ from tieline.desk.cli.show import (
     said,
     status_lines,
     text_of,
+    unstored_lines,
     views,
 )
 from tieline.node.client import ApiDown, Client
@@ -227,7 +228,7 @@ def watch(args: argparse.Namespace) -> None:
     try:
         while True:
             try:
-                for event in station.watch(since):
+                for event in station.watch(since, unstored=True):
                     since = max(since, number_of(event, "seq"))
                     if event.get("type") == "live" and args.until_live:
                         return
@@ -254,6 +255,6 @@ def _show_event(args: argparse.Namespace, event: dict[str, Json]) -> None:
     if args.json:
         print(json.dumps(event, separators=(",", ":")), flush=True)
         return
-    line = event_line(event)
-    if line:
-        print(visible(line), flush=True)
+    for line in unstored_lines(event) or [event_line(event)]:
+        if line:
+            print(visible(line), flush=True)

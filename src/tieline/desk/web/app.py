@@ -115,6 +115,8 @@ class _Doors:
             if form is None:
                 visit.begin()
             try:
+                if form is None and visit.part == "frame":  # the same around each screen
+                    return await visit.render("base.html")
                 return await route.handler(visit)
             except ForbiddenError as error:
                 return await visit.render("refused.html", 403, code="desk.forbidden",

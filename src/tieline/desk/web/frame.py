@@ -99,6 +99,7 @@ class Frame:
             "clock_kept": str(status.view("clock")["kept"] or "unknown"),
             "reading": reading(lines),
             "disk_full": bool(status["disk_full"]),
+            "unstored": status.views("unstored"),
             "behind": visit.desk.vault.behind,
             "suspects": visit.desk.touches.keys.suspects(),
             "key_hosts": visit.desk.touches.keys.hosts(visit.officer.id),

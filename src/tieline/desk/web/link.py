@@ -184,7 +184,7 @@ class StationLink:
                 self._turned(alive=True, why="")
                 pulse = asyncio.create_task(self._feel(client))
                 try:
-                    async for event in client.watch(self.last_seq):
+                    async for event in client.watch(self.last_seq, unstored=True):
                         self._note(event)
                 finally:
                     pulse.cancel()
@@ -232,6 +232,8 @@ class StationLink:
                 kind != "statement" or told
             ):
                 self._agreed_seq = seq
+        elif event.get("type") in ("unstored", "unstored-over"):
+            self.changed()  # what is shared was asked before it came
         if event.get("type") != "live":
             self.tell(event)
 

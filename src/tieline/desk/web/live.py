@@ -28,6 +28,8 @@ TOPICS: Final = {
     "charter": ("charter", "lines"),
     "alarm": ("alarms",),
     "heed": ("alarms",),
+    "unstored": ("alarms",),
+    "unstored-over": ("alarms",),
     "alarms": ("alarms",),  # of this desk: time alone has changed what rings
     "draft": ("drafts",),
     "note": ("lines",),

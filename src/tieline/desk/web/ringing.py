@@ -17,7 +17,9 @@ from tieline.node.view import Json
 
 ASK_S: Final = 10.0
 REST_S: Final = 0.03  # between two questions
-EVENTS: Final = frozenset({"alarm", "heed", "state", "statement", "charter", "station"})
+EVENTS: Final = frozenset(
+    {"alarm", "heed", "state", "statement", "charter", "station", "unstored", "unstored-over"}
+)
 # What time alone changes besides what a page counts down by itself: what agreements and incidents
 # say of that is not older than a few seconds in any case (``link.SLOW``).
 TIMED: Final = frozenset({"alarms", "status", "traffic"})

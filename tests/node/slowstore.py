@@ -1,0 +1,78 @@
+"""A store whose commits end when the test lets them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from tests.node.pair import WAIT_S
+
+from tieline.core.journal import Fact
+from tieline.node.acts import NodeActs
+from tieline.node.atonce import AtOnce
+from tieline.node.beside import Beside
+from tieline.node.host import Host
+from tieline.node.unstored import Unstored
+from tieline.store.memory import MemoryStore
+from tieline.store.pastmemory import MemoryPast
+
+
+class Slow(MemoryStore):
+    """A store whose commits end when they are let. Nobody else may touch it until then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.took_s = 0.0
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.error: Exception | None = None
+        self.threads: set[int] = set()
+        self.busy = False
+        self.commits = 0
+        self.past = cast("MemoryPast", Untouched(self.past, self))
+
+    def commit(self, facts: Sequence[Fact]) -> int:
+        self.busy = True
+        try:
+            self.threads.add(threading.get_ident())
+            assert self.go_on.wait(WAIT_S)
+            if self.error is not None:
+                raise self.error
+            self.commits += 1
+            return super().commit(facts)
+        finally:
+            self.took_s, self.busy = 1.0, False
+
+    def facts(self, after: int = 0) -> Iterator[tuple[int, Fact]]:
+        assert not self.busy
+        return super().facts(after)
+
+    def some(self, kinds: frozenset[int], after: int, last: int) -> list[tuple[int, Fact]]:
+        assert not self.busy
+        return super().some(kinds, after, last)
+
+    def statements(self, line: bytes, log: bytes, start: int, stop: int) -> list[bytes]:
+        assert not self.busy
+        return super().statements(line, log, start, stop)
+
+
+class Untouched:
+    """The settled past of such a store."""
+
+    def __init__(self, past: MemoryPast, store: Slow) -> None:
+        self._past, self._store = past, store
+
+    def __getattr__(self, name: str) -> object:
+        assert not self._store.busy
+        found: object = getattr(self._past, name)
+        return found
+
+
+def beside_of(host: Host, store: Slow) -> AtOnce:
+    """Have a station's commits made beside its loop, as ``serve`` does; its acts."""
+    unstored = Unstored(host)
+    acts = AtOnce(NodeActs(host), host.gate, unstored)
+    host.beside = Beside(store, host.gate)
+    host.beside.before, host.beside.unstored = acts.look, unstored
+    return acts

@@ -1,0 +1,97 @@
+"""What has arrived and is not stored yet, at the desk of a station with a slow disk."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.faults.floor import WAIT_S, Floor
+from tests.node.slowstore import Slow, beside_of
+
+from tieline.core.terms import Precedence
+from tieline.desk.words import LANGUAGES, Words
+from tieline.node import beside
+
+TITLE = "FLASH from ALPHA has arrived and is not yet stored: the disk is slow"
+SCREENS = ("/", "/alarms", "/record", "/drafts", "/compose")
+
+
+@pytest.fixture
+def floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Floor, Slow]]:
+    """A floor whose BRAVO has a disk as slow as the test wants, and is impatient with it."""
+    monkeypatch.setattr(beside, "LATE_S", 0.0)
+    disk = Slow()
+    floor = Floor(tmp_path, disk)
+    floor.settle()
+
+    async def slow() -> None:
+        floor._api._acts = beside_of(floor.bravo.host, disk)
+
+    floor._there.do(slow())
+    try:
+        yield floor, disk
+    finally:
+        disk.go_on.set()
+        floor.close()
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + WAIT_S
+    while not true():
+        assert time.monotonic() < end, "it did not come to that"
+
+
+def rings(floor: Floor) -> tuple[object, object]:
+    """What browsers are to sound."""
+
+    async def ask() -> tuple[object, object]:
+        message = floor.desk.ringing.message()
+        return message["tone"], message["sounding"]
+
+    return floor.within(ask())
+
+
+def test_a_flash_is_on_every_screen_before_it_is_stored_and_rings_once(
+    floor: tuple[Floor, Slow],
+) -> None:
+    there, disk = floor
+    officer = there.visitor("watch-officer")
+
+    def frame(screen: str = "/") -> str:
+        return officer.get(f"{screen}?part=frame").text.replace("<bdi>", "").replace("</bdi>", "")
+
+    there.within(there.desk.link.call("alarms", {"limit": 1}))  # as its browsers do, over and over
+    disk.go_on.clear()
+    said = asyncio.run_coroutine_threadsafe(
+        there.alpha.say("stop <all>", Precedence.FLASH), there._there.loop
+    )
+    until(lambda: TITLE in frame())
+    for screen in SCREENS:
+        part = frame(screen)
+        assert TITLE in part
+        assert "stop &lt;all&gt;" in part
+        assert "/item/" not in part
+    until(lambda: rings(there)[0] == "flash")
+    early = rings(there)
+    disk.go_on.set()
+    said.result(WAIT_S)
+    until(lambda: TITLE not in frame())
+    assert rings(there) == early
+    page = officer.get("/").text
+    assert len(re.findall(r'data-item="[0-9a-f]+"[^>]*data-loud', page)) == 1
+    there.settle()
+    assert rings(there) == early
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_language_has_the_words_with_the_party_and_the_rank(language: str) -> None:
+    words = Words(language)
+    for key in ("desk.unstored.title", "desk.why.unstored"):
+        said = words.say(key, party="ALPHA", rank="FLASH")
+        assert "ALPHA" in said
+        assert "FLASH" in said
+    assert "ALPHA" in words.say("desk.unstored.what", party="ALPHA")
