@@ -173,11 +173,7 @@ def power_fails(seed: int) -> None:
         for code in CODES:
             two.start(code)
             two.told[code] = {each.split()[1] for each in promised[code] if each[:4] == "item"}
-        # A mark that was lost with the power closes the log, and the next word opens another.
-        kills.settled(two, (*kills.WRITES, "closed"))
-        for code in CODES:
-            two.talk(code, f"after {seed} {code}", threading.Event(), 2)
-        kills.settled(two)
+        kills.goes_on(two, f"after {seed}")
     except (Missed, TielineError) as error:
         raise Missed(f"{what}: {error}") from error
     finally:
