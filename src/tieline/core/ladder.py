@@ -195,6 +195,11 @@ class Ladder:
         out.update(tally.marks.get(party, {}))
         return out
 
+    def received_ms(self, log: bytes, position: int, party: str) -> int | None:
+        """When a party received a statement of a main branch, by the first of its receipts."""
+        found = (self.receipt_at(log, position, one) for one in self.stations.get(party, ()))
+        return min((one.time_s * 1000 for one in found if one is not None), default=None)
+
     def reached(self, item: Item, party: str, rung: Rung) -> bool:
         """Whether a party stands on a rung of an item, or on one that implies it."""
         statement = item.statement

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -35,7 +36,7 @@ from tieline.core.errors import TielineError
 from tieline.core.line import Line, Reading
 from tieline.core.record import Item
 from tieline.core.statement import Content
-from tieline.core.terms import Kind, RefRole, Rung
+from tieline.core.terms import Kind, RefRole
 from tieline.node import collector
 from tieline.node.gate import spawn
 from tieline.node.passage import NEAR, PIECE, Brief, Passages, Progress
@@ -77,8 +78,8 @@ class _Reader:
     parties: tuple[str, ...]
     ends: tuple[int, ...]  # versions that ended logs: what was late then was read before
     read: dict[bytes, int] = field(default_factory=dict)
-    # By log: place and item of each form statement in it, and how much of it each station covered.
-    forms: dict[bytes, list[tuple[int, Item]]] = field(default_factory=dict)
+    # By log: place of each form statement in it, and how much of it each station covered.
+    forms: dict[bytes, array[int]] = field(default_factory=dict)
     covered: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
     begun: dict[int, dict[str, int]] = field(default_factory=dict)  # version: party: first time
     voices: dict[bytes, str] = field(default_factory=dict)  # by station: its party
@@ -456,7 +457,8 @@ class Agreements:
         message = self.message(line, item)
         if message is not None and message.time_ms <= self.until(line, message.time_ms):
             reader.ledger.admit(message)
-            reader.forms.setdefault(item.statement.log, []).append((place.position, item))
+            places = reader.forms.setdefault(item.statement.log, array("Q"))
+            places.append(place.position)
 
     def _ends(self, line: Line, item: Item) -> bool:
         """Whether an item ends the exercise, or ends it earlier than was known."""
@@ -527,18 +529,17 @@ class Agreements:
 
         ``None`` for one without a receipt: going past many takes its time too.
         """
-        placed = reader.forms[log]
+        placed, held = reader.forms[log], line.record.logs[log]
         for station in line.charter.stations():
             party = line.party_of(station)
             before = reader.covered.get((log, station), 0)
             covered = min(line.ladder.covered(log, station), reader.read[log])
             reader.covered[log, station] = covered
-            start = bisect_left(placed, before, key=_position)
-            for place, item in islice(placed, start, None):
-                if place >= covered:
+            for place in islice(placed, bisect_left(placed, before), None):
+                if place >= min(covered, held.size):  # a charter may have ended the log meanwhile
                     break
-                mark = line.ladder.rungs(item, party).get(Rung.RECEIVED)
-                yield None if mark is None else (item.statement.digest, party, mark.at_ms)
+                at_ms = line.ladder.received_ms(log, place, party)
+                yield None if at_ms is None else (held.digest(place), party, at_ms)
 
 
 def _settle(reader: _Reader) -> None:
@@ -578,7 +579,3 @@ def _same_fields(old: tuple[Field, ...], new: tuple[Field, ...], values: Values)
         ):
             return False
     return True
-
-
-def _position(entry: tuple[int, Item]) -> int:
-    return entry[0]
