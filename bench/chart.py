@@ -8,7 +8,8 @@ from html import escape
 from figures import Json, number, record
 
 WIDTH, LEFT, RIGHT, BAR, GAP = 760, 150, 120, 18, 8
-COLOURS = {"floor": "#8a8f98", "tieline": "#1f5fa8", "nats": "#c07a1c", "prosody": "#7d8c4a"}
+COLOURS = {"floor": "#8a8f98", "tieline": "#1f5fa8", "nats": "#c07a1c", "prosody": "#7d8c4a",
+           "synapse": "#8a5a83"}  # fmt: skip
 Reader = Callable[[Json], float]
 PANELS: tuple[tuple[str, Reader], ...] = (
     ("one at a time, p50 (ms; less is better)", lambda s: number(record(s["receipt_ms"])["p50"])),

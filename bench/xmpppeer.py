@@ -67,6 +67,8 @@ def _parser() -> XMLPullParser[Element]:
 class XmppSide(Side):
     """One party's client."""
 
+    has_queue = False
+
     def __init__(self, host: str, other: str) -> None:
         super().__init__()
         self._host, self._other = host, other
