@@ -1,6 +1,7 @@
 """`python bench/speed.py`: everything about speed in one run of about ten minutes.
 
 First ``peers.py`` with its plot, then ``growth.py`` up to 10,000 statements (``--most`` for more).
+With ``--synapse`` peers takes twice as long.
 With ``--out FOLDER`` the JSON of both and the plot are left there. Statuses as those two have them.
 """
 
