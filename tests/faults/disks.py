@@ -255,6 +255,7 @@ def housed(wire: Wire, folder: Path) -> Iterator[Home]:
 
 KINDS = ("in commits", "at the start", "no inodes", "read-only")
 LEFT = (0, 4_096, 65_536, 300_000)
+MOST_WORDS = 200  # 23 were seen to fill it; each takes a page of the log at least
 
 
 def small_volume(seed: int) -> None:
@@ -303,7 +304,7 @@ def _restart(wire: Wire, bravo: Home) -> None:
 def _until_full(wire: Wire, bravo: Home, kept: list[bytes]) -> None:
     """Speak on both sides until nothing more goes in; what is there stays readable."""
     alpha, ledger = wire.homes[0], Ledger(wire, bravo)
-    for number in range(2_000):
+    for number in range(MOST_WORDS):
         try:
             kept.append(say(bravo, f"word {number} " + "x" * 300))
         except StoreFull:
