@@ -199,7 +199,10 @@ class History(RuleBasedStateMachine):
                     if earlier.statement.log == later.statement.log:
                         continue
                     expected = earlier.statement.digest in before[later.statement.digest]
-                    assert reader.saw(later.statement, earlier.statement) is expected
+                    saw = reader.saw(later.statement, earlier.statement)
+                    # Of a key on two machines each names what is new to the log as it knows it.
+                    forked = bool(reader.logs[later.statement.log].forks)
+                    assert saw is expected or (forked and not saw)
 
     def check_proofs(self) -> None:
         """Every place with two statements is proven to each reader, and the proof stands alone."""
