@@ -30,7 +30,7 @@ from tests.node import pair
 
 from tieline.core.charter import SignedCharter, armor_charter, dearmor_charter
 from tieline.core.identity import dearmor, fingerprint, parse_card
-from tieline.node import offline, secrets
+from tieline.node import offline, packs, secrets
 from tieline.node.config import Home
 from tieline.node.restore import restore
 from tieline.node.secrets import KeyFile
@@ -41,6 +41,7 @@ CALLS: Final = (
     "fsync", "rename", "write", "pwrite64", "fdatasync", "link", "unlink", "ftruncate", "mkdir",
     "fallocate",
 )  # fmt: skip
+PACK: Final = "crisis"
 SAID: Final = 65_536  # bytes, at most
 _CALL: Final = re.compile(r"^(?:\d+ +)?(\w+)\(", re.MULTILINE)
 
@@ -107,6 +108,49 @@ def _nothing(_folder: Path) -> None:
     """It may be half there, as long as nothing starts on it."""
 
 
+def _pack_written(folder: Path) -> None:
+    written = packs.read_file(folder / "given.pack")
+    need(written.hash == packs.find(PACK).hash, "it is another pack")
+
+
+def _no_half_pack(folder: Path) -> None:
+    if (folder / "given.pack").exists():
+        _pack_written(folder)
+
+
+def _pack_kept(folder: Path) -> None:
+    kept = packs.load_kept(folder / "ALPHA", packs.find(PACK).hash)  # under its hash, and whole
+    need(kept, "it is not kept")
+    _whole(folder)
+
+
+def _no_half_kept(folder: Path) -> None:
+    packs.load_kept(folder / "ALPHA", packs.find(PACK).hash)  # raises when it is not whole
+    _whole(folder)
+
+
+def _charter_made(folder: Path) -> None:
+    signed = dearmor_charter((folder / "new.charter").read_text("ascii"))
+    need([code for code, _ in signed.signatures] == ["ALPHA"], "it is not signed")
+
+
+def _no_half_charter(folder: Path) -> None:
+    if (folder / "new.charter").exists():
+        dearmor_charter((folder / "new.charter").read_text("ascii"))
+    _whole(folder)
+
+
+def _with_card(folder: Path, sets: int) -> None:
+    """The home is whole, and so is its card."""
+    home = _home(folder)
+    (station,) = parse_card(dearmor(home.card_file.read_text("ascii"))).stations
+    found = secrets.unlock(home.keys_file, KeyFile(home.path / "key")).sets
+    need(station.certificate in [each.certificate for each in found], "the card is of other keys")
+    need(sets == 1 or station.certificate == found[0].certificate, "the card is of former keys")
+    need(sets <= len(found) <= sets + 2, f"{len(found)} sets of keys")
+    _whole(folder)
+
+
 VERBS: Final = (
     Verb("witness url", ("witness", "url", "w.example", "http://127.0.0.1:7499", "--home",
                          "ALPHA"), _url_set, _configured),
@@ -121,6 +165,14 @@ VERBS: Final = (
          ("exists and is never written over",)),
     Verb("restore", ("restore", "old.bak", "--key-file", "ALPHA/key", "--home", "NEW"),
          lambda folder: _whole(folder, "NEW"), _whole, ("never unpacked over anything",)),
+    Verb("pack write", ("pack", "write", PACK, "--out", "given.pack"), _pack_written,
+         _no_half_pack),
+    Verb("pack keep", ("pack", "keep", "kept.pack", "--home", "ALPHA"), _pack_kept,
+         _no_half_kept),
+    Verb("charter new", ("charter", "new", "new", "--sign", "--yes", "--home", "ALPHA"),
+         _charter_made, _no_half_charter, ("exists; name another file",)),
+    Verb("keys rotate", ("keys", "rotate", "--home", "ALPHA"),
+         lambda folder: _with_card(folder, 2), lambda folder: _with_card(folder, 1)),
 )  # fmt: skip
 
 
@@ -149,8 +201,9 @@ def _template() -> Path:
         "BRAVO", dict(signed.signatures)["BRAVO"]
     )
     (folder / "pair.charter").write_text(armor_charter(half), "ascii")
-    done = _run(folder, ("backup", "--out", "old.bak", "--home", "ALPHA"))
-    assert done.code == 0, done
+    for words in (("backup", "--out", "old.bak"), ("pack", "write", PACK, "--out", "kept.pack")):
+        done = _run(folder, (*words, "--home", "ALPHA"))
+        assert done.code == 0, done
     return folder
 
 
