@@ -8,6 +8,7 @@ soon as nothing refers to it, unless it refers to itself.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 
 
@@ -22,6 +23,16 @@ def settle() -> None:
     """What was made lately stays (a long record is being read): do not look at it again."""
     gc.collect(1)
     gc.freeze()
+
+
+def give_back() -> None:
+    """Give the system the memory that was taken for a while (a long record was read) and freed.
+
+    Some C libraries have no way for it; they keep it for what comes.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def unsettle() -> None:

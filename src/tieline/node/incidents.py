@@ -188,6 +188,8 @@ class Incidents:
                 collector.settle()  # a full look at a long book would hold up the line
             await slices.turn()
         await through(reader.book.settle_steps())
+        if not reader.whole and reader.of > NEAR:
+            collector.give_back()
         reader.whole = True
 
     async def _read_all(self, line: Line, reader: _Reader, slices: Slices) -> None:
