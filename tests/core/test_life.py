@@ -16,7 +16,7 @@ from tests.core.world import Net, Post, answer, chaff, kits, message
 
 from tieline.core import record, renewal
 from tieline.core.errors import LocalError
-from tieline.core.events import Arrived, Connected, Lost, Speak
+from tieline.core.events import Arrived, Connected, Lost, Speak, Tick
 from tieline.core.journal import Alarm, Fact, FactKind
 from tieline.core.life import Run, Standing
 from tieline.core.statement import Statement, parse
@@ -211,6 +211,89 @@ def test_nobody_closes_a_log_that_this_run_has_opened(size: int) -> None:
     have = pack(Have(alpha.line.id, 1, full=False, heads=(lie,)))
     alpha.step(Arrived(carrier="wire", peer=bravo.who.id, envelope=have, live=True))
     assert standing(alpha) is Standing.WRITING
+
+
+def stand(net: Net, here: Post, there: Post) -> None:
+    """A session stands, and nothing has come through it yet."""
+    net.open.add(frozenset((here.who.id, there.who.id)))
+    for one, other in ((here, there), (there, here)):
+        one.step(Connected(carrier="wire", peer=other.who.id, address="test"))
+
+
+def hear(here: Post, there: Post) -> None:
+    """What a peer has for a station comes."""
+    for sent in [sent for sent in there.out if sent.peer == here.who.id]:
+        there.out.remove(sent)
+        here.step(Arrived(carrier="wire", peer=there.who.id, envelope=sent.envelope, live=True))
+
+
+def test_a_peer_that_is_behind_confirms_nothing_while_another_in_reach_was_not_heard() -> None:
+    """The whole disk was put back, mark and all: only who holds more can tell."""
+    net = line_of(3)
+    alpha, bravo, charlie = net
+    off(net, bravo)
+    facts, marks = list(alpha.facts), dict(alpha.marks)
+    lost = alpha.speak(message("only charlie has heard this")).item
+    net.deliver()
+    assert lost in charlie.order()
+    assert lost not in bravo.order()
+    net.cut(bravo, charlie)
+    alpha.marks = marks
+    put_back(net, alpha, facts)
+    assert standing(alpha) is Standing.PROBATION
+    stand(net, alpha, bravo)
+    stand(net, alpha, charlie)
+    hear(alpha, bravo)
+    assert standing(alpha) is Standing.PROBATION
+    hear(alpha, charlie)
+    assert standing(alpha) is Standing.CLOSED
+    net.deliver()
+    alpha.speak(message("in a fresh log"))
+    net.deliver()
+    assert accusations(net) == set()
+    assert lost in alpha.order()
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_a_peer_that_keeps_silent_holds_a_confirmation_up_for_moments_only(*, asks: bool) -> None:
+    net = line_of(3)
+    alpha, bravo, charlie = net
+    net.restart(alpha)
+    stand(net, alpha, bravo)
+    stand(net, alpha, charlie)
+    charlie.out.clear()
+    hear(alpha, bravo)
+    assert standing(alpha) is Standing.PROBATION
+    net.ms += renewal.HEAR_MS - 1
+    log = alpha.line.own_log
+    if asks:
+        net.ms += 1
+        alpha.speak(message("on"))
+    else:
+        bravo.step(Tick())
+        net.ms += 60_000
+        bravo.step(Tick())
+        hear(alpha, bravo)
+    assert standing(alpha) is Standing.WRITING
+    assert alpha.line.own_log == log
+
+
+def test_a_kill_before_the_mark_knows_a_fresh_log_is_no_store_put_back() -> None:
+    net = line_of(2)
+    alpha, bravo = net
+    net.restart(alpha)
+    marks = dict(alpha.marks)
+    alpha.speak(message("in a fresh log"))
+    log = alpha.line.own_log
+    alpha.marks = marks  # the commit is kept, and the mark is not
+    off(net, alpha)
+    net.restart(alpha)
+    assert standing(alpha) is Standing.PROBATION
+    assert alpha.line.own_log == log
+    net.connect(alpha, bravo)
+    assert standing(alpha) is Standing.WRITING
+    alpha.speak(message("and on"))
+    assert alpha.line.own_log == log
 
 
 # ------------------------------------------------------------------------------ a store put back

@@ -4,8 +4,9 @@
  * standing, denied_by, trust), core/renewal.py (may_say, heard, receipted, _came_back, close) and
  * node/runtime.py (_remember, _remember_start, perform) do it. The order in a turn is: sign, commit,
  * note the mark, and only then let it leave. After each start the log is on probation, and written
- * on only when a peer has named exactly its end in a session of this run, and nobody more; else
- * whoever speaks opens a fresh log, and this one is left for ever.
+ * on only when a peer has named exactly its end in a session of this run, nobody more, and everybody
+ * whose session stands has said what it holds; else whoever speaks opens a fresh log, and this one is
+ * left for ever.
  *
  * Faults: a crash between any two steps; the store put back to a backup taken at any moment, with
  * the machine's mark left as it is; with CLONE a second machine with a copy of home and mark, which
@@ -21,9 +22,10 @@
  * With WHOLE this holds where all that had left has reached every peer (ARRIVED). Else it does not,
  * and cannot, when the peer in reach is behind: docs/faults.md, "What is not promised". The run with
  * -DWHOLE and no ARRIVED is there to show it; with -DWHOLE -DONE_KNOWS one of two peers holds all,
- * and it still fails, since the other one may be heard first.
+ * and it still fails, since the other one may be in reach alone. With -DBOTH as well, sessions with
+ * both stand or none does, and it holds, whichever of them is heard first.
  *
- * Not modelled: the limit on logs of a station, what the fresh log says, keys that the charter ends.
+ * Not modelled: that who keeps silent in its session is not waited for after HEAR_MS, the limit on logs of a station, what the fresh log says, keys that the charter ends.
  */
 
 #ifndef BROKEN
@@ -36,6 +38,7 @@
 #define NO_PROBATION (BROKEN == 5)      /* it writes on at once */
 #define BUNDLES_CONFIRM (BROKEN == 6)   /* what an old bundle names confirms */
 #define TRUST_KEPT (BROKEN == 7)        /* a confirmation counts after the next start too */
+#define FIRST_CONFIRMS (BROKEN == 8)    /* nobody else in reach is heard before */
 
 #ifndef SAID
 #define SAID 3
@@ -68,6 +71,7 @@ byte log[MACHINES], store[MACHINES];    /* in memory, on disk */
 byte mark[MACHINES];            /* 0: the machine remembers no such log */
 bit shut[MACHINES];             /* the journal says that it is left or closed for ever */
 bit trusted[MACHINES];          /* kept only by TRUST_KEPT */
+bit named[MACHINES];            /* a peer has named the end of the log since the start */
 
 byte peer[2];
 bit session[4], told[4];        /* of machine m with peer p, at 2 * m + p; a full have has come */
@@ -86,7 +90,7 @@ inline hang_up(m) {
 }
 
 inline begin(m) {               /* a start: Life.begin, _remember_start */
-    log[m] = store[m];
+    log[m] = store[m]; named[m] = 0;
     if
     :: shut[m] || (m == 1 && !ANY_MACHINE) -> standing[m] = closed
     :: else ->
@@ -109,9 +113,12 @@ inline close(m) {
     fi
 }
 
-inline trust(m) {
+#define heard(m, p) (!session[at(m, p)] || told[at(m, p)])
+
+inline settle(m) {              /* renewal._settle */
     if
-    :: standing[m] == probation -> standing[m] = writing; trusted[m] = 1
+    :: standing[m] == probation && named[m] && (FIRST_CONFIRMS || (heard(m, 0) && heard(m, 1))) ->
+        standing[m] = writing; trusted[m] = 1
     :: else
     fi
 }
@@ -164,24 +171,33 @@ proctype machine(byte m) {
         :: PEERS > 1 -> p = 1
         fi;
         if
-        :: !session[at(m, p)] -> session[at(m, p)] = 1
+        :: !session[at(m, p)] ->
+#ifdef BOTH
+            session[at(m, 1 - p)] = 1;
+#endif
+            session[at(m, p)] = 1
         :: session[at(m, p)] && have[at(m, p)] == 0 && !told[at(m, p)] ->
             have[at(m, p)] = peer[p]
         :: have[at(m, p)] != 0 ->                        /* it comes: renewal.heard */
             x = have[at(m, p)]; have[at(m, p)] = 0; told[at(m, p)] = 1;
             if
             :: !begins(x, log[m]) -> close(m)
-            :: x == log[m] && x != EMPTY -> trust(m)
+            :: x == log[m] && x != EMPTY -> named[m] = 1
             :: else
             fi;
+            settle(m);
             x = 0
         :: told[at(m, p)] && peer[p] == log[m] && peer[p] != EMPTY -> /* a receipt of its own */
-            trust(m)
+            named[m] = 1;
+            settle(m)
         :: session[at(m, p)] && size(peer[p]) > size(log[m]) && begins(log[m], peer[p]) ->
             log[m] = peer[p] >> (size(peer[p]) - size(log[m]) - 1);   /* what was lost comes */
             store[m] = log[m];
             close(m)
         :: session[at(m, p)] ->
+#ifdef BOTH
+            session[at(m, 1 - p)] = 0; told[at(m, 1 - p)] = 0; have[at(m, 1 - p)] = 0;
+#endif
             session[at(m, p)] = 0; told[at(m, p)] = 0; have[at(m, p)] = 0
         fi;
         p = 0 }
@@ -190,7 +206,7 @@ proctype machine(byte m) {
         any(out);
         if
         :: !begins(x, log[m]) -> close(m)
-        :: x == log[m] && BUNDLES_CONFIRM -> trust(m)
+        :: x == log[m] && BUNDLES_CONFIRM -> named[m] = 1; settle(m)
         :: else
         fi;
         x = 0 }

@@ -115,7 +115,7 @@ class Exchange:
             case Receipts(receipts=receipts):
                 for receipt in receipts:
                     self._take_receipt(receipt, carrier, peer_id, turn)
-                    self._note_confirmed(receipt, peer_id, live=live)
+                    self._note_confirmed(receipt, peer_id, turn, live=live)
                 self._hungry.add(peer_id)
             case CharterOffer(charter=data):
                 self._take_charter(data, carrier, peer_id, turn)
@@ -328,13 +328,13 @@ class Exchange:
         turn.keep(FactKind.RECEIPT, line.id, receipt.encode())
         self._pass_on(receipt, log.station, turn)
 
-    def _note_confirmed(self, receipt: Receipt, peer_id: bytes, *, live: bool) -> None:
+    def _note_confirmed(self, receipt: Receipt, peer_id: bytes, turn: Turn, *, live: bool) -> None:
         """A receipt that its own maker brings says how far it holds our log, as its have does."""
         line = self.line
         if receipt.log == line.own_log and receipt.cosigner == peer_id:
             counted = line.ladder.covered(receipt.log, peer_id) >= receipt.size
             if counted:
-                renewal.receipted(line, peer_id, receipt.size, live=live)
+                renewal.receipted(line, peer_id, receipt.size, turn, live=live)
 
     def _wait_with(self, receipt: Receipt, peer_id: bytes) -> None:
         """It is not provable yet. Keep the newest of each pair, and try again in time."""

@@ -12,7 +12,8 @@ Rules held here:
 * A log is *writing* when this run opened it, or when all of these hold: the journal says that this
   machine opened it; the machine's own mark, which is in no backup, knows no later end than the
   store has; and since the start a peer has named, in a session that stands, exactly the end that we
-  hold, and none has named more or another one.
+  hold, and none has named more or another one. Who else is in reach is heard first: a peer that is
+  behind names the end of a store that was put back as one that it is.
 * *Closed* stays closed: in the journal, and for the rest of the run even if the journal lost it.
 * What a run knows outlives a rebuilding of the station within it (``Run``); a confirmation is never
   carried from one run to the next.
@@ -81,6 +82,7 @@ class Run:
     born: set[bytes] = field(default_factory=set)
     confirmed: set[bytes] = field(default_factory=set)
     closed: dict[bytes, str] = field(default_factory=dict)
+    named: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     heard: set[tuple[bytes, bytes]] = field(default_factory=set)
     drawn: int = 0
 
@@ -128,10 +130,11 @@ class Life:
         self.tag, self.cause, self.opened_ms = fact.tag, fact.cause, at_ms
         self.mine.add(self.log)
 
-    def begin(self, log: Log | None) -> None:
+    def begin(self, logs: Mapping[bytes, Log]) -> None:
         """After the journal has been read: judge what the machine itself knows of the log.
 
-        ``log`` is what the store holds of it.
+        ``logs`` are those that the store holds. The machine may still know the log before: it notes
+        after each commit what is written, and of the one that opened the log nothing had left.
         """
         run = self.run
         if self.standing is not Standing.PROBATION:
@@ -141,7 +144,11 @@ class Life:
             run.closed[self.log] = OTHER_MACHINE
         elif run.marks is None:
             run.closed[self.log] = NO_MARK
-        elif mark is None or mark.log != self.log or not _holds(log, mark.size, mark.last):
+        elif (
+            mark is None
+            or mark.log not in self.mine
+            or not _holds(logs.get(mark.log), mark.size, mark.last)
+        ):
             run.closed[self.log] = RESTORED
 
     # ------------------------------------------------------------------------------ verdict
@@ -191,6 +198,16 @@ class Life:
     def listened(self, peer: bytes) -> bool:
         """Whether it has."""
         return (self.line, peer) in self.run.heard
+
+    def name(self, size: int, now_ms: int) -> None:
+        """A peer has named this size as the end of the present log (``now_ms``: transport's)."""
+        _, since_ms = self.run.named.get(self.log, (0, now_ms))
+        self.run.named[self.log] = size, since_ms
+
+    def named_for(self, size: int, now_ms: int) -> int | None:
+        """How long ago, in milliseconds, a peer began to name our end, if it is this size now."""
+        named, since_ms = self.run.named.get(self.log, (-1, now_ms))
+        return now_ms - since_ms if named == size else None
 
     def denied_by(self, size: int, last: bytes, tips: bytes, log: Log | None) -> bool:
         """Whether somebody's word of the present log says that we do not hold the end of it.

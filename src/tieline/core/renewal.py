@@ -34,6 +34,8 @@ from tieline.core.sync import Have
 from tieline.core.terms import Kind, Precedence, RefRole
 from tieline.core.turn import Turn
 
+# Once one peer has confirmed, the others in reach have so long to say that they hold more.
+HEAR_MS: Final = 3_000
 CONFIRM_MS: Final = 30_000  # what the station says by itself waits so long for a confirmation
 # Logs that a station opens only when it must, and never because nobody had confirmed the present
 # one: a home that is restored or moved must still find room.
@@ -72,6 +74,7 @@ def may_say(line: Line, turn: Turn, *, officer: bool) -> bool:
     (``log.too_many``, ``life.entropy``) when a fresh log is needed and cannot be had.
     """
     life = line.life
+    _settle(line, turn)
     standing = life.standing
     if standing is Standing.WRITING:
         return True
@@ -156,19 +159,36 @@ def heard(line: Line, peer: bytes, have: Have, turn: Turn, *, live: bool) -> Non
         if life.denied_by(head.size, head.last, head.tips, log):
             close(line, RESTORED, turn)
         elif live and log is not None and head.size == log.size:
-            life.trust()
+            life.name(head.size, turn.now.real_ms)
     if live and have.covers(line.own_log):
         life.listen(peer)
+    _settle(line, turn)
 
 
-def receipted(line: Line, peer: bytes, size: int, *, live: bool) -> None:
+def _settle(line: Line, turn: Turn) -> None:
+    """Trust the present log if a peer has named its end, and the others in reach were heard.
+
+    Of two peers the first to speak may be behind, and the other one hold what we have lost. Who
+    keeps silent in its session holds this up for ``HEAR_MS`` and no longer.
+    """
+    log = line.record.logs.get(line.own_log)
+    if log is None or line.life.standing is not Standing.PROBATION:
+        return
+    named_ms = line.life.named_for(log.size, turn.now.real_ms)
+    reached = (peer for peer in line.peers if line.links[peer].sessions)
+    if named_ms is not None and (named_ms >= HEAR_MS or all(map(line.life.listened, reached))):
+        line.life.trust()
+
+
+def receipted(line: Line, peer: bytes, size: int, turn: Turn, *, live: bool) -> None:
     """A peer that has said what it holds has signed for the end of our log.
 
     It has no more: it had less, and gives a receipt for all that it has.
     """
     log = line.record.logs.get(line.own_log)
     if live and line.life.listened(peer) and log is not None and size == log.size:
-        line.life.trust()
+        line.life.name(size, turn.now.real_ms)
+        _settle(line, turn)
 
 
 def outrun(line: Line, log: bytes, turn: Turn) -> None:

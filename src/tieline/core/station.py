@@ -154,7 +154,7 @@ class Station:
             for log in line.record.logs.values():
                 if log.station != self.own and log.size:
                     line.relay_queue.append((now.real_ms, log.id, log.size))
-            line.life.begin(line.record.logs.get(line.own_log))
+            line.life.begin(line.record.logs)
             first_slot(line, now)
             notes.settle(line)
 
