@@ -6,7 +6,7 @@ by the invariant it breaks. Nothing in the product knows of this module.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -208,14 +208,15 @@ def _always_writing(_self: Life) -> Standing:
     return Standing.WRITING
 
 
-_begin: Callable[[Life, Log | None], None] = Life.begin
+_begin: Callable[[Life, Mapping[bytes, Log]], None] = Life.begin
 
 
-def _forget_the_mark(self: Life, log: Log | None) -> None:
+def _forget_the_mark(self: Life, logs: Mapping[bytes, Log]) -> None:
     """The machine's memory says whatever the store says."""
+    log = logs.get(self.log)
     if log is not None and log.size:
         self.run.marks = {**(self.run.marks or {}), self.line: Mark(self.log, log.size, log.head)}
-    _begin(self, log)
+    _begin(self, logs)
 
 
 def _any_word(line: Line, _peer: bytes, have: Have, _turn: Turn, *, live: bool) -> None:
