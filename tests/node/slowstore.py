@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 from tests.node.pair import WAIT_S
@@ -19,10 +19,14 @@ from tieline.store.pastmemory import MemoryPast
 
 
 class Slow(MemoryStore):
-    """A store whose commits end when they are let. Nobody else may touch it until then."""
+    """A store whose commits end when they are let. Nobody else may touch it until then.
 
-    def __init__(self) -> None:
+    ``holds``: which facts make a commit wait; all, unless it is told.
+    """
+
+    def __init__(self, holds: Callable[[Fact], bool] = lambda _: True) -> None:
         super().__init__()
+        self._holds = holds
         self.took_s = 0.0
         self.go_on = threading.Event()
         self.go_on.set()
@@ -36,7 +40,7 @@ class Slow(MemoryStore):
         self.busy = True
         try:
             self.threads.add(threading.get_ident())
-            assert self.go_on.wait(WAIT_S)
+            assert not any(map(self._holds, facts)) or self.go_on.wait(WAIT_S)
             if self.error is not None:
                 raise self.error
             self.commits += 1

@@ -12,7 +12,9 @@ import pytest
 from tests.faults.floor import WAIT_S, Floor
 from tests.node.slowstore import Slow, beside_of
 
+from tieline.core.journal import FactKind
 from tieline.core.terms import Precedence
+from tieline.desk.web import link
 from tieline.desk.words import LANGUAGES, Words
 from tieline.node import beside
 
@@ -22,9 +24,12 @@ SCREENS = ("/", "/alarms", "/record", "/drafts", "/compose")
 
 @pytest.fixture
 def floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Floor, Slow]]:
-    """A floor whose BRAVO has a disk as slow as the test wants, and is impatient with it."""
+    """A floor whose BRAVO has a disk as slow as the test wants, and is impatient with it.
+
+    For statements only: a hand-over or a note that comes just before one would be waited for.
+    """
     monkeypatch.setattr(beside, "LATE_S", 0.0)
-    disk = Slow()
+    disk = Slow(lambda fact: fact.kind is FactKind.STATEMENT)
     floor = Floor(tmp_path, disk)
     floor.settle()
 
@@ -43,6 +48,11 @@ def until(true: Callable[[], bool]) -> None:
     end = time.monotonic() + WAIT_S
     while not true():
         assert time.monotonic() < end, "it did not come to that"
+
+
+def storing_ms(floor: Floor) -> int:
+    """For how long the commit under way has taken."""
+    return int(str(floor.within(floor.desk.link.call("status", {}))["storing_ms"]))
 
 
 def rings(floor: Floor) -> tuple[object, object]:
@@ -85,6 +95,29 @@ def test_a_flash_is_on_every_screen_before_it_is_stored_and_rings_once(
     assert len(re.findall(r'data-item="[0-9a-f]+"[^>]*data-loud', page)) == 1
     there.settle()
     assert rings(there) == early
+
+
+def test_a_page_that_waits_for_the_disk_says_so_and_calls_no_station_down(
+    floor: tuple[Floor, Slow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, disk = floor
+    officer = there.visitor("watch-officer")
+    there.within(there.desk.link.call("alarms", {"limit": 1}))  # as its browsers do
+    disk.go_on.clear()
+    asyncio.run_coroutine_threadsafe(there.alpha.say("stop", Precedence.FLASH), there._there.loop)
+    until(
+        lambda: TITLE in officer.get("/?part=frame").text.replace("<bdi>", "").replace("</bdi>", "")
+    )
+    until(lambda: storing_ms(there) >= 1_000)
+    monkeypatch.setattr(link, "PATIENCE_S", 0.2)
+    answer = officer.get("/record")
+    assert answer.status == 503
+    assert "THE DISK IS SLOW" in answer.text
+    assert "Do not start it again" in answer.text
+    assert "STATION DOWN" not in answer.text
+    assert "tieline serve" not in answer.text
+    disk.go_on.set()
+    until(lambda: officer.get("/record").status == 200)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

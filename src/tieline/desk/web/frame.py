@@ -99,6 +99,8 @@ class Frame:
             "clock_kept": str(status.view("clock")["kept"] or "unknown"),
             "reading": reading(lines),
             "disk_full": bool(status["disk_full"]),
+            # For how long a commit has taken, where it takes so long that pages wait for it.
+            "storing_s": (number(status["storing_ms"]) or 0) // 1000,
             "unstored": status.views("unstored"),
             "behind": visit.desk.vault.behind,
             "suspects": visit.desk.touches.keys.suspects(),
