@@ -11,6 +11,7 @@ from tests.core.incident.made import DAY, World, orders, ref, said
 from tests.core.incident.test_growing import Story, look
 
 from tieline.core.agreement.meaning import Act
+from tieline.core.errors import LocalError
 from tieline.core.incident import book as books
 from tieline.core.incident.book import Book
 from tieline.core.incident.entry import Entry
@@ -172,6 +173,36 @@ def test_a_late_link_to_an_old_text_draws_it_in_with_what_cites_it() -> None:
     assert past.made == 3  # what is shown now, and nothing of the 200
     slim.view(opening.digest, world.now_ms)
     assert past.made == 3
+
+
+class Failing(Shelves):
+    """A store that cannot be read for a while."""
+
+    fails = False
+
+    def entry(self, log: bytes, position: int) -> Entry | None:
+        if self.fails:
+            raise LocalError("record.damaged", "it is not in the store as it was")
+        return super().entry(log, position)
+
+
+def test_a_past_that_cannot_be_read_for_a_while_leaves_nothing_out_afterwards() -> None:
+    world = World()
+    old = world.say("ALPHA", None)
+    world.say("BRAVO", None, ref(old, role=RefRole.ANSWERS), kind=Kind.ACKNOWLEDGE)
+    opening = world.say("ALPHA", said(Act.OPEN))
+    world.say("ALPHA", said(Act.ATTACH), ref(opening, old))
+    past = Failing(world)
+    full, slim = Book(world), Book(world, past)
+    for entry in world.entries:
+        full.admit(entry)
+        take(slim, entry, skims=True)
+    past.fails = True
+    with pytest.raises(LocalError):
+        slim.head(opening.digest)
+    past.fails = False
+    assert same(slim.head(opening.digest)) == same(full.head(opening.digest))
+    assert same(slim.rows(opening.digest)) == same(full.rows(opening.digest))
 
 
 def test_of_very_much_that_cites_one_text_only_what_is_shown_is_made_anew(

@@ -496,8 +496,9 @@ class Book:
 
     def _bring(self, case: _Case, look: Look) -> None:
         """Look again for what is attached, and tell the look what is not as before."""
+        found = self._brought(case)  # the past may fail: then the next who looks does this again
         case.moved = False
-        before, case.brought = case.brought, self._brought(case)
+        before, case.brought = case.brought, found
         for digest in before.keys() - case.brought.keys():
             look.bring(self._known[digest][0], ())
         for digest, parties in case.brought.items():
