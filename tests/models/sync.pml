@@ -18,7 +18,7 @@
  * Checked: an officer was told of nothing that a crash can take (TOLD); a receipt is only for what
  * its maker holds on disk, and for the author's own words (RECEIPT); the reader's log is a beginning
  * of the author's (PREFIX); and once faults have ceased, all is at the reader and signed for after
- * at most four rounds of beacons (EQUAL).
+ * at most three rounds of beacons (EQUAL).
  *
  * Not modelled: several logs at once, the window of 2048 statements, second stories, charters.
  */
@@ -171,6 +171,7 @@ active proctype world() {
         fi }
     :: atomic { held != disk ->
         disk = held;
+        assert(begins(disk, kept));                                      /* PREFIX */
         if
         :: owes -> owes = 0; receipts = receipts | bit(disk)
         :: else
@@ -215,5 +216,5 @@ active proctype world() {
     :: atomic { !calm && (faults == 0 || size(mine) == SAID) -> calm = 1; faults = 0 }
     :: atomic { calm && quiet && equal -> break }
     od;
-    assert(begins(disk, kept))                                           /* PREFIX */
+    assert(equal)                                                        /* EQUAL */
 }

@@ -23,8 +23,9 @@ what is attached: not what is in it.
 
 Memory. What belongs to no incident, and moves nothing by itself, is not kept when the record can
 give it back (``Past``): it is noted as ``loose``, and made anew if somebody attaches it or asks for
-it. What was made of an incident is kept for those that were looked at last; of the others what a
-list shows. No answer depends on either.
+it. What was made of an incident is kept for those that were looked at last, and for the few that
+are too long to be made anew each time; of the others what a list shows. No answer depends on
+either.
 """
 
 from __future__ import annotations
@@ -108,7 +109,8 @@ class Book:
     """The incidents of one line, as a set of statements and ``knowing`` make them.
 
     ``past``: where statements that belong to no incident are found again; without it all are kept.
-    ``looks``: of how many incidents is kept what was made of them.
+    ``looks``: of how many incidents is kept what was made of them, beside those with more than
+    ``MAX_ANEW`` statements.
     """
 
     def __init__(
