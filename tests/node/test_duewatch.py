@@ -13,6 +13,9 @@ from tests.node.pair import Running
 from tests.node.test_agreements import DAY_MS, Desk, two
 
 from tieline.core.agreement.model import Pack
+from tieline.core.errors import LocalError
+from tieline.core.incident.book import Book
+from tieline.core.incident.look import Head
 from tieline.core.terms import Kind, rfc3339
 from tieline.node import packs
 from tieline.node.duelook import MANY
@@ -153,6 +156,38 @@ async def _fails(folder: Path, crisis: Pack) -> None:
     host.due = None
     await pair.settle(alpha.running)
     assert "owed.unwatched" in host.station.troubles
+
+
+def test_an_incident_that_cannot_be_read_holds_up_no_deadline_and_is_looked_at_again(
+    tmp_path: Path, crisis: Pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(_unread(tmp_path, crisis, monkeypatch))
+
+
+async def _unread(folder: Path, crisis: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    alpha, bravo = await two(folder, crisis)
+    host = bravo.running.host
+    head, fails, looked = Book.head, True, list[bytes]()
+
+    def damaged(self: Book, id_: bytes) -> Head:
+        looked.append(id_)
+        if fails:
+            raise LocalError("record.damaged", "it is not in the store as it was")
+        return head(self, id_)
+
+    monkeypatch.setattr(Book, "head", damaged)
+    async with watched(bravo):
+        opened = bytes.fromhex(await first(alpha, host.clock.now().wall_ms - 5_000))
+        await until(bravo.running, lambda: CODE in alarms(bravo.running))
+        assert host.due is not None
+        await until_idle(host.due)
+        assert opened in looked
+        assert "owed.unwatched" not in host.station.troubles
+        fails, looked = False, []
+        await alpha.running.say("We are still looking into it.")  # is in no incident
+        await pair.equal(alpha.running, bravo.running)
+        await until_idle(host.due)
+        assert opened in looked
 
 
 def test_what_both_closed_is_sealed(tmp_path: Path, crisis: Pack) -> None:

@@ -83,7 +83,8 @@ class _Kept:
     ``heard``: obligations (with their due times) of which an alarm is kept, or that were summed as
     long overdue. ``let``: those that were given to the core, which keeps no alarm when the disk is
     full. ``purses``: those that wait. ``causes``: of the alarms of all these. ``touches``: what
-    touches and is not heard, by its cause.
+    touches and is not heard, by its cause. ``touched``: incidents in which something is new that
+    was not looked at. ``sealing``: an incident was closed by all since the last look.
     """
 
     ringing: Ringing = field(default_factory=Ringing)
@@ -95,6 +96,8 @@ class _Kept:
     rung: set[Cause] = field(default_factory=set)  # touches that were given to the core
     around: Seen = field(default_factory=Seen)  # what was looked at of incidents
     closed: dict[bytes, tuple[tuple[str, bytes], ...]] = field(default_factory=dict)
+    touched: dict[bytes, None] = field(default_factory=dict)
+    sealing: bool = False
 
 
 class DueLook:
@@ -135,21 +138,39 @@ class DueLook:
         overdue.sort(key=_when)
         events: list[Event] = [*_sum_old(line, kept, overdue, now_ms)] if first else []
         waiting: _Waiting = {}
-        told = await self._incidents.notices(line)
-        book = await self._incidents.book(line)
-        touched = book.touched()
-        closed = await _closed(kept, book, touched, first=first)
         events += await self._overdue(line, kept, ledger, overdue, waiting)
-        await self._look_around(line, kept, told, touched, now_ms - LONG_AGO_MS)
-        events += await self._touching(line, kept, told, book, waiting)
+        events += await self._incident_news(line, kept, waiting, now_ms, first=first)
         events += self._draw(line, kept, waiting, real_ms)
         again = kept.ringing.again_ms(purse for purse, some in waiting.items() if some)
         coming += [] if again is None else [again]
-        if closed:
+        if kept.sealing:
             # So that the record of what was settled outlives Ed25519.
+            kept.sealing = False
             events.append(SignCheckpoint(token=0, line=line.id, seal=True))
         owing = frozenset(kept.causes.values())
         return Found(min(coming, default=None), tuple(events), owing)
+
+    async def _incident_news(
+        self, line: Line, kept: _Kept, waiting: _Waiting, now_ms: int, *, first: bool
+    ) -> list[Event]:
+        """Look at the incidents in which something is new, and sort what touches them.
+
+        What of them cannot be read is said in the log, and looked at again with the next look:
+        deadlines ring all the same.
+        """
+        try:
+            told = await self._incidents.notices(line)
+            book = await self._incidents.book(line)
+            kept.touched |= dict.fromkeys(book.touched())
+            await _note_closed(kept, book, tuple(kept.touched), first=first)
+            await self._look_around(line, kept, told, tuple(kept.touched), now_ms - LONG_AGO_MS)
+            kept.touched.clear()
+            return await self._touching(line, kept, told, book, waiting)
+        except TielineError as error:
+            kept.around = Seen()
+            _log.warning("the incidents of line %s cannot be read: %s", line.id.hex()[:8],
+                         error.message)  # fmt: skip
+            return []
 
     async def _overdue(
         self,
@@ -299,9 +320,9 @@ def _sum_old(
     yield Trouble(code="owed.long_ago", text=text, precedence=1)
 
 
-async def _closed(kept: _Kept, book: Book, touched: Iterable[bytes], *, first: bool) -> bool:
-    """Whether an incident was closed by all since the last look; none is on the first one."""
-    closed, news = kept.closed, False
+async def _note_closed(kept: _Kept, book: Book, touched: Iterable[bytes], *, first: bool) -> None:
+    """Note which incidents were closed by all since the last look; none is on the first one."""
+    closed = kept.closed
     slices = Slices()
     for place, id_ in enumerate(touched, 1):
         await slices.turn()
@@ -314,8 +335,7 @@ async def _closed(kept: _Kept, book: Book, touched: Iterable[bytes], *, first: b
             closed.pop(id_, None)
         elif closed.get(id_) != head.closure.closed_by:
             closed[id_] = head.closure.closed_by
-            news = not first
-    return news
+            kept.sealing = kept.sealing or not first
 
 
 def _is_closed(book: Book, id_: bytes) -> bool:
