@@ -23,8 +23,8 @@ from tieline.node.view import Json, station_name, word
 
 WHY: Final = {
     "arrived": "{party} sent this with {rank}; it came at {at} and waits for our acknowledgement.",
-    "unstored": "{party} sent this with {rank}. It is here and is not yet stored, because the disk is"
-    " slow. Nothing can be done about it before it is.",
+    "unstored": "{party} sent this with {rank}. It is here and is not yet stored, because the disk"
+    " is slow. Nothing can be done about it before it is.",
     "due": "By the clocks of the line we have until {due}.",
     "late": "That time is over, so it sounds as {as} until it is acknowledged.",
     "ends_ack": "Only an acknowledgement, which {party} gets, ends it. Opening it or silencing the"
