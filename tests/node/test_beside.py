@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,15 +17,19 @@ from tests.node.slowstore import Slow, beside_of
 
 from tieline.core.charter import dearmor_charter
 from tieline.core.errors import StoreFailed, StoreFull
-from tieline.core.terms import Precedence
+from tieline.core.events import Event, Trouble
+from tieline.core.journal import Fact
+from tieline.core.terms import Now, Precedence
 from tieline.node import beside, host
 from tieline.node.beside import FIRST, LATER, LONG_S, QUICK_S, Beside
-from tieline.node.gate import HERE, Gate, spawn
+from tieline.node.gate import HERE, Gate, Stirred, spawn
 from tieline.node.resume import Resumer
+from tieline.node.runtime import Plan
 from tieline.node.view import Json
 from tieline.node.watchers import Stream
 
 TURNS = 200  # of the loop, in which all that can go on has gone on
+MANY = 300  # commits one after the other
 
 
 class Station(Running):
@@ -153,6 +157,30 @@ def test_what_comes_meanwhile_is_taken_by_the_next_turn(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
+def test_who_waits_goes_on_between_two_commits_though_there_is_always_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(alpha: Station, bravo: Station) -> None:
+        loop, commit, commits = asyncio.get_running_loop(), alpha.disk.commit, 0
+
+        def endless(facts: Sequence[Fact]) -> int:
+            nonlocal commits
+            commits += 1
+            if commits < MANY:  # before this commit ends there is something for the next one
+                trouble = Trouble(code=f"odd.{commits}", text="odd")
+                loop.call_soon_threadsafe(alpha.host.submit, trouble)
+            return commit(facts)
+
+        monkeypatch.setattr(alpha.disk, "commit", endless)
+        alpha.host.submit(Trouble(code="odd", text="odd"))
+        await alpha.begun()
+        assert await alpha.texts() == []
+        await alpha.ask("send", text="heard", officer="A. Okafor")
+        assert commits < MANY
+
+    play(tmp_path, story)
+
+
 def test_a_sync_that_fails_ends_the_station_and_nothing_leaves(tmp_path: Path) -> None:
     async def story(alpha: Station, bravo: Station) -> None:
         alpha.disk.go_on.clear()
@@ -195,6 +223,22 @@ def test_a_full_disk_takes_the_turn_back(tmp_path: Path) -> None:
         assert alpha.host.runtime.full
         assert not alpha.failed
         alpha.disk.error = None
+
+    play(tmp_path, story)
+
+
+def test_a_defect_in_what_is_shown_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(alpha: Station, bravo: Station) -> None:
+        def defect() -> None:
+            raise KeyError("odd")
+
+        monkeypatch.setattr(alpha.host, "status", defect)
+        await alpha.say("it goes on")
+        assert not alpha.failed
+        with pytest.raises(KeyError):
+            await alpha.ask("status")
 
     play(tmp_path, story)
 
@@ -331,6 +375,44 @@ def parsed(station: Station, text: str) -> str:
     (line,) = station.host.station.lines.values()
     found = [item for item in line.record.order if item.statement.content.body.text == text]
     return found[-1].statement.digest.hex()
+
+
+def test_who_asked_what_rings_before_that_was_told_hears_of_it_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An output asks one question at a time: the one that waits must not keep it from ringing."""
+    monkeypatch.setattr(beside, "LATE_S", 2 * WAIT_S)
+
+    async def story(alpha: Station, bravo: Station) -> None:
+        begin, plans = bravo.host.runtime.begin, list[Plan | None]()
+
+        def noted(events: Iterable[Event], now: Now) -> Plan | None:
+            plans.append(begin(events, now))
+            return plans[-1]
+
+        monkeypatch.setattr(bravo.host.runtime, "begin", noted)
+        assert (await bravo.ask("alarms", limit=1))["tone"] == ""
+        bravo.disk.go_on.clear()
+        speaking = asyncio.create_task(alpha.say("all stop", Precedence.FLASH))
+        await bravo.begun()
+        asking = asyncio.create_task(bravo.ask("alarms", limit=1))
+        fresh = asyncio.create_task(bravo.ask("alarms", limit=2))  # nobody has asked so before
+        await around()
+        assert not asking.done()
+        plan, where = plans[-1], bravo.host.beside
+        assert plan is not None
+        assert where is not None
+        assert where.unstored is not None
+        where.unstored.late(plan, bravo.disk.last() + 1)
+        await around()
+        assert asking.done()
+        assert (await asking)["tone"] == "flash"
+        assert not fresh.done()
+        bravo.disk.go_on.set()
+        assert (await fresh)["tone"] == "flash"
+        await speaking
+
+    play(tmp_path, story)
 
 
 @pytest.mark.usefixtures("soon")
@@ -473,6 +555,37 @@ def test_who_is_called_off_meanwhile_hears_of_it_when_the_gate_opens() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert told == ["late", "off"]
+
+    asyncio.run(story())
+
+
+def test_what_waits_is_broken_off_where_there_is_something_else_to_say() -> None:
+    async def story() -> None:
+        gate, left, something = Gate(), list[str](), False
+
+        async def work(name: str) -> str:
+            try:
+                await asyncio.sleep(0)
+            finally:
+                left.append(name)
+            return name
+
+        one = asyncio.ensure_future(gate.held(work("one"), unless=lambda: something))
+        two = asyncio.ensure_future(gate.held(work("two")))
+        await asyncio.sleep(0)
+        gate.close()
+        gate.stir()
+        await around()
+        assert not left
+        something = True
+        gate.stir()
+        with pytest.raises(Stirred):
+            await one
+        with pytest.raises(Stirred):
+            await gate.held(work("never begun"), unless=lambda: something)
+        assert (left, two.done()) == (["one"], False)
+        gate.open()
+        assert await two == "two"
 
     asyncio.run(story())
 

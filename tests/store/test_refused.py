@@ -144,6 +144,17 @@ def test_what_is_damaged_is_told_also_where_the_disk_is_too_full_to_note_it_for_
         wal.beside(path, "-shm").write_bytes(before)
 
 
+def test_a_log_that_was_written_and_holds_only_zeros_is_not_taken_for_a_new_one(
+    tmp_path: Path,
+) -> None:
+    path = killed(tmp_path)
+    log = wal.beside(path, "-wal")
+    log.write_bytes(bytes(log.stat().st_size))
+    for _ in range(2):
+        (text,) = SqliteStore.verify_file(path, KEY)
+        assert "frames and holds only zeros" in text
+
+
 def test_a_log_of_which_less_reads_than_was_committed_is_refused(tmp_path: Path) -> None:
     copy = killed(tmp_path)
     whole = tmp_path / "whole"

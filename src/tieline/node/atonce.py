@@ -8,7 +8,7 @@ last answer and what has arrived since, once that is told (``unstored``).
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -16,12 +16,13 @@ from typing import Final
 from tieline.core.errors import TielineError
 from tieline.node.acts import NodeActs
 from tieline.node.arguments import Arguments
-from tieline.node.gate import Gate
+from tieline.node.gate import Gate, Stirred
 from tieline.node.passage import reading_view, together
 from tieline.node.unstored import Unstored
 from tieline.node.view import Json
 from tieline.node.watchers import Stream
 
+_log: Final = logging.getLogger(__name__)
 BEFORE: Final = frozenset({"pulse", "status"})
 FREE: Final = frozenset({"output_alive", "stop"})
 LATELY_S: Final = 60.0
@@ -44,9 +45,13 @@ class AtOnce:
         self._status = None
         if not host.agreements.loaded(lines):
             return
-        with contextlib.suppress(TielineError):  # whoever asks after the turn is told of it
-            self._status = host.status()
-            self._pulse = reading_view(together(host.reading(line) for line in lines))
+        try:
+            pulse = reading_view(together(host.reading(line) for line in lines))
+            self._status, self._pulse = host.status(), pulse
+        except TielineError:
+            return  # whoever asks after the turn is told of it
+        except Exception:  # noqa: BLE001 - a defect in what is shown must not end the line
+            _log.exception("the station could not be looked at before a turn")
 
     async def act(self, name: str, args: Mapping[str, Json]) -> Json:
         """Perform one act. Raises ``TielineError`` when it is refused."""
@@ -57,13 +62,26 @@ class AtOnce:
                 Arguments(name, args).done()
                 found = self._status if name == "status" else self._pulse
                 return found | self._acts.host.present() | {"unstored": [*self._unstored.shown]}
-            rings = self._ringing(args) if name == "alarms" and self._unstored.shown else None
-            if rings is not None:
-                return rings
-        answer = await self._gate.held(self._acts.act(name, args))
-        if name == "alarms" and isinstance(answer, dict):
-            self._note(args, answer)
-        return answer
+        if name == "alarms":
+            return await self._alarms(args)
+        return await self._gate.held(self._acts.act(name, args))
+
+    async def _alarms(self, args: Mapping[str, Json]) -> Json:
+        """What rings. Who asked before a FLASH was told hears of it, too: it may ask one by one."""
+
+        def rings() -> bool:
+            return self._ringing(args) is not None
+
+        while True:
+            try:
+                answer = await self._gate.held(self._acts.act("alarms", args), unless=rings)
+            except Stirred:
+                if (found := self._ringing(args)) is not None:
+                    return found
+            else:
+                if isinstance(answer, dict):
+                    self._note(args, answer)
+                return answer
 
     def _note(self, args: Mapping[str, Json], answer: dict[str, Json]) -> None:
         """Keep an answer of ``alarms``, as those have it who ask for it over and over."""
@@ -75,12 +93,15 @@ class AtOnce:
                 del self._rang[next(iter(self._rang))]
 
     def _ringing(self, args: Mapping[str, Json]) -> dict[str, Json] | None:
-        """What rings, with what is not stored yet; ``None``: nobody has asked lately."""
+        """What rings, with what is not stored yet; ``None``: nothing is, or nobody asked lately."""
+        if not self._unstored.shown:
+            return None
         limit = args.get("limit", 0)
         known = self._rang.get(limit) if isinstance(limit, int) else None
         if args.keys() - {"limit"} or known is None or time.monotonic() - known[0] > LATELY_S:
             return None
-        return self._unstored.ringing(known[1]) | {"now_ms": self._acts.host.present()["now_ms"]}
+        found = self._unstored.ringing(known[1]) | {"now_ms": self._acts.host.present()["now_ms"]}
+        return found | {"again_ms": None}  # what time changes is not looked at before it is stored
 
     def subscribe(self, since: int, *, unstored: bool = False) -> Stream:
         """The events after a journal number, then live."""

@@ -137,7 +137,7 @@ class Beside:
         return self._run(partial(runtime.store.commit, plan.facts), stored)
 
     def _run(self, work: Callable[[], int], done: Done) -> Work:
-        """Have something done by the thread, with the gate shut until its end was told."""
+        """Have something done by the thread, with the gate shut until its end is told."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._gate.close()
@@ -150,13 +150,16 @@ class Beside:
         self._loop.call_soon_threadsafe(self._tell, work)
 
     def _tell(self, work: Work) -> None:
-        """Have what follows from it done; the gate opens unless there is more to write."""
+        """Have what follows from it done.
+
+        The gate opens first: who waits there goes on before the next turn begins, also where there
+        is always another one. Is there more to write, it is shut again before that.
+        """
         if self._work is not work:
             return
         self._work = None
+        self._gate.open()
         work.over()
-        if self._work is None:
-            self._gate.open()
 
     def finish(self) -> None:
         """Wait here for what is under way, and let the thread go: the station stops."""

@@ -26,6 +26,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class Stirred(Exception):
+    """There is something else to say to who waits; see ``Gate.held``."""
+
+
 class Gate:
     """One station's. It is shut and opened by whoever commits."""
 
@@ -55,9 +59,16 @@ class Gate:
             if not each.done():
                 each.set_result(None)
 
-    def held(self, work: Awaitable[T]) -> Awaitable[T]:
-        """The same work, for somebody who waits for it."""
-        return _Held(self, work, told=True)
+    def stir(self) -> None:
+        """Have all that waits look at its ``unless`` again, though the gate is shut."""
+        self._wake()
+
+    def held(self, work: Awaitable[T], unless: Callable[[], bool] | None = None) -> Awaitable[T]:
+        """The same work, for somebody who waits for it.
+
+        It is broken off with ``Stirred`` where it would wait and ``unless`` is true.
+        """
+        return _Held(self, work, told=True, unless=unless)
 
     async def beside(
         self, work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **named: P.kwargs
@@ -79,7 +90,7 @@ class Gate:
                 await self.passed()
 
     def wait(
-        self, error: BaseException | None, *, told: bool
+        self, error: BaseException | None, *, told: bool, unless: Callable[[], bool] | None = None
     ) -> Generator[Any, None, BaseException | None]:
         """Wait until it is open, or all is over; what the work is to be told, if anything.
 
@@ -88,6 +99,8 @@ class Gate:
         while self.shut:
             if self._cause is not None and (told or error is not None):
                 return error or self._cause
+            if error is None and unless is not None and unless():
+                return Stirred()
             waiting = asyncio.get_running_loop().create_future()
             self._waiting.append(waiting)
             try:
@@ -100,10 +113,17 @@ class Gate:
 class _Held(Generic[T]):
     """An awaitable that is driven by hand, so that each of its steps can be put off."""
 
-    __slots__ = ("_gate", "_told", "_work")
+    __slots__ = ("_gate", "_told", "_unless", "_work")
 
-    def __init__(self, gate: Gate, work: Awaitable[T], *, told: bool) -> None:
-        self._gate, self._work, self._told = gate, work, told
+    def __init__(
+        self,
+        gate: Gate,
+        work: Awaitable[T],
+        *,
+        told: bool,
+        unless: Callable[[], bool] | None = None,
+    ) -> None:
+        self._gate, self._work, self._told, self._unless = gate, work, told, unless
 
     def __await__(self) -> Generator[Any, None, T]:
         gate, work = self._gate, self._work
@@ -112,7 +132,7 @@ class _Held(Generic[T]):
         try:
             while True:
                 if gate.shut:
-                    error = yield from gate.wait(error, told=self._told)
+                    error = yield from gate.wait(error, told=self._told, unless=self._unless)
                 try:
                     found = steps.send(None) if error is None else steps.throw(error)
                 except StopIteration as done:

@@ -192,8 +192,8 @@ class Host:
 
     def _over(self, events: list[Event], began: float, failed: Exception | None = None) -> None:
         """A turn is over, and nothing of it is under way any more."""
-        if self.gate.shut:
-            self._flush = None  # it was what went on beside the loop
+        if isinstance(self._flush, Work):
+            self._flush = None
         if isinstance(failed, StoreFailed):
             self._die(failed)
             return

@@ -51,6 +51,7 @@ class Unstored:
                     self.shown.append(self._view(ring, fact, said[alarm.item]))
         if self.shown:
             self._tell({"type": "unstored", "alarms": self.shown})
+            self._host.gate.stir()
 
     def over(self, *, stored: bool) -> None:
         """That commit has ended."""

@@ -156,8 +156,15 @@ def problem(database: Path, seen: Witness | None) -> str:
         data = path.read_bytes()
     except FileNotFoundError:
         return ""
-    if len(data) < _HEADER.size or data.count(0) == len(data):
+    if len(data) < _HEADER.size:
         return ""  # nothing was ever committed into it
+    if data.count(0) == len(data):
+        if seen is None or not seen.frames:
+            return ""  # likewise: it was laid out
+        return (
+            f"{path} held {seen.frames} frames and holds only zeros: its bytes have changed, or the"
+            " power was lost; start the station once and verify again"
+        )
     whole = _Whole(data)
     if not whole.started:
         return f"the header of {path} does not verify; what was in it cannot be read"
