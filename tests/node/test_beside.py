@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -20,7 +21,7 @@ from tieline.core.errors import StoreFailed, StoreFull
 from tieline.core.events import Event, Trouble
 from tieline.core.journal import Fact
 from tieline.core.terms import Now, Precedence
-from tieline.node import beside, host
+from tieline.node import atonce, beside, host
 from tieline.node.beside import FIRST, LATER, LONG_S, QUICK_S, Beside
 from tieline.node.gate import HERE, Gate, Stirred, spawn
 from tieline.node.resume import Resumer
@@ -411,6 +412,34 @@ def test_who_asked_what_rings_before_that_was_told_hears_of_it_at_once(
         bravo.disk.go_on.set()
         assert (await fresh)["tone"] == "flash"
         await speaking
+
+    play(tmp_path, story)
+
+
+@pytest.mark.usefixtures("soon")
+def test_it_rings_as_long_as_the_commit_takes_for_who_asks_over_and_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 0.0
+    monkeypatch.setattr(atonce, "time", SimpleNamespace(monotonic=lambda: now_s))
+
+    async def story(alpha: Station, bravo: Station) -> None:
+        nonlocal now_s
+        stream = await live(bravo, unstored=True)
+        await bravo.ask("alarms")
+        bravo.disk.go_on.clear()
+        speaking = asyncio.create_task(alpha.say("all stop", Precedence.FLASH))
+        await heard(stream, "unstored")
+        for _ in range(3):
+            now_s += 0.9 * atonce.LATELY_S
+            assert (await at_once(bravo.ask("alarms")))["tone"] == "flash"
+        now_s += 1.1 * atonce.LATELY_S
+        asking = asyncio.create_task(bravo.ask("alarms"))
+        await around()
+        assert not asking.done()
+        bravo.disk.go_on.set()
+        await asyncio.gather(asking, speaking)
+        await stream.aclose()
 
     play(tmp_path, story)
 

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from tests.faults.floor import WAIT_S, Floor
@@ -14,9 +15,13 @@ from tests.node.slowstore import Slow, beside_of
 
 from tieline.core.journal import FactKind
 from tieline.core.terms import Precedence
-from tieline.desk.web import link
+from tieline.desk.web import link as weblink
+from tieline.desk.web.link import StationLink
+from tieline.desk.web.ringing import AGAIN_S, ASK_S, Ringing
+from tieline.desk.web.shapes import View
 from tieline.desk.words import LANGUAGES, Words
 from tieline.node import beside
+from tieline.node.client import ApiDown
 
 TITLE = "FLASH from ALPHA has arrived and is not yet stored: the disk is slow"
 SCREENS = ("/", "/alarms", "/record", "/drafts", "/compose")
@@ -109,7 +114,7 @@ def test_a_page_that_waits_for_the_disk_says_so_and_calls_no_station_down(
         lambda: TITLE in officer.get("/?part=frame").text.replace("<bdi>", "").replace("</bdi>", "")
     )
     until(lambda: storing_ms(there) >= 1_000)
-    monkeypatch.setattr(link, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(weblink, "PATIENCE_S", 0.2)
     answer = officer.get("/record")
     assert answer.status == 503
     assert "THE DISK IS SLOW" in answer.text
@@ -118,6 +123,34 @@ def test_a_page_that_waits_for_the_disk_says_so_and_calls_no_station_down(
     assert "tieline serve" not in answer.text
     disk.go_on.set()
     until(lambda: officer.get("/record").status == 200)
+
+
+def test_what_rings_does_not_fall_silent_while_the_disk_holds_up_the_question() -> None:
+    class Link:
+        alive = True
+        answer: View | None = View({"tone": "flash", "sounding": [7]})
+
+        async def call(self, _act: str, _args: object) -> View:
+            if self.answer is None:
+                raise ApiDown("not in time")
+            return self.answer
+
+        def forget(self, _acts: object) -> None: ...
+
+        def tell(self, _event: object) -> None: ...
+
+    async def story() -> None:
+        link = Link()
+        ringing = Ringing(cast("StationLink", link))
+        await ringing._ask()
+        link.answer = None
+        assert await ringing._ask() == AGAIN_S
+        assert (ringing.message()["tone"], ringing.message()["sounding"]) == ("flash", [7])
+        link.alive = False  # then a page says so, and sounds that
+        assert await ringing._ask() == ASK_S
+        assert ringing.message()["tone"] == ""
+
+    asyncio.run(story())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

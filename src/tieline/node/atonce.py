@@ -96,10 +96,13 @@ class AtOnce:
         """What rings, with what is not stored yet; ``None``: nothing is, or nobody asked lately."""
         if not self._unstored.shown:
             return None
-        limit = args.get("limit", 0)
-        known = self._rang.get(limit) if isinstance(limit, int) else None
-        if args.keys() - {"limit"} or known is None or time.monotonic() - known[0] > LATELY_S:
+        limit, now_s = args.get("limit", 0), time.monotonic()
+        if args.keys() - {"limit"} or not isinstance(limit, int):
             return None
+        known = self._rang.get(limit)
+        if known is None or now_s - known[0] > LATELY_S:
+            return None
+        self._rang[limit] = now_s, known[1]  # it goes on ringing as long as the commit takes
         found = self._unstored.ringing(known[1]) | {"now_ms": self._acts.host.present()["now_ms"]}
         return found | {"again_ms": None}  # what time changes is not looked at before it is stored
 

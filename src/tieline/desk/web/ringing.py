@@ -16,6 +16,7 @@ from tieline.node.client import ApiDown, ApiRefused
 from tieline.node.view import Json
 
 ASK_S: Final = 10.0
+AGAIN_S: Final = 1.0  # where a station that is there has not answered
 REST_S: Final = 0.03  # between two questions
 EVENTS: Final = frozenset(
     {"alarm", "heed", "state", "statement", "charter", "station", "unstored", "unstored-over"}
@@ -27,7 +28,7 @@ _SHOWN: Final = ("tone", "sounding", "silenced_ms", "testing", "heard", "outputs
 
 
 class Ringing:
-    """``found``: the last answer of the station; empty while it does not answer."""
+    """``found``: the last answer of the station; empty while it is not there."""
 
     def __init__(self, link: StationLink) -> None:
         self._link = link
@@ -76,6 +77,8 @@ class Ringing:
         try:
             self.found = view(await self._link.call("alarms", {"limit": 1}))
         except (ApiDown, ApiRefused):
+            if self._link.alive:
+                return AGAIN_S  # its disk is slow: what rang before goes on
             self.found = View()
         if before != [self.found[name] for name in _SHOWN]:
             self._link.forget(TIMED)
