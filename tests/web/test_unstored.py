@@ -125,6 +125,28 @@ def test_a_page_that_waits_for_the_disk_says_so_and_calls_no_station_down(
     until(lambda: officer.get("/record").status == 200)
 
 
+def test_questions_that_wait_for_the_disk_stand_before_nothing_that_does_not(
+    floor: tuple[Floor, Slow],
+) -> None:
+    there, disk = floor
+    link = there.desk.link
+    disk.go_on.clear()
+    said = asyncio.run_coroutine_threadsafe(there.alpha.say("it waits"), there._there.loop)
+    until(lambda: there.bravo.host.gate.shut)
+
+    async def ask() -> bool:
+        asked = [asyncio.create_task(link.call("log", {"limit": n})) for n in range(1, 100)]
+        await asyncio.sleep(0)
+        status = await link.call("status", {})
+        waits = not any(each.done() for each in asked)
+        disk.go_on.set()
+        await asyncio.gather(*asked)
+        return waits and status["realm"] == ""
+
+    assert there.within(ask())
+    said.result(WAIT_S)
+
+
 def test_what_rings_does_not_fall_silent_while_the_disk_holds_up_the_question() -> None:
     class Link:
         alive = True

@@ -39,6 +39,9 @@ STALE_MS: Final = 1_000
 SLOW: Final = {"incidents": 20_000, "obligations": 20_000, "quotas": 20_000, "calendar": 60_000,
                "forms": 60_000, "packs": 60_000, "form": 60_000}  # fmt: skip
 MAX_SHARED: Final = 256
+# What a station with a slow disk answers at once. It has a connection of its own: on one, a station
+# takes no more than 64 acts at a time, and those that wait for the disk would stand before it.
+QUICK: Final = frozenset({"alarms", "output_alive", "pulse", "status"})
 
 Event = dict[str, Json]
 _Kept = tuple[tuple[int, int], int, asyncio.Future[View]]  # of which state, since when, and what
@@ -67,6 +70,7 @@ class StationLink:
     def __init__(self, socket: Path, now_ms: Callable[[], int] | None = None) -> None:
         self._socket = socket
         self._client: AsyncClient | None = None
+        self._quick: AsyncClient | None = None  # for ``QUICK``
         self._task: asyncio.Task[None] | None = None
         self._listeners: set[Listener] = set()
         self._now_ms = now_ms or (lambda: time.time_ns() // 1_000_000)
@@ -100,7 +104,7 @@ class StationLink:
         self, act: str, args: dict[str, Json], patience_s: float = PATIENCE_S
     ) -> dict[str, Json]:
         """Ask the station for an act. Raises ``ApiRefused``, ``ApiDown``."""
-        client = self._client
+        client = self._quick if act in QUICK else self._client
         if client is None:
             raise ApiDown(f"the station does not answer ({self.why})")
         try:
@@ -171,18 +175,19 @@ class StationLink:
 
     async def _keep(self) -> None:
         while True:
-            client = AsyncClient(self._socket, View)
+            client, quick = AsyncClient(self._socket, View), AsyncClient(self._socket, View)
             try:
                 await client.connect()
-                status = await client.call("status")
+                await quick.connect()
+                status = await quick.call("status")
                 journal = status.get("journal")
                 since = journal if isinstance(journal, int) else 0
-                self._client = client
+                self._client, self._quick = client, quick
                 self.realm = str(status.get("realm") or "")
                 # A station that was put back to before stands at an earlier number.
                 self.last_seq = min(self.last_seq, since) or since
                 self._turned(alive=True, why="")
-                pulse = asyncio.create_task(self._feel(client))
+                pulse = asyncio.create_task(self._feel(quick, client))
                 try:
                     async for event in client.watch(self.last_seq, unstored=True):
                         self._note(event)
@@ -192,23 +197,25 @@ class StationLink:
             except (ApiDown, ApiRefused) as error:
                 why = str(error)
             finally:
-                self._client = None
+                self._client = self._quick = None
+                await quick.close()
                 await client.close()
             self._turned(alive=False, why=why)
             self._came.set()
             await asyncio.sleep(RETRY_S)
 
-    async def _feel(self, client: AsyncClient) -> None:
-        """Look whether the station answers: one that stands still keeps its connection open."""
+    async def _feel(self, quick: AsyncClient, client: AsyncClient) -> None:
+        """Look whether the station answers: one that stands still keeps its connections open."""
         while True:
             await asyncio.sleep(PULSE_S)
             try:
                 async with asyncio.timeout(BEAT_S):
-                    answer = await client.call("pulse")
+                    answer = await quick.call("pulse")
             except TimeoutError:
                 if self.alive:
                     self._turned(alive=False, why="it does not answer, though its process is there")
             except ApiDown:
+                await client.close()  # both are made anew
                 return
             else:
                 if not self.alive:
