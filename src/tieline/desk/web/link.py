@@ -1,4 +1,4 @@
-"""The desk's one connection to its station: acts one at a time or together, and one watch for all.
+"""The desk's connections to its station: acts one at a time or together, and one watch for all.
 
 The station's socket has room for 64 clients; fifty browsers share one watch here, and each gets a
 bounded queue. A browser that does not keep up is told so (``lagged``) and loads its page again: it
