@@ -166,16 +166,15 @@ class Resumer:
         return self._second.get(digest, 0)
 
     def snapshot_if_due(self, station: Station, now: Now, *, wanted: bool = False) -> None:
-        """Make a snapshot when enough has come since the last one. Raises ``StoreFailed``.
+        """Make a snapshot when it is time for one. Raises ``StoreFailed``."""
+        _write(self.shot_if_due(station, now, wanted=wanted))
+
+    def shot_if_due(self, station: Station, now: Now, *, wanted: bool = False) -> Shot | None:
+        """Take a snapshot when enough has come since the last one; the caller writes it.
 
         ``wanted``: what came last is about to be looked at, and would have to be read again: there
         is time until twice as much has come.
         """
-        if self._seq - self._kept >= self._every * (2 if wanted else 1):
-            self.snapshot(station, now)
-
-    def shot_if_due(self, station: Station, now: Now, *, wanted: bool = False) -> Shot | None:
-        """As ``snapshot_if_due``, but what is to be written is left to the caller."""
         due = self._seq - self._kept >= self._every * (2 if wanted else 1)
         return self._shot(station, now) if due else None
 
@@ -184,9 +183,7 @@ class Resumer:
 
         Without room there is none for now. Raises ``StoreFailed``.
         """
-        shot = self._shot(station, now)
-        if shot is not None and shot.write():
-            shot.settle()
+        _write(self._shot(station, now))
 
     def _shot(self, station: Station, now: Now) -> Shot | None:
         if self._seq == self._kept:
@@ -197,3 +194,9 @@ class Resumer:
         hashes = tuple((each.line, sha256(each.state)) for each in taken)
         body = encode.dumps((FORMAT, tuple(self._rare), tuple(self._second.items()), hashes))
         return Shot(self._store, station, self._seq, body, taken)
+
+
+def _write(shot: Shot | None) -> None:
+    """Write a snapshot here and now, if there is one and there is room."""
+    if shot is not None and shot.write():
+        shot.settle()

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Protocol
 
 from tieline.core.errors import LocalError, ShellError, StoreFull
@@ -178,13 +179,8 @@ class Runtime:
         What it returns is a snapshot that is due; to be written before the next turn. Raises
         ``StoreFailed``.
         """
-        try:
-            last = commit() if plan.facts else 0
-        except StoreFull as error:
-            self._undo(plan, error)
+        if not self._kept(plan, commit):
             return None
-        if plan.facts:
-            self._stored(plan, last)
         self.perform(plan)
         self.publish(plan)
         return self._resumer.shot_if_due(self.station, plan.now, wanted=self.wanted())
@@ -242,21 +238,22 @@ class Runtime:
 
     def commit(self, plan: Plan) -> bool:
         """Make a plan durable. False when the disk was full: undone."""
+        return self._kept(plan, partial(self.store.commit, plan.facts))
+
+    def _kept(self, plan: Plan, commit: Callable[[], int]) -> bool:
+        """Note what a commit has made durable, if there is anything; or take its turn back."""
         if not plan.facts:
             return True
         try:
-            last = self.store.commit(plan.facts)
+            last = commit()
         except StoreFull as error:
             self._undo(plan, error)
             return False
-        self._stored(plan, last)
-        return True
-
-    def _stored(self, plan: Plan, last: int) -> None:
         plan.first = last - len(plan.facts) + 1
         for offset, fact in enumerate(plan.facts):
             self._resumer.note(plan.first + offset, fact)
         self._remember(plan.facts)
+        return True
 
     def _remember(self, facts: Sequence[Fact]) -> None:
         """Have the machine remember the ends of the logs that this run writes.
