@@ -1,4 +1,8 @@
-"""A glance finds what the parser finds, or nothing; never what the parser refuses."""
+"""A glance finds what the parser finds, or nothing; never what the parser refuses.
+
+So does the look at statements of the usual form by which ``statement.parse`` itself begins: with
+and without it the same is found, and refused for the same reason.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.examples import tries
 
-from tieline.core import crypto, statement
+from tieline.core import crypto, statement, usual
 from tieline.core.checkpoint import Receipt, body
 from tieline.core.errors import RemoteError
 from tieline.core.glance import Glancer, note_texts, plain, receipt
@@ -87,8 +91,31 @@ def statements(draw: st.DrawFn) -> bytes:
     return crypto.pack_sign1(payload, draw(st.binary(min_size=64, max_size=64)))
 
 
+def by_item(raw: bytes) -> tuple[object, ...]:
+    """What the parser finds that goes through a statement item by item, or its refusal."""
+    try:
+        envelope = crypto.parse_sign1(raw, statement.LIMITS)
+        return (*statement._read_any(envelope.payload), envelope.payload, envelope.signature)
+    except RemoteError as error:
+        return error.code, error.message
+
+
+def as_taken(raw: bytes) -> tuple[object, ...]:
+    """What a station finds, or its refusal."""
+    try:
+        parsed = statement.parse(REALM, raw)
+    except RemoteError as error:
+        return error.code, error.message
+    place = usual.payload_of(raw)
+    payload = raw[slice(*place)] if place else crypto.parse_sign1(raw, statement.LIMITS).payload
+    assert parsed.signed == statement.to_sign(REALM, payload)
+    assert parsed.digest == statement.statement_digest(raw)
+    return parsed.place, parsed.content, parsed.unknown, payload, parsed.signature
+
+
 def agrees(raw: bytes) -> bool:
     """Whether a glance finds something; then the parser must find the same."""
+    assert as_taken(raw) == by_item(raw)
     found = LOOK(raw)
     if found is None:
         return False
@@ -157,6 +184,9 @@ USUAL = {
     "suspend": Content(kind=Kind.SUSPEND, body=Body(cause="storm")),
     "resume": Content(kind=Kind.RESUME),
     "assent": Content(kind=Kind.ASSENT, refs=ANSWER[:1]),
+    "to some": Content(
+        kind=Kind.MESSAGE, body=Body(text="x", lang="en"), to=("ALPHA", "C-2", "DELTA"), wants=0
+    ),
 }
 
 
@@ -164,8 +194,9 @@ USUAL = {
 @pytest.mark.parametrize("first", [True, False])
 def test_what_is_usual_is_recognised(name: str, *, first: bool) -> None:
     place = replace(PLACE, position=0, previous=None, seen=()) if first else PLACE
-    raw = crypto.pack_sign1(statement.compose(place, USUAL[name]), b"s" * 64)
-    assert agrees(raw)
+    payload = statement.compose(place, USUAL[name])
+    assert agrees(crypto.pack_sign1(payload, b"s" * 64))
+    assert usual.read(payload) == (place, statement.normal(USUAL[name]), ())
 
 
 @pytest.mark.parametrize("name", USUAL)

@@ -21,56 +21,83 @@ the charter and the record.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import lru_cache
 from itertools import pairwise
 from operator import attrgetter
 from typing import Final, TypeVar
 
-from tieline.core import crypto, encode
-from tieline.core.encode import Fields, Limits, Value
-from tieline.core.errors import LocalError, RemoteError
-from tieline.core.terms import (
-    FORM_ID,
-    LANGUAGE,
-    MAX_TIME_MS,
-    PARTY_CODE,
-    Kind,
-    Precedence,
-    RefRole,
-    Role,
-    Rung,
+from tieline.core import crypto, encode, usual
+from tieline.core.content import (
+    KINDS,
+    LIMITS,
+    MAX_PARTIES,
+    MAX_REFS,
+    MAX_SEEN,
+    MAX_STATEMENT_BYTES,
+    MAX_TEXT_CHARS,
+    MAX_THROUGH,
+    PRECEDENCES,
+    REF_ROLES,
+    ROLES,
+    TARGETED,
+    TIP_BYTES,
+    WANT_ACKNOWLEDGE,
+    WANT_PASS_ON,
+    WANT_READ_BACK,
+    Body,
+    Content,
+    Hold,
+    Place,
+    Read,
+    Ref,
+    default_wants,
+    wanted_rungs,
+    wants_mask,
 )
+from tieline.core.encode import Fields, Value
+from tieline.core.errors import LocalError, RemoteError
+from tieline.core.terms import FORM_ID, LANGUAGE, MAX_TIME_MS, PARTY_CODE, Kind, RefRole, Role, Rung
+
+__all__ = [
+    "LIMITS",
+    "MAX_PARTIES",
+    "MAX_REFS",
+    "MAX_SEEN",
+    "MAX_STATEMENT_BYTES",
+    "MAX_TEXT_CHARS",
+    "MAX_THROUGH",
+    "TARGETED",
+    "TIP_BYTES",
+    "WANT_ACKNOWLEDGE",
+    "WANT_PASS_ON",
+    "WANT_READ_BACK",
+    "Body",
+    "Content",
+    "Hold",
+    "Place",
+    "Read",
+    "Ref",
+    "Statement",
+    "compose",
+    "composed",
+    "default_wants",
+    "domain",
+    "log_id",
+    "normal",
+    "pack_content",
+    "parse",
+    "seal",
+    "statement_digest",
+    "to_sign",
+    "unpack_content",
+    "wanted_rungs",
+    "wants_mask",
+]
 
 E = TypeVar("E", bound=IntEnum)
 
-MAX_STATEMENT_BYTES: Final = 32_768
-MAX_TEXT_CHARS: Final = 12_000
-MAX_REFS: Final = 16
-MAX_SEEN: Final = 512
-TIP_BYTES: Final = 16  # how much of a digest names what its author had read
-MAX_PARTIES: Final = 64
-MAX_THROUGH: Final = 80  # characters of who is spoken for
-LIMITS: Final = Limits(max_bytes=MAX_STATEMENT_BYTES, max_depth=8, max_items=4096)
-
-WANT_ACKNOWLEDGE: Final = 1
-WANT_READ_BACK: Final = 2
-WANT_PASS_ON: Final = 4
-_WANT_RUNG: Final = (
-    (WANT_ACKNOWLEDGE, Rung.ACKNOWLEDGED),
-    (WANT_READ_BACK, Rung.READ_BACK),
-    (WANT_PASS_ON, Rung.PASSED_ON),
-)
-_WANTED: Final = tuple(
-    tuple(rung for bit, rung in _WANT_RUNG if wants & bit) for wants in range(2 * WANT_PASS_ON)
-)
-# What a kind asks of its readers when its author asks nothing special.
-_DEFAULT_WANTS: Final = {
-    Kind.MESSAGE: WANT_ACKNOWLEDGE,
-    Kind.TEST: WANT_ACKNOWLEDGE,
-    Kind.JOINT: WANT_ACKNOWLEDGE,
-}
 # Which body fields each kind must have, and which it may have besides. What an officer says may be
 # said without prejudice; what is handed on may name whose word it is.
 _SAID: Final = frozenset({"reserve"})
@@ -95,15 +122,7 @@ _BODY: Final[dict[Kind, tuple[frozenset[str], frozenset[str]]]] = {
     ),
     Kind.ASSENT: (frozenset(), _SAID),
 }
-# Kinds that speak of one earlier statement, and must cite it first.
-TARGETED: Final = frozenset({Kind.ACKNOWLEDGE, Kind.READ_BACK, Kind.PASS_ON, Kind.ASSENT})
 _KNOWN: Final = frozenset(range(1, 17))
-Read = tuple["Place", "Content", tuple[int, ...]]  # a payload, with keys that are not known here
-# By number: a table is asked in a tenth of the time of the class.
-_KINDS: Final = {int(one): one for one in Kind}
-_PRECEDENCES: Final = {int(one): one for one in Precedence}
-_ROLES: Final = {int(one): one for one in Role}
-_REF_ROLES: Final = {int(one): one for one in RefRole}
 _RUNGS: Final = {int(one): one for one in Rung}
 _BODY_KEYS: Final = {
     1: "text", 2: "lang", 3: "fields", 4: "unit", 5: "at_ms", 6: "cause", 7: "staffed",
@@ -111,86 +130,6 @@ _BODY_KEYS: Final = {
     15: "effective_ms", 16: "late_binds", 17: "reserve", 18: "through", 19: "terms",
 }  # fmt: skip
 _body_values: Final = attrgetter(*_BODY_KEYS.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Ref:
-    """A citation of an earlier statement on the same line, by its digest."""
-
-    target: bytes
-    role: RefRole
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """'The last item I hold from you': a log, how many of its statements, the last one's digest."""
-
-    log: bytes
-    size: int
-    last: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
-    """What a statement says. Which fields may be set depends on the kind; see ``_BODY``.
-
-    ``effective_ms``: from when a joint statement holds; ``late_binds``: also if a signature comes
-    after that. ``reserve``: said without prejudice. ``through``: whose word its author hands on, a
-    party's code or a name. ``terms``: the fields of a form that a joint statement agrees on.
-    """
-
-    text: str | None = None
-    lang: str | None = None
-    fields: tuple[tuple[int, Value], ...] | None = None
-    unit: str | None = None
-    at_ms: int | None = None
-    cause: str | None = None
-    staffed: bool | None = None
-    slot: int | None = None
-    holds: tuple[Hold, ...] | None = None
-    parties: tuple[str, ...] | None = None
-    rung: Rung | None = None
-    party: str | None = None
-    due_ms: int | None = None
-    attempts: int | None = None
-    effective_ms: int | None = None
-    late_binds: bool | None = None
-    reserve: bool | None = None
-    through: str | None = None
-    terms: tuple[tuple[int, Value], ...] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """What an author decides: everything of a statement but its place in the log."""
-
-    kind: Kind
-    body: Body = field(default_factory=Body)
-    precedence: Precedence = Precedence.ROUTINE
-    role: Role = Role.STATION
-    to: tuple[str, ...] = ()
-    wants: int = -1  # -1: what the kind asks by default
-    form: str = ""
-    form_version: int = 0
-    refs: tuple[Ref, ...] = ()
-
-    def wanted(self) -> int:
-        """The asked-for rungs as a bit mask of the ``WANT_`` constants."""
-        return default_wants(self.kind) if self.wants < 0 else self.wants
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a statement stands: its log, its predecessor, and how far its author had read."""
-
-    line: bytes
-    station: bytes
-    incarnation: bytes
-    position: int
-    previous: bytes | None
-    seen: tuple[bytes, ...]
-    time_ms: int
-    charter: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -230,16 +169,6 @@ def domain(realm: str) -> bytes:
     return b"tieline-statement-v1\0" + realm.encode("ascii")
 
 
-def wanted_rungs(wants: int) -> tuple[Rung, ...]:
-    """The human rungs that a mask of wants asks for, low to high."""
-    return _WANTED[wants & (WANT_ACKNOWLEDGE | WANT_READ_BACK | WANT_PASS_ON)]
-
-
-def wants_mask(rungs: tuple[Rung, ...]) -> int:
-    """The inverse of ``wanted_rungs``."""
-    return sum(bit for bit, rung in _WANT_RUNG if rung in rungs)
-
-
 # ------------------------------------------------------------------------------- composing
 
 
@@ -270,11 +199,6 @@ def composed(place: Place, content: Content) -> tuple[bytes, Read]:
 def normal(content: Content) -> Content:
     """The same content with wants spelled out, the form in which ``parse`` returns it."""
     return content if content.wants >= 0 else replace(content, wants=content.wanted())
-
-
-def default_wants(kind: Kind) -> int:
-    """What a kind asks of its readers when its author asks nothing special."""
-    return _DEFAULT_WANTS.get(kind, 0)
 
 
 def to_sign(realm: str, payload: bytes) -> bytes:
@@ -368,9 +292,13 @@ def parse(realm: str, raw: bytes, read: Read | None = None) -> Statement:
     bytes are not canonical CBOR within limits, ``sign1.*`` when they are no COSE_Sign1 of ours,
     ``statement.*`` when a field is wrong.
     """
-    envelope = crypto.parse_sign1(raw, LIMITS)
-    found = read or _read_payload(envelope.payload)
-    return _statement(realm, raw, envelope.payload, envelope.signature, found)
+    place = usual.payload_of(raw)
+    if place is not None:
+        payload, signature = raw[place[0] : place[1]], raw[-crypto.SIGNATURE_BYTES :]
+    else:
+        envelope = crypto.parse_sign1(raw, LIMITS)
+        payload, signature = envelope.payload, envelope.signature
+    return _statement(realm, raw, payload, signature, read or _read_payload(payload))
 
 
 def _statement(realm: str, raw: bytes, payload: bytes, signature: bytes, read: Read) -> Statement:
@@ -388,6 +316,11 @@ def _statement(realm: str, raw: bytes, payload: bytes, signature: bytes, read: R
 
 
 def _read_payload(payload: bytes) -> Read:
+    return usual.read(payload) or _read_any(payload)
+
+
+def _read_any(payload: bytes) -> Read:
+    """Read a payload item by item, whatever is in it."""
     fields = Fields(encode.loads(payload, LIMITS), "statement")
     position = fields.uint(4, max=2**48)
     previous = fields.opt_bytes(5, length=32)
@@ -418,7 +351,7 @@ def _read_content(fields: Fields) -> Content:
     content = Content(
         kind=kind,
         body=_read_body(kind, fields.opt_map(16)),
-        precedence=_member(_PRECEDENCES, fields.uint(8, max=255), "precedence"),
+        precedence=_member(PRECEDENCES, fields.uint(8, max=255), "precedence"),
         role=_read_role(fields.opt_uint(11, max=255)),
         to=_read_codes(fields.array(12), "addressees") if 12 in fields else (),
         wants=_read_wants(kind, fields.opt_uint(13, max=7)),
@@ -465,17 +398,17 @@ def _read_kind(value: int) -> Kind:
     """A kind from a newer station is kept as unknown: refusing it would hold back its whole log."""
     if value == Kind.UNKNOWN:
         raise _wrong("kind", f"{value} is reserved")
-    return _KINDS.get(value, Kind.UNKNOWN)
+    return KINDS.get(value, Kind.UNKNOWN)
 
 
 def _read_role(value: int | None) -> Role:
     if value == 0:
         raise _wrong("role", "the station's own role is left out")
-    return Role.STATION if value is None else _member(_ROLES, value, "role")
+    return Role.STATION if value is None else _member(ROLES, value, "role")
 
 
 def _read_wants(kind: Kind, value: int | None) -> int:
-    default = _DEFAULT_WANTS.get(kind, 0)
+    default = default_wants(kind)
     if value == default:
         raise _wrong("wants", "the value that its kind has by default is left out")
     return default if value is None else value
@@ -513,7 +446,7 @@ def _read_refs(items: tuple[Value, ...]) -> tuple[Ref, ...]:
         target, role = items[index], items[index + 1]
         if not isinstance(target, bytes) or len(target) != 32 or type(role) is not int:
             raise _wrong("references", "each one is a 32-byte digest and a role")
-        refs.append(Ref(target, _member(_REF_ROLES, role, "references")))
+        refs.append(Ref(target, _member(REF_ROLES, role, "references")))
     if len(set(refs)) != len(refs):
         raise _wrong("references", "the same citation stands twice")
     return tuple(refs)
