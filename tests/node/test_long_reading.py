@@ -15,7 +15,7 @@ from tieline.core.log import Item
 from tieline.core.record import Record
 from tieline.node import agreements, incidents, passage, slices
 from tieline.node.incidents import Incidents
-from tieline.node.passage import Brief, Passage
+from tieline.node.passage import Brief, Passage, made, news
 from tieline.node.view import Json
 
 OPENED = 12
@@ -113,18 +113,39 @@ async def _settled(folder: Path) -> None:
     assert len(found) == len(line.record.refs)
     assert len(briefs) > len(found) // 2
     for brief in briefs:
-        made = passed.item(brief)
-        assert made is not None
-        place, content = made.statement.place, made.statement.content
+        item = made(line.record, brief)
+        assert item is not None
+        place, content = item.statement.place, item.statement.content
         assert brief == (
-            content.kind, made.statement.digest, made.statement.log, place.position,
+            content.kind, item.statement.digest, item.statement.log, place.position,
             place.station, place.charter, place.time_ms,
             tuple((ref.role, ref.target) for ref in content.refs),
         )  # fmt: skip
+    _news_are_in_order(line.record)
     host.agreements._readers.clear()
     host.incidents = Incidents(host.agreements)
     alpha.acts.__dict__.pop("_incidents")
     assert await _all(alpha, opened, old) == before
+
+
+def _news_are_in_order(record: Record) -> None:
+    """What is new is the same as a sort of all of it, from wherever in each log it begins."""
+    logs = [*record.logs.values()]
+    for starts in ((0, 0), (3, 1), (5, 99), (99, 2)):
+        spans = {log.id: (min(start, log.size), log.size)
+                 for log, start in zip(logs, starts, strict=True)}  # fmt: skip
+        wanted = sorted(item for log in logs for item in log.items[slice(*spans[log.id])])
+        for ranges in (spans, {name: span for name, span in spans.items() if span[0] < span[1]}):
+            found = [*news(record, ranges)]
+            assert any(isinstance(one, Brief) for one in found)
+            items = [made(record, one) if isinstance(one, Brief) else one for one in found]
+            assert items == wanted
+    story = logs[0].items[2]  # as a second story comes
+    span = {logs[1].id: (0, logs[1].size)}
+    both = [
+        made(record, one) if isinstance(one, Brief) else one for one in news(record, span, [story])
+    ]
+    assert both == sorted([*logs[1].items[:], story])
 
 
 async def _all(desk: Desk, opened: str, old: str) -> Json:

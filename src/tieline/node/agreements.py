@@ -39,7 +39,7 @@ from tieline.core.statement import Content
 from tieline.core.terms import Kind, RefRole
 from tieline.node import collector
 from tieline.node.gate import spawn
-from tieline.node.passage import NEAR, PIECE, Brief, Passages, Progress
+from tieline.node.passage import NEAR, PIECE, Brief, Passages, Progress, news
 from tieline.node.slices import Slices
 
 if TYPE_CHECKING:
@@ -400,7 +400,10 @@ class Agreements:
             await self._read_all(line, reader, slices)
             taken = reader.taken
         for item in self._new(line, reader):
-            self._take(line, reader, item)
+            if isinstance(item, Brief):
+                self._begin(line, reader, item.station, item.charter, item.time_ms)
+            else:
+                self._take(line, reader, item)
             taken += 1
             if taken % SETTLED == 0:
                 _settle(reader)  # by statements of any kind: a look is as long as what was made
@@ -504,23 +507,16 @@ class Agreements:
             if begun:
                 reader.ledger.since(min(begun), pack.id)
 
-    def _new(self, line: Line, reader: _Reader) -> Iterable[Item]:
-        """What was not read yet, causes before effects, as the record is at this moment."""
+    def _new(self, line: Line, reader: _Reader) -> Iterator[Item | Brief]:
+        """What was not read yet, causes before effects, of what the record holds at this moment."""
         record = line.record
         fresh = {
             log.id: (reader.read.get(log.id, 0), log.size)
             for log in record.logs.values()
             if log.size > reader.read.get(log.id, 0)
         }
-        if not fresh:
-            return
         reader.read.update({log: stop for log, (_, stop) in fresh.items()})
-        items = [
-            item
-            for log, (start, stop) in fresh.items()
-            for item in record.logs[log].items[start:stop]  # what is settled is read in one go
-        ]
-        yield from sorted(items)
+        return news(record, fresh)
 
     def _receipts(
         self, line: Line, reader: _Reader, log: bytes

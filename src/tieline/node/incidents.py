@@ -14,6 +14,7 @@ neither does a form of which the pack is not here.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -28,7 +29,7 @@ from tieline.core.record import Item
 from tieline.node import collector
 from tieline.node.agreements import SETTLED, Agreements
 from tieline.node.gate import spawn
-from tieline.node.passage import BRIEF, NEAR, PIECE, Brief, Passage, Progress
+from tieline.node.passage import BRIEF, NEAR, PIECE, Brief, Progress, made, news
 from tieline.node.past import APART, Past
 from tieline.node.slices import Slices, through
 
@@ -182,8 +183,10 @@ class Incidents:
         slices = Slices()
         if not reader.read:
             await self._read_all(line, reader, slices)
-        for taken, item in enumerate(_new(line, reader), 1):
-            self._take(line, reader, item)
+        for taken, found in enumerate(_new(line, reader), 1):
+            item = self._skim(line, reader, found)
+            if item is not None:
+                self._take(line, reader, item)
             if taken % SETTLED == 0:
                 collector.settle()  # a full look at a long book would hold up the line
             await slices.turn()
@@ -200,7 +203,7 @@ class Incidents:
         reader.stories, reader.of = passage.stories, len(passage)
         for start in range(0, len(passage), PIECE):
             for found in passage.piece(start):
-                item = self._skim(line, reader, passage, found)
+                item = self._skim(line, reader, found)
                 if item is not None:
                     self._take(line, reader, item)
                 await slices.turn()
@@ -208,9 +211,7 @@ class Incidents:
             if reader.taken % SETTLED < PIECE:
                 collector.settle()
 
-    def _skim(
-        self, line: Line, reader: _Reader, passage: Passage, found: Item | Brief
-    ) -> Item | None:
+    def _skim(self, line: Line, reader: _Reader, found: Item | Brief) -> Item | None:
         """Take in what is plain and of no incident; the rest as items."""
         if not isinstance(found, Brief):
             return found
@@ -219,7 +220,7 @@ class Incidents:
         is_loose = is_plain(found.kind, (role for role, _ in found.refs))
         if is_loose and reader.book.skim(found, found.refs):
             return None
-        return passage.item(found)
+        return made(line.record, found)
 
     def _take(self, line: Line, reader: _Reader, item: Item) -> None:
         statement = item.statement
@@ -244,8 +245,8 @@ def _rest(reader: _Reader, done: asyncio.Task[None]) -> None:
         reader.mark = (0, (b"",))
 
 
-def _new(line: Line, reader: _Reader) -> list[Item]:
-    """What was not read yet, as the record is at this moment, causes before effects.
+def _new(line: Line, reader: _Reader) -> Iterator[Item | Brief]:
+    """What was not read yet, of what the record holds at this moment, causes before effects.
 
     Second stories too.
     """
@@ -255,9 +256,7 @@ def _new(line: Line, reader: _Reader) -> list[Item]:
         for log in record.logs.values()
         if log.size > reader.read.get(log.id, 0)
     }
-    items = record.stories[reader.stories :]
+    stories = record.stories[reader.stories :]
     reader.read.update({log: stop for log, (_, stop) in fresh.items()})
-    reader.stories += len(items)
-    for log, (start, stop) in fresh.items():
-        items += record.logs[log].items[start:stop]
-    return sorted(items)
+    reader.stories += len(stories)
+    return news(record, fresh, stories)

@@ -15,15 +15,17 @@ from __future__ import annotations
 
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from operator import itemgetter
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
 from tieline.core import glance
 from tieline.core.line import Line
-from tieline.core.log import Log
-from tieline.core.record import STORY, Item
+from tieline.core.log import Log, SortKey
+from tieline.core.record import STORY, Item, Record
 from tieline.core.terms import Kind, RefRole
 from tieline.node.view import Json
 
@@ -77,12 +79,6 @@ class Passage:
                 self._pieces.popitem(last=False)
         return found
 
-    def item(self, brief: Brief) -> Item | None:
-        """A statement itself; ``None`` if a charter has ended its log before it meanwhile."""
-        items = self._record.logs[brief.log].items
-        found = items.run(brief.position, brief.position + 1)
-        return found[0] if found else None
-
     def _read(self, refs: array[int]) -> list[Item | Brief]:
         record = self._record
         briefs: dict[int, Brief] = {}
@@ -99,6 +95,56 @@ class Passage:
         for item in made:
             found[record.find(item.statement.digest)] = item
         return [found[ref] for ref in refs if ref in found]
+
+
+def made(record: Record, brief: Brief) -> Item | None:
+    """A statement itself; ``None`` if a charter has ended its log before it meanwhile."""
+    found = record.logs[brief.log].items.run(brief.position, brief.position + 1)
+    return found[0] if found else None
+
+
+def news(
+    record: Record, ranges: Mapping[bytes, tuple[int, int]], stories: Sequence[Item] = ()
+) -> Iterator[Item | Brief]:
+    """These parts of logs and these second stories, in display order.
+
+    They are read piece by piece, and what a charter ends meanwhile is left out.
+    """
+    logs = [(record.logs[name], *span) for name, span in ranges.items()]
+    if len(logs) == 1 and not stories:  # in the order of its positions
+        for piece in _pieces(*logs[0]):
+            yield from piece
+        return
+    told = ((item.key, item) for item in sorted(stories))
+    for _, found in merge(told, *(_keyed(*one) for one in logs), key=itemgetter(0)):
+        yield found
+
+
+def _pieces(log: Log, start: int, stop: int) -> Iterator[list[Item | Brief]]:
+    """A part of a log."""
+    for begin in range(start, stop, PIECE):
+        end = min(begin + PIECE, stop, log.size)
+        briefs = {brief.position: brief for brief in _briefs(log, range(begin, end))}
+        if not briefs:
+            yield [*log.items.run(begin, end)]
+            continue
+        piece: list[Item | Brief] = []
+        for at in range(begin, end):
+            piece += (briefs[at],) if at in briefs else log.items.run(at, at + 1)
+        yield piece
+
+
+def _keyed(log: Log, start: int, stop: int) -> Iterator[tuple[SortKey, Item | Brief]]:
+    for piece in _pieces(log, start, stop):
+        yield from [(_key(log, found), found) for found in piece]
+
+
+def _key(log: Log, found: Item | Brief) -> SortKey:
+    if not isinstance(found, Brief):
+        return found.key
+    at = found.position
+    return (log.times[at], log.depths[at], found.time_ms, found.station, log.incarnation, at,
+            found.digest)  # fmt: skip
 
 
 def _briefs(log: Log, places: Iterable[int]) -> Iterator[Brief]:
