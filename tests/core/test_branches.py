@@ -13,6 +13,7 @@ from tests.core.world import START_MS, chaff, message, write
 from tests.examples import tries
 
 from tieline.core import record, repeats, sync
+from tieline.core.lack import lacking
 from tieline.core.record import Held, Log, Record, Refused
 from tieline.core.statement import Body, Content, Place, Statement
 from tieline.core.sync import Have, Head, Peer
@@ -69,7 +70,7 @@ def have(held: Record, *, full: bool = True) -> Have:
 def pushed(held: Record, peer: Peer) -> list[bytes]:
     """Everything that is pushed now, to the last."""
     out: list[bytes] = []
-    while batch := sync.lacking(held, peer, b"", {}):
+    while batch := lacking(held, peer, b"", {}):
         out.extend(statement.digest for statement in batch)
     return out
 

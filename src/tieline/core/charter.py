@@ -152,6 +152,7 @@ class Charter:
         init=False, repr=False, compare=False
     )
     _voices: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    _leads: dict[str, bytes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         pairs = [(party.code, entry) for party in self.parties for entry in party.stations]
@@ -160,6 +161,8 @@ class Charter:
         object.__setattr__(self, "_stations", index)
         voices = tuple(p.code for p in self.parties if p.code not in self.observers)
         object.__setattr__(self, "_voices", voices)
+        leads = {code: entry.station for code, entry in reversed(pairs)}
+        object.__setattr__(self, "_leads", leads)
 
     def stations(self) -> tuple[bytes, ...]:
         """The ids of all stations, sorted."""
@@ -180,6 +183,10 @@ class Charter:
                 f"{self.version}; look at the charter",
             )
         return found[0]
+
+    def lead(self, code: str) -> bytes:
+        """The station of a party that acts when only one should: the lowest id. Empty: none."""
+        return self._leads.get(code, b"")
 
     def party(self, code: str) -> CharterParty | None:
         """The party of this code."""

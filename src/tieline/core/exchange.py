@@ -19,6 +19,7 @@ from tieline.core.checkpoint import Receipt, body, cosign_message, origin
 from tieline.core.errors import RemoteError
 from tieline.core.events import ForReceipt
 from tieline.core.journal import FactKind, Origin, Refusal
+from tieline.core.lack import is_full, lacking
 from tieline.core.life import ROTATED
 from tieline.core.line import Line
 from tieline.core.notetalk import NoteExchange
@@ -478,7 +479,7 @@ class Exchange:
         peer = line.peers[peer_id]
         if not line.links[peer_id].sessions:
             return
-        while batch := sync.lacking(line.record, peer, line.own, line.relayable):
+        while batch := lacking(line.record, peer, line.own, line.relayable):
             mine = tuple(
                 parsed.digest
                 for parsed in batch
@@ -486,7 +487,7 @@ class Exchange:
             )
             push = Push(line.id, tuple(parsed.raw for parsed in batch))
             turn.transmit(line.id, peer_id, sync.pack(push), mine)
-            if not sync.is_full(push.statements):
+            if not is_full(push.statements):
                 break  # nothing else is lacking
         if peer.outstanding() and peer.retry_at is None:
             peer.retry_ms = peer.retry_ms or self.pace.retry_ms
@@ -502,14 +503,9 @@ class Exchange:
 
     def _tell_have(self, peer: Peer, turn: Turn, *, full: bool) -> None:
         line = self.line
-        if full:
-            heads = sync.heads(line.record)
-            sync.note_announced(peer, line.record.forked())
-        else:
-            heads = sync.moved_heads(line.record, peer)
-        if heads or full:
-            for have in sync.haves(line.id, line.latest(), heads, full=full):
-                turn.transmit(line.id, peer.station, sync.pack(have))
+        tell = sync.whole_have if full else sync.moved_have
+        for envelope in tell(line.id, line.latest(), line.record, peer):
+            turn.transmit(line.id, peer.station, envelope)
 
     def _open_peers(self) -> list[Peer]:
         return [p for p in self.line.peers.values() if self.line.links[p.station].sessions]

@@ -336,8 +336,7 @@ class Line:
 
     def lead(self, party: str) -> bytes:
         """The station of a party that acts when only one should: the lowest id. Empty: none."""
-        charter = self.charter
-        return min((s for s in charter.stations() if charter.party_of(s) == party), default=b"")
+        return self.charter.lead(party)
 
     # ----------------------------------------------------------------------------- folds
 

@@ -54,6 +54,8 @@ class Shelf:
         self.cache: Cache[tuple[bytes, int], Item] = Cache()
         self.written: dict[str, int] = {}  # how many bytes of each array are in the archive
         self.anew = False  # an array has become shorter: none that is in the archive holds
+        self.changes = 0  # how often a log of the line has changed
+        self.extent: object = None  # how far they go, as ``sync`` has worked it out, and when
 
 
 class Log:
@@ -112,6 +114,7 @@ class Log:
     def replace_tree(self, tree: Tree) -> None:
         """Take over a tree that was made of the same statements."""
         self.tree, self.finder = tree, Finder(tree.leaves)
+        self.shelf.changes += 1
 
     def digest(self, position: int) -> bytes:
         """The digest of a statement of the main branch."""
@@ -139,6 +142,7 @@ class Log:
         del self.times[size:], self.depths[size:]
         self.settled = min(self.settled, size)
         self.shelf.written, self.shelf.anew = {}, True
+        self.shelf.changes += 1
         self.items.cut(size)
         for position in range(size, size + len(gone)):
             self.shelf.cache.pop((self.id, position), None)
@@ -148,6 +152,7 @@ class Log:
         """Note that a statement is held, and so that its predecessor is no end of a branch."""
         self.leaves.discard(statement.place.previous or b"")
         self.leaves.add(statement.digest)
+        self.shelf.changes += 1
 
     def tips(self) -> bytes:
         """The ends of all other branches, 16 bytes of each, ascending; empty for a single chain.

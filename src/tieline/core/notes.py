@@ -478,6 +478,8 @@ def due(line: Line, turn: Turn) -> None:
 
 def wakeup(line: Line) -> int | None:
     """When the deadline clock next makes something due here, in ``mono_ms``."""
+    if line.unnoted_at is None and line.unsealed_at is None and line.unwitnessed is None:
+        return None
     times = [t for t in (_note_at(line), _seal_at(line), _alarm_at(line)) if t is not None]
     return min(times) if times else None
 

@@ -25,7 +25,6 @@ This module does not verify, store or send, and reads no clock: callers give it 
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -33,11 +32,12 @@ from itertools import pairwise
 from typing import Final
 
 from tieline.core import encode
+from tieline.core.branches import known, stories_beyond
 from tieline.core.checkpoint import Receipt
 from tieline.core.crypto import MLDSA_KEY_BYTES
 from tieline.core.encode import Limits, Value
 from tieline.core.errors import RemoteError
-from tieline.core.record import MAX_BRANCHES_PER_LOG, Item, Log, Record
+from tieline.core.record import MAX_BRANCHES_PER_LOG, Log, Record
 from tieline.core.statement import MAX_STATEMENT_BYTES, TIP_BYTES, Statement
 
 HAVE: Final = 1
@@ -334,9 +334,9 @@ class Peer:
 
     def forget(self, log: bytes, size: int, *, patient: bool = False) -> None:
         """The peer holds less than it once said: a store was put back. Send again; or in time."""
-        for known in (self.theirs, self.shared):
-            if known.get(log, 0) > size:
-                known[log] = size
+        for said in (self.theirs, self.shared):
+            if said.get(log, 0) > size:
+                said[log] = size
         if not patient:
             self.sent.pop(log, None)
 
@@ -384,6 +384,8 @@ def note_have(record: Record, peer: Peer, have: Have, *, patient: bool = False) 
     if have.full:
         peer.offered_charter = 0
     peer.loose = 0
+    if have.full and _says_what_is_known(extent(record), peer, have):
+        return False
     for head in have.heads:
         ours = record.logs.get(head.log)
         if ours is None and head.log not in peer.theirs and len(peer.theirs) >= MAX_CLAIMED:
@@ -397,9 +399,7 @@ def note_have(record: Record, peer: Peer, have: Have, *, patient: bool = False) 
             if ours is not None and head.size <= ours.size:
                 peer.believes(head.log, head.size)
         else:
-            if head.size <= peer.shared.get(head.log, 0) and not _known(
-                record, ours, head.leaves()
-            ):
+            if head.size <= peer.shared.get(head.log, 0) and not known(record, ours, head.leaves()):
                 peer.doubt(head.log)
             again |= _reconcile(record, peer, ours, head.leaves(), full=have.full, patient=patient)
     if have.full:
@@ -413,6 +413,16 @@ def note_have(record: Record, peer: Peer, have: Have, *, patient: bool = False) 
             if ours.forks and ours.id not in named and have.covers(ours.id):
                 again |= _reconcile(record, peer, ours, (), full=True, patient=patient)
     return again and not patient
+
+
+def _says_what_is_known(here: Extent, peer: Peer, have: Have) -> bool:
+    """Whether it holds just what we do, and we know: then a HAVE changes nothing, as most do."""
+    return (
+        not (have.after or have.until or here.forked or peer.apart)
+        and peer.theirs == here.sizes
+        and peer.shared == here.sizes
+        and have.heads == here.heads
+    )
 
 
 def _is_one_chain(ours: Log, head: Head) -> bool:
@@ -451,7 +461,7 @@ def _reconcile(
     elif all(leaf[:TIP_BYTES] in leaves or leaf in peer.offered for leaf in ours.leaves):
         return False  # all that is not there yet follows from something that is on its way
     lost = full and same and not peer.extra and not patient
-    if lost and not _known(record, ours, leaves):
+    if lost and not known(record, ours, leaves):
         peer.doubt(ours.id)
     for statement in stories_beyond(record, ours, leaves, peer.shared.get(ours.id, 0)):
         if lost:
@@ -460,100 +470,35 @@ def _reconcile(
     return lost
 
 
-def _known(record: Record, ours: Log, leaves: tuple[bytes, ...]) -> list[Item]:
-    """Those of a peer's leaves of a log that we hold."""
-    found = map(record.by_tip, leaves)
-    return [item for item in found if item and item.statement.log == ours.id]
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How far all logs are held, worked out once for as long as none changes."""
+
+    changes: int
+    heads: tuple[Head, ...]
+    sizes: dict[bytes, int]
+    forked: bool
+    packed: dict[int, tuple[bytes, ...]] = field(default_factory=dict)  # by the charter's version
 
 
-def stories_beyond(
-    record: Record, ours: Log, leaves: tuple[bytes, ...], shared: int
-) -> list[Statement]:
-    """What we hold of a log and somebody with these leaves does not, in order of position.
-
-    Walks down from both sides at once and stops where only common ground is left, so the work is
-    that of the difference. Leaves that we do not hold say nothing; when we hold none of them, the
-    first ``shared`` statements of our main branch count as common.
-    """
-    theirs = _known(record, ours, leaves)
-    if not theirs and 0 < shared <= ours.size:
-        theirs = [ours.items[shared - 1]]
-    common = {item.statement.digest for item in theirs}
-    open_ = {leaf for leaf in ours.leaves if leaf not in common}
-    heapq.heapify(queue := [_from_the_top(record, digest) for digest in common | open_])
-    out: list[Statement] = []
-    while open_:
-        _, digest = heapq.heappop(queue)
-        statement = record.by_digest[digest].statement
-        before = statement.place.previous
-        if digest in open_:
-            open_.discard(digest)
-            out.append(statement)
-            if before is not None and before not in common and before not in open_:
-                open_.add(before)
-                heapq.heappush(queue, _from_the_top(record, before))
-        elif before is not None and before not in common:
-            common.add(before)
-            if before in open_:
-                open_.discard(before)
-            else:
-                heapq.heappush(queue, _from_the_top(record, before))
-    out.reverse()
-    return out
-
-
-def _from_the_top(record: Record, digest: bytes) -> tuple[int, bytes]:
-    return -record.by_digest[digest].statement.place.position, digest
-
-
-def lacking(record: Record, peer: Peer, own: bytes, relayable: dict[bytes, int]) -> list[Statement]:
-    """The next statements to push to a peer, within the window; marks them as sent.
-
-    ``relayable`` says how far each foreign log may be relayed by now. Returns an empty list when
-    the peer lacks nothing, or its window is full.
-    """
-    room = WINDOW - peer.outstanding() - peer.loose
-    if peer.stalled or room <= 0:
-        return []
-    out: list[Statement] = []
-    budget = MAX_PUSH_BYTES
-    while peer.extra and budget > 0 and len(out) < min(room, MAX_PUSH_STATEMENTS):
-        statement = peer.extra.popleft()
-        budget -= len(statement.raw)
-        out.append(statement)
-    peer.loose += len(out)
-    for item in heapq.merge(*_behind(record, peer, own, relayable)):
-        budget -= len(item.statement.raw)
-        if out and (budget < 0 or len(out) >= min(room, MAX_PUSH_STATEMENTS)):
-            break
-        out.append(item.statement)
-        peer.sent[item.statement.log] = item.statement.place.position + 1
-    return out
-
-
-def is_full(raws: tuple[bytes, ...]) -> bool:
-    """Whether a push of what ``lacking`` gave may have left something for the next one."""
-    room = MAX_PUSH_BYTES - MAX_STATEMENT_BYTES
-    return len(raws) >= MAX_PUSH_STATEMENTS or sum(len(raw) for raw in raws) > room
-
-
-def _behind(
-    record: Record, peer: Peer, own: bytes, relayable: dict[bytes, int]
-) -> list[Iterable[Item]]:
-    out: list[Iterable[Item]] = []
-    for name, log in record.logs.items():
-        start = peer.position(name)
-        if start >= log.size or log.forks or name in peer.apart:
-            continue
-        stop = log.size if log.station == own or peer.fresh else relayable.get(name, 0)
-        if start < stop:
-            out.append(log.items[start : min(stop, start + MAX_PUSH_STATEMENTS)])
-    return out
+def extent(record: Record) -> Extent:
+    """How far all logs are held now."""
+    shelf = record.shelf
+    found = shelf.extent
+    if not isinstance(found, Extent) or found.changes != shelf.changes:
+        logs = [log for _, log in sorted(record.logs.items()) if log.size]
+        found = shelf.extent = Extent(
+            shelf.changes,
+            tuple(map(head_of, logs)),
+            {log.id: log.size for log in logs},
+            any(log.forks for log in record.numbered),
+        )
+    return found
 
 
 def heads(record: Record) -> tuple[Head, ...]:
     """The heads of all logs."""
-    return tuple(head_of(record.logs[name]) for name in sorted(record.logs) if record.size(name))
+    return extent(record).heads
 
 
 def haves(line: bytes, charter: int, heads: tuple[Head, ...], *, full: bool) -> list[Have]:
@@ -574,15 +519,29 @@ def haves(line: bytes, charter: int, heads: tuple[Head, ...], *, full: bool) -> 
     return out
 
 
-def moved_heads(record: Record, peer: Peer) -> tuple[Head, ...]:
-    """The heads that a peer has not been told of, of logs that no receipt speaks of.
+def whole_have(line: bytes, charter: int, record: Record, peer: Peer) -> tuple[bytes, ...]:
+    """The envelopes that tell a peer of all logs, packed once for all peers and beacons."""
+    here = extent(record)
+    if here.forked:
+        note_announced(peer, record.forked())
+    if charter not in here.packed:
+        told = haves(line, charter, here.heads, full=True)
+        here.packed[charter] = tuple(map(pack, told))
+    return here.packed[charter]
+
+
+def moved_have(line: bytes, charter: int, record: Record, peer: Peer) -> tuple[bytes, ...]:
+    """The envelopes that tell a peer of logs that have moved and of which no receipt speaks.
 
     A receipt says how far its maker holds a log; nobody gives one on a log with two stories.
     """
+    if not extent(record).forked:
+        return ()
     forked = (log for log in record.forked() if log.items)
     moved = [log for log in forked if peer.announced.get(log.id) != _reach(log)]
     note_announced(peer, moved)
-    return tuple(head_of(log) for log in moved)
+    heads = tuple(map(head_of, moved))
+    return tuple(map(pack, haves(line, charter, heads, full=False))) if heads else ()
 
 
 def note_announced(peer: Peer, logs: Iterable[Log]) -> None:

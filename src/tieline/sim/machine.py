@@ -352,14 +352,16 @@ class Machine:
             return
         now = self.clock.now()
         wanted = runtime.station.wakeup(now)
-        times = [t for t in (wanted.mono_ms, wanted.real_ms) if t is not None]
+        mono_ms, real_ms = wanted.mono_ms, wanted.real_ms  # one clock, here
+        at_ms = (
+            mono_ms if real_ms is None or (mono_ms is not None and mono_ms < real_ms) else real_ms
+        )
         if runtime.full:
-            times = [now.real_ms + 1_000]
+            at_ms = now.real_ms + 1_000
         self._timer += 1
-        if times:
+        if at_ms is not None:
             mine = self._timer
-            due = self.clock.mono_to_true(min(times))
-            self.schedule.at(due, lambda: self._tick(mine))
+            self.schedule.at(self.clock.mono_to_true(at_ms), lambda: self._tick(mine))
 
     def _tick(self, timer: int) -> None:
         if timer != self._timer or self.runtime is None:
