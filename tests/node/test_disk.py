@@ -21,6 +21,7 @@ from tieline.core.journal import FactKind
 from tieline.node import offline
 from tieline.node.client import ApiDown, ApiRefused, Client
 from tieline.node.config import Home
+from tieline.store import wal
 
 pytestmark = pytest.mark.skipif(
     shutil.which("strace") is None,
@@ -110,6 +111,18 @@ def test_a_failed_sync_stops_the_station_with_its_cause(seat: pair.Seat) -> None
     # The opening statement, then every one that was acknowledged; the failed one may be there too.
     assert len(kept) >= 1 + len(acknowledged)
     assert offline.audit_home(seat.home, seat.keys)["ok"] is True
+
+
+def test_a_station_has_written_its_log_through_before_it_listens(seat: pair.Seat) -> None:
+    log = wal.beside(seat.home.store_file, "-wal")
+    with failing(seat, "fsync:error=EIO:when=1000", "fsync") as process:
+        assert ready(process)
+        with log.open("rb") as file:
+            assert os.lseek(file.fileno(), 0, os.SEEK_HOLE) == os.fstat(file.fileno()).st_size
+        assert log.stat().st_size > 5_000_000
+        with contextlib.closing(Client(seat.home.socket)) as client:
+            client.call("stop")
+        process.communicate(timeout=WAIT_S)
 
 
 def test_a_folder_that_does_not_sync_keeps_the_station_from_starting(seat: pair.Seat) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from pathlib import Path
 from typing import Literal
@@ -139,3 +141,57 @@ def test_an_index_says_again_what_it_said(left: Path) -> None:
     index.unlink()
     wal.put_back(left, seen)
     assert wal.witness(left) == seen
+
+
+def laid_out(path: Path, written: bytes = b"") -> Path:
+    """A log that is as long as it shall become, with something at its beginning."""
+    wal.beside(path, "-wal").write_bytes(written)
+    wal.lay_out(path, 1 << 20)
+    return wal.beside(path, "-wal")
+
+
+def never_written(log: Path) -> int:
+    """From where on a file's blocks were never written."""
+    with log.open("rb") as file:
+        os.fsync(file.fileno())
+        return os.lseek(file.fileno(), 0, os.SEEK_HOLE)
+
+
+@pytest.mark.parametrize("written", [b"", os.urandom(9_000)])
+def test_a_log_that_was_laid_out_is_written_behind_what_it_holds(
+    tmp_path: Path, written: bytes
+) -> None:
+    log = laid_out(tmp_path / "some.db", written)
+    assert never_written(log) < 12_289
+    wal.write_out(tmp_path / "some.db")
+    assert never_written(log) == 1 << 20
+    assert log.read_bytes() == written.ljust(1 << 20, b"\0")
+    wal.write_out(tmp_path / "some.db")  # a second time does nothing
+    assert log.read_bytes() == written.ljust(1 << 20, b"\0")
+
+
+def test_nothing_is_written_over_what_lies_behind_a_hole(tmp_path: Path) -> None:
+    log = laid_out(tmp_path / "some.db")
+    with log.open("r+b") as file:
+        file.seek(500_000)
+        file.write(b"said")
+    assert never_written(log) == 0
+    wal.write_out(tmp_path / "some.db")
+    assert never_written(log) == 0
+    assert log.read_bytes() == bytes(500_000) + b"said" + bytes((1 << 20) - 500_004)
+
+
+@pytest.mark.parametrize("call", ["pwrite", "fdatasync", "lseek"])
+def test_a_disk_on_which_nothing_can_be_written_ahead_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def refuses(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    log = laid_out(tmp_path / "some.db", b"said")
+    monkeypatch.setattr(os, call, refuses)
+    wal.write_out(tmp_path / "some.db")
+    monkeypatch.undo()
+    assert log.read_bytes() == b"said".ljust(1 << 20, b"\0")
+    wal.write_out(tmp_path / "none.db")  # who has no log gets none
+    assert not wal.beside(tmp_path / "none.db", "-wal").exists()

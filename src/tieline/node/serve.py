@@ -39,6 +39,7 @@ from tieline.node.roomwatch import RoomWatch
 from tieline.node.rotation import LiveKeys
 from tieline.node.secrets import StationKeys
 from tieline.node.unstored import Unstored
+from tieline.store import wal
 from tieline.store.sqlite import SqliteStore
 
 
@@ -60,6 +61,7 @@ async def serve(
     store = SqliteStore.open(home.store_file, keys.db_key)
     machine: HomeMachine | None = None
     try:
+        wal.write_out(home.store_file)
         machine = HomeMachine.open(home.path)
         live = LiveKeys(keys, read or (lambda: keys), _stamp(home))
         await _serve(home, live, store, machine, ready)

@@ -27,6 +27,7 @@ _MAGIC_LITTLE: Final = 0x377F0682
 _MAGIC_BIG: Final = 0x377F0683
 _INDEX_BYTES: Final = 48
 _MASK: Final = 0xFFFFFFFF
+_PIECE: Final = 262_144  # bytes that are written in one go
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,41 @@ def lay_out(database: Path, size: int) -> None:
         return  # no room for it, or a limit on the size of files: each commit finds its own
     finally:
         os.close(log)
+
+
+def write_out(database: Path) -> None:
+    """Write zeros where a log was laid out and never written, if its disk lets it.
+
+    The first time that a block is written its file system has to note that it is, in the sync that
+    a commit waits for: it takes longer, and very long where others write as well. To be called by
+    who writes the database, before anything is committed. What fails here costs time and no more:
+    a commit writes and syncs its own bytes, and is told if that fails.
+    """
+    try:
+        log = os.open(beside(database, "-wal"), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        size, at = os.fstat(log).st_size, _blank(log)
+        while at < size:
+            at += os.pwrite(log, bytes(min(_PIECE, size - at)), at)
+        os.fdatasync(log)
+    except OSError:
+        return
+    finally:
+        os.close(log)
+
+
+def _blank(log: int) -> int:
+    """From where to its end a file was never written; its size where that is not known."""
+    at = os.lseek(log, 0, os.SEEK_HOLE)
+    try:
+        os.lseek(log, at, os.SEEK_DATA)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # there is no data behind it
+            return at
+        raise
+    return os.fstat(log).st_size
 
 
 def beside(database: Path, ending: str) -> Path:
