@@ -34,7 +34,7 @@ HEADING: Final = re.compile(r"^#{1,6}\s+(.+?)\s*#*$")
 FENCE: Final = re.compile(r"^\s*(```|~~~)")
 SPAN: Final = re.compile(r"`([^`\n]+)`")
 FILES: Final = re.compile(
-    r"\.(md|toml|py|sock|txt|json|tlk|db|id|tlcard|lock|reserve|charter|bundle|svg|cddl)\Z"
+    r"\.(md|toml|py|sock|txt|json|tlk|db|id|clock|tlcard|lock|reserve|charter|bundle|svg|cddl)\Z"
 )
 _WHOSE: Final = {"ours": "us", "theirs": "them", "pack": "pack", "machine": "machine"}
 

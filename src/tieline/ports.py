@@ -26,8 +26,21 @@ __all__ = [
     "Mark",
     "Past",
     "Signer",
+    "Steps",
     "Store",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """How far the wall clock was ahead of the deadline clock, and from which journal entry on.
+
+    ``boot`` names the run of the deadline clock (``Now.mono_ms``): two of one name are one clock,
+    and an empty one is like no other. ``steps``: number of the entry, and ms, in order.
+    """
+
+    boot: bytes
+    steps: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +165,14 @@ class Machine(Protocol):
         """Remember this instead: it must outlive the process, and need not outlive the power.
 
         What cannot be remembered is to be forgotten whole; an older memory must not stay.
+        Raises ``StoreFailed`` when it can neither be remembered nor forgotten.
         """
+
+    def steps(self) -> Steps | None:
+        """How its clocks stood, as remembered last; None when there is nothing, or unreadable."""
+
+    def remember_steps(self, steps: Steps) -> None:
+        """Remember this instead. Raises as ``remember`` does, and keeps it for as long."""
 
 
 class Clock(Protocol):

@@ -7,6 +7,7 @@ another CBOR library, and says which digests stand under which number of which l
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -19,6 +20,7 @@ import pytest
 from tests.desk import desks
 from tests.desk.desks import Desk
 
+from tieline.core.errors import ShellError, StoreFailed
 from tieline.core.journal import FactKind
 from tieline.core.life import Mark
 from tieline.desk.cli.common import unlock_for
@@ -27,6 +29,7 @@ from tieline.node.client import Client
 from tieline.node.config import Home, read_config
 from tieline.node.secrets import unlock
 from tieline.node.view import Json
+from tieline.ports import Steps
 from tieline.store.sqlite import SqliteStore
 
 Pair = tuple[Desk, Desk]
@@ -350,3 +353,46 @@ def test_a_mark_that_cannot_be_written_vouches_for_nothing(
     kept.close()
     with contextlib.closing(machine.HomeMachine.open(home)) as opened:
         assert opened.marks() is None
+
+
+def test_how_the_clocks_stood_comes_back_as_it_was(tmp_path: Path) -> None:
+    home = home_of(tmp_path / "home")
+    steps = Steps(b"a run", ((1, 1_668_523_200_000), (7, -5), (2**40, 2**50)))
+    with contextlib.closing(machine.HomeMachine.open(home)) as opened:
+        assert opened.steps() is None
+        opened.remember_steps(steps)
+    path = home / machine.CLOCK_FILE
+    assert path.stat().st_mode & 0o777 == 0o600
+    with contextlib.closing(machine.HomeMachine.open(home)) as opened:
+        assert opened.steps() == steps
+    path.write_bytes(path.read_bytes()[:-1])
+    with contextlib.closing(machine.HomeMachine.open(home)) as opened:
+        assert opened.steps() is None
+
+
+def test_a_mark_that_cannot_be_left_on_the_disk_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = machine.HomeMachine.open(home_of(tmp_path / "home"))
+
+    def fails(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(ShellError) as told:
+        kept.close()
+    assert told.value.code == "machine.mark"
+
+
+def test_a_mark_that_can_be_neither_written_nor_emptied_stops_the_station(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = machine.HomeMachine.open(home_of(tmp_path / "home"))
+
+    def fails(*_: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "pwrite", fails)
+    monkeypatch.setattr(os, "ftruncate", fails)
+    with pytest.raises(StoreFailed):
+        kept.remember({b"a" * 16: Mark(b"l" * 8, 7, b"d" * 32)})

@@ -90,7 +90,14 @@ class Home:
         store = SqliteStore.open(self.folder / "store.db", self.key)
         self._machine = HomeMachine.open(self.folder)
         self.runtime = Runtime(
-            self.who.id, "", store, Hand(self.who), self, self.wire.now(), machine=self._machine
+            self.who.id,
+            "",
+            store,
+            Hand(self.who),
+            self,
+            self.wire.now(),
+            machine=self._machine,
+            boot=self.wire.boot,
         )
         self.turn(Tick())
 
@@ -166,6 +173,8 @@ class Wire:
     def __init__(self, folder: Path, parties: Sequence[PartyKit]) -> None:
         self.folder = folder
         self.ms = 0
+        self.set_ms = 0  # by so much somebody has set the wall clock
+        self.boot, self.boot_ms = b"first", 0  # the run of the machines, and when it began
         self.signed = found(parties)
         self.homes: list[Home] = []
         self.places: Places = {}
@@ -179,7 +188,8 @@ class Wire:
             self.homes.append(home)
 
     def now(self) -> Now:
-        return Now(START_MS + self.ms, self.ms, self.ms)
+        steady_ms = self.ms - self.boot_ms
+        return Now(START_MS + self.ms + self.set_ms, steady_ms, steady_ms)
 
     def take(self, sender: Home, effect: Transmit) -> str:
         self.note(sender, effect.envelope)

@@ -4,8 +4,8 @@
 four stations show what the one before said, so that the order of the record follows from the
 conversation alone. Before turns and in the middle of them clocks are set or run wrong, and stations
 are killed; the twin has the same turns and the same kills, and the right time. What the two have
-kept, shown and rung must be the same, times apart. Only stations whose clock was never wrong are
-killed: a new life asks the wall clock how long it was away, and deadlines go by that.
+kept, shown and rung must be the same, times apart; a new life must not ask the wall clock how long
+it was away, since deadlines go by that.
 """
 
 from __future__ import annotations
@@ -51,11 +51,9 @@ def turns(seed: int) -> list[Turn]:
     """The conversation of a seed."""
     chance, made = random.Random(f"twin {seed}"), list[Turn]()
     open_: list[tuple[str, int]] = []  # who has a message to acknowledge
-    right = set(CODES)  # clocks that have always been right
     for number in range(TURNS):
-        killed = chance.choice(sorted(right)) if right and chance.random() < 0.3 else ""
+        killed = chance.choice(CODES) if chance.random() < 0.3 else ""
         wrong = {"before": _wrong(chance, 0.6), "middle": _wrong(chance, 0.4), "killed": killed}
-        right -= {party for part in ("before", "middle") for party, _, _ in wrong[part]}
         if open_ and chance.random() < 0.4:
             party, answers = open_.pop(chance.randrange(len(open_)))
             made.append(Turn(party=party, answers=answers, **wrong))  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ statement but found from the receipts on its log. The three human rungs are stat
 Rules held here:
 
 * A clock runs on the monotonic time of this process; a wall clock that jumps neither meets nor
-  misses a deadline. Across a restart the wall clock says how long we were away.
+  misses a deadline. Across a restart the node says how long we were away, as well as it knows.
 * Each rung's clock starts where it can start: hand-over and receipt at release, acknowledgement at
   receipt (ours, for what we must acknowledge), read-back and pass-on at acknowledgement.
 * A missed deadline is reported once for each (item, party, rung), for ever.
@@ -45,6 +45,7 @@ NOTHING: Final = Tally()
 # A clock that runs: its end on the deadline clock, its number, the statement, who owes which rung,
 # its end on the wall clock and its length, in ms.
 Clock = tuple[int, int, bytes, str, Rung, int, int]
+STEP_MS: Final = 1_000  # a wall clock that differs by less has not been set
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,11 +355,23 @@ class Ladder:
             for _, _, digest, party, rung, due_ms, wait_ms in sorted(self._heap)
         ]
 
-    def resume(self, clocks: list[tuple[bytes, str, int, int, int]], now: Now) -> None:
-        """Let clocks go on that ran in an earlier life."""
-        for digest, party, rung, due_ms, wait_ms in clocks:
-            # How long we were away the wall clock says; one that went back counts as no time.
-            base_ms = now.mono_ms - max(0, now.wall_ms - (due_ms - wait_ms))
+    def running(self, now: Now) -> list[tuple[bytes, str, int, int, int, int]]:
+        """The same, and by how much the wall clock has been set forward since each began (ms).
+
+        Its end is that much later by the wall clock of ``now``. Less than a step is 0.
+        """
+        ago_ms, out = now.wall_ms - now.mono_ms, []
+        for end_ms, _, digest, party, rung, due_ms, wait_ms in sorted(self._heap):
+            moved_ms = end_ms + ago_ms - due_ms
+            moved_ms = moved_ms if abs(moved_ms) >= STEP_MS else 0
+            out.append((digest, party, int(rung), due_ms, wait_ms, moved_ms))
+        return out
+
+    def resume(self, clocks: list[tuple[bytes, str, int, int, int, int]], now: Now) -> None:
+        """Let clocks go on that ran in an earlier life; ``clocks`` are as ``running`` gave them."""
+        for digest, party, rung, due_ms, wait_ms, moved_ms in clocks:
+            # A wall clock that went back counts as no time.
+            base_ms = now.mono_ms - max(0, now.wall_ms - (due_ms + moved_ms - wait_ms))
             self._serial += 1
             entry = (base_ms + wait_ms, self._serial, digest, party, Rung(rung), due_ms, wait_ms)
             heapq.heappush(self._heap, entry)

@@ -47,7 +47,7 @@ def take(line: Line, now: Now) -> Settlement:
     tallies = ladder.tallies.settled()  # before the state, which has what these leave out
     return Settlement(
         line=line.id,
-        state=_packed(_state(line) | {22: _moments(line, now)}, {7: _clocks(line)}),
+        state=_packed(_state(line) | {22: _moments(line, now)}, {7: _clocks(line, now)}),
         anew=line.record.shelf.anew,
         chunks=_chunks(line.record),
         tallies=tallies,
@@ -69,18 +69,19 @@ def _packed(parts: dict[int, Value], written: dict[int, bytes]) -> bytes:
     return b"".join(out)
 
 
-def _clocks(line: Line) -> bytes:
+def _clocks(line: Line, now: Now) -> bytes:
     """The clocks that run, encoded: there may be thousands, and they are a third of a snapshot."""
-    rows = line.ladder.clocks()
+    rows = line.ladder.running(now)
     known: dict[str | int, bytes] = {}  # parties, rungs and lengths: few
     out = [encode.head(4, len(rows))]
-    for digest, party, rung, due_ms, wait_ms in rows:
+    for digest, party, rung, due_ms, wait_ms, moved_ms in rows:
         for each in (party, rung, wait_ms):
             if each not in known:
                 known[each] = encode.dumps(each)
         end = encode.head(0, due_ms) if due_ms >= 0 else encode.dumps(due_ms)
-        start = b"\x85" + encode.head(2, len(digest))
-        out.append(b"".join((start, digest, known[party], known[rung], end, known[wait_ms])))
+        start = (b"\x86" if moved_ms else b"\x85") + encode.head(2, len(digest))
+        moved = encode.dumps(moved_ms) if moved_ms else b""
+        out.append(b"".join((start, digest, known[party], known[rung], end, known[wait_ms], moved)))
     return b"".join(out)
 
 
@@ -346,7 +347,7 @@ def _restore_ladder(line: Line, fields: Fields, now: Now) -> None:
     for row in fields.array(6):
         digest, data = cast("tuple[bytes, bytes]", row)
         ladder.tallies.put(digest, Tally.decode(data))
-    ladder.resume([cast("tuple[bytes, str, int, int, int]", row) for row in fields.array(7)], now)
+    ladder.resume([_clock(row) for row in fields.array(7)], now)
     ladder.unsigned = {
         party: set(digests)
         for party, digests in cast("tuple[tuple[str, tuple[bytes, ...]], ...]", fields.array(8))
@@ -355,6 +356,11 @@ def _restore_ladder(line: Line, fields: Fields, now: Now) -> None:
         alarm = Alarm.decode(cast("bytes", raw))
         line.alarms.other[alarm.cause] = alarm
     line.alarms.count = fields.uint(10)
+
+
+def _clock(row: Value) -> tuple[bytes, str, int, int, int, int]:
+    whole = (*cast("tuple[Value, ...]", row), 0)[:6]  # one that was not moved has five
+    return cast("tuple[bytes, str, int, int, int, int]", whole)
 
 
 def _restore_acts(line: Line, fields: Fields) -> None:

@@ -129,9 +129,8 @@ class Host:
         self.desk_key: Callable[[], bytes] = lambda: b""  # likewise
         self._loop = asyncio.get_running_loop()
         self._pauses = Pauses(self._loop)
-        self.runtime = Runtime(
-            own, realm, store, signer, self, clock.now(), machine=machine, pace=pace
-        )
+        parts = (own, realm, store, signer, self, clock.now())
+        self.runtime = Runtime(*parts, machine=machine, pace=pace, boot=clock.boot)
         self.runtime.wanted = lambda: self.feed.busy
         self.alarms = AlarmKeep(HostAround(self))
 

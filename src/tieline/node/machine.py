@@ -1,6 +1,6 @@
-"""This machine, as a home knows it: its tag, and the mark of how far it has written.
+"""This machine, as a home knows it: its tag, how far it has written, and how its clocks stood.
 
-Two small files lie beside the store and belong in no backup:
+Three small files lie beside the store and belong in no backup:
 
 * ``machine.id``: 32 random bytes. The tag is made of them, of the number that the file system has
   given the file, and of ``/etc/machine-id``; so the tag of a home that was copied, restored or
@@ -12,8 +12,11 @@ Two small files lie beside the store and belong in no backup:
   each commit and before anything leaves the station, in place and without a sync: it survives the
   end of the process, which is what it is for. A loss of power may leave an older mark, which claims
   less; a torn one does not read, and counts as none.
+* ``machine.clock``: how far the wall clock was from the one that nobody sets, from which journal
+  entry on (``passed``). It is written, and may be lost, as the mark is.
 
-A mark that cannot be written is taken away, because an old one would vouch for an old store.
+A mark that cannot be written is taken away, because an old one would vouch for an old store. One
+that cannot be taken away either stops the station.
 """
 
 from __future__ import annotations
@@ -22,35 +25,95 @@ import contextlib
 import fcntl
 import hashlib
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from tieline.core import encode
 from tieline.core.encode import Limits, Value
-from tieline.core.errors import ShellError, TielineError
+from tieline.core.errors import ShellError, StoreFailed, TielineError
 from tieline.core.life import ENTROPY_BYTES
 from tieline.node import privatefile
 from tieline.node.homekeys import MACHINE_BYTES, MACHINE_FILE, read_machine_id
-from tieline.ports import Mark
+from tieline.ports import Mark, Steps
 
 MARK_FILE: Final = "machine.mark"
+CLOCK_FILE: Final = "machine.clock"
 SYSTEM_ID: Final = Path("/etc/machine-id")
 TAG_BYTES: Final = 16
 _GET_GENERATION: Final = 0x80087601
 _CHECK_BYTES: Final = 32
-_LIMITS: Final = Limits(max_bytes=1_000_000, max_depth=2, max_items=50_000)
+_LIMITS: Final = Limits(max_bytes=1_000_000, max_depth=3, max_items=50_000)
+
+
+class _Small:
+    """A small file that is written in place, and is empty where it is not whole."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises ``OSError``."""
+        self._path = path
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._file = os.open(path, flags, 0o600)
+        try:
+            os.fchmod(self._file, 0o600)
+            data = os.pread(self._file, _LIMITS.max_bytes, 0)
+            os.fsync(self._file)
+        except OSError:
+            os.close(self._file)
+            raise
+        self._size = len(data)
+        self.found = _checked(data)
+
+    def write(self, value: Value) -> None:
+        """Replace what it holds. Raises ``StoreFailed`` where what it held would stay."""
+        body = encode.dumps(value)
+        data = hashlib.sha256(body).digest() + body
+        try:
+            written = os.pwrite(self._file, data, 0)
+            if written != len(data):
+                self._forget()
+                return
+            if len(data) < self._size:
+                os.ftruncate(self._file, len(data))
+        except OSError:
+            self._forget()
+            return
+        self._size = len(data)
+
+    def _forget(self) -> None:
+        """What is on the disk must not be believed; a full disk lets a file get shorter."""
+        try:
+            os.ftruncate(self._file, 0)
+        except OSError as error:
+            raise StoreFailed(
+                f"{self._path} can be neither written nor emptied ({error.strerror}), and what it"
+                " says is old; repair or replace the disk, delete this file and start again"
+            ) from error
+        self._size = 0
+
+    def close(self) -> None:
+        """Leave it on the disk. Raises ``ShellError`` (``machine.mark``): it is not there."""
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise ShellError(
+                "machine.mark",
+                f"{self._path} cannot be synced ({error.strerror}), so this disk loses what is"
+                " written; look after it, and make a backup elsewhere",
+            ) from error
+        finally:
+            os.close(self._file)
 
 
 class HomeMachine:
     """A ``ports.Machine`` in the folder of a station. The store's lock keeps others out of it."""
 
-    def __init__(self, path: Path, tag: bytes, descriptor: int) -> None:
+    def __init__(self, tag: bytes, mark: _Small, clock: _Small) -> None:
         self.tag = tag
-        self._path = path
-        self._file = descriptor
-        self._size = 0
-        self._marks = self._read()
+        self._mark, self._clock = mark, clock
+        self._marks = _marks(mark.found)
+        self._steps = _steps(clock.found)
 
     @staticmethod
     def open(home: Path) -> HomeMachine:
@@ -61,18 +124,20 @@ class HomeMachine:
         if not (home / MACHINE_FILE).exists():
             privatefile.write_new(home / MACHINE_FILE, os.urandom(MACHINE_BYTES))
         path = home / MARK_FILE
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        try:
-            descriptor = os.open(path, flags, 0o600)
-            os.fchmod(descriptor, 0o600)
-            machine = HomeMachine(path, machine_tag(home), descriptor)
-            os.fsync(descriptor)
-        except OSError as error:
-            raise ShellError(
-                "machine.mark",
-                f"{path} cannot be opened ({error.strerror}); make the home writable",
-            ) from error
-        return machine
+        with contextlib.ExitStack() as opened:
+            try:
+                tag = machine_tag(home)
+                mark = _Small(path)
+                opened.callback(mark.close)
+                path = home / CLOCK_FILE
+                clock = _Small(path)
+            except OSError as error:
+                raise ShellError(
+                    "machine.mark",
+                    f"{path} cannot be opened ({error.strerror}); make the home writable",
+                ) from error
+            opened.pop_all()
+        return HomeMachine(tag, mark, clock)
 
     def entropy(self) -> bytes:
         """See ``ports.Machine``."""
@@ -84,33 +149,29 @@ class HomeMachine:
 
     def remember(self, marks: Mapping[bytes, Mark]) -> None:
         """See ``ports.Machine``."""
-        data = _pack(marks)
-        try:
-            written = os.pwrite(self._file, data, 0)
-            if written != len(data):
-                self._forget()
-            elif len(data) < self._size:
-                os.ftruncate(self._file, len(data))
-            self._size = len(data)
-        except OSError:
-            self._forget()
+        self._mark.write(
+            tuple((line, mark.log, mark.size, mark.last) for line, mark in sorted(marks.items()))
+        )
+
+    def steps(self) -> Steps | None:
+        """See ``ports.Machine``."""
+        return self._steps
+
+    def remember_steps(self, steps: Steps) -> None:
+        """See ``ports.Machine``."""
+        self._clock.write((steps.boot, steps.steps))
 
     def close(self) -> None:
-        """Leave the mark on the disk."""
-        with contextlib.suppress(OSError):
-            os.fsync(self._file)
-        os.close(self._file)
+        """Leave both on the disk. Raises ``ShellError`` (``machine.mark``) where they are not.
 
-    def _forget(self) -> None:
-        """What is on the disk must not be believed; a full disk lets a file get shorter."""
-        with contextlib.suppress(OSError):
-            os.ftruncate(self._file, 0)
-        self._size = 0
-
-    def _read(self) -> dict[bytes, Mark] | None:
-        data = os.pread(self._file, _LIMITS.max_bytes, 0)
-        self._size = len(data)
-        return _unpack(data)
+        Not while another error is on its way, which says why the station ends.
+        """
+        failing = sys.exc_info()[0] is not None
+        with contextlib.suppress(*((ShellError,) if failing else ())):
+            try:
+                self._mark.close()
+            finally:
+                self._clock.close()
 
 
 def _generation(path: Path) -> bytes:
@@ -142,28 +203,42 @@ def machine_tag(home: Path) -> bytes:
     return hashlib.sha256(whole).digest()[:TAG_BYTES]
 
 
-def _pack(marks: Mapping[bytes, Mark]) -> bytes:
-    rows: tuple[Value, ...] = tuple(
-        (line, mark.log, mark.size, mark.last) for line, mark in sorted(marks.items())
-    )
-    body = encode.dumps(rows)
-    return hashlib.sha256(body).digest() + body
-
-
-def _unpack(data: bytes) -> dict[bytes, Mark] | None:
-    """The marks in a file; None when it is not whole."""
+def _checked(data: bytes) -> Value:
+    """What a file holds; None when it is not whole."""
     body = data[_CHECK_BYTES:]
     if not body or hashlib.sha256(body).digest() != data[:_CHECK_BYTES]:
         return None
     try:
-        rows = encode.loads(body, _LIMITS)
+        return encode.loads(body, _LIMITS)
     except TielineError:
         return None
+
+
+def _marks(rows: Value) -> dict[bytes, Mark] | None:
+    if not isinstance(rows, tuple):
+        return None
     marks: dict[bytes, Mark] = {}
-    for row in rows if isinstance(rows, tuple) else ():
+    for row in rows:
         match row:
             case (bytes(line), bytes(log), int(size), bytes(last)):
                 marks[line] = Mark(log, size, last)
             case _:
                 return None
     return marks
+
+
+def _steps(found: Value) -> Steps | None:
+    match found:
+        case (bytes(boot), tuple(rows)):
+            return Steps(boot, tuple(_pairs(rows)))
+        case _:
+            return None
+
+
+def _pairs(rows: Iterable[Value]) -> Iterable[tuple[int, int]]:
+    for row in rows:
+        match row:
+            case (int(seq), int(by_ms)):
+                yield seq, by_ms
+            case _:
+                return

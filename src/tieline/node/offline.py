@@ -67,13 +67,12 @@ def install(
     machine: HomeMachine | None = None
     try:
         machine = HomeMachine.open(home.path)
-        clock = MachineClock()
-        now = clock.now()
-        if home.config.controlled_clock_ms is not None:
-            now = type(now)(home.config.controlled_clock_ms, now.mono_ms, now.real_ms)
-        world = _Nowhere()
-        own = keys.certificate
-        runtime = Runtime(own.station, own.realm, store, keys, world, now, machine=machine)
+        controlled = home.config.controlled_clock_ms
+        clock = MachineClock() if controlled is None else ControlledClock(controlled)
+        now, own, world = clock.now(), keys.certificate, _Nowhere()
+        runtime = Runtime(
+            own.station, own.realm, store, keys, world, now, machine=machine, boot=clock.boot
+        )
         act = Install(token=1, charter=signed, incarnation=os.urandom(8), history=tuple(history))
         runtime.turn([act], now)
         if world.answer is not None and isinstance(world.answer.result, TielineError):

@@ -11,6 +11,7 @@ The journal is the truth throughout. A snapshot is only written of what is durab
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -74,11 +75,21 @@ class Shot:
 
 
 class Resumer:
-    """Makes the station of a store, and snapshots of it each time ``every`` facts have come."""
+    """Makes the station of a store, and snapshots of it each time ``every`` facts have come.
 
-    def __init__(self, store: Store, every: int = SNAPSHOT_FACTS) -> None:
+    ``then`` gives a reading of the clocks as it would be by the wall clock of a journal entry: a
+    snapshot's moments are as those of its last entry, whatever the clock has been set to since.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        every: int = SNAPSHOT_FACTS,
+        then: Callable[[int, Now], Now] = lambda _, now: now,
+    ) -> None:
         self._store = store
         self._every = every
+        self._then = then
         self._kept = 0  # the journal entry of the last snapshot, or of the last try
         self._seq = 0  # the last entry that was noted
         self._rare: dict[int, bytes] = {}  # by number; of a note the hash of its text
@@ -88,7 +99,7 @@ class Resumer:
         """The station that the journal gives. Raises as ``Station.load`` does."""
         station = self._resumed(own, realm, now, pace, run) or self._blank(own, realm, pace, run)
         for seq, fact in self._store.facts(self._kept):
-            station.replay(fact, now)
+            station.replay(fact, self._then(seq, now))
             self.note(seq, fact)
             self.snapshot_if_due(station, now)
         station.awake(now)
@@ -121,15 +132,15 @@ class Resumer:
             for fact in charters:
                 station.replay(fact, now)
             for line, state in sorted(kept.states.items()):
-                station.resume(line, state, past.chunks(line), now)
+                station.resume(line, state, past.chunks(line), self._then(kept.seq, now))
             if len(facts) != len(rare) or kept.states.keys() != station.lines.keys():
                 raise LocalError("snapshot.damaged", "the snapshot is not of these lines")
             for seq, fact in zip(rare, facts, strict=True):
                 if fact.kind != FactKind.CHARTER:
-                    station.replay(fact, now)
+                    station.replay(fact, self._then(seq, now))
                 self.note(seq, fact)
             for line, state in kept.states.items():
-                station.resume_moments(line, state, now)
+                station.resume_moments(line, state, self._then(kept.seq, now))
         except StoreFailed:
             raise
         except (TielineError, IndexError, KeyError, TypeError, ValueError):
@@ -189,7 +200,7 @@ class Resumer:
         if self._seq == self._kept:
             return None
         self._kept = self._seq
-        taken = station.settlements(now)
+        taken = station.settlements(self._then(self._seq, now))
         self._forget_notes(station)
         hashes = tuple((each.line, sha256(each.state)) for each in taken)
         body = encode.dumps((FORMAT, tuple(self._rare), tuple(self._second.items()), hashes))

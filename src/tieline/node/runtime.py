@@ -49,6 +49,7 @@ from tieline.core.statement import statement_digest
 from tieline.core.station import Station
 from tieline.core.sync import Pace
 from tieline.core.terms import Now, Precedence
+from tieline.node.passed import Passed
 from tieline.node.resume import SNAPSHOT_FACTS, Resumer, Shot
 from tieline.ports import Fact, Machine, Mark, Signer, Store
 
@@ -96,9 +97,13 @@ class Runtime:
         machine: Machine,
         pace: Pace | None = None,
         snapshot_every: int = SNAPSHOT_FACTS,
+        boot: bytes = b"",
     ) -> None:
         self._own, self._realm, self._pace = own, realm, pace
-        self._resumer = Resumer(store, snapshot_every)
+        last = store.last()
+        at_ms = next((fact.at_ms for _, fact in store.facts(last - 1)), 0) if last else 0
+        self._passed = Passed(machine, boot, now, last, at_ms)
+        self._resumer = Resumer(store, snapshot_every, self._passed.then)
         self.store = store
         self.signer = signer
         self.world = world
@@ -216,6 +221,8 @@ class Runtime:
             for effect in self.station.finish(now):
                 self._sort(effect, plan, signed)
             if not signed:
+                if plan.facts:
+                    self._passed.note(self.store.last() + 1, now)
                 return plan
             queue.extend(signed)
 

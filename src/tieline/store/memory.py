@@ -13,6 +13,7 @@ from tieline.core.crypto import sha256
 from tieline.core.errors import StoreFailed, StoreFull
 from tieline.core.journal import Fact
 from tieline.core.life import Mark
+from tieline.ports import Steps
 from tieline.store.pastmemory import MemoryPast
 from tieline.store.rules import check_facts, closed, taken
 
@@ -27,6 +28,7 @@ class MemoryMachine:
         self._starts = 0
         self.tag = sha256(b"machine " + name.encode())[:16]
         self.kept: dict[bytes, Mark] | None = None
+        self.clocks: Steps | None = None
 
     def entropy(self) -> bytes:
         """See ``ports.Machine``."""
@@ -40,6 +42,14 @@ class MemoryMachine:
     def remember(self, marks: Mapping[bytes, Mark]) -> None:
         """See ``ports.Machine``."""
         self.kept = dict(marks)
+
+    def steps(self) -> Steps | None:
+        """See ``ports.Machine``."""
+        return self.clocks
+
+    def remember_steps(self, steps: Steps) -> None:
+        """See ``ports.Machine``."""
+        self.clocks = steps
 
 
 class MemoryStore:
