@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final
 
@@ -118,8 +119,14 @@ def _judge_dearly(*args: Any) -> list[Statement]:
 
 
 def _learn_nothing(self: Beside) -> None:
-    """Each commit holds the loop, however long it takes."""
+    """Each commit has the loop wait."""
     self.slow = False
+
+
+def _to_its_end(_self: Beside, future: Future[int]) -> bool:
+    """And that, however long it takes."""
+    future.exception()
+    return True
 
 
 def _wait_for_nothing(
@@ -152,7 +159,8 @@ BROKEN: Final = MUTANTS | {
         _build("no-cap", (Gate, "admit", lambda *_: True)),
         _build("kept-later", (SqliteStore, "_write", _write_later),
                (SqliteStore, "_keep_past", _keep_past_now)),
-        _build("held-by-syncs", (Beside, "learn", _learn_nothing)),
+        _build("held-by-syncs", (Beside, "learn", _learn_nothing),
+               (Beside, "ended", _to_its_end)),
         _build("looked-at-early", (Waiting, "wait", _wait_for_nothing)),
         _build("commits-unsynced", (SqliteStore, "open", _open_unsynced)),
         _build("silent-until-stored", (Unstored, "late", lambda *_: None)),

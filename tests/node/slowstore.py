@@ -78,5 +78,6 @@ def beside_of(host: Host, store: Slow) -> AtOnce:
     unstored = Unstored(host)
     acts = AtOnce(NodeActs(host), host.gate, unstored)
     host.beside = Beside(store, host.gate)
-    host.beside.before, host.beside.unstored = acts.look, unstored
+    host.beside.before, host.beside.unseen = acts.look, acts.forget
+    host.beside.unstored = unstored
     return acts

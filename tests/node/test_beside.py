@@ -497,6 +497,56 @@ def test_what_is_not_urgent_or_is_ours_is_not_told_before_it_is_stored(tmp_path:
 # ------------------------------------------------------------------------- when it is used
 
 
+@pytest.mark.usefixtures("soon")
+def test_the_first_slow_sync_after_quick_ones_holds_the_loop_for_a_moment_alone(
+    tmp_path: Path,
+) -> None:
+    async def story(alpha: Station, bravo: Station) -> None:
+        where = bravo.host.beside
+        assert where is not None
+        stream = await live(bravo, unstored=True)
+        await bravo.ask("alarms", limit=1)
+        where.slow = False
+        bravo.disk.go_on.clear()
+        speaking = asyncio.create_task(alpha.say("all stop", Precedence.FLASH))
+        (event,) = await heard(stream, "unstored")
+        assert event["alarms"][0]["said"]["text"] == "all stop"
+        assert (await at_once(bravo.ask("alarms", limit=1)))["tone"] == "flash"
+        asking = asyncio.create_task(bravo.ask("status"))
+        await around()
+        assert not asking.done()  # nobody has looked before this turn
+        bravo.disk.go_on.set()
+        assert (await asking)["unstored"] == []
+        await speaking
+        assert where.slow
+        await stream.aclose()
+
+    play(tmp_path, story)
+
+
+def test_what_a_quick_commit_has_taken_is_all_there_with_the_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(alpha: Station, bravo: Station) -> None:
+        where = alpha.host.beside
+        assert where is not None
+        monkeypatch.setattr(where, "learn", lambda: None)
+        where.slow = False
+        alpha.host.runtime._resumer = Resumer(alpha.disk, 1)
+        shut = list[bool]()
+        monkeypatch.setattr(alpha.host.gate, "close", lambda: shut.append(True))
+        await alpha.say("one")
+        await alpha.say("two")
+        assert await alpha.texts() == ["one", "two"]
+        assert shut == []
+        alpha.disk.error = StoreFull("there is no room")
+        with pytest.raises(StoreFull):
+            await alpha.say("never kept")
+        alpha.disk.error = None
+
+    play(tmp_path, story)
+
+
 class Clocked:
     took_s = 0.0
 

@@ -114,7 +114,7 @@ def test_a_page_that_waits_for_the_disk_says_so_and_calls_no_station_down(
         lambda: TITLE in officer.get("/?part=frame").text.replace("<bdi>", "").replace("</bdi>", "")
     )
     until(lambda: storing_ms(there) >= 1_000)
-    monkeypatch.setattr(weblink, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(weblink, "PATIENCE_S", 2.0)
     answer = officer.get("/record")
     assert answer.status == 503
     assert "THE DISK IS SLOW" in answer.text

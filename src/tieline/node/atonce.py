@@ -38,6 +38,10 @@ class AtOnce:
         self._status: dict[str, Json] | None = None
         self._pulse: dict[str, Json] = {}
 
+    def forget(self) -> None:
+        """There is a turn without a look before it: what was seen before others is not so now."""
+        self._status = None
+
     def look(self) -> None:
         """Look at the station before a turn, unless that would have to read what it has not yet."""
         host = self._acts.host

@@ -1,9 +1,13 @@
 """Commits beside the loop, where the disk is slow.
 
-A sync takes less than a millisecond on a good disk, and another thread would only make it dearer;
-on a bad one it takes seconds, in which a station that stands still loses its sessions. So a commit
-that took long has those after it made by a thread, until a number of them one after the other were
-quick. A start is taken for one with a slow disk, since nobody knows better.
+A sync takes less than a millisecond on a good disk; on a bad one it takes seconds, in which a
+station that stands still loses its sessions. Which it will be nobody knows before. So a thread
+makes all commits. The loop stands still for one of them, but for ``LONG_S`` at most: then it goes
+on. After one that took so long it does not wait at all, until a number of them one after the other
+were quick: who does not wait must look at the station before each turn, for those who ask about it
+meanwhile, which is dear. A start is taken for one with a slow disk, since nobody knows better.
+
+Two changes of thread cost some 25 µs, of the millisecond and more that a turn takes.
 
 Turns stay one after the other: the next one begins when the commit of the last has ended and what
 it wanted is done. Meanwhile the ``gate`` is shut.
@@ -25,10 +29,10 @@ from tieline.node.resume import Shot
 from tieline.node.runtime import Runtime
 from tieline.node.unstored import LATE_S, Unstored
 
-LONG_S: Final = 0.05  # of one commit: those after it go beside
+LONG_S: Final = 0.05  # so long the loop waits for a commit
 QUICK_S: Final = 0.02
-# So many one after the other, each of them quick, and the next one is in the loop: few after the
-# start, and more once a long one has held the loop, since a disk that stalls does it again.
+# So many one after the other, each of them quick, and the loop waits for the next one: few after
+# the start, and more once a long one has held it, since a disk that stalls does it again.
 FIRST: Final = 8
 LATER: Final = 256
 
@@ -48,8 +52,8 @@ class Timed(Protocol):
 class Work:
     """One piece of work under way. In the place of a handle: nobody can call it off."""
 
-    def __init__(self, future: Future[int], done: Done) -> None:
-        self.future, self.began = future, time.monotonic()
+    def __init__(self, future: Future[int], done: Done, waited_s: float) -> None:
+        self.future, self.began = future, time.monotonic() - waited_s
         self._done: Done | None = done
 
     def cancel(self) -> None:
@@ -63,7 +67,7 @@ class Work:
 
 
 class Beside:
-    """Where a station's commits are made. ``slow``: the next one goes to the thread."""
+    """Where a station's commits are made. ``slow``: the loop does not wait for the next one."""
 
     def __init__(self, store: Timed, gate: Gate) -> None:
         self.store, self._gate = store, gate
@@ -73,6 +77,7 @@ class Beside:
         self._quick, self._enough = 0, FIRST
         self.slow = True
         self.before: Callable[[], None] = lambda: None  # a look at what is stored, before a turn
+        self.unseen: Callable[[], None] = lambda: None  # told that there was none before this one
         self.unstored: Unstored | None = None  # who tells what waits for a commit that takes long
 
     @property
@@ -92,29 +97,25 @@ class Beside:
     def turn(self, runtime: Runtime, events: Iterable[Event], now: Now, over: Over) -> Work | None:
         """Take a turn with its commit on the thread.
 
-        ``None``: there was nothing to commit, and the turn is over. Else ``over`` is called when it
-        is, with what went wrong. Raises as ``Runtime.turn`` does.
+        ``None``: the turn is over. Else ``over`` is called when it is, with what went wrong. Raises
+        as ``Runtime.turn`` does.
         """
-        self.before()
+        waits = not self.slow
+        (self.unseen if waits else self.before)()
         plan = runtime.begin(events, now)
         if plan is None:
             return None
-
-        def written(shot: Shot, future: Future[int]) -> None:
-            try:
-                if future.result():
-                    shot.settle()
-            except Exception as error:  # noqa: BLE001 - the station ends with it
-                over(error)
-            else:
-                over(None)
-
         if not plan.facts:
-            shot = runtime.end(plan, int)
-            return None if shot is None else self._run(shot.write, partial(written, shot))
+            return self._write(runtime.end(plan, int), over, waits=waits)
+        future = self._begin(partial(runtime.store.commit, plan.facts))
+        if waits and self.ended(future):
+            shot = runtime.end(plan, future.result)
+            self.learn()
+            return self._write(shot, over, waits=True)
         late: asyncio.TimerHandle | None = None
         if (unstored := self.unstored) is not None:
-            late = self._loop.call_later(LATE_S, unstored.late, plan, runtime.store.last() + 1)
+            late_s = LATE_S - (LONG_S if waits else 0.0)
+            late = self._loop.call_later(late_s, unstored.late, plan, runtime.store.last() + 1)
 
         def stored(future: Future[int]) -> None:
             if late is not None:
@@ -129,20 +130,51 @@ class Beside:
             if unstored is not None:
                 unstored.over(stored=not runtime.full)
             self.learn()
-            if shot is None:
+            if self._write(shot, over, waits=False) is None:
                 over(None)
+
+        return self._leave(future, stored, LONG_S if waits else 0.0)
+
+    def _write(self, shot: Shot | None, over: Over, *, waits: bool) -> Work | None:
+        """Have a snapshot written, if there is one; ``None`` when it is, or there is none."""
+        if shot is None:
+            return None
+        future = self._begin(shot.write)
+        if waits and self.ended(future):
+            if future.result():
+                shot.settle()
+            return None
+
+        def written(future: Future[int]) -> None:
+            try:
+                if future.result():
+                    shot.settle()
+            except Exception as error:  # noqa: BLE001 - the station ends with it
+                over(error)
             else:
-                self._run(shot.write, partial(written, shot))
+                over(None)
 
-        return self._run(partial(runtime.store.commit, plan.facts), stored)
+        return self._leave(future, written)
 
-    def _run(self, work: Callable[[], int], done: Done) -> Work:
-        """Have something done by the thread, with the gate shut until its end is told."""
+    def _begin(self, work: Callable[[], int]) -> Future[int]:
+        """Have something done by the thread."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        return self._pool.submit(work)
+
+    def ended(self, future: Future[int]) -> bool:
+        """Hold the loop until it has ended, or for as long as that may be; whether it has."""
+        try:
+            future.exception(LONG_S)
+        except TimeoutError:
+            return False
+        return True
+
+    def _leave(self, future: Future[int], done: Done, waited_s: float = 0.0) -> Work:
+        """Go on without it, with the gate shut until its end is told."""
         self._gate.close()
-        self._work = found = Work(self._pool.submit(work), done)
-        found.future.add_done_callback(partial(self._ended, found))
+        self._work = found = Work(future, done, waited_s)
+        future.add_done_callback(partial(self._ended, found))
         return found
 
     def _ended(self, work: Work, _: Future[int]) -> None:

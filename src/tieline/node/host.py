@@ -45,7 +45,7 @@ from tieline.node.alarmaround import HostAround
 from tieline.node.alarmkeep import AlarmKeep
 from tieline.node.asking import Witnesses
 from tieline.node.backup import Keeper
-from tieline.node.beside import LONG_S, Beside, Work
+from tieline.node.beside import Beside, Work
 from tieline.node.bundling import Sealer, export
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.clockwatch import ClockWatch
@@ -175,10 +175,8 @@ class Host:
         if self._clocks is not None:
             events.extend(self._clocks.look(now.wall_ms, self.station.lines.values()))
         try:
-            if self.beside is None or not self.beside.slow:
+            if self.beside is None:
                 self.runtime.turn(events, now)
-                if self.beside is not None and self.beside.store.took_s >= LONG_S:
-                    self.beside.learn()
             else:
                 over = partial(self._over, events, began)
                 if (work := self.beside.turn(self.runtime, events, now, over)) is not None:

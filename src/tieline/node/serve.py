@@ -138,7 +138,8 @@ def _acts(host: Host, store: SqliteStore) -> AtOnce:
     unstored = Unstored(host)
     acts = AtOnce(NodeActs(host), host.gate, unstored)
     host.beside = Beside(store, host.gate)
-    host.beside.before, host.beside.unstored = acts.look, unstored
+    host.beside.before, host.beside.unseen = acts.look, acts.forget
+    host.beside.unstored = unstored
     HERE.set(host.gate)
     return acts
 
