@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from tests.node import pair
 from tests.node.pair import Running
 from tests.node.test_agreements import Desk, refused, settled
 
 from tieline.core.charter import dearmor_charter
 from tieline.core.events import Speak
+from tieline.core.incident.entry import Entry
 from tieline.core.statement import Body, Content
 from tieline.core.terms import Kind, Precedence, Role
 from tieline.desk.cli.show import status_lines
 from tieline.node import packs
+from tieline.node.past import Past
 from tieline.node.view import Json
 
 ASK: dict[str, Json] = {"asked": "BRAVO", "causes": "Columns near the border"}
@@ -72,6 +76,39 @@ async def _ended(folder: Path) -> None:
         again = await desk.call("obligations")
         assert again["over_ms"] == over
         assert (await desk.owed("ua-reply"))["state"] == "open"
+
+
+def test_the_score_reads_the_record_once_for_each_state_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(_scored(tmp_path, monkeypatch))
+
+
+async def _scored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alpha, bravo = desks = await exercise(folder, "TEST-1")
+    readings: list[Past] = []
+    entries, first, before = Past.entries, dict[str, Json](), 0
+
+    def noted(self: Past) -> Iterator[Entry]:
+        readings.append(self)
+        return entries(self)
+
+    monkeypatch.setattr(Past, "entries", noted)
+    await alpha.send("vd/ua-ask", ASK)
+    for over in (False, True):
+        if over:
+            await bravo.send("ex/endex", {"why": "stopped"})
+        await settled(*desks)
+        first = await alpha.call("incident_score")
+        before = len(readings)
+        again = await alpha.call("incident_score")
+        assert again["parties"] == first["parties"]
+        assert len(readings) == before
+        assert (first["over_ms"] is not None) == over
+    await alpha.running.say("what came after the end")
+    await settled(*desks)
+    assert (await alpha.call("incident_score"))["parties"] == first["parties"]
+    assert len(readings) > before
 
 
 def test_a_real_line_cannot_be_ended(tmp_path: Path) -> None:

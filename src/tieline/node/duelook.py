@@ -164,7 +164,7 @@ class DueLook:
             kept.touched |= dict.fromkeys(book.touched())
             await _note_closed(kept, book, tuple(kept.touched), first=first)
             await self._look_around(line, kept, told, tuple(kept.touched), now_ms - LONG_AGO_MS)
-            kept.touched.clear()
+            kept.touched = dict.fromkeys(one for one in kept.touched if _unread(line, book, one))
             return await self._touching(line, kept, told, book, waiting)
         except TielineError as error:
             kept.around = Seen()
@@ -336,6 +336,18 @@ async def _note_closed(kept: _Kept, book: Book, touched: Iterable[bytes], *, fir
         elif closed.get(id_) != head.closure.closed_by:
             closed[id_] = head.closure.closed_by
             kept.sealing = kept.sealing or not first
+
+
+def _unread(line: Line, book: Book, id_: bytes) -> bool:
+    """Whether something that is attached to an incident cannot be read, which is said."""
+    if book.entry(id_) is None or id_ not in book.of(id_):
+        return False
+    missing = book.head(id_).unread
+    if missing:
+        _log.warning("line %s: of incident %s %s cannot be read; run 'tieline verify'",
+                     line.id.hex()[:8], id_.hex()[:8],
+                     ", ".join(item.hex()[:8] for item in missing))  # fmt: skip
+    return bool(missing)
 
 
 def _is_closed(book: Book, id_: bytes) -> bool:

@@ -174,7 +174,7 @@ class IncidentActs:
             "line": line.id.hex(),
             "exercise": line.realm,
             "now_ms": now_ms,
-            **head_view(view.head, wording, book.names()),
+            **head_view(book.head(id_), wording, book.names()),
             "clocks": [*clocks],
             "escalation": owing.escalation(clocks),
             "accounts": accounts_view(view.accounts, view.alignments, wording, around),
@@ -316,7 +316,7 @@ class IncidentActs:
 
         view = book.view(id_, self._desk.now_ms())
         return {
-            **head_view(view.head, wording, book.names()),
+            **head_view(book.head(id_), wording, book.names()),
             "accounts": accounts_view(view.accounts, view.alignments, wording, around),
         }
 

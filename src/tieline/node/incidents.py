@@ -17,11 +17,14 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 from tieline.core.agreement.meaning import Act
 from tieline.core.incident.book import Book
+from tieline.core.incident.entry import Entry
 from tieline.core.incident.loose import Spot, is_plain
 from tieline.core.incident.notices import Notices
+from tieline.core.incident.score import counted
 from tieline.core.incident.standing import Contest, Standings
 from tieline.core.joints import Known as RecordKnowing
 from tieline.core.line import Line
@@ -32,6 +35,8 @@ from tieline.node.gate import spawn
 from tieline.node.passage import BRIEF, NEAR, PIECE, Brief, Progress, made, news
 from tieline.node.past import APART, Past
 from tieline.node.slices import Slices, through
+
+MESSAGES: Final = 4_096  # an exercise has some hundreds; each is about a kilobyte
 
 
 @dataclass(slots=True)
@@ -50,6 +55,30 @@ class _Reader:
     of: int = 0
     whole: bool = False  # the first reading is done
     standing: bool | None = None  # whether an agreement in force has a form for it, once asked
+    part: _Part | None = None  # what was made last of a part of it
+    said: _Said | None = None
+
+    def held(self) -> tuple[tuple[tuple[bytes, int], ...], int]:
+        """How far it has read: what is made of it holds as long as this is so."""
+        return tuple(self.read.items()), self.stories
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The book of what was said by a time."""
+
+    at_ms: int
+    held: object
+    book: Book
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The messages of a book, or of a part of one."""
+
+    at_ms: int | None
+    held: object
+    entries: list[Entry]
 
 
 class Incidents:
@@ -94,14 +123,38 @@ class Incidents:
         return (await self._read_up(line)).book
 
     async def until(self, line: Line, at_ms: int) -> Book:
-        """A book of what was said by a time, such as the end of an exercise, made anew."""
-        whole, slices = await self.book(line), Slices()
+        """A book of what was said by a time, such as the end of an exercise.
+
+        It is made by reading the record, and kept until that has more or another time is asked for.
+        """
+        reader, slices = await self._read_up(line), Slices()
+        held, known = reader.held(), reader.part
+        if known is not None and (known.at_ms, known.held) == (at_ms, held):
+            return known.book
         part = Book(RecordKnowing(line), self._past(line))
-        for entry in whole.entries():
+        for entry in reader.book.entries():
             if entry.time_ms <= at_ms:
                 part.admit(entry)
             await slices.turn()
+        reader.part = _Part(at_ms, held, part)
         return part
+
+    async def messages(self, line: Line, at_ms: int | None = None) -> list[Entry]:
+        """What officers said, in display order; up to a time, or all. Kept as ``until`` is.
+
+        Of a record that has more than ``MESSAGES`` it is read again each time.
+        """
+        reader = await self._read_up(line)
+        held, known = reader.held(), reader.said
+        if known is not None and (known.at_ms, known.held) == (at_ms, held):
+            return known.entries
+        slices, found = Slices(), list[Entry]()
+        for entry in reader.book.entries():
+            if counted(entry) and (at_ms is None or entry.time_ms <= at_ms):
+                found.append(entry)
+            await slices.turn()
+        reader.said = _Said(at_ms, held, found) if len(found) <= MESSAGES else None
+        return found
 
     async def notices(self, line: Line) -> Notices:
         """The notices of a line beside its incidents, with all that the record holds now."""

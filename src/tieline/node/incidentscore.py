@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from tieline.core.incident.entry import Entry
 from tieline.core.incident.figures import middle
 from tieline.core.incident.look import WHOLE, View
-from tieline.core.incident.score import Played, Score, counted, scores
+from tieline.core.incident.score import Played, Score, scores
 from tieline.core.incident.states import QuestionState
 from tieline.core.joints import Known, chain_of
 from tieline.core.line import Line
@@ -70,11 +70,7 @@ class ScoreActs:
         for id_ in book.ids():
             views.append(book.view(id_, now_ms, dues=await self._dues(line, book, id_), most=WHOLE))
             await slices.turn()
-        entries: list[Entry] = []
-        for entry in book.entries():
-            if counted(entry):
-                entries.append(entry)
-            await slices.turn()
+        entries = await self._incidents.messages(line, over_ms)
         played = Played(
             views=views,
             entries=entries,

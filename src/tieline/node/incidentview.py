@@ -195,6 +195,7 @@ def head_view(head: Head, wording: Wording, names: Mapping[str, int]) -> dict[st
         "crossed": texts(item.hex() for item in closure.crossed),
         "statements": head.count,
         "last_ms": head.last.time_ms,
+        "unread": texts(item.hex() for item in head.unread),
     }
 
 

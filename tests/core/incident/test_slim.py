@@ -176,12 +176,13 @@ def test_a_late_link_to_an_old_text_draws_it_in_with_what_cites_it() -> None:
 
 
 class Failing(Shelves):
-    """A store that cannot be read for a while."""
+    """A store of which something cannot be read for a while: all, or what is in ``lost``."""
 
     fails = False
+    lost: frozenset[bytes] = frozenset()
 
     def entry(self, log: bytes, position: int) -> Entry | None:
-        if self.fails:
+        if self.fails or self._at(log, position).digest in self.lost:
             raise LocalError("record.damaged", "it is not in the store as it was")
         return super().entry(log, position)
 
@@ -198,11 +199,36 @@ def test_a_past_that_cannot_be_read_for_a_while_leaves_nothing_out_afterwards() 
         full.admit(entry)
         take(slim, entry, skims=True)
     past.fails = True
-    with pytest.raises(LocalError):
-        slim.head(opening.digest)
+    assert slim.head(opening.digest).unread == (old.digest,)
     past.fails = False
     assert same(slim.head(opening.digest)) == same(full.head(opening.digest))
     assert same(slim.rows(opening.digest)) == same(full.rows(opening.digest))
+
+
+def test_of_what_is_attached_one_text_that_cannot_be_read_is_named_and_the_rest_shown() -> None:
+    world = World()
+    texts = [world.say("ALPHA", None) for _ in range(3)]
+    heard = world.say("BRAVO", None, ref(texts[1], role=RefRole.ANSWERS), kind=Kind.ACKNOWLEDGE)
+    opening = world.say("ALPHA", said(Act.OPEN))
+    attach = world.say("ALPHA", said(Act.ATTACH), ref(opening, *texts))
+    back = world.say("BRAVO", None, ref(heard, role=RefRole.CANCELS))
+    past = Failing(world)
+    past.lost = frozenset((texts[1].digest,))
+    slim = Book(world, past)
+    for entry in world.entries:
+        take(slim, entry, skims=True)
+    assert slim.ids() == (opening.digest,)
+    for _ in range(2):
+        head = slim.head(opening.digest)
+        assert head.unread == (texts[1].digest,)
+        assert head.count == 4  # what cites the one that is lost is reached by nothing else
+    shown = [texts[0].digest, texts[2].digest, opening.digest, attach.digest]
+    assert same(slim.members(opening.digest)) == shown
+    past.lost = frozenset()
+    assert slim.head(opening.digest).unread == ()
+    found = same(slim.members(opening.digest))
+    assert isinstance(found, list)
+    assert set(found) == {*shown, texts[1].digest, heard.digest, back.digest}
 
 
 def test_of_very_much_that_cites_one_text_only_what_is_shown_is_made_anew(

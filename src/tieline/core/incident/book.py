@@ -32,12 +32,13 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple, TypeAlias
 
 from tieline.core.agreement.meaning import Act
 from tieline.core.agreement.steps import EACH, Steps
+from tieline.core.errors import TielineError
 from tieline.core.incident.account import Account
 from tieline.core.incident.align import Tolerances
 from tieline.core.incident.entry import Entry, Knowing, Placed
@@ -73,9 +74,10 @@ class _Case:
     look: Look | None = None
     used: int = 0  # how many of ``own`` the look has taken in
     head: Head | None = None  # as long as nothing is new
-    attached: list[tuple[Entry, Entry]] = field(default_factory=list)  # by which, what
+    attached: list[tuple[Entry, Placed]] = field(default_factory=list)  # by which, what
     moved: bool = False  # whether what is attached may have changed since it was looked for
     brought: dict[bytes, tuple[str, ...]] = field(default_factory=dict)  # and by which parties
+    unread: list[bytes] = field(default_factory=list)  # what of it the past could not give
     index: dict[bytes, list[Entry]] = field(default_factory=dict)
     indexed: int = 0
 
@@ -283,8 +285,8 @@ class Book:
 
     def _attach(self, entry: Entry, cited: Sequence[_Cited]) -> None:
         into = cited[0][2] if cited else ()
-        found = [self._keep(one.digest) for _, one, _ in cited[1:]] if into else []
-        targets = [one for one in found if one is not None and one.digest not in self._cases]
+        found = [one for _, one, _ in cited[1:]] if into else []
+        targets = [one for one in found if one.digest not in self._cases]
         for case in into:
             case.attached += [(entry, one) for one in targets]
             case.moved = True
@@ -309,7 +311,7 @@ class Book:
             self._again(digest)
             for case in (*self._at(digest), *self._bringing.get(digest, ())):
                 self._touch(case)
-                if case.look is not None:
+                if case.look is not None and digest in self._known:
                     case.look.renew(self._known[digest][0])
 
     def _touch(self, case: _Case) -> None:
@@ -408,8 +410,9 @@ class Book:
         """What a list shows of an incident. Raises ``KeyError`` if there is none of that name."""
         self._settle()
         case = self._cases[id_]
-        if case.head is None:
-            case.head = self._look(id_).head()
+        if case.head is None or case.unread:
+            head = self._look(id_).head()
+            case.head = replace(head, unread=tuple(case.unread)) if case.unread else head
         return case.head
 
     def rows(self, id_: bytes) -> tuple[Row, ...]:
@@ -498,8 +501,9 @@ class Book:
 
     def _bring(self, case: _Case, look: Look) -> None:
         """Look again for what is attached, and tell the look what is not as before."""
-        found = self._brought(case)  # the past may fail: then the next who looks does this again
-        case.moved = False
+        case.unread = []
+        found = self._brought(case)
+        case.moved = bool(case.unread)  # the past failed: the next who looks does this again
         before, case.brought = case.brought, found
         for digest in before.keys() - case.brought.keys():
             look.bring(self._known[digest][0], ())
@@ -526,7 +530,7 @@ class Book:
 
     def _brought(self, case: _Case) -> dict[bytes, tuple[str, ...]]:
         """What was attached to an incident, with what cites it, and by which parties."""
-        roots: dict[str, list[Entry]] = {}
+        roots: dict[str, list[Placed]] = {}
         for by, what in case.attached:
             if self.marks.counts(by):
                 roots.setdefault(by.party, []).append(what)
@@ -536,10 +540,13 @@ class Book:
                 out[entry.digest] = (*out.get(entry.digest, ()), party)
         return out
 
-    def _following(self, case: _Case, roots: list[Entry]) -> Iterator[Entry]:
-        """Some statements and all that cite them, but what is in the incident: the first ones."""
+    def _following(self, case: _Case, roots: list[Placed]) -> Iterator[Entry]:
+        """Some statements and all that cite them, but what is in the incident: the first ones.
+
+        What the past cannot give is left out, with what cites it, and noted in the case.
+        """
         saw = self._knowing.saw
-        heap: list[_Reached] = [(one.key, one.digest) for one in roots]
+        heap: list[_Reached] = [(self._key(one), one.digest) for one in roots]
         heapify(heap)
         seen: set[bytes] = set()
         count = 0
@@ -547,7 +554,11 @@ class Book:
             key, digest = heappop(heap)
             if digest in seen or case in self._at(digest):
                 continue
-            entry = self._keep(digest)
+            try:
+                entry = self._keep(digest)
+            except TielineError:
+                case.unread += [digest] if digest not in case.unread else []
+                continue
             if entry is None:
                 continue
             if key != entry.key:  # it came by the first parts of its key, and has more before it
@@ -559,6 +570,12 @@ class Book:
             for key, one in self._citing(entry):
                 if one.digest not in self._cases and saw(one, entry):
                     heappush(heap, (key, one.digest))
+
+    def _key(self, one: Placed) -> tuple[object, ...]:
+        """Its place in display order, or the beginning of that."""
+        if isinstance(one, Entry) or self._slim is None:
+            return self._known[one.digest][0].key
+        return self._slim.past.rank(one.log, one.position)
 
     def _citing(self, entry: Entry) -> Iterator[tuple[tuple[object, ...], Placed]]:
         """What cites a statement, with its key; of what is not kept, with the beginning of it."""

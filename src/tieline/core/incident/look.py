@@ -49,7 +49,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """An incident in a list. ``name``: what its opener calls it; ``last``: the newest statement."""
+    """An incident in a list. ``name``: what its opener calls it; ``last``: the newest statement.
+
+    ``unread``: what is attached and cannot be read from the record; it counts for nothing here.
+    """
 
     id: bytes
     opener: Entry
@@ -57,6 +60,7 @@ class Head:
     closure: Closure
     count: int
     last: Entry
+    unread: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

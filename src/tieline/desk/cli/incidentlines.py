@@ -84,6 +84,12 @@ def _foot(found: View) -> Iterator[str]:
             f"! pack {digest[:12]} is in force and not here, so what it says is not counted:"
             " 'tieline pack keep FILE'"
         )
+    for one in (found, *views(found, "incidents")):
+        for item in texts(one, "unread"):
+            yield (
+                f"! message {item[:8]} is attached to {text_of(one, 'short')} and cannot be read"
+                " from the store, so it is not shown there: 'tieline verify'"
+            )
     if found.get("able") is False:
         yield (
             "! no agreement in force has forms for accounts, questions and closure; pack 'incident'"

@@ -118,6 +118,7 @@ def _head(report: View, incident: View, say: Tongue) -> Iterator[Block]:
     yield Table(("", ""), (1, 4), tuple((cell(Line(say(f"report.{key}"), Tone.FAINT)), value)
                                         for key, value in rows))  # fmt: skip
     marks = [say.warn(mark) for mark in texts(incident, "marks")]
+    marks += [say.warn(say("report.unread", item=item[:8])) for item in texts(incident, "unread")]
     marks += [
         say.warn(say("report.pack-missing", pack=digest[:12]))
         for digest in texts(incident, "missing")
