@@ -13,6 +13,7 @@ from tests.core.world import START_MS, chaff, message, write
 from tests.examples import tries
 
 from tieline.core import record, repeats, sync
+from tieline.core.branches import stories_beyond
 from tieline.core.lack import lacking
 from tieline.core.record import Held, Log, Record, Refused
 from tieline.core.statement import Body, Content, Place, Statement
@@ -94,7 +95,7 @@ def test_two_stations_offer_each_other_exactly_what_the_other_lacks(data: st.Dat
     ours = log_of(mine)
     leaves = sync.heads(theirs)[0].leaves()
     known = [leaf for leaf in leaves if mine.by_tip(leaf)]
-    beyond = sync.stories_beyond(mine, ours, leaves, 0)
+    beyond = stories_beyond(mine, ours, leaves, 0)
     lacking = mine.by_digest.keys() - theirs.by_digest.keys()
     if len(known) == len(leaves):
         assert {statement.digest for statement in beyond} == lacking
@@ -123,11 +124,11 @@ def test_the_work_is_that_of_the_difference() -> None:
     fork = after(trunk[100], "another story")
     mine = holding([*trunk, fork])
     leaves = (trunk[-1].digest[:16],)
-    assert sync.stories_beyond(mine, log_of(mine), leaves, 0) == [fork]
+    assert stories_beyond(mine, log_of(mine), leaves, 0) == [fork]
     unknown = (chaff("unknown", 16),)
-    beyond = sync.stories_beyond(mine, log_of(mine), unknown, 299)
+    beyond = stories_beyond(mine, log_of(mine), unknown, 299)
     assert digests(beyond) == [fork.digest, trunk[-1].digest]
-    assert len(sync.stories_beyond(mine, log_of(mine), unknown, 0)) == 301
+    assert len(stories_beyond(mine, log_of(mine), unknown, 0)) == 301
 
 
 def test_a_branch_is_offered_once_until_two_beacons_say_the_same() -> None:

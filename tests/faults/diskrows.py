@@ -10,7 +10,7 @@ import apsw
 from tests.faults import atonce, disks, fullacts, packrow, readonly
 from tests.faults.rows import Row
 
-from tieline.core import speech, sync
+from tieline.core import lack, speech
 from tieline.core.agreement.model import Pack
 from tieline.core.errors import StoreFull
 from tieline.core.record import Item, Record
@@ -23,7 +23,7 @@ from tieline.node.runtime import Plan, Runtime
 from tieline.sim.mutants import Mutant
 from tieline.store import disk, opening, reader, schema, sqlite
 
-_behind = sync._behind
+_behind = lack._behind
 
 
 def _own_words_only(
@@ -91,7 +91,7 @@ BUILDS: Final = {
     build.name: build
     for build in (
         _build("nobody-relays", "a station gives its own words only",
-               (sync, "_behind", _own_words_only)),
+               (lack, "_behind", _own_words_only)),
         _build("full-swallowed", "a commit without room passes for one with it",
                (Runtime, "commit", _commit_anyway)),
         _build("no-reserve", "no room is kept back", (disk.Reserve, "restore", _nothing)),

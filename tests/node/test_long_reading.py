@@ -113,11 +113,11 @@ async def _settled(folder: Path) -> None:
     assert len(found) == len(line.record.refs)
     assert len(briefs) > len(found) // 2
     for brief in briefs:
-        item = made(line.record, brief)
-        assert item is not None
-        place, content = item.statement.place, item.statement.content
+        whole = made(line.record, brief)
+        assert whole is not None
+        place, content = whole.statement.place, whole.statement.content
         assert brief == (
-            content.kind, item.statement.digest, item.statement.log, place.position,
+            content.kind, whole.statement.digest, whole.statement.log, place.position,
             place.station, place.charter, place.time_ms,
             tuple((ref.role, ref.target) for ref in content.refs),
         )  # fmt: skip
