@@ -59,15 +59,19 @@ def alone(name: str) -> Iterator[None]:
         os.close(folder)
 
 
-def apt(package: str) -> bool:
-    """Install a system package where that is allowed without asking anybody."""
+def root_by() -> list[str] | None:
+    """What stands before apt-get to install without asking anybody, or that it cannot be done."""
     if shutil.which("apt-get") is None:
-        return False
-    prefix: list[str] = []
-    if os.geteuid() != 0:
-        if shutil.which("sudo") is None or not run(["sudo", "-n", "true"], quiet=True):
-            return False
-        prefix = ["sudo", "-n"]
+        return None
+    if os.geteuid() == 0:
+        return []
+    if shutil.which("sudo") is None or not run(["sudo", "-n", "true"], quiet=True):
+        return None
+    return ["sudo", "-n"]
+
+
+def apt(prefix: Sequence[str], package: str) -> bool:
+    """Install a system package; False when apt-get cannot."""
     say(f"installing {package}")
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
     install = [*prefix, "apt-get", "install", "-y", "--no-install-recommends", package]
@@ -79,9 +83,19 @@ def apt(package: str) -> bool:
 
 
 def works(python: Path) -> bool:
-    """Whether the environment's Python starts and is this Python's version."""
-    wanted = f"import sys; sys.exit(sys.version_info[:2] != {tuple(sys.version_info[:2])!r})"
-    return python.exists() and run([str(python), "-c", wanted], quiet=True)
+    """Whether the environment's Python starts, is this Python, and sees what is installed there."""
+    asked = (
+        "import os, sys, sysconfig;"
+        "print(*sys.version_info[:2], sys.base_prefix);"
+        "sys.exit(not os.path.isdir(sysconfig.get_path('purelib')))"
+    )
+    try:
+        done = subprocess.run(
+            [str(python), "-c", asked], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return done.stdout.strip() == f"{sys.version_info[0]} {sys.version_info[1]} {sys.base_prefix}"
 
 
 def pip_for(python: Path) -> list[str] | None:
@@ -93,6 +107,20 @@ def pip_for(python: Path) -> list[str] | None:
     return None
 
 
+def tried(python: Path) -> list[str] | None:
+    """Make .venv, and return the pip command that fills it; ``None`` and no .venv without one."""
+    shutil.rmtree(VENV, ignore_errors=True)
+    if run([sys.executable, "-m", "venv", "--without-pip", str(VENV)], quiet=True):
+        pip = pip_for(python)
+        if pip is not None:
+            return pip
+    shutil.rmtree(VENV, ignore_errors=True)
+    if run([sys.executable, "-m", "venv", str(VENV)], quiet=True):
+        return [str(python), "-m", "pip"]
+    shutil.rmtree(VENV, ignore_errors=True)
+    return None
+
+
 def make() -> list[str]:
     """Make sure that .venv is there, and return the pip command that fills it."""
     python = VENV / "bin" / "python"
@@ -101,21 +129,23 @@ def make() -> list[str]:
         if pip is not None:
             return pip
     say("making .venv")
-    for attempt in range(2):
-        shutil.rmtree(VENV, ignore_errors=True)
-        if run([sys.executable, "-m", "venv", "--without-pip", str(VENV)], quiet=True):
-            pip = pip_for(python)
-            if pip is not None:
-                return pip
-        shutil.rmtree(VENV, ignore_errors=True)
-        if run([sys.executable, "-m", "venv", str(VENV)], quiet=True):
-            return [str(python), "-m", "pip"]
-        if attempt == 0 and not (apt("python3-venv") or apt("python3-pip")):
-            break
+    pip = tried(python)
+    if pip is not None:
+        return pip
+    prefix = root_by()
+    if prefix is None:
+        why = "apt-get may not be used from here"
+    elif apt(prefix, "python3-venv") or apt(prefix, "python3-pip"):
+        pip = tried(python)
+        if pip is not None:
+            return pip
+        why = "the packages python3-venv and python3-pip are for another Python"
+    else:
+        why = "apt-get could not install python3-venv (by hand it says why)"
     raise CannotMakeError(
-        f"{sys.executable} has neither venv with pip nor pip, and apt-get may not be used from"
-        " here. Install python3-venv (apt-get install python3-venv), or name another Python with"
-        " PYTHON=/path/to/python."
+        f"{sys.executable} comes without venv and pip, and {why}. Have them installed, on Debian"
+        " and Ubuntu as root by: apt-get install python3-venv. Then run this again. Or name another"
+        " Python with PYTHON=/path/to/python."
     )
 
 

