@@ -1,9 +1,9 @@
 """``./dev faults``: plays the catalogue of faults, row by row, and prints a table.
 
 ``--row NAME`` plays one row, ``--count C|N|R`` says how many cases, ``--seed K`` plays one case of
-one row, ``--list`` names the rows. ``--cases desk|stations|others`` plays the rows at a desk, of
-whole stations under fire, or the others, without the tests that they name: so does ``./dev test``,
-which runs the tests anyway.
+one row, ``--list`` names the rows. ``--cases desk|stations|crowds|others`` plays rows at a desk,
+of whole stations under fire, of strangers and noise, or the others, without tests that they
+name: so does ``./dev test``, which runs the tests anyway.
 Statuses: 0 every demand was met, 1 one was not, 2 usage, 130 interrupted.
 """
 

@@ -268,8 +268,10 @@ ROWS: Final = {
     )
 }  # fmt: skip
 
-# What the suite plays beside each other: whole stations mostly wait, the others compute.
+# What the suite plays beside each other: whole stations and crowds mostly wait, others compute.
+_CROWDS: Final = frozenset({"crowded-line", "noisy-line", "crowded-desk"})
 GROUPS: Final = {
-    "desk": frozenset(row.name for row in (*P8, *P10)),
-    "stations": frozenset(row.name for row in firerows.ROWS),
+    "desk": frozenset(row.name for row in (*P8, *P10)) - _CROWDS,
+    "stations": frozenset(row.name for row in firerows.ROWS) - _CROWDS,
+    "crowds": _CROWDS,
 }

@@ -1,8 +1,9 @@
 """A thousand strangers at a port, each in a way of its own, in a process of their own.
 
-``python -m tests.faults.crowd PORT COUNT MANNER SEED`` connects, says so on its output, and goes
-on until its input ends: who is let go comes again. At its end it says how long the connection
-lasted that lasted longest (s). Manners of ``MANNERS`` are for a desk, of ``AT_LINE`` for a station.
+``python -m tests.faults.crowd PORT COUNT MANNER SEED HARD_S`` connects, says so on its output, and
+goes on until its input ends: who is let go comes again, for ``HARD_S`` as soon as it can, and then
+at a pace, so that 200 of all come in a second. At its end it says how long the connection lasted
+that lasted longest (s). Manners of ``MANNERS`` are for a desk, of ``AT_LINE`` for a station.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import resource
 import ssl
 import sys
 import time
+from collections.abc import Callable
 from functools import cache
 from typing import Final
 
@@ -26,6 +28,7 @@ AT_LINE: Final = (
     "lurking", "silent", "dripping", "helloed", "junk", "length", "hellos", "everybody",
 )  # fmt: skip
 COMES_BACK_S: Final = 0.5
+EACH_SECOND: Final = 200  # come again once the first rush is over
 SOURCES: Final = 16  # addresses that strangers at a line call from
 HASTY: Final = ("churn", "hellos")  # go as soon as they have spoken
 
@@ -118,8 +121,9 @@ async def stranger(
     up: asyncio.Semaphore,
     source: str | None,
     stays: Stays,
+    away_s: Callable[[], float],
 ) -> None:
-    """One of them, for as long as it lasts."""
+    """One of them, for as long as it lasts; ``away_s`` says how long it may stay away."""
     first = True
     while True:
         with contextlib.suppress(OSError):
@@ -142,18 +146,24 @@ async def stranger(
                     await reader.read()
             writer.close()
             stays.went(began)
-        await slowly(chance.uniform(0, COMES_BACK_S))
+        await slowly(chance.uniform(0, away_s()))
 
 
-async def main(port: int, count: int, manner: str, seed: int) -> None:
+async def main(port: int, count: int, manner: str, seed: int, hard_s: float) -> None:
     """All of them, until the input ends."""
+    calm = time.monotonic() + hard_s
+    paced_s = max(COMES_BACK_S, 2 * count / EACH_SECOND)
+
+    def away_s() -> float:
+        return COMES_BACK_S if time.monotonic() < calm else paced_s
+
     chance, up = random.Random(seed), asyncio.Semaphore(0)
     kinds = {"all": MANNERS[:-1], "everybody": AT_LINE[:-1]}.get(manner, (manner,))
     stays = Stays()
     crowd = []
     for each in range(count):
         source = f"127.0.0.{60 + each % SOURCES}" if manner in AT_LINE else None
-        one = stranger(port, kinds[each % len(kinds)], chance, up, source, stays)
+        one = stranger(port, kinds[each % len(kinds)], chance, up, source, stays, away_s)
         crowd.append(asyncio.create_task(one))
     # At a line those who wait to be let in at all are part of the crowd that is wanted.
     for _ in crowd[:: 2 if manner in AT_LINE else 1]:
@@ -170,4 +180,5 @@ async def main(port: int, count: int, manner: str, seed: int) -> None:
 if __name__ == "__main__":
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])))
+    where, how_many, which, number, rush = sys.argv[1:]
+    asyncio.run(main(int(where), int(how_many), which, int(number), float(rush)))

@@ -26,6 +26,7 @@ def test_a_hundred_strangers_of_every_manner_hold_up_no_urgent_word(
     line: linecrowd.Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(linecrowd, "LASTS_S", 3)
+    monkeypatch.setattr(linecrowd, "HARD_S", 2)
     linecrowd.strangers(line, "everybody", 100, 1)
 
 

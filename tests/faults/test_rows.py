@@ -55,7 +55,7 @@ def test_a_row_with_a_stage_of_its_own_goes_red(name: str, build: str) -> None:
 
 @pytest.mark.usefixtures("desk")
 def test_fifty_strangers_of_every_kind_hold_no_officer_up() -> None:
-    webcrowd.crowded(len(MANNERS) - 1, 50)
+    webcrowd.crowded(len(MANNERS) - 1, 50, lasts_s=0)
 
 
 @pytest.mark.parametrize(("name", "build"), BROKEN)
