@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from tests.core.world import Net, Post, chaff, kits, message
 
 from tieline.core import encode, tally
+from tieline.core.encode import Value
+from tieline.core.errors import RemoteError
 from tieline.core.journal import Alarm
 from tieline.core.tally import Acts, Alarms, Facet, Mark, Tally
 from tieline.core.terms import Precedence, RefRole, Rung
@@ -42,6 +46,36 @@ def test_the_form_in_the_archive_never_changes() -> None:
     alone = Tally(handed={b"station1": 7})
     assert encode.loads(alone.encode()) == {2: ((b"station1", 7),)}
     assert Tally.decode(alone.encode()) == alone
+
+
+ROWS: dict[int, tuple[Value, ...]] = {
+    1: ("BRAVO", 3, 5, BY, ""),
+    2: (b"station1", 7),
+    3: ("BRAVO", 2),
+    4: (2, BY),
+    5: ("ALPHA", BY),
+}
+
+
+def _bad_rows() -> Iterator[tuple[int, Value]]:
+    for key, row in ROWS.items():
+        for at, part in enumerate(row):
+            other: Value = 99 if isinstance(part, int) else 7
+            if part not in (5, 7):  # a time may be any number
+                yield key, (*row[:at], other, *row[at + 1 :])
+            yield key, (*row[:at], None, *row[at + 1 :])
+        yield key, row[:-1]
+        yield key, (*row, 1)
+    for key in (*ROWS, 6, 7):
+        yield key, 5
+        yield key, "text"
+
+
+@pytest.mark.parametrize(("key", "row"), list(_bad_rows()))
+def test_what_does_not_read_is_refused_by_its_code(key: int, row: Value) -> None:
+    with pytest.raises(RemoteError) as refused:
+        Tally.decode(encode.dumps({key: (row,)}))
+    assert refused.value.code == "tally.field"
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from tests.desk import desks
 from tests.desk.desks import Desk, environment
 
 from tieline.core.errors import LocalError
-from tieline.desk.alarm import config, tones
+from tieline.desk.alarm import config, outputs, tones
 from tieline.desk.alarm.feed import Feed
 from tieline.desk.alarm.outputs import Messenger
 from tieline.desk.alarm.player import Player
@@ -323,6 +323,46 @@ def test_a_wrong_file_is_refused_with_its_reason(tmp_path: Path, text: str, why:
         config.read(tmp_path)
     assert refusal.value.code == "alarm.config"
     assert why in refusal.value.message
+
+
+def test_a_hook_rings_though_the_station_cannot_say_what_the_message_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that it can ask for waits while a commit takes long."""
+    monkeypatch.setattr(outputs, "MESSAGE_S", 0.0)
+    sent: list[dict[str, Any]] = []
+    told = asyncio.Event()
+
+    class Post:
+        async def send(self, event: dict[str, Any]) -> str:
+            sent.append(event)
+            told.set()
+            return ""
+
+    async def never(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    async def story() -> None:
+        feed = Feed(tmp_path / "none.sock")
+        monkeypatch.setattr(feed, "call", never)
+        output = config.OutputConfig(name="page", kind="hook", command=("x",), message=True)
+        made = Messenger(output, feed, Post())
+        made.ours = feed.alive = True
+        task = asyncio.create_task(made.work())
+        alarm: dict[str, Any] = {
+            "alarm": 11, "rank": "FLASH", "tone": "flash", "state": "sounding", "item": "ab",
+        }  # fmt: skip
+        feed.found = {"sounding": [11], "alarms": [alarm], "exercise": "", "now_ms": 1}
+        for _ in range(20):  # it waits for news by then
+            await asyncio.sleep(0)
+        await feed.tell()
+        async with asyncio.timeout(WAIT_S):
+            await told.wait()
+        task.cancel()
+
+    asyncio.run(story())
+    assert sent[0]["alarm"]["rank"] == "FLASH"
+    assert "message" not in sent[0]["alarm"]
 
 
 @pytest.mark.parametrize("message", [False, True])

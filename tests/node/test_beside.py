@@ -371,6 +371,38 @@ def test_a_flash_that_is_not_stored_yet_rings_and_goes_on_as_one_alarm(tmp_path:
     play(tmp_path, story)
 
 
+@pytest.mark.usefixtures("soon")
+def test_how_much_waits_is_answered_in_a_commit_with_what_is_not_stored_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 0.0
+    monkeypatch.setattr(atonce, "time", SimpleNamespace(monotonic=lambda: now_s))
+
+    async def story(alpha: Station, bravo: Station) -> None:
+        nonlocal now_s
+        stream = await live(bravo, unstored=True)
+        assert (await bravo.ask("waits"))["waits"] == {}
+        bravo.disk.go_on.clear()
+        speaking = asyncio.create_task(alpha.say("all stop", Precedence.FLASH))
+        await bravo.begun()
+        asked = await at_once(bravo.ask("waits"))
+        assert asked["realm"] == bravo.host.station.realm
+        await heard(stream, "unstored")
+        for _ in range(3):
+            now_s += 0.9 * atonce.LATELY_S
+            assert (await at_once(bravo.ask("waits")))["waits"] == {"FLASH": 1}
+        now_s += 1.1 * atonce.LATELY_S
+        asking = asyncio.create_task(bravo.ask("waits"))  # nobody has asked for long
+        await around()
+        assert not asking.done()
+        bravo.disk.go_on.set()
+        assert (await asking)["waits"] == {"FLASH": 1}
+        await speaking
+        await stream.aclose()
+
+    play(tmp_path, story)
+
+
 def parsed(station: Station, text: str) -> str:
     """The digest of a statement that is in the core already."""
     (line,) = station.host.station.lines.values()

@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from tieline.core import encode
 from tieline.core.encode import Fields, Limits, Value
+from tieline.core.errors import RemoteError
 from tieline.core.journal import Alarm
 from tieline.core.record import STORY, Record
 from tieline.core.shelf import MAX_CACHED, Cache
@@ -44,6 +45,11 @@ class Mark:
     at_ms: int
     by: bytes
     unit: str = ""
+
+
+_NAMED: Final[dict[type, dict[int, Rung | RefRole]]] = {
+    kind: {int(one): one for one in kind} for kind in (Rung, RefRole)
+}
 
 
 @dataclass(slots=True)
@@ -86,22 +92,38 @@ class Tally:
         """Read what ``encode`` writes. Raises ``RemoteError`` when it does not read."""
         fields = Fields(encode.loads(data, LIMITS), "tally")
         out = Tally()
-        for row in fields.opt_array(1) or ():
-            party, rung, at_ms, by, unit = cast("tuple[str, int, int, bytes, str]", row)
-            out.marks.setdefault(party, {})[Rung(rung)] = Mark(at_ms, by, unit)
-        out.handed = dict(cast("tuple[tuple[bytes, int], ...]", fields.opt_array(2) or ()))
-        for row in fields.opt_array(3) or ():
-            party, rung = cast("tuple[str, int]", row)
-            out.overdue.add((party, Rung(rung)))
-        for row in fields.opt_array(4) or ():
-            role, by = cast("tuple[int, bytes]", row)
-            out.replaced.append((RefRole(role), by))
-        out.assents = dict(cast("tuple[tuple[str, bytes], ...]", fields.opt_array(5) or ()))
-        for row in fields.opt_array(6) or ():
-            alarm = Alarm.decode(cast("bytes", row))
+        for party, rung, at_ms, by, unit in _rows(fields, 1, str, Rung, int, bytes, str):
+            out.marks.setdefault(party, {})[rung] = Mark(at_ms, by, unit)
+        out.handed = dict(_rows(fields, 2, bytes, int))
+        out.overdue = set(_rows(fields, 3, str, Rung))
+        out.replaced = list(_rows(fields, 4, RefRole, bytes))
+        out.assents = dict(_rows(fields, 5, str, bytes))
+        for (raw,) in _rows(fields, 6, bytes):
+            alarm = Alarm.decode(raw)
             out.alarms[alarm.cause] = alarm
-        out.acts = list(cast("tuple[bytes, ...]", fields.opt_array(7) or ()))
+        out.acts = [act for (act,) in _rows(fields, 7, bytes)]
         return out
+
+
+def _rows(fields: Fields, key: int, *kinds: type) -> Iterator[Any]:
+    """The rows of a field, each with parts of these kinds. Raises ``RemoteError``."""
+    for row in fields.opt_array(key) or ():
+        parts = row if isinstance(row, tuple) else (row,)
+        found = [_part(part, kind) for part, kind in zip(parts, kinds, strict=False)]
+        if len(parts) != len(kinds) or None in found:
+            raise RemoteError(
+                "tally.field",
+                f"field {key} of the tally has a row that is not one of its kind; run"
+                " 'tieline verify'",
+            )
+        yield tuple(found)
+
+
+def _part(part: Value, kind: type) -> object:
+    """A part of a row; None when it is not of its kind."""
+    if kind in _NAMED:
+        return _NAMED[kind].get(part) if isinstance(part, int) else None
+    return part if isinstance(part, kind) else None
 
 
 class Tallies:

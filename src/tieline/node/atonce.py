@@ -2,8 +2,8 @@
 
 Most of them wait until none is: they look at the core or the store, or change something. These few
 do not: ``status`` and ``pulse`` are answered from a look at the station before the turn, of which
-all is stored; ``output_alive`` and ``stop`` look at neither. And ``alarms`` is answered from its
-last answer and what has arrived since, once that is told (``unstored``).
+all is stored; ``output_alive`` and ``stop`` look at neither. And ``alarms`` and ``waits`` are
+answered from their last answer and what has arrived since, once that is told (``unstored``).
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class AtOnce:
         self._rang: dict[int, tuple[float, dict[str, Json]]] = {}  # by limit: when, and what
         self._status: dict[str, Json] | None = None
         self._pulse: dict[str, Json] = {}
+        self._waits: tuple[float, dict[str, Json]] | None = None  # when, and what
 
     def forget(self) -> None:
         """There is a turn without a look before it: what was seen before others is not so now."""
@@ -68,7 +69,25 @@ class AtOnce:
                 return found | self._acts.host.present() | {"unstored": [*self._unstored.shown]}
         if name == "alarms":
             return await self._alarms(args)
+        if name == "waits":
+            return await self._how_much(args)
         return await self._gate.held(self._acts.act(name, args))
+
+    async def _how_much(self, args: Mapping[str, Json]) -> Json:
+        """What waits. In a commit it is what waited when that was asked last, and what came since.
+
+        A desk of an exercise asks each second, and must not take a slow disk for a station that it
+        knows nothing of.
+        """
+        known = self._waits
+        if self._gate.shut and known is not None and time.monotonic() - known[0] <= LATELY_S:
+            Arguments("waits", args).done()
+            self._waits = time.monotonic(), known[1]
+            return self._unstored.waiting(known[1])
+        answer = await self._gate.held(self._acts.act("waits", args))
+        if isinstance(answer, dict):
+            self._waits = time.monotonic(), answer
+        return answer
 
     async def _alarms(self, args: Mapping[str, Json]) -> Json:
         """What rings. Who asked before a FLASH was told hears of it, too: it may ask one by one."""

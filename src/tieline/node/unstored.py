@@ -80,6 +80,16 @@ class Unstored:
             "said": {name: content[name] for name in _SAID if name in content},
         }
 
+    def waiting(self, before: Mapping[str, Json]) -> dict[str, Json]:
+        """An answer of the act ``waits`` from before, and what has come since."""
+        known = before["waits"]
+        counts: dict[str, Json] = {**known} if isinstance(known, dict) else {}
+        for one in self.shown:
+            rank = str(one["rank"]) if isinstance(one, dict) else ""
+            counted = counts.get(rank, 0)
+            counts[rank] = 1 + (counted if isinstance(counted, int) else 0)
+        return {**before, "waits": counts}
+
     def ringing(self, before: Mapping[str, Json]) -> dict[str, Json]:
         """An answer of the act ``alarms`` from before, and what has come since."""
         rings = [one for one in self.shown if isinstance(one, dict)]

@@ -25,6 +25,7 @@ _log: Final = logging.getLogger(__name__)
 ORDER: Final = ("flash", "immediate", "fault", "priority")
 PROBE_S: Final = 60.0  # a loudspeaker that is not used is tried so often, with silence
 AGAIN_S: Final = (2.0, 4.0, 8.0, 15.0, 30.0)  # after a use that failed
+MESSAGE_S: Final = 1.0  # so long an alarm waits for the words of its message
 STATION: Final = -1  # the alarm that the station itself does not answer
 
 
@@ -284,8 +285,9 @@ class Messenger(Output):
             if self.config.message:
                 told["message"] = {name: said.get(name) for name in ("text", "lang", "form")}
         elif self.config.message and alarm.get("item"):
-            with contextlib.suppress(ApiDown, ApiRefused):
-                item = await self.feed.call("item", item=alarm["item"])
+            with contextlib.suppress(ApiDown, ApiRefused, TimeoutError):
+                async with asyncio.timeout(MESSAGE_S):  # a commit that takes long holds no alarm up
+                    item = await self.feed.call("item", item=alarm["item"])
                 told["message"] = {
                     name: item.get(name) for name in ("text", "lang", "form", "told")
                 }
