@@ -39,7 +39,7 @@ KEPT = {
     "unnoted_at", "unsealed_at", "unwitnessed",
 }  # fmt: skip
 DERIVED = {"id", "own", "realm", "party", "peers", "slot_done", "slot_checked", "expiry_due_ms",
-           "charter", "_parties"}  # fmt: skip
+           "charter", "_addressed", "_parties"}  # fmt: skip
 RARE = {"charters", "life", "proofs", "notes", "note_stations", "note_scales"}
 RUNNING = {
     "pending", "links", "outgoing", "signing", "composed", "relay_queue", "relayable",

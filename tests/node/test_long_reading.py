@@ -113,11 +113,11 @@ async def _settled(folder: Path) -> None:
     assert len(found) == len(line.record.refs)
     assert len(briefs) > len(found) // 2
     for brief in briefs:
-        whole = made(line.record, brief)
-        assert whole is not None
-        place, content = whole.statement.place, whole.statement.content
+        it = made(line.record, brief)
+        assert it is not None
+        place, content = it.statement.place, it.statement.content
         assert brief == (
-            content.kind, whole.statement.digest, whole.statement.log, place.position,
+            content.kind, it.statement.digest, it.statement.log, place.position,
             place.station, place.charter, place.time_ms,
             tuple((ref.role, ref.target) for ref in content.refs),
         )  # fmt: skip

@@ -31,6 +31,11 @@ class Closings:
         self._ended: dict[bytes, list[int]] = {}
         self._ends: dict[bytes, dict[int, LogEnd]] = {}
 
+    @property
+    def none(self) -> bool:
+        """Whether no version has ended a log."""
+        return not self._ended and not self._ends
+
     def add(self, version: int, stations: Iterable[bytes], ends: Iterable[LogEnd]) -> None:
         """Take the list of a version that ends the keys of these stations. In order of versions."""
         for station in stations:

@@ -18,12 +18,13 @@ from tieline.core.charter import SignedCharter, parse_signed_charter
 from tieline.core.checkpoint import Receipt, body, cosign_message, origin
 from tieline.core.errors import RemoteError
 from tieline.core.events import ForReceipt
-from tieline.core.journal import FactKind, Origin, Refusal
+from tieline.core.journal import Came, FactKind, Origin, Refusal
 from tieline.core.lack import is_full, lacking
 from tieline.core.life import ROTATED
 from tieline.core.line import Line
 from tieline.core.notetalk import NoteExchange
-from tieline.core.record import Admitted, Duplicate, Forked, Held, Item, Log, Refused
+from tieline.core.outcome import Admitted, Duplicate, Forked, Held, Refused
+from tieline.core.record import Item, Log
 from tieline.core.statement import TIP_BYTES, Statement
 from tieline.core.succession import check_amendment, check_same
 from tieline.core.sync import CharterOffer, Have, Notes, Pace, Peer, Push, Receipts
@@ -109,8 +110,9 @@ class Exchange:
                 if lost and self.line.links[peer_id].sessions:
                     turn.transmit(self.line.id, peer_id, sync.pack(Receipts(self.line.id, ())))
             case Push(statements=raws):
+                came = Came(Origin(carrier=carrier, peer=peer_id))
                 for raw in raws:
-                    self._take(raw, carrier, peer_id, turn)
+                    self._take(raw, came, turn)
             case Receipts(receipts=()):
                 self._retell(peer, turn)
             case Receipts(receipts=receipts):
@@ -135,30 +137,25 @@ class Exchange:
         self._refusals[key] = now
         turn.keep_refusal(self.line.id, refusal)
 
-    def _take(self, raw: bytes, carrier: str, peer_id: bytes, turn: Turn) -> None:
+    def _take(self, raw: bytes, came: Came, turn: Turn) -> None:
         try:
             parsed = statements.parse(self.line.realm, raw)
         except RemoteError as error:
-            self.refuse(
-                Refusal(code=error.code, text=error.message, carrier=carrier, peer=peer_id), turn
-            )
+            self.refuse(came.not_taken(error.code, error.message), turn)
             return
-        queue = [parsed]
+        queue = self._judge(parsed, came, turn)
         while queue:
-            queue.extend(self._judge(queue.pop(0), carrier, peer_id, turn))
+            queue.extend(self._judge(queue.pop(0), came, turn))
 
-    def _judge(
-        self, parsed: Statement, carrier: str, peer_id: bytes, turn: Turn
-    ) -> list[Statement]:
+    def _judge(self, parsed: Statement, came: Came, turn: Turn) -> list[Statement]:
         """Judge one statement; returns held ones that it has set free."""
         line = self.line
-        came = Origin(carrier=carrier, peer=peer_id)
         match line.record.judge(parsed, line, turn.now.wall_ms):
             case Admitted(item):
-                turn.keep_statement(parsed, came, second_story=False)
-                line.apply_item(item, came, turn.now)
+                turn.keep_statement(parsed, came.meta, second_story=False)
+                line.apply_item(item, came.origin, turn.now)
                 renewal.came(line, item, turn)
-                self._grew(item, peer_id, turn)
+                self._grew(item, came.origin.peer, turn)
                 return line.record.released(parsed.digest)
             case Held() as need:
                 if not line.record.hold(parsed, need):
@@ -168,20 +165,20 @@ class Exchange:
                             code="record.held_full",
                             text="too much has come ahead of what it builds on; it is dropped"
                             " here and will be sent again",
-                            carrier=carrier,
-                            peer=peer_id,
+                            carrier=came.origin.carrier,
+                            peer=came.origin.peer,
                         ),
                         turn,
                     )
                 elif need.need in self._turned_away:
                     return [self._fetched(need.need)]  # it is waited for now
             case Forked(item, proof):
-                turn.keep_statement(parsed, came, second_story=True)
-                line.apply_item(item, came, turn.now)
+                turn.keep_statement(parsed, came.meta, second_story=True)
+                line.apply_item(item, came.origin, turn.now)
                 renewal.came(line, item, turn)
                 if proof is not None:
                     stories.found_statements(line, proof, turn)
-                self._offer_branch(parsed, proof, peer_id)
+                self._offer_branch(parsed, proof, came.origin.peer)
                 self._speak_by(turn.now.real_ms + self.pace.gossip_ms)
                 return line.record.released(parsed.digest)
             case Refused("statement.closed") if parsed.digest[:TIP_BYTES] in self._turned_away:
@@ -189,7 +186,7 @@ class Exchange:
             case Refused(code, text):
                 if code == "statement.closed":
                     self._turn_away(parsed)
-                self.refuse(Refusal(code=code, text=text, carrier=carrier, peer=peer_id), turn)
+                self.refuse(came.not_taken(code, text), turn)
             case Duplicate():
                 pass
         return []
@@ -223,7 +220,10 @@ class Exchange:
             self._speak_by(turn.now.real_ms + self.pace.gossip_ms)
         self.notes.grew(log, turn)
         self._bulk.grew(log, peer_id)
-        line.relay_queue.append((turn.now.real_ms + self.pace.relay_ms, log.id, log.size))
+        due, queue = turn.now.real_ms + self.pace.relay_ms, line.relay_queue
+        if queue and queue[-1][0] == due and queue[-1][1] == log.id:
+            queue.pop()  # further of the same log in the same moment
+        queue.append((due, log.id, log.size))
         self._offer(item.statement, log, peer_id)
         if log.forks:
             self._speak_by(turn.now.real_ms + self.pace.gossip_ms)
@@ -454,7 +454,7 @@ class Exchange:
         slots.count_slots_anew(line, turn.now.wall_ms)
         turn.peers_changed()
         for parsed in line.record.released(signed.charter.version):
-            self._take(parsed.raw, "", parsed.place.station, turn)
+            self._take(parsed.raw, Came(Origin(peer=parsed.place.station)), turn)
         self.retry_receipts(turn)
         self.notes.retry(turn)
         for station, peer in line.peers.items():

@@ -284,6 +284,17 @@ class Lived:
         )
 
 
+class Came:
+    """How statements came, worked out once for all of an envelope. ``meta``: as it is kept."""
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin, self.meta = origin, origin.encode()
+
+    def not_taken(self, code: str, text: str) -> Refusal:
+        """A refusal of one of them."""
+        return Refusal(code=code, text=text, carrier=self.origin.carrier, peer=self.origin.peer)
+
+
 def clean(text: str, limit: int) -> str:
     """A text of the world around us (an error, an address) as the journal can keep it.
 

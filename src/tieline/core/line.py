@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # a line without agreements does not load what reads them
 
 CROSSED_MS: Final = 86_400_000  # what is older than this did not cross; it was not read
 MAX_CROSSED: Final = 16
+MAX_ADDRESSED: Final = 256  # lists of addressees that are remembered
 SPOKEN: Final = frozenset({Kind.MESSAGE, Kind.JOINT})
 SKEW_MS: Final = 60_000  # a claimed time this far ahead of ours is flagged (FAULTS P6)
 TEXTS: Final = frozenset({Kind.JOINT, Kind.ASSENT})
@@ -117,6 +118,7 @@ class Line:
         self.charters: dict[int, SignedCharter] = {charter.version: signed}
         self.charter = charter  # the one in force: the newest complete version
         self._parties: dict[bytes, str] = {}  # of the stations asked for, by these charters
+        self._addressed: dict[tuple[int, bytes, tuple[str, ...]], tuple[str, ...]] = {}
         self.pending: SignedCharter | None = None
         self.party = ""
         self.record = Record(charter.line, charter.realm, archive)
@@ -276,8 +278,14 @@ class Line:
         return self.charters[item.statement.place.charter].charter
 
     def addressed(self, item: Item) -> tuple[str, ...]:
-        """The parties that must act on a statement."""
-        return self.ladder.addressed(item.statement, self.charter_of(item))
+        """The parties that must act on a statement; they are often the same."""
+        place = item.statement.place
+        key = (place.charter, place.station, item.statement.content.to)
+        if key not in self._addressed:
+            if len(self._addressed) >= MAX_ADDRESSED:
+                self._addressed.clear()
+            self._addressed[key] = self.ladder.addressed(item.statement, self.charter_of(item))
+        return self._addressed[key]
 
     def heard(self, item: Item) -> bool:
         """Whether a statement counts. That of an observer does not, but that it opens its log."""

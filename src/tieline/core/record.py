@@ -28,18 +28,21 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from tieline.core import crypto
 from tieline.core.closing import Closings
 from tieline.core.errors import LocalError
 from tieline.core.log import Item, Log, Shelf, SortKey
 from tieline.core.order import ByDigest, Order
+from tieline.core.outcome import Admitted, Duplicate, Forked, Held, Keys, Outcome, Refused
 from tieline.core.shelf import Archive, Nothing
 from tieline.core.statement import MAX_SEEN, TIP_BYTES, Place, Statement
 
-__all__ = ["Item", "Log", "Record", "SortKey"]
+__all__ = [
+    "Admitted", "Duplicate", "Forked", "Held", "Item", "Keys", "Log", "Outcome", "Record",
+    "Refused", "SortKey",
+]  # fmt: skip
 
 MAX_LOGS_PER_STATION: Final = 1024
 MAX_HELD: Final = 4096
@@ -53,57 +56,6 @@ MAX_BRANCHES_PER_LOG: Final = 64
 STORY: Final = 1 << 63
 _POSITION_BITS: Final = 40
 _POSITION: Final = (1 << _POSITION_BITS) - 1
-
-
-class Keys(Protocol):
-    """Who may sign what, version by version of the charter."""
-
-    def sign_key(self, version: int, station: bytes) -> bytes | None:
-        """The statement key of a station under a charter version; None when it has none."""
-
-    def latest(self) -> int:
-        """The number of the newest charter version held."""
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """The statement has its place in its log and in the display order."""
-
-    item: Item
-
-
-@dataclass(frozen=True, slots=True)
-class Duplicate:
-    """The statement is held already."""
-
-    digest: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Verified, but waits for the statement whose digest begins with ``need``, or for a charter."""
-
-    need: bytes = b""
-    charter: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Forked:
-    """A second story. ``proof`` holds both statements when this one is the conflicting one."""
-
-    item: Item
-    proof: tuple[Statement, Statement] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The statement is not accepted, and why."""
-
-    code: str
-    text: str
-
-
-Outcome = Admitted | Duplicate | Held | Forked | Refused
 
 
 class Record:
@@ -140,6 +92,9 @@ class Record:
         The cheap checks come first: a stranger's bytes cost one hash and no more, unless all else
         about them is right.
         """
+        log = self.logs.get(statement.log)
+        if log is not None and self._is_next(log, statement):
+            return self._judge_next(log, statement, keys, now_ms)
         if self._holds(statement):
             return Duplicate(statement.digest)
         refusal = self._check_place(statement)
@@ -163,12 +118,38 @@ class Record:
                 " its statement is not accepted",
             )
         if not self._is_signed(key, statement):
-            return Refused(
-                "statement.forged",
-                f"the signature on a statement that claims to be number {place.position} of station"
-                f" {place.station.hex()} is not that station's; it is not accepted",
-            )
+            return _forged(place)
         return self._admit(statement, now_ms)
+
+    def _is_next(self, log: Log, statement: Statement) -> bool:
+        """Whether a statement plainly continues a log, and its key alone is to be asked for.
+
+        It stands after the newest one, goes by the same version and has read nothing since, nothing
+        is beside that log, and no charter has ended one. So of a thousand statements that come at
+        once all but the first are judged by what the one before was.
+        """
+        place, recent = statement.place, log.items.recent
+        if not recent or place.position != log.tree.size or place.seen or log.forks:
+            return False
+        before = recent[-1].statement
+        return (
+            place.previous == before.digest
+            and place.charter == before.place.charter
+            and place.station == log.station
+            and place.incarnation == log.incarnation
+            and place.line == self.line
+            and self.closings.none
+        )
+
+    def _judge_next(
+        self, log: Log, statement: Statement, keys: Keys, now_ms: int
+    ) -> Admitted | Refused:
+        place, before = statement.place, log.items.recent[-1]
+        key = keys.sign_key(place.charter, place.station)
+        if key is None or not self._is_signed(key, statement):
+            return _forged(place)  # the one before had a key
+        item = Item(statement, _key_after(statement, (before.key,)), now_ms)
+        return self._append(log, item, [])
 
     def _holds(self, statement: Statement) -> bool:
         log = self.logs.get(statement.log)
@@ -590,10 +571,21 @@ class Record:
         return (self.logs[name] for name in sorted(self.logs) if self.logs[name].forks)
 
 
+def _forged(place: Place) -> Refused:
+    return Refused(
+        "statement.forged",
+        f"the signature on a statement that claims to be number {place.position} of station"
+        f" {place.station.hex()} is not that station's; it is not accepted",
+    )
+
+
 def _key_after(statement: Statement, parents: tuple[SortKey, ...]) -> SortKey:
     place = statement.place
-    latest = max((key[0] for key in parents), default=0)
-    depth = 1 + max((key[1] for key in parents if key[0] == latest), default=0)
+    if len(parents) == 1:
+        latest, depth = parents[0][0], 1 + parents[0][1]
+    else:
+        latest = max((key[0] for key in parents), default=0)
+        depth = 1 + max((key[1] for key in parents if key[0] == latest), default=0)
     rest = (place.time_ms, place.station, place.incarnation, place.position, statement.digest)
     if latest >= place.time_ms:
         return (latest, depth, *rest)

@@ -228,7 +228,7 @@ def signed(line: Line, signature: bytes, turn: Turn) -> Item | None:
             ),
         )
         return None
-    turn.keep_statement(sealed, out.origin, second_story=False)
+    turn.keep_statement(sealed, out.origin.encode(), second_story=False)
     line.apply_item(outcome.item, out.origin, turn.now)
     renewal.judge(line, outcome.item, turn)
     turn.reply(out.token, Done(line=line.id, item=sealed.digest, draft=out.origin.draft))

@@ -43,6 +43,7 @@ from tieline.core.events import (
     HandedOver,
     Heeded,
     Install,
+    Keep,
     Lost,
     Outrun,
     Owed,
@@ -449,8 +450,7 @@ class Station:
     def _kept_items(self, line: Line, start: int, turn: Turn) -> list[Item]:
         out: list[Item] = []
         for effect in turn.effects[start:]:
-            fact = getattr(effect, "fact", None)
-            if isinstance(fact, Fact) and fact.kind == FactKind.STATEMENT:
+            if isinstance(effect, Keep) and (fact := effect.fact).kind == FactKind.STATEMENT:
                 log, position = line.record.logs[fact.log or b""], fact.position or 0
                 if position < log.size:  # else a charter that came after it has ended its log
                     out.append(log.items[position])

@@ -159,6 +159,12 @@ class Tallies:
             self._cache.pop(digest, None)
         return found
 
+    def begin(self, digest: bytes) -> Tally:
+        """The tally of a statement to which nothing has come, as ``get`` has just said."""
+        self._cache.pop(digest, None)
+        found = self._fresh[digest] = Tally()
+        return found
+
     def changed(self, digest: bytes) -> bool:
         """Whether something has come to a statement since all was last settled."""
         return digest in self._fresh
@@ -301,6 +307,23 @@ class Alarms(MutableMapping[Cause, Alarm]):
         into = self._tallies.of(cause[1]).alarms if known else self.other
         self.count += cause not in into and cause not in self.other
         into[cause] = alarm
+
+    def add(self, alarm: Alarm) -> bool:
+        """Keep an alarm; False when its cause has rung before."""
+        cause = alarm.cause
+        if cause in self.other:
+            return False
+        item, tallies = cause[1], self._tallies
+        tally = tallies.get(item)
+        if tally is not None and cause in tally.alarms:
+            return False
+        if len(item) != 32 or tallies.record.find(item) is None:
+            self.other[cause] = alarm
+        else:
+            into = tallies.begin(item) if tally is None else tallies.of(item)
+            into.alarms[cause] = alarm
+        self.count += 1
+        return True
 
     def __delitem__(self, cause: Cause) -> None:
         raise KeyError("an alarm is for ever")

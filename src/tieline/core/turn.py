@@ -16,7 +16,6 @@ from tieline.core.journal import (
     Fact,
     FactKind,
     Handed,
-    Origin,
     Refusal,
     StateChange,
 )
@@ -37,7 +36,8 @@ class Turn:
         when = self.now.wall_ms if at_ms is None else at_ms
         self.effects.append(Keep(fact=Fact(kind=kind, at_ms=when, line=line, body=body, meta=meta)))
 
-    def keep_statement(self, statement: Statement, origin: Origin, *, second_story: bool) -> None:
+    def keep_statement(self, statement: Statement, meta: bytes, *, second_story: bool) -> None:
+        """``meta``: an encoded ``Origin``."""
         self.effects.append(
             Keep(
                 fact=Fact(
@@ -45,7 +45,7 @@ class Turn:
                     at_ms=self.now.wall_ms,
                     line=statement.place.line,
                     body=statement.raw,
-                    meta=origin.encode(),
+                    meta=meta,
                     log=None if second_story else statement.log,
                     position=None if second_story else statement.place.position,
                 )

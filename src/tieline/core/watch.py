@@ -29,6 +29,8 @@ _WORDS: Final = {
     Rung.READ_BACK: "read back by",
     Rung.PASSED_ON: "passed on by",
 }
+# Of a statement that rings: its precedence as it is in the code, and as it is said.
+_NAMES: Final = {each: (each.name.lower(), each.name) for each in Precedence}
 
 
 def tick(line: Line, turn: Turn) -> None:
@@ -57,9 +59,7 @@ def wakeup(line: Line, wall_ms: int, mono_ms: int) -> int | None:
 
 def raise_alarm(line: Line, alarm: Alarm, turn: Turn) -> None:
     """Ring once for each cause, for ever."""
-    cause = alarm.cause
-    if cause not in line.alarms:
-        line.alarms[cause] = alarm
+    if line.alarms.add(alarm):
         turn.keep_alarm(line.id, alarm)
 
 
@@ -109,12 +109,13 @@ def admitted(line: Line, item: Item, turn: Turn) -> None:
         return
     if content.precedence < Precedence.IMMEDIATE:
         return
+    name, word = _NAMES[content.precedence]
     raise_alarm(
         line,
         Alarm(
-            code=f"arrived.{content.precedence.name.lower()}",
+            code=f"arrived.{name}",
             precedence=content.precedence,
-            text=f"{content.precedence.name} from {party}, written"
+            text=f"{word} from {party}, written"
             f" {dtg(item.statement.place.time_ms)}: acknowledge it",
             item=item.statement.digest,
             party=party,

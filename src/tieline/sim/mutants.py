@@ -29,7 +29,7 @@ from tieline.core.closing import Closings
 from tieline.core.errors import StoreFailed, StoreFull
 from tieline.core.events import Event, ForReceipt, Install, Speak
 from tieline.core.exchange import Exchange
-from tieline.core.journal import Attempt, FactKind, Origin
+from tieline.core.journal import Attempt, Came, FactKind
 from tieline.core.ladder import Ladder
 from tieline.core.life import Life, Mark, Standing
 from tieline.core.line import Line
@@ -308,12 +308,10 @@ def _one_after_the_other(self: Exchange, turn: Turn) -> None:
 _keep: Callable[..., None] = Turn.keep_statement
 
 
-def _keep_what_is_known(
-    self: Turn, found: Statement, origin: Origin, *, second_story: bool
-) -> None:
+def _keep_what_is_known(self: Turn, found: Statement, meta: bytes, *, second_story: bool) -> None:
     """Of a statement is kept what this version understands."""
     known = crypto.pack_sign1(statement.compose(found.place, found.content), found.signature)
-    _keep(self, replace(found, raw=known), origin, second_story=second_story)
+    _keep(self, replace(found, raw=known), meta, second_story=second_story)
 
 
 def _judge_known(self: Record, found: Statement, keys: Keys, now_ms: int) -> Outcome:
@@ -339,15 +337,15 @@ def _cite_any(_line: Line, _content: Content, _ref: Ref) -> None:
     """An officer may cite what is not in this record."""
 
 
-_take: Callable[[Exchange, bytes, str, bytes, Turn], None] = Exchange._take  # noqa: SLF001
+_take: Callable[[Exchange, bytes, Came, Turn], None] = Exchange._take  # noqa: SLF001
 
 
-def _trust_a_stick(self: Exchange, raw: bytes, carrier: str, peer_id: bytes, turn: Turn) -> None:
+def _trust_a_stick(self: Exchange, raw: bytes, came: Came, turn: Turn) -> None:
     """What came in a file was looked at by whoever carried it."""
     kept = crypto.verify
-    setattr(crypto, "verify", _verifies if carrier == "bundle" else kept)  # noqa: B010
+    setattr(crypto, "verify", _verifies if came.origin.carrier == "bundle" else kept)  # noqa: B010
     try:
-        _take(self, raw, carrier, peer_id, turn)
+        _take(self, raw, came, turn)
     finally:
         setattr(crypto, "verify", kept)  # noqa: B010
 
