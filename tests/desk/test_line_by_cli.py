@@ -147,7 +147,8 @@ def test_doctor_verify_and_a_second_station_on_one_home(line: Pair) -> None:
 
 def test_a_watch_shows_what_was_and_can_be_told_where_to_begin(line: Pair) -> None:
     alpha, _ = line
-    alpha.ok("send", "before the watch")
+    item = str(one_object(alpha.ok("--json", "send", "before the watch"))["item"])
+    alpha.until(lambda event: item in str(event.get("items")))  # its receipt: no more is to come
     shown = alpha.ok("watch", "--until-live")
     assert "before the watch" in shown
     last = alpha.call("status")["journal"]

@@ -171,6 +171,15 @@ def test_a_folder_that_is_no_exercise_has_no_umpire(tmp_path: Path) -> None:
     assert f"{tmp_path} is no exercise" in ended.stderr
 
 
+@pytest.mark.parametrize("words", [("control",), ("score",), ("join", "--as", "ALPHA")])
+def test_links_in_a_circle_are_no_exercise(tmp_path: Path, words: tuple[str, ...]) -> None:
+    circle = tmp_path / "circle"
+    circle.symlink_to(circle)
+    told = command(words[0], str(circle), *words[1:])
+    assert told.returncode == 1
+    assert told.stderr.startswith(f"exercise: {circle} ")
+
+
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [

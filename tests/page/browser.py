@@ -16,11 +16,12 @@ import selectors
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 MISSING = (
@@ -237,6 +238,12 @@ def running(folder: Path) -> Iterator[Browser]:
     program = found()
     if program is None:
         raise BrowserError(MISSING)
+    with tempfile.TemporaryFile() as said, _started(program, folder, said) as browser:
+        yield browser
+
+
+@contextmanager
+def _started(program: str, folder: Path, said: IO[bytes]) -> Iterator[Browser]:
     to_read, to_write = os.pipe()
     back_read, back_write = os.pipe()
     options = [
@@ -255,13 +262,18 @@ def running(folder: Path) -> Iterator[Browser]:
         pass_fds=ends,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=said,
     )
     for each in (to_read, back_write, *ends):
         os.close(each)
     browser = Browser(process, to_write, back_read)
     try:
-        browser.call("Target.setDiscoverTargets", discover=False)
+        try:
+            browser.call("Target.setDiscoverTargets", discover=False)
+        except BrowserError as error:
+            said.seek(0)
+            words = said.read().decode(errors="replace").strip()[-800:]
+            raise BrowserError(f"{error}; it said: {words}") from None
         yield browser
     finally:
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shlex
 import socket
 import subprocess
@@ -164,7 +165,7 @@ def _placed(words: Sequence[str], option: list[str]) -> list[str]:
 
 def join(folder: Path, party: str, words: Sequence[str], *, only_home: bool) -> int:
     """Run one verb at a party's station, or ask for verbs until the officer leaves."""
-    at = seat(folder.resolve(), party)
+    at = seat(Path(os.path.realpath(folder)), party)
     _asked(at)
     if words:
         return _run(command(at, words))
@@ -242,10 +243,10 @@ def control(folder: Path, words: Sequence[str], *, as_json: bool) -> int:
     if words[:1] == ["script"] and not (folder / file.NAME).exists():
         from tieline.exercise import netscript
 
-        at = _home(folder.resolve())
+        at = _home(Path(os.path.realpath(folder)))
         _asked(at)
         return netscript.main(at.home, words[1:], as_json=as_json)
-    running = file.read(folder.resolve())
+    running = file.read(Path(os.path.realpath(folder)))
     if words:
         return _ordered(running, words, as_json=as_json)
     print(f"{BANNER} {running.realm}: the umpire's terminal.\n{ORDERS}")

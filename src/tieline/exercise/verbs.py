@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -189,7 +190,7 @@ def _score(args: argparse.Namespace) -> int:
     from tieline.exercise.answer import Entry
     from tieline.exercise.terminal import station_score
 
-    found = station_score(args.home.resolve())
+    found = station_score(Path(os.path.realpath(args.home)))
     if args.json:
         print(json.dumps(found, separators=(",", ":")))
     else:

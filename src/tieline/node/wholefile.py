@@ -32,10 +32,9 @@ def write_file(path: Path, body: bytes) -> None:
 
     The file that a link leads to is written, and keeps its mode and, where that may be, its owner.
     """
-    try:
-        path = path.resolve()
-    except RuntimeError as error:  # how Python before 3.13 says that links lead in a circle
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from error
+    path = Path(os.path.realpath(path))
+    if path.is_symlink():  # what is left of links that lead in a circle
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     make_folder(path.parent)
     new = path.with_suffix(f".{os.getpid()}.new")
     try:
