@@ -49,7 +49,7 @@ from tieline.node.view import (
     word,
 )
 from tieline.node.wants import wants_of
-from tieline.node.watchers import Stream
+from tieline.node.watchers import Sink, Stream
 
 if TYPE_CHECKING:
     from tieline.node.agreementacts import AgreementActs
@@ -189,10 +189,10 @@ class NodeActs:
         await self.host.agreements.ready(self._lines())
         return await handler(Arguments(name, args))
 
-    def subscribe(self, since: int, *, unstored: bool = False) -> Stream:
-        """The events after a journal number, then live; forms in words too."""
+    def subscribe(self, since: int, *, unstored: bool = False, sink: Sink | None = None) -> Stream:
+        """The events after a journal number, then live; forms in words too. See ``Feed.follow``."""
         self.host.feed.words = self._say
-        return self.host.feed.follow(since, unstored=unstored)
+        return self.host.feed.follow(since, unstored=unstored, sink=sink)
 
     async def _say(self, events: Sequence[dict[str, Json]]) -> None:
         """Add to events of statements what their forms say in words."""

@@ -25,9 +25,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from tieline.core.errors import FaultsError, LocalError, ShellError, TielineError
+from tieline.node.begun import begin
 from tieline.node.client import MAX_LINE, short_name
 from tieline.node.view import Json
-from tieline.node.watchers import Stream, Told
+from tieline.node.watchers import Sink, Stream, Told
 
 MAX_CLIENTS: Final = 64
 MAX_RUNNING: Final = 64  # acts of one client under way; its further lines wait in its socket
@@ -42,7 +43,9 @@ class Acts(Protocol):
 
     async def act(self, name: str, args: Mapping[str, Json]) -> Json: ...
 
-    def subscribe(self, since: int, *, unstored: bool = False) -> Stream: ...
+    def subscribe(
+        self, since: int, *, unstored: bool = False, sink: Sink | None = None
+    ) -> Stream: ...
 
 
 class ApiServer:
@@ -102,7 +105,10 @@ class ApiServer:
         running: set[asyncio.Task[None]] = set()
         try:
             while line := await _read_line(reader, writer):
-                job = asyncio.create_task(self._serve(line, writer))
+                job = begin(self._serve(line, writer))
+                if job is None:
+                    await asyncio.sleep(0)  # whoever asks for much at once lets others in between
+                    continue
                 running.add(job)
                 job.add_done_callback(running.discard)
                 if len(running) >= MAX_RUNNING:
@@ -148,8 +154,15 @@ class ApiServer:
         unstored = args.get("unstored", False)
         if not isinstance(unstored, bool):
             raise LocalError("act.argument", "act 'watch': argument 'unstored' is true or false")
-        lines = _batches if batch else _events
-        stream = self._acts.subscribe(since, unstored=unstored)
+        lines, transport = _batches if batch else _events, writer.transport
+
+        def sink(piece: Sequence[Told]) -> bool:
+            if transport.is_closing() or transport.get_write_buffer_size():
+                return False
+            writer.write(b"".join(lines(number, piece)))
+            return True
+
+        stream = self._acts.subscribe(since, unstored=unstored, sink=sink)
         async with contextlib.aclosing(stream) as pieces:
             with contextlib.suppress(ConnectionError):  # the watcher went away
                 async for piece in pieces:

@@ -20,7 +20,7 @@ from tieline.node.gate import Gate, Stirred
 from tieline.node.passage import reading_view, together
 from tieline.node.unstored import Unstored
 from tieline.node.view import Json
-from tieline.node.watchers import Stream
+from tieline.node.watchers import Sink, Stream
 
 _log: Final = logging.getLogger(__name__)
 BEFORE: Final = frozenset({"pulse", "status"})
@@ -129,6 +129,6 @@ class AtOnce:
         found = self._unstored.ringing(known[1]) | {"now_ms": self._acts.host.present()["now_ms"]}
         return found | {"again_ms": None}  # what time changes is not looked at before it is stored
 
-    def subscribe(self, since: int, *, unstored: bool = False) -> Stream:
+    def subscribe(self, since: int, *, unstored: bool = False, sink: Sink | None = None) -> Stream:
         """The events after a journal number, then live."""
-        return self._acts.subscribe(since, unstored=unstored)
+        return self._acts.subscribe(since, unstored=unstored, sink=sink)

@@ -119,22 +119,22 @@ class AsyncClient:
         self._serial = 0
         self._waiting: dict[int, asyncio.Future[dict[str, Json]]] = {}
         self._streams: dict[int, asyncio.Queue[Events | None]] = {}
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._transport: asyncio.Transport | None = None  # while something can be asked
 
     async def connect(self) -> None:
         """Raises ``ApiDown``."""
         import asyncio
 
+        from tieline.node.lines import Lines
+
+        loop = asyncio.get_running_loop()
         try:
             with short_name(self._path) as name:
-                self._reader, self._writer = await asyncio.open_unix_connection(
-                    name, limit=MAX_LINE
+                self._transport, _ = await loop.create_unix_connection(
+                    lambda: Lines(self._heard, self._ended, MAX_LINE), name
                 )
         except OSError as error:
             raise down(self._path, error.strerror or str(error)) from error
-        self._task = asyncio.create_task(self._pump())
 
     async def call(self, act: str, **args: Json) -> dict[str, Json]:
         """Perform one act. Raises ``ApiRefused`` or ``ApiDown``."""
@@ -161,45 +161,44 @@ class AsyncClient:
                 yield event
 
     async def close(self) -> None:
-        import asyncio
-
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        if self._writer is not None:
-            self._writer.close()
+        transport = self._transport
+        self._ended()
+        if transport is not None:
+            transport.close()
 
     def _write(self, act: str, args: dict[str, Json]) -> None:
-        if self._writer is None or self._task is None or self._task.done():
+        if self._transport is None or self._transport.is_closing():
             raise down(self._path, "the connection is closed")
-        self._writer.write(request(self._serial, act, args))
+        self._transport.write(request(self._serial, act, args))
 
-    async def _pump(self) -> None:
-        reader = self._reader
-        if reader is None:
-            return
+    def _heard(self, line: bytes) -> None:
+        """An answer, or a part of a stream. One that is no answer ends the connection."""
         try:
-            while line := await reader.readline():
-                answer = answer_of(self._path, line, self._made)
-                number = answer.get("id")
-                if not isinstance(number, int):
-                    continue
-                if number in self._streams:
-                    self._streams[number].put_nowait(events_of(answer))
-                elif number in self._waiting:
-                    future = self._waiting.pop(number)
-                    if not future.done():
-                        future.set_result(answer)
-        except OSError:
-            pass  # told to everyone who waits, below
-        finally:
-            for future in self._waiting.values():
-                if not future.done():
-                    future.set_exception(down(self._path, "it stopped answering"))
-            self._waiting.clear()
-            for queue in self._streams.values():
-                queue.put_nowait(None)
+            answer = answer_of(self._path, line, self._made)
+        except ApiDown:
+            transport = self._transport
+            self._ended()
+            if transport is not None:
+                transport.close()
+            return
+        number = answer.get("id")
+        if not isinstance(number, int):
+            return
+        if number in self._streams:
+            self._streams[number].put_nowait(events_of(answer))
+        elif (future := self._waiting.pop(number, None)) is not None and not future.done():
+            future.set_result(answer)
+
+    def _ended(self) -> None:
+        """Tell all who wait that nothing more comes."""
+        self._transport = None
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(down(self._path, "it stopped answering"))
+        self._waiting.clear()
+        for queue in self._streams.values():
+            queue.put_nowait(None)
+        self._streams.clear()
 
 
 def request(number: int, act: str, args: dict[str, Json]) -> bytes:

@@ -310,7 +310,8 @@ class Host:
         # It is for the peers first: to show it here takes longer than the way to them.
         for carrier in self.carriers:
             carrier.flush()
-        self.feed.publish(first, facts)
+        # A commit beside the loop has more to tell, and first: what was urgent is stored now.
+        self.feed.publish(first, facts, now=self.beside is None or not self.beside.slow)
         if self.witnesses is not None:
             self.witnesses.published(facts)
         if self.due is not None:

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
+from tieline.node.begun import begin
 from tieline.node.gate import Gate
 from tieline.node.slices import Slices
 from tieline.node.view import Json
@@ -26,11 +27,14 @@ WATCHER_BYTES: Final = 4 * 1024 * 1024  # that wait for one watcher; more than a
 UNTOLD: Final = 8_192  # entries that wait to be made into words
 REPLAY_PIECE: Final = 16  # entries that are read and shown in one go: each may want its statement
 LIVE_PIECE: Final = 128  # of those that a turn brought
+AT_ONCE: Final = 16  # so few of a turn are told in it; what a flood brings, beside it
 
 Told = tuple[int, bytes]
 """An entry of the journal as watchers are told it: its number, and an event as JSON in UTF-8."""
 Stream = AsyncGenerator[Sequence[Told], None]
 """Pieces of what one watcher is told."""
+Sink = Callable[[Sequence[Told]], bool]
+"""Takes a piece at once, for a watcher who has had all before it; False where it cannot now."""
 Words = Callable[[list[dict[str, Json]]], Awaitable[None]]
 """What adds to events what forms say in words."""
 
@@ -55,11 +59,13 @@ class Source(Protocol):
 class Watcher:
     """One that follows. ``behind``: it is told nothing new, and reads on from the journal.
 
-    ``unstored``: it wants to know what is in no journal yet.
+    ``unstored``: it wants to know what is in no journal yet. ``since``: the last entry it was told,
+    while it ``waits`` for the next.
     """
 
-    def __init__(self, *, unstored: bool = False) -> None:
-        self.unstored = unstored
+    def __init__(self, *, unstored: bool = False, sink: Sink | None = None) -> None:
+        self.unstored, self._sink = unstored, sink
+        self.waits, self.since = False, 0
         self.queue: deque[Sequence[Told]] = deque()
         self.bytes = 0
         self.wake = asyncio.Event()
@@ -67,7 +73,7 @@ class Watcher:
 
     def offer(self, piece: Sequence[Told], size: int) -> None:
         """Let a piece wait for it, if there is room."""
-        if self.behind:
+        if self.behind or self._sunk(piece):
             return
         if self.bytes + size > WATCHER_BYTES:
             self.behind = True
@@ -75,6 +81,16 @@ class Watcher:
             self.queue.append(piece)
             self.bytes += size
         self.wake.set()
+
+    def _sunk(self, piece: Sequence[Told]) -> bool:
+        """Whether it has taken the piece at once, without being woken."""
+        if self._sink is None or not self.waits or self.queue:
+            return False
+        fresh = newer(piece, self.since)
+        if fresh and not self._sink(fresh):
+            return False
+        self.since = fresh[-1][0] or self.since if fresh else self.since
+        return True
 
     def take(self) -> Sequence[Told]:
         """The next piece that waits."""
@@ -96,8 +112,8 @@ class Feed:
         self._closed = False
         self.words: Words | None = None
 
-    def publish(self, first: int, facts: Sequence[Fact]) -> None:
-        """These entries are durable now, numbered from ``first``."""
+    def publish(self, first: int, facts: Sequence[Fact], *, now: bool = False) -> None:
+        """These entries are durable now, numbered from ``first``; ``now``: tell them if few."""
         if all(watcher.behind for watcher in self._watchers):
             return  # whoever comes or catches up reads them from the journal
         if len(self._untold) + len(facts) > UNTOLD:
@@ -105,7 +121,11 @@ class Feed:
             return
         self._untold.extend(enumerate(facts, first))
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._gate.beside(self._tell))
+            work = self._gate.beside(self._tell)
+            if now and len(facts) <= AT_ONCE:
+                self._task = begin(work)
+            else:
+                self._task = asyncio.get_running_loop().create_task(work)
 
     def aside(self, event: dict[str, Json]) -> None:
         """Tell at once, who wants it and is not behind, what is no entry of the journal."""
@@ -128,21 +148,22 @@ class Feed:
         """Have something called once, as soon as all is told; to be asked while it is busy."""
         self._told = done
 
-    async def follow(self, since: int, *, unstored: bool = False) -> Stream:
+    async def follow(
+        self, since: int, *, unstored: bool = False, sink: Sink | None = None
+    ) -> Stream:
         """Every entry after ``since``, then each new one once it is durable.
 
         They come in pieces, none of them empty. An event ``live`` marks the seam.
-        ``unstored``: what is told ``aside``, too; it bears the number 0.
+        ``unstored``: what is told ``aside``, too; it bears the number 0. ``sink``: is offered what
+        comes while all before it was taken from here; what it takes does not come from here again.
         """
-        watcher = Watcher(unstored=unstored)
+        watcher = Watcher(unstored=unstored, sink=sink)
         self._watchers.add(watcher)
         live = False
         try:
             while True:
                 while watcher.queue:
-                    piece = watcher.take()
-                    if 0 < piece[0][0] <= since:  # it was read from the journal before it was told
-                        piece = [told for told in piece if told[0] > since]
+                    piece = newer(watcher.take(), since)
                     if piece:
                         since = piece[-1][0] or since
                         yield piece
@@ -150,7 +171,9 @@ class Feed:
                     return
                 if not watcher.behind:
                     watcher.wake.clear()
+                    watcher.waits, watcher.since = True, since
                     await watcher.wake.wait()
+                    watcher.waits, since = False, watcher.since
                     continue
                 await self._gate.passed()
                 batch = self._source.entries(since)
@@ -209,6 +232,13 @@ class Feed:
         if self.words is not None:
             await self.words(events)
         return [(seq, _encoded(event)) for (seq, _), event in zip(entries, events, strict=True)]
+
+
+def newer(piece: Sequence[Told], since: int) -> Sequence[Told]:
+    """What of a piece was not read from the journal before it was told."""
+    if 0 < piece[0][0] <= since:
+        return [told for told in piece if told[0] > since]
+    return piece
 
 
 def size_of(piece: Sequence[Told]) -> int:
