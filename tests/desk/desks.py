@@ -8,13 +8,14 @@ import io
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
+
+from tests import ports
 
 from tieline.desk.cli import main
 from tieline.node import secrets
@@ -45,10 +46,7 @@ def derive(unlock_with: Unlock, salt: bytes) -> bytes:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return ports.free()[0]
 
 
 def environment(home: Path, passphrase: str | None) -> dict[str, str]:

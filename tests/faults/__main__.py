@@ -24,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from multiprocessing.util import Finalize
 from pathlib import Path
+from typing import Final
 
 from tests.faults import workers as processes
 from tests.faults.catalogue import GROUPS, ROWS
@@ -59,8 +60,10 @@ class Result:
     missed: list[str] = field(default_factory=list)
     seconds: float = 0.0
     lacks: str = ""
+    skipped: list[str] = field(default_factory=list)  # tests that their own marks left out, and why
 
 
+SKIPPED: Final = "skipped: "
 Job = tuple[str, int, int, str]
 
 
@@ -182,9 +185,9 @@ def tested(rows: Sequence[Row]) -> Iterator[list[tuple[str, float, str]]]:
         for case in ET.parse(report).iter("testcase"):  # noqa: S314  # written by pytest just now
             bad = [each.get("message") or each.tag for each in case if each.tag != "skipped"]
             bad = [text for text in bad if not text.startswith("system-")]
-            skipped = any(each.tag == "skipped" for each in case)
+            marked = [each.get("message") or "" for each in case if each.tag == "skipped"]
             place = case.get("classname", "").replace(".", "/") + ".py::" + case.get("name", "")
-            why = "; ".join(bad) or ("it was skipped" if skipped else "")
+            why = "; ".join(bad) or (SKIPPED + "; ".join(marked) if marked else "")
             out.append((place, float(case.get("time", "0")), why))
 
 
@@ -196,8 +199,11 @@ def note_tests(results: dict[str, Result], found: list[tuple[str, float, str]]) 
             if not mine:
                 result.missed.append(f"the test {wanted} did not run")
             for place, seconds, why in mine:
-                result.tests += 1
                 result.seconds += seconds
+                if why.startswith(SKIPPED):
+                    result.skipped.append(f"{place}: {why.removeprefix(SKIPPED)}")
+                    continue
+                result.tests += 1
                 if why:
                     result.missed.append(f"{place}: {why}")
     results_of_all = [why for place, _, why in found if not place]
@@ -285,6 +291,7 @@ def table(results: dict[str, Result]) -> str:
         )
         if result.lacks:
             lines.append(f"  not played: {result.lacks}")
+        lines += [f"  not played: {each}" for each in result.skipped]
         lines += [f"  MISSED {each}" for each in result.missed[:SHOWN]]
     return "\n".join(lines)
 

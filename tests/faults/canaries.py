@@ -12,7 +12,6 @@ import base64
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import zlib
@@ -20,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from tests import ports
 from tests.core.world import chaff
 from tests.faults.rows import need, scratch
 from tests.node import pair
@@ -106,13 +106,10 @@ class House:
         self.folder = folder
         for part in ("tmp", "user", "work", "logs", "out"):
             (folder / part).mkdir()
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            two.bind(("127.0.0.1", 0))
-            ports = (one.getsockname()[1], two.getsockname()[1])
+        one, two = ports.free(2)
         found = [packs.find("crisis")]
         self.seats, self.charter = pair.make_homes(
-            folder, ports, packs=tuple(one.hash for one in found)
+            folder, (one, two), packs=tuple(one.hash for one in found)
         )
         for seat in self.seats:
             for pack in found:

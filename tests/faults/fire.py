@@ -14,7 +14,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import sys
 import time
 from collections import Counter
@@ -24,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+from tests import ports
 from tests.faults import firejudge, router
 from tests.faults.crowd import slowly
 from tests.faults.fires import CODES, Fault, Schedule, Word, plan
@@ -417,9 +417,7 @@ async def _place(fire: Fire, nets: Mapping[str, Net]) -> None:
             continue
         fire.wire = fire.wire or Wire()
         host = f"127.0.0.{11 + number}"
-        with socket.socket() as probe:
-            probe.bind((host, 0))
-            back = f"{host}:{probe.getsockname()[1]}"
+        back = f"{host}:{ports.free(host=host)[0]}"
         front = await fire.wire.add(f"127.0.1.{11 + number}:0", back)
         fire.ends[code] = Ends(listen=back, front=front, dial_from=host)
 

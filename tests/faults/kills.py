@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tests import ports
 from tests.crash.trace import WORDS
 from tests.faults import nursery, promises
 from tests.faults.firestation import ROOT, Ends, held, settle_in
@@ -131,14 +131,9 @@ class Two:
 @contextlib.contextmanager
 def pair(broken: str) -> Iterator[Two]:
     """Two stations that run and have met. ``broken``: see ``stationproc``."""
-    with scratch() as where, contextlib.ExitStack() as stack:
-        ends: dict[str, Ends] = {}
-        for code in CODES:
-            probe = stack.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            place = f"127.0.0.1:{probe.getsockname()[1]}"
-            ends[code] = Ends(listen=place, front=place)
-        stack.close()
+    with scratch() as where:
+        places = [f"127.0.0.1:{port}" for port in ports.free(len(CODES))]
+        ends = {code: Ends(listen=p, front=p) for code, p in zip(CODES, places, strict=True)}
         two = Two(settle_in(Path(where), ends), Path(where), broken)
         watchers = [threading.Thread(target=two.watch, args=(code,)) for code in CODES]
         try:

@@ -10,7 +10,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tests import ports
 from tests.faults.cell import Cell, cell
 from tests.faults.crowd import AT_LINE
 from tests.faults.firestation import ROOT, Ends, settle_in
@@ -181,18 +181,13 @@ def _join(threads: list[threading.Thread]) -> None:
 
 def _seated(folder: Path, codes: tuple[str, ...], bound: Cell | str) -> Line:
     """Homes with a line between all, at free ports."""
-    ports: dict[str, int] = {}
-    with contextlib.ExitStack() as probes:
-        for code in codes:
-            probe = probes.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            ports[code] = probe.getsockname()[1]
-    places = {code: f"127.0.0.1:{port}" for code, port in ports.items()}
+    free = dict(zip(codes, ports.free(len(codes)), strict=True))
+    places = {code: f"127.0.0.1:{port}" for code, port in free.items()}
     ends = {code: Ends(listen=place, front=place) for code, place in places.items()}
     seats = settle_in(folder, ends, brisk=False)
     if len(codes) > 2:
         _second_line([seats[codes[0]], seats[codes[2]]])
-    return Line(seats, ports, {}, folder, bound)
+    return Line(seats, free, {}, folder, bound)
 
 
 def _second_line(seats: list[Seat]) -> None:

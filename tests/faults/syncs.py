@@ -6,13 +6,13 @@ import contextlib
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from tests import ports
 from tests.faults.firestation import ROOT, STATED, Ends, held, settle_in, stated
 from tests.faults.rows import need, scratch
 from tests.node.pair import Seat
@@ -34,9 +34,7 @@ def failed_sync(seed: int) -> None:
     good, after = FIRST + chance.randrange(SPREAD), chance.choice(("", "+"))
     with scratch() as name:
         folder = Path(name)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            place = f"127.0.0.1:{probe.getsockname()[1]}"
+        place = f"127.0.0.1:{ports.free()[0]}"
         ends = {code: Ends(listen=place, front=place) for code in ("ALPHA", "BRAVO")}
         seat = settle_in(folder, ends)["ALPHA"]
         told: list[str] = []

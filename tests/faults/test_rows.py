@@ -7,7 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 from tests.faults import floor, webcrowd
-from tests.faults.__main__ import RED, ROOT, main, red
+from tests.faults.__main__ import (
+    RED,
+    ROOT,
+    SKIPPED,
+    Result,
+    main,
+    note_tests,
+    red,
+    table,
+)
 from tests.faults.catalogue import GROUPS, ROWS
 from tests.faults.crowd import MANNERS
 from tests.faults.sabotage import BUILDS
@@ -84,6 +93,20 @@ def test_a_row_that_is_not_met_ends_with_1(capsys: pytest.CaptureFixture[str]) -
     assert "see it again: ./dev faults --row another-word --seed" in said
     assert main([*words[:2], "--seed", "3"]) == 0
     assert "another-word" in capsys.readouterr().out
+
+
+def test_a_test_that_its_own_mark_skips_is_named_and_not_missed() -> None:
+    """As where a machine lacks something; one that fails, or did not run, is missed."""
+    row = next(row for row in ROWS.values() if len(row.tests) > 2)
+    results = {row.name: Result(row.name, row.promise)}
+    skipped, failed, absent = row.tests[:3]
+    found = [(skipped, 0.0, f"{SKIPPED}dear"), (failed, 0.0, "it fails")]
+    found += [(each, 0.0, "") for each in row.tests if each not in (skipped, failed, absent)]
+    note_tests(results, found)
+    (result,) = results.values()
+    assert result.skipped == [f"{skipped}: dear"]
+    assert result.missed == [f"{failed}: it fails", f"the test {absent} did not run"]
+    assert f"  not played: {skipped}: dear" in table(results)
 
 
 def test_the_suite_plays_the_cases_of_every_group() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests import ports
 from tests.faults import __main__ as faults
 from tests.faults import kills, linecrowd, rows, sweep, syncs, workers
 from tests.faults.__main__ import INTERRUPTED, ROOT, tidy
@@ -155,9 +155,7 @@ def of_line(where: Path) -> Iterator[list[int]]:
 @contextlib.contextmanager
 def of_syncs(where: Path) -> Iterator[list[int]]:
     """The station of ``failed-sync``, and who traces it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        place = f"127.0.0.1:{probe.getsockname()[1]}"
+    place = f"127.0.0.1:{ports.free()[0]}"
     ends = {code: Ends(listen=place, front=place) for code in ("ALPHA", "BRAVO")}
     seat = settle_in(where, ends)["ALPHA"]
     with syncs.failing(seat, where, "fdatasync:error=EIO:when=1000") as process:

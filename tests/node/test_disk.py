@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests import ports
 from tests.node import pair
 
 from tieline.core.charter import dearmor_charter
@@ -32,16 +32,11 @@ SENDS = 200
 WAIT_S = 100
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def seat(tmp_path: Path) -> pair.Seat:
     """ALPHA's home, with its line."""
-    seats, charter = pair.make_homes(tmp_path, (free_port(), free_port()))
+    one, two = ports.free(2)
+    seats, charter = pair.make_homes(tmp_path, (one, two))
     offline.install(seats[0].home, seats[0].keys, dearmor_charter(charter))
     return seats[0]
 
