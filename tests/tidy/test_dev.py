@@ -16,14 +16,21 @@ sys.path.insert(0, str(ROOT / "tools"))
 import environment  # noqa: E402
 
 
-def dev(tmp: Path, path: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """A copy of ./dev, with nothing else, asked for a verb that needs an environment."""
+def dev(tmp: Path, path: str, *, own: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
+    """A copy of ./dev, with nothing else, asked for a verb that needs an environment.
+
+    Not ``own``: on a system that has no Python of its own.
+    """
     for name in ("dev", "pyproject.toml", "requirements"):
         part = ROOT / name
         if part.is_dir():
             shutil.copytree(part, tmp / name)
         else:
             shutil.copy(part, tmp / name)
+    if not own:
+        script = (tmp / "dev").read_text(encoding="utf-8")
+        assert "/usr/bin/python3" in script
+        (tmp / "dev").write_text(script.replace("/usr/bin/python3", "/nowhere/python3"), "utf-8")
     return subprocess.run(
         ["./dev", "demo", "--list"],
         cwd=tmp,
@@ -51,7 +58,7 @@ def test_a_python_that_is_too_old_is_named(tmp_path: Path) -> None:
     old = tmp_path / "bin" / "python3"
     old.write_text("#!/bin/sh\n[ $1 = -V ] || exit 1\necho Python 3.9.2\n")
     old.chmod(0o755)
-    told = dev(tmp_path, str(tmp_path / "bin"))
+    told = dev(tmp_path, str(tmp_path / "bin"), own=False)
     assert told.returncode == 2
     assert "(python3 is Python 3.9.2)" in told.stderr
     assert "apt-get install python3" in told.stderr
