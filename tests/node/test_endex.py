@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,8 @@ from tieline.core.incident.entry import Entry
 from tieline.core.statement import Body, Content
 from tieline.core.terms import Kind, Precedence, Role
 from tieline.desk.cli.show import status_lines
-from tieline.node import packs
+from tieline.node import host, packs
+from tieline.node.clock import ControlledClock
 from tieline.node.past import Past
 from tieline.node.view import Json
 
@@ -109,6 +110,39 @@ async def _scored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await settled(*desks)
     assert (await alpha.call("incident_score"))["parties"] == first["parties"]
     assert len(readings) > before
+
+
+def test_a_clock_that_nobody_sets_on_holds_nobody_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who holds it may be gone before it is set again: acts and imports go on after a while."""
+    asyncio.run(_held(tmp_path, monkeypatch))
+
+
+async def _held(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alpha, bravo = await exercise(folder, "TEST-1")
+    line = alpha.running.host.station.lines[alpha.running.line]
+    await alpha.running.say("what the bundle brings")
+    data, _ = alpha.running.host.export_bundle(line, (bravo.running.seat.keys.station,))
+    loop, released = asyncio.get_running_loop(), list[Callable[[], object]]()
+    later = loop.call_later
+
+    def noted(delay: float, call: Callable[..., object], *args: object) -> asyncio.TimerHandle:
+        if delay == host.HOLD_S and call == bravo.running.host._go_with_time:
+            released.append(call)
+        return later(delay, call, *args)
+
+    monkeypatch.setattr(loop, "call_later", noted)
+    bravo.running.host.clock = ControlledClock(bravo.running.host.clock.now().wall_ms)
+    bravo.running.host.set_clock(bravo.running.host.clock.now().wall_ms, hold=True)
+    bringing = asyncio.create_task(bravo.running.host.import_bundle(data))
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert not bringing.done()
+    (go_on,) = released
+    go_on()
+    async with asyncio.timeout(pair.WAIT_S):
+        assert (await bringing)["refused"] == []
 
 
 def test_a_real_line_cannot_be_ended(tmp_path: Path) -> None:

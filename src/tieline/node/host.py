@@ -68,6 +68,7 @@ REPLAY_BATCH: Final = 256  # journal entries that are read for a watcher in one 
 FEW: Final = 256  # entries that are still to be told: with more, what peers send waits a little
 TELL_S: Final = 0.3  # so long a flood waits at most for what was published to be told
 MAX_SLEEP_S: Final = 60.0
+HOLD_S: Final = 60.0  # so long nothing goes on, at most, until an exercise's clock is set on
 ARM_S: Final = 0.02
 NOTE_WAIT_S: Final = 0.03  # a hand-over waits so long for something to be committed with
 
@@ -114,8 +115,7 @@ class Host:
         self._intake = Intake()
         self._flush: asyncio.Handle | Work | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._waits = False  # the next turn comes later
-        self._arming = False
+        self._waits = self._arming = False  # ``_waits``: the next turn comes later
         self._replies: dict[int, asyncio.Future[Done]] = {}
         self._token = 0
         self.gate = Gate()
@@ -124,6 +124,7 @@ class Host:
         self._dead = False
         self._cause: TielineError | None = None
         self._held = False
+        self._release: asyncio.TimerHandle | None = None
         self._drained = asyncio.Event()
         self.reload_keys: Callable[[], int] = lambda: 1  # set by who knows the key store
         self.desk_key: Callable[[], bytes] = lambda: b""  # likewise
@@ -175,13 +176,12 @@ class Host:
         if self._clocks is not None:
             events.extend(self._clocks.look(now.wall_ms, self.station.lines.values()))
         try:
+            over = partial(self._over, events, began)
             if self.beside is None:
                 self.runtime.turn(events, now)
-            else:
-                over = partial(self._over, events, began)
-                if (work := self.beside.turn(self.runtime, events, now, over)) is not None:
-                    self._flush = work
-                    return  # it goes on beside the loop
+            elif (work := self.beside.turn(self.runtime, events, now, over)) is not None:
+                self._flush = work
+                return  # it goes on beside the loop
         except Exception as error:  # noqa: BLE001 - the station ends with it
             self._over(events, began, error)
         else:
@@ -275,7 +275,7 @@ class Host:
         if self.beside is not None:
             self.beside.finish()
         stopped, self._dead = self._dead, True
-        for handle in (self._timer, self._flush):
+        for handle in (self._timer, self._flush, self._release):
             if handle is not None:
                 handle.cancel()
         self.feed.close()
@@ -519,7 +519,7 @@ class Host:
         return {"status": self.status(), "audit": await self.audit_beside()}
 
     def set_clock(self, wall_ms: int, *, hold: bool = False) -> None:
-        """Move an exercise's clock; with ``hold`` take no turn until it is set without.
+        """Move an exercise's clock; with ``hold`` take no turn for ``HOLD_S``, or until it is set.
 
         Raises ``LocalError`` (``clock.real``, ``clock.backwards``, ``clock.range``).
         """
@@ -528,9 +528,15 @@ class Host:
                 "clock.real", "this station runs on real time; only an exercise's clock can be set"
             )
         self.clock.set(wall_ms)
-        self._held = hold
-        if hold:
-            return
+        if self._release is not None:
+            self._release.cancel()
+        self._held = hold  # and no longer than so: who sets it may be gone before it is set again
+        self._release = self._loop.call_later(HOLD_S, self._go_with_time) if hold else None
+        if not hold:
+            self._go_with_time()
+
+    def _go_with_time(self) -> None:
+        self._held = False
         self.submit(Tick())
         if self.due is not None:
             self.due.moved()
