@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from tieline.core import statement
+from tieline.core.events import Event
+from tieline.core.terms import Now
+from tieline.node.runtime import Plan, Runtime
 from tieline.sim.mutants import MUTANTS, in_force
 from tieline.sim.network import FAIR
 from tieline.sim.plan import calm, draw
@@ -107,3 +113,43 @@ def test_mutants_leave_no_trace() -> None:
         with in_force(mutant):
             pass
         assert [getattr(owner, name) for owner, name, _ in mutant.patches] == before
+
+
+class Turned:
+    """The parts of a runtime, which say in which order they were asked."""
+
+    station = None
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self._resumer = self
+
+    def _gather(self, events: list[Event], _now: Now) -> list[Event]:
+        return events
+
+    def decide(self, _events: list[Event], now: Now) -> Plan:
+        return Plan(now)
+
+    def _kept(self, _plan: Plan, commit: Callable[[], int]) -> bool:
+        return bool(commit())
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_, **__: self.done.append(name)
+
+    def commit(self, _plan: Plan | None = None) -> int:
+        self.done.append("commit")
+        return 1
+
+
+@pytest.mark.parametrize("build", ["", "receipt-before-commit"])
+def test_what_leaves_before_the_commit_does_so_wherever_the_commit_is_made(build: str) -> None:
+    with in_force(MUTANTS[build]) if build else contextlib.nullcontext():
+        loop, beside, now = Turned(), Turned(), Now(0, 0, 0)
+        Runtime.turn(cast("Runtime", loop), [], now)
+        plan = Runtime.begin(cast("Runtime", beside), [], now)
+        assert plan is not None
+        Runtime.end(cast("Runtime", beside), plan, beside.commit)
+    wanted = ["perform", "commit"] if build else ["commit", "perform"]
+    for done in (loop.done, beside.done):
+        assert [each for each in done if each in wanted] == wanted
+        assert done.count("publish") == 1

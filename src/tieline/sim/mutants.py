@@ -41,6 +41,7 @@ from tieline.core.station import Station
 from tieline.core.sync import Have, Head, Peer
 from tieline.core.terms import Now
 from tieline.core.turn import Turn
+from tieline.node.resume import Shot
 from tieline.node.runtime import Plan, Runtime
 from tieline.sim.newer import NewerRuntime
 
@@ -71,16 +72,30 @@ def in_force(mutant: Mutant) -> Iterator[None]:
             setattr(owner, name, original)
 
 
+_began: Callable[[Runtime, Iterable[Event], Now], Plan | None] = Runtime.begin
+
+
 def _perform_first(self: Runtime, events: Iterable[Event], now: Now) -> None:
     """Receipts leave before the commit."""
-    queue = [*self._after, *events]
-    self._after.clear()
-    if self.full and not self._recover(queue, now):
-        return
-    plan = self.decide(queue, now)
-    self.perform(plan)
-    if self.commit(plan):
+    plan = _perform_begun(self, events, now)
+    if plan is not None and self.commit(plan):
         self.publish(plan)
+
+
+def _perform_begun(self: Runtime, events: Iterable[Event], now: Now) -> Plan | None:
+    """The same where the commit is made beside the loop, as on a slow disk or a busy machine."""
+    plan = _began(self, events, now)
+    if plan is not None:
+        self.perform(plan)
+    return plan
+
+
+def _publish_alone(self: Runtime, plan: Plan, commit: Callable[[], int]) -> Shot | None:
+    """What is left to do after such a commit."""
+    if not self._kept(plan, commit):
+        return None
+    self.publish(plan)
+    return self._resumer.shot_if_due(self.station, plan.now, wanted=self.wanted())
 
 
 def _promise_ahead(self: Exchange, turn: Turn) -> None:
@@ -369,7 +384,11 @@ MUTANTS: dict[str, Mutant] = {
             name="receipt-before-commit",
             invariants=frozenset({1}),
             what="effects are performed before the commit that backs them",
-            patches=((Runtime, "turn", _perform_first),),
+            patches=(
+                (Runtime, "turn", _perform_first),
+                (Runtime, "begin", _perform_begun),
+                (Runtime, "end", _publish_alone),
+            ),
         ),
         Mutant(
             name="receipt-ahead",
