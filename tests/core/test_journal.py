@@ -13,7 +13,7 @@ from tests.core.world import Net, Post, answer, found, kit, kits, message, sign_
 from tests.examples import tries
 
 from tieline.core import charter as charters
-from tieline.core import encode, sync
+from tieline.core import encode, journal, sync
 from tieline.core.charter import Clocks
 from tieline.core.charter import Release as Rules
 from tieline.core.encode import Value
@@ -109,6 +109,49 @@ def test_an_alarm_of_no_precedence_and_of_no_rung_is_refused(key: int, value: in
     with pytest.raises(RemoteError) as caught:
         Alarm.decode(encode.dumps({**good, key: value}))
     assert caught.value.code == "journal_alarm.field"
+
+
+@settings(max_examples=tries(200))
+@given(
+    st.builds(
+        Alarm,
+        code=st.sampled_from(["arrived.flash", "overdue.read_back", "Odd", "x" * 23, "x" * 24]),
+        precedence=st.sampled_from(Precedence),
+        text=st.text(max_size=40) | st.text("ab\u0436", min_size=200, max_size=300),
+        item=st.binary(min_size=32, max_size=32) | st.binary(max_size=33),
+        party=st.sampled_from(["", "ALPHA", "B"]),
+        rung=st.none() | st.sampled_from(Rung),
+        about=st.binary(max_size=33),
+    ),
+    st.lists(st.tuples(st.integers(0, 400), st.integers(-1, 255)), max_size=2),
+)
+def test_an_alarm_read_at_sight_is_the_one_that_is_read_by_item(
+    alarm: Alarm, changes: list[tuple[int, int]]
+) -> None:
+    data = bytearray(alarm.encode())
+    for at, value in changes:
+        if value < 0:
+            del data[at % len(data)]
+        else:
+            data[at % len(data)] = value
+    try:
+        wanted: object = journal._alarm_by_item(bytes(data))
+    except RemoteError as error:
+        wanted = error.code, error.message
+    try:
+        found: object = Alarm.decode(bytes(data))
+    except RemoteError as error:
+        found = error.code, error.message
+    assert found == wanted
+
+
+def test_the_alarm_of_a_statement_is_read_at_sight() -> None:
+    alarm = Alarm(
+        code="arrived.immediate", precedence=Precedence.IMMEDIATE, item=ITEM, party="BRAVO",
+        text="IMMEDIATE from BRAVO, written 151440Z NOV 22: acknowledge it",
+    )  # fmt: skip
+    for one in (alarm, replace(alarm, rung=Rung.READ_BACK), replace(alarm, about=b"a", party="")):
+        assert journal._alarm_at_sight(one.encode()) == one
 
 
 ITEM = bytes(range(32))

@@ -8,6 +8,7 @@ the thing (a statement, a charter).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -15,11 +16,19 @@ from typing import Final
 
 from tieline.core import encode
 from tieline.core.encode import Fields, Value
+from tieline.core.errors import RemoteError
 from tieline.core.terms import Precedence, Rung
 
 MAX_CODE: Final = 64  # characters, as the next ones
 MAX_ADDRESS: Final = 300
 MAX_TEXT: Final = 2_000
+# An alarm up to its text, whose length stands last.
+_ALARM: Final = re.compile(
+    rb"([\xa4-\xa7])\x01([\x61-\x77])([a-z0-9_.]{1,23})\x02([\x01-\x04])"
+    rb"\x03([\x60-\x77]|\x78[\x18-\xff]|\x79[\x01-\xff].)",
+    re.DOTALL,
+)
+_PRECEDENCES: Final = tuple(Precedence)
 
 
 class FactKind(IntEnum):
@@ -134,17 +143,61 @@ class Alarm:
 
     @staticmethod
     def decode(data: bytes) -> Alarm:
-        fields = Fields(encode.loads(data), "journal alarm")
+        return _alarm_at_sight(data) or _alarm_by_item(data)
+
+
+def _alarm_by_item(data: bytes) -> Alarm:
+    fields = Fields(encode.loads(data), "journal alarm")
+    rung = fields.opt_uint(6, max=max(Rung))
+    return Alarm(
+        code=fields.opt_text(1, MAX_CODE) or "",
+        precedence=Precedence(fields.uint(2, max=4, least=1) - 1),
+        text=fields.opt_text(3, MAX_TEXT) or "",
+        item=fields.opt_bytes(4) or b"",
+        party=fields.opt_text(5, max_len=12) or "",
+        rung=Rung(rung) if rung else None,
+        about=fields.opt_bytes(7) or b"",
+    )
+
+
+def _alarm_at_sight(data: bytes) -> Alarm | None:
+    """An alarm on a statement, as the next function would read it; ``None``: that one has to."""
+    found = _ALARM.match(data)
+    if found is None:
+        return None
+    count, size, code, precedence, head = found.groups()
+    begin = found.end()
+    middle = begin + (head[0] - 0x60 if len(head) == 1 else int.from_bytes(head[1:], "big"))
+    end = middle + 3 + 32
+    if size[0] - 0x60 != len(code) or data[middle : middle + 3] != b"\x04\x58\x20":
+        return None
+    rest = _alarm_rest(count[0] - 4, data[end:])
+    try:
+        text = data[begin:middle].decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    if rest is None or len(text) > MAX_TEXT or end > len(data):
+        return None
+    return Alarm(
+        code=code.decode("ascii"), precedence=_PRECEDENCES[precedence[0] - 1], text=text,
+        item=data[middle + 3 : end], party=rest[0], rung=rest[1], about=rest[2],
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _alarm_rest(head: int, rest: bytes) -> tuple[str, Rung | None, bytes] | None:
+    """What stands behind the item of an alarm, which is alike in many."""
+    if head < 0xA0:
+        return None
+    try:
+        value = encode.loads(bytes((head,)) + rest)
+        fields = Fields(value, "journal alarm")
+        party, about = fields.opt_text(5, max_len=12) or "", fields.opt_bytes(7) or b""
         rung = fields.opt_uint(6, max=max(Rung))
-        return Alarm(
-            code=fields.opt_text(1, MAX_CODE) or "",
-            precedence=Precedence(fields.uint(2, max=4, least=1) - 1),
-            text=fields.opt_text(3, MAX_TEXT) or "",
-            item=fields.opt_bytes(4) or b"",
-            party=fields.opt_text(5, max_len=12) or "",
-            rung=Rung(rung) if rung else None,
-            about=fields.opt_bytes(7) or b"",
-        )
+    except RemoteError:
+        return None
+    in_order = isinstance(value, dict) and all(key > 4 for key in value)
+    return (party, Rung(rung) if rung else None, about) if in_order else None
 
 
 @lru_cache(maxsize=256)
