@@ -159,8 +159,7 @@ class Line:
         self.gossip: dict[tuple[bytes, bytes], tuple[int, Receipt]] = {}  # with its time
         self.beacon_at: int | None = None
         self.advanced: set[bytes] = set()  # foreign logs that grew and are not yet signed for
-        self.slot_done = -1
-        self.slot_checked = -1
+        self.slot_done = self.slot_checked = -1
         self.slot_noted = -1  # the last slot whose silence we have put on the record
         self.expiry_due_ms: int | None = 0  # when a certificate is to be looked at (``expiry``)
         self.reads: Reads | None = None
