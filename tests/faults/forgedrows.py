@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tests.faults import crossed, forged, fuzz, pagefuzz
+from tests.faults.decoders import DECODERS
 from tests.faults.rows import Row
 
 from tieline.core import checkpoint, crypto, encode
@@ -179,13 +180,13 @@ P5: Final = (
     Row(
         promise="P5",
         name="fuzz-decoders",
-        fault="what a fuzzer that watches the lines it reaches makes of golden input",
+        fault="what a fuzzer that watches where its inputs go makes of golden ones",
         demand="no error but a refusal, none over 1 s, and a second reader agrees",
-        counts=(fuzz.FIRST, 34 * fuzz.FIRST, 800 * fuzz.FIRST),
+        counts=fuzz.COUNTS,
         play=fuzz.fuzzed_decoder,
         tests=("tests/core/test_encode.py::test_noise_made_of_heads_is_read_exactly_or_refused",),
         sabotage=("library-refuses", "any-width"),
-        few=len(fuzz.DECODERS),
+        few=len(DECODERS),
     ),
     Row(
         promise="P5",

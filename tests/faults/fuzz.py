@@ -1,8 +1,9 @@
-"""P5: a fuzzer of each decoder that is guided by the lines it reaches, beside a second reader.
+"""P5: a fuzzer of each decoder that is guided by where its inputs go, beside a second reader.
 
-A case is one decoder and a number of inputs that follow from the seed. An input that reaches a line
-of the product which none before it reached in this case is kept, and changed further. Signatures
-are taken for good in every second case, so that what lies behind them is reached, too.
+A case is one decoder and a number of inputs that follow from the seed. An input is kept, and
+changed further, when it is refused on another way than all before it in this case, or reaches a
+line of the product that none of them has reached. Signatures are taken for good in every second
+case, so that what lies behind them is reached, too.
 """
 
 from __future__ import annotations
@@ -12,79 +13,34 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from functools import cache, partial
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, Final
 
 from tests.faults import forged, golden, secondcbor
-from tests.faults.golden import VECTORS, artefacts, vector
+from tests.faults.decoders import DECODERS, Told, corpus, fitting
 from tests.faults.rows import Missed, need
-from tests.faults.secondcbor import Node
+from tests.faults.secondcbor import Node, head
 
 import tieline
-from tieline.carriers import frames
-from tieline.core import encode, evidence_reader, identity, tiles
+from tieline.core import encode
 from tieline.core.errors import TielineError
-from tieline.core.identity import dearmor
-from tieline.core.tlogwitness import read_vkey
-from tieline.node import api
 
 SHORT: Final = 120  # inputs of a decoder's first case
-ROUNDS: Final = 4_000
+ROUNDS: Final = 20_000
+DEAR: Final = {  # what so many inputs cost the others buys fewer of these
+    "evidence file": 4_000, "charter": 6_000, "proof": 10_000, "card": 12_000,
+    "certificate": 12_000, "pack": 4_000, "form by slashes": 6_000, "form by numbers": 3_000,
+    "form by radio": 4_000,
+}  # fmt: skip
+WATCHED: Final = 6  # of so many inputs that are refused on a known way the lines are looked at
+FRESH: Final = 40
 MOST_S: Final = 1.0
 HOME: Final = str(Path(tieline.__file__).parent)
-
-
-def _framed(data: bytes) -> object:
-    return list(frames.FrameReader().feed(data))
-
-
-def _text(take: Callable[[str], object]) -> Callable[[bytes], object]:
-    return lambda data: take(data.decode("utf-8", "replace"))
-
-
-DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
-    **forged.DECODERS,
-    "evidence file": lambda data: evidence_reader.read([data]),
-    "tiles": lambda data: tiles.parse_bundle(data, 3),
-    "frames": _framed,
-    "armor": _text(dearmor),
-    "key of a log": _text(read_vkey),
-    "api request": api.parse_request,
-    "words": _text(lambda text: identity.check_words(text, bytes(16))),
-}
-FIRST: Final = 3 * len(DECODERS)  # cases at count C: a short one and two long ones of each
-
-
-# -------------------------------------------------------------------------------------- corpus
-
-
-@cache
-def corpus() -> tuple[bytes, ...]:
-    """What the fuzzer begins with: the golden artefacts, and the vectors of what is taken."""
-    found = [one.data for one in artefacts()]
-    for path in ("envelope/accept", "card/accept", "charter/accept", "statement/accept"):
-        for case in vector(path)["cases"][:6]:
-            name = path.split("/", maxsplit=1)[0]
-            found.append(bytes.fromhex(str(case.get(name) or case.get("payload") or "00")))
-    given = vector("bundle/open")
-    found += [bytes.fromhex(given[part]) for part in ("sealed", "plain")]
-    found += [(VECTORS / "evidence" / f"{name}.tle").read_bytes() for name in ("sealed", "late")]
-    found += [vector("card/accept")["cases"][0]["armor"].encode()]
-    found += [case["text"].encode() for case in vector("checkpoint/notes")["cases"][:4]]
-    note = golden.of("checkpoint").data
-    found += [b"old 7\n" + b"A" * 43 + b"=\n\n" + note, note.split()[0] + b"+0a0b0c0d+" + b"A" * 44]
-    found += [frames.ping(7) + frames.envelope(b"x" * 40) + frames.close("so long")]
-    found += [b'{"id": 1, "act": "send", "args": {"text": "hello", "to": ["BRAVO"]}}\n']
-    found += [b"sujog nuzak kosun ponuv fasaj mukos zunor pufob"]
-    return tuple(dict.fromkeys(each for each in found if each))
-
-
-def fitting(take: Callable[[bytes], object]) -> list[bytes]:
-    """What of the corpus this decoder takes, and a little of what it does not."""
-    taken = [data for data in corpus() if not forged.refusal(take, data)]
-    return taken or list(corpus()[:4])
+# Of each decoder a short case, and long ones: 4, for 3 minutes of all of them; 53, for 40; many.
+COUNTS: Final = (5 * len(DECODERS), 54 * len(DECODERS), 1_800 * len(DECODERS))
 
 
 # ------------------------------------------------------------------------------------- changes
@@ -94,6 +50,7 @@ ODD: Final = (0, 1, 23, 24, 255, 256, 65_535, 65_536, 2**31, 2**32 - 1, 2**48, 2
 PIECES: Final = (b"\xf6", b"\xf5", b"\x80", b"\xa0", b"\x40", b"\x60", b"\x20", b"\xc0", b"\xff",
                  b"\xfb" + bytes(8), b"\x9f\xff", b"\n", b"\n\n", b"=", b" ", "\u2028".encode(),
                  b"\xed\xa0\x80", b"-1", b"9" * 30, b"\0")  # fmt: skip
+NOTHING: Final = b"\xf6"
 
 
 def change(data: bytes, chance: random.Random, others: list[bytes]) -> bytes:
@@ -128,56 +85,98 @@ def within(data: bytes, chance: random.Random, others: list[bytes]) -> bytes:
     tree = tree_of(data)
     if tree is None:
         return data
-    places = list(secondcbor.nodes(tree))
-    node = chance.choice(places)
+    node = chance.choice(tree.places)
     if chance.random() < 0.2:
-        return secondcbor.emit(tree, node, chance.choice(secondcbor.WAYS))
+        by = secondcbor.emit(node, node, chance.choice(secondcbor.WAYS))
+    else:
+        by = _another(tree, node, chance, others)
+    return tree.replaced(node, by)
+
+
+def _another(tree: Tree, node: Node, chance: random.Random, others: list[bytes]) -> bytes:
+    """What stands in the place of an item."""
     kind = chance.randrange(6)
     if kind == 0 or (kind < 3 and node.major > secondcbor.NEGATIVE and not node.children):
-        _replace(node, Node(chance.choice((0, 1)), chance.choice(ODD)))
-    elif kind == 1:
+        return head(chance.choice((0, 1)), chance.choice(ODD))
+    if kind == 1:
         other = tree_of(chance.choice(others))
-        _replace(node, chance.choice(list(secondcbor.nodes(other))) if other else Node(7, 22))
-    elif kind == 2:
-        _replace(node, chance.choice(places))
-    elif kind == 3 and node.major in (secondcbor.BYTES, secondcbor.TEXT):
+        return other.written(chance.choice(other.places)) if other else NOTHING
+    if kind == 2:
+        return tree.written(chance.choice(tree.places))
+    if kind == 3 and node.major in (secondcbor.BYTES, secondcbor.TEXT):
         length = chance.choice((0, 1, 7, 8, 16, 31, 32, 33, 64, 200))
-        node.content, node.inner = (node.content * 9 + bytes(200))[:length], None
-    elif node.major == secondcbor.ARRAY and node.children:
-        at = chance.randrange(len(node.children))
-        node.children[at : at + 1] = node.children[at : at + 1] * chance.choice((0, 2, 2, 40))
-        node.argument = len(node.children)
-    elif node.major == secondcbor.MAP and node.children:
-        at = chance.randrange(len(node.children) // 2) * 2
-        if chance.random() < 0.5:
-            del node.children[at : at + 2]
-        else:
-            node.children[at] = Node(0, chance.choice((*range(24), *ODD)))
-        node.argument = len(node.children) // 2
+        content = (node.content * 9 + bytes(200))[:length]
+        return head(node.major, len(content)) + content
+    if node.major not in (secondcbor.ARRAY, secondcbor.MAP) or not node.children:
+        return chance.choice((b"\xf4", b"\xf5", NOTHING))
+    parts = [tree.written(child) for child in node.children]
+    if node.major == secondcbor.ARRAY:
+        at = chance.randrange(len(parts))
+        parts[at : at + 1] = parts[at : at + 1] * chance.choice((0, 2, 2, 40))
+        return head(node.major, len(parts)) + b"".join(parts)
+    at = chance.randrange(len(parts) // 2) * 2
+    if chance.random() < 0.5:
+        del parts[at : at + 2]
     else:
-        _replace(node, Node(7, chance.choice((20, 21, 22))))
-    return _bounded(tree)
+        parts[at] = head(0, chance.choice((*range(24), *ODD)))
+    return head(node.major, len(parts) // 2) + b"".join(parts)
 
 
-def _bounded(tree: Node) -> bytes:
-    """What a tree is, unless it has been put into itself."""
-    try:
-        return secondcbor.emit(tree)
-    except RecursionError:
-        return b"\x80"
+class Tree:
+    """What an input holds, of which any item may be replaced, as often as it is wanted."""
+
+    def __init__(self, root: Node) -> None:
+        self.places = list(secondcbor.nodes(root))
+        self._above = {
+            id(under): node
+            for node in self.places
+            for under in (*node.children, *([node.inner] if node.inner else []))
+        }
+        self._written: dict[int, bytes] = {}
+
+    def written(self, node: Node) -> bytes:
+        """The bytes of an item of this tree."""
+        done = self._written.get(id(node))
+        if done is None:
+            if node.inner is not None:
+                body = self.written(node.inner)
+            else:
+                body = node.content + b"".join(map(self.written, node.children))
+            done = self._written[id(node)] = _whole(node, body)
+        return done
+
+    def replaced(self, node: Node, by: bytes) -> bytes:
+        """The bytes of all with other ones in the place of an item."""
+        while above := self._above.get(id(node)):
+            if above.inner is node:
+                body = by
+            else:
+                body = b"".join(
+                    by if child is node else self.written(child) for child in above.children
+                )
+            node, by = above, _whole(above, body)
+        return by
 
 
-def _replace(node: Node, by: Node) -> None:
-    node.major, node.argument, node.content = by.major, by.argument, by.content
-    node.children, node.inner = list(by.children), by.inner
+def _whole(node: Node, body: bytes) -> bytes:
+    """An item with this in it."""
+    of_bytes = node.major in (secondcbor.BYTES, secondcbor.TEXT)
+    return head(node.major, len(body) if of_bytes else node.argument) + body
 
 
-def tree_of(data: bytes) -> Node | None:
-    """The tree of what is encoded here, with what is within its byte strings."""
+def opened(data: bytes) -> Node | None:
+    """What is encoded here, with what is within its byte strings."""
     try:
         return secondcbor.opened(secondcbor.read(data, 1 << 20, 24, 20_000))
     except secondcbor.Unread:
         return None
+
+
+@lru_cache(maxsize=512)
+def tree_of(data: bytes) -> Tree | None:
+    """The tree of it, in which items may be replaced."""
+    root = opened(data)
+    return None if root is None else Tree(root)
 
 
 # ----------------------------------------------------------------------------------- the lines
@@ -224,34 +223,79 @@ class Lines:
         return self.news > before
 
 
+def way(error: BaseException) -> int:
+    """On which way an error came: the places that it went through, and what it came of.
+
+    It costs a hundredth of what it costs to watch all lines.
+    """
+    places = set()
+    above: BaseException | None = error
+    while above is not None:
+        step = above.__traceback__
+        while step is not None:
+            places.add((step.tb_frame.f_code, step.tb_lasti))
+            step = step.tb_next
+        above = above.__cause__ or above.__context__
+    return hash(frozenset(places))
+
+
+@dataclass(slots=True)
+class Fuzz:
+    """One decoder, and what is known of the ways through it."""
+
+    name: str
+    take: Callable[[bytes], object]
+    lines: Lines = field(default_factory=Lines)
+    ways: set[int] = field(default_factory=set)
+    inputs: int = 0
+    kept: list[bytes] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Begin with what the decoder takes."""
+        self.kept = fitting(self.take)
+        need(self.kept, f"{self.name} takes nothing of the corpus")
+        for data in self.kept:
+            self.lines.new(partial(tried, self.name, self.take, data))
+
+    def turn(self, chance: random.Random, others: list[bytes]) -> bytes:
+        """One input more, which is kept when it goes where none before it went."""
+        recent = chance.random() < 0.5
+        data = change(chance.choice(self.kept[-FRESH:] if recent else self.kept), chance, others)
+        self.inputs += 1
+        found = tried(self.name, self.take, data)
+        fresh = found not in self.ways
+        self.ways.add(found)
+        if fresh or not found or self.inputs % WATCHED == 0:
+            new = self.lines.new(partial(tried, self.name, self.take, data))
+            if new or (fresh and found):
+                self.kept.append(data)
+        return data
+
+
 def fuzzed_decoder(seed: int) -> None:
     """One decoder and what comes of changing its golden inputs."""
     names = list(DECODERS)
-    name = names[seed % len(names)]
-    turn = seed // len(names)
-    take, chance, lines = DECODERS[name], random.Random(f"fuzz {seed}"), Lines()
+    name, turn = names[seed % len(names)], seed // len(names)
+    chance, others = random.Random(f"fuzz {seed}"), list(corpus())
+    fuzz = Fuzz(name, DECODERS[name])
     with golden.signed_by_anybody() if turn % 2 else contextlib.nullcontext():
-        kept = fitting(take)
-        for data in kept:
-            lines.new(partial(_tried, name, take, data))
-        others = list(corpus())
-        for _ in range(ROUNDS if turn else SHORT):
-            data = change(
-                chance.choice(kept[-40:] if chance.random() < 0.5 else kept), chance, others
-            )
-            if lines.new(partial(_tried, name, take, data)):
-                kept.append(data)
-            forged.agree(data[: encode.DEFAULT.max_bytes])
+        fuzz.start()
+        for _ in range(DEAR.get(name, ROUNDS) if turn else SHORT):
+            forged.agree(fuzz.turn(chance, others)[: encode.DEFAULT.max_bytes])
 
 
-def _tried(name: str, take: Callable[[bytes], object], data: bytes) -> None:
-    began, spent = time.monotonic(), time.process_time()
+def tried(name: str, take: Callable[[bytes], object], data: bytes) -> int:
+    """Give it one input: on which way it was refused, or what was told of it, or 0."""
+    began, spent, found = time.monotonic(), time.process_time(), 0
     try:
-        take(data)
+        read = take(data)
+        found = hash(read) if isinstance(read, Told) else 0
     except TielineError as error:
         need(error.code and error.message, f"{name} refuses {data.hex()} without a word")
+        found = way(error)
     except Exception as error:
         raise Missed(f"{name} fails with {error!r} on {data[:4_000].hex()}") from error
     # A machine that is busy stops a process for a while; what counts is what it did itself.
     if time.monotonic() - began > MOST_S:
         need(time.process_time() - spent < MOST_S, f"{name} hangs on {data[:4_000].hex()}")
+    return found

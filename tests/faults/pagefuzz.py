@@ -129,7 +129,7 @@ def changed_evidence(chance: random.Random) -> bytes:
 
 def changed_item(item: bytes, chance: random.Random, others: list[bytes]) -> bytes:
     """An item with something else in it; most often within what is signed."""
-    tree = fuzz.tree_of(item)
+    tree = fuzz.opened(item)
     signed = {STATEMENT, SECOND, RECEIPT, NOTE}
     if tree is None or not tree.children or tree.children[0].argument not in signed:
         return fuzz.within(item, chance, others)
@@ -144,7 +144,7 @@ def changed_item(item: bytes, chance: random.Random, others: list[bytes]) -> byt
 
 def put_right(items: list[bytes]) -> list[bytes]:
     """The same with numbers at its end, and last statements of logs, that are those of the file."""
-    trees = [fuzz.tree_of(item) for item in items]
+    trees = [fuzz.opened(item) for item in items]
     kinds = [tree.children[0].argument if tree and tree.children else 0 for tree in trees]
     counts = dict.fromkeys((STATEMENT, RUN, SECOND, RECEIPT, NOTE), 0)
     log: Node | None = None

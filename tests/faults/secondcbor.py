@@ -171,24 +171,25 @@ def emit(node: Node, spoiled: Node | None = None, way: str = "") -> bytes:
         argument = len(content)
     body = content + b"".join(emit(child, spoiled, way) for child in children)
     if not here or way in ("twice", "swapped"):
-        return _written(node.major, argument) + body
+        return head(node.major, argument) + body
     if way == "wide":
-        return _written(node.major, argument, wider=True) + body
+        return head(node.major, argument, wider=True) + body
     if way == "open":
         if node.major in (BYTES, TEXT):
-            body = _written(node.major, argument) + body
+            body = head(node.major, argument) + body
         return bytes((node.major << 5 | 31,)) + body + b"\xff"
     if way == "tagged":
-        return b"\xc1" + _written(node.major, argument) + body
+        return b"\xc1" + head(node.major, argument) + body
     if way == "float":
         return b"\xf9\x7e\x00"  # not a number
     return bytes((node.major << 5 | 28,)) + body  # a reserved length
 
 
-def _written(major: int, argument: int, *, wider: bool = False) -> bytes:
+def head(major: int, argument: int, *, wider: bool = False) -> bytes:
+    """The beginning of an item, in as few bytes as it may have, or in more."""
     argument &= (1 << 64) - 1
-    sizes = [size for size in range(4) if argument < 1 << (8 << size)]
     if argument < 24 and not wider:
         return bytes((major << 5 | argument,))
-    size = sizes[0] + (1 if wider and argument >= 24 else 0)
+    size = next(size for size in range(4) if argument < 1 << (8 << size))
+    size += 1 if wider and argument >= 24 else 0
     return bytes((major << 5 | 24 + size,)) + argument.to_bytes(1 << size, "big")
