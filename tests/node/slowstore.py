@@ -34,6 +34,10 @@ class Slow(MemoryStore):
         self.threads: set[int] = set()
         self.busy = False
         self.commits = 0
+        self.untidy = False
+        self.moved_by: set[int] = set()
+        self.may_move = threading.Event()
+        self.may_move.set()
         self.past = cast("MemoryPast", Untouched(self.past, self))
 
     def commit(self, facts: Sequence[Fact]) -> int:
@@ -47,6 +51,15 @@ class Slow(MemoryStore):
             return super().commit(facts)
         finally:
             self.took_s, self.busy = 1.0, False
+
+    def tidy(self) -> None:
+        assert self.untidy
+        assert not self.busy
+        self.moved_by.add(threading.get_ident())
+        assert self.may_move.wait(WAIT_S)
+        if self.error is not None:
+            raise self.error
+        self.untidy, self.took_s = False, 1.0
 
     def facts(self, after: int = 0) -> Iterator[tuple[int, Fact]]:
         assert not self.busy

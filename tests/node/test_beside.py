@@ -581,6 +581,11 @@ def test_what_a_quick_commit_has_taken_is_all_there_with_the_turn(
 
 class Clocked:
     took_s = 0.0
+    untidy = False
+
+    def tidy(self) -> None:
+        """Nobody asks for it."""
+        raise AssertionError
 
 
 def test_commits_go_back_into_the_loop_after_some_quick_ones_and_out_after_a_long_one() -> None:
@@ -603,6 +608,46 @@ def test_commits_go_back_into_the_loop_after_some_quick_ones_and_out_after_a_lon
         assert not after(QUICK_S)
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("slow", [True, False])
+def test_a_long_log_is_moved_on_the_thread_when_what_the_turn_wanted_is_done(
+    tmp_path: Path, *, slow: bool
+) -> None:
+    async def story(alpha: Station, bravo: Station) -> None:
+        where = bravo.host.beside
+        assert where is not None
+        where.slow = slow
+        bravo.disk.untidy = True
+        bravo.disk.may_move.clear()
+        sent = len(bravo.road.sent if bravo.road else ())
+        await alpha.say("urgent", Precedence.FLASH)
+        await until(lambda: bool(bravo.disk.moved_by))
+        assert threading.get_ident() not in bravo.disk.moved_by
+        await bravo.begun()  # the loop goes on, and the receipt has left
+        assert len(bravo.road.sent if bravo.road else ()) > sent
+        if slow:  # else nobody has looked at the station before the turn
+            await at_once(bravo.ask("status"))
+        bravo.disk.may_move.set()
+        await until(lambda: not bravo.host.gate.shut)
+        assert not bravo.disk.untidy
+        assert where.slow  # it took a second
+        assert "urgent" in await bravo.texts()
+
+    play(tmp_path, story)
+
+
+def test_a_long_log_that_cannot_be_moved_ends_the_station(tmp_path: Path) -> None:
+    async def story(alpha: Station, bravo: Station) -> None:
+        bravo.disk.may_move.clear()
+        bravo.disk.untidy = True
+        await alpha.say("urgent", Precedence.FLASH)
+        await until(lambda: bool(bravo.disk.moved_by))
+        bravo.disk.error = StoreFailed("no sync")
+        bravo.disk.may_move.set()
+        await until(lambda: bravo.host._dead)
+
+    play(tmp_path, story)
 
 
 # ----------------------------------------------------------------------------------- the gate

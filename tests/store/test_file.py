@@ -13,7 +13,7 @@ import apsw
 import pytest
 from tests.store.samples import CANARY, KEY, end_of_log, fact, make
 
-from tieline.core.errors import LocalError, ShellError, TielineError
+from tieline.core.errors import LocalError, ShellError, StoreFailed, TielineError
 from tieline.store import disk, opening, schema, sqlite, wal
 from tieline.store.sqlite import SqliteStore
 
@@ -251,6 +251,51 @@ def test_the_log_is_moved_into_the_file_as_it_grows(tmp_path: Path) -> None:
     assert (tmp_path / "store.db").stat().st_size > 700 * 8_000 // 2
     store.close()
     assert not (tmp_path / "store.db-wal").exists()
+
+
+def test_a_long_log_is_moved_before_a_commit_must(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "CHECKPOINT_PAGES", 10)
+    path = make(tmp_path)
+    store = SqliteStore.open(path, KEY)
+    files = [path.read_bytes()]
+    logs: list[bytes] = []
+    for number in range(8):
+        store.commit([fact(number, position=number)])
+        assert path.read_bytes() == files[-1]  # a commit need not do it
+        logs.append(wal.salts(path))
+        store.tidy()
+        files.append(path.read_bytes())
+    assert files[2] == files[0]  # there were few pages in the log
+    assert files[8] != files[0]
+    assert len(set(logs)) > 1  # it began anew
+    store.close()
+    store.tidy()  # of a store that is closed nothing is asked
+
+
+@pytest.mark.parametrize("tidies", [False, True])
+def test_tidying_that_fails_is_a_failure_of_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, tidies: bool
+) -> None:
+    store = SqliteStore.open(make(tmp_path), KEY)
+    store.commit([fact(1)])
+
+    def fails(self: SqliteStore) -> None:
+        raise self._fail("disk I/O error")
+
+    monkeypatch.setattr(sqlite, "CHECKPOINT_PAGES", 1 if tidies else 1_000)
+    monkeypatch.setattr(SqliteStore, "_checkpoint", fails)
+    if not tidies:
+        store.tidy()
+        assert store.commit([fact(2)]) == 2
+    else:
+        with pytest.raises(StoreFailed):
+            store.tidy()
+        with pytest.raises(StoreFailed):
+            store.commit([fact(2)])
+        store.tidy()  # it stays failed, and touches nothing more
+    store.close()
 
 
 def test_room_is_kept_back_and_measured(tmp_path: Path) -> None:

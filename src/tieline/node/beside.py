@@ -48,6 +48,13 @@ class Timed(Protocol):
     took_s: float
     """Seconds; 0 when there was none since it was last looked at."""
 
+    @property
+    def untidy(self) -> bool:
+        """Whether a later commit would have to do something first."""
+
+    def tidy(self) -> None:
+        """Do that, which counts as a commit's time does. Raises ``StoreFailed``."""
+
 
 class Work:
     """One piece of work under way. In the place of a handle: nobody can call it off."""
@@ -106,12 +113,12 @@ class Beside:
         if plan is None:
             return None
         if not plan.facts:
-            return self._write(runtime.end(plan, int), over, waits=waits)
+            return self._tend(runtime.end(plan, int), over, waits=waits)
         future = self._begin(partial(runtime.store.commit, plan.facts))
         if waits and self.ended(future):
             shot = runtime.end(plan, future.result)
             self.learn()
-            return self._write(shot, over, waits=True)
+            return self._tend(shot, over, waits=True)
         late: asyncio.TimerHandle | None = None
         if (unstored := self.unstored) is not None:
             late_s = LATE_S - (LONG_S if waits else 0.0)
@@ -130,31 +137,44 @@ class Beside:
             if unstored is not None:
                 unstored.over(stored=not runtime.full)
             self.learn()
-            if self._write(shot, over, waits=False) is None:
+            if self._tend(shot, over, waits=False) is None:
                 over(None)
 
         return self._leave(future, stored, LONG_S if waits else 0.0)
 
-    def _write(self, shot: Shot | None, over: Over, *, waits: bool) -> Work | None:
-        """Have a snapshot written, if there is one; ``None`` when it is, or there is none."""
-        if shot is None:
+    def _tend(self, shot: Shot | None, over: Over, *, waits: bool) -> Work | None:
+        """Have the store do what no turn waits for: write a snapshot, move a long log's pages.
+
+        ``None`` when it is done, or there is nothing.
+        """
+        if shot is None and not self.store.untidy:
             return None
-        future = self._begin(shot.write)
+        future = self._begin(partial(self._keep, shot))
         if waits and self.ended(future):
-            if future.result():
-                shot.settle()
+            self._settle(shot, future)
             return None
 
-        def written(future: Future[int]) -> None:
+        def kept(future: Future[int]) -> None:
             try:
-                if future.result():
-                    shot.settle()
+                self._settle(shot, future)
             except Exception as error:  # noqa: BLE001 - the station ends with it
                 over(error)
             else:
                 over(None)
 
-        return self._leave(future, written)
+        return self._leave(future, kept, LONG_S if waits else 0.0)
+
+    def _keep(self, shot: Shot | None) -> int:
+        """On the thread. What the snapshot's own writing says, or 0."""
+        written = shot.write() if shot is not None else 0
+        if self.store.untidy:
+            self.store.tidy()
+        return written
+
+    def _settle(self, shot: Shot | None, future: Future[int]) -> None:
+        if future.result() and shot is not None:
+            shot.settle()
+        self.learn()
 
     def _begin(self, work: Callable[[], int]) -> Future[int]:
         """Have something done by the thread."""

@@ -188,3 +188,11 @@ def refuse_unsettled(path: Path, seen: wal.Witness | None) -> None:
             "store.damaged",
             f"{text}; this home cannot be written, so do that in a copy of it that can be",
         )
+
+
+def unsynced(path: Path, error: OSError) -> ShellError:
+    """The refusal of a folder that cannot be synced (``store.sync``)."""
+    return ShellError(
+        "store.sync",
+        f"the folder of {path} cannot be synced ({error.strerror}); check the disk",
+    )

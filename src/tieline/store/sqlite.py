@@ -36,6 +36,7 @@ from tieline.store.opening import (
     setting,
     unlock_file,
     unopened,
+    unsynced,
 )
 from tieline.store.past import Rows, SqlitePast
 from tieline.store.rules import check_facts, closed, taken
@@ -96,7 +97,7 @@ class SqliteStore:
             disk.sync_folder(path.parent)
         except OSError as error:
             store.close()
-            raise _unsynced(path, error) from error
+            raise unsynced(path, error) from error
         return store
 
     @staticmethod
@@ -146,7 +147,7 @@ class SqliteStore:
             raise ShellError("store.open", f"{path} does not open: {error}") from error
         except OSError as error:
             lock.release()
-            raise _unsynced(path, error) from error
+            raise unsynced(path, error) from error
         except BaseException:
             lock.release()
             raise
@@ -276,7 +277,7 @@ class SqliteStore:
         self._full = False
         self._last += len(rows)
         self._link = link
-        if self._log_pages >= CHECKPOINT_PAGES:
+        if self._log_pages >= CHECKPOINT_PAGES * 6 // 5:  # nobody has tidied, and there it ends
             self._checkpoint()
         self.took_s = time.monotonic() - began
         return self._last
@@ -364,6 +365,18 @@ class SqliteStore:
         except apsw.Error:
             return False
         return True
+
+    @property
+    def untidy(self) -> bool:
+        """Whether the log is so long that a later commit would have to move its pages first."""
+        return self._log_pages >= CHECKPOINT_PAGES and not (self._closed or self._failed)
+
+    def tidy(self) -> None:
+        """Move a long log's pages before a commit has to. Raises ``StoreFailed``."""
+        if self.untidy:
+            began = time.monotonic()
+            self._checkpoint()
+            self.took_s = time.monotonic() - began
 
     def _checkpoint(self) -> None:
         """Move the log's pages into the file. SQLite itself would swallow a failed sync here."""
@@ -585,10 +598,3 @@ def _settle_log(connection: apsw.Connection, path: Path) -> None:
     log = wal.beside(path, "-wal")
     if log.exists() and log.stat().st_size:
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-
-
-def _unsynced(path: Path, error: OSError) -> ShellError:
-    return ShellError(
-        "store.sync",
-        f"the folder of {path} cannot be synced ({error.strerror}); check the disk",
-    )
