@@ -9,6 +9,7 @@ performs transmissions after the commit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from tieline.core import keychange, renewal, repeats, slots, stories, sync
@@ -24,6 +25,7 @@ from tieline.core.life import ROTATED
 from tieline.core.line import Line
 from tieline.core.notetalk import NoteExchange
 from tieline.core.outcome import Admitted, Duplicate, Forked, Held, Refused
+from tieline.core.packing import Packing
 from tieline.core.record import Item, Log
 from tieline.core.statement import TIP_BYTES, Statement
 from tieline.core.succession import check_amendment, check_same
@@ -378,12 +380,13 @@ class Exchange:
         line = self.line
         line.gossip_at = due_ms if line.gossip_at is None else min(due_ms, line.gossip_at)
 
-    def _send_receipts(self, peer: Peer, receipts: tuple[Receipt, ...], turn: Turn) -> None:
+    def _send_receipts(
+        self, peer: Peer, receipts: Sequence[Receipt], turn: Turn, packing: Packing | None = None
+    ) -> None:
         for receipt in receipts:
             _note_told(peer, receipt)
-        for start in range(0, len(receipts), sync.MAX_RECEIPTS):
-            part = Receipts(self.line.id, receipts[start : start + sync.MAX_RECEIPTS])
-            turn.transmit(self.line.id, peer.station, sync.pack(part))
+        for envelope in (packing or Packing(self.line.id)).envelopes(receipts):
+            turn.transmit(self.line.id, peer.station, envelope)
 
     def _tell_receipts(self, peer: Peer, turn: Turn) -> None:
         news = tuple(
@@ -546,16 +549,12 @@ class Exchange:
         due_now = {key: line.gossip.pop(key)[1] for key in keys}
         due_now = {k: r for k, r in due_now.items() if r.size <= line.record.size(r.log)}
         line.gossip_at = min((due for due, _ in line.gossip.values()), default=None)
+        packing = Packing(line.id)
         for peer in open_peers:
-            wanted = {**due_now, **self._owed.pop(peer.station, {})}
-            news = tuple(
-                receipt
-                for receipt in wanted.values()
-                if peer.told.get((receipt.log, receipt.cosigner), 0) < receipt.size
-                and receipt.cosigner != peer.station
-            )
-            if news:
-                self._send_receipts(peer, news, turn)
+            wanted, told = due_now | self._owed.pop(peer.station, {}), peer.told
+            news = [one for key, one in wanted.items() if told.get(key, 0) < one.size]
+            if news := [one for one in news if one.cosigner != peer.station]:
+                self._send_receipts(peer, news, turn, packing)
             self._tell_have(peer, turn, full=False)
 
     def _retry(self, peer: Peer, turn: Turn) -> None:
@@ -593,4 +592,5 @@ def _note_told(peer: Peer | None, receipt: Receipt) -> None:
     """A peer has this receipt, from us or because it gave it to us."""
     if peer is not None:
         key = (receipt.log, receipt.cosigner)
-        peer.told[key] = max(receipt.size, peer.told.get(key, 0))
+        if peer.told.get(key, 0) < receipt.size:
+            peer.told[key] = receipt.size
