@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import product
 from typing import Any
+from unittest import mock
 
 import pytest
-from tests.core.incident.made import digest, part, said
+from tests.core.incident.made import World, digest, part, ref, said
 from tests.core.incident.parley import Desk, Parley
 
 from tieline.core.agreement.meaning import Act, Means, Sense
 from tieline.core.agreement.value import Code
 from tieline.core.incident import joint
-from tieline.core.incident.entry import Entry
+from tieline.core.incident.entry import Entry, Placed
 from tieline.core.incident.signing import Chain, Does, Fault, Step, offer, turned
 from tieline.core.incident.states import JOINT, JointState
 from tieline.core.incident.weighing import chains
@@ -462,3 +463,29 @@ def _walk(t: Table, run: tuple[int, ...], first: dict[str, Any]) -> None:
         getattr(t.parley, ACTS[at // len(t.desks)])(t.desks[at % len(t.desks)], text)
     t.all_write()
     assert len(t.parley.whole().chains()) == 1
+
+
+def test_a_party_that_signs_from_very_many_logs_costs_in_proportion() -> None:
+    """Each of its signatures was looked for in all of its other logs."""
+
+    def looks(count: int) -> int:
+        world = World()
+        parties = ("ALPHA", "BRAVO")
+        text = world.post("ALPHA").says(None, kind=Kind.JOINT, parties=parties)
+        for number in range(count):
+            post = world.post("BRAVO", f"station {number}")
+            post.reads(text)
+            post.says(None, ref(text, role=RefRole.ANSWERS), kind=Kind.ASSENT)
+        world.say("ALPHA", None)
+        seen, saw = list[Placed](), world.saw
+
+        def noted(later: Placed, earlier: Placed) -> bool:
+            seen.append(later)
+            return saw(later, earlier)
+
+        with mock.patch.object(world, "saw", noted):
+            (chain,) = chains(world.entries, world)
+        assert len(chain.versions[0].signed) == count + 1
+        return len(seen)
+
+    assert looks(80) <= 2 * looks(40) + 10

@@ -26,7 +26,8 @@ is in docs/decisions/0014-joint-statements.md, and tests/core/incident/test_join
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from math import prod
@@ -54,6 +55,8 @@ class _Signatures:
         self._standing: dict[bytes, Signature] = {}
         self._on: dict[bytes, dict[bytes, Signature]] = {}
         self._authors: dict[bytes, str] = {}
+        self._versions: dict[str, set[bytes]] = {}
+        self._stand: dict[bytes, Counter[str]] = {}  # how many of each party, by version
 
     def add(self, one: Signature) -> None:
         """One more, later than all."""
@@ -64,12 +67,24 @@ class _Signatures:
         self._standing[log] = one
         self._on.setdefault(one.version, {})[log] = one
         self._authors.setdefault(one.by.digest, party)
+        self._versions.setdefault(party, set()).add(one.version)
+        self._stand.setdefault(one.version, Counter())[party] += 1
 
     def leave(self, one: Signature, by: Entry) -> None:
         """It is taken back by an act of its log."""
         one.left = by
         del self._standing[one.by.log]
         del self._on[one.version][one.by.log]
+        self._stand[one.version][one.by.party] -= 1
+
+    def versions(self, party: str) -> set[bytes]:
+        """What a party has signed, from whatever log, also where it was left."""
+        return self._versions.get(party, set())
+
+    def signed_by(self, version: bytes, parties: Iterable[str]) -> bool:
+        """Whether a signature of each of these parties stands on a version."""
+        stand = self._stand.get(version, Counter())
+        return all(stand[party] > 0 for party in parties)
 
     def parties(self) -> list[str]:
         """Who signed, in the order in which they did."""
@@ -253,7 +268,9 @@ class Fold:
             return Fault.ALREADY, version
         if before is not None and self._holds(before, entry):
             return Fault.HOLDS, before.version
-        for one in self._elsewhere(entry):
+        # Of a party that has signed nothing else, be it from hundreds of logs, nothing is there.
+        others = self.signatures.versions(entry.party) - {version}
+        for one in self._elsewhere(entry) if others else ():
             if one.version != version:
                 return Fault.ELSEWHERE, one.version
         return Fault.NONE, b""
@@ -293,7 +310,7 @@ class Fold:
             self._move(one.version, Event.LEAVES if standing else Event.LEAVES_LAST)
 
     def _is_complete(self, version: bytes) -> bool:
-        return {one.by.party for one in self.signatures.on(version)} >= set(self.parties)
+        return self.signatures.signed_by(version, self.parties)
 
     def _move(self, version: bytes, event: Event) -> None:
         self.states[version] = JOINT.step(self.states[version], event)
@@ -546,7 +563,8 @@ class Fold:
     def _apart(self, party: str) -> Iterator[tuple[Signature, Signature]]:
         """Signatures of a party on two versions, neither of which had read the other."""
         logs = self.signatures.logs(party)
-        for one in self.signatures.by(party) if len(logs) > 1 else ():
+        several = len(logs) > 1 and len(self.signatures.versions(party)) > 1
+        for one in self.signatures.by(party) if several else ():
             for log, some in logs:
                 before = bisect_left(some, one.by.key, key=_key)
                 if log == one.by.log or not before or self._read(one.by, some[before - 1]):
