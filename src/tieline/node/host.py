@@ -51,6 +51,7 @@ from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.clockwatch import ClockWatch
 from tieline.node.duewatch import DueWatch
 from tieline.node.gate import Gate
+from tieline.node.holding import Holding
 from tieline.node.intake import IMPORTS, Intake
 from tieline.node.passage import Progress, reading_view
 from tieline.node.pausing import Pauses
@@ -68,7 +69,6 @@ REPLAY_BATCH: Final = 256  # journal entries that are read for a watcher in one 
 FEW: Final = 256  # entries that are still to be told: with more, what peers send waits a little
 TELL_S: Final = 0.3  # so long a flood waits at most for what was published to be told
 MAX_SLEEP_S: Final = 60.0
-HOLD_S: Final = 60.0  # so long nothing goes on, at most, until an exercise's clock is set on
 ARM_S: Final = 0.02
 NOTE_WAIT_S: Final = 0.03  # a hand-over waits so long for something to be committed with
 
@@ -123,8 +123,7 @@ class Host:
         self.feed = Feed(self, self.gate)
         self._dead = False
         self._cause: TielineError | None = None
-        self._held = False
-        self._release: asyncio.TimerHandle | None = None
+        self._hold = Holding(self._go_with_time)
         self._drained = asyncio.Event()
         self.reload_keys: Callable[[], int] = lambda: 1  # set by who knows the key store
         self.desk_key: Callable[[], bytes] = lambda: b""  # likewise
@@ -168,7 +167,7 @@ class Host:
 
     def _turn(self) -> None:
         self._flush, self._waits = None, False
-        if self._held:
+        if self._hold.held:
             return  # what is queued waits until the other stations have the exercise's time too
         events, now, began = self._intake.take(), self.clock.now(), self._loop.time()
         if self._room is not None:
@@ -275,7 +274,8 @@ class Host:
         if self.beside is not None:
             self.beside.finish()
         stopped, self._dead = self._dead, True
-        for handle in (self._timer, self._flush, self._release):
+        self._hold.cancel()
+        for handle in (self._timer, self._flush):
             if handle is not None:
                 handle.cancel()
         self.feed.close()
@@ -519,7 +519,7 @@ class Host:
         return {"status": self.status(), "audit": await self.audit_beside()}
 
     def set_clock(self, wall_ms: int, *, hold: bool = False) -> None:
-        """Move an exercise's clock; with ``hold`` take no turn for ``HOLD_S``, or until it is set.
+        """Move an exercise's clock; with ``hold`` take no turn for a minute, or until it is set.
 
         Raises ``LocalError`` (``clock.real``, ``clock.backwards``, ``clock.range``).
         """
@@ -528,15 +528,9 @@ class Host:
                 "clock.real", "this station runs on real time; only an exercise's clock can be set"
             )
         self.clock.set(wall_ms)
-        if self._release is not None:
-            self._release.cancel()
-        self._held = hold  # and no longer than so: who sets it may be gone before it is set again
-        self._release = self._loop.call_later(HOLD_S, self._go_with_time) if hold else None
-        if not hold:
-            self._go_with_time()
+        self._hold.set(hold=hold)
 
     def _go_with_time(self) -> None:
-        self._held = False
         self.submit(Tick())
         if self.due is not None:
             self.due.moved()
