@@ -1,11 +1,13 @@
 """Plays simulator seeds that nobody has played yet until the time is up, and reports.
 
 ``tools/soak.py [--minutes N] [--start SEED] [--hours H] [--faults] [--json] [--report FILE]``. The
-first seed follows from the clock and is printed. With ``--faults`` the simulator has the first half
-of the time, and rows of the catalogue of faults, with N cases each, the rest. Each failure is
-printed when it happens, with the command that shows it again. The report says the seeds, faults
-injected by kind, how often each invariant was checked, the rows and the failures; it comes also
-when the soak is interrupted. Ends with 1 when anything failed, 130 when it was interrupted.
+first seed follows from the clock and is printed. Each seed draws its tempo and its length (plan 2,
+``sim.tempo``), or has the length that ``--hours`` gives (plan 1, as all soaks before). With
+``--faults`` the simulator has the first half of the time, and rows of the catalogue of faults, with
+N cases each, the rest. Each failure is printed when it happens, with the command that shows it
+again. The report says the seeds, what was played of each tempo and how fast by processor time,
+faults injected by kind, how often each invariant was checked, the rows and the failures; it comes
+also when the soak is interrupted. Ends with 1 when anything failed, 130 when it was interrupted.
 """
 
 from __future__ import annotations
@@ -23,15 +25,18 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
-from tieline.sim.__main__ import HOURS, Job, run_seed
+from tieline.sim.__main__ import Job, hint, run_seed
 from tieline.sim.counted import checks, faults, total
 from tieline.sim.outcome import Outcome
+from tieline.sim.tempo import PLAN, TEMPOS
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKERS = 2
 SPACING = 1_000_000  # seeds between two soaks that start one minute apart
 INTERRUPTED = 130
+UNTOLD = ("trace", "counts")  # of a seed that failed; the command that is given shows them
 STOP_S = 60  # in which a row that is stopped puts away what it has made
 LOOK_S = 0.2  # how often a wait looks whether somebody has interrupted it
 
@@ -41,7 +46,7 @@ class Soak:
     """What has been played so far."""
 
     start: int
-    hours: float
+    hours: float  # of each seed; 0: as it draws
     played: list[Outcome] = field(default_factory=list)
     rows: list[dict[str, object]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -59,14 +64,14 @@ class Soak:
         if outcome.invariant:
             self.fails(
                 f"seed {outcome.seed} failed at step {outcome.steps}: {outcome.text}\n"
-                f"  see it again: ./dev sim --seed {outcome.seed} --hours {self.hours:g} --trace"
+                f"  see it again: {hint(outcome.seed, self.hours)}"
             )
 
     def report(self) -> dict[str, object]:
         """The report, for a program."""
         counts = total(outcome.counts for outcome in self.played)
         failed = [
-            {key: value for key, value in asdict(outcome).items() if key not in ("trace", "counts")}
+            {key: value for key, value in asdict(outcome).items() if key not in UNTOLD}
             for outcome in self.played
             if outcome.invariant
         ]
@@ -74,12 +79,14 @@ class Soak:
         return {
             "schema": "tieline-soak/1",
             "interrupted": self.interrupted,
-            "hours_each": self.hours,
+            "plan": 1 if self.hours else PLAN,
+            "hours_each": self.hours or None,
             "seeds": len(seeds),
             "first": seeds[0] if seeds else None,
             "last": seeds[-1] if seeds else None,
             "steps": sum(outcome.steps for outcome in self.played),
             "virtual_hours": round(sum(o.virtual_ms for o in self.played) / 3_600_000, 1),
+            "tempos": [_of_tempo(name, found) for name, found in self._by_tempo()],
             "faults": faults(counts),
             "checks": checks(counts),
             "seeds_failed": failed,
@@ -87,6 +94,32 @@ class Soak:
             "rows_unfinished": self.unfinished,
             "failures": self.failures,
         }
+
+    def _by_tempo(self) -> list[tuple[str, list[Outcome]]]:
+        """What was played of each tempo, and of all."""
+        names = ("",) if self.hours else tuple(TEMPOS)
+        each = [(name, [o for o in self.played if o.tempo == name]) for name in names]
+        return [*[(name, found) for name, found in each if found and name], ("all", self.played)]
+
+
+def _of_tempo(name: str, played: list[Outcome]) -> dict[str, object]:
+    """What worlds of one tempo held, and how many virtual hours a core plays in a minute."""
+    hours = sum(outcome.virtual_ms for outcome in played) / 3_600_000
+    cpu_s = sum(outcome.cpu_s for outcome in played)
+    counts = total(outcome.counts for outcome in played)
+    return {
+        "tempo": name,
+        "seeds": len(played),
+        "virtual_hours": round(hours, 1),
+        "cpu_seconds": round(cpu_s, 1),
+        "hours_per_minute_and_core": round(60 * hours / cpu_s) if cpu_s else 0,
+        "steps": sum(outcome.steps for outcome in played),
+        "statements": sum(outcome.statements for outcome in played),
+        "words": counts["says"],
+        "incidents": counts["incident"],
+        "faults": sum(faults(counts).values()),
+        "restarts": sum(outcome.restarts for outcome in played),
+    }
 
 
 def _unheeding() -> None:
@@ -105,16 +138,23 @@ def jobs(start: int, hours: float, until: float) -> Iterator[Job]:
 def simulate(soak: Soak, until: float) -> None:
     """Play until the time is up, never more seeds ahead than there are workers."""
     coming = jobs(soak.start, soak.hours, until)
+    done: SimpleQueue[Outcome | BaseException] = SimpleQueue()
     with multiprocessing.get_context("spawn").Pool(WORKERS, _unheeding) as pool:
-        waiting = [pool.apply_async(run_seed, (job,)) for job in islice(coming, WORKERS)]
-        while waiting and not soak.interrupted:
-            waiting[0].wait(LOOK_S)
-            if not waiting[0].ready():
-                continue
-            soak.take(waiting.pop(0).get())
-            job = next(coming, None)
-            if job is not None:
-                waiting.append(pool.apply_async(run_seed, (job,)))
+
+        def play(job: Job) -> None:
+            pool.apply_async(run_seed, (job,), callback=done.put, error_callback=done.put)
+
+        under_way = sum(1 for _ in map(play, islice(coming, WORKERS)))
+        while under_way and not soak.interrupted:
+            with suppress(Empty):
+                found = done.get(timeout=LOOK_S)
+                if isinstance(found, BaseException):
+                    raise found
+                soak.take(found)
+                under_way -= 1
+                for job in islice(coming, 1):
+                    play(job)
+                    under_way += 1
 
 
 def row_names() -> list[str]:
@@ -192,8 +232,18 @@ def _take_row(soak: Soak, name: str, said: str, status: int) -> None:
 def text(report: dict[str, object]) -> str:
     """The report, to read."""
     failed = len(_list(report["seeds_failed"]))
-    which = f"seeds {report['first']} to {report['last']}, {report['hours_each']:g} h each"
+    each = report["hours_each"]
+    which = f"seeds {report['first']} to {report['last']}, plan {report['plan']}"
+    which += f", {each:g} h each" if each else ""
     out = [f"soak: {report['seeds']} seeds, {failed} failed; {which}, {report['steps']} steps"]
+    out.append("tempo: seeds, virtual hours, hours a minute and core, words, incidents, faults")
+    out += [
+        f"  {row['tempo']:8} {row['seeds']:6} {row['virtual_hours']:9}"
+        f" {row['hours_per_minute_and_core']:6} {row['words']:8} {row['incidents']:6}"
+        f" {row['faults']:8}"
+        for row in _list(report["tempos"])
+        if isinstance(row, dict)
+    ]
     out.append("faults injected:")
     out += [f"  {count:9} {what}" for what, count in _map(report["faults"]).items()]
     out.append("invariants checked, how often:")
@@ -230,7 +280,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Play new simulator seeds until the time is up.")
     parser.add_argument("--minutes", type=float, default=10.0, help="how long (10)")
     parser.add_argument("--start", type=int, help="the first seed; by default from the clock")
-    parser.add_argument("--hours", type=float, default=HOURS, help="virtual hours of each seed")
+    parser.add_argument(
+        "--hours", type=float, help="virtual hours of each seed; by default the seed draws them"
+    )
     parser.add_argument("--faults", action="store_true", help="half of the time for rows of faults")
     parser.add_argument("--row", action="append", help="with --faults: only this row, or these")
     parser.add_argument("--count", default="N", choices=("C", "N", "R"), help="cases of a row (N)")
@@ -243,12 +295,12 @@ def main() -> int:
     """Run the command."""
     parser = _parser()
     given = parser.parse_args()
-    if given.minutes <= 0 or given.hours <= 0:
+    if given.minutes <= 0 or (given.hours is not None and given.hours <= 0):
         parser.error("minutes and hours are more than 0")
     if given.report is not None and not given.report.parent.is_dir():
         parser.error(f"there is no folder {given.report.parent} for the report")
     start = int(time.time()) // 60 * SPACING if given.start is None else given.start
-    soak, began, whole = Soak(start, given.hours), time.monotonic(), 60 * given.minutes
+    soak, began, whole = Soak(start, given.hours or 0.0), time.monotonic(), 60 * given.minutes
 
     def interrupt(_number: int, _frame: object) -> None:
         soak.interrupted = True

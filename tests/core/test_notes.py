@@ -406,7 +406,7 @@ def test_a_log_without_its_quorum_of_witnesses_is_told_once_and_a_cosignature_en
     alpha.step(Witnessed(line=alpha.line.id, note=cosigned(alpha)))
     net.deliver()
     for post in (alpha, bravo):
-        assert notes.witnessed(post.line, book(post, alpha)) == [1]
+        assert notes.witnessed(post.line, book(post, alpha)) == (1,)
         assert notes.quorum_size(post.line, book(post, alpha)) == 1
     net.pass_time(200)
     assert (missing(alpha), missing(bravo)) == (0, 1)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from tests.sim.test_lies import plain
 
-from tieline.core import sync
+from tieline.core import notes, sync
+from tieline.core.line import Line
+from tieline.core.noted import LogNotes
 from tieline.core.record import Record
 from tieline.core.sync import Extent
+from tieline.sim.colludecheck import CollusionChecker
+from tieline.sim.machine import Machine
+from tieline.sim.outcome import Outcome
 from tieline.sim.plan import draw
 from tieline.sim.world import World
 
@@ -66,3 +72,46 @@ def test_nothing_is_lacking_of_whom_we_know_to_hold_all(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(sync, "extent", nobodys)
     assert World(draw(SEEDS[0], HOURS)).run() == short
+
+
+def test_how_far_witnesses_have_signed_is_what_it_would_be_if_asked_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = notes.witnessed
+    asked: set[tuple[int, ...]] = set()
+
+    def compared(line: Line, book: LogNotes) -> tuple[int, ...]:
+        found = real(line, book)
+        assert found == notes._witnessed(line, book)
+        asked.add(found)
+        return found
+
+    monkeypatch.setattr(notes, "witnessed", compared)
+    outcome = World(draw(SEEDS[2], HOURS)).run()
+    assert not outcome.invariant, outcome.text
+    assert len(asked) > 3
+
+
+def test_a_look_at_colluders_that_is_left_out_would_have_found_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = CollusionChecker._look
+    looks: list[int] = []
+
+    def counted(self: CollusionChecker, now: int, honest: list[Machine]) -> None:
+        looks.append(now)
+        real(self, now, honest)
+
+    def played() -> tuple[Outcome, int, int]:
+        looks.clear()
+        world = World(plain())
+        outcome = world.run()
+        assert world.colluders is not None
+        return outcome, world.colluders.check.demands, len(looks)
+
+    monkeypatch.setattr(CollusionChecker, "_look", counted)
+    outcome, demands, count = played()
+    monkeypatch.setattr(CollusionChecker, "_look_of", lambda *_: (object(),))
+    assert played()[:2] == (outcome, demands)
+    assert demands > 10
+    assert count < len(looks) == dict(outcome.counts)["check collusion"]

@@ -16,6 +16,7 @@ import pytest
 from tieline.sim.__main__ import run_seed
 from tieline.sim.counted import CHECKS, FAULTS, checks, faults, total
 from tieline.sim.plan import calm, draw
+from tieline.sim.tempo import paced
 from tieline.sim.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +47,27 @@ def test_it_plays_from_where_it_says_until_the_time_is_up(tmp_path: Path) -> Non
     assert report["faults"] == faults(counts)
     assert report["checks"] == checks(counts)
     assert all(report["checks"][number] for number in "1234567")
+
+
+def test_by_default_each_seed_draws_its_tempo_and_the_report_says_how_fast_each_was() -> None:
+    start = next(
+        seed for seed in range(1_000)
+        if all(paced(seed + at).tempo == "minutes" for at in range(4))
+    )  # fmt: skip
+    done = soak("--start", str(start), "--minutes", "0.01", "--json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["plan"], report["hours_each"]) == (0, 2, None)
+    tempos = {row.pop("tempo"): row for row in report["tempos"]}
+    assert tempos["minutes"] == tempos["all"]
+    found = tempos["all"]
+    assert found["seeds"] == report["seeds"] >= 2
+    assert found["words"] > 10
+    assert found["faults"] == sum(report["faults"].values())
+    rate = 60 * found["virtual_hours"] / found["cpu_seconds"]
+    assert 0.6 * rate - 1 <= found["hours_per_minute_and_core"] <= 1.4 * rate + 1  # rounded twice
+    text = runpy.run_path(str(SOAK))["text"](report | {"tempos": [{"tempo": "all"} | found]})
+    assert f"seeds {start} to {report['last']}, plan 2, " in text
+    assert re.search(rf"\n  all +{found['seeds']} ", text)
 
 
 def test_rows_of_the_catalogue_have_the_second_half() -> None:

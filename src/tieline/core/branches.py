@@ -32,6 +32,8 @@ def stories_beyond(
         theirs = [ours.items[shared - 1]]
     common = {item.statement.digest for item in theirs}
     open_ = {leaf for leaf in ours.leaves if leaf not in common}
+    if not open_:
+        return []
     heapq.heapify(queue := [_from_the_top(record, digest) for digest in common | open_])
     out: list[Statement] = []
     while open_:

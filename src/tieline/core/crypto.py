@@ -134,6 +134,7 @@ def _is_point(key: bytes) -> bool:
     return bool(crypto_core_ed25519_is_valid_point(key))
 
 
+@lru_cache(maxsize=1024)
 def key_id(name: str, alg: int, public_key: bytes) -> bytes:
     """The 4-byte key id of a note signature (C2SP signed-note, "Signatures").
 

@@ -12,6 +12,7 @@ from typing import Final
 from tieline.core.checkpoint import Checkpoint, NoteSignature, SignedNote
 from tieline.core.crypto import sha256
 from tieline.core.identity import parse_certificate
+from tieline.core.provisions import Witness
 
 # What a note costs in memory beside its bytes, rounded up; a test measures it.
 _NOTE_OVERHEAD: Final = 800
@@ -93,6 +94,10 @@ class LogNotes:
     full: bool = False
     # What ``to_tell`` has said, until something changes: it is asked for with every beacon.
     _told: tuple[tuple[bytes, Noted], ...] | None = field(default=None, repr=False, compare=False)
+    # How far which witnesses have cosigned it, until a head changes (``notes.witnessed``).
+    signed: tuple[tuple[Witness, ...], tuple[int, ...]] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         self.scale.total += _BOOK_OVERHEAD
@@ -105,7 +110,7 @@ class LogNotes:
 
     def merge(self, noted: Noted, against: int | None = None) -> None:
         """Hold a note with more lines where the same one is held; ``against``: there, which one."""
-        size, self._told = noted.head.size, None
+        size, self._told, self.signed = noted.head.size, None, None
         before = self.heads.get(size) if against is None else self.against[against]
         self.scale.total += noted.weight - (0 if before is None else before.weight)
         if against is None:
@@ -115,7 +120,7 @@ class LogNotes:
 
     def drop(self, size: int) -> None:
         """Let go of the head of a size."""
-        self._told = None
+        self._told = self.signed = None
         self.open.discard(size)
         self.shown.discard(size)
         noted = self.heads.pop(size, None)

@@ -401,8 +401,14 @@ def _prove(
 # -------------------------------------------------------------------------------------- witnesses
 
 
-def witnessed(line: Line, book: LogNotes) -> list[int]:
+def witnessed(line: Line, book: LogNotes) -> tuple[int, ...]:
     """For each witness of the charter the largest size that it has cosigned, the largest first."""
+    if book.signed is None or book.signed[0] != line.charter.witnesses:
+        book.signed = line.charter.witnesses, _witnessed(line, book)
+    return book.signed[1]
+
+
+def _witnessed(line: Line, book: LogNotes) -> tuple[int, ...]:
     sizes = []
     held = sorted(book.heads, reverse=True)  # the newest are cosigned soon, so few are looked at
     for witness in line.charter.witnesses:
@@ -413,7 +419,7 @@ def witnessed(line: Line, book: LogNotes) -> list[int]:
             if any((s.name, s.key_id) == key for s in book.heads[size].note.signatures)
         )
         sizes.append(next(signed, 0))
-    return sorted(sizes, reverse=True)
+    return tuple(sorted(sizes, reverse=True))
 
 
 def quorum_size(line: Line, book: LogNotes) -> int:

@@ -14,29 +14,44 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from tieline.sim.mutants import MUTANTS, in_force
 from tieline.sim.outcome import Outcome
-from tieline.sim.plan import draw
+from tieline.sim.plan import Plan, draw
+from tieline.sim.tempo import paced
 from tieline.sim.world import World
 
 HOURS = 1.0
-Job = tuple[int, float, str]
+Job = tuple[int, float, str]  # 0 hours: the seed draws its tempo and length as well
+
+
+def plan_of(seed: int, hours: float) -> Plan:
+    """The plan of a seed: plan 1 of so many hours, or plan 2 where they are 0."""
+    return draw(seed, hours) if hours else paced(seed)
+
+
+def hint(seed: int, hours: float, mutant: str | None = None) -> str:
+    """The command that shows a seed again."""
+    which = f"--hours {hours:g}" if hours else "--paced"
+    extra = f" --mutant {mutant}" if mutant else ""
+    return f"./dev sim --seed {seed} {which}{extra} --trace"
 
 
 def run_seed(job: Job) -> Outcome:
-    """Play one seed, with a mutant in force when one is named."""
+    """Play one seed, with a mutant in force when one is named; says what time it took."""
     seed, hours, mutant = job
+    began = time.process_time()
     with ExitStack() as stack:
         if mutant:
             stack.enter_context(in_force(MUTANTS[mutant]))
         try:
-            world = World(draw(seed, hours))
+            world = World(plan_of(seed, hours))
         except Exception as error:
             error.add_note(f"seed {seed} could not begin")
             raise
-        return world.run()
+        outcome = world.run()
+    return replace(outcome, cpu_s=time.process_time() - began)
 
 
 def run_seeds(jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
@@ -55,7 +70,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seeds", type=int, default=20, help="how many seeds to play")
     parser.add_argument("--seed", type=int, help="play this seed only, or start from it")
-    parser.add_argument("--hours", type=float, default=HOURS, help="virtual hours under faults")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--hours", type=float, default=HOURS, help="virtual hours under faults")
+    length.add_argument(
+        "--paced", action="store_true", help="let each seed draw its tempo and length (plan 2)"
+    )
     parser.add_argument(
         "--mutant", choices=sorted(MUTANTS), help="play a station broken on purpose"
     )
@@ -72,6 +91,8 @@ def main(argv: Sequence[str]) -> int:
     given = parser.parse_args(argv)
     if given.seeds < 1 or given.hours <= 0 or given.workers < 1:
         parser.error("seeds and workers are at least 1, hours more than 0")
+    if given.paced:
+        given.hours = 0.0
     single = given.seed is not None and "--seeds" not in argv
     first = given.seed or 0
     count = 1 if single else given.seeds
@@ -95,7 +116,7 @@ def _replay(job: Job) -> int:
     with ExitStack() as stack:
         if mutant:
             stack.enter_context(in_force(MUTANTS[mutant]))
-        world = World(draw(seed, hours))
+        world = World(plan_of(seed, hours))
         world.schedule.echo = print
         outcome = world.run()
     print(outcome.text or "all invariants held")
@@ -106,12 +127,13 @@ def report(outcome: Outcome, hours: float, mutant: str | None, *, verbose: bool)
     """Tell of a seed that failed, and how to see it again."""
     print(f"seed {outcome.seed} failed at step {outcome.steps}: {outcome.text}")
     if verbose:
-        print("  " + draw(outcome.seed, hours).describe())
+        print("  " + plan_of(outcome.seed, hours).describe())
         for line in outcome.trace[-30:]:
             print("  " + line)
-    extra = f" --mutant {mutant}" if mutant else ""
-    hint = f"./dev sim --seed {outcome.seed} --hours {hours:g}{extra} --trace"
-    print(f"  see it again: {hint}", flush=True)
+    print(f"  see it again: {hint(outcome.seed, hours, mutant)}", flush=True)
+
+
+_UNTOLD = ("trace", "cpu_s")  # what is no part of what a seed is
 
 
 def _finish(outcomes: Sequence[Outcome], seconds: float, *, as_json: bool) -> int:
@@ -121,7 +143,7 @@ def _finish(outcomes: Sequence[Outcome], seconds: float, *, as_json: bool) -> in
         "schema": "tieline-sim/1",
         "seeds": len(outcomes),
         "failed": [
-            {key: value for key, value in asdict(outcome).items() if key != "trace"}
+            {key: value for key, value in asdict(outcome).items() if key not in _UNTOLD}
             for outcome in failed
         ],
         "statements": sum(outcome.statements for outcome in outcomes),

@@ -170,7 +170,7 @@ class Cast:
             "SIMULATED LINE",
             cards,
             nonce=chance.randbytes(16),
-            clocks=_clocks(chance),
+            clocks=_clocks(chance, slow=plan.slow_clocks),
             tests=Tests(interval_s=plan.test_interval_s, window_s=300),
             release=_release(plan),
             silence_s=60,
@@ -244,9 +244,11 @@ def _card(realm: str, code: str, root: SeedKey, stations: list[CardStation]) -> 
     return parse_card(pack_sign1(payload, root.sign(card_message(payload))))
 
 
-def _clocks(chance: random.Random) -> Clocks:
+def _clocks(chance: random.Random, *, slow: bool) -> Clocks:
     """Deadlines short enough to be missed under faults, and long enough to be met without."""
     flash = chance.choice((120, 600))
+    if slow:
+        return Clocks()
     return Clocks(
         flash=(flash,) * 5, immediate=(900,) * 5, priority=(1_800,) * 5, routine=(3_600,) * 5
     )

@@ -21,6 +21,7 @@ from tieline.sim.violation import Violation
 # A session of a road that loses nothing has brought all by then: each side says all that it holds
 # when it begins, and an envelope is two seconds on its way at most.
 WITHIN_MS: Final = 25_000
+NEVER_MS: Final = 2**62
 
 
 class CollusionChecker:
@@ -32,6 +33,11 @@ class CollusionChecker:
         self.forks: dict[bytes, tuple[bytes, int]] = {}
         self._since: dict[Hashable, int] = {}
         self._proven: dict[bytes, bytes] = {}
+        # What all of a look follows from but the time, as it was at the last one; and when one that
+        # was not there long enough then will have been.
+        self._seen: tuple[object, ...] = ()
+        self._ripe_ms = 0
+        self._demanded = 0
         self.demands = 0  # how often somebody had to have found out
 
     def forked_at(self, log: bytes, station: bytes, position: int) -> None:
@@ -39,9 +45,34 @@ class CollusionChecker:
         self.forks[log] = (station, position)
 
     def look(self) -> None:
-        """Raise ``Violation`` when somebody should have found out and has not."""
-        now = self._schedule.now_ms
+        """Raise ``Violation`` when somebody should have found out and has not.
+
+        Where nothing has changed since the last look, and nothing has become due, it finds what
+        that one has found.
+        """
+        now, before = self._schedule.now_ms, self.demands
         honest = self._honest()
+        seen = self._look_of(honest)
+        if seen == self._seen and now < self._ripe_ms:
+            self.demands += self._demanded
+            return
+        self._look(now, honest)
+        self._seen, self._demanded = seen, self.demands - before
+        due = [since + WITHIN_MS for since in self._since.values()]
+        self._ripe_ms = min((at for at in due if at > now), default=NEVER_MS)
+
+    def _look_of(self, honest: list[Machine]) -> tuple[object, ...]:
+        """All that a look follows from but the time: roads, who runs, what is kept, who is a liar.
+
+        What is kept, and what is proven, is another only after a commit, or in another store.
+        """
+        return (
+            self._network.changes,
+            len(self.forks),
+            *((m.number, m.lives, m.alive, m.disk.full, m.commits) for m in honest),
+        )
+
+    def _look(self, now: int, honest: list[Machine]) -> None:
         able = {machine.number for machine in honest if machine.alive and not machine.disk.full}
         roads = [road for road in self._network.steady() if {road[0], road[1]} <= able]
         present: list[Hashable] = [("road", session) for _, _, session in roads]

@@ -12,7 +12,6 @@ can read.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Container, Iterable
 from typing import Final
 
@@ -54,14 +53,16 @@ def attempts_kept(events: Iterable[Event], facts: Iterable[Fact], peers: Contain
     news = [event for event in events if isinstance(event, _TELLING) and event.peer in peers]
     if not news:
         return False
-    told = Counter((e.peer, _OUTCOMES[type(e)], getattr(e, "cause", "")) for e in news)
-    kept = Counter(
+    kept = [
         (found.station, found.outcome, found.cause)
         for found in (Attempt.decode(f.body) for f in facts if f.kind == FactKind.ATTEMPT)
-    )
-    missing = told - kept
-    for peer, outcome, cause in missing:
-        raise Violation(8, f"'{outcome}' of {peer.hex()} ({cause}) is in no journal")
+    ]
+    for event in news:
+        told = (event.peer, _OUTCOMES[type(event)], getattr(event, "cause", ""))
+        if told not in kept:
+            peer, outcome, cause = told
+            raise Violation(8, f"'{outcome}' of {peer.hex()} ({cause}) is in no journal")
+        kept.remove(told)  # each that was told is there, and as often
     return True
 
 

@@ -38,7 +38,8 @@ class Drill:
         self._world = world
         self._chance = world.schedule.stream("drill")
         plan = world.plan
-        quiet = replace(calm(plan.seed, 1, 2), duration_ms=plan.duration_ms, send_mean_ms=40_000)
+        mean_ms = max(40_000, plan.send_mean_ms) if plan.burst_mean_ms else 40_000
+        quiet = replace(calm(plan.seed, 1, 2), duration_ms=plan.duration_ms, send_mean_ms=mean_ms)
         self.inner = type(world)(replace(quiet, realm=REALM))
         self.check = LeakChecker(world, self.inner)
         self._pools: dict[str, list[bytes]] = {}

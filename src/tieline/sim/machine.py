@@ -178,6 +178,7 @@ class Machine:
     cut_per_thousand: int = 0
     silences: Silences = field(init=False)
     lives: int = 0
+    commits: int = 0  # that were durable, and stores that were put back
     retired: bool = False  # it never starts again
     _fuse: int = -1
     _inbox: list[Event] = field(default_factory=list)
@@ -242,6 +243,7 @@ class Machine:
     def put_back(self, disk: MemoryStore, memory: MemoryMachine, checker: Checker) -> None:
         """Another store takes the place of the one there was, while the process is down."""
         self.disk, self.memory = disk, memory
+        self.commits += 1
         facts = tuple(fact for _, fact in disk.facts())
         self.ledger = checker.refilled(self.ledger, facts)
         self.silences = Silences(self.station)
@@ -315,6 +317,7 @@ class Machine:
 
     def kept(self, facts: Sequence[Fact]) -> None:
         """Facts became durable."""
+        self.commits += 1
         self._fresh.extend(facts)
         self.durable(facts)
         for fact in facts:

@@ -79,6 +79,7 @@ class Network:
         self._severed: frozenset[tuple[int, int]] = frozenset()
         self._sessions: dict[tuple[int, int, str], Session] = {}
         self._numbers = 0
+        self.changes = 0  # how often ``steady`` may have become another
         self._carriers: dict[tuple[int, int], tuple[str, ...]] = {}
         self._retry: dict[tuple[int, int, str], int] = {}
         self.tamper: Callable[[int, int, bytes], bytes] | None = None
@@ -87,6 +88,7 @@ class Network:
     def pave(self, a: int, b: int, carriers: tuple[str, ...]) -> None:
         """Lay roads between two stations and begin to connect them."""
         pair = (min(a, b), max(a, b))
+        self.changes += 1
         self._carriers[pair] = carriers
         for carrier in carriers:
             self._dial_later((*pair, carrier))
@@ -116,6 +118,7 @@ class Network:
     def tear_up(self, a: int, b: int) -> None:
         """Take the roads between two stations away for good."""
         pair = (min(a, b), max(a, b))
+        self.changes += 1
         for carrier in self._carriers.pop(pair, ()):
             session = self._sessions.get((*pair, carrier))
             if session is not None and not session.dead:
@@ -165,6 +168,7 @@ class Network:
             self._dial_later(road)
             return
         self._numbers += 1
+        self.changes += 1
         now = self._schedule.now_ms
         session = Session(self._numbers, {a: True, b: True}, {a: now, b: now})
         self._sessions[road] = session
@@ -186,6 +190,7 @@ class Network:
     ) -> None:
         """From now on nothing arrives; each side learns of it in its own time."""
         session.dead = True
+        self.changes += 1
         a, b, carrier = road
         for me, peer in ((a, b), (b, a)):
             delay = self._random.randint(1, 200 if fast else KEEP_ALIVE_MS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,3 +23,5 @@ class Outcome:
     # How often each fault was injected and each check was made: see ``sim.counted``.
     counts: tuple[tuple[str, int], ...] = ()
     trace: tuple[str, ...] = ()
+    tempo: str = ""
+    cpu_s: float = field(default=0.0, compare=False)  # processor time, where somebody measured it

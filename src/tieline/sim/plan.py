@@ -54,6 +54,13 @@ class Plan:
     drill: bool  # the same parties hold an exercise beside it, and things are carried across
     realm: str
     rotation: str  # "away" or "thief": a station's keys are replaced, and the old one writes on
+    # What only a tempo of its own changes (``tempo``).
+    tempo: str = ""
+    answer_mean_ms: int = 0  # between two looks at what is to be answered; 0: half of a word's
+    burst_mean_ms: int = 0  # between two incidents
+    down_ms: tuple[int, ...] = (500, 5_000, 60_000, 600_000)  # at most, after a crash
+    full_ms: tuple[int, ...] = (2_000, 60_000, 900_000)
+    slow_clocks: bool = False  # the deadlines that a charter has by default
 
     def describe(self) -> str:
         """The plan on one line, for a report."""

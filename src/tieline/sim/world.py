@@ -22,6 +22,7 @@ from tieline.core.events import Arrived, CallTest, Discard, Done, Install, Relea
 from tieline.core.statement import Content, Statement
 from tieline.node.runtime import Runtime
 from tieline.ports import Fact
+from tieline.sim.bursts import Bursts
 from tieline.sim.cast import Cast
 from tieline.sim.checkers import Checker, Ledger
 from tieline.sim.clocks import SimClock
@@ -106,6 +107,7 @@ class World:
         self.rotation = Rotation(self)
         self.leaks: LeakChecker | None = None
         self.drill = Drill(self) if plan.drill else None
+        self.bursts = Bursts(self, self._say, self._answer)
 
     # ----------------------------------------------------------------------------- making
 
@@ -226,6 +228,7 @@ class World:
             invariant=end.invariant if end else 0,
             text=str(end) if end else "",
             trace=self.schedule.trace() if end else (),
+            tempo=self.plan.tempo,
         )
 
     def _begin(self) -> None:
@@ -261,13 +264,14 @@ class World:
             self.pest.begin()
         if self.drill is not None:
             self.drill.begin()
+        self.bursts.begin()
         if plan.amended:
             self.schedule.at(self.chance.randint(1, plan.duration_ms), self._amend)
 
     def _speakers(self, number: int) -> None:
         mean_ms = self.plan.send_mean_ms
         self.repeat(mean_ms, partial(self._say, number))
-        self.repeat(mean_ms // 2, partial(self._answer, number))
+        self.repeat(self.plan.answer_mean_ms or mean_ms // 2, partial(self._answer, number))
 
     def roads(self) -> tuple[str, ...]:
         """Which roads a pair has."""
@@ -496,7 +500,7 @@ class World:
         if self._healing:
             raise Violation(10, f"station {machine.number} stopped without a fault: {cause}")
         self.tally.restarts += 1
-        down = self.chance.choice((500, 5_000, 60_000, 600_000))
+        down = self.chance.choice(self.plan.down_ms)
         self.schedule.after(self.chance.randint(100, down), lambda: self.boot(machine))
 
     def boot(self, machine: Machine) -> None:
@@ -531,7 +535,7 @@ class World:
         machine = self.machines[number]
         machine.disk.full = True
         self.schedule.note("full", number)
-        length = self.chance.choice((2_000, 60_000, 900_000))
+        length = self.chance.choice(self.plan.full_ms)
         self.schedule.after(length, lambda: self._room(number))
 
     def _room(self, number: int) -> None:

@@ -1,0 +1,106 @@
+"""Worlds whose tempo and length are their seed's: what they are made of, and that they heal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from tieline.core.provisions import Clocks
+from tieline.sim.__main__ import main, run_seed
+from tieline.sim.cast import Cast
+from tieline.sim.plan import draw
+from tieline.sim.tempo import DAYS, HOUR_MS, HOURS, TEMPOS, Tempo, paced
+from tieline.sim.world import World
+
+PLANS = {seed: paced(seed) for seed in range(300)}
+A_DAY = 389  # a pair: crashes, partitions, sessions that break, forged envelopes
+SOME_HOURS = 269  # three stations of which one forks
+
+
+def test_every_tempo_is_drawn_as_often_and_from_the_seed_alone() -> None:
+    counts = Counter(plan.tempo for plan in PLANS.values())
+    assert counts.keys() == TEMPOS.keys()
+    assert min(counts.values()) > 75
+    assert {seed: paced(seed) for seed in PLANS} == PLANS
+
+
+def test_minutes_are_plan_one_with_a_length_that_is_drawn() -> None:
+    for plan in (plan for plan in PLANS.values() if plan.tempo == "minutes"):
+        assert 0.1 * HOUR_MS <= plan.duration_ms <= 0.4 * HOUR_MS
+        # Half a millisecond more: what is drawn is no whole number of them.
+        same = draw(plan.seed, (plan.duration_ms + 0.5) / HOUR_MS)
+        assert replace(plan, tempo="") == same
+
+
+@pytest.mark.parametrize(("name", "limits"), [("hours", HOURS), ("days", DAYS)])
+def test_a_slow_world_is_as_long_as_its_stations_allow(name: str, limits: Tempo) -> None:
+    for plan in (plan for plan in PLANS.values() if plan.tempo == name):
+        hours, stations = plan.duration_ms / HOUR_MS, plan.parties + plan.twins
+        assert limits.least - 0.01 < hours < limits.hours[1]
+        assert hours >= limits.hours[0] - 0.01 or stations > 2
+        assert plan.burst_mean_ms
+        # What is planned by time and not by the length of a run is slower, too.
+        assert plan.weather.break_mean_ms in (0, *limits.break_ms)
+        assert plan.crash_in_turn in (0, 1)
+
+
+def test_every_kind_of_fault_comes_in_every_tempo() -> None:
+    for name in TEMPOS:
+        plans = [plan for plan in PLANS.values() if plan.tempo == name]
+        for fault in ("forker", "loose", "crash_mean_ms", "crash_in_turn", "part_mean_ms", "fail",
+                      "full_mean_ms", "skew_ms", "drift_ppm", "jump_mean_ms", "bundle_mean_ms",
+                      "forge_mean_ms", "four_eyes", "test_interval_s", "twins", "amended",
+                      "restore_mean_ms", "clone", "colluders", "witnesses", "observer", "pest",
+                      "newer", "drill", "rotation"):  # fmt: skip
+            assert any(getattr(plan, fault) for plan in plans), (name, fault)
+
+
+def test_days_have_the_deadlines_of_a_real_line_and_its_tests() -> None:
+    days = next(plan for plan in PLANS.values() if plan.tempo == "days")
+    charter = Cast.of(days).charter.charter
+    assert charter.clocks == Clocks()
+    assert charter.tests.interval_s == 12 * 3_600
+    quick = Cast.of(replace(days, slow_clocks=False)).charter.charter
+    assert quick.clocks.priority < charter.clocks.priority
+    assert quick.nonce == charter.nonce  # nothing else is drawn otherwise
+
+
+def test_some_days_hold_words_incidents_faults_and_healing() -> None:
+    plan = paced(A_DAY)
+    assert plan.duration_ms > 48 * HOUR_MS
+    outcome = World(replace(plan, duration_ms=30 * HOUR_MS)).run()
+    counts = dict(outcome.counts)
+    assert not outcome.invariant, outcome.text
+    assert outcome.converged_ms
+    assert counts["says"] > 20
+    assert counts["incident"]
+    assert outcome.restarts
+    for word in ("broken", "forged"):
+        assert counts[word], word
+    assert outcome.virtual_ms > 30 * HOUR_MS
+    assert outcome.tempo == "days"
+
+
+def test_some_hours_are_the_same_run_again() -> None:
+    first, again = (run_seed((SOME_HOURS, 0.0, "")) for _ in range(2))
+    assert not first.invariant, first.text
+    assert first == again
+    assert first.cpu_s
+    assert dict(first.counts)["forked"]
+
+
+def test_a_paced_seed_that_fails_says_how_to_see_it_again(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(self: World) -> int:
+        raise KeyError(self.plan.tempo)
+
+    monkeypatch.setattr(World, "settle", breaks)
+    minutes = next(seed for seed, plan in PLANS.items() if plan.tempo == "minutes")
+    assert main(["--seed", str(minutes), "--paced"]) == 1
+    told = capsys.readouterr().out
+    assert "KeyError('minutes')" in told
+    assert f"see it again: ./dev sim --seed {minutes} --paced --trace" in told
+    assert "tempo=minutes" in told
