@@ -44,9 +44,25 @@ def homes_of(cache: Path, count: int, forms: int) -> list[Home]:
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir(parents=True)
         for home in start.make_homes(made, count, forms, 2):
-            start.start(home, LIMIT_S)  # so that both have a snapshot
+            _live(home)  # so that both have a snapshot and, with agreements, a bookmark
         (made / "done").touch()
     return [Home.open(made / code) for code in start.CODES[:2]]
+
+
+def _live(home: Home) -> None:
+    """Start a station, let it read its record, and stop it."""
+    stations.START_S = LIMIT_S
+    process = stations.start(home)
+    try:
+        asyncio.run(_see(home))
+    finally:
+        stop_all([process])
+
+
+async def _see(home: Home) -> None:
+    client = await stations.connect(home)
+    await _read(client)
+    await client.close()
 
 
 async def _read(client: AsyncClient) -> None:

@@ -20,6 +20,8 @@ FAMILIES: Final[dict[str, str]] = {
     "arrived": "Alarms: a statement that must be acknowledged has come with IMMEDIATE or FLASH.",
     "backup": "Making a backup, and what one is refused for when it is restored. A refused backup "
     "leaves nothing behind; a station that runs goes on.",
+    "bookmark": "What an earlier life noted of a line with agreements is not used; nobody is told,"
+    " and the record is read whole.",
     "bundle": "A bundle file was refused, and nothing of it was taken in.",
     "bundle_header": "A field of the header of a bundle.",
     "card": "A card file. A bad card is refused whole; ask its party for it again, by another way "

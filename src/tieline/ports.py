@@ -12,7 +12,7 @@ from typing import Protocol
 
 from tieline.core.journal import Fact
 from tieline.core.life import Mark
-from tieline.core.shelf import Archive, Settlement
+from tieline.core.shelf import Archive, Bookmark, Settlement
 from tieline.core.terms import Now
 
 __all__ = [
@@ -73,7 +73,16 @@ class Past(Archive, Protocol):
     def number(self, line: bytes, log: bytes, position: int) -> int:
         """The journal entry of a statement of a main branch, 0 when there is none."""
 
-    def keep(self, seq: int, body: bytes, settlements: Sequence[Settlement]) -> None:
+    def bookmark(self, line: bytes) -> Iterator[tuple[str, bytes]]:
+        """The bookmark of a line, in chunks: by name, and in order. Not bound to the journal."""
+
+    def keep(
+        self,
+        seq: int,
+        body: bytes,
+        settlements: Sequence[Settlement],
+        bookmarks: Sequence[Bookmark] = (),
+    ) -> None:
         """Bring everything up to journal entry ``seq``, which is the last, in one transaction.
 
         Raises ``StoreFull`` (nothing was written) and ``StoreFailed`` as ``Store.commit`` does.

@@ -14,7 +14,7 @@ from tests.store.samples import KEY, LINE, LOG, fact
 
 from tieline.core.errors import LocalError, ShellError
 from tieline.core.journal import Fact
-from tieline.core.shelf import Settlement
+from tieline.core.shelf import Bookmark, Settlement
 from tieline.ports import Store
 from tieline.store.memory import MemoryStore
 from tieline.store.sqlite import SqliteStore
@@ -176,11 +176,19 @@ def test_the_past_is_kept_and_dropped_as_a_whole(place: Place) -> None:
         line=LINE, state=b"state", anew=False, chunks=chunks, tallies=[(LOG, 3, b"tally")],
         receipts=receipts, acts=[("key", b"digest"), ("a", b"other")],
     )  # fmt: skip
-    store.past.keep(4, b"body", [settlement])
+    pages = [("0", number, b"%d" % number) for number in range(150)]
+    marks = [Bookmark(line=each, anew=False, chunks=pages) for each in (LINE, b"X" * 16)]
+    store.past.keep(4, b"body", [settlement], marks)
+    again = [Bookmark(line=LINE, anew=True, chunks=[("head", 0, b"h"), ("0", 0, b"new")])]
+    store.past.keep(4, b"body", [], again)
+    again = [Bookmark(line=LINE, anew=False, chunks=[("head", 0, b"g")])]
+    store.past.keep(4, b"body", [], again)
     past = place.again(store).past
     kept = past.kept()
     assert kept is not None
     assert (kept.seq, kept.body, kept.states) == (4, b"body", {LINE: b"state"})
+    assert list(past.bookmark(LINE)) == [("0", b"new"), ("head", b"g")]
+    assert list(past.bookmark(b"X" * 16)) == [("0", data) for _, _, data in pages]
     wanted = [(name, b"%d" % number) for name in ("acts", "words") for number in range(150)]
     assert list(past.chunks(LINE)) == wanted
     assert list(past.chunks(b"X" * 16)) == past.acts(b"X" * 16) == []
@@ -199,6 +207,7 @@ def test_the_past_is_kept_and_dropped_as_a_whole(place: Place) -> None:
     assert [past.number(LINE, LOG, at) for at in range(6)] == [1, 2, 3, 4, 5, 0]
     past.drop()
     assert (past.kept(), list(past.chunks(LINE)), past.acts(LINE)) == (None, [], [])
+    assert list(past.bookmark(LINE)) == []
     assert (past.tally(LINE, LOG, 3), past.receipt(LINE, LOG, b"peer", 0)) == (None, None)
 
 

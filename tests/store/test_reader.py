@@ -194,7 +194,7 @@ def test_every_part_of_an_entry_moves_the_chain() -> None:
 def test_a_file_says_whose_it_is(path: Path) -> None:
     store = SqliteStore.open(path, KEY)
     assert store._connection.pragma("application_id") == 0x5469654C
-    assert store._connection.pragma("user_version") == 3
+    assert store._connection.pragma("user_version") == 4
     store.close()
 
 

@@ -368,7 +368,7 @@ class Record:
                 run = items.run(first, max(some) + 1)
                 found.update({high | at: item for at, item in enumerate(run, first)})
             else:
-                found.update({high | at: items[at] for at in some if at < len(items)})
+                found.update({high | at: one for at in some for one in items.run(at, at + 1)})
         stories = self.stories
         return [
             stories[ref ^ STORY] if ref & STORY else found[ref]

@@ -66,6 +66,20 @@ class Settlement:
     acts: list[tuple[str, bytes]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bookmark:
+    """What saves who reads a line's record for incidents reading all of it again.
+
+    Each of ``chunks`` (name, number, bytes) replaces what was there, or all of them together when
+    they are ``anew``. The bytes mean nothing to the store; whoever reads them holds them against
+    the record.
+    """
+
+    line: bytes
+    anew: bool
+    chunks: list[tuple[str, int, bytes]]
+
+
 class Nothing:
     """The archive of a station that settles nothing."""
 

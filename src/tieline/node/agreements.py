@@ -41,11 +41,13 @@ from tieline.node import collector
 from tieline.node.gate import spawn
 from tieline.node.passage import NEAR, PIECE, Brief, Passages, Progress, news
 from tieline.node.slices import Slices
+from tieline.ports import Past
 
 if TYPE_CHECKING:
     from tieline.core.agreement.ledger import Ledger
     from tieline.core.agreement.message import Message, Values
     from tieline.core.agreement.model import Field, Form, Pack
+    from tieline.node.bookmark import Found
 
 _log: Final = logging.getLogger(__name__)
 LATELY_MS: Final = 10_000
@@ -106,7 +108,8 @@ class Agreements:
         self._engine: EngineWords | None = None
         self._readers: dict[bytes, _Reader] = {}
         self._over: dict[bytes, int] = {}  # by line of an exercise: when the first ENDEX was signed
-        self.passages = Passages()
+        self.passages = Passages(self.bookmark)
+        self.past: Past | None = None  # where bookmarks are; without it there are none
 
     @property
     def engine(self) -> EngineWords:
@@ -188,6 +191,20 @@ class Agreements:
         """The hashes of the packs that any charter of the line has named, and that are here."""
         named = {digest for signed in line.charters.values() for digest in signed.charter.packs}
         return tuple(digest for digest in sorted(named) if self._pack(digest) is not None)
+
+    def mark(self, line: Line) -> bytes:
+        """What must be as it was when a bookmark was taken, besides the record."""
+        from tieline.node.bookmark import mark_of
+
+        return mark_of(line, self.at_hand(line))
+
+    def bookmark(self, line: Line) -> Found | None:
+        """The bookmark in a line's record. Raises ``ShellError`` where the store does not read."""
+        if self.past is None or not self.named(line):
+            return None
+        from tieline.node.bookmark import find
+
+        return find(line, self.past, self.mark(line))
 
     def form_of(
         self, line: Line, content: Content, charter: int | None = None
@@ -319,9 +336,11 @@ class Agreements:
         await turn
         if reading.done():
             await reading  # raises what it failed of
-        progress = self.progress(line)
-        if progress is None or self._readers.get(line.id) is not reader:
+        if self._readers.get(line.id) is not reader:
             return await self.soon(line, now_ms)
+        progress = self.progress(line)
+        if progress is None:  # little is left to be read
+            return await self.ledger(line, now_ms), None
         return reader.ledger, progress
 
     async def ledger(self, line: Line, now_ms: int = 0) -> Ledger:

@@ -104,9 +104,7 @@ class Host:
         self.witnesses: Witnesses | None = None
         self.due: DueWatch | None = None
         self.ahead: Ahead | None = None
-        self._sealer = sealer
-        self._fatal = fatal
-        self._on_stop = on_stop
+        self._sealer, self._fatal, self._on_stop = sealer, fatal, on_stop
         self._room = room
         self._clocks = clocks if isinstance(clock, MachineClock) else None
         self._names = names
@@ -132,6 +130,7 @@ class Host:
         parts = (own, realm, store, signer, self, clock.now())
         self.runtime = Runtime(*parts, machine=machine, pace=pace, boot=clock.boot)
         self.runtime.wanted = lambda: self.feed.busy
+        self.agreements.past = store.past
         self.alarms = AlarmKeep(HostAround(self))
 
     @property
@@ -445,7 +444,7 @@ class Host:
         """What the lines' records say of incidents; loaded when it is first asked for."""
         from tieline.node.incidents import Incidents
 
-        return Incidents(self.agreements)
+        return self.runtime.leave_bookmarks(Incidents(self.agreements))
 
     def reading(self, line: Line) -> Progress | None:
         """How far a long record has been read since the start, while it is being read."""

@@ -3,8 +3,8 @@
 A book is made of a record when it is first asked for, in slices, so that the line goes on
 meanwhile; after that it takes what is new. What belongs to no incident it does not keep: that is
 read again from the record when somebody asks for it. It is made anew when a charter comes, for that
-may end a log, and when a pack is brought that was missing. Nothing of it is kept on disk: it
-follows from the record and the packs.
+may end a log, and when a pack is brought that was missing. It follows from the record and the
+packs; kept on disk is only which statements a later life need not read again (``bookmark``).
 
 A form is read by the pack that was in force when it was signed: what a party said then, it said in
 those words. A form that breaks its pack is in the record, and shown; it says nothing here, and
@@ -14,14 +14,14 @@ neither does a form of which the pack is not here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 from tieline.core.agreement.meaning import Act
 from tieline.core.incident.book import Book
-from tieline.core.incident.entry import Entry
+from tieline.core.incident.entry import Entry, Placed
 from tieline.core.incident.loose import Spot, is_plain
 from tieline.core.incident.notices import Notices
 from tieline.core.incident.score import counted
@@ -31,6 +31,7 @@ from tieline.core.line import Line
 from tieline.core.record import Item
 from tieline.node import collector
 from tieline.node.agreements import SETTLED, Agreements
+from tieline.node.bookmark import NEWS, Taken, take
 from tieline.node.gate import spawn
 from tieline.node.passage import BRIEF, NEAR, PIECE, Brief, Progress, made, news
 from tieline.node.past import APART, Past
@@ -54,6 +55,9 @@ class _Reader:
     taken: int = 0  # statements of the first reading that were taken in
     of: int = 0
     whole: bool = False  # the first reading is done
+    versions: dict[bytes, int] = field(default_factory=dict)  # of the charter, last seen in a log
+    count: int = 0  # statements that were read
+    marked: int = 0  # and how many when a bookmark was last taken
     standing: bool | None = None  # whether an agreement in force has a form for it, once asked
     part: _Part | None = None  # what was made last of a part of it
     said: _Said | None = None
@@ -193,6 +197,33 @@ class Incidents:
         entry = reader.book.entry(statement.digest)
         return () if entry is None else reader.standings.beside(entry)
 
+    def wanted(self) -> bool:
+        """Whether a long record was read of which a later life has no bookmark yet."""
+        return any(
+            reader.whole and not reader.marked and reader.count > NEAR and reader.reading is None
+            for reader in self._readers.values()
+        )
+
+    def bookmarks(self, lines: Iterable[Line], *, last: bool = False) -> list[Taken]:
+        """The bookmarks that are due, of what is read at this moment.
+
+        ``last``: the station stops; what is new is worth one, however little.
+        """
+        out: list[Taken] = []
+        for line in lines:
+            reader = self._readers.get(line.id)
+            if reader is None or reader.reading is not None or not reader.whole:
+                continue
+            few = 1 if last else NEWS
+            if reader.count <= NEAR or reader.count - reader.marked < few:
+                continue
+            loose = reader.book.loose
+            if loose is not None and reader.mark == self._mark(line) and _holds(line, reader):
+                mark = self._agreements.mark(line)
+                out.append(take(line, loose, mark, reader.read, reader.stories))
+            reader.marked = reader.count
+        return out
+
     def _said_of_standing(self, line: Line) -> bool:
         """Whether an agreement in force has a form for it."""
         packs = self._agreements.in_force(line).packs
@@ -200,7 +231,7 @@ class Incidents:
 
     def _reader(self, line: Line) -> _Reader:
         """The reader of a line; a new one when the charter has changed, or a pack was brought."""
-        mark = (line.latest(), self._agreements.at_hand(line))
+        mark = self._mark(line)
         reader = self._readers.get(line.id)
         if reader is None or reader.mark != mark:
             if reader is not None:
@@ -211,6 +242,9 @@ class Incidents:
                 book, Notices(book), Standings(book, knowing), past, mark
             )
         return reader
+
+    def _mark(self, line: Line) -> tuple[int, tuple[bytes, ...]]:
+        return line.latest(), self._agreements.at_hand(line)
 
     def _past(self, line: Line) -> Past:
         return Past(line, partial(self._agreements.reads, line))
@@ -244,7 +278,8 @@ class Incidents:
                 collector.settle()  # a full look at a long book would hold up the line
             await slices.turn()
         await through(reader.book.settle_steps())
-        if not reader.whole and reader.of > NEAR:
+        reader.count = sum(reader.read.values()) + reader.stories
+        if not reader.whole and reader.count > NEAR:
             collector.give_back()
         reader.whole = True
 
@@ -254,6 +289,9 @@ class Incidents:
         passage = self._agreements.passages.of(line)
         reader.read.update(passage.sizes)
         reader.stories, reader.of = passage.stories, len(passage)
+        if passage.found is not None:
+            reader.book.resume(passage.found.noted)
+            reader.marked = sum(passage.found.sizes.values()) + passage.found.stories
         for start in range(0, len(passage), PIECE):
             for found in passage.piece(start):
                 item = self._skim(line, reader, found)
@@ -268,6 +306,7 @@ class Incidents:
         """Take in what is plain and of no incident; the rest as items."""
         if not isinstance(found, Brief):
             return found
+        self._spoke(reader, found, found.charter)
         if not line.hears(found.station, found.charter):
             return None
         is_loose = is_plain(found.kind, (role for role, _ in found.refs))
@@ -275,14 +314,27 @@ class Incidents:
             return None
         return made(line.record, found)
 
+    def _spoke(self, reader: _Reader, spot: Placed, version: int) -> None:
+        """Have what first goes by another version of the charter read again by a later life.
+
+        The ledger counts the time of an agreement from it.
+        """
+        if reader.versions.get(spot.log) != version:
+            reader.versions[spot.log] = version
+            reader.book.again(spot)
+
     def _take(self, line: Line, reader: _Reader, item: Item) -> None:
         statement = item.statement
         content = statement.content
+        spot = Spot(statement.digest, statement.log, statement.place.position)
+        if not item.second_story:
+            self._spoke(reader, spot, statement.place.charter)
+            if content.form:
+                reader.book.again(spot)  # the ledger may count it, though it says nothing here
         if content.kind in APART or not line.heard(item):
             return
         if content.kind in BRIEF and not content.form and not item.second_story:
             refs = tuple((ref.role, ref.target) for ref in content.refs)
-            spot = Spot(statement.digest, statement.log, statement.place.position)
             if is_plain(content.kind, (role for role, _ in refs)) and reader.book.skim(spot, refs):
                 return
         entry = reader.past.made(item)
@@ -296,6 +348,14 @@ def _rest(reader: _Reader, done: asyncio.Task[None]) -> None:
     reader.reading = None
     if done.cancelled() or done.exception() is not None:
         reader.mark = (0, (b"",))
+
+
+def _holds(line: Line, reader: _Reader) -> bool:
+    """Whether the record holds all that was read: not where its last turn was undone."""
+    record = line.record
+    return reader.stories <= len(record.stories) and all(
+        log in record.logs and size <= record.logs[log].size for log, size in reader.read.items()
+    )
 
 
 def _new(line: Line, reader: _Reader) -> Iterator[Item | Brief]:

@@ -8,7 +8,8 @@ not grow with the record. Who comes first does the reading, and so the other cat
 What is plainly on no form is not made anew at all: of a text or receipt as officers usually say it
 neither reader needs more than stands in a ``Brief``, and who does has it made.
 
-A passage goes through what the record held when it began. What came since is read after it.
+A passage goes through what the record held when it began. What came since is read after it. Where
+an earlier life has left a bookmark, it goes through what is marked there and what came after it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from weakref import WeakValueDictionary
 
 from tieline.core import glance
@@ -28,6 +29,9 @@ from tieline.core.log import Log, SortKey
 from tieline.core.record import STORY, Item, Record
 from tieline.core.terms import Kind, RefRole
 from tieline.node.view import Json
+
+if TYPE_CHECKING:
+    from tieline.node.bookmark import Found
 
 PIECE: Final = 48  # statements that are made anew in one go: 5 ms
 NEAR: Final = 5_000  # statements that are read while somebody waits for an answer
@@ -52,10 +56,11 @@ class Brief(NamedTuple):
 class Passage:
     """What a record held at one moment, piece by piece in display order."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, found: Found | None = None) -> None:
         record = line.record
         self._record = record
-        self._refs: array[int] = record.refs[:]
+        self.found = found
+        self._refs = record.refs[:] if found is None else _refs(record, found)
         self._pieces: OrderedDict[int, list[Item | Brief]] = OrderedDict()
         self.version = line.latest()
         self.sizes = {log.id: log.size for log in record.logs.values()}
@@ -83,9 +88,12 @@ class Passage:
         record = self._record
         briefs: dict[int, Brief] = {}
         by_log: dict[Log, dict[int, int]] = {}
+        known = {} if self.found is None else self.found.sizes
         for ref in refs:
             if not ref & STORY:
                 name, position = record.place(ref)
+                if position < known.get(name, 0):
+                    continue  # it is marked, so it is hardly one of which nothing follows
                 by_log.setdefault(record.logs[name], {})[position] = ref
         for log, places in by_log.items():
             for brief in _briefs(log, places):
@@ -147,6 +155,18 @@ def _key(log: Log, found: Item | Brief) -> SortKey:
             found.digest)  # fmt: skip
 
 
+def _refs(record: Record, found: Found) -> array[int]:
+    """What is to be read where a bookmark is, in display order."""
+    wanted = {STORY | number for number in range(len(record.stories))}
+    marked = dict(found.noted.again())
+    for log in record.logs.values():
+        first = record.find(log.digest(0)) if log.size else None
+        if first is not None:
+            wanted.update(first | place for place in marked.get(log.id, ()))
+            wanted.update(range(first | found.sizes.get(log.id, 0), first | log.size))
+    return array("Q", filter(wanted.__contains__, record.refs))
+
+
 def _briefs(log: Log, places: Iterable[int]) -> Iterator[Brief]:
     """Of some statements of a log those that are settled and plainly on no form."""
     settled = sorted(place for place in places if place < log.items.first)
@@ -187,9 +207,13 @@ def reading_view(progress: Progress | None) -> dict[str, Json]:
 
 
 class Passages:
-    """The passages under way, by line; ``begins`` are told when one is begun."""
+    """The passages under way, by line; ``begins`` are told when one is begun.
 
-    def __init__(self) -> None:
+    ``find``: asked for the bookmark in a line's record.
+    """
+
+    def __init__(self, find: Callable[[Line], Found | None]) -> None:
+        self._find = find
         self._under_way: WeakValueDictionary[bytes, Passage] = WeakValueDictionary()
         self.begins: list[Callable[[Line], None]] = []
 
@@ -197,7 +221,7 @@ class Passages:
         """The passage through a line's record that is beginning, or a new one."""
         found = self._under_way.get(line.id)
         if found is None or found.begun or found.version != line.latest():
-            found = self._under_way[line.id] = Passage(line)
+            found = self._under_way[line.id] = Passage(line, self._find(line))
             for tell in self.begins:
                 tell(line)
         return found

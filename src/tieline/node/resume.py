@@ -11,9 +11,9 @@ The journal is the truth throughout. A snapshot is only written of what is durab
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from tieline.core import encode
 from tieline.core.checkpoint import SignedNote
@@ -21,6 +21,7 @@ from tieline.core.crypto import sha256
 from tieline.core.errors import LocalError, StoreFailed, StoreFull, TielineError
 from tieline.core.journal import Fact, FactKind
 from tieline.core.life import Run
+from tieline.core.line import Line
 from tieline.core.shelf import Settlement
 from tieline.core.snapshot import FORMAT
 from tieline.core.statement import statement_digest
@@ -29,6 +30,9 @@ from tieline.core.sync import Pace
 from tieline.core.tally import LIMITS
 from tieline.core.terms import Now
 from tieline.ports import Store
+
+if TYPE_CHECKING:
+    from tieline.node.bookmark import Taken
 
 # What came since the last snapshot is in memory as objects: a text with its acknowledgement is
 # 8 kB, in three of these facts. With 100,000 statements a snapshot of little news takes 1 ms.
@@ -51,6 +55,16 @@ FOLDED: Final = frozenset(
 )
 
 
+class Bookmarks(Protocol):
+    """Who reads the lines for incidents, and leaves bookmarks for a later life."""
+
+    def wanted(self) -> bool:
+        """Whether one is worth a snapshot before its time."""
+
+    def bookmarks(self, lines: Iterable[Line], *, last: bool = False) -> list[Taken]:
+        """Those that are due; ``last``: there is no later time for one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shot:
     """A snapshot that was taken and is still to be written."""
@@ -60,11 +74,14 @@ class Shot:
     seq: int
     body: bytes
     taken: list[Settlement]
+    marks: Sequence[Taken] = ()
 
     def write(self) -> bool:
         """Write it, on any thread; whether there was room. Raises ``StoreFailed``."""
         try:
-            self.store.past.keep(self.seq, self.body, self.taken)
+            self.store.past.keep(
+                self.seq, self.body, self.taken, [mark.kept for mark in self.marks]
+            )
         except StoreFull:
             return False
         return True
@@ -72,6 +89,8 @@ class Shot:
     def settle(self) -> None:
         """It is written: the station need not hold it."""
         self.station.settle(self.taken)
+        for mark in self.marks:
+            mark.given()
 
 
 class Resumer:
@@ -94,6 +113,7 @@ class Resumer:
         self._seq = 0  # the last entry that was noted
         self._rare: dict[int, bytes] = {}  # by number; of a note the hash of its text
         self._second: dict[bytes, int] = {}
+        self.bookmarks: Bookmarks | None = None
 
     def load(self, own: bytes, realm: str, now: Now, pace: Pace | None, run: Run) -> Station:
         """The station that the journal gives. Raises as ``Station.load`` does."""
@@ -187,6 +207,7 @@ class Resumer:
         is time until twice as much has come.
         """
         due = self._seq - self._kept >= self._every * (2 if wanted else 1)
+        due = due or (self.bookmarks is not None and self.bookmarks.wanted())
         return self._shot(station, now) if due else None
 
     def snapshot(self, station: Station, now: Now) -> None:
@@ -194,17 +215,20 @@ class Resumer:
 
         Without room there is none for now. Raises ``StoreFailed``.
         """
-        _write(self._shot(station, now))
+        _write(self._shot(station, now, last=True))
 
-    def _shot(self, station: Station, now: Now) -> Shot | None:
-        if self._seq == self._kept:
+    def _shot(self, station: Station, now: Now, *, last: bool = False) -> Shot | None:
+        marks: Sequence[Taken] = ()
+        if self.bookmarks is not None:
+            marks = self.bookmarks.bookmarks(station.lines.values(), last=last)
+        if self._seq == self._kept and not marks:
             return None
         self._kept = self._seq
         taken = station.settlements(self._then(self._seq, now))
         self._forget_notes(station)
         hashes = tuple((each.line, sha256(each.state)) for each in taken)
         body = encode.dumps((FORMAT, tuple(self._rare), tuple(self._second.items()), hashes))
-        return Shot(self._store, station, self._seq, body, taken)
+        return Shot(self._store, station, self._seq, body, taken, marks)
 
 
 def _write(shot: Shot | None) -> None:

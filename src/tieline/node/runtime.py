@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from tieline.core.errors import LocalError, ShellError, StoreFull
 from tieline.core.events import (
@@ -50,8 +50,10 @@ from tieline.core.station import Station
 from tieline.core.sync import Pace
 from tieline.core.terms import Now, Precedence
 from tieline.node.passed import Passed
-from tieline.node.resume import SNAPSHOT_FACTS, Resumer, Shot
+from tieline.node.resume import SNAPSHOT_FACTS, Bookmarks, Resumer, Shot
 from tieline.ports import Fact, Machine, Mark, Signer, Store
+
+B = TypeVar("B", bound=Bookmarks)
 
 PROBE_MS: Final = 1_000
 FULL: Final = "store.full"
@@ -123,6 +125,11 @@ class Runtime:
 
     def _rebuild(self, now: Now) -> Station:
         return self._resumer.load(self._own, self._realm, now, self._pace, self._run)
+
+    def leave_bookmarks(self, bookmarks: B) -> B:
+        """Have what this reads of the lines kept with the snapshots."""
+        self._resumer.bookmarks = bookmarks
+        return bookmarks
 
     def seq_of(self, line: bytes, item: Item) -> int:
         """The journal number of an admitted statement, also of a second story; 0: none."""

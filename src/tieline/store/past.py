@@ -13,11 +13,19 @@ from typing import Final, cast
 import apsw
 
 from tieline.core.journal import Fact
-from tieline.core.shelf import Settlement
+from tieline.core.shelf import Bookmark, Settlement
 from tieline.ports import Kept
 from tieline.store import schema
 
-_NAMES: Final = ("kept", "kept_line", "kept_chunk", "kept_tally", "kept_receipt", "kept_act")
+_NAMES: Final = (
+    "kept",
+    "kept_line",
+    "kept_chunk",
+    "kept_tally",
+    "kept_receipt",
+    "kept_act",
+    "kept_bookmark",
+)
 _CHUNKS: Final = 64  # of an array that are in memory twice while it is read
 Rows = Sequence[tuple[object, ...]]
 
@@ -87,11 +95,18 @@ class SqlitePast:
 
     def chunks(self, line: bytes) -> Iterator[tuple[str, bytes]]:
         """See ``ports.Past``."""
+        return self._in_chunks("kept_chunk", line)
+
+    def bookmark(self, line: bytes) -> Iterator[tuple[str, bytes]]:
+        """See ``ports.Past``."""
+        return self._in_chunks("kept_bookmark", line)
+
+    def _in_chunks(self, table: str, line: bytes) -> Iterator[tuple[str, bytes]]:
         query = (
-            "SELECT number, body FROM kept_chunk WHERE line = ? AND name = ? AND number >= ?"
+            f"SELECT number, body FROM {table} WHERE line = ? AND name = ? AND number >= ?"  # noqa: S608
             " ORDER BY number LIMIT ?"
         )
-        names = self._fetch("SELECT DISTINCT name FROM kept_chunk WHERE line = ?", (line,))
+        names = self._fetch(f"SELECT DISTINCT name FROM {table} WHERE line = ?", (line,))  # noqa: S608
         for name in sorted(cast("str", row[0]) for row in names):
             after = 0
             while rows := self._fetch(query, (line, name, after, _CHUNKS)):
@@ -113,7 +128,13 @@ class SqlitePast:
         )
         return cast("int", rows[0][0]) if rows else 0
 
-    def keep(self, seq: int, body: bytes, settlements: Sequence[Settlement]) -> None:
+    def keep(
+        self,
+        seq: int,
+        body: bytes,
+        settlements: Sequence[Settlement],
+        bookmarks: Sequence[Bookmark] = (),
+    ) -> None:
         """See ``ports.Past``."""
         link = self._link_at(seq)
 
@@ -138,6 +159,13 @@ class SqlitePast:
                 db.executemany(
                     "INSERT OR REPLACE INTO kept_act VALUES (?, ?, ?)",
                     ((line, *act) for act in sorted(each.acts)),
+                )
+            for mark in bookmarks:
+                if mark.anew:
+                    db.execute("DELETE FROM kept_bookmark WHERE line = ?", (mark.line,))
+                db.executemany(
+                    "INSERT OR REPLACE INTO kept_bookmark VALUES (?, ?, ?, ?)",
+                    ((mark.line, *chunk) for chunk in mark.chunks),
                 )
             db.execute("INSERT OR REPLACE INTO kept VALUES (1, ?, ?, ?)", (seq, link, body))
 

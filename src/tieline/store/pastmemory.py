@@ -6,7 +6,7 @@ from bisect import bisect_right, insort
 from collections.abc import Callable, Iterator, Sequence
 
 from tieline.core.journal import Fact
-from tieline.core.shelf import Settlement
+from tieline.core.shelf import Bookmark, Settlement
 from tieline.ports import Kept
 
 __all__ = ["MemoryPast"]
@@ -23,6 +23,7 @@ class MemoryPast:
         self._tallies: dict[tuple[bytes, bytes, int], bytes] = {}
         self._receipts: dict[tuple[bytes, bytes, bytes], list[tuple[int, bytes]]] = {}
         self._acts: dict[tuple[bytes, str], bytes] = {}
+        self._marks: dict[bytes, dict[tuple[str, int], bytes]] = {}
         self._filed = 0
 
     def copy(self, facts: list[Fact], check: Callable[[], None]) -> MemoryPast:
@@ -32,6 +33,7 @@ class MemoryPast:
             out._kept = self._kept
             out._chunks = {line: dict(chunks) for line, chunks in self._chunks.items()}
             out._tallies, out._acts = dict(self._tallies), dict(self._acts)
+            out._marks = {line: dict(chunks) for line, chunks in self._marks.items()}
             out._receipts = {key: list(found) for key, found in self._receipts.items()}
         return out
 
@@ -79,6 +81,11 @@ class MemoryPast:
         for (name, _), data in sorted(self._chunks.get(line, {}).items()):
             yield name, data
 
+    def bookmark(self, line: bytes) -> Iterator[tuple[str, bytes]]:
+        """See ``ports.Past``."""
+        for (name, _), data in sorted(self._marks.get(line, {}).items()):
+            yield name, data
+
     def fact(self, seq: int) -> Fact | None:
         """See ``ports.Past``."""
         return self._facts[seq - 1] if 0 < seq <= len(self._facts) else None
@@ -88,7 +95,13 @@ class MemoryPast:
         self._file()
         return self._places.get((line, log), {}).get(position, -1) + 1
 
-    def keep(self, seq: int, body: bytes, settlements: Sequence[Settlement]) -> None:
+    def keep(
+        self,
+        seq: int,
+        body: bytes,
+        settlements: Sequence[Settlement],
+        bookmarks: Sequence[Bookmark] = (),
+    ) -> None:
         """See ``ports.Past``."""
         self._check()
         states = dict(self._kept.states) if self._kept else {}
@@ -101,11 +114,15 @@ class MemoryPast:
             for log, cosigner, size, raw in each.receipts:
                 insort(self._receipts.setdefault((each.line, log, cosigner), []), (size, raw))
             self._acts.update({(each.line, key): digest for key, digest in each.acts})
+        for mark in bookmarks:
+            chunks = {} if mark.anew else self._marks.get(mark.line, {})
+            self._marks[mark.line] = chunks
+            chunks.update({(name, number): data for name, number, data in mark.chunks})
         self._kept = Kept(seq=seq, body=body, states=states)
 
     def drop(self) -> None:
         """See ``ports.Past``."""
         self._check()
         self._kept = None
-        for part in (self._chunks, self._tallies, self._receipts, self._acts):
+        for part in (self._chunks, self._tallies, self._receipts, self._acts, self._marks):
             part.clear()

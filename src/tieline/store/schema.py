@@ -105,6 +105,13 @@ _PAST = (
     ),
 )
 
+_BOOKMARK = (
+    (
+        "CREATE TABLE kept_bookmark (line BLOB NOT NULL, name TEXT NOT NULL,"
+        " number INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (line, name, number)) STRICT"
+    ),
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(
         version=1,
@@ -128,6 +135,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         fill=_fill_chain,
     ),
     Migration(version=3, name="what is settled of the past", statements=_PAST),
+    Migration(version=4, name="how far the record is read for incidents", statements=_BOOKMARK),
 )
 
 

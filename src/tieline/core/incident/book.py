@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple, TypeAlias
 
@@ -41,11 +41,12 @@ from tieline.core.agreement.steps import EACH, Steps
 from tieline.core.errors import TielineError
 from tieline.core.incident.account import Account
 from tieline.core.incident.align import Tolerances
+from tieline.core.incident.case import Case
 from tieline.core.incident.entry import Entry, Knowing, Placed
 from tieline.core.incident.heard import NO_DUES, Dues
 from tieline.core.incident.knowing import Known
 from tieline.core.incident.look import Head, Look, Most, Row, View, name_of
-from tieline.core.incident.loose import Loose, Past, Spot, is_plain
+from tieline.core.incident.loose import Loose, Noted, Past, Spot, is_plain
 from tieline.core.incident.marks import AGAINST, Marks, ordered
 from tieline.core.terms import Kind, RefRole
 
@@ -64,38 +65,7 @@ _SPECIAL: Final = _ABOUT_TEXTS | {Act.ATTACH}
 _NOTHING: Final = ()
 
 
-@dataclass(slots=True, eq=False)
-class _Case:
-    """One incident: what was admitted of it, and what was made of that."""
-
-    opener: Entry
-    own: list[Entry] = field(default_factory=list)
-    texts: list[Entry] = field(default_factory=list)
-    look: Look | None = None
-    used: int = 0  # how many of ``own`` the look has taken in
-    head: Head | None = None  # as long as nothing is new
-    attached: list[tuple[Entry, Placed]] = field(default_factory=list)  # by which, what
-    moved: bool = False  # whether what is attached may have changed since it was looked for
-    brought: dict[bytes, tuple[str, ...]] = field(default_factory=dict)  # and by which parties
-    unread: list[bytes] = field(default_factory=list)  # what of it the past could not give
-    index: dict[bytes, list[Entry]] = field(default_factory=dict)
-    indexed: int = 0
-
-    def rest(self) -> None:
-        """Let go of what was made of it: it is made again for who looks next."""
-        self.look, self.used = None, 0
-        self.brought, self.moved = {}, bool(self.attached)
-
-    def citing(self, digest: bytes) -> list[Entry]:
-        """The statements of this incident that cite one."""
-        for entry in self.own[self.indexed :]:
-            for target in dict.fromkeys(entry.cites()):
-                self.index.setdefault(target, []).append(entry)
-        self.indexed = len(self.own)
-        return self.index.get(digest, [])
-
-
-_Places = tuple[_Case, ...]
+_Places = tuple[Case, ...]
 _Cited: TypeAlias = tuple[RefRole, Placed, _Places]
 _Reached: TypeAlias = tuple[tuple[object, ...], bytes]  # a key, or its beginning, and a digest
 
@@ -121,19 +91,19 @@ class Book:
         self._knowing = knowing
         self._past = past
         self._most = looks
-        self._looked: OrderedDict[_Case, None] = OrderedDict()  # the last ones
+        self._looked: OrderedDict[Case, None] = OrderedDict()  # the last ones
         self.marks = Marks()
         self._count = 0  # of what was admitted
         self._slim = None if past is None else Loose(past)
         self._known: dict[bytes, tuple[Entry, _Places]] = {}
-        self._cases: dict[bytes, _Case] = {}
+        self._cases: dict[bytes, Case] = {}
         self._listed: _Listed | None = None  # of these very incidents
         self._waiting: dict[bytes, list[Placed]] = {}  # by what they cite and what is not here
         # What cites a statement of no incident, where ``_slim`` does not say it.
         self._loose: dict[bytes, list[Entry]] = {}
         self._texts: list[Entry] = []
-        self._touched: dict[_Case, None] = {}
-        self._bringing: dict[bytes, dict[_Case, None]] = {}  # by what is attached, or attaches
+        self._touched: dict[Case, None] = {}
+        self._bringing: dict[bytes, dict[Case, None]] = {}  # by what is attached, or attaches
         self._stale = self._settling = False
 
     # ------------------------------------------------------------------------------- admitting
@@ -151,11 +121,11 @@ class Book:
         said = entry.said
         act = Act.NONE if said is None else said.act
         if not places and act is Act.OPEN:
-            self._cases[digest] = case = _Case(entry)
+            self._cases[digest] = case = Case(entry)
             self._listed = None
             places = (case,)
         if not self._is_slim(entry, places):
-            self._known[digest] = (entry, places)
+            self._hold(entry, places)
         for case in places:
             case.own.append(entry)
             self._touch(case)
@@ -235,6 +205,8 @@ class Book:
             if found is None:
                 spot = Spot(by.digest, by.log, by.position)
                 self._waiting.setdefault(target, []).append(spot)
+                if not (isinstance(by, Entry) and by.story):
+                    self.again(by)
             elif self._knowing.saw(by, found[0]):
                 out.append((role, *found))
         return out
@@ -254,8 +226,29 @@ class Book:
             return found[0]
         entry = self.entry(digest)
         if entry is not None:
-            self._known[digest] = (entry, ())
+            self._hold(entry, ())
         return entry
+
+    def _hold(self, entry: Entry, places: _Places) -> None:
+        """Keep an entry from now on; who resumes this book has to be given it again."""
+        self._known[entry.digest] = (entry, places)
+        if not entry.story:
+            self.again(entry)
+
+    def again(self, one: Placed) -> None:
+        """Who resumes this book has to be given this statement of a main branch again."""
+        if self._slim is not None:
+            self._slim.again(one.log, one.position)
+
+    def resume(self, noted: Noted) -> None:
+        """Go on from what an earlier life noted, before anything is admitted (``Loose.resume``)."""
+        if self._slim is not None:
+            self._slim.resume(noted)
+
+    @property
+    def loose(self) -> Loose | None:
+        """What a later life needs besides what is marked in it, when all is settled."""
+        return self._slim
 
     def _reached(self, cited: Sequence[_Cited]) -> _Places:
         """The incidents of what is cited; of too many, those that few are reached with."""
@@ -314,7 +307,7 @@ class Book:
                 if case.look is not None and digest in self._known:
                     case.look.renew(self._known[digest][0])
 
-    def _touch(self, case: _Case) -> None:
+    def _touch(self, case: Case) -> None:
         """Something is new in an incident."""
         self._touched[case] = None
         case.head = None
@@ -326,8 +319,7 @@ class Book:
         anew = Book(self._knowing, self._past, looks=self._most)
         for entry in self.entries():
             anew.admit(entry)
-        anew._stale = False
-        self.__dict__.update(anew.__dict__)
+        self._become(anew)
 
     def settle_steps(self) -> Steps[None]:
         """Place everything anew in steps, if something came after its effects.
@@ -348,9 +340,15 @@ class Book:
                         yield
             finally:
                 self._settling = False
-            anew._stale = False
             if self._count == count:
-                self.__dict__.update(anew.__dict__)
+                self._become(anew)
+
+    def _become(self, anew: Book) -> None:
+        """Be as another that was made of the same."""
+        if self._slim is not None and anew._slim is not None:
+            anew._slim.inherit(self._slim)
+        anew._stale = False
+        self.__dict__.update(anew.__dict__)
 
     # --------------------------------------------------------------------------------- asking
 
@@ -499,7 +497,7 @@ class Book:
             self._bring(case, look)
         return look
 
-    def _bring(self, case: _Case, look: Look) -> None:
+    def _bring(self, case: Case, look: Look) -> None:
         """Look again for what is attached, and tell the look what is not as before."""
         case.unread = []
         found = self._brought(case)
@@ -528,7 +526,7 @@ class Book:
 
     # ------------------------------------------------------------------------------ attachments
 
-    def _brought(self, case: _Case) -> dict[bytes, tuple[str, ...]]:
+    def _brought(self, case: Case) -> dict[bytes, tuple[str, ...]]:
         """What was attached to an incident, with what cites it, and by which parties."""
         roots: dict[str, list[Placed]] = {}
         for by, what in case.attached:
@@ -540,7 +538,7 @@ class Book:
                 out[entry.digest] = (*out.get(entry.digest, ()), party)
         return out
 
-    def _following(self, case: _Case, roots: list[Placed]) -> Iterator[Entry]:
+    def _following(self, case: Case, roots: list[Placed]) -> Iterator[Entry]:
         """Some statements and all that cite them, but what is in the incident: the first ones.
 
         What the past cannot give is left out, with what cites it, and noted in the case.

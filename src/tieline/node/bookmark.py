@@ -1,0 +1,134 @@
+"""How far a record was read for incidents and agreements, for a later life of the station.
+
+What a station makes of a record with agreements in force follows from the record alone. Of most
+statements nothing follows: they are noted by where they stand, and what cites them by whom
+(``core.incident.loose``). A bookmark is these notes, kept beside the snapshot and in its commits; a
+later life reads the statements that are marked there, and those that came after it, and no others.
+
+It is never believed on its word. It is used when all of this is as it was when it was taken, and
+else the record is read from its first statement:
+
+* each log begins with the very statements that were read of it (the root of its tree at that size),
+  and the second stories are the same ones,
+* all versions of the charter, and the packs that they name and that are here,
+* the program, the form of the notes, and how this machine lays integers.
+
+So it may have been taken of what a loss of power took away again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+
+from tieline import __version__
+from tieline.core import encode
+from tieline.core.errors import TielineError
+from tieline.core.incident.loose import Fresh, Loose, Noted, read_noted
+from tieline.core.line import Line
+from tieline.core.shelf import Bookmark
+from tieline.core.tally import LIMITS
+from tieline.ports import Past
+
+FORMAT: Final = 1  # raise it with every change of what is noted, or of what follows from nothing
+NEWS: Final = 4_096  # statements after which a bookmark is taken again
+_HEAD: Final = "head"
+_PROBE: Final = array("I", (1,)).tobytes() + array("Q", (2,)).tobytes()  # how arrays lie in memory
+_Log = tuple[bytes, int, bytes]  # its name, how much of it was read, the root of its tree there
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A bookmark that is of this record: how much of each log and of the second stories it is of.
+
+    ``noted`` is for one book, which goes on with it.
+    """
+
+    sizes: dict[bytes, int]
+    stories: int
+    noted: Noted
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A bookmark to be written; ``given`` is called when it is."""
+
+    kept: Bookmark
+    given: Callable[[], None]
+
+
+def mark_of(line: Line, packs: Iterable[bytes]) -> bytes:
+    """What must be the same besides the record, as one hash."""
+    whole = hashlib.sha256()
+    parts = [__version__.encode(), FORMAT.to_bytes(4, "big"), _PROBE]
+    parts += [signed.encode() for _, signed in sorted(line.charters.items())]
+    for part in (*parts, b"", *packs):
+        whole.update(len(part).to_bytes(8, "big") + part)
+    return whole.digest()
+
+
+def take(line: Line, loose: Loose, mark: bytes, sizes: Mapping[bytes, int], stories: int) -> Taken:
+    """A bookmark of what was read: of each log so much, and so many second stories.
+
+    Raises ``LocalError`` (``tree.range``) when the record holds less.
+    """
+    fresh = loose.fresh()
+    names = dict.fromkeys((*fresh.logs, *sizes))
+    logs: list[_Log] = []
+    for name in names:
+        size = sizes.get(name, 0)
+        logs.append((name, size, line.record.logs[name].tree.root(size)))
+    head = (
+        mark,
+        tuple(logs),
+        len(fresh.logs),
+        stories,
+        _of_stories(line, stories),
+        fresh.citations,
+    )
+    chunks = [(_HEAD, 0, encode.dumps(head)), *fresh.chunks]
+    kept = Bookmark(line=line.id, anew=fresh.whole, chunks=chunks)
+    return Taken(kept, _giver(loose, fresh))
+
+
+def _giver(loose: Loose, fresh: Fresh) -> Callable[[], None]:
+    return lambda: loose.given(fresh)
+
+
+def find(line: Line, past: Past, mark: bytes) -> Found | None:
+    """The bookmark of a line's record, if there is one of this very record.
+
+    Raises ``ShellError`` where the store does not read.
+    """
+    arrays: dict[str, bytearray] = {}
+    for name, data in past.bookmark(line.id):
+        arrays.setdefault(name, bytearray()).extend(data)
+    head = bytes(arrays.pop(_HEAD, b""))
+    try:
+        return _read(line, head, arrays, mark)
+    except (TielineError, IndexError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _read(line: Line, head: bytes, arrays: dict[str, bytearray], mark: bytes) -> Found | None:
+    """Raises all sorts of errors where it does not read."""
+    if not head:
+        return None
+    made, logs, named, stories, told, citations = cast(
+        "tuple[bytes, tuple[_Log, ...], int, int, bytes, int]", encode.loads(head, LIMITS)
+    )
+    if made != mark or stories > len(line.record.stories) or told != _of_stories(line, stories):
+        return None
+    for name, size, root in logs:
+        if line.record.logs[name].tree.root(size) != root:
+            return None
+    noted = read_noted([(name, size) for name, size, _ in logs[:named]], citations, arrays)
+    return Found({name: size for name, size, _ in logs}, stories, noted)
+
+
+def _of_stories(line: Line, count: int) -> bytes:
+    digests = (item.statement.digest for item in line.record.stories[:count])
+    return hashlib.sha256(b"".join(digests)).digest()
