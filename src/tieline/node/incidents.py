@@ -289,8 +289,8 @@ class Incidents:
         passage = self._agreements.passages.of(line)
         reader.read.update(passage.sizes)
         reader.stories, reader.of = passage.stories, len(passage)
-        if passage.found is not None:
-            reader.book.resume(passage.found.noted)
+        if passage.found is not None and (loose := reader.book.loose) is not None:
+            loose.resume(passage.found.noted)
             reader.marked = sum(passage.found.sizes.values()) + passage.found.stories
         for start in range(0, len(passage), PIECE):
             for found in passage.piece(start):

@@ -46,7 +46,7 @@ from tieline.core.incident.entry import Entry, Knowing, Placed
 from tieline.core.incident.heard import NO_DUES, Dues
 from tieline.core.incident.knowing import Known
 from tieline.core.incident.look import Head, Look, Most, Row, View, name_of
-from tieline.core.incident.loose import Loose, Noted, Past, Spot, is_plain
+from tieline.core.incident.loose import Loose, Past, Spot, is_plain
 from tieline.core.incident.marks import AGAINST, Marks, ordered
 from tieline.core.terms import Kind, RefRole
 
@@ -193,9 +193,8 @@ class Book:
         The record gives causes before effects; then nobody had read it, and nothing changes. If
         somebody had, everything is placed anew when it is next asked for.
         """
-        saw = self._knowing.saw
         for one in self._waiting.pop(came.digest, ()):
-            self._stale = self._stale or saw(one, came)
+            self._stale = self._stale or self._counts(one, came)
 
     def _cited(self, by: Placed, refs: Sequence[tuple[RefRole, bytes]]) -> list[_Cited]:
         """The references that count, to what is here and was read; with the places of each."""
@@ -203,13 +202,32 @@ class Book:
         for role, target in refs:
             found = self._find(target)
             if found is None:
-                spot = Spot(by.digest, by.log, by.position)
-                self._waiting.setdefault(target, []).append(spot)
-                if not (isinstance(by, Entry) and by.story):
+                story = isinstance(by, Entry) and by.story  # it is kept in any case
+                one = by if story else Spot(by.digest, by.log, by.position)
+                self._waiting.setdefault(target, []).append(one)
+                if not story:
                     self.again(by)
-            elif self._knowing.saw(by, found[0]):
+            elif self._counts(by, found[0]):
                 out.append((role, *found))
         return out
+
+    def _counts(self, by: Placed, one: Placed) -> bool:
+        """Whether a reference of ``by`` to ``one`` counts: its author had read it.
+
+        Of a second story the record tells what the first one had read; what stands after it in
+        display order it had not. So nobody has everything placed anew by forks that cite ahead.
+        """
+        saw = self._knowing.saw(by, one)
+        return saw and (not (isinstance(by, Entry) and by.story) or self._is_before(one, by))
+
+    def _is_before(self, one: Placed, other: Entry) -> bool:
+        """Whether a statement stands before another in display order."""
+        if not isinstance(one, Entry) and self._slim is not None:
+            rank = self._slim.past.rank(one.log, one.position)
+            if rank != other.key[:2]:
+                return rank < other.key[:2]
+            one = self._slim.past.entry(one.log, one.position) or one
+        return isinstance(one, Entry) and one.key < other.key
 
     def _find(self, digest: bytes) -> tuple[Placed, _Places] | None:
         """Where a statement that was admitted stands, and of which incidents it is."""
@@ -240,14 +258,9 @@ class Book:
         if self._slim is not None:
             self._slim.again(one.log, one.position)
 
-    def resume(self, noted: Noted) -> None:
-        """Go on from what an earlier life noted, before anything is admitted (``Loose.resume``)."""
-        if self._slim is not None:
-            self._slim.resume(noted)
-
     @property
     def loose(self) -> Loose | None:
-        """What a later life needs besides what is marked in it, when all is settled."""
+        """What a later life needs besides what is marked in it, and what it resumes with."""
         return self._slim
 
     def _reached(self, cited: Sequence[_Cited]) -> _Places:
@@ -326,9 +339,6 @@ class Book:
 
         Whoever admits calls it, so that nobody who asks does all of it at once. The views show the
         places of before until it is done; what is admitted meanwhile is placed with the rest.
-
-        What still cites ahead then is a second story, of which the record tells what the first one
-        had read: to place it again would change nothing, and never end.
         """
         while self._stale:
             self._settling, count = True, self._count
