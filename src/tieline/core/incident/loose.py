@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import count
-from operator import gt
+from itertools import count, repeat
+from operator import and_, gt
 from typing import Final, NamedTuple, Protocol
 
 from tieline.core.errors import LocalError
@@ -106,7 +106,7 @@ class Noted(NamedTuple):
     def again(self) -> Iterator[tuple[bytes, list[int]]]:
         """By log the positions of what is to be read again."""
         for row in self.rows:
-            yield row.log, row.marked()
+            yield row.log, sorted(row.awaited)
 
 
 class Fresh(NamedTuple):
@@ -238,18 +238,18 @@ def read_noted(
     """
     rows = [_Row(log, number) for number, (log, _) in enumerate(logs)]
     by, before = array("Q", arrays.get(BY, b"")), array("I", arrays.get(BEFORE, b""))
-    ends = {row.number << _POSITION_BITS: size for row, (_, size) in zip(rows, logs, strict=True)}
     if (
         not arrays.keys() <= {BY, BEFORE, *(str(row.number) for row in rows)}
         or not len(by) == len(before) == citations
         or any(map(gt, before, count()))
-        or any(ref & _POSITION >= ends.get(ref & ~_POSITION, 0) for ref in by)
+        or max(by, default=0) >> _POSITION_BITS > max(0, len(rows) - 1)
     ):
         raise _damaged()
     for row, (_, size) in zip(rows, logs, strict=True):
         row.marks.frombytes(arrays.get(str(row.number), b""))
         row.resumed, row.awaited = size, set(row.marked())
-        if len(row.marks) > size or any(mark & _CITED > citations + _HERE for mark in row.marks):
+        cited = max(map(and_, row.marks, repeat(_CITED)), default=0)
+        if len(row.marks) > size or cited > citations + _HERE:
             raise _damaged()
     return Noted(rows, by, before)
 
