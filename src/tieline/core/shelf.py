@@ -21,7 +21,7 @@ from tieline.core.tree import HASH_BYTES
 K = TypeVar("K")
 V = TypeVar("V")
 
-MAX_CACHED: Final = 1_024  # of settled things of one sort, those last asked for
+MAX_CACHED: Final = 256  # of settled things of one sort, those last asked for
 SMALL_RUN: Final = 4_096
 LARGE_RUN: Final = 65_536
 _PREFIX: Final = 4

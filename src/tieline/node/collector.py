@@ -10,6 +10,23 @@ from __future__ import annotations
 
 import ctypes
 import gc
+from typing import Final
+
+_ARENA_MAX: Final = -8  # of malloc.h
+_MMAP_THRESHOLD: Final = -3
+
+
+def spare() -> None:
+    """Have the C library keep little of what was freed. To be called before there are threads.
+
+    All threads share one heap: only one of them runs Python at a time, and what a short one took
+    is there for the others. Large blocks come from the system, and go back to it at once. Some C
+    libraries do not have these settings, and keep their own.
+    """
+    setting = getattr(ctypes.CDLL(None), "mallopt", None)
+    if setting is not None:
+        setting(_ARENA_MAX, 1)
+        setting(_MMAP_THRESHOLD, 128 << 10)
 
 
 def calm() -> None:

@@ -15,9 +15,7 @@ import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cache
-from typing import Final
-
-from mgrs import MGRS, core
+from typing import TYPE_CHECKING, Final
 
 from tieline.core.agreement.places import (
     DEGREE,
@@ -35,6 +33,9 @@ from tieline.core.agreement.places import (
 )
 from tieline.core.agreement.value import Problem
 from tieline.node.readtime import Clock, read_instant
+
+if TYPE_CHECKING:
+    from mgrs import MGRS
 
 MAX_CHARS: Final = 8000
 UNREADABLE: Final = Problem("field.unreadable")
@@ -260,6 +261,9 @@ def _e7(degrees: Decimal, minutes: Decimal, seconds: Decimal) -> int:
 
 @cache
 def _grid() -> MGRS:
+    """Loaded when the first grid reference comes or is shown: it brings 2 MB of libraries."""
+    from mgrs import MGRS
+
     return MGRS()
 
 
@@ -269,9 +273,12 @@ def _grid_point(found: re.Match[str]) -> _Point | Problem:
     uneven = len(groups) == 2 and len(groups[0]) != len(groups[1])
     if len(digits) % 2 or len(digits) > 10 or uneven or len(groups) > 2:
         return UNREADABLE
+    grid = _grid()
+    from mgrs.core import MGRSError
+
     try:
-        lat, lon = _grid().toLatLon(f"{found[1]}{found[2]}{found[3]}{digits}".upper())
-    except core.MGRSError:
+        lat, lon = grid.toLatLon(f"{found[1]}{found[2]}{found[3]}{digits}".upper())
+    except MGRSError:
         return UNREADABLE
     side = 10 ** (5 - len(digits) // 2)
     cell = -(-side * 7072 // 10_000)  # half the diagonal, rounded up

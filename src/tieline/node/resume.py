@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 # What came since the last snapshot is in memory as objects: a text with its acknowledgement is
 # 8 kB, in three of these facts. With 100,000 statements a snapshot of little news takes 1 ms.
-SNAPSHOT_FACTS: Final = 2_048
+SNAPSHOT_FACTS: Final = 1_024
 # What a snapshot holds, or what is history; facts of all other kinds are read one by one.
 FOLDED: Final = frozenset(
     {

@@ -58,6 +58,7 @@ async def serve(
 
     Raises ``TielineError`` when it cannot start, or when its store fails.
     """
+    collector.spare()
     store = SqliteStore.open(home.store_file, keys.db_key)
     machine: HomeMachine | None = None
     try:

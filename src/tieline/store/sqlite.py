@@ -44,6 +44,7 @@ from tieline.store.rules import check_facts, closed, taken
 OLDEST: Final = (3, 51, 3)  # older ones can corrupt a WAL that two connections write
 CHECKPOINT_PAGES: Final = 1_000
 _LOG_BYTES: Final = 5 << 20  # so long a log becomes at least: a checkpoint's pages, and some more
+_CACHE_KIB: Final = 1_000  # of pages in memory; SQLite takes 2,000 of itself
 _BATCH: Final = 512
 PATIENCE_MS: Final = 20_000  # for whoever reads beside others; nobody holds the file for long
 _READ_WRITE: Final = apsw.SQLITE_OPEN_READWRITE
@@ -197,6 +198,7 @@ class SqliteStore:
             for name, wanted in (("journal_mode", "wal"), ("synchronous", 2)):
                 setting(connection, name, wanted)
                 _demand(connection, path, name, wanted)
+            setting(connection, "cache_size", -_CACHE_KIB)
             refuse_shorter(path, connection, seen, None if index_in_memory else index)
             _settle_log(connection, path)
             schema.migrate(connection, str(path))
