@@ -18,17 +18,18 @@ class Packing:
 
     def __init__(self, line: bytes) -> None:
         self._start = b"\x83" + encode.dumps(sync.RECEIPTS) + encode.dumps(line)
-        self._items: dict[int, bytes] = {}  # by the identity of the receipt, which ``_held`` keeps
-        self._held: list[Receipt] = []
+        self._items: dict[tuple[bytes, int, bytes], bytes] = {}
 
     def envelopes(self, receipts: Sequence[Receipt]) -> Iterator[bytes]:
         """As ``sync.pack`` gives them of so many at a time as one envelope may have."""
         for start in range(0, len(receipts), sync.MAX_RECEIPTS):
             part = receipts[start : start + sync.MAX_RECEIPTS]
-            items = self._items
-            for one in part:
-                if id(one) not in items:
-                    items[id(one)] = encode.dumps(one.encode())
-                    self._held.append(one)
-            whole = b"".join([items[id(one)] for one in part])
+            whole = b"".join([self._item(one) for one in part])
             yield self._start + encode.head(4, len(part)) + whole
+
+    def _item(self, one: Receipt) -> bytes:
+        key = (one.log, one.size, one.signature)  # which is its maker's, and of its time
+        item = self._items.get(key)
+        if item is None:
+            item = self._items[key] = encode.dumps(one.encode())
+        return item
