@@ -6,7 +6,7 @@ by the invariant it breaks. Nothing in the product knows of this module.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -27,7 +27,7 @@ from tieline.core.charter import Charter
 from tieline.core.checkpoint import Receipt, SignedNote
 from tieline.core.closing import Closings
 from tieline.core.errors import StoreFailed, StoreFull
-from tieline.core.events import Event, ForReceipt, Install, Speak
+from tieline.core.events import ForReceipt, Install, Speak
 from tieline.core.exchange import Exchange
 from tieline.core.journal import Attempt, Came, FactKind
 from tieline.core.ladder import Ladder
@@ -41,8 +41,8 @@ from tieline.core.station import Station
 from tieline.core.sync import Have, Head, Peer
 from tieline.core.terms import Now
 from tieline.core.turn import Turn
-from tieline.node.resume import Shot
 from tieline.node.runtime import Plan, Runtime
+from tieline.sim import early
 from tieline.sim.newer import NewerRuntime
 
 Patch = tuple[object, str, object]
@@ -70,32 +70,6 @@ def in_force(mutant: Mutant) -> Iterator[None]:
     finally:
         for owner, name, original in reversed(kept):
             setattr(owner, name, original)
-
-
-_began: Callable[[Runtime, Iterable[Event], Now], Plan | None] = Runtime.begin
-
-
-def _perform_first(self: Runtime, events: Iterable[Event], now: Now) -> None:
-    """Receipts leave before the commit."""
-    plan = _perform_begun(self, events, now)
-    if plan is not None and self.commit(plan):
-        self.publish(plan)
-
-
-def _perform_begun(self: Runtime, events: Iterable[Event], now: Now) -> Plan | None:
-    """The same where the commit is made beside the loop, as on a slow disk or a busy machine."""
-    plan = _began(self, events, now)
-    if plan is not None:
-        self.perform(plan)
-    return plan
-
-
-def _publish_alone(self: Runtime, plan: Plan, commit: Callable[[], int]) -> Shot | None:
-    """What is left to do after such a commit."""
-    if not self._kept(plan, commit):
-        return None
-    self.publish(plan)
-    return self._resumer.shot_if_due(self.station, plan.now, wanted=self.wanted())
 
 
 def _promise_ahead(self: Exchange, turn: Turn) -> None:
@@ -385,9 +359,9 @@ MUTANTS: dict[str, Mutant] = {
             invariants=frozenset({1}),
             what="effects are performed before the commit that backs them",
             patches=(
-                (Runtime, "turn", _perform_first),
-                (Runtime, "begin", _perform_begun),
-                (Runtime, "end", _publish_alone),
+                (Runtime, "turn", early.perform_first),
+                (Runtime, "begin", early.perform_begun),
+                (Runtime, "end", early.publish_alone),
             ),
         ),
         Mutant(

@@ -196,3 +196,13 @@ def unsynced(path: Path, error: OSError) -> ShellError:
         "store.sync",
         f"the folder of {path} cannot be synced ({error.strerror}); check the disk",
     )
+
+
+def settle_log(connection: apsw.Connection, path: Path) -> None:
+    """Move what an earlier life left in the log into the file.
+
+    What comes after it was never promised to anybody, and must not look like damage later.
+    """
+    log = wal.beside(path, "-wal")
+    if log.exists() and log.stat().st_size:
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)

@@ -34,6 +34,7 @@ from tieline.store.opening import (
     refuse_shorter,
     refuse_unsettled,
     setting,
+    settle_log,
     unlock_file,
     unopened,
     unsynced,
@@ -200,7 +201,7 @@ class SqliteStore:
                 _demand(connection, path, name, wanted)
             setting(connection, "cache_size", -_CACHE_KIB)
             refuse_shorter(path, connection, seen, None if index_in_memory else index)
-            _settle_log(connection, path)
+            settle_log(connection, path)
             schema.migrate(connection, str(path))
             store = SqliteStore(path, connection, lock, reserve, index)
             store._keep_the_log()
@@ -590,13 +591,3 @@ def _refuse_older(connection: apsw.Connection, path: Path) -> None:
             f"the store {path} still has version {found}; start the station once, which brings it"
             " up to date, on a copy of the home where this one cannot be written",
         )
-
-
-def _settle_log(connection: apsw.Connection, path: Path) -> None:
-    """Move what an earlier life left in the log into the file.
-
-    What comes after it was never promised to anybody, and must not look like damage later.
-    """
-    log = wal.beside(path, "-wal")
-    if log.exists() and log.stat().st_size:
-        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
