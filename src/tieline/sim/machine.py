@@ -28,7 +28,7 @@ from tieline.core.events import (
 )
 from tieline.core.journal import Alarm, Fact, FactKind
 from tieline.core.line import Line
-from tieline.core.shelf import Settlement
+from tieline.core.shelf import Bookmark, Settlement
 from tieline.core.statement import Statement
 from tieline.node.runtime import Runtime
 from tieline.ports import Past, Signer
@@ -115,11 +115,18 @@ class SimPast:
         self.statements, self.tally, self.receipt = held.statements, held.tally, held.receipt
         self.act, self.acts, self.kept, self.chunks = held.act, held.acts, held.kept, held.chunks
         self.fact, self.number, self.drop = held.fact, held.number, held.drop
+        self.bookmark = held.bookmark
 
-    def keep(self, seq: int, body: bytes, settlements: Sequence[Settlement]) -> None:
+    def keep(
+        self,
+        seq: int,
+        body: bytes,
+        settlements: Sequence[Settlement],
+        bookmarks: Sequence[Bookmark] = (),
+    ) -> None:
         """See ``ports.Past``."""
         self._machine.boundary("before a snapshot")
-        self._held.keep(seq, body, settlements)
+        self._held.keep(seq, body, settlements, bookmarks)
         self._machine.boundary("after a snapshot")
 
 
