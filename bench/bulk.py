@@ -108,7 +108,7 @@ def said(keys: StationKeys, line: bytes, count: int) -> Iterator[bytes]:
 
 
 def pushes(line: bytes, raws: Sequence[bytes]) -> list[bytes]:
-    """The envelopes in which they are sent (``sync.lacking``)."""
+    """The envelopes in which they are sent (``lack.lacking``)."""
     out: list[bytes] = []
     batch: list[bytes] = []
     budget = sync.MAX_PUSH_BYTES

@@ -128,9 +128,12 @@ def _unheeding() -> None:
 
 
 def jobs(start: int, hours: float, until: float) -> Iterator[Job]:
-    """One seed after the other, until the time is up."""
+    """One seed after the other, until the time is up; one for each worker in any case.
+
+    On a busy machine a short time is over before the workers have begun.
+    """
     seed = start
-    while time.monotonic() < until:
+    while seed < start + WORKERS or time.monotonic() < until:
         yield seed, hours, ""
         seed += 1
 

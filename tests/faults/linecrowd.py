@@ -24,7 +24,7 @@ from tests.faults.cell import Cell, cell
 from tests.faults.crowd import AT_LINE
 from tests.faults.firestation import ROOT, Ends, settle_in
 from tests.faults.rows import Missed, need, scratch
-from tests.faults.waits import waited_s
+from tests.faults.waits import Waits
 from tests.faults.webcrowd import Crowd, crowd
 from tests.node.pair import ANY_ONE, Seat
 
@@ -105,7 +105,7 @@ class Line:
         """
         self.number += 1
         pids = [os.getpid(), *(self.processes[each].pid for each in CODES[:2])]
-        waited = waited_s(*pids)
+        waits = Waits(*pids)
         text, client = f"urgent {self.number}", self.client(code)
         began = time.monotonic()
         other = "BRAVO" if code == "ALPHA" else "ALPHA"
@@ -118,7 +118,7 @@ class Line:
         with self.news:
             came = self.news.wait_for(lambda: text in self.seen, WAIT_S)
         need(came, f"a FLASH of {code} did not come within {WAIT_S:.0f} s")
-        return max(0.0, self.seen[text] - began - (waited_s(*pids) - waited))
+        return max(0.0, self.seen[text] - began - waits.since_s())
 
 
 def _early(event: Mapping[str, Json]) -> list[str]:

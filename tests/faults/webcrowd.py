@@ -17,7 +17,7 @@ from typing import Final
 from tests.faults.crowd import MANNERS
 from tests.faults.floor import Floor, here
 from tests.faults.rows import need
-from tests.faults.waits import waited_s
+from tests.faults.waits import Waits
 from tests.web.plain import Plain
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -88,13 +88,13 @@ def crowded(seed: int, count: int, lasts_s: float = LASTS_S) -> None:
 
 def _served(floor: Floor, officer: Plain, manner: str, words: str) -> float:
     """A message comes, is seen, read and acknowledged; how long that took with a processor (s)."""
-    began, waited = time.monotonic(), waited_s(os.getpid())
+    began, waits = time.monotonic(), Waits(os.getpid())
     digest = floor.hears(words, precedence="PRIORITY")
     need(words in _page(officer, "/"), f"{manner}: it is not on the watch")
     need(words in _page(officer, f"/item/{digest}"), f"{manner}: it cannot be read")
     answer = officer.post(f"/item/{digest}/acknowledge", {"csrf": officer.token})
     need(answer.status == 303, f"{manner}: the acknowledgement was answered {answer.status}")
-    return time.monotonic() - began - (waited_s(os.getpid()) - waited)
+    return time.monotonic() - began - waits.since_s()
 
 
 def _page(who: Plain, path: str) -> str:

@@ -49,6 +49,12 @@ def test_it_plays_from_where_it_says_until_the_time_is_up(tmp_path: Path) -> Non
     assert all(report["checks"][number] for number in "1234567")
 
 
+def test_a_time_that_is_over_before_the_workers_have_begun_has_a_seed_for_each() -> None:
+    parts = runpy.run_path(str(SOAK))
+    jobs = [*parts["jobs"](5, 0.5, 0.0)]
+    assert jobs == [(5 + at, 0.5, "") for at in range(parts["WORKERS"])]
+
+
 def test_by_default_each_seed_draws_its_tempo_and_the_report_says_how_fast_each_was() -> None:
     start = next(
         seed for seed in range(1_000)
