@@ -107,6 +107,21 @@ def test_what_fails_is_told_to_the_loop_and_to_nobody_else() -> None:
     play(story)
 
 
+def test_what_was_called_off_with_what_it_waits_for_calls_off_nobody_else() -> None:
+    """Who begins it is no task that it could end, and may be in the midst of a turn."""
+
+    async def story() -> None:
+        first: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        first.cancel()
+
+        async def work() -> None:
+            await first
+
+        assert begin(work()) is None
+
+    play(story)
+
+
 # ------------------------------------------------------------------------------ lines
 
 

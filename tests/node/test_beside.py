@@ -7,6 +7,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -449,6 +450,45 @@ def test_who_asked_what_rings_before_that_was_told_hears_of_it_at_once(
 
 
 @pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("slow", [True, False])
+def test_it_has_the_number_of_its_alarm_where_a_commit_has_more_to_do_after_the_entries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, slow: bool
+) -> None:
+    """A store that moves a long log in a commit counts the entries before it has done that."""
+
+    async def story(alpha: Station, bravo: Station) -> None:
+        stream, where = await live(bravo, unstored=True), bravo.host.beside
+        assert where is not None
+        counted, may_end, commit = threading.Event(), threading.Event(), bravo.disk.commit
+
+        def long(facts: Sequence[Fact]) -> int:
+            last = commit(facts)
+            counted.set()
+            assert may_end.wait(WAIT_S)
+            return last
+
+        begin = where._begin
+
+        def begun(work: Callable[[], int]) -> Future[int]:
+            future = begin(work)
+            assert counted.wait(WAIT_S)
+            return future
+
+        monkeypatch.setattr(bravo.disk, "commit", long)
+        monkeypatch.setattr(where, "_begin", begun)
+        where.slow = slow
+        speaking = asyncio.create_task(alpha.say("all stop", Precedence.FLASH))
+        (early,) = (await heard(stream, "unstored"))[0]["alarms"]
+        may_end.set()
+        (alarm,) = await heard(stream, "alarm")
+        assert early["alarm"] == alarm["seq"]
+        await speaking
+        await stream.aclose()
+
+    play(tmp_path, story)
+
+
+@pytest.mark.usefixtures("soon")
 def test_it_rings_as_long_as_the_commit_takes_for_who_asks_over_and_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -633,6 +673,43 @@ def test_a_long_log_is_moved_on_the_thread_when_what_the_turn_wanted_is_done(
         assert not bravo.disk.untidy
         assert where.slow  # it took a second
         assert "urgent" in await bravo.texts()
+
+    play(tmp_path, story)
+
+
+def test_what_comes_in_the_midst_of_a_turn_waits_for_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the commit was quick, and what follows from it goes on beside the loop."""
+
+    async def story(alpha: Station, bravo: Station) -> None:
+        where, published = bravo.host.beside, bravo.host.published
+        assert where is not None
+
+        def noted(first: int, facts: Sequence[Fact]) -> None:
+            published(first, facts)
+            if bravo.disk.untidy:
+                bravo.host.submit(Trouble(code="odd", text="in the midst of a turn"))
+
+        monkeypatch.setattr(bravo.host, "published", noted)
+        where.slow = False
+        bravo.disk.untidy = True
+        bravo.disk.may_move.clear()
+        begin, begun = bravo.host.runtime.begin, list[bool]()
+
+        def shut(events: Iterable[Event], now: Now) -> Plan | None:
+            begun.append(bravo.host.gate.shut)
+            return begin(events, now)
+
+        monkeypatch.setattr(bravo.host.runtime, "begin", shut)
+        await alpha.say("urgent", Precedence.FLASH)
+        await bravo.begun()
+        await around()
+        bravo.disk.may_move.set()
+        await until(lambda: "odd" in bravo.host.station.troubles or len(begun) > 1)
+        await until(lambda: not bravo.host.gate.shut)
+        assert len(begun) > 1
+        assert not any(begun)
 
     play(tmp_path, story)
 

@@ -181,6 +181,24 @@ def test_nothing_is_written_over_what_lies_behind_a_hole(tmp_path: Path) -> None
     assert log.read_bytes() == bytes(500_000) + b"said" + bytes((1 << 20) - 500_004)
 
 
+def test_nothing_is_written_over_what_a_file_system_takes_for_a_hole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some have told a hole where bytes lay that were not on the disk yet."""
+    written = os.urandom(9_000)
+    log = laid_out(tmp_path / "some.db", written)
+
+    def hole(_: int, at: int, whence: int) -> int:
+        if whence == os.SEEK_DATA:
+            raise OSError(errno.ENXIO, "No such device or address")
+        return at
+
+    monkeypatch.setattr(os, "lseek", hole)
+    wal.write_out(tmp_path / "some.db")
+    monkeypatch.undo()
+    assert log.read_bytes() == written.ljust(1 << 20, b"\0")
+
+
 @pytest.mark.parametrize("call", ["pwrite", "fdatasync", "lseek"])
 def test_a_disk_on_which_nothing_can_be_written_ahead_is_left_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str

@@ -53,8 +53,8 @@ def begin(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
     loop = asyncio.get_running_loop()
     try:
         found = work.send(None)
-    except StopIteration:
-        return None
+    except (StopIteration, asyncio.CancelledError):
+        return None  # it is done; or what it waits for was called off, and it ends with that
     except Exception as error:  # noqa: BLE001 - of whoever begins it nothing has gone wrong
         loop.call_exception_handler({"message": "work that was begun failed", "exception": error})
         return None

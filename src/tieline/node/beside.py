@@ -114,6 +114,7 @@ class Beside:
             return None
         if not plan.facts:
             return self._tend(runtime.end(plan, int), over, waits=waits)
+        first = runtime.store.last() + 1  # no more to be asked once the thread has the store
         future = self._begin(partial(runtime.store.commit, plan.facts))
         if waits and self.ended(future):
             shot = runtime.end(plan, future.result)
@@ -122,7 +123,7 @@ class Beside:
         late: asyncio.TimerHandle | None = None
         if (unstored := self.unstored) is not None:
             late_s = LATE_S - (LONG_S if waits else 0.0)
-            late = self._loop.call_later(late_s, unstored.late, plan, runtime.store.last() + 1)
+            late = self._loop.call_later(late_s, unstored.late, plan, first)
 
         def stored(future: Future[int]) -> None:
             if late is not None:

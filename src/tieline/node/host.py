@@ -178,12 +178,18 @@ class Host:
             if self.beside is None:
                 self.runtime.turn(events, now)
             elif (work := self.beside.turn(self.runtime, events, now, over)) is not None:
-                self._flush = work
-                return  # it goes on beside the loop
+                self._leave(work)
+                return
         except Exception as error:  # noqa: BLE001 - the station ends with it
             self._over(events, began, error)
         else:
             self._over(events, began)
+
+    def _leave(self, work: Work) -> None:
+        """A turn goes on beside the loop; what came in the midst of it waits until it is over."""
+        if self._flush is not None:
+            self._flush.cancel()
+        self._flush, self._waits = work, False
 
     def _over(self, events: list[Event], began: float, failed: Exception | None = None) -> None:
         """A turn is over, and nothing of it is under way any more."""

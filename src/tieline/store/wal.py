@@ -160,7 +160,10 @@ def write_out(database: Path) -> None:
     try:
         size, at = os.fstat(log).st_size, _blank(log)
         while at < size:
-            at += os.pwrite(log, bytes(min(_PIECE, size - at)), at)
+            zeros = bytes(min(_PIECE, size - at))
+            if os.pread(log, len(zeros), at) != zeros:
+                return  # some file systems have told a hole where new bytes lay
+            at += os.pwrite(log, zeros, at)
         os.fdatasync(log)
     except OSError:
         return
