@@ -285,7 +285,7 @@ def test_a_lying_clock_begins_no_calendar_where_we_have_spoken(
 async def _begun(folder: Path, vienna: Pack) -> None:
     alpha, _ = await two(folder, vienna)
     line = alpha.running.host.station.lines[alpha.running.line]
-    reader = _Reader(Ledger((vienna,), ("ALPHA", "BRAVO")), (), (), ())
+    reader = _Reader(Ledger((vienna,), ("ALPHA", "BRAVO")), line, (), (), ())
     for party, time_ms, since in (("BRAVO", 0, 0), ("ALPHA", 5_000, 5_000)):
         reader.begun.setdefault(1, {})[party] = time_ms
         alpha.running.host.agreements._date(line, reader)

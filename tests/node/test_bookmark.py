@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -14,12 +15,17 @@ from tests.node.pair import Running
 from tests.node.test_agreements import Desk
 from tests.node.test_incidents import FIRST, OFFICER, alike, carry, say, two
 
+from tieline.core.agreement.steps import Steps
+from tieline.core.errors import LocalError, ShellError, StoreFull
+from tieline.core.incident.book import Book
 from tieline.core.line import Line
 from tieline.core.log import Item
 from tieline.core.record import Record
-from tieline.node import agreements, bookmark, incidents, passage
+from tieline.core.terms import rfc3339
+from tieline.node import agreements, bookmark, incidents, passage, slices
 from tieline.node.incidents import Incidents
 from tieline.node.view import Json
+from tieline.ports import Fact
 from tieline.store.sqlite import SqliteStore
 
 ACTS = 16
@@ -123,12 +129,17 @@ def again(desk: Desk, *, stops: bool = True) -> Desk:
 
 async def anew(desk: Desk, story: Story) -> list[Json]:
     """What follows from the record when all of it is read."""
+    forget(desk)
+    return await shown(desk, story)
+
+
+def forget(desk: Desk) -> None:
+    """Have the record read from its first statement by who asks next."""
     host = desk.running.host
     host.agreements.past = None
     host.agreements._readers.clear()
     host.incidents = Incidents(host.agreements)
     desk.acts.__dict__.pop("_incidents", None)
-    return await shown(desk, story)
 
 
 def line_of(desk: Desk) -> Line:
@@ -303,6 +314,171 @@ async def _of_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         changed.setattr(line, "charters", {1: signed, 2: signed})
         assert not used(desk)
     assert used(desk)
+
+
+def test_a_later_life_knows_whom_a_notice_was_passed_to(tmp_path: Path) -> None:
+    asyncio.run(_passed_on(tmp_path))
+
+
+async def _passed_on(folder: Path) -> None:
+    """To pass on moves nothing of itself; of a notice it says who was told."""
+    desk, other = await two(folder)
+    now_ms = desk.running.host.clock.now().wall_ms
+    window: dict[str, Json] = {"from": rfc3339(now_ms), "until": rfc3339(now_ms + 3_600_000)}
+    notice = await other.send("cr/goodwill", {"topic": "test", **window})
+    await carry(desk, other)
+    told: dict[str, Json] = {"unit": "Radar 3", "at_ms": now_ms}
+    await desk.call("pass_on", officer=OFFICER, item=notice, **told)
+    before = alike(await desk.call("notices"))
+    assert "Radar 3" in str(before)
+    desk = again(desk)
+    assert used(desk)
+    assert alike(await desk.call("notices")) == before
+
+
+def test_an_undone_turn_leaves_nothing_to_later_ones_nor_to_a_later_life(tmp_path: Path) -> None:
+    asyncio.run(_undone(tmp_path))
+
+
+async def _undone(folder: Path) -> None:
+    """After it there is another record of the line, and what comes then is read of that."""
+    story = Story(2, *await two(folder))
+    desk = story.desks[0]
+    story.opened.append(await say(desk, "open", means=FIRST))
+    await shown(desk, story)
+    await undo(desk)
+    await story.exchange()
+    await say(story.desks[1], "word", story.opened[0], means=FIRST)
+    await story.exchange()
+    await say(desk, "word", story.opened[0], means=FIRST)
+    after = await shown(desk, story)
+    desk = again(desk)
+    assert await shown(desk, story) == after
+    assert await anew(desk, story) == after
+
+
+async def undo(desk: Desk) -> None:
+    """A turn for which there is no room, and room again."""
+    before, runtime = line_of(desk), desk.running.host.runtime
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(desk.running.store, "commit", _no_room)
+        with pytest.raises(StoreFull):
+            await desk.running.say("undone")
+    runtime._probe_at = 0
+    runtime.turn([], desk.running.host.clock.now())
+    assert not runtime.full
+    assert line_of(desk) is not before
+
+
+def test_a_turn_that_is_undone_while_the_record_is_read_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slices, "SLICE_S", 0)
+    asyncio.run(_undone_meanwhile(tmp_path))
+
+
+async def _undone_meanwhile(folder: Path) -> None:
+    story = Story(2, *await two(folder))
+    desk = story.desks[0]
+    story.opened.append(await say(desk, "open", means=FIRST))
+    for _ in range(4 * ACTS):
+        await desk.call("send", text="beside it", officer=OFFICER)
+    forget(desk)
+    host, line = desk.running.host, line_of(desk)
+    readings: list[asyncio.Future[object]] = [
+        asyncio.ensure_future(host.agreements.ledger(line)),
+        asyncio.ensure_future(host.incidents.book(line)),
+    ]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not any(one.done() for one in readings)
+    await undo(desk)
+    assert not any(one.done() for one in readings)
+    await asyncio.gather(*readings)
+    read = host.agreements._readers[line.id].read  # of the record that was taken back, all
+    assert read[line.own_log] == line.record.size(line.own_log) > 0
+    story.opened.append(await say(desk, "open", means=FIRST))
+    after = await shown(desk, story)
+    assert await anew(desk, story) == after
+
+
+def _no_room(facts: Sequence[Fact]) -> int:
+    raise StoreFull("there is no room")
+
+
+def test_no_bookmark_is_left_while_a_branch_is_longer_than_its_log(tmp_path: Path) -> None:
+    asyncio.run(_longer(tmp_path))
+
+
+async def _longer(folder: Path) -> None:
+    """What the first statement there has read is not known yet, and so not what the story has."""
+    story = Story(4, *await two(folder))
+    for _ in range(ACTS):
+        await story.act()
+    desk = story.desks[0]
+    await shown(desk, story)
+    line, held = line_of(desk), desk.running.host.incidents
+    reader = held._readers[line.id]
+    log = line.record.logs[line.own_log]
+    last = log.items[log.size - 1]
+    reader.stories = 1
+    for ahead, left in ((0, 1), (1, 0)):
+        place = replace(last.statement.place, position=last.statement.place.position + ahead)
+        told = replace(last, statement=replace(last.statement, place=place), second_story=True)
+        line.record.stories[:] = [told]
+        reader.marked = 0
+        assert len(held.bookmarks([line], last=True)) == left
+
+
+def test_the_notes_of_a_bookmark_are_for_one_book(tmp_path: Path) -> None:
+    asyncio.run(_for_one(tmp_path))
+
+
+async def _for_one(folder: Path) -> None:
+    """A book whose reading fails has used them: the next one begins with its own."""
+    story = Story(6, *await two(folder))
+    for _ in range(ACTS):
+        await story.act()
+    before = await shown(story.desks[0], story)
+    desk = again(story.desks[0])
+    held, line = desk.running.host.incidents, line_of(desk)
+    passage = desk.running.host.agreements.passages.of(line)  # as the ledger holds it
+    assert passage.found is not None
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(Book, "settle_steps", _fails)
+        with pytest.raises(LocalError):
+            await held.book(line)
+    assert not passage.begun
+    second = (await held.book(line)).loose
+    assert second is not None
+    assert second._by is not passage.found.noted.by
+    assert await shown(desk, story) == before
+
+
+def _fails(book: Book) -> Steps[None]:
+    raise LocalError("record.damaged", "it does not read")
+
+
+def test_a_bookmark_on_a_page_that_does_not_read_is_not_used(tmp_path: Path) -> None:
+    asyncio.run(_unreadable(tmp_path))
+
+
+async def _unreadable(folder: Path) -> None:
+    story = Story(8, *await two(folder))
+    for _ in range(ACTS):
+        await story.act()
+    before = await shown(story.desks[0], story)
+    desk = again(story.desks[0])
+    assert used(desk)
+
+    def damaged(line: bytes) -> Iterator[tuple[str, bytes]]:
+        yield from ()
+        raise ShellError("store.damaged", "a page does not read")
+
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(desk.running.host.agreements.past, "bookmark", damaged)
+        assert not used(desk)
+        assert await shown(desk, story) == before
 
 
 def used(desk: Desk) -> bool:

@@ -76,6 +76,7 @@ class _Reader:
     """The ledger of one line, and how far it has read."""
 
     ledger: Ledger
+    line: Line  # a turn that is undone leaves another one
     hashes: tuple[bytes, ...]
     parties: tuple[str, ...]
     ends: tuple[int, ...]  # versions that ended logs: what was late then was read before
@@ -192,19 +193,13 @@ class Agreements:
         named = {digest for signed in line.charters.values() for digest in signed.charter.packs}
         return tuple(digest for digest in sorted(named) if self._pack(digest) is not None)
 
-    def mark(self, line: Line) -> bytes:
-        """What must be as it was when a bookmark was taken, besides the record."""
-        from tieline.node.bookmark import mark_of
-
-        return mark_of(line, self.at_hand(line))
-
     def bookmark(self, line: Line) -> Found | None:
-        """The bookmark in a line's record. Raises ``ShellError`` where the store does not read."""
+        """The bookmark in a line's record. Raises ``StoreFailed``."""
         if self.past is None or not self.named(line):
             return None
-        from tieline.node.bookmark import find
+        from tieline.node.bookmark import find, mark_of
 
-        return find(line, self.past, self.mark(line))
+        return find(line, self.past, mark_of(line, self.at_hand(line)))
 
     def form_of(
         self, line: Line, content: Content, charter: int | None = None
@@ -336,7 +331,7 @@ class Agreements:
         await turn
         if reading.done():
             await reading  # raises what it failed of
-        if self._readers.get(line.id) is not reader:
+        if self._is_replaced(reader):
             return await self.soon(line, now_ms)
         progress = self.progress(line)
         if progress is None:  # little is left to be read
@@ -352,11 +347,16 @@ class Agreements:
             joined = reader.reading
             if joined is None:
                 await asyncio.shield(self._begin_reading(line, reader))
-                if self._readers.get(line.id) is not reader:
+                if self._is_replaced(reader):
                     continue  # an ENDEX was read: what came after it is not counted
                 return reader.ledger
             # Another's reading began before we asked: what came since then is read after it.
             await asyncio.wait((joined,))
+
+    def _is_replaced(self, reader: _Reader) -> bool:
+        """Whether what was read is of the past; of another line of the name nothing is."""
+        now = self._readers.get(reader.line.id)
+        return now is not reader and (now is None or now.line is reader.line)
 
     def join(self, line: Line) -> None:
         """A long record is being read for incidents: read it for what is owed as well."""
@@ -378,13 +378,13 @@ class Agreements:
         reader = self._readers.get(line.id)
         ends = tuple(n for n, one in line.charters.items() if one.charter.closed is not None)
         known = None if reader is None else (reader.hashes, reader.parties, reader.ends)
-        if reader is None or known != (hashes, parties, ends):
+        if reader is None or reader.line is not line or known != (hashes, parties, ends):
             from tieline.core.agreement.ledger import Ledger
 
             if reader is not None and reader.settled:
                 collector.unsettle()
             ledger = Ledger(present, parties)
-            reader = self._readers[line.id] = _Reader(ledger, hashes, parties, ends)
+            reader = self._readers[line.id] = _Reader(ledger, line, hashes, parties, ends)
         return reader
 
     def _pack(self, digest: bytes) -> Pack | None:

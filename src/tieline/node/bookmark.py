@@ -26,7 +26,7 @@ from typing import Final, cast
 
 from tieline import __version__
 from tieline.core import encode
-from tieline.core.errors import TielineError
+from tieline.core.errors import StoreFailed, TielineError
 from tieline.core.incident.loose import Fresh, Loose, Noted, read_noted
 from tieline.core.line import Line
 from tieline.core.shelf import Bookmark
@@ -88,6 +88,7 @@ def take(line: Line, loose: Loose, mark: bytes, sizes: Mapping[bytes, int], stor
         stories,
         _of_stories(line, stories),
         fresh.citations,
+        fresh.sums,
     )
     chunks = [(_HEAD, 0, encode.dumps(head)), *fresh.chunks]
     kept = Bookmark(line=line.id, anew=fresh.whole, chunks=chunks)
@@ -99,17 +100,18 @@ def _giver(loose: Loose, fresh: Fresh) -> Callable[[], None]:
 
 
 def find(line: Line, past: Past, mark: bytes) -> Found | None:
-    """The bookmark of a line's record, if there is one of this very record.
+    """The bookmark of a line's record, if there is one of this very record that reads.
 
-    Raises ``ShellError`` where the store does not read.
+    Raises ``StoreFailed``.
     """
     arrays: dict[str, bytearray] = {}
-    for name, data in past.bookmark(line.id):
-        arrays.setdefault(name, bytearray()).extend(data)
-    head = bytes(arrays.pop(_HEAD, b""))
     try:
-        return _read(line, head, arrays, mark)
-    except (TielineError, IndexError, KeyError, TypeError, ValueError):
+        for name, data in past.bookmark(line.id):
+            arrays.setdefault(name, bytearray()).extend(data)
+        return _read(line, bytes(arrays.pop(_HEAD, b"")), arrays, mark)
+    except StoreFailed:
+        raise
+    except (TielineError, IndexError, KeyError, OverflowError, TypeError, ValueError):
         return None
 
 
@@ -117,15 +119,16 @@ def _read(line: Line, head: bytes, arrays: dict[str, bytearray], mark: bytes) ->
     """Raises all sorts of errors where it does not read."""
     if not head:
         return None
-    made, logs, named, stories, told, citations = cast(
-        "tuple[bytes, tuple[_Log, ...], int, int, bytes, int]", encode.loads(head, LIMITS)
+    made, logs, named, stories, told, citations, sums = cast(
+        "tuple[bytes, tuple[_Log, ...], int, int, bytes, int, tuple[tuple[str, bytes], ...]]",
+        encode.loads(head, LIMITS),
     )
     if made != mark or stories > len(line.record.stories) or told != _of_stories(line, stories):
         return None
     for name, size, root in logs:
         if line.record.logs[name].tree.root(size) != root:
             return None
-    noted = read_noted([(name, size) for name, size, _ in logs[:named]], citations, arrays)
+    noted = read_noted([(name, size) for name, size, _ in logs[:named]], citations, arrays, sums)
     return Found({name: size for name, size, _ in logs}, stories, noted)
 
 

@@ -29,9 +29,10 @@ from tieline.core.incident.standing import Contest, Standings
 from tieline.core.joints import Known as RecordKnowing
 from tieline.core.line import Line
 from tieline.core.record import Item
+from tieline.core.terms import Kind
 from tieline.node import collector
 from tieline.node.agreements import SETTLED, Agreements
-from tieline.node.bookmark import NEWS, Taken, take
+from tieline.node.bookmark import NEWS, Taken, mark_of, take
 from tieline.node.gate import spawn
 from tieline.node.passage import BRIEF, NEAR, PIECE, Brief, Progress, made, news
 from tieline.node.past import APART, Past
@@ -48,6 +49,7 @@ class _Reader:
     notices: Notices
     standings: Standings
     past: Past
+    line: Line  # a turn that is undone leaves another one
     mark: tuple[int, tuple[bytes, ...]]
     read: dict[bytes, int] = field(default_factory=dict)
     stories: int = 0
@@ -219,7 +221,7 @@ class Incidents:
                 continue
             loose = reader.book.loose
             if loose is not None and reader.mark == self._mark(line) and _holds(line, reader):
-                mark = self._agreements.mark(line)
+                mark = mark_of(line, reader.mark[1])
                 out.append(take(line, loose, mark, reader.read, reader.stories))
             reader.marked = reader.count
         return out
@@ -233,13 +235,13 @@ class Incidents:
         """The reader of a line; a new one when the charter has changed, or a pack was brought."""
         mark = self._mark(line)
         reader = self._readers.get(line.id)
-        if reader is None or reader.mark != mark:
+        if reader is None or reader.mark != mark or reader.line is not line:
             if reader is not None:
                 collector.unsettle()
             knowing, past = RecordKnowing(line), self._past(line)
             book = Book(knowing, past)
             reader = self._readers[line.id] = _Reader(
-                book, Notices(book), Standings(book, knowing), past, mark
+                book, Notices(book), Standings(book, knowing), past, line, mark
             )
         return reader
 
@@ -286,7 +288,7 @@ class Incidents:
     async def _read_all(self, line: Line, reader: _Reader, slices: Slices) -> None:
         """Read a record from its first statement, beside whoever else does."""
         self._agreements.join(line)
-        passage = self._agreements.passages.of(line)
+        passage = self._agreements.passages.of(line, resumes=True)
         reader.read.update(passage.sizes)
         reader.stories, reader.of = passage.stories, len(passage)
         if passage.found is not None and (loose := reader.book.loose) is not None:
@@ -329,8 +331,8 @@ class Incidents:
         spot = Spot(statement.digest, statement.log, statement.place.position)
         if not item.second_story:
             self._spoke(reader, spot, statement.place.charter)
-            if content.form:
-                reader.book.again(spot)  # the ledger may count it, though it says nothing here
+            if content.form or content.kind is Kind.PASS_ON:
+                reader.book.again(spot)  # for the ledger or the notices, be it of no incident
         if content.kind in APART or not line.heard(item):
             return
         if content.kind in BRIEF and not content.form and not item.second_story:
@@ -351,10 +353,17 @@ def _rest(reader: _Reader, done: asyncio.Task[None]) -> None:
 
 
 def _holds(line: Line, reader: _Reader) -> bool:
-    """Whether the record holds all that was read: not where its last turn was undone."""
+    """Whether what was made of what was read is all that there will ever be of it.
+
+    It was read of this very record: another one is there when a turn was undone. And of no second
+    story may the log be shorter than it claims: what the first one there has read shows when it
+    comes, and what cites the story may then count for more.
+    """
     record = line.record
-    return reader.stories <= len(record.stories) and all(
-        log in record.logs and size <= record.logs[log].size for log, size in reader.read.items()
+    return reader.line is line and not any(
+        story.statement.place.position >= record.size(story.statement.log)
+        and not record.closings.late(story.statement)
+        for story in record.stories[: reader.stories]
     )
 
 

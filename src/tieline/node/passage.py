@@ -58,8 +58,9 @@ class Passage:
 
     def __init__(self, line: Line, found: Found | None = None) -> None:
         record = line.record
-        self._record = record
+        self.record = record
         self.found = found
+        self.resumed = False  # whether a book goes on with the notes: they are for one
         self._refs = record.refs[:] if found is None else _refs(record, found)
         self._pieces: OrderedDict[int, list[Item | Brief]] = OrderedDict()
         self.version = line.latest()
@@ -85,7 +86,7 @@ class Passage:
         return found
 
     def _read(self, refs: array[int]) -> list[Item | Brief]:
-        record = self._record
+        record = self.record
         briefs: dict[int, Brief] = {}
         by_log: dict[Log, dict[int, int]] = {}
         known = {} if self.found is None else self.found.sizes
@@ -217,11 +218,21 @@ class Passages:
         self._under_way: WeakValueDictionary[bytes, Passage] = WeakValueDictionary()
         self.begins: list[Callable[[Line], None]] = []
 
-    def of(self, line: Line) -> Passage:
-        """The passage through a line's record that is beginning, or a new one."""
+    def of(self, line: Line, *, resumes: bool = False) -> Passage:
+        """The passage through a line's record that is beginning, or a new one.
+
+        ``resumes``: for a book, which goes on with the notes of the bookmark.
+        """
         found = self._under_way.get(line.id)
-        if found is None or found.begun or found.version != line.latest():
+        if (
+            found is None
+            or found.begun
+            or found.version != line.latest()
+            or found.record is not line.record
+            or (resumes and found.resumed)
+        ):
             found = self._under_way[line.id] = Passage(line, self._find(line))
             for tell in self.begins:
                 tell(line)
+        found.resumed = found.resumed or resumes
         return found

@@ -15,7 +15,7 @@ from tieline.core.errors import LocalError
 from tieline.core.incident import book as books
 from tieline.core.incident.book import Book
 from tieline.core.incident.entry import Entry, Placed
-from tieline.core.incident.loose import Fresh, Noted, Spot, is_plain, read_noted
+from tieline.core.incident.loose import CHUNK, Fresh, Noted, Spot, is_plain, read_noted
 from tieline.core.terms import Kind, RefRole
 
 RUNS = 300
@@ -155,7 +155,8 @@ class Disk:
         arrays: dict[str, bytes] = {}
         for (name, _), data in sorted(self.chunks.items()):
             arrays[name] = arrays.get(name, b"") + data
-        return read_noted([(log, sizes.get(log, 0)) for log in fresh.logs], fresh.citations, arrays)
+        logs = [(log, sizes.get(log, 0)) for log in fresh.logs]
+        return read_noted(logs, fresh.citations, arrays, fresh.sums)
 
 
 def reborn(book: Book, disk: Disk, read: list[Entry], world: World, *, skims: bool) -> Book:
@@ -366,6 +367,47 @@ def test_what_waits_for_what_it_cites_is_read_again_by_a_later_life() -> None:
     disk = Disk()
     noted = disk.noted(disk.keep(slim), {early.log: 2})
     assert dict(noted.again()) == {early.log: [early.position]}
+
+
+def marks_of(noted: Noted) -> dict[bytes, list[int]]:
+    return {row.log: list(row.marks) for row in noted.rows}
+
+
+def test_positions_of_which_nothing_is_noted_leave_no_hole_between_chunks() -> None:
+    """Tests, and what an observer says, are noted nowhere: chunks may begin or end with them."""
+    log, size = b"log", CHUNK // 4
+    for seed in range(100):
+        chance, disk, at = Random(seed), Disk(), 0
+        slim = Book(World(), Shelves(World()))
+        assert slim.loose is not None
+        while at < 4 * size:
+            at += chance.choice((1, 1, 2, size - 1, size, 2 * size))
+            for place in range(at, at + chance.choice((1, 3, size))):
+                (slim.loose.put if chance.random() < 0.9 else slim.loose.again)(log, place)
+                at = place
+            if chance.random() < 0.7:
+                disk.keep(slim)
+        fresh = disk.keep(slim)
+        noted = disk.noted(fresh, {log: at + 1})
+        assert marks_of(noted)[log] == list(slim.loose._rows[log].marks), seed
+
+
+def test_chunks_of_two_times_and_those_that_were_lost_are_noticed() -> None:
+    log, size = b"log", CHUNK // 4
+    slim, disk = Book(World(), Shelves(World())), Disk()
+    assert slim.loose is not None
+    for place in range(3 * size):
+        slim.loose.put(log, place)
+    disk.keep(slim)
+    before = dict(disk.chunks)
+    slim.loose.again(log, 5)
+    fresh = disk.keep(slim)
+    assert marks_of(disk.noted(fresh, {log: 3 * size}))
+    for damaged in (before, {key: data for key, data in disk.chunks.items() if key[1] != 1}):
+        kept, disk.chunks = disk.chunks, dict(damaged)
+        with pytest.raises(LocalError, match="cannot be right"):
+            disk.noted(fresh, {log: 3 * size})
+        disk.chunks = kept
 
 
 class Forked(World):

@@ -34,14 +34,14 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from tieline.core.agreement.meaning import Act
 from tieline.core.agreement.steps import EACH, Steps
 from tieline.core.errors import TielineError
 from tieline.core.incident.account import Account
 from tieline.core.incident.align import Tolerances
-from tieline.core.incident.case import Case
+from tieline.core.incident.case import Case, Listed
 from tieline.core.incident.entry import Entry, Knowing, Placed
 from tieline.core.incident.heard import NO_DUES, Dues
 from tieline.core.incident.knowing import Known
@@ -59,8 +59,6 @@ MAX_LOOKS: Final = 64  # incidents of which is kept what was made of them (8 kB 
 MAX_ANEW: Final = 256  # statements of an incident of which everything may be made anew
 _TEXTS: Final = frozenset({Kind.JOINT, Kind.ASSENT})
 _ABOUT_TEXTS: Final = frozenset({Act.DECLINE, Act.WITHDRAW, Act.COMPLY})
-
-
 _SPECIAL: Final = _ABOUT_TEXTS | {Act.ATTACH}
 _NOTHING: Final = ()
 
@@ -68,13 +66,6 @@ _NOTHING: Final = ()
 _Places = tuple[Case, ...]
 _Cited: TypeAlias = tuple[RefRole, Placed, _Places]
 _Reached: TypeAlias = tuple[tuple[object, ...], bytes]  # a key, or its beginning, and a digest
-
-
-class _Listed(NamedTuple):
-    """What follows from which incidents there are: made anew when one is opened."""
-
-    ids: tuple[bytes, ...]
-    names: Mapping[str, int]
 
 
 class Book:
@@ -97,7 +88,7 @@ class Book:
         self._slim = None if past is None else Loose(past)
         self._known: dict[bytes, tuple[Entry, _Places]] = {}
         self._cases: dict[bytes, Case] = {}
-        self._listed: _Listed | None = None  # of these very incidents
+        self._listed: Listed | None = None  # of these very incidents
         self._waiting: dict[bytes, list[Placed]] = {}  # by what they cite and what is not here
         # What cites a statement of no incident, where ``_slim`` does not say it.
         self._loose: dict[bytes, list[Entry]] = {}
@@ -394,12 +385,12 @@ class Book:
         """What the openers of all incidents call them, without case, and how often."""
         return self._list().names
 
-    def _list(self) -> _Listed:
+    def _list(self) -> Listed:
         self._settle()
         if self._listed is None:
             openers = ordered(case.opener for case in self._cases.values())
             names = Counter(name_of(opener).casefold() for opener in openers)
-            self._listed = _Listed(tuple(one.digest for one in openers), names)
+            self._listed = Listed(tuple(one.digest for one in openers), names)
         return self._listed
 
     def of(self, digest: bytes) -> tuple[bytes, ...]:

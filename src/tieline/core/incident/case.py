@@ -1,8 +1,10 @@
-"""One incident as its book keeps it: what was admitted of it, and what was made of that."""
+"""An incident as its book keeps it: what was admitted of it, and what was made of that."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tieline.core.incident.entry import Entry, Placed
 from tieline.core.incident.look import Head, Look
@@ -37,3 +39,10 @@ class Case:
                 self.index.setdefault(target, []).append(entry)
         self.indexed = len(self.own)
         return self.index.get(digest, [])
+
+
+class Listed(NamedTuple):
+    """What follows from which incidents there are: made anew when one is opened."""
+
+    ids: tuple[bytes, ...]
+    names: Mapping[str, int]

@@ -21,6 +21,7 @@ from itertools import count, repeat
 from operator import and_, gt
 from typing import Final, NamedTuple, Protocol
 
+from tieline.core.crypto import sha256
 from tieline.core.errors import LocalError
 from tieline.core.incident.entry import Entry, Placed
 from tieline.core.terms import Kind, RefRole
@@ -34,6 +35,7 @@ _POSITION: Final = (1 << _POSITION_BITS) - 1
 _HERE: Final = 1
 _AGAIN: Final = 1 << 31
 _CITED: Final = _AGAIN - 1
+_SUM: Final = 32  # bytes of a hash
 CHUNK: Final = 16_384  # bytes of an array that are given away together
 _SHIFT: Final = 12  # so many bits of a position are within a chunk of marks
 BY: Final = "by"
@@ -85,9 +87,14 @@ class _Row:
         self.awaited: set[int] = set()  # positions of it that are to be admitted again
 
     def make(self, position: int) -> None:
-        """Make room for a position that is about to be marked."""
+        """Make room for a position that is about to be marked.
+
+        What it leaves out before it (nothing is noted of tests, nor of an observer) is zero from
+        now on, and changed with it: else the chunks would not make the array again.
+        """
         marks = self.marks
         if position >= len(marks):
+            self.changed.update(range(len(marks) >> _SHIFT, position >> _SHIFT))
             marks.frombytes(bytes(marks.itemsize * (position + 1 - len(marks))))
         self.changed.add(position >> _SHIFT)
 
@@ -102,6 +109,7 @@ class Noted(NamedTuple):
     rows: Sequence[_Row]
     by: array[int]
     before: array[int]
+    sums: dict[str, bytearray]
 
     def again(self) -> Iterator[tuple[bytes, list[int]]]:
         """By log the positions of what is to be read again."""
@@ -113,12 +121,14 @@ class Fresh(NamedTuple):
     """What changed since it was last given away: chunks by name and number.
 
     ``whole``: it is everything. ``logs``: those that the names count. ``citations``: how many.
+    ``sums``: of each array the hashes of all its chunks, those that did not change too.
     """
 
     whole: bool
     logs: tuple[bytes, ...]
     citations: int
     chunks: list[tuple[str, int, bytes]]
+    sums: tuple[tuple[str, bytes], ...]
 
 
 class Loose:
@@ -132,6 +142,7 @@ class Loose:
         self._by: array[int] = array("Q")
         self._before: array[int] = array("I")
         self._given: int | None = None  # citations that were given away; ``None``: nothing was
+        self._sums: dict[str, bytearray] = {}  # by array: the hashes of its chunks
 
     def put(self, log: bytes, position: int) -> None:
         """One more, that is not here."""
@@ -202,8 +213,12 @@ class Loose:
         for name, numbers in ((BY, self._by), (BEFORE, self._before)):
             size = CHUNK // numbers.itemsize
             _cut(out, name, numbers, range(given // size, -(-citations // size)))
+        for name, number, data in out:
+            sums = self._sums.setdefault(name, bytearray())
+            sums[number * _SUM : (number + 1) * _SUM] = sha256(data)
+        told = tuple((name, bytes(sums)) for name, sums in self._sums.items())
         logs = tuple(row.log for row in self._numbered)
-        return Fresh(self._given is None, logs, citations, out)
+        return Fresh(self._given is None, logs, citations, out, told)
 
     def given(self, fresh: Fresh) -> None:
         """What the last ``fresh`` gave is where a later life finds it."""
@@ -218,7 +233,7 @@ class Loose:
         """
         self._rows = {row.log: row for row in noted.rows}
         self._numbered, self._by, self._before = list(noted.rows), noted.by, noted.before
-        self._given = len(noted.by)
+        self._given, self._sums = len(noted.by), noted.sums
 
     def _row(self, log: bytes) -> _Row:
         row = self._rows.get(log)
@@ -229,13 +244,20 @@ class Loose:
 
 
 def read_noted(
-    logs: Sequence[tuple[bytes, int]], citations: int, arrays: Mapping[str, bytes | bytearray]
+    logs: Sequence[tuple[bytes, int]],
+    citations: int,
+    arrays: Mapping[str, bytes | bytearray],
+    sums: Iterable[tuple[str, bytes]],
 ) -> Noted:
     """What ``Loose.fresh`` has given away, in whole arrays by name.
 
     ``logs``: those that the names count, and how much of each had been read; ``citations``: how
-    many there are. Raises ``LocalError`` (``bookmark.damaged``) when it cannot be right.
+    many there are; ``sums``: as the last ``fresh`` gave them, so that chunks of two times, and any
+    that was lost, are noticed. Raises ``LocalError`` (``bookmark.damaged``) when it is not right.
     """
+    known = {name: bytearray(each) for name, each in sums}
+    if {name: _sums_of(data) for name, data in arrays.items()} != known:
+        raise _damaged()
     rows = [_Row(log, number) for number, (log, _) in enumerate(logs)]
     by, before = array("Q", arrays.get(BY, b"")), array("I", arrays.get(BEFORE, b""))
     if (
@@ -251,7 +273,11 @@ def read_noted(
         cited = max(map(and_, row.marks, repeat(_CITED)), default=0)
         if len(row.marks) > size or cited > citations + _HERE:
             raise _damaged()
-    return Noted(rows, by, before)
+    return Noted(rows, by, before, known)
+
+
+def _sums_of(data: bytes | bytearray) -> bytes:
+    return b"".join(sha256(bytes(data[at : at + CHUNK])) for at in range(0, len(data), CHUNK))
 
 
 def _cut(
