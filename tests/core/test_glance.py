@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -283,3 +284,13 @@ def test_a_reference_that_stands_there_twice_is_the_parsers_business() -> None:
     assert LOOK(twice) is None
     with pytest.raises(RemoteError):
         statement.parse(REALM, twice)
+
+
+def test_no_list_is_looked_through_or_remembered_beyond_what_it_may_have() -> None:
+    content = Content(kind=Kind.MESSAGE, to=("ALPHA",))
+    whole = statement.compose(replace(PLACE, seen=()), content)
+    assert whole.endswith(b"\x0c\x81\x65ALPHA")
+    with mock.patch.object(usual, "_codes", wraps=usual._codes) as looked:
+        assert usual.read(whole) is not None
+        assert usual.read(whole[:-7] + b"\x97" + b"\x65ALPHA" * 2_000) is None
+    assert max(len(call.args[0]) for call in looked.call_args_list) == 1 + 23 * len(b"\x65ALPHA")
