@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from tests.node import pair
@@ -17,8 +19,9 @@ from tieline.core.errors import LocalError
 from tieline.core.incident.book import Book
 from tieline.core.incident.look import Head
 from tieline.core.terms import Kind, rfc3339
-from tieline.node import packs
-from tieline.node.duelook import MANY
+from tieline.node import duelook, packs
+from tieline.node.agreements import Agreements
+from tieline.node.duelook import MANY, DueLook
 from tieline.node.duewatch import DueWatch
 from tieline.node.view import Json
 
@@ -315,3 +318,36 @@ async def _done(folder: Path, crisis: Pack) -> None:
         assert again.host.due is not None
         await until_idle(again.host.due)
         assert CODE not in [r.alarm.code for r, _ in (await again.host.alarms.look()).alarms]
+
+
+def test_what_cannot_be_read_of_an_incident_is_said_when_that_changes_and_not_at_each_look(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Looks come with the traffic: a store with one bad page must not fill the log."""
+    missing: tuple[bytes, ...] = ()
+    touched = {b"incident": None}
+    book = SimpleNamespace(
+        touched=lambda: touched,
+        entry=lambda _: True,
+        of=lambda one: (one,),
+        head=lambda _: SimpleNamespace(unread=missing),
+    )
+
+    async def there(_: object) -> SimpleNamespace:
+        return book
+
+    async def nothing(*_: object, **__: object) -> list[object]:
+        return []
+
+    monkeypatch.setattr(duelook, "_note_closed", nothing)
+    look = DueLook(Agreements(), cast("Any", SimpleNamespace(notices=there, book=there)))
+    for name in ("_look_around", "_touching"):
+        monkeypatch.setattr(look, name, nothing)
+    line, kept = cast("Any", SimpleNamespace(id=b"line")), duelook._Kept()
+    said: list[int] = []
+    for found in ((b"one",), (b"one",), (b"one", b"two"), (b"one", b"two"), (), (), (b"one",)):
+        missing = found
+        asyncio.run(look._incident_news(line, kept, {}, 1, first=False))
+        said.append(len(caplog.records))
+        assert [*kept.touched] == ([b"incident"] if missing else [])
+    assert said == [1, 1, 2, 2, 2, 2, 3]

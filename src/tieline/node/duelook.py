@@ -84,7 +84,8 @@ class _Kept:
     long overdue. ``let``: those that were given to the core, which keeps no alarm when the disk is
     full. ``purses``: those that wait. ``causes``: of the alarms of all these. ``touches``: what
     touches and is not heard, by its cause. ``touched``: incidents in which something is new that
-    was not looked at. ``sealing``: an incident was closed by all since the last look.
+    was not looked at. ``unread``: what of them could not be read, and was said. ``sealing``: an
+    incident was closed by all since the last look.
     """
 
     ringing: Ringing = field(default_factory=Ringing)
@@ -97,6 +98,7 @@ class _Kept:
     around: Seen = field(default_factory=Seen)  # what was looked at of incidents
     closed: dict[bytes, tuple[tuple[str, bytes], ...]] = field(default_factory=dict)
     touched: dict[bytes, None] = field(default_factory=dict)
+    unread: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
     sealing: bool = False
 
 
@@ -164,7 +166,10 @@ class DueLook:
             kept.touched |= dict.fromkeys(book.touched())
             await _note_closed(kept, book, tuple(kept.touched), first=first)
             await self._look_around(line, kept, told, tuple(kept.touched), now_ms - LONG_AGO_MS)
-            kept.touched = dict.fromkeys(one for one in kept.touched if _unread(line, book, one))
+            kept.unread = {
+                one: missing for one in kept.touched if (missing := _unread(line, kept, book, one))
+            }
+            kept.touched = dict.fromkeys(kept.unread)
             return await self._touching(line, kept, told, book, waiting)
         except TielineError as error:
             kept.around = Seen()
@@ -338,16 +343,16 @@ async def _note_closed(kept: _Kept, book: Book, touched: Iterable[bytes], *, fir
             kept.sealing = kept.sealing or not first
 
 
-def _unread(line: Line, book: Book, id_: bytes) -> bool:
-    """Whether something that is attached to an incident cannot be read, which is said."""
+def _unread(line: Line, kept: _Kept, book: Book, id_: bytes) -> tuple[bytes, ...]:
+    """What is attached to an incident and cannot be read, which is said once."""
     if book.entry(id_) is None or id_ not in book.of(id_):
-        return False
+        return ()
     missing = book.head(id_).unread
-    if missing:
+    if missing and missing != kept.unread.get(id_):
         _log.warning("line %s: of incident %s %s cannot be read; run 'tieline verify'",
                      line.id.hex()[:8], id_.hex()[:8],
                      ", ".join(item.hex()[:8] for item in missing))  # fmt: skip
-    return bool(missing)
+    return missing
 
 
 def _is_closed(book: Book, id_: bytes) -> bool:
