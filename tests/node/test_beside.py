@@ -603,6 +603,7 @@ def test_what_a_quick_commit_has_taken_is_all_there_with_the_turn(
         where = alpha.host.beside
         assert where is not None
         monkeypatch.setattr(where, "learn", lambda: None)
+        monkeypatch.setattr(beside, "LONG_S", WAIT_S)  # they are quick, however busy the machine is
         where.slow = False
         alpha.host.runtime._resumer = Resumer(alpha.disk, 1)
         shut = list[bool]()
