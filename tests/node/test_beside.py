@@ -589,6 +589,10 @@ def test_the_first_slow_sync_after_quick_ones_holds_the_loop_for_a_moment_alone(
         assert not asking.done()  # nobody has looked before this turn
         bravo.disk.go_on.set()
         assert (await asking)["unstored"] == []
+        told: list[str] = []
+        while "statement" not in told:
+            told += [json.loads(event)["type"] for _, event in await anext(stream)]
+        assert "unstored-over" in told[: told.index("statement")]  # or both would be shown
         await speaking
         assert where.slow
         await stream.aclose()

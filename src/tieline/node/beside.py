@@ -128,15 +128,13 @@ class Beside:
         def stored(future: Future[int]) -> None:
             if late is not None:
                 late.cancel()
+            if unstored is not None:  # before the same is told as what is stored
+                unstored.over(stored=future.exception() is None)
             try:
                 shot = runtime.end(plan, future.result)
-            except Exception as error:  # noqa: BLE001 - likewise
-                if unstored is not None:
-                    unstored.over(stored=False)
+            except Exception as error:  # noqa: BLE001 - the station ends with it
                 over(error)
                 return
-            if unstored is not None:
-                unstored.over(stored=not runtime.full)
             self.learn()
             if self._tend(shot, over, waits=False) is None:
                 over(None)
