@@ -68,6 +68,27 @@ def test_what_waits_goes_on_as_a_task_and_is_told_what_it_waited_for() -> None:
     play(story)
 
 
+@pytest.mark.parametrize("first", ["begun", "task"])
+def test_others_may_wait_for_the_same(first: str) -> None:
+    async def story() -> None:
+        shared: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        heard: list[int] = []
+
+        async def work() -> None:
+            heard.append(await shared)
+
+        order = (begin, asyncio.create_task) if first == "begun" else (asyncio.create_task, begin)
+        tasks = [each(work()) for each in order]
+        await asyncio.sleep(0)
+        shared.set_result(3)
+        for task in tasks:
+            assert task is not None
+            await task
+        assert heard == [3, 3]
+
+    play(story)
+
+
 @pytest.mark.parametrize("rounds", [0, 1])
 def test_what_is_called_off_is_told_so_where_it_waits(rounds: int) -> None:
     async def story() -> None:

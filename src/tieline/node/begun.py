@@ -26,6 +26,7 @@ class _Rest(Coroutine[Any, Any, None]):
         if self._begun:
             return self._work.send(value)
         self._begun = True
+        _awaited(self._found, now=True)
         return self._found
 
     def throw(
@@ -58,4 +59,14 @@ def begin(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
     except Exception as error:  # noqa: BLE001 - of whoever begins it nothing has gone wrong
         loop.call_exception_handler({"message": "work that was begun failed", "exception": error})
         return None
+    _awaited(found, now=False)
     return loop.create_task(_Rest(work, found))
+
+
+def _awaited(found: object, *, now: bool) -> None:
+    """Mark a future as one that is just being awaited, as asyncio does, or take the mark off.
+
+    A task looks for it and takes it off; till then no other may find it on the same future.
+    """
+    if isinstance(found, asyncio.Future):
+        found._asyncio_future_blocking = now  # noqa: SLF001 - the protocol of futures and tasks
