@@ -460,6 +460,27 @@ async def _longer(folder: Path) -> None:
         assert len(held.bookmarks([line], last=True)) == left
 
 
+def test_a_bookmark_names_the_packs_that_were_read_with(tmp_path: Path) -> None:
+    asyncio.run(_read_with(tmp_path))
+
+
+async def _read_with(folder: Path) -> None:
+    """A pack whose file comes while a bookmark is being taken is none of them."""
+    story = Story(1, *await two(folder))
+    for _ in range(ACTS):
+        await story.act()
+    desk = story.desks[0]
+    await shown(desk, story)
+    line, packed = line_of(desk), desk.running.host.agreements
+    there = packed.at_hand(line)
+    told = iter((there, (*there, bytes(32))))
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(packed, "at_hand", lambda _: next(told))
+        (taken,) = desk.running.host.incidents.bookmarks([line], last=True)
+    (head,) = [data for name, _, data in taken.kept.chunks if name == "head"]
+    assert bookmark.mark_of(line, there) in head
+
+
 def test_the_notes_of_a_bookmark_are_for_one_book(tmp_path: Path) -> None:
     asyncio.run(_for_one(tmp_path))
 
