@@ -187,6 +187,31 @@ def test_and_goes_on_without_one_when_none_comes() -> None:
     assert opens(alpha)[-1].content.body.cause == "unconfirmed"
 
 
+def test_what_waited_when_the_station_ended_is_said_by_its_next_life() -> None:
+    net = Net(kits(2))
+    alpha, bravo = net
+    net.connect(alpha, bravo)
+    sent = alpha.speak(message("answer this"))
+    net.deliver()
+    net.pass_time(6 * 3600 - 10)
+    net.restart(alpha)
+    net.pass_time(12)
+    assert alpha.line.outgoing  # the alarm is in the journal, the silence in memory alone
+    for _ in range(3):
+        net.restart(alpha)
+        net.pass_time(5)
+    assert alpha.statements(Kind.SILENCE) == []
+    net.pass_time(renewal.CONFIRM_MS / 1000)
+    (silence,) = alpha.statements(Kind.SILENCE)
+    assert silence.content.refs[0].target == sent.item
+    assert [a.code for a in alpha.alarms()].count("overdue.acknowledged") == 1
+    net.restart(alpha)
+    net.connect(alpha, bravo)
+    net.pass_time(60)
+    assert len(alpha.statements(Kind.SILENCE)) == 1
+    assert alpha.line.ladder.unsaid == {}
+
+
 def test_a_word_from_a_file_may_be_old_and_confirms_nothing() -> None:
     net = line_of(2)
     alpha, bravo = net

@@ -23,7 +23,7 @@ from tieline.core.life import Run
 from tieline.core.shelf import Finder, Settlement
 from tieline.core.statement import Body, Content, Ref
 from tieline.core.station import Station
-from tieline.core.terms import Kind, Precedence, RefRole
+from tieline.core.terms import Kind, Precedence, RefRole, Rung
 from tieline.core.tree import Tree, leaf_hash
 from tieline.node.resume import FOLDED, Resumer
 from tieline.ports import Store
@@ -52,7 +52,7 @@ def test_every_part_of_a_line_is_kept_or_known_not_to_be() -> None:
     assert vars(line).keys() == KEPT | DERIVED | RARE | RUNNING
     assert vars(line.ladder).keys() == {
         "tallies", "stations", "unsigned", "covers", "_shelf", "_old", "_lately", "_heap",
-        "_serial", "_pruned",
+        "_serial", "_pruned", "unsaid", "_told",
     }  # fmt: skip
     assert vars(line.record).keys() == {
         "line", "realm", "shelf", "logs", "numbered", "numbers", "stories", "_tips", "refs",
@@ -86,6 +86,7 @@ def pictures(station: Station) -> dict[bytes, dict[str, object]]:
         found["clocks"] = sorted(line.ladder.clocks())
         found["ends"] = sorted(entry[0] for entry in line.ladder._heap)
         found["notes"] = {log: book.heads for log, book in line.notes.items()}
+        found["unsaid"] = sorted(line.ladder.unsaid)
         found["moments"] = (line.unnoted_at, line.unsealed_at, line.unwitnessed)
         found["frontier"] = line.record.frontier(line.own_log)
         found["held by peers"] = {
@@ -140,6 +141,23 @@ def live(net: Net, seed: int, steps: int) -> None:
             pass  # the rules forbid it now
         net.deliver()
         net.pass_time(chance.choice((0, 0, 0, 1, 1, 60)))
+
+
+def test_a_silence_that_is_yet_to_be_said_is_in_a_snapshot() -> None:
+    net = Net(kits(2))
+    alpha, bravo = net
+    net.connect(alpha, bravo)
+    sent = alpha.speak(message("answer this")).item
+    net.deliver()
+    net.pass_time(6 * 3600 - 10)
+    net.restart(alpha)
+    net.pass_time(12)  # the deadline is reported, and what says so waits for a confirmation
+    station = resumed(alpha, MemoryStore(alpha.facts), 1)
+    ladder = station.lines[alpha.line.id].ladder
+    assert list(ladder.unsaid) == [(sent, "BRAVO", Rung.ACKNOWLEDGED)]
+    assert ladder.wakeup() == 0
+    assert [missed for missed, _ in ladder.take_unsaid()] == list(ladder.unsaid)
+    assert ladder.take_unsaid() == []
 
 
 @settings(max_examples=5, deadline=None)

@@ -2,7 +2,7 @@
  *
  * What is modelled: docs/protocol.md, section 9 (have, push, receipts, "What a station must do",
  * the retry) and section 8 (a receipt), as src/tieline/core/exchange.py (arrived, _judge, cosigned,
- * feed, _retry, _tell_all, _retell), core/sync.py (note_have, lacking, Peer.forget, forget_session),
+ * feed, _retry, _tell_all, _retell), core/lack.py (lacking), core/sync.py (note_have, Peer.forget, forget_session),
  * core/repeats.py (misses) and node/runtime.py (turn: decide, commit, perform) do it. A turn keeps
  * in memory, is committed, and only then is anything told. The log is the author's own; what it
  * says is one of two contents, so that what is said twice under a number can be told apart.

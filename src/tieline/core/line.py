@@ -452,7 +452,7 @@ class Line:
         if body.party is None or body.rung is None:
             return
         if item.statement.place.station == self.own and item.statement.content.refs:
-            self.ladder.note_overdue(item.statement.content.refs[0].target, body.party, body.rung)
+            self.ladder.note_silence(item.statement.content.refs[0].target, body.party, body.rung)
         if item.statement.place.station == self.own and body.slot is not None:
             self.slot_noted = max(self.slot_noted, body.slot)
         if body.rung >= Rung.ACKNOWLEDGED and self._owes(item, party, body.party, body.rung):

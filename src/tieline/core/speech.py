@@ -187,6 +187,8 @@ def pump(line: Line, turn: Turn) -> None:
             turn.reply(line.outgoing.popleft().token, error)
             continue
         out = line.outgoing.popleft()
+        if line.ladder.is_said(out.content):
+            continue
         try:
             if not _opens(out):
                 _check_voice(line)  # a charter may have come since it was queued

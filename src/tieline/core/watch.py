@@ -40,6 +40,12 @@ def tick(line: Line, turn: Turn) -> None:
         return  # who has left owes and expects nothing
     for due in run_down:
         _missed(line, due, turn)
+    for (digest, party, rung), due_ms in line.ladder.take_unsaid():
+        item = line.item(digest)
+        if item is None:  # a charter has ended its log before it
+            line.ladder.note_silence(digest, party, rung)
+        else:
+            _say_silence(line, Due(item, party, rung, due_ms), turn)
     _line_tests(line, turn)
     notes.due(line, turn)
 
@@ -205,11 +211,18 @@ def _missed(line: Line, due: Due, turn: Turn) -> None:
     )
     raise_alarm(line, alarm, turn)
     if ours:
-        cause, attempts = _tries(line, due.party)
-        content = speech.content_of_silence(
-            due.item, due.party, due.rung, max(0, due.due_ms), attempts, cause, -1
-        )
-        _say(line, content, turn)
+        missed = (statement.digest, due.party, due.rung)
+        line.ladder.owe_silence(missed, max(0, due.due_ms), told=True)
+        _say_silence(line, due, turn)
+
+
+def _say_silence(line: Line, due: Due, turn: Turn) -> None:
+    """Put on the record what a party did not do, and what was tried."""
+    cause, attempts = _tries(line, due.party)
+    content = speech.content_of_silence(
+        due.item, due.party, due.rung, max(0, due.due_ms), attempts, cause, -1
+    )
+    _say(line, content, turn)
 
 
 def _title(content: Content) -> str:
