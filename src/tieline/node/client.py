@@ -141,9 +141,9 @@ class AsyncClient:
         import asyncio
 
         self._serial += 1
+        self._write(act, args)  # first: what cannot be asked waits for no answer
         future: asyncio.Future[dict[str, Json]] = asyncio.get_running_loop().create_future()
         self._waiting[self._serial] = future
-        self._write(act, args)
         return result_of(await future)
 
     async def watch(
@@ -153,9 +153,9 @@ class AsyncClient:
         import asyncio
 
         self._serial += 1
+        self._write("watch", {"since": since, "batch": True, "unstored": unstored})
         queue: asyncio.Queue[Events | None] = asyncio.Queue()
         self._streams[self._serial] = queue
-        self._write("watch", {"since": since, "batch": True, "unstored": unstored})
         while (events := await queue.get()) is not None:
             for event in events:
                 yield event
