@@ -25,7 +25,7 @@ from tieline.core.errors import ShellError
 from tieline.desk.web.crowd import GONE, SHOWN, Crowd, Turns
 
 HEADER_S: Final = 10.0
-MAX_HEADER_BYTES: Final = 20_480  # the headers that ``guard`` takes, and the line of a request
+MAX_HEADER_BYTES: Final = 32_768
 # Connections that the loop takes in one turn, each of which is counted in the next; what the
 # kernel holds for it meanwhile is another number.
 TAKEN_AT_ONCE: Final = 32
