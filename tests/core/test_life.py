@@ -19,6 +19,7 @@ from tieline.core.errors import LocalError
 from tieline.core.events import Arrived, Connected, Lost, Speak, Tick
 from tieline.core.journal import Alarm, Fact, FactKind
 from tieline.core.life import Run, Standing
+from tieline.core.line import Line
 from tieline.core.statement import Statement, parse
 from tieline.core.sync import Have, Head, Push, heads, pack, unpack
 from tieline.core.terms import Kind, RefRole
@@ -210,6 +211,25 @@ def test_what_waited_when_the_station_ended_is_said_by_its_next_life() -> None:
     net.pass_time(60)
     assert len(alpha.statements(Kind.SILENCE)) == 1
     assert alpha.line.ladder.unsaid == {}
+
+
+def test_who_has_left_is_not_woken_again_and_again_for_what_is_to_be_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    net = Net(kits(2))
+    alpha, bravo = net
+    net.connect(alpha, bravo)
+    alpha.speak(message("answer this"))
+    net.deliver()
+    net.pass_time(6 * 3600 - 10)
+    net.restart(alpha)
+    net.pass_time(12)
+    net.restart(alpha)
+    assert alpha.line.ladder.wakeup() == 0
+    monkeypatch.setattr(Line, "member", property(lambda _: False))
+    alpha.step(Tick())
+    assert alpha.line.ladder.wakeup() != 0
+    assert alpha.statements(Kind.SILENCE) == []
 
 
 def test_a_word_from_a_file_may_be_old_and_confirms_nothing() -> None:

@@ -36,11 +36,12 @@ _NAMES: Final = {each: (each.name.lower(), each.name) for each in Precedence}
 def tick(line: Line, turn: Turn) -> None:
     """Whatever the deadline clock has made due."""
     run_down = line.ladder.due(turn.now, line.charter, line.item)
+    unsaid = line.ladder.take_unsaid()
     if not line.member:
         return  # who has left owes and expects nothing
     for due in run_down:
         _missed(line, due, turn)
-    for (digest, party, rung), due_ms in line.ladder.take_unsaid():
+    for (digest, party, rung), due_ms in unsaid:
         item = line.item(digest)
         if item is None:  # a charter has ended its log before it
             line.ladder.note_silence(digest, party, rung)
@@ -61,12 +62,6 @@ def wakeup(line: Line, wall_ms: int, mono_ms: int) -> int | None:
             moments.append(slot_start_ms(slot, line.charter) + window_ms)
         times.extend(mono_ms + max(0, moment - wall_ms) for moment in moments)
     return min(times) if times else None
-
-
-def raise_alarm(line: Line, alarm: Alarm, turn: Turn) -> None:
-    """Ring once for each cause, for ever."""
-    if line.alarms.add(alarm):
-        turn.keep_alarm(line.id, alarm)
 
 
 def carrier_news(line: Line, link: Link, attempt: Attempt, turn: Turn) -> None:
@@ -116,7 +111,7 @@ def admitted(line: Line, item: Item, turn: Turn) -> None:
     if content.precedence < Precedence.IMMEDIATE:
         return
     name, word = _NAMES[content.precedence]
-    raise_alarm(
+    turn.ring(
         line,
         Alarm(
             code=f"arrived.{name}",
@@ -126,7 +121,6 @@ def admitted(line: Line, item: Item, turn: Turn) -> None:
             item=item.statement.digest,
             party=party,
         ),
-        turn,
     )
 
 
@@ -141,7 +135,7 @@ def _observer_spoke(line: Line, item: Item, party: str, turn: Turn) -> None:
         item=statement.log,
         party=party,
     )
-    raise_alarm(line, alarm, turn)
+    turn.ring(line, alarm)
 
 
 def owed(line: Line, news: Owed, turn: Turn) -> None:
@@ -153,7 +147,7 @@ def owed(line: Line, news: Owed, turn: Turn) -> None:
     alarm = alarm_of(news)
     if alarm.cause in line.alarms or not line.member:
         return
-    raise_alarm(line, alarm, turn)
+    turn.ring(line, alarm)
     if not news.creditor or line.own != line.lead(line.party):
         return
     cause, attempts = _tries(line, news.debtor)
@@ -166,7 +160,7 @@ def owed(line: Line, news: Owed, turn: Turn) -> None:
 def touched(line: Line, news: Touched, turn: Turn) -> None:
     """A notice touches an incident: one alarm for the two, for ever."""
     if line.member:
-        raise_alarm(line, alarm_of(news), turn)
+        turn.ring(line, alarm_of(news))
 
 
 def alarm_of(news: Owed | Touched) -> Alarm:
@@ -209,7 +203,7 @@ def _missed(line: Line, due: Due, turn: Turn) -> None:
         party=due.party,
         rung=due.rung,
     )
-    raise_alarm(line, alarm, turn)
+    turn.ring(line, alarm)
     if ours:
         missed = (statement.digest, due.party, due.rung)
         line.ladder.owe_silence(missed, max(0, due.due_ms), told=True)
@@ -255,7 +249,7 @@ def _line_tests(line: Line, turn: Turn) -> None:
             )  # fmt: skip
             if alarm.cause in line.alarms:
                 return  # said before the clock went back
-            raise_alarm(line, alarm, turn)
+            turn.ring(line, alarm)
             content = speech.content_of_silence(None, caller, Rung.RECEIVED, due_ms, 0, "", slot)
             _say(line, content, turn)
 
@@ -268,4 +262,4 @@ def _say(line: Line, content: Content, turn: Turn) -> None:
     except LocalError as error:
         # The key does not answer: the alarm stands, the record gets its entry from the peers.
         alarm = Alarm(code=error.code, precedence=Precedence.FLASH, text=error.message)
-        raise_alarm(line, alarm, turn)
+        turn.ring(line, alarm)
