@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.world import START_MS, Net, Post, answer, kit, kits, message, write
+from tests.core.world import START_MS, Net, Post, answer, clocks, kit, kits, message, write
 from tests.examples import tries
 
 from tieline.core import sync
@@ -138,7 +138,7 @@ def seen_by(post: Post) -> tuple[object, ...]:
         {name: {other: (*map(tuple, read),) for other, read in log.seen.items()}
          for name, log in record.logs.items()},
         record.held,
-        line.ladder.clocks(),
+        clocks(line.ladder),
         dict(line.relayable), list(line.relay_queue),
         {station: (peer.theirs, peer.shared) for station, peer in line.peers.items()},
         [*line.alarms], line.neglected, sorted(line.unstaffed),

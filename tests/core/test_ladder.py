@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.core.world import START_MS, Net, Post, answer, found, kit, kits, message
+from tests.core.world import START_MS, Net, Post, answer, clocks, found, kit, kits, message
 
 from tieline.core.charter import Clocks
 from tieline.core.statement import WANT_ACKNOWLEDGE, WANT_PASS_ON, WANT_READ_BACK, Content
@@ -255,7 +255,7 @@ def test_clocks_of_what_was_reached_are_dropped_and_the_others_run_on() -> None:
 
     def running() -> set[int]:
         alpha.line.ladder.prune()
-        return {rung for name, _, rung, _, _ in alpha.line.ladder.clocks() if name == digest}
+        return {rung for name, _, rung, _, _ in clocks(alpha.line.ladder) if name == digest}
 
     assert running() == {Rung.HANDED_OVER, Rung.RECEIVED}  # an officer is waited for from then on
     net.deliver()

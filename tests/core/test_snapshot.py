@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core import test_keys_change as keys
-from tests.core.world import Net, Post, answer, kits, message
+from tests.core.world import Net, Post, answer, clocks, kits, message
 
 from tieline.core import cut, encode, shelf, snapshot, tally
 from tieline.core.encode import Value
@@ -83,7 +83,7 @@ def pictures(station: Station) -> dict[bytes, dict[str, object]]:
     for name, line in station.lines.items():
         found = picture(line)
         line.ladder.prune()
-        found["clocks"] = sorted(line.ladder.clocks())
+        found["clocks"] = sorted(clocks(line.ladder))
         found["ends"] = sorted(entry[0] for entry in line.ladder._heap)
         found["notes"] = {log: book.heads for log, book in line.notes.items()}
         found["unsaid"] = sorted(line.ladder.unsaid)
@@ -229,12 +229,12 @@ def test_a_snapshot_reads_nothing_of_what_waits_for_officers(
     store = MemoryStore(alpha.facts)
     station = resumed(alpha, store, len(alpha.facts))
     line = station.lines[alpha.line.id]
-    assert len(line.ladder.clocks()) >= 40
+    assert len(clocks(line.ladder)) >= 40
     read: list[object] = []
     for name in ("statements", "tally", "receipt"):
         monkeypatch.setattr(store.past, name, lambda *args: read.append(args))
     assert snapshot.take(line, net.now()).tallies == []
-    assert len(line.ladder.clocks()) >= 40
+    assert len(clocks(line.ladder)) >= 40
     assert read == []
 
 

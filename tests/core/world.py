@@ -57,6 +57,7 @@ from tieline.core.identity import (
     parse_certificate,
 )
 from tieline.core.journal import Alarm, Fact, FactKind, Refusal
+from tieline.core.ladder import Ladder
 from tieline.core.life import Mark, Run, Standing
 from tieline.core.line import Line
 from tieline.core.record import Item
@@ -210,6 +211,14 @@ def write(
     """A statement signed by hand, as a peer would make it."""
     payload = statements.compose(place, content)
     return statements.seal(realm, payload, who.sign_key.sign(statements.to_sign(realm, payload)))
+
+
+def clocks(ladder: Ladder) -> list[tuple[bytes, str, int, int, int]]:
+    """The clocks that run: statement, party, rung, wall time at their end, length (ms)."""
+    return [
+        (digest, party, int(rung), due_ms, wait_ms)
+        for _, _, digest, party, rung, due_ms, wait_ms in sorted(ladder._heap)
+    ]
 
 
 def message(text: str = "all quiet", precedence: Precedence = Precedence.ROUTINE) -> Content:

@@ -18,7 +18,6 @@ from tieline.core.journal import Alarm
 from tieline.core.record import Duplicate
 from tieline.core.statement import Statement
 from tieline.core.station import Station
-from tieline.core.stories import raise_once
 from tieline.core.sync import Peer
 from tieline.core.terms import Precedence
 from tieline.core.tlogwitness import Granted, Request
@@ -58,7 +57,7 @@ def _judge_and_accuse(
             code="record.two_stories", precedence=Precedence.FLASH, text=f"{party} lies",
             item=parsed.digest, party=party,
         )  # fmt: skip
-        raise_once(self.line, alarm, turn)
+        turn.ring(self.line, alarm)
         return []
     real = self.line.record.judge
     self.line.record.judge = lambda *_: outcome  # type: ignore[method-assign]

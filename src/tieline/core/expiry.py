@@ -17,7 +17,6 @@ from tieline.core.journal import Alarm
 from tieline.core.line import Line
 from tieline.core.terms import MAX_TIME_MS, Precedence, dtg
 from tieline.core.turn import Turn
-from tieline.core.watch import raise_alarm
 
 DAY_MS: Final = 86_400_000
 # How long before the end, the alarm, how urgent it is; the last stage first.
@@ -50,7 +49,7 @@ def tick(line: Line, turn: Turn) -> None:
             line.expiry_due_ms = min(later) if due is None else min(due, *later)
         for before, stage in _STAGES:
             if end_ms - before <= now_ms:
-                raise_alarm(line, _told(line, certificate, stage), turn)
+                turn.ring(line, _told(line, certificate, stage))
                 break
 
 

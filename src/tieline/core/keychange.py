@@ -49,9 +49,8 @@ def check_root_stays(line: Line, signed: SignedCharter, turn: Turn) -> None:
         text=error.message,
         item=charter.hash,
     )
-    if signed.complete and alarm.cause not in line.alarms:
-        line.alarms[alarm.cause] = alarm
-        turn.keep_alarm(line.id, alarm)
+    if signed.complete:
+        turn.ring(line, alarm)
     raise error
 
 
@@ -75,9 +74,7 @@ def raise_removed(line: Line, turn: Turn) -> None:
         item=charter.hash,
         party=line.party,
     )
-    if alarm.cause not in line.alarms:
-        line.alarms[alarm.cause] = alarm
-        turn.keep_alarm(line.id, alarm)
+    turn.ring(line, alarm)
 
 
 def raise_late(line: Line, late: tuple[Statement, ...], turn: Turn) -> None:
@@ -97,6 +94,4 @@ def raise_late(line: Line, late: tuple[Statement, ...], turn: Turn) -> None:
             item=found[0].digest,
             party=line.party_of(station),
         )
-        if alarm.cause not in line.alarms:
-            line.alarms[alarm.cause] = alarm
-            turn.keep_alarm(line.id, alarm)
+        turn.ring(line, alarm)

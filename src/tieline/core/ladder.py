@@ -386,17 +386,11 @@ class Ladder:
         place = None if ref & STORY else self.tallies.record.place(ref)
         return self._met(tally, place, party, rung)
 
-    def clocks(self) -> list[tuple[bytes, str, int, int, int]]:
-        """The clocks that run: statement, party, rung, wall time at their end, length (ms)."""
-        return [
-            (digest, party, int(rung), due_ms, wait_ms)
-            for _, _, digest, party, rung, due_ms, wait_ms in sorted(self._heap)
-        ]
-
     def running(self, now: Now) -> list[tuple[bytes, str, int, int, int, int]]:
-        """The same, and by how much the wall clock has been set forward since each began (ms).
+        """The clocks that run: statement, party, rung, wall time at their end, length (ms).
 
-        Its end is that much later by the wall clock of ``now``. Less than a step is 0.
+        Last, by how much the wall clock has been set forward since each began (ms): its end is that
+        much later by the wall clock of ``now``. Less than a step is 0.
         """
         ago_ms, out = now.wall_ms - now.mono_ms, []
         for end_ms, _, digest, party, rung, due_ms, wait_ms in sorted(self._heap):

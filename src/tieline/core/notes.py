@@ -320,7 +320,7 @@ def _say_after_end(line: Line, noted: Noted, end: int, turn: Turn) -> None:
         item=log_id(line.id, station, incarnation),
         party=party,
     )
-    stories.raise_once(line, alarm, turn)
+    turn.ring(line, alarm)
 
 
 def _say_full(line: Line, noted: Noted, turn: Turn) -> None:
@@ -335,7 +335,7 @@ def _say_full(line: Line, noted: Noted, turn: Turn) -> None:
         item=station,
         party=party,
     )
-    stories.raise_once(line, alarm, turn)
+    turn.ring(line, alarm)
 
 
 def _accuse(line: Line, book: LogNotes, turn: Turn) -> None:
@@ -352,7 +352,7 @@ def _accuse(line: Line, book: LogNotes, turn: Turn) -> None:
         item=log_id(line.id, station, incarnation),
         party=party,
     )
-    stories.raise_once(line, alarm, turn)
+    turn.ring(line, alarm)
     for made, size in _proofs(line, book):
         book.show((size,))
         stories.keep_proof(line, made, turn)
@@ -479,7 +479,7 @@ def due(line: Line, turn: Turn) -> None:
             item=size.to_bytes(8, "big"),
             party=line.party,
         )
-        stories.raise_once(line, alarm, turn)
+        turn.ring(line, alarm)
 
 
 def wakeup(line: Line) -> int | None:

@@ -257,6 +257,4 @@ def _two_lives(line: Line, statement: Statement, other: Log) -> Alarm:
 
 
 def _ring(line: Line, alarm: Alarm, turn: Turn) -> None:
-    if alarm.cause not in line.alarms:
-        line.alarms[alarm.cause] = alarm
-        turn.keep_alarm(line.id, alarm)
+    turn.ring(line, alarm)

@@ -36,7 +36,7 @@ from tieline.core.tree import Tree
 FORMAT: Final = 4
 CHUNK: Final = 16_384
 _RUN_BYTES: Final = 6 * LARGE_RUN
-_PROBE: Final = array("I", (1,)).tobytes() + array("Q", (2,)).tobytes()  # how arrays lie in memory
+PROBE: Final = array("I", (1,)).tobytes() + array("Q", (2,)).tobytes()  # how arrays lie in memory
 Arrays = dict[str, "bytearray | array[int]"]
 
 
@@ -104,7 +104,7 @@ def restore(line: Line, state: bytes, chunks: Iterable[tuple[str, bytes]], now: 
     Raises ``LocalError`` (``snapshot.damaged``) or ``RemoteError`` when that cannot be right.
     """
     fields = Fields(encode.loads(state, LIMITS), "snapshot")
-    if fields.bytes(1) != _PROBE:
+    if fields.bytes(1) != PROBE:
         raise _damaged("it was written on another kind of machine")
     arrays = _gather(chunks)
     _restore_record(line.record, fields, arrays)
@@ -309,7 +309,7 @@ def _state(line: Line) -> dict[int, Value]:
     ladder = line.ladder
     lasts = [cover.last for _, cover in sorted(ladder.covers.items())]
     return {
-        1: _PROBE,
+        1: PROBE,
         **_record_state(line.record),
         5: tuple(last.encode() for last in lasts if last is not None),
         6: tuple(ladder.tallies.loose()),

@@ -61,7 +61,7 @@ def found_statements(line: Line, pair: tuple[Statement, Statement], turn: Turn) 
         item=pair[0].digest,
         party=party,
     )
-    if not raise_once(line, alarm, turn):
+    if not turn.ring(line, alarm):
         return
     halves = [certificate_of(line, half.place.charter, place.station) for half in pair]
     if halves[0] is None or halves[1] is None:
@@ -71,15 +71,6 @@ def found_statements(line: Line, pair: tuple[Statement, Statement], turn: Turn) 
         root_key, (one.encoded, two.encoded), (pair[0].raw, pair[1].raw), line.realm
     )
     keep_proof(line, made, turn)
-
-
-def raise_once(line: Line, alarm: Alarm, turn: Turn) -> bool:
-    """Raise an alarm unless its cause has been told before."""
-    if alarm.cause in line.alarms:
-        return False
-    line.alarms[alarm.cause] = alarm
-    turn.keep_alarm(line.id, alarm)
-    return True
 
 
 def keep_proof(line: Line, made: bytes, turn: Turn) -> None:

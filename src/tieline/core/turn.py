@@ -19,6 +19,7 @@ from tieline.core.journal import (
     Refusal,
     StateChange,
 )
+from tieline.core.line import Line
 from tieline.core.statement import Statement
 from tieline.core.terms import Now
 
@@ -51,6 +52,13 @@ class Turn:
                 )
             )
         )
+
+    def ring(self, line: Line, alarm: Alarm) -> bool:
+        """Keep an alarm of a line: once for each cause, for ever. Whether it is news."""
+        news = line.alarms.add(alarm)
+        if news:
+            self.keep_alarm(line.id, alarm)
+        return news
 
     def keep_alarm(self, line: bytes, alarm: Alarm) -> None:
         self.keep(FactKind.ALARM, line, alarm.encode())

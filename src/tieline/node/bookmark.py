@@ -19,7 +19,6 @@ So it may have been taken of what a loss of power took away again.
 from __future__ import annotations
 
 import hashlib
-from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, cast
@@ -30,13 +29,13 @@ from tieline.core.errors import StoreFailed, TielineError
 from tieline.core.incident.loose import Fresh, Loose, Noted, read_noted
 from tieline.core.line import Line
 from tieline.core.shelf import Bookmark
+from tieline.core.snapshot import PROBE
 from tieline.core.tally import LIMITS
 from tieline.ports import Past
 
 FORMAT: Final = 1  # raise it with every change of what is noted, or of what follows from nothing
 NEWS: Final = 4_096  # statements after which a bookmark is taken again
 _HEAD: Final = "head"
-_PROBE: Final = array("I", (1,)).tobytes() + array("Q", (2,)).tobytes()  # how arrays lie in memory
 _Log = tuple[bytes, int, bytes]  # its name, how much of it was read, the root of its tree there
 
 
@@ -63,7 +62,7 @@ class Taken:
 def mark_of(line: Line, packs: Iterable[bytes]) -> bytes:
     """What must be the same besides the record, as one hash."""
     whole = hashlib.sha256()
-    parts = [__version__.encode(), FORMAT.to_bytes(4, "big"), _PROBE]
+    parts = [__version__.encode(), FORMAT.to_bytes(4, "big"), PROBE]
     parts += [signed.encode() for _, signed in sorted(line.charters.items())]
     for part in (*parts, b"", *packs):
         whole.update(len(part).to_bytes(8, "big") + part)
