@@ -28,6 +28,7 @@ from tieline.store.sqlite import SqliteStore
 
 CODES = ("ALPHA", "BRAVO")
 WAIT_S = 90.0
+REST_S = 45.0  # less than whoever waits for it from another thread does
 ANY_ONE = Release(four_eyes=frozenset())
 BRISK = Pace(relay_ms=10, gossip_ms=10, retry_ms=20, retry_max_ms=40)
 
@@ -201,9 +202,10 @@ async def equal(one: Running, other: Running) -> None:
 
 
 async def settle(*stations: Running) -> None:
-    """Turn the loop until every station is idle."""
-    quiet = 0
-    for _ in range(10_000):
+    """Turn the loop until every station is idle; how often that is hangs on how slow a disk is."""
+    quiet, loop = 0, asyncio.get_running_loop()
+    until = loop.time() + REST_S
+    while loop.time() < until:
         await asyncio.sleep(0)
         busy = any(not running.host.settle()["idle"] for running in stations)
         for running in stations:
