@@ -20,9 +20,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import Final
 
+# Those who would have most held stand first: what one manner has made a process grow by, the next
+# one would be given for nothing.
 MANNERS: Final = (
-    "idle", "halfopen", "trickle", "shouting", "rubbish", "login", "slowform", "endless", "headers",
-    "parts", "churn", "all",
+    "parts", "headers", "endless", "slowform", "login", "shouting", "rubbish", "trickle", "idle",
+    "halfopen", "churn", "all",
 )  # fmt: skip
 AT_LINE: Final = (
     "lurking", "silent", "dripping", "helloed", "junk", "length", "hellos", "everybody",

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import gc
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import pytest
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from tieline.desk.web import server
 from tieline.desk.web.crowd import GONE, Crowd, Turns
 
 WAIT_S = 60.0
+FORM = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n"
 
 
 @dataclass
@@ -111,6 +115,18 @@ def test_nobody_waits_for_one_who_had_gone_before() -> None:
     asyncio.run(world())
 
 
+@asynccontextmanager
+async def door(app: ASGIApp) -> AsyncIterator[tuple[tuple[str, int], ServerState]]:
+    """A desk's port before this application: where it is, and whom it has let in."""
+    listener, state = server.bind("127.0.0.1", 0), ServerState()
+    config = uvicorn.Config(app, log_config=None, log_level="critical", ws="none")
+    config.load()
+    parts: dict[str, Any] = {"config": config, "server_state": state, "app_state": {}}
+    made = partial(server.PatientProtocol, Crowd(), Turns(), **parts)
+    async with await asyncio.get_running_loop().create_server(made, sock=listener):
+        yield listener.getsockname(), state
+
+
 @pytest.mark.parametrize("begun", [b"", b"a" * 1000])
 def test_one_who_has_gone_is_noticed_though_the_form_is_not_read_on(
     begun: bytes, monkeypatch: pytest.MonkeyPatch
@@ -125,14 +141,9 @@ def test_one_who_has_gone_is_noticed_though_the_form_is_not_read_on(
             came.put_nowait(scope[GONE])
             await done.wait()
 
-        listener = server.bind("127.0.0.1", 0)
-        config = uvicorn.Config(app, log_config=None, log_level="critical", ws="none")
-        config.load()
-        parts: dict[str, Any] = {"config": config, "server_state": ServerState(), "app_state": {}}
-        door = partial(server.PatientProtocol, Crowd(), Turns(), **parts)
-        async with await asyncio.get_running_loop().create_server(door, sock=listener):
-            _, writer = await asyncio.open_connection(*listener.getsockname())
-            writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n" + begun)
+        async with door(app) as (place, _):
+            _, writer = await asyncio.open_connection(*place)
+            writer.write(FORM + begun)
             async with asyncio.timeout(WAIT_S):
                 gone = await came.get()
             assert not gone()
@@ -144,3 +155,40 @@ def test_one_who_has_gone_is_noticed_though_the_form_is_not_read_on(
             await asyncio.sleep(0)
 
     asyncio.run(world())
+
+
+def test_what_one_had_said_is_let_go_with_the_connection() -> None:
+    """And not when the collector comes: of a thousand who come and go that is 24 MiB."""
+
+    async def world() -> None:
+        gone = asyncio.Event()
+
+        async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+            await gone.wait()
+
+        async with door(app) as (place, state):
+            _, writer = await asyncio.open_connection(*place)
+            writer.write(FORM + b"a" * 10_000)
+            async with asyncio.timeout(WAIT_S):
+                while not held():  # noqa: ASYNC110 - the server has no event for it
+                    await asyncio.sleep(0)
+                for one in state.connections.copy():
+                    assert isinstance(one, server.PatientProtocol)
+                    one.drop()
+                while state.connections:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+                gone.set()
+                await asyncio.gather(*state.tasks)
+            assert not held()
+            writer.transport.abort()
+
+    def held() -> int:
+        found = [each for each in gc.get_objects() if isinstance(each, RequestResponseCycle)]
+        return sum(len(each.body) for each in found)
+
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(world())
+    finally:
+        gc.enable()

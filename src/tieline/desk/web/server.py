@@ -90,8 +90,11 @@ class PatientProtocol(H11Protocol):
         self._crowd.went(self)
         super().connection_lost(exc)
         # What it has said goes at once, and not when the collector next comes: of a thousand who
-        # come and go that would be as much again as is held.
+        # come and go that would be as much again as is held. Nobody is given it any more, either.
         self.conn = h11.Connection(h11.SERVER)
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None:
+            cycle.body = bytearray()
 
     async def _entered(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A request: who answers it can say whose session it has."""
