@@ -16,7 +16,7 @@ from tests.core.world import Net, Post, answer, chaff, kits, message
 
 from tieline.core import record, renewal
 from tieline.core.errors import LocalError
-from tieline.core.events import Arrived, Connected, Lost, Speak, Tick
+from tieline.core.events import Arrived, Connected, Lost, Owed, Speak, Tick
 from tieline.core.journal import Alarm, Fact, FactKind
 from tieline.core.life import Run, Standing
 from tieline.core.line import Line
@@ -210,7 +210,59 @@ def test_what_waited_when_the_station_ended_is_said_by_its_next_life() -> None:
     net.connect(alpha, bravo)
     net.pass_time(60)
     assert len(alpha.statements(Kind.SILENCE)) == 1
-    assert alpha.line.ladder.unsaid == {}
+    assert alpha.line.ladder.unsaid.waiting == {}
+
+
+@pytest.mark.parametrize("of_statement", [True, False])
+def test_a_default_that_waited_when_the_station_ended_is_said_by_its_next_life(
+    *, of_statement: bool
+) -> None:
+    net = Net(kits(2))
+    alpha, bravo = net
+    net.connect(alpha, bravo)
+    sent = bravo.speak(message("we shall move")).item
+    net.deliver()
+    net.pass_time(3600)
+    net.restart(alpha)
+    owed = Owed(
+        line=alpha.line.id, rule="xx/rule", version=3, debtor="BRAVO", due_ms=net.ms - 9,
+        text="late", trigger=sent if of_statement else bytes(32), creditor=True,
+    )  # fmt: skip
+    alpha.step(owed)
+    assert alpha.line.outgoing  # the alarm is in the journal, the silence in memory alone
+    for _ in range(3):
+        net.restart(alpha)
+        alpha.step(owed)  # whoever watches agreements says it anew, until the core heard of it
+        net.pass_time(5)
+    assert alpha.statements(Kind.SILENCE) == []
+    net.pass_time(renewal.CONFIRM_MS / 1000)
+    (silence,) = [said.content for said in alpha.statements(Kind.SILENCE)]
+    assert [ref.target for ref in silence.refs] == [sent] * of_statement
+    assert (silence.form, silence.form_version, silence.body.party) == ("xx/rule", 3, "BRAVO")
+    assert silence.body.due_ms == owed.due_ms
+    assert [a.code for a in alpha.alarms()].count("owed.xx/rule") == 1
+    net.restart(alpha)
+    net.connect(alpha, bravo)
+    alpha.step(owed)
+    net.pass_time(60)
+    assert [said.content.form for said in alpha.statements(Kind.SILENCE)].count("xx/rule") == 1
+    assert alpha.line.ladder.unsaid.waiting == {}
+
+
+def test_a_default_is_left_to_the_station_that_speaks_for_the_party() -> None:
+    """Who owes, and a second station of who is owed, ring; a later life of them says nothing."""
+    net = Net(kits(2))
+    alpha, bravo = net
+    net.connect(alpha, bravo)
+    sent = bravo.speak(message("we shall move")).item
+    net.deliver()
+    net.restart(bravo)
+    bravo.step(Owed(line=alpha.line.id, rule="xx/rule", version=3, debtor="BRAVO", due_ms=net.ms,
+                    text="late", trigger=sent, creditor=False))  # fmt: skip
+    net.restart(bravo)
+    net.pass_time(2 * renewal.CONFIRM_MS / 1000)
+    assert [a.code for a in bravo.alarms()].count("owed.xx/rule") == 1
+    assert bravo.statements(Kind.SILENCE) == []
 
 
 def test_who_has_left_is_not_woken_again_and_again_for_what_is_to_be_said(

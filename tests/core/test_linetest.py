@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import string
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.world import START_MS, Net, answer, found, kit, kits, message, sign_all
+from tests.core.world import START_MS, Net, Post, answer, found, kit, kits, message, sign_all
 
 from tieline.core import charter as charters
+from tieline.core import renewal
 from tieline.core.events import CallTest
 from tieline.core.linetest import corpus, initiator, slot_at, slot_start_ms
 from tieline.core.succession import amend
@@ -166,6 +168,52 @@ def test_a_test_that_nobody_calls_is_the_alarm() -> None:
     assert [a.party for a in alarms] == [quiet.line.party]
     silence = other.statements(Kind.SILENCE)[-1].content.body
     assert (silence.party, silence.slot) == (quiet.line.party, slot + 1)
+
+
+def uncalled(net: Net) -> tuple[Post, int]:
+    """Who waited for the call of a slot that nobody made, a moment after that was found."""
+    slot = slot_at(net.now().wall_ms, net.signed.charter)
+    assert slot is not None
+    quiet = net.post(initiator(slot + 1, net.signed.charter))
+    other = next(post for post in net if post is not quiet)
+    del net.posts[quiet.who.id]  # its station is off
+    to_next_slot(net, after_s=290)
+    net.restart(other)
+    net.pass_time(12)
+    assert [a.code for a in other.alarms()].count("test.missed") == 1
+    assert other.line.outgoing  # the alarm is in the journal, the silence in memory alone
+    return other, slot + 1
+
+
+def test_an_uncalled_test_that_waited_when_the_station_ended_is_said_by_its_next_life() -> None:
+    net = line_of(2, window_s=300)
+    other, slot = uncalled(net)
+    for _ in range(3):
+        net.restart(other)
+        net.pass_time(5)
+    assert other.statements(Kind.SILENCE) == []
+    net.pass_time(renewal.CONFIRM_MS / 1000)
+    (silence,) = [said.content.body for said in other.statements(Kind.SILENCE)]
+    start_ms = slot_start_ms(slot, net.signed.charter)
+    assert (silence.slot, silence.due_ms) == (slot, start_ms + 300_000)
+    net.restart(other)
+    net.pass_time(2 * renewal.CONFIRM_MS / 1000)
+    assert len(other.statements(Kind.SILENCE)) == 1
+    assert [a.code for a in other.alarms()].count("test.missed") == 1
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_an_uncalled_test_is_not_said_under_a_charter_that_numbers_otherwise(
+    *, again: bool
+) -> None:
+    net = line_of(2, window_s=300)
+    other, _ = uncalled(net)
+    tests = replace(net.signed.charter.tests, interval_s=1800)
+    other.install(sign_all(amend(net.signed.charter, tests=tests), net.parties))
+    if again:
+        net.restart(other)
+    net.pass_time(renewal.CONFIRM_MS / 1000)
+    assert other.statements(Kind.SILENCE) == []
 
 
 def test_a_restart_neither_calls_twice_nor_forgets_to_call() -> None:

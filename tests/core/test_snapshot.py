@@ -52,8 +52,9 @@ def test_every_part_of_a_line_is_kept_or_known_not_to_be() -> None:
     assert vars(line).keys() == KEPT | DERIVED | RARE | RUNNING
     assert vars(line.ladder).keys() == {
         "tallies", "stations", "unsigned", "covers", "_shelf", "_old", "_lately", "_heap",
-        "_serial", "_pruned", "unsaid", "_told",
+        "_serial", "_pruned", "unsaid",
     }  # fmt: skip
+    assert vars(line.ladder.unsaid).keys() == {"waiting", "_told"}
     assert vars(line.record).keys() == {
         "line", "realm", "shelf", "logs", "numbered", "numbers", "stories", "_tips", "refs",
         "moved", "_held", "_held_bytes", "_waiting", "closings", "known",
@@ -86,7 +87,7 @@ def pictures(station: Station) -> dict[bytes, dict[str, object]]:
         found["clocks"] = sorted(clocks(line.ladder))
         found["ends"] = sorted(entry[0] for entry in line.ladder._heap)
         found["notes"] = {log: book.heads for log, book in line.notes.items()}
-        found["unsaid"] = sorted(line.ladder.unsaid)
+        found["unsaid"] = sorted(line.ladder.unsaid.waiting.items(), key=str)
         found["moments"] = (line.unnoted_at, line.unsealed_at, line.unwitnessed)
         found["frontier"] = line.record.frontier(line.own_log)
         found["held by peers"] = {
@@ -154,10 +155,13 @@ def test_a_silence_that_is_yet_to_be_said_is_in_a_snapshot() -> None:
     net.pass_time(12)  # the deadline is reported, and what says so waits for a confirmation
     station = resumed(alpha, MemoryStore(alpha.facts), 1)
     ladder = station.lines[alpha.line.id].ladder
-    assert list(ladder.unsaid) == [(sent, "BRAVO", Rung.ACKNOWLEDGED)]
+    (owed,) = ladder.unsaid.waiting.values()
+    assert (owed.refs[0].target, owed.body.party, owed.body.rung) == (
+        sent, "BRAVO", Rung.ACKNOWLEDGED
+    )  # fmt: skip
     assert ladder.wakeup() == 0
-    assert [missed for missed, _ in ladder.take_unsaid()] == list(ladder.unsaid)
-    assert ladder.take_unsaid() == []
+    assert ladder.unsaid.take() == [owed]
+    assert ladder.unsaid.take() == []
 
 
 @settings(max_examples=5, deadline=None)

@@ -37,6 +37,7 @@ SHOWS = {
     "one-after-the-other": (2,),
     "proof-not-passed-on": (34,),
     "relay-believes-colluder": (4,),
+    "silence-forgotten": (6,),
     "silent-fork": (13, 6),
     "sync-failure-ignored": (1,),
 }
@@ -45,6 +46,14 @@ PROMISES = frozenset(range(1, 11))
 AIMED = {
     "fork-cuts": replace(calm(0, 4), forker=True),
     "silence-unsaid": replace(calm(0, 20, 2), part_mean_ms=200_000, part_length_ms=900_000),
+    "silence-forgotten": replace(
+        calm(0, 120, 2),
+        part_mean_ms=100_000,
+        part_length_ms=3_600_000,
+        crash_mean_ms=400_000,
+        test_interval_s=420,
+        send_mean_ms=300_000,
+    ),
     "observer-speaks": replace(calm(0, 4), observer=True),
     "observer-owes": replace(calm(0, 12), observer=True, send_mean_ms=60_000),
     "attempts-forgotten": replace(calm(0, 2, 2), send_mean_ms=60_000),

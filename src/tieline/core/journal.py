@@ -113,6 +113,8 @@ class Alarm:
 
     ``about``: a second thing that it is about, where one ``item`` may ring for several. A code
     names a kind of cause and never one thing, so that two runs of one exercise ring the same codes.
+    Beside it (``meta`` of the fact) stands what the station is to put on the record for it, as
+    ``pack_content`` gives it, or nothing.
     """
 
     code: str

@@ -27,9 +27,10 @@ from tieline.core.charter import Charter
 from tieline.core.checkpoint import Receipt
 from tieline.core.record import STORY, Item, Record
 from tieline.core.shelf import Cache
-from tieline.core.statement import Content, Statement, wanted_rungs
+from tieline.core.statement import Statement, wanted_rungs
 from tieline.core.tally import Facet, Mark, Tallies, Tally
 from tieline.core.terms import Kind, Now, Rung
+from tieline.core.unsaid import Unsaid
 
 __all__ = ["RUNG_OF_KIND", "Due", "Ladder", "Mark"]
 
@@ -45,8 +46,6 @@ NOTHING: Final = Tally()
 # A clock that runs: its end on the deadline clock, its number, the statement, who owes which rung,
 # its end on the wall clock and its length, in ms.
 Clock = tuple[int, int, bytes, str, Rung, int, int]
-Missed = tuple[bytes, str, Rung]
-"""A deadline that has passed: of which statement, who owes, and which rung."""
 STEP_MS: Final = 1_000  # a wall clock that differs by less has not been set
 
 
@@ -79,10 +78,7 @@ class Ladder:
         self.stations: dict[str, tuple[bytes, ...]] = {}
         # What a party's stations had not signed for when they should have, by party.
         self.unsigned: dict[str, set[bytes]] = {}
-        # Missed deadlines of ours that are in the journal and not on the record, with the wall time
-        # at their end; and which of them this life has said, or will as soon as it may.
-        self.unsaid: dict[Missed, int] = {}
-        self._told: set[Missed] = set()
+        self.unsaid = Unsaid()
         self.covers: dict[tuple[bytes, bytes], Cover] = {}
         self._shelf = record.shelf
         self._old: Cache[tuple[bytes, bytes, int], Receipt] = Cache()
@@ -319,38 +315,6 @@ class Ladder:
             self.unsigned.setdefault(party, set()).add(digest)
         return True
 
-    def owe_silence(self, missed: Missed, due_ms: int, *, told: bool) -> None:
-        """A missed deadline of ours is reported, and is to be put on the record.
-
-        ``told``: who reports it says that itself, as soon as the station may write.
-        """
-        self.unsaid[missed] = due_ms
-        if told:
-            self._told.add(missed)
-
-    def take_unsaid(self) -> list[tuple[Missed, int]]:
-        """What is to be put on the record and was not said in this life yet: it is now."""
-        found = [each for each in self.unsaid.items() if each[0] not in self._told]
-        self._told.update(missed for missed, _ in found)
-        return found
-
-    def is_said(self, content: Content) -> bool:
-        """Whether such a silence of ours is on the record: a life of which we did not know said it.
-
-        Only of those of the station itself, on a statement.
-        """
-        body = content.body
-        if content.kind is not Kind.SILENCE or body.party is None or body.rung is None:
-            return False
-        about = [(ref.target, body.party, body.rung) for ref in content.refs]
-        return bool(about) and not any(missed in self.unsaid for missed in about)
-
-    def note_silence(self, digest: bytes, party: str, rung: Rung) -> None:
-        """A silence of ours came onto the record, or what it was about is not there any more."""
-        self.note_overdue(digest, party, rung)
-        self.unsaid.pop((digest, party, rung), None)
-        self._told.discard((digest, party, rung))
-
     def lacks_receipts(self, party: str, item_of: Callable[[bytes], Item | None]) -> bool:
         """Whether a party's stations have still not signed for something that is overdue."""
         unsigned = self.unsigned.get(party, set())
@@ -411,6 +375,6 @@ class Ladder:
 
     def wakeup(self) -> int | None:
         """The monotonic time of the earliest clock, in ms; 0 when something is to be said now."""
-        if self.unsaid.keys() - self._told:
+        if self.unsaid.pending:
             return 0
         return self._heap[0][0] if self._heap else None

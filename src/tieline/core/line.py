@@ -404,7 +404,7 @@ class Line:
                 self.neglected.pop(party, None)
         elif kind is Kind.TEST and body.slot is not None:
             self._apply_test(item, body.slot, party)
-        elif kind is Kind.SILENCE and body.party is not None and body.rung is not None:
+        elif kind is Kind.SILENCE:
             self._apply_silence(item, party)
         elif kind is Kind.JOINT:
             self.ladder.tallies.of(statement.digest).assents[party] = statement.digest
@@ -448,13 +448,15 @@ class Line:
             self.ladder.start_after_acknowledgement(on, party, self.charter_of(on), base)
 
     def _apply_silence(self, item: Item, party: str) -> None:
-        body = item.statement.content.body
+        content, body = item.statement.content, item.statement.content.body
+        ours = item.statement.place.station == self.own
+        if ours:
+            self.ladder.unsaid.note(content)
+            self.slot_noted = max(self.slot_noted, -1 if body.slot is None else body.slot)
         if body.party is None or body.rung is None:
             return
-        if item.statement.place.station == self.own and item.statement.content.refs:
-            self.ladder.note_silence(item.statement.content.refs[0].target, body.party, body.rung)
-        if item.statement.place.station == self.own and body.slot is not None:
-            self.slot_noted = max(self.slot_noted, body.slot)
+        if ours and content.refs:
+            self.ladder.note_overdue(content.refs[0].target, body.party, body.rung)
         if body.rung >= Rung.ACKNOWLEDGED and self._owes(item, party, body.party, body.rung):
             self.neglected[body.party] = self.neglected.get(body.party, 0) + 1
         if body.party == self.party and body.cause:

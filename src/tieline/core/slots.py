@@ -26,8 +26,15 @@ def first_slot(line: Line, now: Now) -> None:
 def count_slots_anew(line: Line, wall_ms: int) -> None:
     """Begin with the next slot, because a new version may number slots and callers otherwise.
 
-    What was noted under other numbers says nothing of these.
+    What was noted under other numbers says nothing of these, and what was to be put on the record
+    under them would be read as one of these.
     """
+    before = line.charters.get(line.charter.version - 1)
+    same = before and (before.charter.tests, before.charter.voices()) == (
+        line.charter.tests, line.charter.voices()
+    )  # fmt: skip
+    if not same:
+        line.ladder.unsaid.drop_tests()
     line.amended_ms = wall_ms
     line.slot_noted = -1
     slot = slot_at(wall_ms, line.charter)

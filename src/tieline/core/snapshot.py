@@ -30,10 +30,10 @@ from tieline.core.record import Record
 from tieline.core.shelf import LARGE_RUN, Settlement
 from tieline.core.statement import pack_content, parse, unpack_content
 from tieline.core.tally import LIMITS, Tally
-from tieline.core.terms import Now, Rung
+from tieline.core.terms import Now
 from tieline.core.tree import Tree
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 CHUNK: Final = 16_384
 _RUN_BYTES: Final = 6 * LARGE_RUN
 PROBE: Final = array("I", (1,)).tobytes() + array("Q", (2,)).tobytes()  # how arrays lie in memory
@@ -331,7 +331,7 @@ def _state(line: Line) -> dict[int, Value]:
         18: tuple(line.stated.items()),
         19: tuple(line.tests.items()),
         20: (line.slot_noted, line.amended_ms),
-        23: tuple((*missed, due_ms) for missed, due_ms in ladder.unsaid.items()),
+        23: tuple(pack_content(content) for content in ladder.unsaid.waiting.values()),
     }
 
 
@@ -357,9 +357,8 @@ def _restore_ladder(line: Line, fields: Fields, now: Now) -> None:
         alarm = Alarm.decode(cast("bytes", raw))
         line.alarms.other[alarm.cause] = alarm
     line.alarms.count = fields.uint(10)
-    for row in fields.array(23):
-        digest, party, rung, due_ms = cast("tuple[bytes, str, int, int]", row)
-        ladder.owe_silence((digest, party, Rung(rung)), due_ms, told=False)
+    for raw in fields.array(23):
+        ladder.unsaid.owe(unpack_content(cast("bytes", raw)), told=False)
 
 
 def _clock(row: Value) -> tuple[bytes, str, int, int, int, int]:

@@ -187,7 +187,7 @@ def pump(line: Line, turn: Turn) -> None:
             turn.reply(line.outgoing.popleft().token, error)
             continue
         out = line.outgoing.popleft()
-        if line.ladder.is_said(out.content):
+        if line.ladder.unsaid.is_said(out.content):
             continue
         try:
             if not _opens(out):

@@ -82,7 +82,7 @@ from tieline.core.shelf import Archive, Settlement
 from tieline.core.slots import count_slots_anew, first_slot
 from tieline.core.succession import check_chain
 from tieline.core.sync import Pace
-from tieline.core.terms import LineState, Now, Precedence, Rung
+from tieline.core.terms import LineState, Now, Precedence
 from tieline.core.turn import Turn
 
 
@@ -206,23 +206,9 @@ class Station:
             case FactKind.LIFE:
                 line.life.take(Lived.decode(fact.body), fact.at_ms)
             case FactKind.ALARM:
-                alarm = Alarm.decode(fact.body)
-                line.alarms[alarm.cause] = alarm
-                if alarm.rung is not None:
-                    self._restore_overdue(line, alarm, alarm.rung, fact.at_ms)
+                _restore_alarm(line, fact)
             case _:
                 self._restore_kept(line, fact, past)
-
-    def _restore_overdue(self, line: Line, alarm: Alarm, rung: Rung, at_ms: int) -> None:
-        """A deadline was reported. Of one of ours that is on the record, too, or will have to be.
-
-        The station may have ended before it could say so. When the deadline was, the alarm does not
-        say: what is put on the record then has the time of the report.
-        """
-        news = line.ladder.note_overdue(alarm.item, alarm.party, rung)
-        on = line.record.by_digest.get(alarm.item) if news else None
-        if on is not None and on.statement.place.station == self.own:
-            line.ladder.owe_silence((alarm.item, alarm.party, rung), at_ms, told=False)
 
     def _restore_kept(self, line: Line, fact: Fact, past: Now) -> None:
         """Facts that the ladder and the record do not build on."""
@@ -537,6 +523,19 @@ class Station:
         alarm = Alarm(code=event.code, precedence=Precedence(event.precedence), text=event.text)
         self.troubles[event.code] = alarm
         turn.keep_alarm(b"", alarm)
+
+
+def _restore_alarm(line: Line, fact: Fact) -> None:
+    """An alarm rang. What it was to put on the record has come there by a later fact, or is owed.
+
+    The station may have ended before it could say it.
+    """
+    alarm = Alarm.decode(fact.body)
+    line.alarms[alarm.cause] = alarm
+    if alarm.rung is not None:
+        line.ladder.note_overdue(alarm.item, alarm.party, alarm.rung)
+    if fact.meta:
+        line.ladder.unsaid.owe(statement.unpack_content(fact.meta), told=False)
 
 
 def _other_realm(what: str, found: str, here: str) -> LocalError:

@@ -20,7 +20,7 @@ from tieline.core.journal import (
     StateChange,
 )
 from tieline.core.line import Line
-from tieline.core.statement import Statement
+from tieline.core.statement import Content, Statement, pack_content
 from tieline.core.terms import Now
 
 
@@ -53,11 +53,17 @@ class Turn:
             )
         )
 
-    def ring(self, line: Line, alarm: Alarm) -> bool:
-        """Keep an alarm of a line: once for each cause, for ever. Whether it is news."""
+    def ring(self, line: Line, alarm: Alarm, silence: Content | None = None) -> bool:
+        """Keep an alarm of a line: once for each cause, for ever. Whether it is news.
+
+        ``silence``: what the station is to put on the record for it, in this life or a later one.
+        """
         news = line.alarms.add(alarm)
         if news:
-            self.keep_alarm(line.id, alarm)
+            owed = b"" if silence is None else pack_content(silence)
+            self.keep(FactKind.ALARM, line.id, alarm.encode(), owed)
+            if silence is not None:
+                line.ladder.unsaid.owe(silence, told=True)
         return news
 
     def keep_alarm(self, line: bytes, alarm: Alarm) -> None:

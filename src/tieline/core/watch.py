@@ -36,17 +36,16 @@ _NAMES: Final = {each: (each.name.lower(), each.name) for each in Precedence}
 def tick(line: Line, turn: Turn) -> None:
     """Whatever the deadline clock has made due."""
     run_down = line.ladder.due(turn.now, line.charter, line.item)
-    unsaid = line.ladder.take_unsaid()
+    unsaid = line.ladder.unsaid.take()
     if not line.member:
         return  # who has left owes and expects nothing
     for due in run_down:
         _missed(line, due, turn)
-    for (digest, party, rung), due_ms in unsaid:
-        item = line.item(digest)
-        if item is None:  # a charter has ended its log before it
-            line.ladder.note_silence(digest, party, rung)
+    for content in unsaid:
+        if content.refs and line.item(content.refs[0].target) is None:
+            line.ladder.unsaid.note(content)  # a charter has ended its log before it
         else:
-            _say_silence(line, Due(item, party, rung, due_ms), turn)
+            _say(line, content, turn)
     _line_tests(line, turn)
     notes.due(line, turn)
 
@@ -147,14 +146,14 @@ def owed(line: Line, news: Owed, turn: Turn) -> None:
     alarm = alarm_of(news)
     if alarm.cause in line.alarms or not line.member:
         return
-    turn.ring(line, alarm)
     if not news.creditor or line.own != line.lead(line.party):
+        turn.ring(line, alarm)
         return
     cause, attempts = _tries(line, news.debtor)
     content = speech.content_of_default(
         line.item(news.trigger), news.rule, news.version, news.debtor, news.due_ms, attempts, cause
     )
-    _say(line, content, turn)
+    _ring_and_say(line, alarm, content, turn)
 
 
 def touched(line: Line, news: Touched, turn: Turn) -> None:
@@ -203,20 +202,14 @@ def _missed(line: Line, due: Due, turn: Turn) -> None:
         party=due.party,
         rung=due.rung,
     )
-    turn.ring(line, alarm)
-    if ours:
-        missed = (statement.digest, due.party, due.rung)
-        line.ladder.owe_silence(missed, max(0, due.due_ms), told=True)
-        _say_silence(line, due, turn)
-
-
-def _say_silence(line: Line, due: Due, turn: Turn) -> None:
-    """Put on the record what a party did not do, and what was tried."""
+    if not ours:
+        turn.ring(line, alarm)
+        return
     cause, attempts = _tries(line, due.party)
     content = speech.content_of_silence(
         due.item, due.party, due.rung, max(0, due.due_ms), attempts, cause, -1
     )
-    _say(line, content, turn)
+    _ring_and_say(line, alarm, content, turn)
 
 
 def _title(content: Content) -> str:
@@ -249,9 +242,14 @@ def _line_tests(line: Line, turn: Turn) -> None:
             )  # fmt: skip
             if alarm.cause in line.alarms:
                 return  # said before the clock went back
-            turn.ring(line, alarm)
             content = speech.content_of_silence(None, caller, Rung.RECEIVED, due_ms, 0, "", slot)
-            _say(line, content, turn)
+            _ring_and_say(line, alarm, content, turn)
+
+
+def _ring_and_say(line: Line, alarm: Alarm, silence: Content, turn: Turn) -> None:
+    """Tell the officer, and put the silence on the record: in a later life if not in this one."""
+    if turn.ring(line, alarm, None if line.observes else silence):
+        _say(line, silence, turn)
 
 
 def _say(line: Line, content: Content, turn: Turn) -> None:

@@ -6,8 +6,8 @@ count: one for the words of the act itself, one for a disk that is full at that 
 an observer, which says nothing.
 
 What did not come is in the record: each failure of a carrier is in the journal with its cause, and
-each deadline that ran down on a statement of ours is said by us, within minutes, in words that all
-can read.
+each deadline that ran down on a statement of ours, and each line test that nobody called, is said
+by us, within minutes, in words that all can read: by a later life if need be.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def attempts_kept(events: Iterable[Event], facts: Iterable[Fact], peers: Contain
 
 
 class Silences:
-    """What one station owes the record: deadlines that ran down on its own statements."""
+    """What one station owes the record: deadlines of its own statements, and uncalled tests."""
 
     def __init__(self, station: bytes) -> None:
         self._station = station
@@ -80,12 +80,16 @@ class Silences:
             return
         self._own.add(parsed.digest)
         if parsed.content.kind is Kind.SILENCE:
+            body = parsed.content.body
             for ref in parsed.content.refs:
-                self._owed.pop((ref.target, parsed.content.body.party or ""), None)
+                self._owed.pop((ref.target, body.party or ""), None)
+            if body.slot is not None:
+                self._owed.pop((body.slot.to_bytes(8, "big"), body.party or ""), None)
 
     def rang(self, alarm: Alarm, now_ms: int) -> None:
         """An alarm came into the journal."""
-        if alarm.code.startswith("overdue.") and alarm.item in self._own:
+        ours = alarm.code.startswith("overdue.") and alarm.item in self._own
+        if ours or alarm.code == "test.missed":
             self._owed.setdefault((alarm.item, alarm.party), now_ms)
 
     def wait(self, now_ms: int) -> None:

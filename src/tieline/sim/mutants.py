@@ -41,6 +41,7 @@ from tieline.core.station import Station
 from tieline.core.sync import Have, Head, Peer
 from tieline.core.terms import Now
 from tieline.core.turn import Turn
+from tieline.core.unsaid import Unsaid
 from tieline.node.runtime import Plan, Runtime
 from tieline.sim import early
 from tieline.sim.newer import NewerRuntime
@@ -261,6 +262,15 @@ def _all_addressed(_self: Ladder, statement: Statement, charter: Charter) -> tup
 
 def _say_no_silence(_line: Line, _content: Content, _turn: Turn) -> None:
     """What did not come is told to the officers, and to nobody else."""
+
+
+_owe: Callable[..., None] = Unsaid.owe
+
+
+def _owe_in_memory(self: Unsaid, content: Content, *, told: bool) -> None:
+    """What an earlier life rang for and did not say is never said."""
+    if told:
+        _owe(self, content, told=told)
 
 
 def _keep_no_attempt(_self: Turn, _line: bytes, _attempt: Attempt) -> None:
@@ -501,6 +511,12 @@ MUTANTS: dict[str, Mutant] = {
             invariants=frozenset({8}),
             what="a deadline that ran down is on no record",
             patches=((watch, "_say", _say_no_silence),),
+        ),
+        Mutant(
+            name="silence-forgotten",
+            invariants=frozenset({8}),
+            what="what a life was to put on the record is forgotten when it ends",
+            patches=((Unsaid, "owe", _owe_in_memory),),
         ),
         Mutant(
             name="observer-speaks",
