@@ -336,10 +336,14 @@ def test_a_hook_rings_though_the_station_cannot_say_what_the_message_is(
     class Post:
         async def send(self, event: dict[str, Any]) -> str:
             sent.append(event)
-            told.set()
+            if len(sent) == 3:
+                told.set()
             return ""
 
-    async def never(*_: object, **__: object) -> None:
+    asked: list[object] = []
+
+    async def never(*what: object, **_: object) -> None:
+        asked.append(what)
         await asyncio.Event().wait()
 
     async def story() -> None:
@@ -349,10 +353,11 @@ def test_a_hook_rings_though_the_station_cannot_say_what_the_message_is(
         made = Messenger(output, feed, Post())
         made.ours = feed.alive = True
         task = asyncio.create_task(made.work())
-        alarm: dict[str, Any] = {
-            "alarm": 11, "rank": "FLASH", "tone": "flash", "state": "sounding", "item": "ab",
-        }  # fmt: skip
-        feed.found = {"sounding": [11], "alarms": [alarm], "exercise": "", "now_ms": 1}
+        alarms: list[Any] = [
+            {"alarm": number, "rank": "FLASH", "tone": "flash", "state": "sounding", "item": "ab"}
+            for number in (11, 12, 13)
+        ]
+        feed.found = {"sounding": [11, 12, 13], "alarms": alarms, "exercise": "", "now_ms": 1}
         for _ in range(20):  # it waits for news by then
             await asyncio.sleep(0)
         await feed.tell()
@@ -361,8 +366,9 @@ def test_a_hook_rings_though_the_station_cannot_say_what_the_message_is(
         task.cancel()
 
     asyncio.run(story())
-    assert sent[0]["alarm"]["rank"] == "FLASH"
-    assert "message" not in sent[0]["alarm"]
+    assert [event["alarm"]["alarm"] for event in sent] == [11, 12, 13]
+    assert not [event for event in sent if "message" in event["alarm"]]
+    assert len(asked) == 1  # the first has waited for all of them
 
 
 @pytest.mark.parametrize("message", [False, True])

@@ -25,7 +25,7 @@ _log: Final = logging.getLogger(__name__)
 ORDER: Final = ("flash", "immediate", "fault", "priority")
 PROBE_S: Final = 60.0  # a loudspeaker that is not used is tried so often, with silence
 AGAIN_S: Final = (2.0, 4.0, 8.0, 15.0, 30.0)  # after a use that failed
-MESSAGE_S: Final = 1.0  # so long an alarm waits for the words of its message
+MESSAGE_S: Final = 1.0  # so long all that is told at once waits for words that do not come
 STATION: Final = -1  # the alarm that the station itself does not answer
 
 
@@ -208,13 +208,14 @@ class Messenger(Output):
         super().__init__(config, feed)
         self._post = post
         self._told: dict[int, str] = {}  # by number: the tone in which it was told of
+        self._asks = True  # the station says what messages say
 
     async def work(self) -> None:
         """Tell what is to be told; what fails is tried again as long as it holds."""
         failures = 0
         while True:
             seen = self.feed.turns
-            failed = False
+            failed, self._asks = False, True
             for event in self._news():
                 why = await self._post.send(await self._event(event))
                 test = event.get("test")
@@ -285,10 +286,23 @@ class Messenger(Output):
             if self.config.message:
                 told["message"] = {name: said.get(name) for name in ("text", "lang", "form")}
         elif self.config.message and alarm.get("item"):
-            with contextlib.suppress(ApiDown, ApiRefused, TimeoutError):
-                async with asyncio.timeout(MESSAGE_S):  # a commit that takes long holds no alarm up
-                    item = await self.feed.call("item", item=alarm["item"])
-                told["message"] = {
-                    name: item.get(name) for name in ("text", "lang", "form", "told")
-                }
+            told |= await self._message(alarm["item"])
         return {**out, "alarm": told}
+
+    async def _message(self, item: Json) -> dict[str, Json]:
+        """The words of an alarm's message, if the station says them.
+
+        A commit that takes long holds no alarm up: where one has waited in vain, those that ring
+        with it do not wait.
+        """
+        if not self._asks:
+            return {}
+        try:
+            async with asyncio.timeout(MESSAGE_S):
+                found = await self.feed.call("item", item=item)
+        except TimeoutError:
+            self._asks = False
+            return {}
+        except (ApiDown, ApiRefused):
+            return {}
+        return {"message": {name: found.get(name) for name in ("text", "lang", "form", "told")}}
