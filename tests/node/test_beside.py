@@ -600,6 +600,34 @@ def test_the_first_slow_sync_after_quick_ones_holds_the_loop_for_a_moment_alone(
     play(tmp_path, story)
 
 
+@pytest.mark.usefixtures("soon")
+def test_a_station_that_was_quiet_says_its_status_in_the_first_slow_sync_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(alpha: Station, bravo: Station) -> None:
+        where = bravo.host.beside
+        assert where is not None
+        monkeypatch.setattr(where, "learn", lambda: None)
+        where.slow = False
+        monkeypatch.setattr(beside, "LOOK_S", WAIT_S)
+        await alpha.say("good morning", Precedence.ROUTINE)
+        await pair.settle(alpha, bravo)
+        assert where._later is not None  # it is to look at what that has left, and time passes
+        where._later.cancel()
+        where._look_ahead()
+        before = bravo.disk.last()
+        bravo.disk.go_on.clear()
+        speaking = asyncio.create_task(alpha.say("all stop", Precedence.FLASH))
+        await bravo.begun()
+        await until(lambda: bravo.host.gate.shut)
+        status = await at_once(bravo.ask("status"))
+        assert status["journal"] == before
+        bravo.disk.go_on.set()
+        await speaking
+
+    play(tmp_path, story)
+
+
 def test_what_a_quick_commit_has_taken_is_all_there_with_the_turn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,9 @@ station that stands still loses its sessions. Which it will be nobody knows befo
 makes all commits. The loop stands still for one of them, but for ``LONG_S`` at most: then it goes
 on. After one that took so long it does not wait at all, until a number of them one after the other
 were quick: who does not wait must look at the station before each turn, for those who ask about it
-meanwhile, which is dear. A start is taken for one with a slow disk, since nobody knows better.
+meanwhile, which is dear. Who waits looks when there was a turn and a moment has passed: that serves
+if the next turn is the one that takes long. A start is taken for one with a slow disk, since nobody
+knows better.
 
 Two changes of thread cost some 25 µs, of the millisecond and more that a turn takes.
 
@@ -35,6 +37,7 @@ QUICK_S: Final = 0.02
 # the start, and more once a long one has held it, since a disk that stalls does it again.
 FIRST: Final = 8
 LATER: Final = 256
+LOOK_S: Final = 0.5  # from a quick turn to the look at what it has left
 
 Done = Callable[[Future[int]], None]
 """What is called on the loop with how the work has ended."""
@@ -83,6 +86,8 @@ class Beside:
         self._work: Work | None = None
         self._quick, self._enough = 0, FIRST
         self.slow = True
+        self._seen = False  # there was a look since the last turn
+        self._later: asyncio.TimerHandle | None = None
         self.before: Callable[[], None] = lambda: None  # a look at what is stored, before a turn
         self.unseen: Callable[[], None] = lambda: None  # told that there was none before this one
         self.unstored: Unstored | None = None  # who tells what waits for a commit that takes long
@@ -108,7 +113,7 @@ class Beside:
         as ``Runtime.turn`` does.
         """
         waits = not self.slow
-        (self.unseen if waits else self.before)()
+        self._look(waits=waits)
         plan = runtime.begin(events, now)
         if plan is None:
             return None
@@ -140,6 +145,23 @@ class Beside:
                 over(None)
 
         return self._leave(future, stored, LONG_S if waits else 0.0)
+
+    def _look(self, *, waits: bool) -> None:
+        """Before a turn: have a look at the station, unless it is quick, or there was one since."""
+        if not waits:
+            self.before()
+        elif not self._seen:
+            self.unseen()
+        self._seen = False
+        if waits and self._later is None:
+            self._later = self._loop.call_later(LOOK_S, self._look_ahead)
+
+    def _look_ahead(self) -> None:
+        """A moment after a quick turn: look for the next one."""
+        self._later = None
+        if self._work is None:
+            self.before()
+            self._seen = True
 
     def _tend(self, shot: Shot | None, over: Over, *, waits: bool) -> Work | None:
         """Have the store do what no turn waits for: write a snapshot, move a long log's pages.
@@ -214,6 +236,8 @@ class Beside:
 
     def finish(self) -> None:
         """Wait here for what is under way, and let the thread go: the station stops."""
+        if self._later is not None:
+            self._later.cancel()
         while self._work is not None:
             work = self._work
             work.future.exception()
