@@ -9,7 +9,7 @@ from tests.core.world import Net, Post, chaff, kits, message
 
 from tieline.core import encode, tally
 from tieline.core.encode import Value
-from tieline.core.errors import RemoteError
+from tieline.core.errors import LocalError
 from tieline.core.journal import Alarm
 from tieline.core.tally import Acts, Alarms, Facet, Mark, Tally
 from tieline.core.terms import Precedence, RefRole, Rung
@@ -73,9 +73,18 @@ def _bad_rows() -> Iterator[tuple[int, Value]]:
 
 @pytest.mark.parametrize(("key", "row"), list(_bad_rows()))
 def test_what_does_not_read_is_refused_by_its_code(key: int, row: Value) -> None:
-    with pytest.raises(RemoteError) as refused:
+    with pytest.raises(LocalError) as refused:
         Tally.decode(encode.dumps({key: (row,)}))
     assert refused.value.code == "tally.field"
+
+
+def test_bytes_that_are_none_of_ours_are_the_fault_of_our_store_and_of_no_peer() -> None:
+    alarm = encode.dumps({6: (b"none",)})  # refused by another code where a peer says so
+    for data in (b"\xff", b"", encode.dumps(7), alarm):
+        with pytest.raises(LocalError) as refused:
+            Tally.decode(data)
+        assert refused.value.code == "tally.field"
+        assert "tieline verify" in refused.value.message
 
 
 @pytest.fixture

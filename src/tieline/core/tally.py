@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from tieline.core import encode
 from tieline.core.encode import Fields, Limits, Value
-from tieline.core.errors import RemoteError
+from tieline.core.errors import LocalError, RemoteError
 from tieline.core.journal import Alarm
 from tieline.core.record import STORY, Record
 from tieline.core.shelf import MAX_CACHED, Cache
@@ -89,7 +89,22 @@ class Tally:
 
     @staticmethod
     def decode(data: bytes) -> Tally:
-        """Read what ``encode`` writes. Raises ``RemoteError`` when it does not read."""
+        """Read what ``encode`` writes.
+
+        Raises ``LocalError`` (``tally.field``) when it does not read: it is our own store that is
+        damaged then, whoever's envelope made us look there.
+        """
+        try:
+            return Tally._read(data)
+        except RemoteError as error:
+            raise LocalError(
+                "tally.field",
+                "what has come to a statement is not in the store as it was; run 'tieline verify',"
+                " then fetch the record back from a peer",
+            ) from error
+
+    @staticmethod
+    def _read(data: bytes) -> Tally:
         fields = Fields(encode.loads(data, LIMITS), "tally")
         out = Tally()
         for party, rung, at_ms, by, unit in _rows(fields, 1, str, Rung, int, bytes, str):
@@ -113,8 +128,7 @@ def _rows(fields: Fields, key: int, *kinds: type) -> Iterator[Any]:
         if len(parts) != len(kinds) or None in found:
             raise RemoteError(
                 "tally.field",
-                f"field {key} of the tally has a row that is not one of its kind; run"
-                " 'tieline verify'",
+                f"field {key} of the tally has a row that is not one of its kind",
             )
         yield tuple(found)
 
