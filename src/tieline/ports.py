@@ -180,8 +180,11 @@ class Machine(Protocol):
     def steps(self) -> Steps | None:
         """How its clocks stood, as remembered last; None when there is nothing, or unreadable."""
 
-    def remember_steps(self, steps: Steps) -> None:
-        """Remember this instead. Raises as ``remember`` does, and keeps it for as long."""
+    def remember_steps(self, steps: Steps) -> bool:
+        """Remember this instead. Raises as ``remember`` does, and keeps it for as long.
+
+        False: it could not be remembered, and what was is forgotten; to be tried again.
+        """
 
 
 class Clock(Protocol):

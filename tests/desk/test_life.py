@@ -347,9 +347,13 @@ def test_a_mark_that_cannot_be_written_vouches_for_nothing(
     def full(_descriptor: int, _data: bytes, _at: int) -> int:
         raise OSError(28, "No space left on device")
 
+    steps = Steps(b"a run", ((1, 2),))
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", full)
         kept.remember({b"a" * 16: Mark(b"l" * 8, 8, b"e" * 32)})
+        assert not kept.remember_steps(steps)
+        patch.setattr(os, "pwrite", lambda _descriptor, data, _at: len(data) - 1)
+        assert not kept.remember_steps(steps)
     kept.close()
     with contextlib.closing(machine.HomeMachine.open(home)) as opened:
         assert opened.marks() is None
@@ -360,7 +364,7 @@ def test_how_the_clocks_stood_comes_back_as_it_was(tmp_path: Path) -> None:
     steps = Steps(b"a run", ((1, 1_668_523_200_000), (7, -5), (2**40, 2**50)))
     with contextlib.closing(machine.HomeMachine.open(home)) as opened:
         assert opened.steps() is None
-        opened.remember_steps(steps)
+        assert opened.remember_steps(steps)
     path = home / machine.CLOCK_FILE
     assert path.stat().st_mode & 0o777 == 0o600
     with contextlib.closing(machine.HomeMachine.open(home)) as opened:

@@ -262,6 +262,36 @@ def test_who_waits_is_told_when_the_client_is_closed(tmp_path: Path) -> None:
     play(story)
 
 
+def test_of_a_watch_that_is_dropped_nothing_is_kept(tmp_path: Path) -> None:
+    async def story() -> None:
+        left = asyncio.Event()
+
+        async def tells(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while line := await reader.readline():
+                number = json.loads(line)["id"]
+                writer.write(b'{"id":1,"events":[{"seq":1},{"seq":2}]}\n' * 3)
+                writer.write(b'{"id":%d,"result":{}}\n' % number if number > 1 else b"")
+            writer.close()
+            left.set()
+
+        server = await asyncio.start_unix_server(tells, tmp_path / "api")
+        client = AsyncClient(tmp_path / "api")
+        await client.connect()
+        watching = client.watch()
+        assert (await anext(watching))["seq"] == 1
+        (queue,) = client._streams.values()
+        await watching.aclose()
+        assert client._streams == {}
+        held = queue.qsize()
+        assert await client.call("status") == {}  # what it is told meanwhile goes nowhere
+        assert queue.qsize() == held
+        await client.close()
+        await left.wait()
+        server.close()
+
+    play(story)
+
+
 # ------------------------------------------------------------------------------ watchers
 
 

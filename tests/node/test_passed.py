@@ -133,6 +133,25 @@ def test_a_store_that_was_put_back_has_no_steps_of_what_it_does_not_hold() -> No
     assert machine.clocks == Steps(b"run", ((1, 1_000_000), (5, 3_000_000)))
 
 
+def test_what_a_full_disk_has_forgotten_is_written_with_the_next_entry() -> None:
+    class Full(MemoryMachine):
+        """One that forgets, as long as there is no room."""
+
+        room = False
+
+        def remember_steps(self, steps: Steps) -> bool:
+            self.clocks = None
+            return self.room and super().remember_steps(steps)
+
+    machine = Full("ALPHA")
+    passed = Passed(machine, b"run", Now(1_000_000, 0, 0), 0, 0)
+    passed.note(1, Now(1_000_000, 0, 0))
+    assert machine.clocks is None
+    machine.room = True
+    passed.note(1, Now(1_000_000, 0, 0))  # no step, and nobody has set the clock
+    assert machine.clocks == Steps(b"run", ((1, 1_000_000),))
+
+
 def test_the_steps_are_bounded_and_the_newest_stay() -> None:
     machine = MemoryMachine("ALPHA")
     passed = Passed(machine, b"run", Now(0, 0, 0), 0, 0)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from tieline.node.view import Json
 
@@ -148,17 +148,25 @@ class AsyncClient:
 
     async def watch(
         self, since: int = 0, *, unstored: bool = False
-    ) -> AsyncIterator[dict[str, Json]]:
-        """Every event after a journal number, until the station stops; as ``Client.watch``."""
+    ) -> AsyncGenerator[dict[str, Json]]:
+        """Every event after a journal number, until the station stops; as ``Client.watch``.
+
+        Of one that nobody reads any more (``aclose``, or nothing holds it) nothing is kept. The
+        station goes on telling it as long as the connection stands.
+        """
         import asyncio
 
         self._serial += 1
+        number = self._serial
         self._write("watch", {"since": since, "batch": True, "unstored": unstored})
         queue: asyncio.Queue[Events | None] = asyncio.Queue()
-        self._streams[self._serial] = queue
-        while (events := await queue.get()) is not None:
-            for event in events:
-                yield event
+        self._streams[number] = queue
+        try:
+            while (events := await queue.get()) is not None:
+                for event in events:
+                    yield event
+        finally:
+            self._streams.pop(number, None)
 
     async def close(self) -> None:
         transport = self._transport

@@ -65,21 +65,25 @@ class _Small:
         self._size = len(data)
         self.found = _checked(data)
 
-    def write(self, value: Value) -> None:
-        """Replace what it holds. Raises ``StoreFailed`` where what it held would stay."""
+    def write(self, value: Value) -> bool:
+        """Replace what it holds; False: there was no room, and it is empty.
+
+        Raises ``StoreFailed`` where what it held would stay.
+        """
         body = encode.dumps(value)
         data = hashlib.sha256(body).digest() + body
         try:
             written = os.pwrite(self._file, data, 0)
             if written != len(data):
                 self._forget()
-                return
+                return False
             if len(data) < self._size:
                 os.ftruncate(self._file, len(data))
         except OSError:
             self._forget()
-            return
+            return False
         self._size = len(data)
+        return True
 
     def _forget(self) -> None:
         """What is on the disk must not be believed; a full disk lets a file get shorter."""
@@ -157,9 +161,9 @@ class HomeMachine:
         """See ``ports.Machine``."""
         return self._steps
 
-    def remember_steps(self, steps: Steps) -> None:
+    def remember_steps(self, steps: Steps) -> bool:
         """See ``ports.Machine``."""
-        self._clock.write((steps.boot, steps.steps))
+        return self._clock.write((steps.boot, steps.steps))
 
     def close(self) -> None:
         """Leave both on the disk. Raises ``ShellError`` (``machine.mark``) where they are not.

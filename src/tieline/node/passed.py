@@ -59,8 +59,8 @@ class Passed:
             self._set([*steps, (seq, apart_ms)][-MOST:])
         elif self._saved:
             return
-        self._saved = True
-        self._machine.remember_steps(Steps(self._boot, self._steps()))
+        # Where a full disk has no room for it, the next entry tries again.
+        self._saved = self._machine.remember_steps(Steps(self._boot, self._steps()))
 
     def _steps(self) -> tuple[tuple[int, int], ...]:
         return tuple(zip(self._first, self._apart, strict=True))

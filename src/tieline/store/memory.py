@@ -47,9 +47,10 @@ class MemoryMachine:
         """See ``ports.Machine``."""
         return self.clocks
 
-    def remember_steps(self, steps: Steps) -> None:
+    def remember_steps(self, steps: Steps) -> bool:
         """See ``ports.Machine``."""
         self.clocks = steps
+        return True
 
 
 class MemoryStore:
