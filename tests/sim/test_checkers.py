@@ -71,7 +71,7 @@ def test_what_a_thief_signs_accuses_nobody_and_who_kept_it_says_what_it_is() -> 
     alarm = Alarm(
         code="key.after_end", precedence=Precedence.PRIORITY, text="", item=name, party="ALPHA"
     )
-    bravo.line.alarms[alarm.cause] = alarm
+    bravo.line.alarms.add(alarm)
     assert not checker.difference([one, other], lines)  # CHARLIE was not told, and need not be
 
 

@@ -531,7 +531,7 @@ def _restore_alarm(line: Line, fact: Fact) -> None:
     The station may have ended before it could say it.
     """
     alarm = Alarm.decode(fact.body)
-    line.alarms[alarm.cause] = alarm
+    line.alarms.add(alarm)
     if alarm.rung is not None:
         line.ladder.note_overdue(alarm.item, alarm.party, alarm.rung)
     if fact.meta:

@@ -293,7 +293,7 @@ class Facet(Mapping[bytes, T], Generic[T]):
         return sum(1 for _ in self)
 
 
-class Alarms(MutableMapping[Cause, Alarm]):
+class Alarms(Mapping[Cause, Alarm]):
     """The alarms of one line, each cause once for ever; those of a statement are in its tally."""
 
     def __init__(self, tallies: Tallies) -> None:
@@ -316,12 +316,6 @@ class Alarms(MutableMapping[Cause, Alarm]):
         tally = self._tallies.get(cause[1]) if isinstance(cause, tuple) else None
         return tally is not None and cause in tally.alarms
 
-    def __setitem__(self, cause: Cause, alarm: Alarm) -> None:
-        known = self._tallies.record.find(cause[1]) is not None if len(cause[1]) == 32 else False
-        into = self._tallies.of(cause[1]).alarms if known else self.other
-        self.count += cause not in into and cause not in self.other
-        into[cause] = alarm
-
     def add(self, alarm: Alarm) -> bool:
         """Keep an alarm; False when its cause has rung before."""
         cause = alarm.cause
@@ -338,9 +332,6 @@ class Alarms(MutableMapping[Cause, Alarm]):
             into.alarms[cause] = alarm
         self.count += 1
         return True
-
-    def __delitem__(self, cause: Cause) -> None:
-        raise KeyError("an alarm is for ever")
 
     def __len__(self) -> int:
         return self.count
