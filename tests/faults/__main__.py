@@ -10,8 +10,8 @@ Statuses: 0 every demand was met, 1 one was not, 2 usage, 130 interrupted.
 from __future__ import annotations
 
 import argparse
-import gc
 import contextlib
+import gc
 import json
 import logging
 import os
