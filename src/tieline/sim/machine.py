@@ -335,7 +335,9 @@ class Machine:
 
     def look(self) -> None:
         """Now and then: whatever this station owes the record is there."""
-        if self.runtime is None or self.disk.full or self.runtime.full:
+        line = self.line_now()
+        mute = line is None or line.observes or not line.member
+        if self.runtime is None or self.disk.full or self.runtime.full or mute:
             self.silences.wait(self.schedule.now_ms)
         else:
             self.schedule.count("check silence")
