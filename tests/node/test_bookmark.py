@@ -436,12 +436,14 @@ def _no_room(facts: Sequence[Fact]) -> int:
     raise StoreFull("there is no room")
 
 
-def test_no_bookmark_is_left_while_a_branch_is_longer_than_its_log(tmp_path: Path) -> None:
+def test_a_bookmark_is_used_until_a_log_has_come_to_the_place_of_a_second_story(
+    tmp_path: Path,
+) -> None:
     asyncio.run(_longer(tmp_path))
 
 
 async def _longer(folder: Path) -> None:
-    """What the first statement there has read is not known yet, and so not what the story has."""
+    """What the first statement there has read is known from then on, and what the story has."""
     story = Story(4, *await two(folder))
     for _ in range(ACTS):
         await story.act()
@@ -451,13 +453,35 @@ async def _longer(folder: Path) -> None:
     reader = held._readers[line.id]
     log = line.record.logs[line.own_log]
     last = log.items[log.size - 1]
-    reader.stories = 1
-    for ahead, left in ((0, 1), (1, 0)):
-        place = replace(last.statement.place, position=last.statement.place.position + ahead)
-        told = replace(last, statement=replace(last.statement, place=place), second_story=True)
-        line.record.stories[:] = [told]
-        reader.marked = 0
-        assert len(held.bookmarks([line], last=True)) == left
+    place = replace(last.statement.place, position=log.size)
+    told = replace(last, statement=replace(last.statement, place=place), second_story=True)
+    beside = replace(last, second_story=True)
+    line.record.stories[:] = [told, beside]
+    reader.stories, reader.marked = 2, 0
+    reader.early = bookmark.early(line.record, line.record.stories)
+    assert reader.early == [told]
+    (taken,) = held.bookmarks([line], last=True)
+    assert is_of(line, taken, reader.mark[1])
+    # The taken one is of a time at which the log was shorter than the story; it comes to it now.
+    line.record.stories[:] = []
+    await desk.call("send", text="what the story told otherwise", officer=OFFICER)
+    assert log.size == place.position + 1
+    line.record.stories[:] = [told, beside]
+    assert not is_of(line, taken, reader.mark[1])
+    reader.marked = 0
+    assert held.bookmarks([line], last=True) == []  # nor is one left by who read it before that
+    reader.early, reader.marked = bookmark.early(line.record, line.record.stories), 0
+    assert reader.early == []
+    assert held.bookmarks([line], last=True)  # but by who reads it now
+
+
+def is_of(line: Line, taken: bookmark.Taken, packs: Sequence[bytes]) -> bool:
+    """Whether a later life that finds the line as it is takes the bookmark."""
+    arrays: dict[str, bytearray] = {}
+    for name, _, data in taken.kept.chunks:
+        arrays.setdefault(name, bytearray()).extend(data)
+    head = bytes(arrays.pop("head"))
+    return bookmark._read(line, head, arrays, bookmark.mark_of(line, packs)) is not None
 
 
 def test_a_bookmark_names_the_packs_that_were_read_with(tmp_path: Path) -> None:

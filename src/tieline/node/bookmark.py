@@ -9,7 +9,8 @@ It is never believed on its word. It is used when all of this is as it was when 
 else the record is read from its first statement:
 
 * each log begins with the very statements that were read of it (the root of its tree at that size),
-  and the second stories are the same ones,
+  and the second stories are the same ones, of which none stood beyond the end of its log then and
+  does not now (what its author had read is known since),
 * all versions of the charter, and the packs that they name and that are here,
 * the program, the form of the notes, and how this machine lays integers.
 
@@ -28,12 +29,13 @@ from tieline.core import encode
 from tieline.core.errors import StoreFailed, TielineError
 from tieline.core.incident.loose import Fresh, Loose, Noted, read_noted
 from tieline.core.line import Line
+from tieline.core.record import Item, Record
 from tieline.core.shelf import Bookmark
 from tieline.core.snapshot import PROBE
 from tieline.core.tally import LIMITS
 from tieline.ports import Past
 
-FORMAT: Final = 1  # raise it with every change of what is noted, or of what follows from nothing
+FORMAT: Final = 2  # raise it with every change of what is noted, or of what follows from nothing
 NEWS: Final = 4_096  # statements after which a bookmark is taken again
 _HEAD: Final = "head"
 _Log = tuple[bytes, int, bytes]  # its name, how much of it was read, the root of its tree there
@@ -124,11 +126,31 @@ def _read(line: Line, head: bytes, arrays: dict[str, bytearray], mark: bytes) ->
     )
     if made != mark or stories > len(line.record.stories) or told != _of_stories(line, stories):
         return None
+    read = {name: size for name, size, _ in logs}
+    beyond = early(line.record, line.record.stories[:stories], read)
+    if len(early(line.record, beyond)) != len(beyond):
+        return None
     for name, size, root in logs:
         if line.record.logs[name].tree.root(size) != root:
             return None
     noted = read_noted([(name, size) for name, size, _ in logs[:named]], citations, arrays, sums)
-    return Found({name: size for name, size, _ in logs}, stories, noted)
+    return Found(read, stories, noted)
+
+
+def early(
+    record: Record, stories: Iterable[Item], sizes: Mapping[bytes, int] | None = None
+) -> list[Item]:
+    """The second stories whose place in their log is beyond its end, and may come yet.
+
+    ``sizes``: how long the logs were; without them they are as they are now.
+    """
+    out: list[Item] = []
+    for story in stories:
+        log = story.statement.log
+        size = record.size(log) if sizes is None else sizes.get(log, 0)
+        if story.statement.place.position >= size and not record.closings.late(story.statement):
+            out.append(story)
+    return out
 
 
 def _of_stories(line: Line, count: int) -> bytes:

@@ -32,7 +32,7 @@ from tieline.core.record import Item
 from tieline.core.terms import Kind
 from tieline.node import collector
 from tieline.node.agreements import SETTLED, Agreements
-from tieline.node.bookmark import NEWS, Taken, mark_of, take
+from tieline.node.bookmark import NEWS, Taken, early, mark_of, take
 from tieline.node.gate import spawn
 from tieline.node.passage import BRIEF, NEAR, PIECE, Brief, Progress, made, news
 from tieline.node.past import APART, Past
@@ -53,6 +53,7 @@ class _Reader:
     mark: tuple[int, tuple[bytes, ...]]
     read: dict[bytes, int] = field(default_factory=dict)
     stories: int = 0
+    early: list[Item] = field(default_factory=list)  # stories that were read before their place was
     reading: asyncio.Task[None] | None = None
     taken: int = 0  # statements of the first reading that were taken in
     of: int = 0
@@ -291,6 +292,7 @@ class Incidents:
         passage = self._agreements.passages.of(line, resumes=True)
         reader.read.update(passage.sizes)
         reader.stories, reader.of = passage.stories, len(passage)
+        reader.early = early(line.record, line.record.stories[: passage.stories], passage.sizes)
         if passage.found is not None and (loose := reader.book.loose) is not None:
             loose.resume(passage.found.noted)
             reader.marked = sum(passage.found.sizes.values()) + passage.found.stories
@@ -353,18 +355,13 @@ def _rest(reader: _Reader, done: asyncio.Task[None]) -> None:
 
 
 def _holds(line: Line, reader: _Reader) -> bool:
-    """Whether what was made of what was read is all that there will ever be of it.
+    """Whether who reads the record now would make of it what was made.
 
-    It was read of this very record: another one is there when a turn was undone. And of no second
-    story may the log be shorter than it claims: what the first one there has read shows when it
-    comes, and what cites the story may then count for more.
+    It was read of this very record: another one is there when a turn was undone. And no second
+    story was read before its log had come so far, and has now: what the first one there has read
+    shows when it comes, and what cites the story may count for more since.
     """
-    record = line.record
-    return reader.line is line and not any(
-        story.statement.place.position >= record.size(story.statement.log)
-        and not record.closings.late(story.statement)
-        for story in record.stories[: reader.stories]
-    )
+    return reader.line is line and len(early(line.record, reader.early)) == len(reader.early)
 
 
 def _new(line: Line, reader: _Reader) -> Iterator[Item | Brief]:
@@ -381,4 +378,5 @@ def _new(line: Line, reader: _Reader) -> Iterator[Item | Brief]:
     stories = record.stories[reader.stories :]
     reader.read.update({log: stop for log, (_, stop) in fresh.items()})
     reader.stories += len(stories)
+    reader.early += early(record, stories)
     return news(record, fresh, stories)
