@@ -685,13 +685,19 @@ def test_commits_go_back_into_the_loop_after_some_quick_ones_and_out_after_a_lon
 
 @pytest.mark.parametrize("slow", [True, False])
 def test_a_long_log_is_moved_on_the_thread_when_what_the_turn_wanted_is_done(
-    tmp_path: Path, *, slow: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, slow: bool
 ) -> None:
     async def story(alpha: Station, bravo: Station) -> None:
-        where = bravo.host.beside
+        where, commit = bravo.host.beside, bravo.disk.commit
         assert where is not None
         where.slow = slow
-        bravo.disk.untidy = True
+
+        def long_since(facts: Sequence[Fact]) -> int:
+            """A turn before that of the message moves nothing."""
+            bravo.disk.untidy = any(b"urgent" in fact.body for fact in facts)
+            return commit(facts)
+
+        monkeypatch.setattr(bravo.disk, "commit", long_since)
         bravo.disk.may_move.clear()
         sent = len(bravo.road.sent if bravo.road else ())
         await alpha.say("urgent", Precedence.FLASH)
