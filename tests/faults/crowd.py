@@ -20,8 +20,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Final
 
-# Those who would have most held stand first: what one manner has made a process grow by, the next
-# one would be given for nothing.
+# Those who would have most held stand first: what one manner has made a process grow by is given to
+# the next one for nothing, as far as the process keeps it.
 MANNERS: Final = (
     "parts", "headers", "endless", "slowform", "login", "shouting", "rubbish", "trickle", "idle",
     "halfopen", "churn", "all",

@@ -236,12 +236,12 @@ class Beside:
 
     def finish(self) -> None:
         """Wait here for what is under way, and let the thread go: the station stops."""
-        if self._later is not None:
-            self._later.cancel()
         while self._work is not None:
             work = self._work
             work.future.exception()
             self._tell(work)
+        if self._later is not None:
+            self._later.cancel()
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None

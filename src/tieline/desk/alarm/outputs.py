@@ -25,7 +25,8 @@ _log: Final = logging.getLogger(__name__)
 ORDER: Final = ("flash", "immediate", "fault", "priority")
 PROBE_S: Final = 60.0  # a loudspeaker that is not used is tried so often, with silence
 AGAIN_S: Final = (2.0, 4.0, 8.0, 15.0, 30.0)  # after a use that failed
-MESSAGE_S: Final = 1.0  # so long all that is told at once waits for words that do not come
+MESSAGE_S: Final = 1.0  # so long an alarm waits for words that do not come
+BRIEFLY_S: Final = 0.05  # and so long each that rings with it and comes after
 STATION: Final = -1  # the alarm that the station itself does not answer
 
 
@@ -208,14 +209,14 @@ class Messenger(Output):
         super().__init__(config, feed)
         self._post = post
         self._told: dict[int, str] = {}  # by number: the tone in which it was told of
-        self._asks = True  # the station says what messages say
+        self._patience_s = MESSAGE_S  # with the station, for what a message says
 
     async def work(self) -> None:
         """Tell what is to be told; what fails is tried again as long as it holds."""
         failures = 0
         while True:
             seen = self.feed.turns
-            failed, self._asks = False, True
+            failed, self._patience_s = False, MESSAGE_S
             for event in self._news():
                 why = await self._post.send(await self._event(event))
                 test = event.get("test")
@@ -293,16 +294,15 @@ class Messenger(Output):
         """The words of an alarm's message, if the station says them.
 
         A commit that takes long holds no alarm up: where one has waited in vain, those that ring
-        with it do not wait.
+        with it hardly wait, unless the station answers again.
         """
-        if not self._asks:
-            return {}
         try:
-            async with asyncio.timeout(MESSAGE_S):
+            async with asyncio.timeout(self._patience_s):
                 found = await self.feed.call("item", item=item)
         except TimeoutError:
-            self._asks = False
+            self._patience_s = BRIEFLY_S
             return {}
         except (ApiDown, ApiRefused):
             return {}
+        self._patience_s = MESSAGE_S
         return {"message": {name: found.get(name) for name in ("text", "lang", "form", "told")}}
