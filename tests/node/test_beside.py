@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
 import threading
+import weakref
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -648,6 +650,26 @@ def test_what_a_quick_commit_has_taken_is_all_there_with_the_turn(
         with pytest.raises(StoreFull):
             await alpha.say("never kept")
         alpha.disk.error = None
+
+    play(tmp_path, story)
+
+
+def test_work_that_is_over_does_not_wait_for_the_garbage_collector(tmp_path: Path) -> None:
+    async def story(alpha: Station, bravo: Station) -> None:
+        alpha.disk.go_on.clear()
+        said = asyncio.create_task(alpha.say("one"))
+        await alpha.begun()
+        where = alpha.host.beside
+        assert where is not None
+        assert where._work is not None
+        work, future = weakref.ref(where._work), weakref.ref(where._work.future)
+        gc.disable()
+        try:
+            alpha.disk.go_on.set()
+            await said
+            await until(lambda: work() is None and future() is None)
+        finally:
+            gc.enable()
 
     play(tmp_path, story)
 

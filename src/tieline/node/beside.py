@@ -215,20 +215,22 @@ class Beside:
         """Go on without it, with the gate shut until its end is told."""
         self._gate.close()
         self._work = found = Work(future, done, waited_s)
-        future.add_done_callback(partial(self._ended, found))
+        # Not with the work, which has the future: the two would wait for the garbage collector.
+        future.add_done_callback(self._ended)
         return found
 
-    def _ended(self, work: Work, _: Future[int]) -> None:
+    def _ended(self, future: Future[int]) -> None:
         """On the thread: it is told on the loop."""
-        self._loop.call_soon_threadsafe(self._tell, work)
+        self._loop.call_soon_threadsafe(self._tell, future)
 
-    def _tell(self, work: Work) -> None:
+    def _tell(self, future: Future[int]) -> None:
         """Have what follows from it done.
 
         The gate opens first: who waits there goes on before the next turn begins, also where there
         is always another one. Is there more to write, it is shut again before that.
         """
-        if self._work is not work:
+        work = self._work
+        if work is None or work.future is not future:
             return
         self._work = None
         self._gate.open()
@@ -237,9 +239,9 @@ class Beside:
     def finish(self) -> None:
         """Wait here for what is under way, and let the thread go: the station stops."""
         while self._work is not None:
-            work = self._work
-            work.future.exception()
-            self._tell(work)
+            future = self._work.future
+            future.exception()
+            self._tell(future)
         if self._later is not None:
             self._later.cancel()
         if self._pool is not None:
