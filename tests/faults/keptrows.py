@@ -26,10 +26,12 @@ from tieline.core.charter import Charter
 from tieline.core.errors import LocalError, RemoteError
 from tieline.core.evidence_facts import Entry
 from tieline.core.evidence_links import Readings
+from tieline.core.journal import Alarm
 from tieline.core.ladder import Due, Ladder
 from tieline.core.line import Line
 from tieline.core.record import Item, Outcome, Record
 from tieline.core.statement import Statement
+from tieline.core.tally import Alarms
 from tieline.core.terms import Now
 from tieline.node import keystore, privatefile, secrets
 from tieline.node.clockwatch import ClockWatch
@@ -70,6 +72,14 @@ def _due_by_wall(
     ]
     heapq.heapify(self._heap)
     return _due(self, now, charter, item_of)
+
+
+_add: Callable[[Alarms, Alarm], bool] = Alarms.add
+
+
+def _ring_again(self: Alarms, alarm: Alarm) -> bool:
+    _add(self, alarm)
+    return True
 
 
 def _parse_and_tell(path: Path) -> Envelope:
@@ -168,8 +178,11 @@ BUILDS: Final = {
         Mutant(
             name="told-again",
             invariants=frozenset({6}),
-            what="of a missed deadline it is not noted that it was told",
-            patches=((Ladder, "note_overdue", lambda *_: True),),
+            what="of a missed deadline it is not noted that it was told, nor is it of its alarm",
+            patches=(
+                (Ladder, "note_overdue", lambda *_: True),
+                (Alarms, "add", _ring_again),
+            ),
         ),
         Mutant(
             name="flags-unsaid",
