@@ -264,3 +264,17 @@ def test_clocks_of_what_was_reached_are_dropped_and_the_others_run_on() -> None:
     bravo.speak(answer(Kind.ACKNOWLEDGE, digest))
     net.deliver()
     assert running() == set()
+
+
+def test_clocks_of_one_moment_hold_their_numbers_once() -> None:
+    _, alpha, _ = pair()
+    digest = alpha.speak(asking(Precedence.FLASH)).item
+    first, second = (entry for entry in alpha.line.ladder._heap if entry[2] == digest)
+    assert {first[4], second[4]} == {Rung.HANDED_OVER, Rung.RECEIVED}
+    assert all(first[at] is second[at] for at in (0, 5, 6))
+    other = alpha.speak(asking(Precedence.ROUTINE)).item
+    third = next(entry for entry in alpha.line.ladder._heap if entry[2] == other)
+    assert third[0] - first[0] == third[5] - first[5]
+    assert third[6] - first[6] == 1000 * (
+        DEFAULT_S[Precedence.ROUTINE] - DEFAULT_S[Precedence.FLASH]
+    )
