@@ -249,6 +249,20 @@ def test_a_default_that_waited_when_the_station_ended_is_said_by_its_next_life(
     assert alpha.line.ladder.unsaid.waiting == {}
 
 
+@pytest.mark.parametrize(
+    ("rule", "version"), [("xx/" + "r" * 70, 3), ("xx/rule", 70_000)], ids=["rule", "version"]
+)
+def test_a_silence_that_would_not_read_stops_no_start(rule: str, version: int) -> None:
+    net = Net(kits(2))
+    alpha, bravo = net
+    net.connect(alpha, bravo)
+    alpha.step(Owed(line=alpha.line.id, rule=rule, version=version, debtor="BRAVO", due_ms=net.ms,
+                    text="late", trigger=bytes(32), creditor=True))  # fmt: skip
+    net.restart(alpha)
+    assert [a.code for a in alpha.alarms()].count(f"owed.{rule}"[:64]) == 1
+    assert alpha.line.ladder.unsaid.waiting == {}
+
+
 def test_a_default_is_left_to_the_station_that_speaks_for_the_party() -> None:
     """Who owes, and a second station of who is owed, ring; a later life of them says nothing."""
     net = Net(kits(2))

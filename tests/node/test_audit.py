@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -255,6 +256,14 @@ def store(tmp_path: Path, whole: list[Fact]) -> Iterator[SqliteStore]:
     made.commit(whole)
     yield made
     made.close()
+
+
+def test_a_long_journal_is_read_on_all_cores_that_the_process_may_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 4, 6})
+    assert audit.workers_for(auditrun.SMALL + 1) == 3
+    assert audit.workers_for(auditrun.SMALL) == 0  # a process costs more than it spares there
 
 
 def test_processes_beside_a_station_that_holds_the_store_audit_it(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tieline.core.errors import TielineError
+from tieline.core.errors import RemoteError, TielineError
 from tieline.core.events import Done, Effect, Keep, PeersChanged, Reply, Sign, SignFor, Transmit
 from tieline.core.journal import (
     Alarm,
@@ -20,7 +20,7 @@ from tieline.core.journal import (
     StateChange,
 )
 from tieline.core.line import Line
-from tieline.core.statement import Content, Statement, pack_content
+from tieline.core.statement import Content, Statement, pack_content, unpack_content
 from tieline.core.terms import Now
 
 
@@ -60,9 +60,9 @@ class Turn:
         """
         news = line.alarms.add(alarm)
         if news:
-            owed = b"" if silence is None else pack_content(silence)
+            owed = b"" if silence is None else _owed(silence)
             self.keep(FactKind.ALARM, line.id, alarm.encode(), owed)
-            if silence is not None:
+            if silence is not None and owed:
                 line.ladder.unsaid.owe(silence, told=True)
         return news
 
@@ -95,3 +95,13 @@ class Turn:
 
     def peers_changed(self) -> None:
         self.effects.append(PeersChanged())
+
+
+def _owed(silence: Content) -> bytes:
+    """Its bytes for the journal. None where it would not read: that would stop the next start."""
+    packed = pack_content(silence)
+    try:
+        unpack_content(packed)
+    except RemoteError:
+        return b""
+    return packed
