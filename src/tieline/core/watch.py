@@ -242,9 +242,6 @@ def _line_tests(line: Line, turn: Turn) -> None:
             )  # fmt: skip
             if alarm.cause in line.alarms:
                 return  # said before the clock went back
-            if slot <= line.slot_noted:  # by a life of which this one did not know
-                turn.ring(line, alarm)
-                return
             content = speech.content_of_silence(None, caller, Rung.RECEIVED, due_ms, 0, "", slot)
             _ring_and_say(line, alarm, content, turn)
 
