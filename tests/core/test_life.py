@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from tests.core.world import Net, Post, answer, chaff, kits, message
+from tests.core.world import Net, Post, answer, chaff, kits, message, silence_waits
 
 from tieline.core import record, renewal
 from tieline.core.errors import LocalError
@@ -172,14 +172,8 @@ def test_what_the_station_says_by_itself_waits_a_little_for_a_confirmation() -> 
 
 
 def test_and_goes_on_without_one_when_none_comes() -> None:
-    net = Net(kits(2))
-    alpha, bravo = net
-    net.connect(alpha, bravo)
-    alpha.speak(message("answer this"))
-    net.deliver()
-    net.pass_time(6 * 3600 - 10)
-    net.restart(alpha)
-    net.pass_time(12)
+    net, _ = silence_waits()
+    alpha, _ = net
     assert alpha.line.outgoing
     assert alpha.statements(Kind.SILENCE) == []
     net.pass_time(renewal.CONFIRM_MS / 1000)
@@ -189,14 +183,8 @@ def test_and_goes_on_without_one_when_none_comes() -> None:
 
 
 def test_what_waited_when_the_station_ended_is_said_by_its_next_life() -> None:
-    net = Net(kits(2))
+    net, sent = silence_waits()
     alpha, bravo = net
-    net.connect(alpha, bravo)
-    sent = alpha.speak(message("answer this"))
-    net.deliver()
-    net.pass_time(6 * 3600 - 10)
-    net.restart(alpha)
-    net.pass_time(12)
     assert alpha.line.outgoing  # the alarm is in the journal, the silence in memory alone
     for _ in range(3):
         net.restart(alpha)
@@ -204,7 +192,7 @@ def test_what_waited_when_the_station_ended_is_said_by_its_next_life() -> None:
     assert alpha.statements(Kind.SILENCE) == []
     net.pass_time(renewal.CONFIRM_MS / 1000)
     (silence,) = alpha.statements(Kind.SILENCE)
-    assert silence.content.refs[0].target == sent.item
+    assert silence.content.refs[0].target == sent
     assert [a.code for a in alpha.alarms()].count("overdue.acknowledged") == 1
     net.restart(alpha)
     net.connect(alpha, bravo)
@@ -282,14 +270,8 @@ def test_a_default_is_left_to_the_station_that_speaks_for_the_party() -> None:
 def test_who_has_left_is_not_woken_again_and_again_for_what_is_to_be_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    net = Net(kits(2))
-    alpha, bravo = net
-    net.connect(alpha, bravo)
-    alpha.speak(message("answer this"))
-    net.deliver()
-    net.pass_time(6 * 3600 - 10)
-    net.restart(alpha)
-    net.pass_time(12)
+    net, _ = silence_waits()
+    alpha, _ = net
     net.restart(alpha)
     assert alpha.line.ladder.wakeup() == 0
     monkeypatch.setattr(Line, "member", property(lambda _: False))

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core import test_keys_change as keys
-from tests.core.world import Net, Post, answer, clocks, kits, message
+from tests.core.world import Net, Post, answer, clocks, kits, message, silence_waits
 
 from tieline.core import cut, encode, shelf, snapshot, tally
 from tieline.core.encode import Value
@@ -145,14 +145,8 @@ def live(net: Net, seed: int, steps: int) -> None:
 
 
 def test_a_silence_that_is_yet_to_be_said_is_in_a_snapshot() -> None:
-    net = Net(kits(2))
-    alpha, bravo = net
-    net.connect(alpha, bravo)
-    sent = alpha.speak(message("answer this")).item
-    net.deliver()
-    net.pass_time(6 * 3600 - 10)
-    net.restart(alpha)
-    net.pass_time(12)  # the deadline is reported, and what says so waits for a confirmation
+    net, sent = silence_waits()
+    alpha, _ = net
     station = resumed(alpha, MemoryStore(alpha.facts), 1)
     ladder = station.lines[alpha.line.id].ladder
     (owed,) = ladder.unsaid.waiting.values()

@@ -467,3 +467,19 @@ def signed_size(content: Content, *, other_logs: int = 0) -> int:
         charter=2**8,
     )
     return len(pack_sign1(statements.compose(place, content), bytes(64)))
+
+
+def silence_waits() -> tuple[Net, bytes]:
+    """Two posts: of ALPHA's message the deadline is reported, and what says so waits in memory.
+
+    ALPHA has begun anew before the deadline, so its log waits for a confirmation. The message.
+    """
+    net = Net(kits(2))
+    alpha, bravo = net
+    net.connect(alpha, bravo)
+    sent = alpha.speak(message("answer this")).item
+    net.deliver()
+    net.pass_time(6 * 3600 - 10)
+    net.restart(alpha)
+    net.pass_time(12)
+    return net, sent

@@ -45,7 +45,7 @@ class Unsaid:
 
     def __init__(self) -> None:
         self.waiting: dict[Name, Content] = {}
-        self._told: set[Name] = set()  # this life has said it, or will as soon as it may
+        self._told: set[Name] = set()  # this life has said it, or tried to
 
     def owe(self, content: Content, *, told: bool) -> None:
         """An alarm has told of it. ``told``: who raises it says the silence itself."""
