@@ -5,7 +5,7 @@ station that stands still loses its sessions. Which it will be nobody knows befo
 makes all commits. The loop stands still for one of them, but for ``LONG_S`` at most: then it goes
 on. After one that took so long it does not wait at all, until a number of them one after the other
 were quick: who does not wait must look at the station before each turn, for those who ask about it
-meanwhile, which is dear. Who waits looks when there was a turn and a moment has passed: that serves
+meanwhile, which is dear. Who waits looks when a turn has written and a moment has passed: that serves
 if the next turn is the one that takes long. A start is taken for one with a slow disk, since nobody
 knows better.
 
@@ -112,12 +112,13 @@ class Beside:
         ``None``: the turn is over. Else ``over`` is called when it is, with what went wrong. Raises
         as ``Runtime.turn`` does.
         """
-        waits = not self.slow
+        waits, seen = not self.slow, self._seen
         self._look(waits=waits)
         plan = runtime.begin(events, now)
         if plan is None:
             return None
         if not plan.facts:
+            self._seen = seen  # what is stored is what was seen: a tick comes each moment
             return self._tend(runtime.end(plan, int), over, waits=waits)
         first = runtime.store.last() + 1  # no more to be asked once the thread has the store
         future = self._begin(partial(runtime.store.commit, plan.facts))
