@@ -39,8 +39,8 @@ WATCHED: Final = 6  # of so many inputs that are refused on a known way the line
 FRESH: Final = 40
 MOST_S: Final = 1.0
 HOME: Final = str(Path(tieline.__file__).parent)
-# Of each decoder a short case, and long ones: 4, for 3 minutes of all of them; 53, for 40; many.
-COUNTS: Final = (5 * len(DECODERS), 54 * len(DECODERS), 1_800 * len(DECODERS))
+# Of each decoder a short case, and long ones: 1, for a minute of all of them; 53, for 40; many.
+COUNTS: Final = (2 * len(DECODERS), 54 * len(DECODERS), 1_800 * len(DECODERS))
 
 
 # ------------------------------------------------------------------------------------- changes
