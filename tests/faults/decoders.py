@@ -9,7 +9,7 @@ from typing import Final
 
 from tests.core.agreement.sheets import ENGINE
 from tests.core.world import chaff
-from tests.faults import forged, golden
+from tests.faults import forged, golden, sidedecoders
 from tests.faults.golden import VECTORS, artefacts, vector
 from tests.packs.test_shipped import pack
 from tests.packs.test_texts import sheet_of, tongue
@@ -114,6 +114,7 @@ DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     "form by slashes": _text(_form(slash.read)),
     "form by numbers": _text(_form(numbered.read)),
     "form by radio": _text(_form(radio.read)),
+    **sidedecoders.DECODERS,
 }
 
 
@@ -140,7 +141,7 @@ def corpus() -> tuple[bytes, ...]:
     found += [b"old 7\n" + b"A" * 43 + b"=\n\n" + note]
     found += [frames.ping(7) + frames.envelope(b"x" * 40) + frames.close("so long")]
     found += [b'{"id": 1, "act": "send", "args": {"text": "hello", "to": ["BRAVO"]}}\n']
-    found += [*_written(), *_said(), *_within()]
+    found += [*_written(), *_said(), *_within(), *sidedecoders.begun_with()]
     return tuple(dict.fromkeys(each for each in found if each))
 
 

@@ -25,7 +25,7 @@ from tieline.core.evidence import parse as parse_evidence
 from tieline.core.tlogwitness import parse_request
 from tieline.node import backupfile, keystore, sealed
 
-KINDS: Final = 11  # of golden artefacts
+KINDS: Final = 12  # of golden artefacts
 SLICES: Final = 48
 MOST_S: Final = 0.05  # of processor time for one input
 MOST_BYTES: Final = 4 << 20

@@ -115,7 +115,7 @@ P5: Final = (
             "tests/node/test_verify.py::test_every_changed_byte_of_a_bundle_is_noticed",
             "tests/core/test_evidence_hostile.py",
         ),
-        sabotage=("no-signatures",),
+        sabotage=("no-signatures", "pack-hash-unchecked"),
         few=forged.KINDS,
     ),
     Row(

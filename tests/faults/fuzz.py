@@ -33,7 +33,7 @@ ROUNDS: Final = 20_000
 DEAR: Final = {  # what so many inputs cost the others buys fewer of these
     "evidence file": 4_000, "charter": 6_000, "proof": 10_000, "card": 12_000,
     "certificate": 12_000, "pack": 4_000, "form by slashes": 6_000, "form by numbers": 3_000,
-    "form by radio": 4_000,
+    "form by radio": 4_000, "pack source": 3_000, "http request": 6_000, "table": 8_000,
 }  # fmt: skip
 WATCHED: Final = 6  # of so many inputs that are refused on a known way the lines are looked at
 FRESH: Final = 40

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.core.world import START_MS, chaff
+from tests.faults.rows import scratch
 
 from tieline.core import bundle, crypto, encode, identity, proof, statement
 from tieline.core.charter import parse_signed_charter
 from tieline.core.checkpoint import Receipt, SignedNote, parse_body, verify_receipt
 from tieline.core.errors import RemoteError
 from tieline.core.line import Line
-from tieline.node import backupfile
+from tieline.node import backupfile, packs
 from tieline.node.secrets import StationKeys
 from tieline.ports import Fact
 from tieline.sim.mutants import Mutant, in_force
@@ -198,6 +199,20 @@ def _proofs() -> Iterator[Golden]:
         yield Golden(f"proof of {kind}", data, proof.check)
 
 
+def _pack() -> Golden:
+    given = vector("pack/accept")["cases"][0]
+    digest = bytes.fromhex(given["hash"])
+
+    def take(data: bytes) -> None:
+        with scratch() as name:  # a station finds it under the hash that the charter names
+            path = packs.kept(Path(name), digest)
+            path.parent.mkdir()
+            path.write_bytes(data)
+            packs.load_kept(Path(name), digest)
+
+    return Golden("pack", bytes.fromhex(given["body"]), take)
+
+
 def read_backup(data: bytes) -> None:
     """All of a backup, to its end."""
     reader = backupfile.Reader(io.BytesIO(data))
@@ -235,7 +250,8 @@ def artefacts() -> tuple[Golden, ...]:
     """One of each kind; each is taken as it is."""
     made = (
         _statement(), _receipt(), _checkpoint(), _bundle(), _charter(), _certificate(),
-        Golden("card", _first("card/accept", "card"), identity.parse_card), _backup(), *_proofs(),
+        Golden("card", _first("card/accept", "card"), identity.parse_card), _pack(), _backup(),
+        *_proofs(),
     )  # fmt: skip
     for each in made:
         each.take(each.data)

@@ -5,9 +5,9 @@ station that stands still loses its sessions. Which it will be nobody knows befo
 makes all commits. The loop stands still for one of them, but for ``LONG_S`` at most: then it goes
 on. After one that took so long it does not wait at all, until a number of them one after the other
 were quick: who does not wait must look at the station before each turn, for those who ask about it
-meanwhile, which is dear. Who waits looks when a turn has written and a moment has passed: that serves
-if the next turn is the one that takes long. A start is taken for one with a slow disk, since nobody
-knows better.
+meanwhile, which is dear. Who waits looks when a turn has written and a moment has passed: that
+serves if the next turn is the one that takes long. A start is taken for one with a slow disk, since
+nobody knows better.
 
 Two changes of thread cost some 25 µs, of the millisecond and more that a turn takes.
 
