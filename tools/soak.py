@@ -1,7 +1,7 @@
 """Plays simulator seeds that nobody has played yet until the time is up, and reports.
 
 ``tools/soak.py [--minutes N] [--start SEED] [--hours H] [--faults] [--json] [--report FILE]``. The
-first seed follows from the clock and is printed. Each seed draws its tempo and its length (plan 2,
+first seed follows from the clock and is printed. Each seed draws its tempo and its length (plan 3,
 ``sim.tempo``), or has the length that ``--hours`` gives (plan 1, as all soaks before). With
 ``--faults`` the simulator has the first half of the time, and rows of the catalogue of faults, with
 N cases each, the rest. Each failure is printed when it happens, with the command that shows it
@@ -27,13 +27,13 @@ from itertools import islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from tieline.sim.__main__ import Job, hint, run_seed
+from tieline.sim.__main__ import Job, run_seed
 from tieline.sim.counted import checks, faults, total
 from tieline.sim.outcome import Outcome
 from tieline.sim.tempo import PLAN, TEMPOS
 
 ROOT = Path(__file__).resolve().parents[1]
-WORKERS = 2
+WORKERS = len(os.sched_getaffinity(0))  # one for each processor that it may use
 SPACING = 1_000_000  # seeds between two soaks that start one minute apart
 INTERRUPTED = 130
 UNTOLD = ("trace", "counts")  # of a seed that failed; the command that is given shows them
@@ -64,7 +64,7 @@ class Soak:
         if outcome.invariant:
             self.fails(
                 f"seed {outcome.seed} failed at step {outcome.steps}: {outcome.text}\n"
-                f"  see it again: {hint(outcome.seed, self.hours)}"
+                f"  see it again: {Job(outcome.seed, self.hours).hint()}"
             )
 
     def report(self) -> dict[str, object]:
@@ -134,7 +134,7 @@ def jobs(start: int, hours: float, until: float) -> Iterator[Job]:
     """
     seed = start
     while seed < start + WORKERS or time.monotonic() < until:
-        yield seed, hours, ""
+        yield Job(seed, hours)
         seed += 1
 
 

@@ -40,6 +40,7 @@ SHOWS = {
     "silence-forgotten": (6,),
     "silent-fork": (13, 6),
     "sync-failure-ignored": (1,),
+    "turn-in-pieces": (57,),
 }
 PROMISES = frozenset(range(1, 11))
 # Small worlds that are made for one mutant, so that any seed of them shows it.
@@ -71,6 +72,18 @@ AIMED = {
     "holds-without-end": replace(calm(0, 3), pest=True),
     "one-after-the-other": replace(calm(0, 3), pest=True),
     "sync-failure-ignored": replace(calm(0, 4, 2), fail=20),
+    "commits-unsynced": replace(calm(0, 4, 2), torn=True, crash_mean_ms=60_000),
+    "log-unsettled": replace(
+        calm(0, 4, 2), torn=True, fail=60, crash_mean_ms=60_000, down_ms=(500, 5_000)
+    ),
+    "turn-in-pieces": replace(
+        calm(0, 2),
+        torn=True,
+        crash_in_turn=100,
+        forker=True,
+        down_ms=(5_000,),
+        send_mean_ms=10_000,
+    ),
     "one-witness-enough": replace(calm(0, 3, 2), witnesses=3),
     "witness-unchecked": replace(calm(0, 3, 2), witnesses=3),
 }

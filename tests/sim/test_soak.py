@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tieline.sim.__main__ import run_seed
+from tieline.sim.__main__ import Job, run_seed
 from tieline.sim.counted import CHECKS, FAULTS, checks, faults, total
 from tieline.sim.plan import calm, draw
 from tieline.sim.tempo import paced
@@ -52,7 +52,7 @@ def test_it_plays_from_where_it_says_until_the_time_is_up(tmp_path: Path) -> Non
 def test_a_time_that_is_over_before_the_workers_have_begun_has_a_seed_for_each() -> None:
     parts = runpy.run_path(str(SOAK))
     jobs = [*parts["jobs"](5, 0.5, 0.0)]
-    assert jobs == [(5 + at, 0.5, "") for at in range(parts["WORKERS"])]
+    assert jobs == [Job(5 + at, 0.5) for at in range(parts["WORKERS"])]
 
 
 def test_by_default_each_seed_draws_its_tempo_and_the_report_says_how_fast_each_was() -> None:
@@ -62,7 +62,7 @@ def test_by_default_each_seed_draws_its_tempo_and_the_report_says_how_fast_each_
     )  # fmt: skip
     done = soak("--start", str(start), "--minutes", "0.01", "--json")
     report = json.loads(done.stdout)
-    assert (done.returncode, report["plan"], report["hours_each"]) == (0, 2, None)
+    assert (done.returncode, report["plan"], report["hours_each"]) == (0, 3, None)
     tempos = {row.pop("tempo"): row for row in report["tempos"]}
     assert tempos["minutes"] == tempos["all"]
     found = tempos["all"]
@@ -72,7 +72,7 @@ def test_by_default_each_seed_draws_its_tempo_and_the_report_says_how_fast_each_
     rate = 60 * found["virtual_hours"] / found["cpu_seconds"]
     assert 0.6 * rate - 1 <= found["hours_per_minute_and_core"] <= 1.4 * rate + 1  # rounded twice
     text = runpy.run_path(str(SOAK))["text"](report | {"tempos": [{"tempo": "all"} | found]})
-    assert f"seeds {start} to {report['last']}, plan 2, " in text
+    assert f"seeds {start} to {report['last']}, plan 3, " in text
     assert re.search(rf"\n  all +{found['seeds']} ", text)
 
 
@@ -143,7 +143,7 @@ def test_a_check_that_has_nothing_to_look_at_is_not_counted() -> None:
 def test_failures_are_told_and_reported(capsys: pytest.CaptureFixture[str]) -> None:
     parts = runpy.run_path(str(SOAK))
     one = parts["Soak"](13, 0.2)
-    one.take(run_seed((13, 0.2, "first-story-wins")))
+    one.take(run_seed(Job(13, 0.2, "first-story-wins")))
     parts["_take_row"](one, "killed", "no JSON", 1)
     row = {"promise": "P1", "name": "killed", "cases": 1, "tests": 2, "missed": ["it is lost"]}
     parts["_take_row"](one, "killed", json.dumps({"rows": [row]}), 1)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tieline.core.provisions import Clocks
-from tieline.sim.__main__ import main, run_seed
+from tieline.sim.__main__ import Job, main, run_seed
 from tieline.sim.cast import Cast
 from tieline.sim.plan import draw
 from tieline.sim.tempo import DAYS, HOUR_MS, HOURS, TEMPOS, Tempo, paced
@@ -26,12 +26,17 @@ def test_every_tempo_is_drawn_as_often_and_from_the_seed_alone() -> None:
     assert {seed: paced(seed) for seed in PLANS} == PLANS
 
 
+def test_plan_two_is_what_it_was_and_plan_three_tears_in_three_of_four() -> None:
+    assert all(replace(plan, torn=False) == paced(seed, 2) for seed, plan in PLANS.items())
+    assert 200 < sum(plan.torn for plan in PLANS.values()) < 250
+
+
 def test_minutes_are_plan_one_with_a_length_that_is_drawn() -> None:
     for plan in (plan for plan in PLANS.values() if plan.tempo == "minutes"):
         assert 0.1 * HOUR_MS <= plan.duration_ms <= 0.4 * HOUR_MS
         # Half a millisecond more: what is drawn is no whole number of them.
         same = draw(plan.seed, (plan.duration_ms + 0.5) / HOUR_MS)
-        assert replace(plan, tempo="") == same
+        assert replace(plan, tempo="", torn=False) == same
 
 
 @pytest.mark.parametrize(("name", "limits"), [("hours", HOURS), ("days", DAYS)])
@@ -53,7 +58,7 @@ def test_every_kind_of_fault_comes_in_every_tempo() -> None:
                       "full_mean_ms", "skew_ms", "drift_ppm", "jump_mean_ms", "bundle_mean_ms",
                       "forge_mean_ms", "four_eyes", "test_interval_s", "twins", "amended",
                       "restore_mean_ms", "clone", "colluders", "witnesses", "observer", "pest",
-                      "newer", "drill", "rotation"):  # fmt: skip
+                      "newer", "drill", "rotation", "torn"):  # fmt: skip
             assert any(getattr(plan, fault) for plan in plans), (name, fault)
 
 
@@ -68,7 +73,7 @@ def test_days_have_the_deadlines_of_a_real_line_and_its_tests() -> None:
 
 
 def test_some_days_hold_words_incidents_faults_and_healing() -> None:
-    plan = paced(A_DAY)
+    plan = paced(A_DAY, 2)
     assert plan.duration_ms > 48 * HOUR_MS
     outcome = World(replace(plan, duration_ms=30 * HOUR_MS)).run()
     counts = dict(outcome.counts)
@@ -84,7 +89,7 @@ def test_some_days_hold_words_incidents_faults_and_healing() -> None:
 
 
 def test_some_hours_are_the_same_run_again() -> None:
-    first, again = (run_seed((SOME_HOURS, 0.0, "")) for _ in range(2))
+    first, again = (run_seed(Job(SOME_HOURS)) for _ in range(2))
     assert not first.invariant, first.text
     assert first == again
     assert first.cpu_s
@@ -102,5 +107,5 @@ def test_a_paced_seed_that_fails_says_how_to_see_it_again(
     assert main(["--seed", str(minutes), "--paced"]) == 1
     told = capsys.readouterr().out
     assert "KeyError('minutes')" in told
-    assert f"see it again: ./dev sim --seed {minutes} --paced --trace" in told
+    assert f"see it again: ./dev sim --seed {minutes} --plan 3 --trace" in told
     assert "tempo=minutes" in told

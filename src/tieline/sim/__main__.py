@@ -14,41 +14,47 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 
 from tieline.sim.mutants import MUTANTS, in_force
 from tieline.sim.outcome import Outcome
 from tieline.sim.plan import Plan, draw
-from tieline.sim.tempo import paced
+from tieline.sim.tempo import PACED, PLAN, paced
 from tieline.sim.world import World
 
 HOURS = 1.0
-Job = tuple[int, float, str]  # 0 hours: the seed draws its tempo and length as well
 
 
-def plan_of(seed: int, hours: float) -> Plan:
-    """The plan of a seed: plan 1 of so many hours, or plan 2 where they are 0."""
-    return draw(seed, hours) if hours else paced(seed)
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A seed to play: by plan 1 for so many hours, or, where they are 0, by a paced plan."""
 
+    seed: int
+    hours: float = 0.0
+    mutant: str = ""
+    plan: int = PLAN
 
-def hint(seed: int, hours: float, mutant: str | None = None) -> str:
-    """The command that shows a seed again."""
-    which = f"--hours {hours:g}" if hours else "--paced"
-    extra = f" --mutant {mutant}" if mutant else ""
-    return f"./dev sim --seed {seed} {which}{extra} --trace"
+    def drawn(self) -> Plan:
+        """What the seed does."""
+        return draw(self.seed, self.hours) if self.hours else paced(self.seed, self.plan)
+
+    def hint(self) -> str:
+        """The command that shows it again."""
+        which = f"--hours {self.hours:g}" if self.hours else f"--plan {self.plan}"
+        extra = f" --mutant {self.mutant}" if self.mutant else ""
+        return f"./dev sim --seed {self.seed} {which}{extra} --trace"
 
 
 def run_seed(job: Job) -> Outcome:
     """Play one seed, with a mutant in force when one is named; says what time it took."""
-    seed, hours, mutant = job
     began = time.process_time()
     with ExitStack() as stack:
-        if mutant:
-            stack.enter_context(in_force(MUTANTS[mutant]))
+        if job.mutant:
+            stack.enter_context(in_force(MUTANTS[job.mutant]))
         try:
-            world = World(plan_of(seed, hours))
+            world = World(job.drawn())
         except Exception as error:
-            error.add_note(f"seed {seed} could not begin")
+            error.add_note(f"seed {job.seed} could not begin")
             raise
         outcome = world.run()
     return replace(outcome, cpu_s=time.process_time() - began)
@@ -73,8 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--hours", type=float, default=HOURS, help="virtual hours under faults")
     length.add_argument(
-        "--paced", action="store_true", help="let each seed draw its tempo and length (plan 2)"
+        "--paced", action="store_true", help="let each seed draw its tempo and length (plan 3)"
     )
+    length.add_argument("--plan", type=int, choices=PACED, help="the same, by this plan")
     parser.add_argument(
         "--mutant", choices=sorted(MUTANTS), help="play a station broken on purpose"
     )
@@ -91,20 +98,21 @@ def main(argv: Sequence[str]) -> int:
     given = parser.parse_args(argv)
     if given.seeds < 1 or given.hours <= 0 or given.workers < 1:
         parser.error("seeds and workers are at least 1, hours more than 0")
-    if given.paced:
+    if given.paced or given.plan:
         given.hours = 0.0
     single = given.seed is not None and "--seeds" not in argv
     first = given.seed or 0
     count = 1 if single else given.seeds
-    jobs = [(seed, given.hours, given.mutant or "") for seed in range(first, first + count)]
+    seeds, plan = range(first, first + count), given.plan or PLAN
+    jobs = [Job(seed, given.hours, given.mutant or "", plan) for seed in seeds]
     if single and given.trace:
         return _replay(jobs[0])
     began = time.monotonic()
     outcomes: list[Outcome] = []
-    for outcome in run_seeds(jobs, given.workers):
+    for job, outcome in zip(jobs, run_seeds(jobs, given.workers), strict=False):
         outcomes.append(outcome)
         if outcome.invariant and not given.json:
-            report(outcome, given.hours, given.mutant, verbose=single)
+            report(outcome, job, verbose=single)
         if outcome.invariant and given.stop:
             break
     return _finish(outcomes, time.monotonic() - began, as_json=given.json)
@@ -112,25 +120,24 @@ def main(argv: Sequence[str]) -> int:
 
 def _replay(job: Job) -> int:
     """Play one seed and print everything as it happens."""
-    seed, hours, mutant = job
     with ExitStack() as stack:
-        if mutant:
-            stack.enter_context(in_force(MUTANTS[mutant]))
-        world = World(plan_of(seed, hours))
+        if job.mutant:
+            stack.enter_context(in_force(MUTANTS[job.mutant]))
+        world = World(job.drawn())
         world.schedule.echo = print
         outcome = world.run()
     print(outcome.text or "all invariants held")
     return 1 if outcome.invariant else 0
 
 
-def report(outcome: Outcome, hours: float, mutant: str | None, *, verbose: bool) -> None:
+def report(outcome: Outcome, job: Job, *, verbose: bool) -> None:
     """Tell of a seed that failed, and how to see it again."""
     print(f"seed {outcome.seed} failed at step {outcome.steps}: {outcome.text}")
     if verbose:
-        print("  " + plan_of(outcome.seed, hours).describe())
+        print("  " + job.drawn().describe())
         for line in outcome.trace[-30:]:
             print("  " + line)
-    print(f"  see it again: {hint(outcome.seed, hours, mutant)}", flush=True)
+    print(f"  see it again: {job.hint()}", flush=True)
 
 
 _UNTOLD = ("trace", "cpu_s")  # what is no part of what a seed is

@@ -23,10 +23,11 @@ from tieline.core.statement import Body, Content, log_id
 from tieline.core.sync import Have, Notes, Push
 from tieline.core.terms import Kind, Role
 from tieline.sim.colludecheck import CollusionChecker
+from tieline.sim.disks import SimMemory
 from tieline.sim.machine import Machine
 from tieline.sim.network import DIRECT, KEEP_ALIVE_MS
 from tieline.sim.restores import backup_of
-from tieline.store.memory import MemoryMachine, MemoryStore
+from tieline.store.memory import MemoryStore
 
 if TYPE_CHECKING:
     from tieline.sim.world import World
@@ -95,7 +96,7 @@ class Colluders:
         world = self._world
         face = world.add_face(machine.number)
         backup = backup_of(machine)
-        memory = MemoryMachine(f"{world.plan.seed}/{face.number}")
+        memory = SimMemory(f"{world.plan.seed}/{face.number}")
         memory.tag, memory.kept = machine.memory.tag, backup.marks
         face.put_back(MemoryStore(backup.facts), memory, world.checker)
         face.network = world.network

@@ -13,6 +13,8 @@ from typing import Final
 # By the word with which the world notes it: what happened.
 FAULTS: Final[Mapping[str, str]] = {
     "died": "power cut, killed, failed commit, or stopped for a store that is put back",
+    "unsynced": "written and not synced, lost with the power",
+    "mark lost": "mark of a machine torn, or an older one, after a loss of power",
     "full": "full disk",
     "jump": "jump of a clock",
     "broken": "session broken or cut",

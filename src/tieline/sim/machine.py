@@ -3,14 +3,14 @@
 Everything that the process does passes a boundary here, and at each boundary the power may go:
 before the commit, after the commit and before anything is performed, before the watchers are told,
 and before each thing performed. What was committed is on the disk of the next life; all else is
-gone. A disk may be full for a while, and it may break in a commit, after which nobody knows whether
-that commit is there: the process stops, and the next life finds out.
+gone, or torn (``disks``). A disk may be full for a while, and it may break in a commit, after which
+nobody knows whether that commit is there: the process stops, and the next life finds out.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tieline.core.errors import StoreFailed, TielineError
@@ -28,106 +28,29 @@ from tieline.core.events import (
 )
 from tieline.core.journal import Alarm, Fact, FactKind
 from tieline.core.line import Line
-from tieline.core.shelf import Bookmark, Settlement
 from tieline.core.statement import Statement
 from tieline.node.runtime import Runtime
-from tieline.ports import Past, Signer
+from tieline.ports import Signer
 from tieline.sim.checkers import Checker, Ledger
 from tieline.sim.clocks import SimClock
 from tieline.sim.cutcheck import Silences, attempts_kept
+from tieline.sim.disks import Cache, SimDisk, SimMemory
 from tieline.sim.network import DIRECT, Network
 from tieline.sim.schedule import Schedule, below
 from tieline.sim.violation import Violation
-from tieline.store.memory import MemoryMachine, MemoryStore
+from tieline.store.memory import MemoryStore
 
 SPIN_MS = 1_000
 SPIN_MAX = 50  # ticks asked for within that time before the machine counts as spinning
 TURNS_MAX = 1_000  # turns taken within that time, for whatever reason
 SERVICE_MS = 4
+AGAIN = 0.3  # how often the power goes, too, after a sync has failed, and at the start after that
+POWER = 0.5  # how often a station ends for want of power, of those that end between two turns
 SNAPSHOTS = (12, 80, 10**9)  # after how many facts a life of a station makes a snapshot
 
 
 class PowerCut(Exception):
     """The machine lost its power at this boundary."""
-
-
-class SimDisk:
-    """A ``ports.Store`` that tells the checker what is durable, and lets the power go."""
-
-    def __init__(self, machine: Machine, held: MemoryStore) -> None:
-        self._machine = machine
-        self.held = held
-
-    def commit(self, facts: Sequence[Fact]) -> int:
-        """See ``ports.Store``."""
-        machine = self._machine
-        machine.boundary("before commit")
-        breaks = machine.disk_breaks()
-        if breaks and machine.chance.random() < 0.5:
-            raise StoreFailed("the simulated disk broke before the commit was durable")
-        last = self.held.commit(facts)
-        machine.schedule.count("check commit")
-        machine.checker.committed(machine.ledger, tuple(facts))
-        machine.kept(facts)
-        if breaks:
-            raise StoreFailed("the simulated disk broke after the commit was durable")
-        machine.boundary("after commit")
-        return last
-
-    def facts(self, after: int = 0) -> Iterator[tuple[int, Fact]]:
-        """See ``ports.Store``."""
-        return self.held.facts(after)
-
-    def some(self, kinds: frozenset[int], after: int, last: int) -> list[tuple[int, Fact]]:
-        """See ``ports.Store``."""
-        return self.held.some(kinds, after, last)
-
-    def statements(self, line: bytes, log: bytes, start: int, stop: int) -> list[bytes]:
-        """See ``ports.Store``."""
-        return self.held.statements(line, log, start, stop)
-
-    @property
-    def past(self) -> SimPast:
-        """See ``ports.Store``."""
-        return SimPast(self._machine, self.held.past)
-
-    def last(self) -> int:
-        """See ``ports.Store``."""
-        return self.held.last()
-
-    def damage(self) -> list[str]:
-        """See ``ports.Store``."""
-        return self.held.damage()
-
-    def log_damage(self) -> list[str]:
-        """See ``ports.Store``."""
-        return self.held.log_damage()
-
-    def close(self) -> None:
-        """See ``ports.Store``."""
-
-
-class SimPast:
-    """A ``ports.Past`` that lets the power go before and after a snapshot is written."""
-
-    def __init__(self, machine: Machine, held: Past) -> None:
-        self._machine, self._held = machine, held
-        self.statements, self.tally, self.receipt = held.statements, held.tally, held.receipt
-        self.act, self.acts, self.kept, self.chunks = held.act, held.acts, held.kept, held.chunks
-        self.fact, self.number, self.drop = held.fact, held.number, held.drop
-        self.bookmark = held.bookmark
-
-    def keep(
-        self,
-        seq: int,
-        body: bytes,
-        settlements: Sequence[Settlement],
-        bookmarks: Sequence[Bookmark] = (),
-    ) -> None:
-        """See ``ports.Past``."""
-        self._machine.boundary("before a snapshot")
-        self._held.keep(seq, body, settlements, bookmarks)
-        self._machine.boundary("after a snapshot")
 
 
 class SimSigner:
@@ -179,8 +102,9 @@ class Machine:
     twist: Callable[[bytes], bytes | None] | None = None
     network: Network | None = None
     runtime: Runtime | None = None
-    memory: MemoryMachine
+    memory: SimMemory
     disk: MemoryStore = field(default_factory=MemoryStore)
+    cache: Cache | None = None  # where a loss of power may leave less than was written
     fail_per_thousand: int = 0
     cut_per_thousand: int = 0
     silences: Silences = field(init=False)
@@ -192,6 +116,7 @@ class Machine:
     _busy: bool = False
     _timer: int = 0
     _told: int = 0
+    _counted: int = 0  # facts of the store that the checker knows of
     _fresh: list[Fact] = field(default_factory=list)
     _spins: tuple[int, int] = (0, 0)
     _turns: tuple[int, int] = (0, 0)
@@ -208,16 +133,21 @@ class Machine:
 
     def boot(self) -> None:
         """Start a process on what the disk holds."""
+        if self.cache is not None and self.cache.unsynced and self.cache.chance.random() < AGAIN:
+            self._lose_power()
         self.lives += 1
         self._fuse = -1
         self.silences.wait(self.schedule.now_ms)
         self.clock.reboot(self.chance.randrange(10**9))
         now = self.clock.now()
         held = self.disk = self.disk.crash()
+        disk = SimDisk(self, held)
+        disk.settle()
+        self.account()
         self.runtime = self.make(
             self.station,
             self.realm,
-            SimDisk(self, held),
+            disk,
             self.signer,
             self,
             now,
@@ -235,11 +165,16 @@ class Machine:
             self.network.start(self.number)
         self.take(Tick())
 
-    def kill(self, cause: str) -> None:
-        """End the process: everything not on the disk is gone."""
+    def kill(self, cause: str, *, power: bool = False) -> None:
+        """End the process: everything not on the disk is gone.
+
+        ``power``: the machine has lost its power, and with it what was not synced.
+        """
         if self.runtime is None:
             return
         self.runtime = None
+        if power:
+            self._lose_power()
         self._inbox.clear()
         self._timer += 1
         self.schedule.note("died", self.number, cause)
@@ -247,14 +182,29 @@ class Machine:
             self.network.stop(self.number)
         self.died(cause)
 
-    def put_back(self, disk: MemoryStore, memory: MemoryMachine, checker: Checker) -> None:
+    def _lose_power(self) -> None:
+        """Of what was written and not synced, something is gone."""
+        if self.cache is None:
+            return
+        before = self.disk.last()
+        self.disk = self.disk.crash()
+        self.disk = self.cache.lose(self.disk)
+        lost, mark = before - self.disk.last(), self.memory.lose(self.cache.chance)
+        if lost:
+            self.schedule.note("unsynced", self.number, lost)
+        if mark:
+            self.schedule.note("mark lost", self.number, mark)
+
+    def put_back(self, disk: MemoryStore, memory: SimMemory, checker: Checker) -> None:
         """Another store takes the place of the one there was, while the process is down."""
         self.disk, self.memory = disk, memory
         self.commits += 1
         facts = tuple(fact for _, fact in disk.facts())
         self.ledger = checker.refilled(self.ledger, facts)
         self.silences = Silences(self.station)
-        self._told = len(facts)
+        self._told = self._counted = len(facts)
+        if self.cache is not None:
+            self.cache.clear()
 
     def unplug(self) -> None:
         """The machine goes on without a network: its sessions end."""
@@ -306,10 +256,10 @@ class Machine:
         try:
             self.runtime.turn(events, self.clock.now())
         except PowerCut as cut:
-            self.kill(f"power cut {cut}")
+            self.kill(f"power cut {cut}", power=True)
             return
         except StoreFailed as error:
-            self.kill(f"store failed: {error.message}")
+            self.kill(f"store failed: {error.message}", power=self._loses(AGAIN))
             return
         line = self.line_now()
         if line is not None:
@@ -322,7 +272,17 @@ class Machine:
                     self.schedule.count("check brought")
         self._arm()
 
-    def kept(self, facts: Sequence[Fact]) -> None:
+    def account(self) -> None:
+        """All that the store holds now is durable: the checker counts what is new of it."""
+        facts = [fact for _, fact in self.disk.facts(self._counted)]
+        if not facts:
+            return
+        self._counted += len(facts)
+        self.schedule.count("check commit")
+        self.checker.committed(self.ledger, tuple(facts))
+        self._kept(facts)
+
+    def _kept(self, facts: Sequence[Fact]) -> None:
         """Facts became durable."""
         self.commits += 1
         self._fresh.extend(facts)
@@ -394,6 +354,20 @@ class Machine:
             self._fuse = -1
             raise PowerCut(where)
         self._fuse = max(-1, self._fuse - 1)
+
+    @property
+    def struck(self) -> bool:
+        """Whether the power goes at the next boundary."""
+        return self._fuse == 0
+
+    def _loses(self, chance: float) -> bool:
+        """Whether the power goes as well when a process ends."""
+        return self.cache is not None and self.cache.chance.random() < chance
+
+    def crash(self) -> None:
+        """The process is killed, or the machine loses its power."""
+        power = self._loses(POWER)
+        self.kill("no power" if power else "killed", power=power)
 
     def disk_breaks(self) -> bool:
         """Whether the disk breaks in this commit."""

@@ -1,14 +1,13 @@
 """Stations broken on purpose, one promise each: the proof that the simulator would notice.
 
-A mutant replaces a few functions of the core or the runtime inside a ``with`` block, and is known
-by the invariant it breaks. Nothing in the product knows of this module.
+Each is known by the invariant it breaks. Those of the disk are in ``diskmutants``. Nothing in the
+product knows of this module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from tieline.core import (
     crypto,
@@ -44,33 +43,11 @@ from tieline.core.turn import Turn
 from tieline.core.unsaid import Unsaid
 from tieline.node.runtime import Plan, Runtime
 from tieline.sim import early
+from tieline.sim.diskmutants import DISKS
+from tieline.sim.mutant import Mutant, in_force
 from tieline.sim.newer import NewerRuntime
 
-Patch = tuple[object, str, object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutant:
-    """A broken station: what is broken, which invariant must catch it, and how it is done."""
-
-    name: str
-    invariants: frozenset[int]
-    what: str
-    patches: tuple[Patch, ...]
-
-
-@contextmanager
-def in_force(mutant: Mutant) -> Iterator[None]:
-    """Let a mutant take the place of the real functions for a while."""
-    kept: list[Patch] = []
-    try:
-        for owner, name, replacement in mutant.patches:
-            kept.append((owner, name, getattr(owner, name)))
-            setattr(owner, name, replacement)
-        yield
-    finally:
-        for owner, name, original in reversed(kept):
-            setattr(owner, name, original)
+__all__ = ["MUTANTS", "Mutant", "in_force"]
 
 
 def _promise_ahead(self: Exchange, turn: Turn) -> None:
@@ -364,6 +341,7 @@ def _carry_on(self: Runtime, plan: Plan, commit: Callable[[], int]) -> bool:
 MUTANTS: dict[str, Mutant] = {
     mutant.name: mutant
     for mutant in (
+        *DISKS,
         Mutant(
             name="receipt-before-commit",
             invariants=frozenset({1}),

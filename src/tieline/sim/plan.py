@@ -60,6 +60,7 @@ class Plan:
     burst_mean_ms: int = 0  # between two incidents
     down_ms: tuple[int, ...] = (500, 5_000, 60_000, 600_000)  # at most, after a crash
     full_ms: tuple[int, ...] = (2_000, 60_000, 900_000)
+    torn: bool = False  # a loss of power may leave some of what was not synced (plan 3)
     slow_clocks: bool = False  # the deadlines that a charter has by default
 
     def describe(self) -> str:

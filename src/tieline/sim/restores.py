@@ -25,8 +25,9 @@ from tieline.core.life import Mark, Standing
 from tieline.core.statement import Body, Content
 from tieline.core.terms import Kind, Role
 from tieline.ports import Fact
+from tieline.sim.disks import SimMemory
 from tieline.sim.machine import Machine
-from tieline.store.memory import MemoryMachine, MemoryStore
+from tieline.store.memory import MemoryStore
 
 if TYPE_CHECKING:
     from tieline.sim.world import World
@@ -104,10 +105,14 @@ class Restores:
         world = self._world
         if self._blind():
             return
+        # A machine whose mark claims less than it has written knows nothing, as one whose whole
+        # disk was put back (below): what is promised of those waits until it has written another.
+        if machine.memory.behind and how != "moved":
+            return
         self._serial += 1
         memory = machine.memory
         if how == "moved":
-            memory = MemoryMachine(f"{world.plan.seed}/moved {self._serial}")
+            memory = SimMemory(f"{world.plan.seed}/moved {self._serial}")
         elif how == "disk":
             memory.kept = backup.marks
             self._unsure.append((machine, (backup.marks or {})[machine.line].log))
@@ -243,6 +248,6 @@ class Restores:
 
 def backup_of(machine: Machine) -> Backup:
     """The store of a machine and what it remembers, now."""
-    marks = machine.memory.marks()
+    marks = machine.memory.kept
     facts = tuple(fact for _, fact in machine.disk.facts())
     return Backup(facts, None if marks is None else dict(marks))

@@ -1,8 +1,8 @@
 """How fast a world goes and how long it lasts, where that is left to its seed.
 
 Plan 1 (``plan.draw``) is a world of a given length in which all is dense: somebody speaks every
-minute, and as much goes wrong in a fifth of an hour as otherwise in a day. Plan 2 (``paced``) draws
-one of three tempos first:
+minute, and as much goes wrong in a fifth of an hour as otherwise in a day. Plans 2 and 3
+(``paced``) draw one of three tempos first:
 
 * *minutes*: plan 1, with a length that is drawn;
 * *hours*: some hours; a word in a quarter of an hour or so, roads that hold for an hour or so;
@@ -17,6 +17,8 @@ night as one of five, worlds of hours and days last the shorter the more station
 The kinds of faults are those of plan 1, by the same chances. What is planned by the length of a run
 (``Plan``) happens as often in a run of days as in one of minutes; what is planned by time or by
 turns is made as rare as it is slow here.
+
+Plan 3 is plan 2, and in three of four seeds a loss of power leaves some of what was not synced.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ from typing import Final
 
 from tieline.sim.plan import Plan, draw
 
-PLAN: Final = 2  # the number of what ``paced`` makes of a seed; ``draw`` is 1
+PLAN: Final = 3  # the newest of what ``paced`` makes of a seed; ``draw`` is 1
+PACED: Final = (2, 3)
+TORN: Final = 0.75
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
 
@@ -76,8 +80,15 @@ DAYS: Final = Tempo(
 TEMPOS: Final[Mapping[str, Tempo | None]] = {"minutes": None, "hours": HOURS, "days": DAYS}
 
 
-def paced(seed: int) -> Plan:
-    """The plan of a seed that draws its tempo and its length as well."""
+def paced(seed: int, number: int = PLAN) -> Plan:
+    """The plan of a seed that draws its tempo and its length as well, by plan 2 or 3."""
+    plan = _paced(seed)
+    if number == 2:
+        return plan
+    return replace(plan, torn=random.Random(f"{seed}/torn plan").random() < TORN)
+
+
+def _paced(seed: int) -> Plan:
     chance = random.Random(f"{seed}/tempo")
     name = chance.choice(tuple(TEMPOS))
     tempo = TEMPOS[name]

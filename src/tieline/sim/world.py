@@ -28,6 +28,7 @@ from tieline.sim.checkers import Checker, Ledger
 from tieline.sim.clocks import SimClock
 from tieline.sim.colluders import Colluders
 from tieline.sim.cutcheck import refused, unanswered
+from tieline.sim.disks import Cache, SimMemory
 from tieline.sim.drill import Drill
 from tieline.sim.forger import Forger, Loot
 from tieline.sim.forking import Forking
@@ -46,7 +47,6 @@ from tieline.sim.rotation import Rotation
 from tieline.sim.schedule import Schedule
 from tieline.sim.violation import Violation, found
 from tieline.sim.watchers import Watchers
-from tieline.store.memory import MemoryMachine
 
 HEAL_MS_MAX = 20 * 60_000
 LOOK_MS = 500
@@ -125,7 +125,7 @@ class World:
             realm=self.cast.realm,
             line=self.cast.line,
             signer=SimSigner(member.station, member.keys, self.checker),
-            memory=MemoryMachine(f"{plan.seed}/{number}{copy}"),
+            memory=SimMemory(f"{plan.seed}/{number}{copy}"),
             clock=SimClock(self.schedule, skew_ms=skew, drift_ppm=drift),
             schedule=self.schedule,
             checker=self.checker,
@@ -138,6 +138,7 @@ class World:
             answered=lambda token, result: self._answered(number, token, result),
             died=lambda cause: self._died(machine, cause),
             durable=self._durable,
+            cache=Cache(self.schedule.stream(f"power {number}{copy}")) if plan.torn else None,
             fail_per_thousand=plan.fail,
             cut_per_thousand=plan.crash_in_turn,
         )
@@ -529,7 +530,7 @@ class World:
         machine = self.machines[number]
         if machine.alive:
             self._before[number] = taken(machine)
-            machine.kill("killed")
+            machine.crash()
 
     def _fill(self, number: int) -> None:
         machine = self.machines[number]

@@ -129,11 +129,15 @@ class MemoryStore:
         """See ``ports.Store``. A second time does nothing."""
         self._closed = True
 
-    def crash(self) -> MemoryStore:
-        """End this store as a crash would, and give what the next life finds: every commit."""
+    def crash(self, last: int | None = None, past: MemoryPast | None = None) -> MemoryStore:
+        """End this store as a crash would, and give what the next life finds: every commit.
+
+        A loss of power may leave less where something was not synced: entries up to ``last``, and
+        an earlier ``past``.
+        """
         self._closed = True
-        after = MemoryStore(self._facts)
-        after.past = self.past.copy(after._facts, after._refuse)
+        after = MemoryStore(self._facts if last is None else self._facts[:last])
+        after.past = (past or self.past).copy(after._facts, after._refuse)
         return after
 
     def _refuse(self) -> None:
