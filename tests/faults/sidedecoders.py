@@ -93,6 +93,8 @@ def _request(data: bytes) -> object:
 
     _loop().run_until_complete(talk())
     status = bytes(writer.taken[9:12])
+    if not status:
+        raise RemoteError("http.silence", "it ends before it asks, and has no answer")
     if status != b"200":
         raise RemoteError(f"http.{status.decode()}", bytes(writer.taken[-200:]).decode("latin-1"))
     return None
