@@ -63,6 +63,7 @@ AIMED = {
         weather=replace(FAIR, delay_max_ms=2_000, break_mean_ms=10_000),
         send_mean_ms=4_000,
     ),
+    "tells-late": calm(0, 12, 2),
     "unknown-dropped": replace(calm(0, 2, 2), newer=True),
     "unknown-refused": replace(calm(0, 2, 2), newer=True),
     "drill-charter-taken": replace(calm(0, 3, 2), drill=True),

@@ -15,17 +15,16 @@ from tieline.core import proof
 from tieline.core.errors import TielineError
 from tieline.sim.machine import Machine
 from tieline.sim.network import Network
-from tieline.sim.schedule import Schedule
+from tieline.sim.schedule import NEVER_MS, Schedule
 from tieline.sim.violation import Violation
 
 # A session of a road that loses nothing has brought all by then: each side says all that it holds
 # when it begins, and an envelope is two seconds on its way at most.
 WITHIN_MS: Final = 25_000
-NEVER_MS: Final = 2**62
 
 
 class CollusionChecker:
-    """Looks at all honest stations now and then."""
+    """Looks at all honest stations after each step."""
 
     def __init__(self, schedule: Schedule, network: Network, machines: list[Machine]) -> None:
         self._schedule, self._network, self._machines = schedule, network, machines
@@ -36,7 +35,7 @@ class CollusionChecker:
         # What all of a look follows from but the time, as it was at the last one; and when one that
         # was not there long enough then will have been.
         self._seen: tuple[object, ...] = ()
-        self._ripe_ms = 0
+        self.ripe_ms = 0
         self._demanded = 0
         self.demands = 0  # how often somebody had to have found out
 
@@ -53,23 +52,26 @@ class CollusionChecker:
         now, before = self._schedule.now_ms, self.demands
         honest = self._honest()
         seen = self._look_of(honest)
-        if seen == self._seen and now < self._ripe_ms:
+        if seen == self._seen and now < self.ripe_ms:
             self.demands += self._demanded
             return
         self._look(now, honest)
         self._seen, self._demanded = seen, self.demands - before
         due = [since + WITHIN_MS for since in self._since.values()]
-        self._ripe_ms = min((at for at in due if at > now), default=NEVER_MS)
+        self.ripe_ms = min((at for at in due if at > now), default=NEVER_MS)
+        self._schedule.by(self.ripe_ms)
 
     def _look_of(self, honest: list[Machine]) -> tuple[object, ...]:
         """All that a look follows from but the time: roads, who runs, what is kept, who is a liar.
 
-        What is kept, and what is proven, is another only after a commit, or in another store.
+        Of what is kept only what stands where a log forks; it is another after a commit alone, or
+        in another store, which a life begins with.
         """
         return (
             self._network.changes,
             len(self.forks),
-            *((m.number, m.lives, m.alive, m.disk.full, m.commits) for m in honest),
+            *((m.number, m.lives, m.alive, m.disk.full) for m in honest),
+            *(tuple(self._held(m, log)) for log in self.forks for m in honest),
         )
 
     def _look(self, now: int, honest: list[Machine]) -> None:

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from tieline.sim.world import World
 
 RETRY_MS: Final = 5_000
-LOOK_MS: Final = 2_500
 TOKENS: Final = -1_000_000  # of what is said at the split
 
 
@@ -51,17 +50,16 @@ class Colluders:
         """Plan it."""
         schedule, duration = self._world.schedule, self._world.plan.duration_ms
         schedule.at(self._chance.randint(duration // 8, duration // 3), self._split)
-        schedule.after(LOOK_MS, self._look)
 
     def heal(self) -> None:
         """Every honest station reaches every other one; the liars lie on."""
         self._world.network.sever(())
 
-    def _look(self) -> None:
-        self._world.schedule.count("check collusion")
-        self.check.look()
+    def look(self) -> None:
+        """Raise ``Violation`` where somebody should have found out and has not."""
         if not self._world.healing:
-            self._world.schedule.after(LOOK_MS, self._look)
+            self._world.schedule.count("check collusion")
+            self.check.look()
 
     # ------------------------------------------------------------------------------- the split
 

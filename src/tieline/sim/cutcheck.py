@@ -19,6 +19,7 @@ from tieline.core.events import Connected, Event, Failed, Lost
 from tieline.core.journal import Alarm, Attempt, Fact, FactKind
 from tieline.core.statement import Statement
 from tieline.core.terms import Kind
+from tieline.sim.schedule import NEVER_MS
 from tieline.sim.violation import Violation
 
 ANSWER_MS: Final = 30_000
@@ -92,9 +93,14 @@ class Silences:
         if ours or alarm.code == "test.missed":
             self._owed.setdefault((alarm.item, alarm.party), now_ms)
 
+    def due(self) -> int:
+        """When the first that is owed must be there."""
+        return min(self._owed.values()) + SAID_MS + 1 if self._owed else NEVER_MS
+
     def wait(self, now_ms: int) -> None:
         """The station was not able to speak until now: it has time from here."""
-        self._owed = dict.fromkeys(self._owed, now_ms)
+        if self._owed:
+            self._owed = dict.fromkeys(self._owed, now_ms)
 
     def look(self, now_ms: int) -> None:
         """Raise ``Violation`` when a silence is on no record."""

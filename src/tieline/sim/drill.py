@@ -64,7 +64,6 @@ class Drill:
 
     def _go_on(self) -> None:
         self.inner.go_on(self._world.schedule.now_ms)
-        self.check.look()
         if not self._world.healing:
             self._world.schedule.after(STEP_MS, self._go_on)
 

@@ -97,6 +97,7 @@ class Machine:
     shown: Callable[[Statement], None]
     answered: Callable[[int, Done | TielineError], None]
     died: Callable[[str], None]
+    touch: Callable[[Machine], None] = lambda _machine: None  # see ``stepcheck``
     durable: Callable[[Sequence[Fact]], None] = lambda _facts: None
     # What a dishonest station makes of what its software would say; None: it says nothing.
     twist: Callable[[bytes], bytes | None] | None = None
@@ -160,6 +161,7 @@ class Machine:
             self.schedule.count("check start")
             self.checker.reloaded(self.ledger, line)
             self.checker.displayed(self.ledger, line)
+        self.touch(self)
         self._replay()
         if self.network is not None:
             self.network.start(self.number)
@@ -177,6 +179,7 @@ class Machine:
             self._lose_power()
         self._inbox.clear()
         self._timer += 1
+        self.touch(self)
         self.schedule.note("died", self.number, cause)
         if self.network is not None:
             self.network.stop(self.number)
@@ -203,6 +206,7 @@ class Machine:
         self.ledger = checker.refilled(self.ledger, facts)
         self.silences = Silences(self.station)
         self._told = self._counted = len(facts)
+        self.touch(self)
         if self.cache is not None:
             self.cache.clear()
 
@@ -216,7 +220,7 @@ class Machine:
     def spare(self) -> None:
         """From now on neither power nor disk fails; a cut that was to come does not."""
         self.fail_per_thousand = self.cut_per_thousand = 0
-        self.disk.full = False
+        self.fill(full=False)
         self._fuse = -1
 
     def line_now(self) -> Line | None:
@@ -246,6 +250,8 @@ class Machine:
         events, self._inbox = self._inbox, []
         self._count_turn()
         was_full = self.runtime.full
+        if self._silent():
+            self.silences.wait(self.schedule.now_ms)
         before = self.line_now()
         self._fresh.clear()
         if below(self.chance, 1000) < self.cut_per_thousand:
@@ -270,6 +276,8 @@ class Machine:
                     self.schedule.count("check attempts")
                 if arrived and self.checker.brought(self.ledger, arrived, line.latest()):
                     self.schedule.count("check brought")
+        if self._fresh or self.runtime.full != was_full:
+            self.touch(self)
         self._arm()
 
     def account(self) -> None:
@@ -290,18 +298,33 @@ class Machine:
         for fact in facts:
             if fact.kind == FactKind.ALARM:
                 self.silences.rang(Alarm.decode(fact.body), self.schedule.now_ms)
+                self.schedule.by(self.silences.due())
         for parsed in self.checker.statements_of(list(facts)):
             self.silences.note(parsed)
 
-    def look(self) -> None:
-        """Now and then: whatever this station owes the record is there."""
+    @property
+    def able(self) -> bool:
+        """Whether the process runs and can keep what comes."""
+        return self.runtime is not None and not self.disk.full and not self.runtime.full
+
+    def _silent(self) -> bool:
         line = self.line_now()
-        mute = line is None or line.observes or not line.member
-        if self.runtime is None or self.disk.full or self.runtime.full or mute:
+        return line is None or not self.able or line.observes or not line.member
+
+    def look(self) -> None:
+        """Whatever this station owes the record is there, or it has time."""
+        if self._silent():
             self.silences.wait(self.schedule.now_ms)
         else:
             self.schedule.count("check silence")
             self.silences.look(self.schedule.now_ms)
+        self.schedule.by(self.silences.due())
+
+    def fill(self, *, full: bool) -> None:
+        """The disk has no room from now on, or has some again."""
+        self.look()  # what it owed until now
+        self.disk.full = full
+        self.touch(self)
 
     def _count_turn(self) -> None:
         """A station that keeps itself busy without end is caught, not waited for."""

@@ -281,6 +281,17 @@ def _one_after_the_other(self: Exchange, turn: Turn) -> None:
             return
 
 
+_feed: Callable[[Exchange, bytes, Turn], None] = Exchange.feed
+
+
+def _feed_now_and_then(self: Exchange, peer_id: bytes, turn: Turn) -> None:
+    """What a peer lacks is given to it in one minute of five; in the end it has it all."""
+    if turn.now.real_ms % 300_000 < 60_000:
+        _feed(self, peer_id, turn)
+    else:
+        self._hungry.add(peer_id)
+
+
 _keep: Callable[..., None] = Turn.keep_statement
 
 
@@ -531,6 +542,12 @@ MUTANTS: dict[str, Mutant] = {
             invariants=frozenset({7}),
             what="a peer that confirms nothing holds up all others",
             patches=((Exchange, "finish", _one_after_the_other),),
+        ),
+        Mutant(
+            name="tells-late",
+            invariants=frozenset({10}),
+            what="peers in touch are told in one minute of five, and of all in the end",
+            patches=((Exchange, "feed", _feed_now_and_then),),
         ),
         Mutant(
             name="sync-failure-ignored",

@@ -60,6 +60,7 @@ class Session:
     """One life of one road between two stations; ``up`` says who still believes in it."""
 
     number: int
+    began_ms: int
     up: dict[int, bool]
     arrival_ms: dict[int, int]
     dead: bool = False
@@ -88,7 +89,7 @@ class Network:
     def pave(self, a: int, b: int, carriers: tuple[str, ...]) -> None:
         """Lay roads between two stations and begin to connect them."""
         pair = (min(a, b), max(a, b))
-        self.changes += 1
+        self._changed()
         self._carriers[pair] = carriers
         for carrier in carriers:
             self._dial_later((*pair, carrier))
@@ -118,7 +119,7 @@ class Network:
     def tear_up(self, a: int, b: int) -> None:
         """Take the roads between two stations away for good."""
         pair = (min(a, b), max(a, b))
-        self.changes += 1
+        self._changed()
         for carrier in self._carriers.pop(pair, ()):
             session = self._sessions.get((*pair, carrier))
             if session is not None and not session.dead:
@@ -132,6 +133,18 @@ class Network:
             if carriers[0] == DIRECT and session is not None and not session.dead:
                 out.append((a, b, session.number))
         return out
+
+    def steady_since(self, a: int, b: int) -> int | None:
+        """Since when the first road of a pair, which loses nothing, is up; None: it is not."""
+        pair = (a, b) if a < b else (b, a)
+        session = self._sessions.get((*pair, DIRECT))
+        if session is None or session.dead or self._carriers.get(pair, ("",))[0] != DIRECT:
+            return None
+        return session.began_ms
+
+    def _changed(self) -> None:
+        self.changes += 1
+        self._schedule.moves += 1
 
     def _end_parted(self) -> None:
         for road, session in list(self._sessions.items()):
@@ -168,9 +181,9 @@ class Network:
             self._dial_later(road)
             return
         self._numbers += 1
-        self.changes += 1
+        self._changed()
         now = self._schedule.now_ms
-        session = Session(self._numbers, {a: True, b: True}, {a: now, b: now})
+        session = Session(self._numbers, now, {a: True, b: True}, {a: now, b: now})
         self._sessions[road] = session
         self._retry[road] = 250
         if self.weather.break_mean_ms:
@@ -190,7 +203,7 @@ class Network:
     ) -> None:
         """From now on nothing arrives; each side learns of it in its own time."""
         session.dead = True
-        self.changes += 1
+        self._changed()
         a, b, carrier = road
         for me, peer in ((a, b), (b, a)):
             delay = self._random.randint(1, 200 if fast else KEEP_ALIVE_MS)

@@ -26,7 +26,7 @@ from tieline.core.statement import TIP_BYTES, Body, Content, Place, Ref, Stateme
 from tieline.core.sync import Have, Push, Receipts
 from tieline.core.terms import Kind, RefRole, Role
 from tieline.sim.machine import Machine
-from tieline.sim.pestcheck import LOOK_MS, PestChecker
+from tieline.sim.pestcheck import PestChecker
 
 if TYPE_CHECKING:
     from tieline.sim.world import World
@@ -62,7 +62,7 @@ class Pest:
         self._lives: dict[bytes, Statement] = {}
         self._said: list[bytes] = []
         self._mute = False
-        self.check = PestChecker(world.schedule, world.network, world.machines, number)
+        self.check = PestChecker(world.schedule, number)
         self.tricks: tuple[Callable[[Line], list[bytes]], ...] = (
             self._flood, self._deep, self._orphans, self._ping_pong, self._be_mute,
         )  # fmt: skip
@@ -80,17 +80,10 @@ class Pest:
 
         world.network.wiretap = hear
         world.repeat(world.plan.duration_ms // 16, self._act)
-        world.schedule.after(LOOK_MS, self._look)
 
     def heal(self) -> None:
         """It says again what it holds, as its software would."""
         self._mute = False
-
-    def _look(self) -> None:
-        self._world.schedule.count("check pest")
-        self.check.look()
-        if not self._world.healing:
-            self._world.schedule.after(LOOK_MS, self._look)
 
     def _act(self) -> None:
         line = self.machine.line_now()

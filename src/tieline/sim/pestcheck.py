@@ -12,39 +12,29 @@ Envelopes are counted on the roads, and what came where by what became durable.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable
 from typing import Final
 
 from tieline.core import exchange, record, sync
 from tieline.core.line import Line
 from tieline.core.sync import Push
 from tieline.sim.machine import Machine
-from tieline.sim.network import Network
 from tieline.sim.schedule import Schedule
 from tieline.sim.violation import Violation
 
-LOOK_MS: Final = 5_000
 WINDOW_MS: Final = 60_000
 TIMES: Final = 28  # one statement to one peer in a minute: twice in the time of a retry, and some
 SPARE: Final = 200  # envelopes in a minute beyond those that it sends
-WITHIN_MS: Final = 15_000
 
 
 class PestChecker:
-    """Looks at all honest stations now and then, and at what passes to and from the pest."""
+    """Looks at each honest station when it has kept something, and at what passes the pest."""
 
-    def __init__(
-        self, schedule: Schedule, network: Network, machines: list[Machine], pest: int
-    ) -> None:
-        self._schedule, self._network, self._machines = schedule, network, machines
-        self._pest = pest
+    def __init__(self, schedule: Schedule, pest: int) -> None:
+        self._schedule, self._pest = schedule, pest
         self._minute = 0
         self._given: Counter[tuple[int, bytes]] = Counter()
         self._sent: Counter[int] = Counter()
         self._came: Counter[int] = Counter()
-        self._since: dict[Hashable, int] = {}
-        self._sizes: dict[tuple[int, int, bytes], list[tuple[int, int]]] = {}
-        self.demands = 0  # how often something had to have come
         self.most = 0  # how often one statement was given it within a minute
 
     def passes(self, me: int, peer: int, envelope: bytes) -> None:
@@ -73,48 +63,10 @@ class PestChecker:
                     f" {self._given[me, raw]} times within a minute"
                 )  # fmt: skip
 
-    def look(self) -> None:
-        """Raise ``Violation`` when a bound does not hold, or something has not come in time."""
-        honest = [machine for machine in self._machines if machine.ledger.honest]
-        for machine in honest:
-            line = machine.line_now()
-            if line is not None and machine.runtime is not None:
-                told = machine.runtime.station.exchanges[line.id]
-                _bounded(machine.number, line, told)
-        self._others_unharmed(honest)
-
-    def _others_unharmed(self, honest: list[Machine]) -> None:
-        now = self._schedule.now_ms
-        able = {
-            machine.number: machine
-            for machine in honest
-            if machine.runtime is not None and not machine.disk.full and not machine.runtime.full
-        }
-        roads = [road for road in self._network.steady() if {road[0], road[1]} <= able.keys()]
-        sizes: dict[tuple[int, int, bytes], list[tuple[int, int]]] = {}
-        for a, b, session in roads:
-            for author, reader in ((able[a], able[b]), (able[b], able[a])):
-                line, other = author.line_now(), reader.line_now()
-                if line is None or other is None or line.latest() != other.latest():
-                    continue
-                own = line.own_log
-                key = (session, author.number, own)
-                said = self._sizes.get(key, [])
-                due = [size for since, size in said if now - since >= WITHIN_MS]
-                held = len(reader.ledger.logs.get(own, ()))
-                if due and author.disk is not None:
-                    self.demands += 1
-                    if held < due[-1] <= len(author.ledger.logs.get(own, ())):
-                        raise Violation(
-                            7,
-                            f"station {reader.number} holds {held} of what station"
-                            f" {author.number} had said {WITHIN_MS} ms ago, {due[-1]} statements,"
-                            " while a third one floods both",
-                        )
-                recent = [entry for entry in said if now - entry[0] < WITHIN_MS]
-                old = [entry for entry in said if now - entry[0] >= WITHIN_MS][-1:]
-                sizes[key] = [*old, *recent, (now, len(author.ledger.logs.get(own, ())))]
-        self._sizes = sizes
+    def look(self, machine: Machine, line: Line) -> None:
+        """Raise ``Violation`` when a bound does not hold in an honest station."""
+        if machine.runtime is not None:
+            _bounded(machine.number, line, machine.runtime.station.exchanges[line.id])
 
 
 def _bounded(number: int, line: Line, told: exchange.Exchange) -> None:

@@ -20,6 +20,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 TRACE_KEPT = 400
+NEVER_MS = 2**62
 
 
 def below(chance: random.Random, stop: int) -> int:
@@ -43,6 +44,10 @@ class Schedule:
         self._order = 0
         self._hash = hashlib.sha256(b"tieline-sim-v1")
         self._trace: deque[str] = deque(maxlen=TRACE_KEPT)
+        # What is made after each step in which something has moved, or at which something is due.
+        self.check: Callable[[], None] = lambda: None
+        self.moves = 0
+        self.due_ms = NEVER_MS
         # How often something was noted, by its first word, or was only counted.
         self.counts: Counter[str] = Counter()
 
@@ -59,19 +64,28 @@ class Schedule:
         """Do ``action`` ``delay_ms`` from now."""
         self.at(self.now_ms + delay_ms, action)
 
+    def by(self, at_ms: int) -> None:
+        """Have the checks made at the first step from then on, whatever moves."""
+        self.due_ms = min(self.due_ms, at_ms)
+
     def step(self) -> None:
         """Do the next thing due."""
         self.now_ms, _, action = heapq.heappop(self._queue)
         self.steps += 1
         action()
+        self.check()
 
     def until(self, until_ms: int) -> None:
         """Do all that is due until then, and let it be that late."""
         queue, pop = self._queue, heapq.heappop
+        moves = -1
         while queue and queue[0][0] <= until_ms:
             self.now_ms, _, action = pop(queue)
             self.steps += 1
             action()
+            if self.moves != moves or self.now_ms >= self.due_ms:
+                moves = self.moves
+                self.check()
         self.at(until_ms, lambda: None)
         self.step()
 

@@ -99,8 +99,6 @@ class Watchers:
             line = machine.line_now()
             book = None if line is None else line.notes.get(line.own_log)
             newest = None if book is None else book.latest()
-            if line is not None and machine.ledger.honest:
-                self.check.counted(line)
             if line is not None and newest is not None:
                 for witness in self.all:
                     self._ask(machine, line, newest, witness)

@@ -11,7 +11,7 @@ The same seed gives the same run: chance comes from named streams, time from the
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,7 +27,7 @@ from tieline.sim.cast import Cast
 from tieline.sim.checkers import Checker, Ledger
 from tieline.sim.clocks import SimClock
 from tieline.sim.colluders import Colluders
-from tieline.sim.cutcheck import refused, unanswered
+from tieline.sim.cutcheck import ANSWER_MS, refused
 from tieline.sim.disks import Cache, SimMemory
 from tieline.sim.drill import Drill
 from tieline.sim.forger import Forger, Loot
@@ -45,12 +45,12 @@ from tieline.sim.plan import Plan
 from tieline.sim.restores import Restores
 from tieline.sim.rotation import Rotation
 from tieline.sim.schedule import Schedule
+from tieline.sim.stepcheck import StepChecks
 from tieline.sim.violation import Violation, found
 from tieline.sim.watchers import Watchers
 
 HEAL_MS_MAX = 20 * 60_000
 LOOK_MS = 500
-WATCH_MS = 20_000
 TOKEN_SPAN = 1_000_000
 
 
@@ -108,6 +108,7 @@ class World:
         self.leaks: LeakChecker | None = None
         self.drill = Drill(self) if plan.drill else None
         self.bursts = Bursts(self, self._say, self._answer)
+        self.checks = StepChecks(self)
 
     # ----------------------------------------------------------------------------- making
 
@@ -137,6 +138,7 @@ class World:
             shown=lambda parsed: self._shown(number, parsed),
             answered=lambda token, result: self._answered(number, token, result),
             died=lambda cause: self._died(machine, cause),
+            touch=self._moved,
             durable=self._durable,
             cache=Cache(self.schedule.stream(f"power {number}{copy}")) if plan.torn else None,
             fail_per_thousand=plan.fail,
@@ -210,6 +212,9 @@ class World:
         self._mirror()
         return converged
 
+    def _moved(self, machine: Machine) -> None:
+        self.checks.moved(machine)
+
     def _durable(self, facts: Sequence[Fact]) -> None:
         if self.leaks is not None:
             self.leaks.kept(self, facts)
@@ -254,7 +259,6 @@ class World:
         self.repeat(plan.forge_mean_ms, self._forge)
         if self.forking is not None:
             self.forking.begin()
-        self.schedule.after(WATCH_MS, self._watch)
         self.restores.begin()
         if self.colluders is not None:
             self.colluders.begin()
@@ -410,7 +414,9 @@ class World:
             self._submit(number, officer.speak(), officer.next_key())
 
     def _asks(self, number: int, content: Content | None, key: str) -> Pending:
-        return Pending(number, content, key, self.schedule.now_ms, self.machines[number].lives)
+        now_ms = self.schedule.now_ms
+        self.schedule.by(now_ms + ANSWER_MS + 1)
+        return Pending(number, content, key, now_ms, self.machines[number].lives)
 
     def _answer(self, number: int) -> None:
         officer = self.officers[number]
@@ -485,15 +491,9 @@ class World:
             if first != result.item:
                 raise Violation(2, f"one act of an officer ({asked.key}) became two statements")
 
-    def _watch(self) -> None:
-        """Look whether every officer is answered, and what is owed to the record is there."""
-        for asked in self._pending.values():
-            machine = self.machines[asked.machine]
-            if machine.alive and machine.lives == asked.life:
-                unanswered(asked.machine, asked.asked_ms, self.schedule.now_ms)
-        for machine in self.machines:
-            machine.look()
-        self.schedule.after(WATCH_MS, self._watch)
+    def pending(self) -> Iterable[Pending]:
+        """The acts that no officer has had an answer to."""
+        return self._pending.values()
 
     # ------------------------------------------------------------------------------- faults
 
@@ -534,13 +534,13 @@ class World:
 
     def _fill(self, number: int) -> None:
         machine = self.machines[number]
-        machine.disk.full = True
+        machine.fill(full=True)
         self.schedule.note("full", number)
         length = self.chance.choice(self.plan.full_ms)
         self.schedule.after(length, lambda: self._room(number))
 
     def _room(self, number: int) -> None:
-        self.machines[number].disk.full = False
+        self.machines[number].fill(full=False)
         self.schedule.note("room", number)
 
     def _jump(self, number: int) -> None:
