@@ -231,6 +231,34 @@ def test_a_full_disk_takes_the_turn_back(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
+def test_the_look_for_room_on_a_full_disk_holds_nobody(tmp_path: Path) -> None:
+    async def story(alpha: Station, bravo: Station) -> None:
+        runtime, disk = alpha.host.runtime, alpha.disk
+        disk.error = StoreFull("there is no room")
+        with pytest.raises(StoreFull):
+            await alpha.say("never kept")
+        disk.go_on.clear()
+        for room in (False, True):
+            disk.error = None if room else disk.error
+            runtime._probe_at = 0
+            speaking = asyncio.create_task(alpha.say("all stop"))
+            await alpha.begun()
+            status = await at_once(alpha.ask("status"))
+            assert status["disk_full"] is True
+            assert not speaking.done()  # whether there is room for it is not known yet
+            disk.go_on.set()
+            if room:
+                await speaking
+                continue
+            with pytest.raises(StoreFull):
+                await speaking
+            disk.go_on.clear()
+        assert not runtime.full
+        assert "all stop" in await alpha.texts()
+
+    play(tmp_path, story)
+
+
 def test_a_defect_in_what_is_shown_ends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,7 @@ B = TypeVar("B", bound=Bookmarks)
 
 PROBE_MS: Final = 1_000
 FULL: Final = "store.full"
+WAS_FULL: Final = "store.was_full"
 Outward = Transmit | Reply | PeersChanged
 
 
@@ -82,6 +83,7 @@ class Plan:
     facts: list[Fact] = field(default_factory=list)
     outward: list[Outward] = field(default_factory=list)
     first: int = 0  # the journal number of the first fact, once committed
+    waiting: list[Event] | None = None  # of a probe of a full disk: what came, for when it is over
 
 
 class Runtime:
@@ -158,32 +160,28 @@ class Runtime:
 
         Raises ``StoreFailed`` when the store can no longer promise anything: stop the process.
         """
-        queue = self._gather(events, now)
-        if queue is None:
-            return
-        self._resumer.snapshot_if_due(self.station, now, wanted=self.wanted())
-        plan = self.decide(queue, now)
-        if self.commit(plan):
+        if not self.full:
+            self._resumer.snapshot_if_due(self.station, now, wanted=self.wanted())
+        plan = self.begin(events, now)
+        if plan is not None and self.commit(plan):
             self.perform(plan)
             self.publish(plan)
             self._resumer.snapshot_if_due(self.station, now, wanted=self.wanted())
-
-    def _gather(self, events: Iterable[Event], now: Now) -> list[Event] | None:
-        """What a turn takes; ``None`` where there is no turn, for want of room."""
-        if not self._started:
-            self._started = True
-            self._remember_start()
-        queue = [*self._after, *events]
-        self._after.clear()
-        return None if self.full and not self._recover(queue, now) else queue
 
     # A turn in parts, for whoever commits on another thread: ``begin``, then ``store.commit``, then
     # ``end``. Nobody may look at the station or the store in between.
 
     def begin(self, events: Iterable[Event], now: Now) -> Plan | None:
-        """The part of a turn before its commit; ``None`` where there is no turn."""
-        queue = self._gather(events, now)
-        return None if queue is None else self.decide(queue, now)
+        """The part of a turn before its commit; ``None`` where there is no turn, for want of room.
+
+        While the disk is full it is, once a second, the turn that looks for room.
+        """
+        if not self._started:
+            self._started = True
+            self._remember_start()
+        queue = [*self._after, *events]
+        self._after.clear()
+        return self._without_room(queue, now) if self.full else self.decide(queue, now)
 
     def end(self, plan: Plan, commit: Callable[[], int]) -> Shot | None:
         """The part after it; ``commit`` says how the commit has ended: its number, or its error.
@@ -261,8 +259,14 @@ class Runtime:
         try:
             last = commit()
         except StoreFull as error:
-            self._undo(plan, error)
+            if plan.waiting is None:
+                self._undo(plan, error)
+            else:
+                self.station.troubles.pop(WAS_FULL, None)
+                self._refuse(plan.waiting, plan.now)
             return False
+        if plan.waiting is not None:
+            self._recovered(plan.waiting)
         plan.first = last - len(plan.facts) + 1
         for offset, fact in enumerate(plan.facts):
             self._resumer.note(plan.first + offset, fact)
@@ -377,29 +381,27 @@ class Runtime:
         """
         self.station.step(event, now)
 
-    def _probe(self, trouble: Trouble, now: Now) -> bool:
-        """Try to keep one alarm. It changes nothing else, so a failure has nothing to undo."""
-        plan = self.decide([trouble], now)
-        try:
-            plan.first = self.store.commit(plan.facts) - len(plan.facts) + 1
-        except StoreFull:
-            self.station.troubles.pop(trouble.code, None)
-            return False
-        for offset, fact in enumerate(plan.facts):
-            self._resumer.note(plan.first + offset, fact)
-        self.station.troubles.pop(FULL, None)
-        self.publish(plan)
-        return True
+    def _without_room(self, queue: list[Event], now: Now) -> Plan | None:
+        """While the disk is full: refuse acts, drop arrivals, and look for room once a second.
 
-    def _recover(self, queue: Sequence[Event], now: Now) -> bool:
-        """While the disk is full: refuse acts, drop arrivals, and look for room once a second."""
-        if now.real_ms >= self._probe_at:
-            self._probe_at = now.real_ms + PROBE_MS
-            text = "the disk was full; what could not be stored was refused, and sending goes on"
-            if self._probe(Trouble(code="store.was_full", text=text), now):
-                self.full = False
-                self._after.extend([*self._sessions(), Tick(), *queue])
-                return False
+        The look tries to keep one alarm. It changes nothing else, so a failure has nothing to undo.
+        """
+        if now.real_ms < self._probe_at:
+            self._refuse(queue, now)
+            return None
+        self._probe_at = now.real_ms + PROBE_MS
+        text = "the disk was full; what could not be stored was refused, and sending goes on"
+        plan = self.decide([Trouble(code=WAS_FULL, text=text)], now)
+        plan.waiting = queue
+        return plan
+
+    def _recovered(self, waiting: Sequence[Event]) -> None:
+        """There is room again: what came meanwhile is taken by the next turn."""
+        self.full = False
+        self.station.troubles.pop(FULL, None)
+        self._after.extend([*self._sessions(), Tick(), *waiting])
+
+    def _refuse(self, queue: Sequence[Event], now: Now) -> None:
         self.unkept += bool(queue)
         refused = StoreFull(
             "the disk is full: nothing new can be stored, so nothing is accepted or sent;"
@@ -411,4 +413,3 @@ class Runtime:
                 self._only_look(event, now)
             elif isinstance(event, Act):
                 self.world.reply(Reply(token=event.token, result=refused))
-        return False
