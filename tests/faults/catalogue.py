@@ -227,7 +227,7 @@ P12: Final = (
     Row(
         promise="P12",
         name="doctor",
-        fault="a wrong clock, a closed port, a wrong address, a full disk, open keys",
+        fault="a wrong clock, zone, port, address or name; a full disk, open keys",
         demand="named within 10 s",
         tests=("tests/node/test_doctor.py",),
     ),

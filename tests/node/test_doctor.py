@@ -15,8 +15,10 @@ import pytest
 from tests.desk import desks
 from tests.desk.desks import Desk
 
+from tieline.carriers.pipe import NOT_PINNED
 from tieline.node import doctor
 from tieline.node.client import Client
+from tieline.node.clockwatch import zone_hint
 from tieline.node.config import Home, read_config, write_config
 from tieline.node.doctor import Finding, examine
 from tieline.node.view import Json
@@ -157,6 +159,62 @@ def test_a_peers_closed_port(home: Home) -> None:
     what = next(what for what in look(home) if what.startswith("BRAVO at"))
     assert "the port is closed to us (connection refused)" in trouble(home, what)
     assert "check the route" in trouble(home, what)
+
+
+def named(monkeypatch: pytest.MonkeyPatch, answers: dict[str, str]) -> None:
+    """A name service that knows these names alone. A port beside each answers."""
+
+    def connect(place: tuple[str, int], timeout: float) -> socket.socket:
+        if place[0] not in answers:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return real((answers[place[0]], place[1]), timeout)
+
+    real = socket.create_connection
+    monkeypatch.setattr(socket, "create_connection", connect)
+
+
+def test_a_name_that_is_unknown_or_leads_to_this_machine(
+    monkeypatch: pytest.MonkeyPatch, silent: int
+) -> None:
+    named(monkeypatch, {"bravo.example": "127.0.0.1", "localhost": "127.0.0.1"})
+    names = ("bravo.exampel", "bravo.example", "localhost")
+    found = doctor._reach({f"BRAVO at {name}": f"{name}:{silent}" for name in names})
+    unknown, astray, meant = found
+    assert unknown.bad
+    assert "the name cannot be looked up; correct it in the charter, or" in unknown.text
+    assert astray.bad
+    assert astray.text.startswith("the name leads to this machine (127.0.0.1) and not to theirs;")
+    assert not meant.bad
+
+
+def test_a_name_that_leads_to_another_station_is_told_by_the_one_that_dialled(home: Home) -> None:
+    cause = NOT_PINNED
+    peer: Json = {"name": "BRAVO/ops", "state": "down since", "cause": cause}
+    fake = Fake({"status": {"lines": [{"peers": [peer]}]}, "log": {"items": []}})
+    found = {each.what: each for each in examine(home, lambda: fake)}
+    assert found["station"].bad
+    assert f"BRAVO/ops is down ({cause})" in found["station"].text
+    assert "the address leads to another machine" in cause
+
+
+@pytest.mark.parametrize(
+    ("by_ms", "hours"),
+    [(7_200_000, "2:00"), (7_171_000, "2:00"), (20_700_000, "5:45"), (-16_229_000, "4:30")],
+)
+def test_local_time_that_stands_for_utc_is_guessed_at(by_ms: int, hours: str) -> None:
+    assert zone_hint(by_ms) == f", which is {hours} h: one may show local time for UTC"
+
+
+@pytest.mark.parametrize("by_ms", [61_000, 900_000, 7_000_000, 7_240_000, 15 * 3_600_000])
+def test_another_difference_says_nothing_of_a_time_zone(by_ms: int) -> None:
+    assert not zone_hint(by_ms)
+
+
+def test_a_clock_that_shows_local_time(home: Home) -> None:
+    item: dict[str, Json] = {"station": "BRAVO/ops", "claimed_ms": 7_200_500, "admitted_ms": 900}
+    fake = Fake({"status": {"lines": [{"peers": []}]}, "log": {"items": [item]}})
+    found = [each for each in examine(home, lambda: fake) if each.bad and each.what == "clock"]
+    assert "7199 s after it came here, which is 2:00 h: one may show local" in found[0].text
 
 
 def test_addresses_that_never_answer_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,8 @@ from tieline.core.errors import LocalError, RemoteError, ShellError
 PROTOCOL: Final = "tieline/1"  # ALPN, RFC 7301: the handshake's hash covers it
 READ_BYTES: Final = 65_536
 NOT_PINNED: Final = (
-    "the far end did not show the pinned certificate; compare its card with the charter"
+    "the far end did not show the pinned certificate: the address leads to another machine, or"
+    " their keys are others; check the address or its name, and compare its card with the charter"
 )
 NOT_OURS: Final = (
     "the far end does not accept our certificate; its charter may pin another one, or no longer"

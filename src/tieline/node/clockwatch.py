@@ -33,6 +33,9 @@ MOST: Final = 8  # parties that a text names
 LOOSE: Final = "clock.unsynchronised"
 JUMPED: Final = "clock.jumped"
 PEERS: Final = "clock.peers"
+_QUARTER_MS: Final = 900_000
+_MOST_QUARTERS: Final = 56  # no zone is further than 14 h from UTC
+_NEAR_MS: Final = 30_000
 _UNSYNC: Final = 0x40  # STA_UNSYNC of adjtimex(2)
 _ERROR: Final = 5  # TIME_ERROR
 _LEAST: Final = 44  # bytes of struct timex up to the status
@@ -205,7 +208,7 @@ class ClockWatch:
         behind = {who: one for who, one in self._behind.items() if one.by_ms < -SKEW_MS}
         parts = [
             f"the clock of {who} is at least {_seconds(one.by_ms)} s {way} ours"
-            f" (by what it wrote at its {dtg(one.at_ms)})"
+            f"{zone_hint(one.by_ms)} (by what it wrote at its {dtg(one.at_ms)})"
             for way, some in (("ahead of", ahead), ("behind", behind))
             for who, one in sorted(some.items())
         ]
@@ -227,6 +230,19 @@ class ClockWatch:
             self._rang[alarm.code] = steady
             out.append(Trouble(code=alarm.code, text=alarm.text, precedence=int(alarm.precedence)))
         return out
+
+
+def zone_hint(by_ms: int) -> str:
+    """What two clocks differ by says of a time zone: words for it, or nothing.
+
+    A machine whose clock was set to local time as if that were UTC is wrong by a whole number of
+    quarters of an hour, half an hour at least.
+    """
+    quarters, off_ms = divmod(abs(by_ms) + _NEAR_MS, _QUARTER_MS)
+    if off_ms > 2 * _NEAR_MS or not 2 <= quarters <= _MOST_QUARTERS:
+        return ""
+    hours, rest = divmod(quarters, 4)
+    return f", which is {hours}:{rest * 15:02} h: one may show local time for UTC"
 
 
 def _seconds(ms: int) -> int:

@@ -8,6 +8,7 @@ time is said to be so.
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import platform
 import queue
@@ -31,7 +32,7 @@ from tieline.core.terms import dtg
 from tieline.node import standing
 from tieline.node.backup import last_backup
 from tieline.node.client import ApiDown, ApiRefused, Client
-from tieline.node.clockwatch import LOOSE
+from tieline.node.clockwatch import LOOSE, zone_hint
 from tieline.node.config import Home
 from tieline.node.view import Json
 
@@ -41,6 +42,11 @@ ALL_PROBES_S: Final = 4.0
 MAX_PROBES: Final = 256
 CLOCK_MS: Final = 60_000  # clocks that differ by less are not worth waking anyone
 SOON_MS: Final = 30 * 86_400_000  # keys that end sooner are spoken of
+_UNKNOWN: Final = (
+    "the name cannot be looked up; correct it in the charter, or the name service of this machine,"
+    " or agree on a literal address, which needs no look-up"
+)
+_HERE: Final = "the name leads to this machine"
 BUILT_MS: Final = 1_764_000_000_000  # no honest clock stands before this software was written
 
 
@@ -206,19 +212,19 @@ def _others_clocks(client: Client) -> list[Finding]:
         items = _parts(client.call("log", limit=200), "items")
     except ApiRefused:
         return []  # several lines: which one to ask for is not the doctor's to choose
-    ahead: dict[str, int] = {}
+    ahead: dict[str, int] = {}  # ms
     for item in items:
         claimed, came = item.get("claimed_ms"), item.get("admitted_ms")
         if isinstance(claimed, int) and isinstance(came, int) and claimed > came + CLOCK_MS:
-            ahead[str(item.get("station"))] = (claimed - came) // 1000
+            ahead[str(item.get("station"))] = claimed - came
     return [
         Finding(
             what="clock",
             bad=True,
-            text=f"{name} dated a message {seconds} s after it came here, so its clock or ours is"
-            " wrong; compare both with a third one and set the wrong one",
+            text=f"{name} dated a message {by_ms // 1000} s after it came here{zone_hint(by_ms)},"
+            " so its clock or ours is wrong; compare both with a third one and set the wrong one",
         )
-        for name, seconds in sorted(ahead.items())
+        for name, by_ms in sorted(ahead.items())
     ]
 
 
@@ -412,6 +418,8 @@ def _reach(probes: Mapping[str, str]) -> list[Finding]:
 def _port(what: str, why: str) -> Finding:
     if not why:
         return Finding(what=what, text="the port answers")
+    if why == _UNKNOWN or why.startswith(_HERE):
+        return Finding(what=what, bad=True, text=why)
     todo = (
         "stop this station and start it again"
         if what.startswith("own port")
@@ -421,9 +429,17 @@ def _port(what: str, why: str) -> Finding:
 
 
 def _probe(what: str, address: str, answers: queue.SimpleQueue[tuple[str, str]]) -> None:
+    """Try one; its answer is why it is closed, or nothing."""
+    host, port = parse_address(address)
     try:
-        socket.create_connection(parse_address(address), timeout=PROBE_S).close()
+        with socket.create_connection((host, port), timeout=PROBE_S) as probe:
+            there = str(probe.getpeername()[0])
+    except (socket.gaierror, UnicodeError):
+        answers.put((what, _UNKNOWN))
     except OSError as error:
         answers.put((what, (error.strerror or str(error)).lower() or "no reason given"))
     else:
-        answers.put((what, ""))
+        named = host not in {there, "localhost"} and not what.startswith("own port")
+        astray = named and ipaddress.ip_address(there.partition("%")[0]).is_loopback
+        cure = "correct the hosts file or the name service of this machine"
+        answers.put((what, f"{_HERE} ({there}) and not to theirs; {cure}" if astray else ""))
