@@ -403,6 +403,7 @@ P6: Final = (
             "tests/core/test_ladder.py::test_a_deadline_runs_on_through_a_restart",
             "tests/core/test_line.py::test_an_implausible_time_is_flagged_and_never_corrected",
             f"{_NODE}clockwatch.py",
+            f"{_NODE}beside.py::test_a_clock_that_is_set_in_the_midst_of_a_commit_moves_nothing",
         ),
         sabotage=("clock-order",),
         few=4,

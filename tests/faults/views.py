@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from tests.core.test_bundle import carry
@@ -15,7 +16,7 @@ from tieline.core.events import Arrived, Tick
 from tieline.core.journal import FactKind
 from tieline.core.line import MAX_CROSSED
 from tieline.core.record import Record
-from tieline.core.terms import Precedence
+from tieline.core.terms import MAX_TIME_MS, Precedence
 
 DAY_MS: Final = 86_400_000
 # Steps of a clock: seconds, hours, years; to 1970, past 2038, to a leap day, to the year 9999.
@@ -23,6 +24,21 @@ STEPS: Final = (
     500, -500, 61_000, -61_000, 3_600_000, -3_600_000, DAY_MS, -DAY_MS, 400 * DAY_MS,
     -400 * DAY_MS, 20 * 365 * DAY_MS, -20 * 365 * DAY_MS, -START_MS + 1, 480_000_000_000,
     1_709_164_800_000 - START_MS, 253_402_300_000_000 - START_MS,
+)  # fmt: skip
+# Where the clock may stand at once: around midnight, leap days and seconds, ends of years, the
+# changes to and from summer time (of who keeps local time), 2038, and what a DTG can name last.
+MOMENTS: Final = (
+    0, 1, MAX_TIME_MS - 60_000,
+    *(
+        int(datetime.fromisoformat(f"{moment}+00:00").timestamp()) * 1_000 + off_ms
+        for moment in (
+            "2026-11-28T00:00:00", "2027-01-01T00:00:00", "2028-02-29T00:00:00",
+            "2028-03-01T00:00:00", "2027-03-28T01:00:00", "2026-10-25T01:00:00",
+            "2027-03-14T07:00:00", "2016-12-31T23:59:59", "2038-01-19T03:14:08",
+            "2106-02-07T06:28:16",
+        )
+        for off_ms in (-1, 0, 999)
+    ),
 )  # fmt: skip
 SETTLED_S: Final = 120
 STAYS: Final = 8  # of so many cases one goes on for ``SETTLED_S``
@@ -252,6 +268,13 @@ def missing_ancestor(seed: int) -> None:
     need(found == [each.digest for each in everything], "with it the order is another one")
 
 
+def _lie(lie: random.Random, net: Net) -> int:
+    """By how much the clock is wrong next: a step, or what leads to one of the moments."""
+    by_ms = lie.choice(STEPS)
+    moment = lie.choice(MOMENTS)
+    return lie.choice((by_ms, moment - START_MS - net.ms))
+
+
 def lying_clock(seed: int) -> None:
     """Each event finds another time of day: the record is that of the twin with honest clocks."""
     orders = []
@@ -261,9 +284,9 @@ def lying_clock(seed: int) -> None:
         posts, said, texts = list(net), Said(), []
         net.connect_all()
         for number in range(chance.randint(6, 14)):
-            net.skew_ms = lie.choice(STEPS) if lies else 0
+            net.skew_ms = _lie(lie, net) if lies else 0
             said.by(chance.choice(posts), f"word {number}")
-            net.skew_ms = lie.choice(STEPS) if lies else 0
+            net.skew_ms = _lie(lie, net) if lies else 0
             net.deliver()
             net.pass_time(chance.choice((0, 1, 30)))
         healed(net, said, seed)

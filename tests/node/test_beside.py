@@ -7,6 +7,7 @@ import gc
 import json
 import re
 import threading
+import time
 import weakref
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
@@ -135,6 +136,50 @@ def test_while_a_disk_syncs_the_station_answers_and_shows_nothing_of_the_turn(
         await speaking
         await until(lambda: len(bravo.road.sent if bravo.road else ()) > sent)
         assert bravo.disk.threads - {threading.get_ident()}
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize("by_ms", [500, -500, 61_000, -61_000, -86_400_000, 20 * 31_536_000_000])
+def test_a_clock_that_is_set_in_the_midst_of_a_commit_moves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_ms: int
+) -> None:
+    wrong_ms = 0
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() + wrong_ms * 1_000_000)
+
+    async def story(alpha: Station, bravo: Station) -> None:
+        nonlocal wrong_ms
+        await alpha.say("one")
+        for word in ("two", "three"):
+            for station in (alpha, bravo):  # the author's commit, then the reader's
+                station.disk.go_on.clear()
+            began_ms = time.time_ns() // 1_000_000
+            speaking = asyncio.create_task(alpha.say(word, Precedence.FLASH))
+            await alpha.begun()
+            wrong_ms += by_ms
+            alpha.disk.go_on.set()
+            await bravo.begun()
+            wrong_ms += by_ms
+            bravo.disk.go_on.set()
+            await speaking
+            await pair.settle(alpha, bravo)
+            claimed = alpha.host.station.line(alpha.line).record.order[-1].statement.place.time_ms
+            assert abs(claimed - began_ms) < 50_000 or abs(by_ms) < 60_000  # the turn's own time
+        lines = [each.host.station.line(alpha.line) for each in (alpha, bravo)]
+        here, there = (
+            [
+                (item.statement.digest, item.statement.content.body.text)
+                for item in line.record.order
+            ]
+            for line in lines
+        )
+        assert here == there
+        assert [text for _, text in there if text in {"one", "two", "three"}] == [
+            "one", "two", "three",
+        ]  # fmt: skip
+        log = lines[0].record.logs[lines[0].own_log]
+        assert lines[0].ladder.covered(log.id, lines[1].own) == log.size
 
     play(tmp_path, story)
 
