@@ -119,7 +119,7 @@ BUILDS: Final = {
         _process("new-by-carrier", "what comes a second time comes up again", "carrier-makes-new"),
         _at_the_port("no-deadline", "who does not say who it is may stay"),
         _at_the_port("no-cap", "there is room for everybody who comes"),
-        _at_the_port("dear-statements", "a peer's statement holds all lines up for 30 ms"),
+        _at_the_port("dear-statements", "a peer's statement holds all lines up for 100 ms"),
         _at_the_disk("told-before-synced", "what is told to be kept is synced within two seconds",
                      "kept-later"),
         _at_the_disk("held-by-syncs", "a station does nothing else while its disk syncs",
