@@ -43,6 +43,10 @@ SHOWS = {
     "turn-in-pieces": (57,),
 }
 PROMISES = frozenset(range(1, 11))
+PARTED = replace(
+    calm(0, 360, 2), dialled=True, part_mean_ms=3_600_000, part_length_ms=7_200_000,
+    send_mean_ms=3_600_000,
+)  # fmt: skip
 # Small worlds that are made for one mutant, so that any seed of them shows it.
 AIMED = {
     "fork-cuts": replace(calm(0, 4), forker=True),
@@ -63,6 +67,9 @@ AIMED = {
         weather=replace(FAIR, delay_max_ms=2_000, break_mean_ms=10_000),
         send_mean_ms=4_000,
     ),
+    "backs-off-without-end": PARTED,
+    "failures-told-once": PARTED,
+    "beats-later": replace(calm(0, 240, 2), send_mean_ms=3_600_000),
     "tells-late": calm(0, 12, 2),
     "unknown-dropped": replace(calm(0, 2, 2), newer=True),
     "unknown-refused": replace(calm(0, 2, 2), newer=True),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tieline.core.charter import (
     Charter,
@@ -39,6 +39,8 @@ from tieline.core.succession import amend
 from tieline.core.terms import MAX_TIME_MS, Precedence
 from tieline.node.secrets import SeedKey
 from tieline.sim.plan import Plan
+
+DAY_S = 86_400
 
 PARTIES = ("ALPHA", "BRAVO", "CHARLIE", "DELTA")
 QUORUM = 2  # witnesses; more than there are liars
@@ -170,7 +172,7 @@ class Cast:
             "SIMULATED LINE",
             cards,
             nonce=chance.randbytes(16),
-            clocks=_clocks(chance, slow=plan.slow_clocks),
+            clocks=_clocks(chance, plan),
             tests=Tests(interval_s=plan.test_interval_s, window_s=300),
             release=_release(plan),
             silence_s=60,
@@ -181,7 +183,11 @@ class Cast:
             quorum=QUORUM if witnesses else 0,
             observers=codes[-1:] if plan.observer else (),
         )
-        second = amend(first, silence_s=90, clocks=Clocks())
+        second = amend(
+            first,
+            silence_s=90,
+            clocks=replace(first.clocks, flash=(900,) * 5) if plan.patient else Clocks(),
+        )
         return Cast(
             members=tuple(members),
             charter=_signed(first, roots),
@@ -244,10 +250,12 @@ def _card(realm: str, code: str, root: SeedKey, stations: list[CardStation]) -> 
     return parse_card(pack_sign1(payload, root.sign(card_message(payload))))
 
 
-def _clocks(chance: random.Random, *, slow: bool) -> Clocks:
+def _clocks(chance: random.Random, plan: Plan) -> Clocks:
     """Deadlines short enough to be missed under faults, and long enough to be met without."""
     flash = chance.choice((120, 600))
-    if slow:
+    if plan.patient:
+        return Clocks(priority=(3 * DAY_S,) * 5, routine=(14 * DAY_S,) * 5)
+    if plan.slow_clocks:
         return Clocks()
     return Clocks(
         flash=(flash,) * 5, immediate=(900,) * 5, priority=(1_800,) * 5, routine=(3_600,) * 5

@@ -60,6 +60,8 @@ CHECKS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "check pest": ("5", "at each step in which a station kept something, where one is hostile"),
     "check touch": ("7 10", "for each word and reader in touch, when its time is up"),
+    "check pulse": ("10", "every 25 s and less, for each side of a session that stands"),
+    "check next try": ("7", "at each pause between two tries, in worlds of weeks"),
     "check leak": ("9", "at each commit beside an exercise"),
     "check convergence": ("10", "each 0.5 s after the faults"),
     "check rebuilt": ("1", "at the end, for each station"),

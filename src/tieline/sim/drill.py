@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 REALM: Final = "DRILL-1"
 STEP_MS: Final = 1_000
+LONG_STEP_MS: Final = 20_000  # in weeks
 KEPT: Final = 64  # envelopes of each side that may cross
 TOKENS: Final = -3_000_000  # its acts are numbered downwards from here
 
@@ -42,6 +43,7 @@ class Drill:
         quiet = replace(calm(plan.seed, 1, 2), duration_ms=plan.duration_ms, send_mean_ms=mean_ms)
         self.inner = type(world)(replace(quiet, realm=REALM))
         self.check = LeakChecker(world, self.inner)
+        self._step_ms = LONG_STEP_MS if plan.patient else STEP_MS
         self._pools: dict[str, list[bytes]] = {}
         self._token = TOKENS
         self.tricks: tuple[Callable[[World, World], None], ...] = (
@@ -65,7 +67,7 @@ class Drill:
     def _go_on(self) -> None:
         self.inner.go_on(self._world.schedule.now_ms)
         if not self._world.healing:
-            self._world.schedule.after(STEP_MS, self._go_on)
+            self._world.schedule.after(self._step_ms, self._go_on)
 
     def _listen(self, side: World) -> None:
         overhear = side.network.wiretap

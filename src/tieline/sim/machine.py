@@ -108,6 +108,7 @@ class Machine:
     cache: Cache | None = None  # where a loss of power may leave less than was written
     fail_per_thousand: int = 0
     cut_per_thousand: int = 0
+    cut_turns: int = 1_000  # or per so many turns
     silences: Silences = field(init=False)
     lives: int = 0
     commits: int = 0  # that were durable, and stores that were put back
@@ -254,7 +255,7 @@ class Machine:
             self.silences.wait(self.schedule.now_ms)
         before = self.line_now()
         self._fresh.clear()
-        if below(self.chance, 1000) < self.cut_per_thousand:
+        if below(self.chance, self.cut_turns) < self.cut_per_thousand:
             self._fuse = below(self.chance, 8)
         arrived = [event.envelope for event in events if isinstance(event, Arrived)]
         if arrived:

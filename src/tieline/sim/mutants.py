@@ -1,6 +1,7 @@
 """Stations broken on purpose, one promise each: the proof that the simulator would notice.
 
-Each is known by the invariant it breaks. Those of the disk are in ``diskmutants``. Nothing in the
+Each is known by the invariant it breaks. Those of the disk are in ``diskmutants``, and
+those that lose their pace in ``pacemutants``. Nothing in the
 product knows of this module.
 """
 
@@ -46,6 +47,7 @@ from tieline.sim import early
 from tieline.sim.diskmutants import DISKS
 from tieline.sim.mutant import Mutant, in_force
 from tieline.sim.newer import NewerRuntime
+from tieline.sim.pacemutants import PACES
 
 __all__ = ["MUTANTS", "Mutant", "in_force"]
 
@@ -353,6 +355,7 @@ MUTANTS: dict[str, Mutant] = {
     mutant.name: mutant
     for mutant in (
         *DISKS,
+        *PACES,
         Mutant(
             name="receipt-before-commit",
             invariants=frozenset({1}),

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from tieline.carriers.dial import UNANSWERED
+from tieline.sim.dialling import REFUSED, Dialling
 from tieline.sim.schedule import Schedule, below
 
 DIRECT = "direct"
@@ -63,6 +65,7 @@ class Session:
     began_ms: int
     up: dict[int, bool]
     arrival_ms: dict[int, int]
+    spoke_ms: dict[int, int]  # when each side has sent something last
     dead: bool = False
 
 
@@ -83,6 +86,7 @@ class Network:
         self.changes = 0  # how often ``steady`` may have become another
         self._carriers: dict[tuple[int, int], tuple[str, ...]] = {}
         self._retry: dict[tuple[int, int, str], int] = {}
+        self.dialling: Dialling | None = None  # where it is not by a pace of our own
         self.tamper: Callable[[int, int, bytes], bytes] | None = None
         self.wiretap: Callable[[int, int, bytes], None] | None = None
 
@@ -94,13 +98,23 @@ class Network:
         for carrier in carriers:
             self._dial_later((*pair, carrier))
 
+    def by_pace_of_the_product(self) -> None:
+        """Let direct roads be dialled as stations dial them."""
+        self.dialling = Dialling(self._schedule, self._attempt, self._ear.failed)
+
     def start(self, station: int) -> None:
         """The station's process listens again."""
         self._alive[station] = True
+        if self.dialling is not None:
+            for pair, carriers in self._carriers.items():
+                if station in pair and DIRECT in carriers:
+                    self.dialling.begin((*pair, DIRECT), station)
 
     def stop(self, station: int) -> None:
         """The station's process is gone; its sessions die, and its peers learn of it."""
         self._alive[station] = False
+        if self.dialling is not None:
+            self.dialling.stop(station)
         for road, session in list(self._sessions.items()):
             if station in session.up and not session.dead:
                 session.up[station] = False
@@ -142,6 +156,10 @@ class Network:
             return None
         return session.began_ms
 
+    def spoke_ms(self, a: int, b: int) -> dict[int, int]:
+        """When each of the two has last sent something in their session on the direct road."""
+        return self._sessions[min(a, b), max(a, b), DIRECT].spoke_ms
+
     def _changed(self) -> None:
         self.changes += 1
         self._schedule.moves += 1
@@ -162,6 +180,11 @@ class Network:
     # ------------------------------------------------------------------------ sessions
 
     def _dial_later(self, road: tuple[int, int, str]) -> None:
+        if self.dialling is not None and road[2] == DIRECT:
+            for me in road[:2]:
+                if self._alive[me] and not self._believes(road, me):
+                    self.dialling.begin(road, me)
+            return
         wait = min(self._retry.get(road, 250) * 2, RETRY_MAX_MS)
         self._retry[road] = wait
         self._schedule.after(self._random.randint(wait // 2, wait), lambda: self._dial(road))
@@ -180,10 +203,37 @@ class Network:
                 self._ear.failed(a, b, carrier, "no answer")
             self._dial_later(road)
             return
+        self._connect(road)
+
+    def _believes(self, road: tuple[int, int, str], me: int) -> bool:
+        session = self._sessions.get(road)
+        return session is not None and session.up[me]
+
+    def _attempt(self, road: tuple[int, int, str], me: int) -> str | None:
+        """One side tries; why it failed, None if it need not."""
+        a, b, _ = road
+        if (a, b) not in self._carriers or self._believes(road, me):
+            return None
+        peer = a + b - me
+        if not self._joined(a, b):
+            return UNANSWERED
+        if not self._alive[peer]:
+            return REFUSED
+        if self._believes(road, peer):
+            return UNANSWERED  # it has not yet noticed that the old one is dead
+        self._connect(road)
+        return None
+
+    def _connect(self, road: tuple[int, int, str]) -> None:
+        a, b, carrier = road
         self._numbers += 1
         self._changed()
         now = self._schedule.now_ms
-        session = Session(self._numbers, now, {a: True, b: True}, {a: now, b: now})
+        if self.dialling is not None and carrier == DIRECT:
+            self.dialling.up(road)
+        session = Session(
+            self._numbers, now, {a: True, b: True}, {a: now, b: now}, {a: now, b: now}
+        )
         self._sessions[road] = session
         self._retry[road] = 250
         if self.weather.break_mean_ms:
@@ -218,6 +268,9 @@ class Network:
             session.up[me] = False
             if self._alive[me]:
                 self._ear.lost(me, peer, road[2], cause)
+                if self.dialling is not None and road[2] == DIRECT:
+                    lived_ms = self._schedule.now_ms - session.began_ms
+                    self.dialling.ended(road, me, lived_ms)
 
     # ------------------------------------------------------------------------ envelopes
 
@@ -239,6 +292,7 @@ class Network:
         if session.dead:
             return  # half open: the bytes vanish
         if road[2] == DIRECT:
+            session.spoke_ms[me] = self._schedule.now_ms
             delay = self._delay()
             arrival = max(session.arrival_ms[peer], self._schedule.now_ms + delay)
             session.arrival_ms[peer] = arrival

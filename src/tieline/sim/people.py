@@ -48,6 +48,17 @@ class Shown:
 
 
 @dataclass(slots=True)
+class Pending:
+    """An act that its officer has not had an answer to."""
+
+    machine: int
+    content: Content | None
+    key: str
+    asked_ms: int
+    life: int  # of the machine, when it was asked
+
+
+@dataclass(slots=True)
 class Officer:
     """The watch at one station."""
 

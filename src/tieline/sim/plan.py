@@ -31,7 +31,7 @@ class Plan:
     duration_ms: int
     send_mean_ms: int
     crash_mean_ms: int
-    crash_in_turn: int  # per thousand turns: die at a random boundary of that turn
+    crash_in_turn: int  # per thousand turns (``cut_turns``): die at a random boundary of that turn
     part_mean_ms: int
     part_length_ms: int
     full_mean_ms: int
@@ -60,6 +60,10 @@ class Plan:
     burst_mean_ms: int = 0  # between two incidents
     down_ms: tuple[int, ...] = (500, 5_000, 60_000, 600_000)  # at most, after a crash
     full_ms: tuple[int, ...] = (2_000, 60_000, 900_000)
+    cut_turns: int = 1_000
+    dialled: bool = False  # direct roads are dialled by the pace of the product (``dialling``)
+    nights: bool = False  # nobody says a word from ten in the evening to six
+    patient: bool = False  # a routine word may be answered within two weeks, and so on
     torn: bool = False  # a loss of power may leave some of what was not synced (plan 3)
     slow_clocks: bool = False  # the deadlines that a charter has by default
 
@@ -106,8 +110,8 @@ def calm(seed: int, minutes: float, parties: int = 3) -> Plan:
     )
 
 
-def draw(seed: int, hours: float) -> Plan:
-    """The plan of a seed."""
+def draw(seed: int, hours: float, *, few: bool = False) -> Plan:
+    """The plan of a seed; ``few``: of two or three stations."""
     chance = random.Random(f"{seed}/plan")
     duration = int(hours * HOUR_MS)
 
@@ -116,6 +120,8 @@ def draw(seed: int, hours: float) -> Plan:
 
     parties = chance.choice((2, 2, 3, 3, 4, 4))
     twins = chance.choice((0, 0, 1))
+    if few:
+        parties, twins = min(parties, 3), min(twins, max(0, 3 - parties))
     slow = chance.choice((30, 200, 2_000))
     bad = chance.random()
     late = random.Random(f"{seed}/late plan")  # faults that came later change no earlier choice

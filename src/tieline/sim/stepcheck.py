@@ -35,6 +35,7 @@ class StepChecks:
             invariant=7 if pest else 10,
         )
         world.schedule.check = self.look
+        world.schedule.by(0)
 
     def moved(self, machine: Machine) -> None:
         """What a machine keeps, or whether it can, has changed in this step."""
@@ -87,5 +88,6 @@ class StepChecks:
         for machine in world.machines:
             machine.look()
         self.touch.look(world.machines)
+        self.touch.pulse(world.machines)
         if world.colluders is not None:
             schedule.by(world.colluders.check.ripe_ms)

@@ -18,7 +18,12 @@ The kinds of faults are those of plan 1, by the same chances. What is planned by
 (``Plan``) happens as often in a run of days as in one of minutes; what is planned by time or by
 turns is made as rare as it is slow here.
 
-Plan 3 is plan 2, and in three of four seeds a loss of power leaves some of what was not synced.
+Plan 3 is plan 2, and in three of four seeds a loss of power leaves some of what was not synced. One
+seed in four is of another tempo instead:
+
+* *weeks*: one to four weeks of two or three stations, quiet for days. Stations and roads are away
+  for hours or for days, deadlines are of days and weeks, nobody speaks at night, and direct roads
+  are dialled by the pace of the product (``dialling``).
 """
 
 from __future__ import annotations
@@ -77,27 +82,45 @@ DAYS: Final = Tempo(
     full_ms=(60_000, 1_800_000, 4 * HOUR_MS),
     part_ms=(MINUTE_MS, HOUR_MS, 6 * HOUR_MS),
 )
-TEMPOS: Final[Mapping[str, Tempo | None]] = {"minutes": None, "hours": HOURS, "days": DAYS}
+DAY_MS: Final = 24 * HOUR_MS
+WEEKS: Final = Tempo(
+    hours=(336.0, 672.0),
+    least=168.0,
+    send_ms=(12 * HOUR_MS, DAY_MS, 2 * DAY_MS),
+    answer_ms=HOUR_MS,
+    burst_ms=(5 * DAY_MS, 10 * DAY_MS),
+    break_ms=(6 * HOUR_MS, DAY_MS, 4 * DAY_MS),
+    test_s=(43_200, 86_400),
+    down_ms=(500, 5_000, 60_000, 1_200_000, 6 * HOUR_MS, 3 * DAY_MS),
+    full_ms=(60_000, 4 * HOUR_MS, DAY_MS),
+    part_ms=(HOUR_MS, DAY_MS, 5 * DAY_MS),
+)
+PACES: Final[Mapping[str, Tempo | None]] = {"minutes": None, "hours": HOURS, "days": DAYS}  # plan 2
+TEMPOS: Final[Mapping[str, Tempo | None]] = {**PACES, "weeks": WEEKS}
 
 
 def paced(seed: int, number: int = PLAN) -> Plan:
     """The plan of a seed that draws its tempo and its length as well, by plan 2 or 3."""
-    plan = _paced(seed)
+    chance = random.Random(f"{seed}/tempo")
+    name = chance.choice(tuple(PACES))
     if number == 2:
-        return plan
+        return _paced(seed, name, chance)
+    if random.Random(f"{seed}/weeks plan").random() < 1 / len(TEMPOS):
+        name = "weeks"
+    plan = _paced(seed, name, chance)
     return replace(plan, torn=random.Random(f"{seed}/torn plan").random() < TORN)
 
 
-def _paced(seed: int) -> Plan:
-    chance = random.Random(f"{seed}/tempo")
-    name = chance.choice(tuple(TEMPOS))
+def _paced(seed: int, name: str, chance: random.Random) -> Plan:
     tempo = TEMPOS[name]
     if tempo is None:
         return replace(draw(seed, chance.uniform(0.1, 0.4)), tempo=name)
     whole = chance.uniform(*tempo.hours)
-    crowd = draw(seed, whole)  # who is there does not follow from the length
+    weeks = tempo is WEEKS
+    crowd = draw(seed, whole, few=weeks)  # who is there does not follow from the length
     stations = crowd.parties + crowd.twins
-    plan = draw(seed, max(tempo.least, whole * 2 / (stations * (stations - 1))))
+    length = max(tempo.least, whole * 2 / (stations * (stations - 1)))
+    plan = draw(seed, length, few=weeks)
     parted = chance.choice(tempo.part_ms)
     broken = chance.choice(tempo.break_ms)
     weather = replace(plan.weather, break_mean_ms=broken if plan.weather.break_mean_ms else 0)
@@ -112,8 +135,12 @@ def _paced(seed: int) -> Plan:
         burst_mean_ms=chance.choice(tempo.burst_ms),
         part_length_ms=parted,
         crash_in_turn=1 if plan.crash_in_turn else 0,
-        test_interval_s=tests if plan.test_interval_s or tempo is DAYS else 0,
+        test_interval_s=tests if plan.test_interval_s or tempo is not HOURS else 0,
         down_ms=tempo.down_ms,
         full_ms=tempo.full_ms,
         slow_clocks=tempo is DAYS,
+        cut_turns=100_000 if weeks else 1_000,
+        dialled=weeks,
+        nights=weeks,
+        patient=weeks,
     )

@@ -5,6 +5,9 @@ bounded time: while a road that loses nothing stands between the two, both run, 
 disks and go by the same version of the charter. Each word is looked for when its time is up, and so
 is all that a station has said when such a road, or a station that was not able, comes back.
 
+And nobody falls silent in a session that stands: each says something, if only that it is there,
+every 30 s by its own clock, for as many weeks as it stands (``pulse``).
+
 Who is in touch is counted here from the roads, and who holds what from what became durable. Nothing
 is said of a station whose home was copied, since it says two things under one number, nor of who
 has the disk of a station that was put back.
@@ -22,6 +25,7 @@ from tieline.sim.schedule import Schedule
 from tieline.sim.violation import Violation
 
 WITHIN_MS: Final = 30_000
+PULSE_MS: Final = 75_000  # two beacons and more, of a clock that is a fifth too slow
 HURRIED_MS: Final = 15_000  # where a hostile member floods, and all else is well
 
 
@@ -94,6 +98,30 @@ class TouchChecker:
                     self._demand(said, reader)
         if self._said:
             self._schedule.by(self._said[0].at_ms + self._within_ms)
+
+    def pulse(self, machines: list[Machine]) -> None:
+        """Raise ``Violation`` when somebody has fallen silent in a session that stands."""
+        now = self._schedule.now_ms
+        early = now - PULSE_MS
+        self._schedule.by(now + PULSE_MS // 3)
+        honest = [m for m in machines if m.ledger.honest and m.station not in self._cloned]
+        for at, one in enumerate(honest):
+            for other in honest[at + 1 :]:
+                since = self._network.steady_since(one.number, other.number)
+                if since is None or since > early:
+                    continue
+                for machine in (one, other):
+                    able = self._able.get(machine.number)
+                    if able is None or able[0] > early or able[1][0] < 0:
+                        continue
+                    self._schedule.count("check pulse")
+                    spoke = self._network.spoke_ms(one.number, other.number)[machine.number]
+                    if spoke < early:
+                        raise Violation(
+                            10,
+                            f"station {machine.number} has said nothing in a session that stands"
+                            f" for {now - spoke} ms",
+                        )
 
     def _demand(self, said: Said, reader: Machine) -> None:
         author = said.machine

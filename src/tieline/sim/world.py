@@ -39,9 +39,9 @@ from tieline.sim.mirror import Picture, compare, match, taken
 from tieline.sim.network import DIRECT, FAIR, LOOSE, Network
 from tieline.sim.newer import NewerRuntime, later_version
 from tieline.sim.outcome import Outcome
-from tieline.sim.people import Officer, Shown
+from tieline.sim.people import Officer, Pending, Shown
 from tieline.sim.pest import Pest, narrow
-from tieline.sim.plan import Plan
+from tieline.sim.plan import HOUR_MS, Plan
 from tieline.sim.restores import Restores
 from tieline.sim.rotation import Rotation
 from tieline.sim.schedule import Schedule
@@ -51,18 +51,8 @@ from tieline.sim.watchers import Watchers
 
 HEAL_MS_MAX = 20 * 60_000
 LOOK_MS = 500
+NIGHT = (22, 23, 0, 1, 2, 3, 4, 5)
 TOKEN_SPAN = 1_000_000
-
-
-@dataclass(slots=True)
-class Pending:
-    """An act that its officer has not had an answer to."""
-
-    machine: int
-    content: Content | None
-    key: str
-    asked_ms: int
-    life: int  # of the machine, when it was asked
 
 
 @dataclass(slots=True)
@@ -90,6 +80,8 @@ class World:
         self.tally = Tally()
         ends = len(self.cast.members) + len(self.cast.colluders)
         self.network = Network(self.schedule, ends, self, plan.weather)
+        if plan.dialled:
+            self.network.by_pace_of_the_product()
         self.machines = [self._machine(number, make) for number in range(len(self.cast.members))]
         self.officers = [self._officer(number) for number in range(len(self.cast.members))]
         self.forger = Forger(self.schedule.stream("forger"), self._loot())
@@ -143,6 +135,7 @@ class World:
             cache=Cache(self.schedule.stream(f"power {number}{copy}")) if plan.torn else None,
             fail_per_thousand=plan.fail,
             cut_per_thousand=plan.crash_in_turn,
+            cut_turns=plan.cut_turns,
         )
         return machine
 
@@ -400,6 +393,8 @@ class World:
         machine.take(Install(token=self._token, charter=self.cast.amended, incarnation=bytes(8)))
 
     def _say(self, number: int) -> None:
+        if self.plan.nights and self.schedule.now_ms // HOUR_MS % 24 in NIGHT:
+            return
         officer = self.officers[number]
         if officer.drafts and officer.chance.random() < 0.6:
             self._settle_draft(number)
