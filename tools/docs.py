@@ -231,9 +231,9 @@ def commands_page(parser: argparse.ArgumentParser) -> str:
         "same. Every verb takes `--home DIR` (the station's folder; default `$TIELINE_HOME`, else",
         "`.tieline` in the user's home folder) and `--json` (one JSON object on standard output).",
         "",
-        "Exit codes: 0 done, 1 refused, 2 usage, 3 line down, 4 verification failed. Every refusal",
-        "is one sentence on standard error, with `--json` an object on standard output; its code",
-        "stands in [errors](errors.md).",
+        "Exit codes: 0 done, 1 refused, 2 usage, 3 line down, 4 verification failed, 5 a bundle",
+        "that brings nothing new. Every refusal is one sentence on standard error, with `--json`",
+        "an object on standard output; its code stands in [errors](errors.md).",
     ]
     for name, verb in _all_verbs(parser):
         positional = [

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -241,7 +242,9 @@ def test_bundles_carried_by_hand_where_there_is_no_connection(tmp_path: Path) ->
         copy(alpha.folder / "news.bundle", bravo.folder / "news.bundle")
         assert "a bundle of" in bravo.ok("verify", "news.bundle")
         assert "statements were new" in bravo.ok("import", "news.bundle")
-        assert "nothing new: all of it is here already" in bravo.ok("import", "news.bundle")
+        again = bravo.run("import", "news.bundle")
+        assert again.code == 5
+        assert "nothing new: all of it is here already" in again.out
         bravo.ok("ack", bravo.said("by hand"))
         bravo.ok("export", "back.bundle", "--to", "alpha")
         copy(bravo.folder / "back.bundle", alpha.folder / "back.bundle")
@@ -254,6 +257,24 @@ def test_bundles_carried_by_hand_where_there_is_no_connection(tmp_path: Path) ->
         assert refused.code == 1
         assert "nothing has changed" in refused.err
         assert alpha.run("verify", "back.bundle").code == 4
+
+
+def test_a_stick_that_two_put_in_at_once(tmp_path: Path) -> None:
+    for alpha, bravo in desks.pair(tmp_path, apart=True, real=False):
+        alpha.ok("send", "by hand")
+        alpha.ok("export", "news.bundle")
+        copy(alpha.folder / "news.bundle", bravo.folder / "news.bundle")
+        bravo.real = True  # commands are processes of their own
+        with ThreadPoolExecutor(3) as pool:
+            tries = [pool.submit(bravo.run, "import", "news.bundle") for _ in range(3)]
+            said = [each.result() for each in tries]
+        assert sorted(each.code for each in said) == [0, 5, 5]
+        bravo.kill()
+        bravo.serve()
+        assert bravo.run("import", "news.bundle", "--json").code == 5
+        items = bravo.call("log")["items"]
+        assert isinstance(items, list)
+        assert [each.get("text") for each in items if isinstance(each, dict)].count("by hand") == 1
 
 
 def test_a_party_with_two_stations_and_a_third_party_that_joins(tmp_path: Path) -> None:

@@ -101,20 +101,21 @@ def test_a_station_that_a_charter_left_out_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("result", "said"),
+    ("result", "said", "code"),
     [
-        ({"added": 2, "held": 0}, "2 statements were new"),
-        ({"added": 0, "held": 0}, "nothing new: all of it is here already"),
-        ({"added": 0, "held": 3}, "nothing new; 3 wait for others that they build on"),
-        ({"added": 0, "held": 0, "refused": ["forged"]}, "nothing of it was taken in"),
+        ({"added": 2, "held": 0, "news": True}, "2 statements were new", 0),
+        ({"added": 0, "held": 0, "news": True}, "no statement was new; receipts or", 0),
+        ({"added": 0, "held": 0}, "nothing new: all of it is here already", 5),
+        ({"added": 0, "held": 3}, "nothing new; 3 wait for others that they build on", 0),
+        ({"added": 0, "held": 0, "refused": ["forged"]}, "nothing of it was taken in", 1),
     ],
 )
 def test_an_import_says_what_became_of_it(
-    result: View, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    result: View, said: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "a.bundle").write_bytes(b"x")
     with mock.patch.object(record, "client", return_value=_answers({"from": "BRAVO", **result})):
-        assert main(["import", str(tmp_path / "a.bundle")]) == 0
+        assert main(["import", str(tmp_path / "a.bundle")]) == code
     assert f"bundle of BRAVO: {said}" in capsys.readouterr().out
 
 

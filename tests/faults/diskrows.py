@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ from tieline.node import packs
 from tieline.node.host import Host
 from tieline.node.roomwatch import RoomWatch
 from tieline.node.runtime import Plan, Runtime
+from tieline.node.view import Json
 from tieline.sim.mutants import Mutant
 from tieline.store import disk, opening, reader, schema, sqlite
 
@@ -84,6 +86,15 @@ def _nothing(*_: object) -> None:
     """What should be done is not done."""
 
 
+async def _import_at_once(self: Host, data: bytes) -> dict[str, Json]:
+    """Nobody waits for another one's import."""
+    self._importing = asyncio.Lock()
+    return await _import(self, data)
+
+
+_import = Host.import_bundle
+
+
 def _build(name: str, what: str, *patches: tuple[object, str, object]) -> Mutant:
     return Mutant(name=name, invariants=frozenset(), what=what, patches=patches)
 
@@ -102,6 +113,8 @@ BUILDS: Final = {
                (speech, "_check_rung", _nothing)),
         _build("pack-hash-unchecked", "a kept pack is whatever lies under its name",
                (packs, "load_kept", _load_any)),
+        _build("imports-at-once", "of two imports at once each counts what the other brings",
+               (Host, "import_bundle", _import_at_once)),
         _build("import-unsaid", "what a full disk did not keep of a bundle is not said",
                (Host, "_check_kept", _nothing)),
         _build("half-file", "a file without room is left half under its name",

@@ -1,13 +1,21 @@
-"""Making a bundle: what others may lack, sealed for them and signed."""
+"""Bundles: what others may lack, sealed for them and signed; and what has come of one taken in."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol
 
 from tieline.core import bundle, crypto
+from tieline.core.journal import FactKind
 from tieline.core.line import Line
-from tieline.ports import Signer
+from tieline.core.station import Station
+from tieline.node.view import Json, event_view
+from tieline.ports import Fact, Signer
+
+_BROUGHT: Final = frozenset(
+    {FactKind.CHARTER, FactKind.STATEMENT, FactKind.SECOND_STORY, FactKind.RECEIPT, FactKind.NOTE,
+     FactKind.PROOF}
+)  # fmt: skip
 
 
 class Sealer(Protocol):
@@ -44,3 +52,25 @@ def export(
     key = line.sign_key(header.charter, line.own) or b""
     signature = signer.sign(bundle.to_sign(line.realm, payload), key)
     return bundle.assemble(payload, signature, sealed), count
+
+
+def outcome(
+    station: Station, header: bundle.Header, entries: Iterable[tuple[int, Fact]], added: int
+) -> dict[str, Json]:
+    """What has come of a bundle: ``entries`` are the journal's since it was begun with.
+
+    ``news``: something of it was not here before, a receipt or a charter perhaps.
+    """
+    line, kept = station.line(header.line), list(entries)
+    views = (event_view(station, seq, fact) for seq, fact in kept)
+    refused: list[Json] = [
+        view["text"] for view in views if view["type"] == "refused" and view["carrier"] == "bundle"
+    ]
+    return {
+        "line": line.id.hex(),
+        "from": line.party_of(header.exporter),
+        "added": added,
+        "news": bool(added) or any(fact.kind in _BROUGHT for _, fact in kept),
+        "held": line.record.held,
+        "refused": refused,
+    }

@@ -46,7 +46,7 @@ from tieline.node.alarmkeep import AlarmKeep
 from tieline.node.asking import Witnesses
 from tieline.node.backup import Keeper
 from tieline.node.beside import Beside, Work
-from tieline.node.bundling import Sealer, export
+from tieline.node.bundling import Sealer, export, outcome
 from tieline.node.clock import ControlledClock, MachineClock
 from tieline.node.clockwatch import ClockWatch
 from tieline.node.duewatch import DueWatch
@@ -122,7 +122,7 @@ class Host:
         self._dead = False
         self._cause: TielineError | None = None
         self._hold = Holding(self._go_with_time)
-        self._drained = asyncio.Event()
+        self._drained, self._importing = asyncio.Event(), asyncio.Lock()
         self.reload_keys: Callable[[], int] = lambda: 1  # set by who knows the key store
         self.desk_key: Callable[[], bytes] = lambda: b""  # likewise
         self._loop = asyncio.get_running_loop()
@@ -553,29 +553,19 @@ class Host:
 
     async def import_bundle(self, data: bytes) -> dict[str, Json]:
         """Take a bundle in. Raises ``RemoteError``, and ``StoreFull`` where it was not all kept."""
-        parsed = bundle.parse(self.station.realm, data)
-        line = self.station.line(parsed.header.line)
-        bundle.check(parsed, line)
-        envelopes = bundle.envelopes_of(self._sealer.open_sealed(parsed.sealed))
-        before = len(line.record.by_digest)
-        since, unkept = self.runtime.store.last(), self.runtime.unkept
-        for envelope in envelopes:
-            self.submit(Arrived(carrier=IMPORTS, peer=parsed.header.exporter, envelope=envelope))
-        await self._drained.wait()
-        self._check_kept(unkept)
-        line = self.station.line(parsed.header.line)
-        refused: list[Json] = [
-            view["text"]
-            for view in (event_view(self.station, s, f) for s, f in self.entries(since))
-            if view["type"] == "refused" and view["carrier"] == "bundle"
-        ]
-        return {
-            "line": line.id.hex(),
-            "from": line.party_of(parsed.header.exporter),
-            "added": len(line.record.by_digest) - before,
-            "held": line.record.held,
-            "refused": refused,
-        }
+        async with self._importing:  # of two at once each would count what the other brings
+            parsed = bundle.parse(self.station.realm, data)
+            line = self.station.line(parsed.header.line)
+            bundle.check(parsed, line)
+            envelopes = bundle.envelopes_of(self._sealer.open_sealed(parsed.sealed))
+            before = len(line.record.by_digest)
+            since, unkept = self.runtime.store.last(), self.runtime.unkept
+            for each in envelopes:
+                self.submit(Arrived(carrier=IMPORTS, peer=parsed.header.exporter, envelope=each))
+            await self._drained.wait()
+            self._check_kept(unkept)
+            added = len(self.station.line(line.id).record.by_digest) - before
+            return outcome(self.station, parsed.header, self.entries(since), added)
 
     def _check_kept(self, unkept: int) -> None:
         """Refuse to say that a bundle is in when the disk did not take it."""

@@ -1,10 +1,10 @@
 """The command ``tieline``: verbs, options, exit codes.
 
 This module only parses and dispatches, and imports nothing that is slow: a verb's module is loaded
-when the verb runs. Exit codes: 0 done, 1 refused, 2 usage, 3 line down, 4 verification failed. With
-``--json`` one JSON object goes to standard output, for a refusal too (``watch`` writes one a line);
-what people read goes to standard output without it, and every refusal is one sentence on standard
-error.
+when the verb runs. Exit codes: 0 done, 1 refused, 2 usage, 3 line down, 4 verification failed, 5 a
+bundle that brings nothing new. With ``--json`` one JSON object goes to standard output, for a
+refusal too (``watch`` writes one a line); what people read goes to standard output without it, and
+every refusal is one sentence on standard error.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ REFUSED: Final = 1
 USAGE: Final = 2
 LINE_DOWN: Final = 3
 VERIFY_FAILED: Final = 4
+NOTHING_NEW: Final = 5
 
 # The codes of refusals that say: what was checked does not hold.
 _FAILED: Final = ("verify.", "words.", "backup.damaged", "backup.audit")

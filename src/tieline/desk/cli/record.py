@@ -8,7 +8,7 @@ import base64
 from tieline.core import bundle, identity, proof
 from tieline.core.charter import dearmor_charter
 from tieline.core.errors import LocalError, RemoteError, TielineError
-from tieline.desk.cli import files
+from tieline.desk.cli import DONE, NOTHING_NEW, REFUSED, files
 from tieline.desk.cli.common import client, line_of, put, station_keys
 from tieline.desk.cli.show import number_of, text_of, views
 from tieline.node.client import ApiDown, ApiRefused
@@ -188,8 +188,8 @@ def export(args: argparse.Namespace) -> None:
         f"next: carry it over and run 'tieline import {args.file.name}' there")  # fmt: skip
 
 
-def import_(args: argparse.Namespace) -> None:
-    """Take a bundle in; twice does no harm."""
+def import_(args: argparse.Namespace) -> int:
+    """Take a bundle in; twice does no harm. Its exit code says when nothing was new."""
     data = files.read_bytes(args.file, bundle.MAX_BUNDLE_BYTES)
     station = client(args)
     try:
@@ -198,9 +198,11 @@ def import_(args: argparse.Namespace) -> None:
         raise ApiRefused(error.code, f"{args.file}: {error.message}") from error
     refused = result.get("refused")
     lines = [f"REFUSED {text}" for text in refused] if isinstance(refused, list) else []
-    added, held = number_of(result, "added"), number_of(result, "held")
+    added, held, news = number_of(result, "added"), number_of(result, "held"), result.get("news")
     if added:
         done = f"{added} statements were new"
+    elif news:
+        done = "no statement was new; receipts or the like were"
     elif lines:
         done = "nothing of it was taken in"
     else:
@@ -208,6 +210,9 @@ def import_(args: argparse.Namespace) -> None:
     if held:
         done += f"; {held} wait for others that they build on, which are not here yet"
     put(args, result, *lines, f"bundle of {text_of(result, 'from')}: {done}")
+    if news or (held and not lines):
+        return DONE
+    return REFUSED if lines else NOTHING_NEW
 
 
 def stop(args: argparse.Namespace) -> None:
