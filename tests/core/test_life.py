@@ -273,11 +273,63 @@ def test_who_has_left_is_not_woken_again_and_again_for_what_is_to_be_said(
     net, _ = silence_waits()
     alpha, _ = net
     net.restart(alpha)
-    assert alpha.line.ladder.wakeup() == 0
-    monkeypatch.setattr(Line, "member", property(lambda _: False))
-    alpha.step(Tick())
-    assert alpha.line.ladder.wakeup() != 0
+    assert alpha.station.wakeup(net.now()).mono_ms == 0
+    with monkeypatch.context() as gone:
+        gone.setattr(Line, "member", property(lambda _: False))
+        alpha.step(Tick())
+        assert alpha.station.wakeup(net.now()).mono_ms != 0
+    net.pass_time(12 + renewal.CONFIRM_MS / 1000)  # a charter has let it back
+    assert len(alpha.statements(Kind.SILENCE)) == 1
+
+
+def test_what_waited_for_the_key_is_said_once_it_answers() -> None:
+    net = Net(kits(2))
+    alpha, bravo = net
+    net.connect(alpha, bravo)
+    sent = alpha.speak(message("answer this")).item
+    net.deliver()
+    alpha.sealed = True
+    net.pass_time(6 * 3600 + 600)
+    assert [a.code for a in alpha.alarms()].count("overdue.acknowledged") == 1
     assert alpha.statements(Kind.SILENCE) == []
+    assert not alpha.line.outgoing
+    alpha.sealed = False
+    net.pass_time(61)
+    (silence,) = alpha.statements(Kind.SILENCE)
+    assert silence.content.refs[0].target == sent
+    assert alpha.station.wakeup(net.now()).mono_ms != 0
+    net.restart(alpha)
+    net.connect(alpha, bravo)
+    net.pass_time(120)
+    assert len(alpha.statements(Kind.SILENCE)) == 1
+    assert [a.code for a in alpha.alarms()].count("overdue.acknowledged") == 1
+
+
+def test_a_default_that_a_lost_life_has_said_is_not_said_again() -> None:
+    net = Net(kits(2))
+    alpha, bravo = net
+    net.connect(alpha, bravo)
+    sent = bravo.speak(message("we shall move")).item
+    net.deliver()
+    before = len(alpha.facts)
+    news = [
+        Owed(line=alpha.line.id, rule="xx/rule", version=3, debtor="BRAVO", due_ms=net.ms + add,
+             text="late", trigger=trigger, creditor=True)
+        for trigger, add in ((sent, 0), (bytes(32), 0), (bytes((1,)) * 32, 1))
+    ]  # fmt: skip
+    alpha.step(*news[:2])
+    net.deliver()
+    assert len(alpha.statements(Kind.SILENCE)) == 2
+    del alpha.facts[before:]  # an earlier state of its store is put back
+    net.restart(alpha)
+    net.connect(alpha, bravo)
+    for _ in range(2):
+        alpha.step(*news)
+        net.pass_time(60)
+        assert len(alpha.statements(Kind.SILENCE)) == 3  # one more was not said before
+        net.restart(alpha)
+        net.connect(alpha, bravo)
+    assert [a.code for a in alpha.alarms()].count("owed.xx/rule") == 3
 
 
 def test_a_word_from_a_file_may_be_old_and_confirms_nothing() -> None:

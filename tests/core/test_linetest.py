@@ -202,6 +202,37 @@ def test_an_uncalled_test_that_waited_when_the_station_ended_is_said_by_its_next
     assert [a.code for a in other.alarms()].count("test.missed") == 1
 
 
+@pytest.mark.parametrize("missed", [False, True])
+def test_an_uncalled_test_that_a_lost_life_has_said_is_not_said_again(*, missed: bool) -> None:
+    net = line_of(3, window_s=300)
+    slot = slot_at(net.now().wall_ms, net.signed.charter)
+    assert slot is not None
+    quiet = net.post(initiator(slot + 1, net.signed.charter))
+    one, other = (post for post in net if post is not quiet)
+    del net.posts[quiet.who.id]  # its station is off
+    net.connect(one, other)
+    net.pass_time(40)
+    before = len(one.facts)
+    one.sealed = missed
+    to_next_slot(net, after_s=310)
+    one.sealed = False
+
+    def said() -> list[int | None]:
+        return [
+            each.content.body.slot
+            for each in other.statements(Kind.SILENCE)
+            if each.place.station == one.who.id
+        ]
+
+    assert said() == ([] if missed else [slot + 1])
+    del one.facts[before:]  # an earlier state of its store is put back
+    net.restart(one)
+    net.connect(one, other)
+    net.pass_time(60)
+    assert [a.code for a in one.alarms()].count("test.missed") == 1
+    assert said() == [slot + 1]
+
+
 @pytest.mark.parametrize("again", [False, True])
 def test_an_uncalled_test_is_not_said_under_a_charter_that_numbers_otherwise(
     *, again: bool

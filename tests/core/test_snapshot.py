@@ -54,7 +54,7 @@ def test_every_part_of_a_line_is_kept_or_known_not_to_be() -> None:
         "tallies", "stations", "unsigned", "covers", "_shelf", "_old", "_lately", "_heap",
         "_serial", "_pruned", "unsaid",
     }  # fmt: skip
-    assert vars(line.ladder.unsaid).keys() == {"waiting", "_told"}
+    assert vars(line.ladder.unsaid).keys() == {"waiting", "strange", "_told", "_again_ms"}
     assert vars(line.record).keys() == {
         "line", "realm", "shelf", "logs", "numbered", "numbers", "stories", "_tips", "refs",
         "moved", "_held", "_held_bytes", "_waiting", "closings", "known",
@@ -88,6 +88,7 @@ def pictures(station: Station) -> dict[bytes, dict[str, object]]:
         found["ends"] = sorted(entry[0] for entry in line.ladder._heap)
         found["notes"] = {log: book.heads for log, book in line.notes.items()}
         found["unsaid"] = sorted(line.ladder.unsaid.waiting.items(), key=str)
+        found["strange"] = line.ladder.unsaid.strange
         found["moments"] = (line.unnoted_at, line.unsealed_at, line.unwitnessed)
         found["frontier"] = line.record.frontier(line.own_log)
         found["held by peers"] = {
@@ -153,9 +154,9 @@ def test_a_silence_that_is_yet_to_be_said_is_in_a_snapshot() -> None:
     assert (owed.refs[0].target, owed.body.party, owed.body.rung) == (
         sent, "BRAVO", Rung.ACKNOWLEDGED
     )  # fmt: skip
-    assert ladder.wakeup() == 0
-    assert ladder.unsaid.take() == [owed]
-    assert ladder.unsaid.take() == []
+    assert ladder.unsaid.wakeup() == 0
+    assert ladder.unsaid.take(0) == [owed]
+    assert ladder.unsaid.take(0) == []
 
 
 @settings(max_examples=5, deadline=None)

@@ -40,6 +40,7 @@ from tieline.core.events import (
     Sign,
     SignCheckpoint,
     Signed,
+    SignFailed,
     Speak,
     Tick,
     Transmit,
@@ -252,6 +253,7 @@ class Post:
         self.out: deque[Transmit] = deque()
         self._token = 0
         self.lives = 0
+        self.sealed = False  # whether its key signs nothing
         self.ring: list[StationKit] = []  # the keys that it may have to go over to
         # What the machine knows outside the journal. A test that puts a store back keeps it.
         self.tag = chaff(f"machine {who.party}/{who.id.hex()}", 16)
@@ -287,6 +289,8 @@ class Post:
         match effect:
             case Keep(fact=fact):
                 self.facts.append(fact)
+            case Sign(purpose=purpose) if self.sealed:
+                signed.append(SignFailed(purpose=purpose, cause="it is sealed"))
             case Sign(purpose=purpose, message=text, key=wanted):
                 if isinstance(purpose, ForSeal):
                     signed.append(Signed(purpose=purpose, signature=self.who.seal(text)))

@@ -373,7 +373,5 @@ class Ladder:
         self._pruned = self._serial  # they were pruned when the snapshot was made
 
     def wakeup(self) -> int | None:
-        """The monotonic time of the earliest clock, in ms; 0 when something is to be said now."""
-        if self.unsaid.pending:
-            return 0
+        """The monotonic time of the earliest clock, in ms."""
         return self._heap[0][0] if self._heap else None

@@ -32,8 +32,9 @@ from tieline.core.statement import pack_content, parse, unpack_content
 from tieline.core.tally import LIMITS, Tally
 from tieline.core.terms import Now
 from tieline.core.tree import Tree
+from tieline.core.unsaid import Name
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 CHUNK: Final = 16_384
 _RUN_BYTES: Final = 6 * LARGE_RUN
 PROBE: Final = array("I", (1,)).tobytes() + array("Q", (2,)).tobytes()  # how arrays lie in memory
@@ -332,6 +333,7 @@ def _state(line: Line) -> dict[int, Value]:
         19: tuple(line.tests.items()),
         20: (line.slot_noted, line.amended_ms),
         23: tuple(pack_content(content) for content in ladder.unsaid.waiting.values()),
+        24: tuple(sorted(ladder.unsaid.strange)),
     }
 
 
@@ -359,6 +361,7 @@ def _restore_ladder(line: Line, fields: Fields, now: Now) -> None:
     line.alarms.count = fields.uint(10)
     for raw in fields.array(23):
         ladder.unsaid.owe(unpack_content(cast("bytes", raw)), told=False)
+    ladder.unsaid.strange = set(cast("tuple[Name, ...]", fields.array(24)))
 
 
 def _clock(row: Value) -> tuple[bytes, str, int, int, int, int]:

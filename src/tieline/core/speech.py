@@ -21,7 +21,7 @@ from tieline.core.linetest import corpus, slot_at
 from tieline.core.looks import name_key
 from tieline.core.record import Admitted, Item
 from tieline.core.statement import Body, Content, Hold, Place
-from tieline.core.terms import Kind, Precedence, RefRole, Role, Rung, dtg
+from tieline.core.terms import Kind, RefRole, Role, Rung, dtg
 from tieline.core.turn import Turn
 
 MAX_OUTGOING: Final = 4_096
@@ -184,7 +184,7 @@ def pump(line: Line, turn: Turn) -> None:
             if line.own_log not in line.record.logs and not _opens(line.outgoing[0]):
                 line.outgoing.appendleft(Outgoing(content=renewal.opening(line), origin=Origin()))
         except LocalError as error:
-            turn.reply(line.outgoing.popleft().token, error)
+            _fail(line, line.outgoing.popleft(), error, turn)
             continue
         out = line.outgoing.popleft()
         if line.ladder.unsaid.is_said(out.content):
@@ -194,7 +194,7 @@ def pump(line: Line, turn: Turn) -> None:
                 _check_voice(line)  # a charter may have come since it was queued
             waiting = statement.composed(_place(line, turn), out.content)
         except LocalError as error:
-            turn.reply(out.token, error)
+            _fail(line, out, error, turn)
             continue
         line.signing, line.composed = out, waiting
         key = line.sign_key(line.latest(), line.own)
@@ -221,14 +221,12 @@ def signed(line: Line, signature: bytes, turn: Turn) -> Item | None:
     line.signing, line.composed = None, None
     outcome = line.record.judge(sealed, line, turn.now.wall_ms)
     if not isinstance(outcome, Admitted):
-        turn.reply(
-            out.token,
-            LocalError(
-                "station.signature",
-                "our own signature does not verify under the charter, so nothing was said;"
-                " check that this home holds the keys that the charter names",
-            ),
+        error = LocalError(
+            "station.signature",
+            "our own signature does not verify under the charter, so nothing was said;"
+            " check that this home holds the keys that the charter names",
         )
+        _fail(line, out, error, turn)
         return None
     turn.keep_statement(sealed, out.origin.encode(), second_story=False)
     line.apply_item(outcome.item, out.origin, turn.now)
@@ -251,7 +249,13 @@ def sign_failed(line: Line, cause: str, turn: Turn) -> None:
         line.outgoing.clear()
     error = LocalError("station.unsigned", f"the key did not sign: {cause}; nothing was said")
     for each in failed:
-        turn.reply(each.token, error)
+        _fail(line, each, error, turn)
+
+
+def _fail(line: Line, out: Outgoing, error: LocalError, turn: Turn) -> None:
+    """It is not said: who acted is told why, and what the station owes the record waits on."""
+    line.ladder.unsaid.failed(out.content, turn.now.mono_ms)
+    turn.reply(out.token, error)
 
 
 def restore_draft(line: Line, body: bytes, at_ms: int) -> None:
@@ -565,34 +569,3 @@ def _check_rung(line: Line, content: Content) -> None:
             "act.already",
             f"{line.party} has already acknowledged it (statement {mark.by.hex()[:12]})",
         )
-
-
-def content_of_silence(
-    item: Item | None, party: str, rung: Rung, due_ms: int, attempts: int, cause: str, slot: int
-) -> Content:
-    """The statement that puts a silence on record: who owed what, since when, what was tried."""
-    body = Body(
-        party=party,
-        rung=rung,
-        due_ms=due_ms,
-        attempts=attempts,
-        cause=cause[:200] or None,
-        slot=slot if slot >= 0 else None,
-    )
-    refs = (statement.Ref(item.statement.digest, RefRole.CONCERNS),) if item else ()
-    return Content(kind=Kind.SILENCE, body=body, precedence=Precedence.ROUTINE, refs=refs)
-
-
-def content_of_default(
-    item: Item | None,
-    rule: str,
-    version: int,
-    party: str,
-    due_ms: int,
-    attempts: int,
-    cause: str,
-) -> Content:
-    """The statement that puts on record that a party has not done what a rule asks of it."""
-    body = Body(party=party, due_ms=due_ms, attempts=attempts, cause=cause[:200] or None)
-    refs = (statement.Ref(item.statement.digest, RefRole.CONCERNS),) if item else ()
-    return Content(kind=Kind.SILENCE, body=body, form=rule, form_version=version, refs=refs)

@@ -21,6 +21,7 @@ from tieline.core.slots import first_slot
 from tieline.core.statement import Content
 from tieline.core.terms import LineState, Precedence, Role, Rung, dtg
 from tieline.core.turn import Turn
+from tieline.core.unsaid import content_of_default, content_of_silence
 
 _WORDS: Final = {
     Rung.HANDED_OVER: "handed over to a carrier for",
@@ -36,9 +37,9 @@ _NAMES: Final = {each: (each.name.lower(), each.name) for each in Precedence}
 def tick(line: Line, turn: Turn) -> None:
     """Whatever the deadline clock has made due."""
     run_down = line.ladder.due(turn.now, line.charter, line.item)
-    unsaid = line.ladder.unsaid.take()
     if not line.member:
         return  # who has left owes and expects nothing
+    unsaid = [] if line.observes else line.ladder.unsaid.take(turn.now.mono_ms)
     for due in run_down:
         _missed(line, due, turn)
     for content in unsaid:
@@ -52,7 +53,10 @@ def tick(line: Line, turn: Turn) -> None:
 
 def wakeup(line: Line, wall_ms: int, mono_ms: int) -> int | None:
     """When the deadline clock next makes something due, in ``mono_ms``."""
-    times = [mark for mark in (line.ladder.wakeup(), notes.wakeup(line)) if mark is not None]
+    speaks = line.member and not line.observes
+    unsaid = line.ladder.unsaid.wakeup() if speaks else None
+    marks = (line.ladder.wakeup(), notes.wakeup(line), unsaid)
+    times = [mark for mark in marks if mark is not None]
     slot = slot_at(wall_ms, line.charter)
     if slot is not None and line.own == line.lead(line.party):
         window_ms = line.charter.tests.window_s * 1000
@@ -150,7 +154,7 @@ def owed(line: Line, news: Owed, turn: Turn) -> None:
         turn.ring(line, alarm)
         return
     cause, attempts = _tries(line, news.debtor)
-    content = speech.content_of_default(
+    content = content_of_default(
         line.item(news.trigger), news.rule, news.version, news.debtor, news.due_ms, attempts, cause
     )
     _ring_and_say(line, alarm, content, turn)
@@ -206,7 +210,7 @@ def _missed(line: Line, due: Due, turn: Turn) -> None:
         turn.ring(line, alarm)
         return
     cause, attempts = _tries(line, due.party)
-    content = speech.content_of_silence(
+    content = content_of_silence(
         due.item, due.party, due.rung, max(0, due.due_ms), attempts, cause, -1
     )
     _ring_and_say(line, alarm, content, turn)
@@ -242,13 +246,15 @@ def _line_tests(line: Line, turn: Turn) -> None:
             )  # fmt: skip
             if alarm.cause in line.alarms:
                 return  # said before the clock went back
-            content = speech.content_of_silence(None, caller, Rung.RECEIVED, due_ms, 0, "", slot)
+            content = content_of_silence(None, caller, Rung.RECEIVED, due_ms, 0, "", slot)
             _ring_and_say(line, alarm, content, turn)
 
 
 def _ring_and_say(line: Line, alarm: Alarm, silence: Content, turn: Turn) -> None:
     """Tell the officer, and put the silence on the record: in a later life if not in this one."""
-    if turn.ring(line, alarm, None if line.observes else silence):
+    if line.observes or line.ladder.unsaid.is_strange(silence):
+        turn.ring(line, alarm)
+    elif turn.ring(line, alarm, silence):
         _say(line, silence, turn)
 
 
@@ -258,6 +264,7 @@ def _say(line: Line, content: Content, turn: Turn) -> None:
     try:
         speech.say(line, content, Origin(), 0, turn)
     except LocalError as error:
-        # The key does not answer: the alarm stands, the record gets its entry from the peers.
+        # Too much waits for the key: the alarm stands, and it is tried again.
+        line.ladder.unsaid.failed(content, turn.now.mono_ms)
         alarm = Alarm(code=error.code, precedence=Precedence.FLASH, text=error.message)
         turn.ring(line, alarm)
