@@ -142,8 +142,8 @@ def test_a_branch_is_offered_once_until_two_beacons_say_the_same() -> None:
     sync.note_have(mine, peer, have(theirs))  # a whole beacon, and nothing has changed: it was lost
     assert pushed(mine, peer) == [fork.digest]
     take(theirs, fork)
-    for _ in range(3):
-        sync.note_have(mine, peer, have(theirs))
+    for _ in range(3):  # the fork is settled: nothing is given again, and nobody has to wait for it
+        assert not sync.note_have(mine, peer, have(theirs))
         assert pushed(mine, peer) == []
 
 

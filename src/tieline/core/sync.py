@@ -463,11 +463,12 @@ def _reconcile(
     lost = full and same and not peer.extra and not patient
     if lost and not known(record, ours, leaves):
         peer.doubt(ours.id)
-    for statement in stories_beyond(record, ours, leaves, peer.shared.get(ours.id, 0)):
+    beyond = stories_beyond(record, ours, leaves, peer.shared.get(ours.id, 0))
+    for statement in beyond:
         if lost:
             peer.offered.discard(statement.digest)
         peer.offer(statement)
-    return lost
+    return lost and bool(beyond)
 
 
 @dataclass(frozen=True, slots=True)
