@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import apsw
 import pytest
 from tests.core.test_snapshot import live, pictures, resumed, resumed_once
-from tests.core.world import Net, Post, kits
+from tests.core.world import Net, Post, answer, kits
 
-from tieline.core.errors import ShellError, StoreFailed
+from tieline.core.errors import LocalError, ShellError, StoreFailed
+from tieline.core.events import Tick
 from tieline.core.shelf import Settlement
-from tieline.store.memory import MemoryStore
+from tieline.core.terms import Kind
+from tieline.node.runtime import Runtime
+from tieline.store.memory import MemoryMachine, MemoryStore
 from tieline.store.reader import Reader
 from tieline.store.sqlite import CHECKPOINT_PAGES, SqliteStore
 
@@ -87,6 +91,54 @@ def test_what_was_thrown_away_is_gone(tmp_path: Path) -> None:
     assert store.past.kept() is None
     assert list(store.past.chunks(post.line.id)) == []
     assert store.past.acts(post.line.id) == []
+    store.close()
+
+
+def test_what_does_not_read_is_found_and_made_anew_at_a_start(tmp_path: Path) -> None:
+    post = lived()
+    alpha, bravo, _ = post.net
+    store = filled(tmp_path / "store.db", post)
+    held = [item for item in alpha.line.record.order if item.statement.content.kind is Kind.MESSAGE]
+    text = next(item for item in held if item.statement.place.station == bravo.who.id)
+    for rung in (Kind.ACKNOWLEDGE, Kind.PASS_ON):  # the last one comes to what is in a snapshot
+        resumed(post, store, 1)
+        count = len(post.facts)
+        alpha.speak(answer(rung, text.statement.digest))
+        store.commit(post.facts[count:])
+    store._connection.execute("UPDATE kept_tally SET body = x'05'")
+    store._connection.execute("UPDATE kept_receipt SET body = x'05'")
+    found = store.damage()
+    assert all(name in each for name, each in zip(("tally", "receipt"), found, strict=True))
+    again = resumed_once(post, store)
+    assert pictures(again) == pictures(post.reload())
+    assert store.damage() == []
+    store.close()
+
+
+@pytest.mark.parametrize("table", ["kept_tally", "kept_receipt"])
+def test_a_station_that_comes_upon_it_ends_and_the_next_life_is_well(
+    tmp_path: Path, table: str
+) -> None:
+    post = lived()
+    store = filled(tmp_path / "store.db", post)
+    resumed(post, store, 1)
+    store._connection.execute(f"UPDATE {table} SET body = x'05'")  # noqa: S608
+
+    def begun() -> Runtime:
+        world, machine = MagicMock(), MemoryMachine("ALPHA")
+        now = post.net.now()
+        return Runtime(post.who.id, "", store, MagicMock(), world, now, machine=machine)
+
+    runtime = begun()
+    line = runtime.station.lines[post.line.id]
+    items = [item for item in line.record.order if item.statement.content.kind is Kind.MESSAGE]
+    with pytest.raises(LocalError) as caught:
+        [line.ladder.rungs(item, "BRAVO") for item in items]  # a desk looks at them
+    assert caught.value.code == "tally.field"
+    with pytest.raises(StoreFailed, match="journal has it too"):
+        runtime.turn([Tick()], post.net.now())
+    assert pictures(begun().station) == pictures(post.reload())
+    assert store.damage() == []
     store.close()
 
 

@@ -25,10 +25,11 @@ from typing import Final
 
 from tieline.core.charter import Charter
 from tieline.core.checkpoint import Receipt
+from tieline.core.errors import RemoteError
 from tieline.core.record import STORY, Item, Record
 from tieline.core.shelf import Cache
 from tieline.core.statement import Statement, wanted_rungs
-from tieline.core.tally import Facet, Mark, Tallies, Tally
+from tieline.core.tally import Facet, Mark, Tallies, Tally, spoilt
 from tieline.core.terms import Kind, Now, Rung
 from tieline.core.unsaid import Unsaid
 
@@ -145,7 +146,11 @@ class Ladder:
             raw = self._shelf.archive.receipt(self._shelf.line, *key)
             if raw is None:
                 return None
-            found = Receipt.decode(raw)
+            try:
+                found = Receipt.decode(raw)
+            except RemoteError as error:
+                self._shelf.spoilt = True
+                raise spoilt() from error
             self._old.put(key, found)
             self._lately[log, station] = position, found
         return self._old[key]

@@ -54,6 +54,7 @@ class Shelf:
         self.cache: Cache[tuple[bytes, int], Item] = Cache()
         self.written: dict[str, int] = {}  # how many bytes of each array are in the archive
         self.anew = False  # an array has become shorter: none that is in the archive holds
+        self.spoilt = False  # something in the archive did not read
         self.changes = 0  # how often a log of the line has changed
         self.extent: object = None  # how far they go, as ``sync`` has worked it out, and when
 

@@ -24,6 +24,7 @@ from tieline.core.terms import JOINT_ACTS, Kind, RefRole, Rung
 if TYPE_CHECKING:
     from tieline.core.statement import Statement
 
+SPOILT: Final = "tally.field"  # the code of what is in the archive and does not read
 KEPT_ACTS: Final = JOINT_ACTS + 1  # of one log on one statement: one more shows that it said more
 
 MAX_COUNTED: Final = 256  # texts of which is kept how many acts there are of each log
@@ -97,11 +98,7 @@ class Tally:
         try:
             return Tally._read(data)
         except RemoteError as error:
-            raise LocalError(
-                "tally.field",
-                "what has come to a statement is not in the store as it was; run 'tieline verify',"
-                " then fetch the record back from a peer",
-            ) from error
+            raise spoilt() from error
 
     @staticmethod
     def _read(data: bytes) -> Tally:
@@ -120,6 +117,19 @@ class Tally:
         return out
 
 
+def spoilt() -> LocalError:
+    """The refusal of what the archive has of a statement, where it does not read (``SPOILT``).
+
+    The journal has all of it: whoever runs the station throws the snapshot away.
+    """
+    return LocalError(
+        SPOILT,
+        "what has come to a statement is not in the store as it was; the journal has it too: the"
+        " station throws what it folded away and ends, and its next start reads the journal. Then"
+        " run 'tieline verify', and look at the disk",
+    )
+
+
 def _rows(fields: Fields, key: int, *kinds: type) -> Iterator[Any]:
     """The rows of a field, each with parts of these kinds. Raises ``RemoteError``."""
     for row in fields.opt_array(key) or ():
@@ -127,7 +137,7 @@ def _rows(fields: Fields, key: int, *kinds: type) -> Iterator[Any]:
         found = [_part(part, kind) for part, kind in zip(parts, kinds, strict=False)]
         if len(parts) != len(kinds) or None in found:
             raise RemoteError(
-                "tally.field",
+                SPOILT,
                 f"field {key} of the tally has a row that is not one of its kind",
             )
         yield tuple(found)
@@ -162,7 +172,11 @@ class Tallies:
             return None
         shelf = self.record.shelf
         raw = shelf.archive.tally(shelf.line, *place)
-        self._cache.put(digest, Tally.decode(raw) if raw else None)
+        try:
+            self._cache.put(digest, Tally.decode(raw) if raw else None)
+        except LocalError:
+            shelf.spoilt = True
+            raise
         return self._cache[digest]
 
     def of(self, digest: bytes) -> Tally:

@@ -27,7 +27,7 @@ from tieline.core.snapshot import FORMAT
 from tieline.core.statement import statement_digest
 from tieline.core.station import Station
 from tieline.core.sync import Pace
-from tieline.core.tally import LIMITS
+from tieline.core.tally import LIMITS, SPOILT
 from tieline.core.terms import Now
 from tieline.ports import Store
 
@@ -117,7 +117,17 @@ class Resumer:
 
     def load(self, own: bytes, realm: str, now: Now, pace: Pace | None, run: Run) -> Station:
         """The station that the journal gives. Raises as ``Station.load`` does."""
-        station = self._resumed(own, realm, now, pace, run) or self._blank(own, realm, pace, run)
+        try:
+            station = self._resumed(own, realm, now, pace, run)
+            return self._loaded(station or self._blank(own, realm, pace, run), now)
+        except LocalError as error:
+            if error.code != SPOILT:
+                raise
+            self.drop()  # what was folded does not read: the journal has all of it
+        return self._loaded(self._blank(own, realm, pace, run), now)
+
+    def _loaded(self, station: Station, now: Now) -> Station:
+        """Read what the journal has beyond what the station holds."""
         for seq, fact in self._store.facts(self._kept):
             station.replay(fact, self._then(seq, now))
             self.note(seq, fact)
@@ -164,13 +174,17 @@ class Resumer:
         except StoreFailed:
             raise
         except (TielineError, IndexError, KeyError, TypeError, ValueError):
-            self._drop()
+            self.drop()
             return None
         self._kept = self._seq = kept.seq
         self._second = dict(second)
         return station
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
+        """Have the next start read the whole journal: what was folded of it is not right.
+
+        Raises ``StoreFailed``.
+        """
         with contextlib.suppress(StoreFull):  # it is refused again at the next start
             self._store.past.drop()
 

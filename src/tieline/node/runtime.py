@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from tieline.core.errors import LocalError, ShellError, StoreFull
+from tieline.core.errors import LocalError, ShellError, StoreFailed, StoreFull
 from tieline.core.events import (
     Act,
     Connected,
@@ -48,6 +48,7 @@ from tieline.core.record import Item
 from tieline.core.statement import statement_digest
 from tieline.core.station import Station
 from tieline.core.sync import Pace
+from tieline.core.tally import SPOILT, spoilt
 from tieline.core.terms import Now, Precedence
 from tieline.node.passed import Passed
 from tieline.node.resume import SNAPSHOT_FACTS, Bookmarks, Resumer, Shot
@@ -150,8 +151,15 @@ class Runtime:
 
         Raises ``StoreFailed``.
         """
-        if not self.full:
+        if self.spoilt:
+            self._resumer.drop()
+        elif not self.full:
             self._resumer.snapshot(self.station, now)
+
+    @property
+    def spoilt(self) -> bool:
+        """Whether something that was folded of the journal did not read."""
+        return any(line.record.shelf.spoilt for line in self.station.lines.values())
 
     # ------------------------------------------------------------------------------- turn
 
@@ -210,7 +218,23 @@ class Runtime:
         return any(not isinstance(event, HandedOver) for event in self._after)
 
     def decide(self, events: Iterable[Event], now: Now) -> Plan:
-        """Step the core through events; sign what it wants signed."""
+        """Step the core through events; sign what it wants signed.
+
+        Raises ``StoreFailed`` where what was folded of the journal does not read, be it that an
+        officer asked for it: this process cannot go on, and the next one begins from the journal.
+        """
+        try:
+            plan = self._decided(events, now)
+        except LocalError as error:
+            if error.code != SPOILT:
+                raise
+        else:
+            if not self.spoilt:
+                return plan
+        self._resumer.drop()
+        raise StoreFailed(spoilt().message)
+
+    def _decided(self, events: Iterable[Event], now: Now) -> Plan:
         plan = Plan(now)
         queue = deque(events)
         while True:

@@ -12,8 +12,11 @@ from typing import Final, cast
 
 import apsw
 
+from tieline.core.checkpoint import Receipt
+from tieline.core.errors import TielineError
 from tieline.core.journal import Fact
 from tieline.core.shelf import Bookmark, Settlement
+from tieline.core.tally import Tally
 from tieline.ports import Kept
 from tieline.store import schema
 
@@ -28,6 +31,30 @@ _NAMES: Final = (
 )
 _CHUNKS: Final = 64  # of an array that are in memory twice while it is read
 Rows = Sequence[tuple[object, ...]]
+
+
+_READ: Final[tuple[tuple[str, Callable[[bytes], object]], ...]] = (
+    ("kept_tally", Tally.decode),
+    ("kept_receipt", Receipt.decode),
+)
+
+
+def check_kept(db: apsw.Connection) -> list[str]:
+    """What does not read of what is fetched one by one, a sentence for each table."""
+    out = []
+    for name, read in _READ:
+        count = 0
+        for (body,) in db.execute(f"SELECT body FROM {name}"):  # noqa: S608 - a fixed list
+            try:
+                read(cast("bytes", body))
+            except TielineError:
+                count += 1
+        if count:
+            out.append(
+                f"{count} rows of {name} do not read: stop the station and start it again; it reads"
+                " the whole journal where it comes upon them, and makes them anew"
+            )
+    return out
 
 
 class SqlitePast:

@@ -39,7 +39,7 @@ from tieline.store.opening import (
     unopened,
     unsynced,
 )
-from tieline.store.past import Rows, SqlitePast
+from tieline.store.past import Rows, SqlitePast, check_kept
 from tieline.store.rules import check_facts, closed, taken
 
 OLDEST: Final = (3, 51, 3)  # older ones can corrupt a WAL that two connections write
@@ -568,9 +568,10 @@ def _check_pages(connection: apsw.Connection, path: Path) -> list[str]:
     try:
         connection.execute("PRAGMA shrink_memory")  # pages that are in memory prove nothing
         rows = connection.execute("PRAGMA integrity_check").fetchall()
+        kept = check_kept(connection)
     except apsw.Error as error:
         return [f"{path} is damaged: {error}"]
-    return [f"{path}: {row[0]}" for row in rows if row[0] != "ok"]
+    return [f"{path}: {text}" for text in (*(row[0] for row in rows), *kept) if text != "ok"]
 
 
 def _demand(connection: apsw.Connection, path: Path, name: str, wanted: str | int) -> None:
