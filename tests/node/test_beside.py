@@ -9,7 +9,7 @@ import re
 import threading
 import time
 import weakref
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +26,7 @@ from tieline.core.events import Event, Trouble
 from tieline.core.journal import Fact
 from tieline.core.terms import Now, Precedence
 from tieline.node import atonce, beside, host
+from tieline.node.alarmoutputs import GRACE_MS
 from tieline.node.beside import FIRST, LATER, LONG_S, QUICK_S, Beside
 from tieline.node.gate import HERE, Gate, Stirred, spawn
 from tieline.node.resume import Resumer
@@ -675,6 +676,12 @@ def test_the_first_slow_sync_after_quick_ones_holds_the_loop_for_a_moment_alone(
     play(tmp_path, story)
 
 
+def troubles(status: Mapping[str, Json]) -> set[Json]:
+    found = status["troubles"]
+    assert isinstance(found, list)
+    return {each["code"] for each in found if isinstance(each, dict)}
+
+
 @pytest.mark.usefixtures("soon")
 def test_a_station_that_was_quiet_says_its_status_in_the_first_slow_sync_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -691,12 +698,16 @@ def test_a_station_that_was_quiet_says_its_status_in_the_first_slow_sync_too(
         where._later.cancel()
         where._look_ahead()
         before = bravo.disk.last()
+        assert "alarm.none" not in troubles(await bravo.ask("status"))
+        # Since that look so much time has passed that somebody should hear alarms.
+        bravo.host.alarms.outputs.began_ms -= GRACE_MS
         bravo.disk.go_on.clear()
         speaking = asyncio.create_task(alpha.say("all stop", Precedence.FLASH))
         await bravo.begun()
         await until(lambda: bravo.host.gate.shut)
         status = await at_once(bravo.ask("status"))
         assert status["journal"] == before
+        assert "alarm.none" in troubles(status)
         bravo.disk.go_on.set()
         await speaking
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tieline.core.events import Act, Done
+from tieline.core.journal import Alarm
 from tieline.core.line import Line
 from tieline.core.station import Station
 from tieline.node.agreements import Agreements
@@ -60,6 +61,8 @@ class Host(Protocol):
     def status(self) -> dict[str, Json]: ...
 
     def present(self) -> dict[str, Json]: ...
+
+    def aged(self, seen: dict[str, Json], core: Mapping[str, Alarm]) -> dict[str, Json]: ...
 
     def settle(self) -> dict[str, Json]: ...
 

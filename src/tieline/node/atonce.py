@@ -2,8 +2,9 @@
 
 Most of them wait until none is: they look at the core or the store, or change something. These few
 do not: ``status`` and ``pulse`` are answered from a look at the station before the turn, of which
-all is stored; ``output_alive`` and ``stop`` look at neither. And ``alarms`` and ``waits`` are
-answered from their last answer and what has arrived since, once that is told (``unstored``).
+all is stored, and what a clock alone changes is as it is now; ``output_alive`` and ``stop`` look at
+neither. And ``alarms`` and ``waits`` are answered from their last answer and what has arrived
+since, once that is told (``unstored``).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tieline.core.errors import TielineError
+from tieline.core.journal import Alarm
 from tieline.node.acts import NodeActs
 from tieline.node.arguments import Arguments
 from tieline.node.gate import Gate, Stirred
@@ -37,6 +39,7 @@ class AtOnce:
         self._rang: dict[int, tuple[float, dict[str, Json]]] = {}  # by limit: when, and what
         self._status: dict[str, Json] | None = None
         self._pulse: dict[str, Json] = {}
+        self._troubles: dict[str, Alarm] = {}
         self._waits: tuple[float, dict[str, Json]] | None = None  # when, and what
 
     def forget(self) -> None:
@@ -53,6 +56,7 @@ class AtOnce:
         try:
             pulse = reading_view(together(host.reading(line) for line in lines))
             self._status, self._pulse = host.status(), pulse
+            self._troubles = dict(host.station.troubles)
         except TielineError:
             return  # whoever asks after the turn is told of it
         except Exception:  # noqa: BLE001 - a defect in what is shown must not end the line
@@ -65,8 +69,10 @@ class AtOnce:
                 return await self._acts.act(name, args)
             if name in BEFORE and self._status is not None:
                 Arguments(name, args).done()
-                found = self._status if name == "status" else self._pulse
-                return found | self._acts.host.present() | {"unstored": [*self._unstored.shown]}
+                host, found = self._acts.host, self._pulse
+                if name == "status":  # it may have been seen a minute ago
+                    found = host.aged(self._status, self._troubles)
+                return found | host.present() | {"unstored": [*self._unstored.shown]}
         if name == "alarms":
             return await self._alarms(args)
         if name == "waits":

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
@@ -402,31 +402,32 @@ class Host:
     def status(self) -> dict[str, Json]:
         lines: list[Json] = [self._line_view(x) for _, x in sorted(self.station.lines.items())]
         party, name = self._names
-        now_ms = self.clock.now().wall_ms
         backup = self._keeper.last() if self._keeper is not None else None
         return {
             "party": party,
             "station": self.station.own.hex(),
             "station_name": name,
             "realm": self.station.realm,
-            "now_ms": now_ms,
+            "now_ms": self.clock.now().wall_ms,
             "storing_ms": 0, "unstored": [],
             "clock": self._clock_view(),
             "journal": self.runtime.store.last(),
             "disk_full": self.runtime.full,
             "backup": backup,
-            "troubles": [
-                {"code": each.code, "text": each.text, "party": each.party,
-                 "precedence": each.precedence.name}
-                for each in self._troubles(lines, backup, now_ms)
-            ],
+            "troubles": self._troubles(self.station.troubles, lines, backup),
             "lines": lines,
         }  # fmt: skip
 
     def present(self) -> dict[str, Json]:
-        """The part of ``status`` that is true in the midst of a turn too."""
+        """The part of ``status`` and ``pulse`` that is true in the midst of a turn too."""
         storing_s = 0.0 if self.beside is None else self.beside.since_s
         return {"now_ms": self.clock.now().wall_ms, "storing_ms": int(storing_s * 1000)}
+
+    def aged(self, seen: dict[str, Json], core: Mapping[str, Alarm]) -> dict[str, Json]:
+        """An earlier ``status`` with what time alone has changed since; ``core``: troubles then."""
+        lines = [*x] if isinstance(x := seen["lines"], list) else []
+        troubles = self._troubles(core, lines, seen["backup"])
+        return seen | {"troubles": troubles, "clock": self._clock_view()}
 
     def _clock_view(self) -> dict[str, Json]:
         """What is known of our clock: an exercise's is set, and one that nobody asked unknown."""
@@ -434,16 +435,13 @@ class Host:
             return {"kept": "exercise"}
         return {"kept": "unknown"} if self._clocks is None else self._clocks.view()
 
-    def _troubles(self, lines: list[Json], backup: Json, now_ms: int) -> list[Alarm]:
-        found = dict(sorted(self.station.troubles.items()))
+    def _troubles(self, core: Mapping[str, Alarm], lines: list[Json], backup: Json) -> list[Json]:
+        found = dict(sorted(core.items()))
         if self._clocks is not None:
             found |= {alarm.code: alarm for alarm in self._clocks.troubles()}
-        present = [*found.values(), *self.alarms.troubles()]
-        if self._keeper is not None and not self.station.realm:  # no exercise is kept
-            present += standing.backups(backup, now_ms)
-        for line in lines:
-            present += standing.keys(line, now_ms) if isinstance(line, dict) else ()
-        return present
+        kept = self._keeper is not None and not self.station.realm  # no exercise is kept
+        backup, now_ms = backup if kept else standing.NO_MATTER, self.clock.now().wall_ms
+        return standing.told([*found.values(), *self.alarms.troubles()], backup, lines, now_ms)
 
     @cached_property
     def incidents(self) -> Incidents:

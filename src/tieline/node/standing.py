@@ -20,7 +20,23 @@ OLD: Final = "backup.old"
 # Of what is spoken: the days that are left, and the code.
 STEPS: Final = ((0, "key.expired"), (1, "key.expires_1d"), (7, "key.expires_7d"),
                 (30, "key.expires_30d"))  # fmt: skip
+NO_MATTER: Final = "no matter"  # instead of a backup: an exercise has none
 CODES: Final = frozenset({MISSING, OLD, *(code for _, code in STEPS)})
+
+
+def told(found: list[Alarm], backup: Json, lines: list[Json], now_ms: int) -> list[Json]:
+    """The troubles as ``status`` has them: those found elsewhere, and those that stand.
+
+    ``backup`` and ``lines``: as ``status`` has them; ``NO_MATTER`` where none is missed.
+    """
+    found = found + ([] if backup == NO_MATTER else backups(backup, now_ms))
+    for line in lines:
+        found += keys(line, now_ms) if isinstance(line, dict) else ()
+    return [
+        {"code": each.code, "text": each.text, "party": each.party,
+         "precedence": each.precedence.name}
+        for each in found
+    ]  # fmt: skip
 
 
 def backups(last: Json, now_ms: int) -> list[Alarm]:
