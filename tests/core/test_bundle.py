@@ -42,6 +42,11 @@ def receiver() -> Line:
     return Line(hexed("receiver"), parse_signed_charter(hexed("charter")))
 
 
+def kept(line: Line) -> dict[bytes, Line]:
+    """The lines of a station that keeps this one."""
+    return {line.id: line}
+
+
 def keys() -> StationKeys:
     plain: encode.Value = {
         **dict.fromkeys((1, 2, 3, 5), bytes(32)),
@@ -57,7 +62,7 @@ def keys() -> StationKeys:
 
 def test_the_sealed_file_of_the_vectors_opens_and_is_what_it_says() -> None:
     read = bundle.parse(OPEN["realm"], hexed("bundle"))
-    bundle.check(read, receiver())
+    bundle.check(read, kept(receiver()))
     assert read.header == bundle.Header(
         line=hexed("line"),
         exporter=hexed("exporter"),
@@ -76,7 +81,7 @@ def test_the_sealed_file_of_the_vectors_opens_and_is_what_it_says() -> None:
 @pytest.mark.parametrize("case", cases("refuse.json"))
 def test_bundles_that_are_refused(case: dict[str, Any]) -> None:
     with pytest.raises(RemoteError) as caught:
-        bundle.check(bundle.parse("", bytes.fromhex(case["bundle"])), receiver())
+        bundle.check(bundle.parse("", bytes.fromhex(case["bundle"])), kept(receiver()))
     assert caught.value.code == case["code"]
 
 
@@ -97,7 +102,7 @@ def test_no_changed_byte_of_a_bundle_is_taken_or_opened() -> None:
         changed = bytearray(data)
         changed[at] ^= 0x20
         with pytest.raises(RemoteError):
-            bundle.check(bundle.parse("", bytes(changed)), line)
+            bundle.check(bundle.parse("", bytes(changed)), kept(line))
     sealed = hexed("sealed")
     for at in range(0, len(sealed), 101):
         changed = bytearray(sealed)
@@ -132,7 +137,7 @@ def carry(source: Post, *to: Post) -> int:
     data = bundle.assemble(header, signature, sealed)
     for post in to:
         read = bundle.parse(post.realm, data)
-        bundle.check(read, post.line)
+        bundle.check(read, kept(post.line))
         for envelope in bundle.envelopes_of(read.sealed.removeprefix(b"sealed:")):
             post.step(Arrived(carrier="bundle", peer=source.who.id, envelope=envelope))
     return count

@@ -143,7 +143,7 @@ def test_a_bundle_of_another_line_or_for_another_station(line: Pair, tmp_path: P
         other.ok("export", "other.bundle")
         desks.copy(other.folder / "other.bundle", bravo.folder / "other.bundle")
         said = refused(bravo, ("import", "other.bundle"), "other.bundle")
-        assert "keeps no line" in said
+        assert "which this station does not keep" in said
     finally:
         other.kill()
     desks.copy(alpha.folder / "good.bundle", alpha.folder / "own.bundle")

@@ -7,6 +7,7 @@ and how many signatures may be verified before it.
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -20,28 +21,34 @@ from tests.faults.rows import need
 from tests.node import pair
 from tests.node.pair import Running
 
-from tieline.core import bundle, crypto, encode, statement, sync
-from tieline.core.charter import dearmor_charter
-from tieline.core.checkpoint import Receipt
+from tieline.core import bundle, crypto, encode, identity, statement, sync
+from tieline.core.charter import charter_message, dearmor_charter
+from tieline.core.checkpoint import Receipt, body, cosign_message, origin
 from tieline.core.crypto import pack_sign1
 from tieline.core.errors import TielineError
 from tieline.core.events import Arrived
+from tieline.core.journal import FactKind, Refusal
 from tieline.core.statement import Content, Place
 from tieline.core.sync import CharterOffer, Push, Receipts
 from tieline.store.memory import MemoryStore
 
 DRILL: Final = "SPRING-TIDE"
-CELLS: Final = 42  # of the matrix; ``replayed`` sees to it
+CELLS: Final = 49  # of the matrix; ``replayed`` sees to it
+LOOKED: Final = 8  # verifications of a statement that is refused, and looked into once a minute
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One replay: ``code`` empty says that nothing is refused and nothing is taken either."""
+    """One replay: ``code`` empty says that nothing is refused and nothing is taken either.
+
+    ``shared``: why others have that code, too.
+    """
 
     name: str
     bring: Callable[[], tuple[str, int]]
     code: str
     verified: int = 0
+    shared: str = ""
 
 
 class Stage:
@@ -68,16 +75,22 @@ class Stage:
             position=log.size, previous=log.head, seen=(), time_ms=START_MS, charter=1,
         )  # fmt: skip
 
-    def offer(self, envelope: bytes) -> tuple[str, int]:
-        """It comes to BRAVO from ALPHA: what the refusal says, and what was verified."""
-        post = self.bravo
-        self.net.ms += 61_000  # the same refusal is noted once a minute
+    def offer(
+        self, envelope: bytes, net: Net | None = None, *, wait_ms: int = 61_000
+    ) -> tuple[str, int]:
+        """It comes to BRAVO from ALPHA: what the refusal says, and what was verified.
+
+        ``wait_ms``: after what came before; the same refusal is noted once a minute.
+        """
+        net = net or self.net
+        alpha, post, _ = net
+        net.ms += wait_ms
         order, since = post.order(), len(post.refusals())
-        held = [post.line.ladder.covered(log, self.alpha.who.id) for log in post.line.record.logs]
+        held = [post.line.ladder.covered(log, alpha.who.id) for log in post.line.record.logs]
         with counted() as meter:
-            post.step(Arrived(carrier="wire", peer=self.alpha.who.id, envelope=envelope))
+            post.step(Arrived(carrier="wire", peer=alpha.who.id, envelope=envelope))
         need(post.order() == order, "it is in the record")
-        now = [post.line.ladder.covered(log, self.alpha.who.id) for log in post.line.record.logs]
+        now = [post.line.ladder.covered(log, alpha.who.id) for log in post.line.record.logs]
         need(now == held, "it counts as a receipt")
         codes = post.refusals()[since:]
         need(len(codes) <= 1, f"it is refused for {codes}")
@@ -101,25 +114,67 @@ def _last(post: Post) -> bytes:
     return own[-1].raw
 
 
-def _signed_for(domain: bytes) -> bytes:
-    """ALPHA's next statement, with ALPHA's signature of another domain."""
+KINDS: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "a bundle": partial(bundle.to_sign, ""),
+    "a request for keys": partial(crypto.sig_structure, crypto.PROTECTED, identity.REQUEST_AAD),
+    "a certificate": partial(crypto.sig_structure, crypto.PROTECTED, identity.CERTIFICATE_AAD),
+    "a card": partial(crypto.sig_structure, crypto.PROTECTED, identity.CARD_AAD),
+    "a charter": charter_message,
+    "a checkpoint": bytes,
+}
+
+
+def _signed_as(to_sign: Callable[[bytes], bytes], net: Net | None = None) -> tuple[str, int]:
+    """ALPHA's next statement, with ALPHA's signature under something else."""
     here = stage()
-    payload = statement.compose(here.next(), message("elsewhere"))
-    text = crypto.sig_structure(crypto.PROTECTED, domain, payload)
-    return pack_sign1(payload, here.alpha.who.sign_key.sign(text))
+    alpha, bravo, _ = net or here.net
+    log = bravo.line.record.logs[alpha.line.own_log]
+    place = replace(
+        here.next(), line=bravo.line.id, station=alpha.who.id, incarnation=log.incarnation,
+        position=log.size, previous=log.head,
+    )  # fmt: skip
+    payload = statement.compose(place, message("elsewhere"))
+    raw = pack_sign1(payload, alpha.who.sign_key.sign(to_sign(payload)))
+    return here.offer(sync.pack(Push(bravo.line.id, (raw,))), net)
 
 
-def _push_signed(domain: bytes) -> tuple[str, int]:
-    return stage().push(_signed_for(domain))
+def _signed_as_kind(kind: str) -> tuple[str, int]:
+    """As another kind: the refusal names which."""
+    found = _signed_as(KINDS[kind])
+    facts = stage().bravo.facts
+    said = next(Refusal.decode(f.body).text for f in facts[::-1] if f.kind == FactKind.REFUSED)
+    need(f"signed as {kind}," in said, f"as {kind}: {said}")
+    return found
 
 
-def _resaid(change: Callable[[Place, Content], tuple[Place, Content]]) -> bytes:
-    """A statement of ALPHA's whose signature stays while it says something else."""
+Change = Callable[[Place, Content], tuple[Place, Content]]
+
+
+def _resaid(change: Change) -> bytes:
+    """A statement of ALPHA's that BRAVO holds: its signature stays, and it says something else."""
     here = stage()
-    content = replace(message("as agreed"), form="crisis.flash", form_version=2)
-    good = write(here.alpha.who, "", here.next(), content)
-    place, changed = change(here.next(), content)
+    good = statement.parse("", _last(here.alpha))
+    place, changed = change(good.place, good.content)
     return pack_sign1(statement.compose(place, changed), good.signature)
+
+
+def _reworded(text: str, place: Place, content: Content) -> tuple[Place, Content]:
+    return place, replace(content, body=replace(content.body, text=text))
+
+
+def _at_once() -> tuple[str, int]:
+    """Two that were changed in one minute: the second is not looked into."""
+    here = stage()
+    first, second = (_resaid(partial(_reworded, text)) for text in ("one", "two"))
+    here.push(first)
+    return here.offer(sync.pack(Push(here.line, (second,))), wait_ms=1_000)
+
+
+def _unheard() -> bytes:
+    """A statement of ALPHA's that BRAVO does not hold, with another text under its signature."""
+    here = stage()
+    good = write(here.alpha.who, "", here.next(), message("as agreed"))
+    return pack_sign1(statement.compose(here.next(), message("otherwise")), good.signature)
 
 
 def _receipt(net: Net) -> Receipt:
@@ -145,6 +200,15 @@ def _newer(**changes: object) -> Receipt:
     here.charlie.out.clear()
     size = here.bravo.line.record.logs[log].size
     return replace(_receipt(here.net), **({"size": size} | changes))  # type: ignore[arg-type]
+
+
+def _timed() -> Receipt:
+    """ALPHA's receipt for what CHARLIE has just said, which BRAVO has not seen, dated otherwise."""
+    new = _newer()
+    line, log = stage().bravo.line, stage().bravo.line.record.logs[new.log]
+    text = body(origin(line.id, log.station, log.incarnation), new.size, log.tree.root(new.size))
+    signed = stage().alpha.who.cosign_key.sign(cosign_message(START_MS // 1000, text))
+    return replace(new, time_s=1, signature=signed)
 
 
 def _for_own() -> Receipt:
@@ -173,13 +237,12 @@ def _file(
     return bundle.assemble(header, alpha.who.sign_key.sign(text), sealed)
 
 
-def _stick(data: bytes) -> tuple[str, int]:
+def _stick(data: bytes, net: Net | None = None) -> tuple[str, int]:
     """What the import of a file by BRAVO does before it opens it."""
-    post = stage().bravo
+    _, post, _ = net or stage().net
     with counted() as meter:
         try:
-            read = bundle.parse(post.realm, data)
-            bundle.check(read, post.station.line(read.header.line))
+            bundle.check(bundle.parse(post.realm, data), post.station.lines)
         except TielineError as error:
             return error.code, meter.calls
     return "", meter.calls
@@ -191,116 +254,118 @@ def _charter(net: Net, line: bytes) -> tuple[str, int]:
 
 def cells() -> tuple[Cell, ...]:
     """The matrix."""
+    return (*_statements(), *_receipts(), *_files())
+
+
+UNNAMED: Final = "which exercise it is stands under the signature only, and nobody here knows"
+KEYLESS: Final = "a line that is not kept here has no keys here, so its realm cannot be told"
+# A charter that is on its way may bring its log, or its station: honest receipts come before it.
+AHEAD: Final = "it may have come ahead of what it is for, and counts for nothing"
+
+
+def _changed(name: str, code: str, change: Change, verified: int = 1) -> Cell:
+    return Cell(name, lambda: stage().push(_resaid(change)), code, verified)
+
+
+def _statements() -> tuple[Cell, ...]:
     here = stage()
     push = here.push
-    aad = b"tieline-%b-v1\0"
-    statements = (
-        Cell("a statement once more", lambda: push(_last(here.alpha)), ""),
+    return (
+        Cell("a statement once more", lambda: push(_last(here.alpha)), "", shared="it is held"),
         Cell("of another line", lambda: push(_last(here.other.post("ALPHA"))),
              "statement.other_line"),
         Cell("of an exercise", lambda: push(_last(here.drill.post("ALPHA"))),
-             "statement.other_line"),
-        Cell(
-            "signed for an exercise by a real key",
-            lambda: push(_signed_for(statement.domain(DRILL))), "statement.forged", 1,
-        ),
+             "statement.other_line", shared=KEYLESS),
+        Cell("signed for an exercise by a real key",
+             lambda: _signed_as(partial(statement.to_sign, DRILL)), "statement.forged", LOOKED,
+             shared=UNNAMED),
+        Cell("signed for real by a key of an exercise",
+             lambda: _signed_as(partial(statement.to_sign, ""), here.drill),
+             "statement.other_realm", LOOKED),
         *(
-            Cell(f"signed as {name}", partial(_push_signed, aad % name.encode()),
-                 "statement.forged", 1)
-            for name in ("bundle", "cert", "card", "charter", "checkpoint")
+            Cell(f"signed as {kind}", partial(_signed_as_kind, kind), "statement.other_kind",
+                 LOOKED, shared="one code for kinds: its text names which")
+            for kind in KINDS
         ),
-        Cell(
-            "another form of a pack",
-            lambda: push(_resaid(lambda p, c: (p, replace(c, form="incsea.flash")))),
-            "statement.forged", 1,
-        ),
-        Cell(
-            "another version of a pack",
-            lambda: push(_resaid(lambda p, c: (p, replace(c, form_version=3)))),
-            "statement.forged", 1,
-        ),
-        Cell(
-            "for other readers",
-            lambda: push(_resaid(lambda p, c: (p, replace(c, to=("CHARLIE",))))),
-            "statement.forged", 1,
-        ),
-        Cell(
-            "at another station",
-            lambda: push(_resaid(lambda p, c: (
-                replace(p, station=here.charlie.who.id, incarnation=b"otherlog", position=0,
-                        previous=None), c))),
-            "statement.forged", 1,
-        ),
-        Cell(
-            "in another life",
-            lambda: push(_resaid(lambda p, c: (
-                replace(p, incarnation=b"otherlog", position=0, previous=None), c))),
-            "statement.forged", 1,
-        ),
-        Cell(
-            "under a charter before the first",
-            lambda: push(_resaid(lambda p, c: (replace(p, charter=0), c))),
-            "statement.stranger",
-        ),
-        Cell(
-            "under a charter to come",
-            lambda: push(_resaid(lambda p, c: (replace(p, charter=9), c))), "",
-        ),
-        Cell("a receipt as a statement", lambda: push(_receipt(here.net).encode()), "sign1.shape"),
+        _changed("another form of a pack", "statement.other_form",
+                 lambda p, c: (p, replace(c, form="incsea.flash"))),
+        _changed("another version of a pack", "statement.other_version",
+                 lambda p, c: (p, replace(c, form_version=3))),
+        _changed("for other readers", "statement.other_readers",
+                 lambda p, c: (p, replace(c, to=("CHARLIE",)))),
+        _changed("at another station", "statement.other_station",
+                 lambda p, c: (replace(p, station=here.charlie.who.id), c)),
+        _changed("in another life", "statement.other_life",
+                 lambda p, c: (replace(p, incarnation=b"otherlog"), c)),
+        _changed("with another text", "statement.altered",
+                 partial(_reworded, "otherwise")),
+        _changed("under a charter before the first", "statement.stranger",
+                 lambda p, c: (replace(p, charter=0), c), 0),
+        Cell("two with other texts in a minute", _at_once, "statement.forged", 1,
+             shared="no more is looked into than one a minute"),
+        Cell("with another text, unheard before", lambda: push(_unheard()), "statement.forged",
+             LOOKED, shared="what was signed has not been seen here"),
+        Cell("under a charter to come",
+             lambda: push(_resaid(lambda p, c: (replace(p, charter=9), c))), "", shared=AHEAD),
+        Cell("a receipt as a statement", lambda: push(_receipt(here.net).encode()),
+             "sign1.shape"),
         *(
             Cell(f"a {one.name} as a statement", partial(push, one.data),
-                 CODES_AS_STATEMENT[one.name])
+                 CODES_AS_STATEMENT[one.name], shared="told by its shape, which is no statement's")
             for one in artefacts() if one.name in CODES_AS_STATEMENT
         ),
     )  # fmt: skip
-    receipts = (
-        Cell("a receipt once more", lambda: here.receipt(_receipt(here.net)), ""),
-        Cell("a receipt of another line", lambda: here.receipt(_receipt(here.other)), ""),
-        Cell("a receipt of an exercise", lambda: here.receipt(_receipt(here.drill)), ""),
-        Cell("for a longer log", lambda: here.receipt(_newer()), "receipt.forged", 1),
-        Cell(
-            "for another log",
-            lambda: here.receipt(_for_own()), "receipt.forged", 1,
-        ),
-        Cell(
-            "in another's name",
-            lambda: here.receipt(_newer(cosigner=here.charlie.who.id)), "receipt.forged", 1,
-        ),
-        Cell("of another time", lambda: here.receipt(_newer(time_s=1)), "receipt.forged", 1),
-        Cell(
-            "a statement as a receipt",
-            lambda: here.offer(encode.dumps((sync.RECEIPTS, here.line, (_last(here.alpha),)))),
-            "encode.too_large",
-        ),
+
+
+def _receipts() -> tuple[Cell, ...]:
+    here = stage()
+    return (
+        Cell("a receipt once more", lambda: here.receipt(_receipt(here.net)), "",
+             shared="it is held"),
+        Cell("a receipt of another line", lambda: here.receipt(_receipt(here.other)), "",
+             shared=AHEAD),
+        Cell("a receipt of an exercise", lambda: here.receipt(_receipt(here.drill)),
+             "", shared=AHEAD),
+        Cell("for a longer log", lambda: here.receipt(_newer()), "receipt.other_size", 1),
+        Cell("for another log", lambda: here.receipt(_for_own()), "receipt.other_log", 1),
+        Cell("in another's name",
+             lambda: here.receipt(_newer(cosigner=here.charlie.who.id)), "receipt.other_station",
+             1),
+        Cell("of another time",
+             lambda: here.receipt(replace(_receipt(here.net), time_s=1)), "",
+             shared="what is held of that size stays, and nothing is asked"),
+        Cell("of another time, unheard before", lambda: here.receipt(_timed()), "receipt.forged",
+             1),
+        Cell("a statement as a receipt",
+             lambda: here.offer(encode.dumps((sync.RECEIPTS, here.line, (_last(here.alpha),)))),
+             "encode.too_large"),
     )  # fmt: skip
-    files = (
-        Cell("a bundle of another line", lambda: _stick(_file(here.other)), "line.unknown"),
-        Cell("a bundle of an exercise", lambda: _stick(_file(here.drill)), "line.unknown"),
-        Cell(
-            "a bundle named for our line",
-            lambda: _stick(_file(here.drill, line=here.line)), "bundle.stranger",
-        ),
-        Cell(
-            "a bundle signed for an exercise",
-            lambda: _stick(_file(here.net, realm=DRILL)), "bundle.forged", 1,
-        ),
-        Cell(
-            "a bundle for another station",
-            lambda: _stick(_file(here.net, to=here.charlie.who.id)), "bundle.other_station", 1,
-        ),
-        Cell(
-            "a bundle in another's name",
-            lambda: _stick(_file(here.net, by=here.charlie.who.id)), "bundle.forged", 1,
-        ),
+
+
+def _files() -> tuple[Cell, ...]:
+    here = stage()
+    return (
+        Cell("a bundle of another line", lambda: _stick(_file(here.other)), "bundle.other_line"),
+        Cell("a bundle of an exercise", lambda: _stick(_file(here.drill)), "bundle.other_line",
+             shared=KEYLESS),
+        Cell("a bundle named for our line",
+             lambda: _stick(_file(here.drill, line=here.line)), "bundle.stranger"),
+        Cell("a bundle signed for an exercise",
+             lambda: _stick(_file(here.net, realm=DRILL)), "bundle.forged", 3, shared=UNNAMED),
+        Cell("a bundle signed for real in an exercise",
+             lambda: _stick(_file(here.drill, realm=""), here.drill), "bundle.other_realm", 2),
+        Cell("a bundle for another station",
+             lambda: _stick(_file(here.net, to=here.charlie.who.id)), "bundle.other_station"),
+        Cell("a bundle in another's name",
+             lambda: _stick(_file(here.net, by=here.charlie.who.id)), "bundle.other_exporter", 3),
         Cell("a statement as a bundle", lambda: _stick(_last(here.alpha)), "bundle.magic"),
-        *(
-            Cell(f"a charter {name}", partial(_charter, net, here.line),
-                 "charter.differs", 9)
-            for name, net in (("of another line", here.other), ("of an exercise", here.drill))
-        ),
-        Cell("the charter once more", lambda: _charter(here.net, here.line), "", 9),
+        Cell("a charter of another line", lambda: _charter(here.other, here.line),
+             "charter.other_line"),
+        Cell("a charter of an exercise", lambda: _charter(here.drill, here.line),
+             "charter.other_realm"),
+        Cell("the charter once more", lambda: _charter(here.net, here.line), "", 9,
+             shared="it is held"),
     )  # fmt: skip
-    return (*statements, *receipts, *files)
 
 
 # What is signed, and no statement: refused by its form, and never for its signature.
@@ -319,6 +384,8 @@ def replayed(seed: int) -> None:
     """One cell of the matrix, and one row of kinds taken for each other."""
     matrix = cells()
     need(len(matrix) == CELLS, f"the matrix has {len(matrix)} cells")
+    plain = Counter(cell.code for cell in matrix if not cell.shared)
+    need(max(plain.values()) == 1, f"two cells have one code, and no reason: {plain}")
     cell = matrix[seed % len(matrix)]
     code, verified = cell.bring()
     need(code == cell.code, f"{cell.name}: refused for {code!r}, not for {cell.code!r}")

@@ -10,7 +10,8 @@ from tests.faults import crossed, forged, fuzz, pagefuzz
 from tests.faults.decoders import DECODERS
 from tests.faults.rows import Row
 
-from tieline.core import checkpoint, crypto, encode
+from tieline.core import checkpoint, crypto, encode, exchange
+from tieline.core.elsewhere import Elsewhere
 from tieline.core.encode import Limits, Value
 from tieline.core.errors import RemoteError
 from tieline.node.host import Host
@@ -93,6 +94,12 @@ BUILDS: Final = {
                (pagefuzz, "BROKEN", "verifyEd25519 = async () => true;\n")),
         _build("page-unlinked", "the page does not look what a statement had seen",
                (pagefuzz, "BROKEN", "causeFault = () => null;\n")),
+        _build("elsewhere-unsaid", "what was signed for something else is refused as a forgery",
+               (Elsewhere, "_may_ask", lambda *_: False)),
+        _build("elsewhere-each-time", "each forgery of a flood is looked into",
+               (Elsewhere, "_may_ask", lambda *_: True)),
+        _build("line-unread", "a charter is verified before it is looked whose it is",
+               (exchange, "check_line", lambda *_: None)),
         _build("verified-first", "signatures are verified before the shape is read",
                (crypto, "parse_sign1", _verified_first)),
     )
@@ -136,11 +143,14 @@ P5: Final = (
         promise="P5",
         name="other-context",
         fault="on another line, in an exercise, for another, under another form, as another kind",
-        demand="refused with a code, and before a signature where that can be",
+        demand="each refused with a code of its own, and before a signature where that can be",
         counts=(crossed.CELLS, crossed.CELLS, crossed.CELLS),
         play=crossed.replayed,
         tests=("tests/core/test_exercise_apart.py",),
-        sabotage=("any-line", "any-realm", "verified-first"),
+        sabotage=(
+            "any-line", "any-realm", "verified-first", "elsewhere-unsaid", "elsewhere-each-time",
+            "line-unread",
+        ),
         few=crossed.CELLS,
     ),
     Row(

@@ -158,7 +158,7 @@ def _bundle() -> Golden:
 
     def take(data: bytes) -> None:
         read = bundle.parse("", data)
-        bundle.check(read, line)
+        bundle.check(read, {line.id: line})
         bundle.envelopes_of(keys.open_sealed(read.sealed))
 
     return Golden("bundle", bytes.fromhex(vector("bundle/open")["bundle"]), take)

@@ -164,7 +164,7 @@ def refused() -> list[tuple[str, str, bytes]]:
         ("a byte after the sealed part", "bundle.damaged", good + b"\x00"),
         ("one bit of the sealed part", "bundle.damaged", flipped),
         ("one bit of the signature", "bundle.forged", late),
-        ("signed by another station", "bundle.forged",
+        ("signed by another station", "bundle.other_exporter",
          file(right, short, key=SigningKey(seed("BRAVO  main sign")))),
         ("made in an exercise", "bundle.forged", file(right, short, "SPRING-TIDE")),
         ("made by a station that is not on the line", "bundle.stranger",

@@ -9,10 +9,12 @@ four bytes big-endian, the header as COSE_Sign1, the sealed bytes to the end of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from tieline.core import crypto, encode, notes, sync
+from tieline.core.elsewhere import bundle_message, of_bundle
 from tieline.core.encode import Fields, Limits
 from tieline.core.errors import RemoteError
 from tieline.core.line import Line
@@ -128,7 +130,7 @@ def header_payload(header: Header) -> bytes:
 
 def to_sign(realm: str, payload: bytes) -> bytes:
     """The bytes that the exporting station's statement key signs."""
-    return crypto.sig_structure(crypto.PROTECTED, _domain(realm), payload)
+    return bundle_message(realm, payload)
 
 
 def assemble(payload: bytes, signature: bytes, sealed: bytes) -> bytes:
@@ -174,26 +176,37 @@ def parse(realm: str, data: bytes) -> Bundle:
         raise _wrong("bundle.damaged", "its contents are not what its header says; copy it again")
     return Bundle(
         header=header,
-        signed=crypto.sig_structure(envelope.protected, _domain(realm), envelope.payload),
+        signed=to_sign(realm, envelope.payload),
         signature=envelope.signature,
         sealed=sealed,
     )
 
 
-def check(bundle: Bundle, line: Line) -> None:
-    """Check a bundle's signature and address. Raises ``RemoteError`` (``bundle.*``)."""
+def check(bundle: Bundle, lines: Mapping[bytes, Line]) -> Line:
+    """Check a bundle's line, address and signature: the line, of those that this station keeps.
+
+    Raises ``RemoteError`` (``bundle.*``).
+    """
     header = bundle.header
-    key = line.sign_key(min(header.charter, line.latest()), header.exporter)
+    line = lines.get(header.line)
+    if line is None:
+        # The realm is under the signature only, and the keys of that line are not here.
+        raise _wrong(
+            "bundle.other_line",
+            f"it is of line {header.line.hex()[:8]}, which this station does not keep; if it comes"
+            " from an exercise, or from live traffic into one, import it at the station of that",
+        )
+    version = min(header.charter, line.latest())
+    key = line.sign_key(version, header.exporter)
     if key is None:
         raise _wrong("bundle.stranger", "the station that made it is not on this line")
-    if not crypto.verify(key, bundle.signed, bundle.signature):
-        raise _wrong("bundle.forged", "its signature is not that of the station it names")
     if line.own not in header.recipients:
         raise _wrong("bundle.other_station", "it is sealed to other stations than this one")
-
-
-def _domain(realm: str) -> bytes:
-    return b"tieline-bundle-v1\0" + realm.encode("ascii")
+    if not crypto.verify(key, bundle.signed, bundle.signature):
+        payload = header_payload(header)
+        found = of_bundle(line, header.exporter, version, payload, bundle.signature)
+        raise found or _wrong("bundle.forged", "its signature is not that of the station it names")
+    return line
 
 
 def _wrong(code: str, what: str) -> RemoteError:

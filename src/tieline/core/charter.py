@@ -526,6 +526,33 @@ def parse_signed_charter(data: bytes) -> SignedCharter:
     return signed
 
 
+def check_line(data: bytes, line: bytes, realm: str) -> None:
+    """Whether a signed charter says that it is of this line: read before a signature is looked at.
+
+    Raises ``RemoteError``: ``charter.other_realm``, ``charter.other_line``; what does not read is
+    left to ``parse_signed_charter``.
+    """
+    value = encode.loads(data, _SIGNED_LIMITS)
+    body = value[0] if isinstance(value, tuple) and value else None
+    if not isinstance(body, bytes):
+        return
+    fields = Fields(encode.loads(body, _LIMITS), "charter")
+    of = check_realm(fields.text(2), "charter")
+    if of != realm:
+        raise RemoteError(
+            "charter.other_realm",
+            f"a charter of {realm_words(of)} came on a line of {realm_words(realm)}; live traffic"
+            " and exercises are kept apart, and it is refused",
+        )
+    first = fields.uint(3, _MAX_VERSION) == 1
+    named = sha256(LINE_DOMAIN + body)[:16] if first else fields.bytes(5, 16)
+    if named != line:
+        raise RemoteError(
+            "charter.other_line",
+            f"a charter of line {named.hex()[:8]} came on line {line.hex()[:8]}; it is refused",
+        )
+
+
 def armor_charter(signed: SignedCharter) -> str:
     """A charter with its signatures as text for a file or a mail."""
     return armor(signed.encode(), CHARTER_ARMOR)

@@ -15,8 +15,9 @@ from typing import Final
 from tieline.core import keychange, renewal, repeats, slots, stories, sync
 from tieline.core import statement as statements
 from tieline.core.bulk import Bulk
-from tieline.core.charter import SignedCharter, parse_signed_charter
+from tieline.core.charter import SignedCharter, check_line, parse_signed_charter
 from tieline.core.checkpoint import Receipt, body, cosign_message, origin
+from tieline.core.elsewhere import Elsewhere
 from tieline.core.errors import RemoteError
 from tieline.core.events import ForReceipt
 from tieline.core.journal import Came, FactKind, Origin, Refusal
@@ -59,6 +60,7 @@ class Exchange:
         # Whom the end of the turn feeds; nobody's name stands for everybody.
         self._hungry: set[bytes] = set()
         self._bulk = Bulk()
+        self._elsewhere = Elsewhere(line)
         self.notes = NoteExchange(line, self.refuse, self._open_peers)
 
     # --------------------------------------------------------------------------- sessions
@@ -185,10 +187,13 @@ class Exchange:
                 return line.record.released(parsed.digest)
             case Refused("statement.closed") if parsed.digest[:TIP_BYTES] in self._turned_away:
                 pass  # who holds it offers it as long as we lack it; it was said once
-            case Refused(code, text):
-                if code == "statement.closed":
+            case Refused() as why:
+                if why.code == "statement.closed":
                     self._turn_away(parsed)
-                self.refuse(came.not_taken(code, text), turn)
+                elif why.code == "statement.forged":
+                    now, peer = turn.now.real_ms, came.origin.peer
+                    why = self._elsewhere.statement(parsed, why, peer, now)
+                self.refuse(came.not_taken(why.code, why.text), turn)
             case Duplicate():
                 pass
         return []
@@ -313,17 +318,8 @@ class Exchange:
                 # Under a key, it may be, that the charter names which is on its way to us.
                 self._wait_with(receipt, peer_id)
                 return
-            self.refuse(
-                Refusal(
-                    code="receipt.forged",
-                    text=f"a receipt in the name of station {receipt.cosigner.hex()} does not"
-                    " fit what is held here: it is forged, or that station was told another story"
-                    " of this log; it is not counted",
-                    carrier=carrier,
-                    peer=peer_id,
-                ),
-                turn,
-            )
+            why = self._elsewhere.receipt(receipt, peer_id, turn.now.real_ms)
+            self.refuse(Refusal(code=why.code, text=why.text, carrier=carrier, peer=peer_id), turn)
             return
         _note_told(line.peers.get(peer_id), receipt)
         if line.apply_receipt(receipt, turn.now) is None:
@@ -422,6 +418,7 @@ class Exchange:
 
     def _take_charter(self, data: bytes, carrier: str, peer_id: bytes, turn: Turn) -> None:
         try:
+            check_line(data, self.line.id, self.line.realm)
             signed = parse_signed_charter(data)
             keychange.check_root_stays(self.line, signed, turn)
             self.amend(signed, turn)

@@ -49,6 +49,7 @@ from tieline.core.terms import MAX_TIME_MS, PARTY_CODE, REALM, STATION_NAME, spo
 
 CERTIFICATE_AAD: Final = b"tieline-cert-v1"
 CARD_AAD: Final = b"tieline-card-v1"
+REQUEST_AAD: Final = b"tieline-request-v1"  # under what asks for new keys
 CARD_ARMOR: Final = "TIELINE-CARD-1"
 SEAL_KEY_BYTES: Final = 1216  # ML-KEM-768 (1184) and X25519 (32), in this order
 MAX_NAME: Final = 80  # characters

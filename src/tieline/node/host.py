@@ -553,8 +553,7 @@ class Host:
         """Take a bundle in. Raises ``RemoteError``, and ``StoreFull`` where it was not all kept."""
         async with self._importing:  # of two at once each would count what the other brings
             parsed = bundle.parse(self.station.realm, data)
-            line = self.station.line(parsed.header.line)
-            bundle.check(parsed, line)
+            line = bundle.check(parsed, self.station.lines)
             envelopes = bundle.envelopes_of(self._sealer.open_sealed(parsed.sealed))
             before = len(line.record.by_digest)
             since, unkept = self.runtime.store.last(), self.runtime.unkept

@@ -148,13 +148,7 @@ def check_bundle(home: Home, keys: StationKeys, data: bytes) -> tuple[int, str]:
             lines[signed.charter.line] = Line(own.station, signed)
         else:
             line.use_charter(signed)
-    line = lines.get(parsed.header.line)
-    if line is None:
-        raise RemoteError(
-            "bundle.other_line",
-            "the bundle is of a line that this station does not keep; nothing was checked",
-        )
-    bundle.check(parsed, line)
+    line = bundle.check(parsed, lines)
     count = 0
     for packed in bundle.envelopes_of(keys.open_sealed(parsed.sealed)):
         envelope = sync.unpack(packed)

@@ -25,14 +25,13 @@ from typing import Final
 from tieline.core import crypto, encode, identity
 from tieline.core.encode import Fields, Limits, Value
 from tieline.core.errors import LocalError, RemoteError, ShellError
-from tieline.core.identity import Card, CardStation, Certificate
+from tieline.core.identity import REQUEST_AAD, Card, CardStation, Certificate
 from tieline.node import secrets
 from tieline.node.keystore import FURTHER, WAITING
 from tieline.node.secrets import RootKey, StationKeys, Unlock
 
 MAX_SETS: Final = 12
 REQUEST_ARMOR: Final = "TIELINE-REQUEST-1"
-REQUEST_AAD: Final = b"tieline-request-v1"
 
 _LIMITS: Final = Limits(max_bytes=16_384, max_depth=3, max_items=64)
 
