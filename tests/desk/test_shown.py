@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
 import pytest
 
-from tieline.desk.cli import build_parser, main, record, talk
+from tieline.desk.cli import build_parser, incidents, main, record, talk
 from tieline.desk.cli.show import (
     draft_lines,
     event_line,
@@ -152,3 +154,20 @@ def test_what_is_not_stored_yet_is_shown_with_what_it_says_and_taken_back() -> N
     assert "could not be stored" in back
     assert unstored_lines({**over, "stored": True}) == []
     assert unstored_lines({"type": "statement"}) == []
+
+
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+@pytest.mark.parametrize("words", ["send -", "incident word 1 --text -"])
+def test_bytes_on_standard_input_that_are_no_text_are_refused(
+    words: str, errors: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By Python's configuration they end the reading, or come as half characters."""
+    given = io.TextIOWrapper(io.BytesIO(b"half \xff\n"), "utf-8", errors)
+    named = {"officer": "Ada", "role": "watch-officer"}
+    with (
+        mock.patch.object(sys, "stdin", given),
+        mock.patch.object(talk, "officer", return_value=named),
+        mock.patch.object(incidents, "officer", return_value=named),
+    ):
+        assert main(words.split()) == 1
+    assert "no text in this terminal's code" in capsys.readouterr().err

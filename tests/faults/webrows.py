@@ -9,11 +9,14 @@ from jinja2 import Environment
 from markupsafe import Markup
 from starlette.routing import Route
 from starlette.types import Scope
-from tests.faults import unfinished, webcrowd, webdoors, webfull, webfuzz, webshown
+from tests.faults import texts, unfinished, webcrowd, webdoors, webfull, webfuzz, webshown
 from tests.faults.crowd import MANNERS
 from tests.faults.floor import POSTS, stage
 from tests.faults.rows import Row
 
+from tieline.core import identity
+from tieline.desk.cli import common, show
+from tieline.desk.report import html
 from tieline.desk.web import app, crowd, frame, guard, logins, rights, server, shapes
 from tieline.desk.web.crowd import Connection, Crowd, Turns
 from tieline.desk.web.guard import Guard
@@ -22,6 +25,7 @@ from tieline.desk.web.screens import alarms
 from tieline.desk.web.sessions import Sessions
 from tieline.desk.web.vault import Vault
 from tieline.desk.web.visit import Visit
+from tieline.node import ics
 from tieline.node.arguments import Arguments
 from tieline.sim.mutants import Mutant
 
@@ -115,14 +119,29 @@ P10: Final = (
     Row(
         promise="P10",
         name="hostile-text",
-        fault="25 texts in every place for words, on a quarter of the screens each, in Chromium",
+        fault="36 texts in every place for words, on a seventh of the screens each, in Chromium",
         demand="no script runs, the policy stops nothing, no raw control is seen, nobody is asked",
-        counts=(len(webshown.TEXTS), len(webshown.TEXTS) * 4, len(webshown.TEXTS) * 4),
+        counts=(
+            len(texts.TEXTS),
+            len(texts.TEXTS) * webshown.SEVENTHS,
+            len(texts.TEXTS) * webshown.SEVENTHS,
+        ),
         play=webshown.hostile_text,
         stage=webshown.screen,
         lacks=webshown.no_browser,
         sabotage=("unescaped",),
         few=4,
+    ),
+    Row(
+        promise="P10",
+        name="hostile-output",
+        fault="the same texts at the terminal, in reports, calendars, names of files and of peers",
+        demand="no raw control, no line or markup of its own, no formula; half a character refused",
+        counts=(texts.CASES,) * 3,
+        play=texts.hostile_output,
+        stage=stage,
+        sabotage=("terminal-raw", "report-raw", "calendar-raw", "any-name"),
+        few=3,
     ),
     Row(
         promise="P10",
@@ -277,6 +296,11 @@ def _nameless(language: str) -> Environment:
     return made
 
 
+def _as_it_is(text: str, **_: object) -> str:
+    """What it is given."""
+    return text
+
+
 _note = Visit.note
 
 
@@ -351,6 +375,11 @@ BUILDS: Final = {
         _build("guesses-free", "guesses cost nothing", (Officers, "wait_ms", lambda *_: 0)),
         _build("no-way-back", "a lock stays", (Officers, "wait_ms", _locked_for_good)),
         _build("unescaped", "texts are put in as they are", (frame, "environment", _unescaped)),
+        _build("terminal-raw", "a terminal is given what was said",
+               (show, "visible", _as_it_is), (common, "visible", _as_it_is)),
+        _build("report-raw", "a report has what was said", (html, "safe", _as_it_is)),
+        _build("calendar-raw", "a calendar has what was said", (ics, "visible", _as_it_is)),
+        _build("any-name", "whatever is a name", (identity, "check_name", lambda name, _: name)),
         _build("no-names", "a page does not say its language", (frame, "environment", _nameless)),
         _build("form-noted", "the log has the whole form", (Visit, "note", _noting)),
         _build("any-alarm", "a number is whatever stands there", (alarms, "_number", int)),

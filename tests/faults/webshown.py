@@ -8,6 +8,7 @@ import json
 import logging
 import random
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from urllib.parse import quote, urlencode
 from tests.faults import webfuzz
 from tests.faults.floor import PASSWORD, POSTS, Floor, filled, here, stage
 from tests.faults.rows import need
+from tests.faults.texts import TEXTS, raw
 from tests.page import browser as browsers
 from tests.page.browser import Browser, Page
 from tests.web import house, scenes
@@ -33,38 +35,8 @@ WATCH: Final = (
     " window.alert = window.confirm = window.prompt = () => { window.bad += 1; };"
 )
 
-_RUN: Final = "window.bad=1"
-TEXTS: Final = (
-    f"<script>{_RUN}</script>",
-    f"<img src=x onerror='{_RUN}'>",
-    f"\"'><svg onload={_RUN}>",
-    f"</textarea></title></style></script><script>{_RUN}</script>",
-    f"' autofocus onfocus='{_RUN}' x='",
-    f'" autofocus onfocus="{_RUN}" x="',
-    f"<a href=javascript:{_RUN}>x</a> javascript:{_RUN}",
-    f"<iframe srcdoc='<script>parent.{_RUN}</script>'></iframe>",
-    f"<object data='data:text/html,<script>{_RUN}</script>'></object>",
-    f"<form action=https://evil.example><button formaction=javascript:{_RUN}>Send</button>",
-    "<base href=https://evil.example/><meta http-equiv=refresh content='0;url=https://evil.example/'>",
-    "<link rel=stylesheet href=//evil.example/x.css><style>*{display:none}</style>",
-    f"<math><mtext><table><mglyph><style><img src=x onerror={_RUN}>",
-    f"<details open ontoggle={_RUN}>x</details><video><source onerror={_RUN}></video>",
-    "{{ visit.session.token }} {% raw %} ${7*7} #{7*7} <%= 7 %>",
-    f"<!--><img src=x onerror={_RUN}>--><![CDATA[<script>{_RUN}</script>]]>",
-    f"<template><script>{_RUN}</script></template>",
-    f"<noscript><p title='</noscript><img src=x onerror={_RUN}>'>",
-    f"&lt;script&gt;{_RUN}&lt;/script&gt; &#60;script&#62;",
-    "user\u202egnp.exe \u2066isolated\u2069 \u202dover\u202c",
-    "zero\u200bwidth\ufeff \u00adsoft\u2060 \u180e",
-    "tag\U000e0041\U000e0042 \u0007bell \u001b[31mred\u001b[0m \u009b31m",
-    "FL\u0391SH from \u0410LPHA p\u0430ypal \uff26\uff2c\uff21\uff33\uff28",
-    "ALPHA\nFrom: BRAVO\nPrecedence: FLASH\n\nRead and acknowledged",
-    '=HYPERLINK("http://evil.example") +1 -1 @SUM(1)\t' + "W" * 300,
-)  # fmt: skip
-CONTROLS: Final = frozenset(
-    "\u202a\u202b\u202c\u202d\u202e\u200b\u2060\ufeff\u00ad\u180e\x07\x1b\x9b"
-)
-QUARTERS: Final = 4
+SEVENTHS: Final = 7
+PRINTED: Final = ("item", "incident", "print")  # pages that are read on paper, too
 
 _shown: list[tuple[Browser, tuple[Scene, ...]]] = []
 
@@ -105,24 +77,28 @@ def looking(floor: Floor, browser: Browser, who: Plain) -> Iterator[Page]:
 
 
 def hostile_text(seed: int) -> None:
-    """One text in every place that takes words, on a quarter of the screens: harmless."""
+    """One text in every place that takes words, on a seventh of the screens: harmless."""
     text = TEXTS[seed % len(TEXTS)]
     floor = here()
     browser, _ = _shown[-1]
     # A name in a form takes no control characters: the station refuses them, and free text is left.
-    name = "".join(letter for letter in text if letter not in "\x07\x1b\x9b\n\t")
+    name = "".join(char for char in text if unicodedata.category(char) != "Cc")
     told = scenes.play(floor, text, " ".join(name.split())[:40])
-    part = (seed // len(TEXTS) + seed) % QUARTERS
+    part = (seed // len(TEXTS) + seed) % SEVENTHS
     who = floor.visitor(*scenes.ALL)
     with looking(floor, browser, who) as page:
         for number, scene in enumerate(told):
-            if number % QUARTERS != part and scene.name not in ("watch", "item", "incident"):
+            if number % SEVENTHS != part and scene.name not in ("watch", *PRINTED):
                 continue
             names = [] if not scene.route else webfuzz.of_route(scene.route, "GET")
             names = [name for name in names if name not in ("line", "form", "part")][:12]
             glue = "&" if "?" in scene.path else "?"
             page.go(floor.address + scene.path)
             _harmless(page, f"{scene.path} with {text!r}")
+            if scene.name in PRINTED:
+                page.call("Emulation.setEmulatedMedia", media="print")
+                _harmless(page, f"{scene.path} in print with {text!r}")
+                page.call("Emulation.setEmulatedMedia", media="")
             if names:  # what an address says comes back on the page
                 sent = urlencode([(name, text) for name in names], errors="surrogatepass")
                 page.go(floor.address + scene.path + glue + sent)
@@ -141,7 +117,8 @@ def _harmless(page: Page, how: str) -> None:
     )
     need(bad == 0, f"{how}: script has run")
     need(stopped == [], f"{how}: the policy had to stop {stopped}")
-    need(not CONTROLS & set(seen), f"{how}: raw controls {sorted(CONTROLS & set(seen))!r}")
+    controls = raw(seen, also="\n\t")
+    need(not controls, f"{how}: raw controls {controls}")
     need("evil.example" not in where, f"{how}: it leads away")
     hidden = page.value("getComputedStyle(document.body).display === 'none'")
     need(not hidden, f"{how}: the page is hidden")

@@ -88,6 +88,23 @@ def language_of(args: argparse.Namespace) -> dict[str, Json]:
     return {"language": args.language} if args.language else {}
 
 
+def piped() -> str:
+    """What comes on standard input, without its last line end. Raises ``LocalError``.
+
+    Bytes that are no text in this terminal's code are kept as half characters by some
+    configurations of Python, and end its reading in others.
+    """
+    try:
+        text = sys.stdin.read().removesuffix("\n")
+        text.encode("utf-8")
+    except UnicodeError:
+        raise LocalError(
+            "act.argument",
+            "standard input holds bytes that are no text in this terminal's code; give it as UTF-8",
+        ) from None
+    return text
+
+
 def put(args: argparse.Namespace, result: Json, *lines: str) -> None:
     """Print a result: as JSON, or the lines meant for people.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +10,7 @@ from tieline.core.errors import LocalError
 from tieline.desk.cli import incidentlines as lines
 from tieline.desk.cli import noticelines
 from tieline.desk.cli.agreements import answers_of
-from tieline.desk.cli.common import client, language_of, line_of, officer, put
+from tieline.desk.cli.common import client, language_of, line_of, officer, piped, put
 from tieline.desk.cli.show import said, still_reading, text_of, views
 from tieline.desk.cli.talk import how
 
@@ -79,7 +78,7 @@ def public(args: argparse.Namespace) -> None:
 
 def say(args: argparse.Namespace) -> None:
     """Say something in an incident, by the form that the agreements in force have for it."""
-    text = sys.stdin.read().removesuffix("\n") if args.text == "-" else args.text
+    text = piped() if args.text == "-" else args.text
     acts: dict[str, Json] = {**officer(args), **language_of(args), "does": args.does}
     acts |= {name: value for name, value in (
         ("form", args.form), ("text", text), ("precedence", args.precedence),

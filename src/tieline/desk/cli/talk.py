@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Final
 
 from tieline.core.errors import LocalError
 from tieline.desk.cli.agreements import answers_of
-from tieline.desk.cli.common import client, language_of, line_of, marks_of, officer, put, read
+from tieline.desk.cli.common import (
+    client,
+    language_of,
+    line_of,
+    marks_of,
+    officer,
+    piped,
+    put,
+    read,
+)
 from tieline.desk.cli.show import (
     doubt_lines,
     draft_lines,
@@ -36,7 +45,7 @@ RETRY_S: Final = 1.0
 
 def send(args: argparse.Namespace) -> None:
     """Say something on a line."""
-    text = sys.stdin.read().removesuffix("\n") if args.text == "-" else args.text
+    text = piped() if args.text == "-" else args.text
     acts: dict[str, Json] = {**officer(args)}
     if args.precedence:
         acts["precedence"] = args.precedence
