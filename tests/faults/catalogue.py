@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.faults import diskrows, firerows, heads, honest, liars, mistakes, stores, trust
+from tests.faults import (
+    diskrows,
+    firerows,
+    heads,
+    honest,
+    liars,
+    mistakes,
+    stores,
+    trust,
+    unfithome,
+)
 from tests.faults.forgedrows import P5
 from tests.faults.keptrows import P1, P2, P3, P6, P7, P9
 from tests.faults.rows import Row
@@ -230,6 +240,17 @@ P12: Final = (
         fault="a wrong clock, zone, port, address or name; a full disk, open keys",
         demand="named within 10 s",
         tests=("tests/node/test_doctor.py",),
+    ),
+    Row(
+        promise="P12",
+        name="unfit-home",
+        fault="a home that others may write to, or one on a disk of the network",
+        demand="refused with the cause and the cure, by all that would use it; others start",
+        counts=(len(unfithome.KINDS) * 8, 2_500, 12_500),
+        play=unfithome.unfit_home,
+        tests=("tests/node/test_homefolder.py",),
+        sabotage=("any-disk", "any-mode"),
+        few=2 * len(unfithome.KINDS),
     ),
     Row(
         promise="P12",

@@ -22,7 +22,7 @@ from tieline.core.sync import Peer
 from tieline.core.terms import Precedence
 from tieline.core.tlogwitness import Granted, Request
 from tieline.core.turn import Turn
-from tieline.node import witnessing
+from tieline.node import homefolder, witnessing
 from tieline.sim.mutants import MUTANTS, Mutant
 from tieline.store import disk
 
@@ -145,6 +145,13 @@ BUILDS: Final[dict[str, Mutant]] = together(
                 "replay-accuses",
                 "a statement that comes again counts as a second story",
                 (Exchange, "_judge", _judge_and_accuse),
+            ),
+            _build("any-disk", "a home lies anywhere", (homefolder, "check_disk", _nothing)),
+            _build(
+                "any-mode",
+                "who may write to a home is nobody's business",
+                (homefolder, "FOLDERS", ()),
+                (homefolder, "FILES", ()),
             ),
             _build("missed-unsaid", "a missed deadline is not said", (watch, "_missed", _nothing)),
             _build(

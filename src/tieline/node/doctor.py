@@ -26,10 +26,10 @@ import apsw
 
 from tieline.core.address import parse_address
 from tieline.core.charter import Charter, SignedCharter, dearmor_charter
-from tieline.core.errors import RemoteError, TielineError
+from tieline.core.errors import LocalError, RemoteError, TielineError
 from tieline.core.identity import dearmor, parse_card
 from tieline.core.terms import dtg
-from tieline.node import standing
+from tieline.node import homefolder, standing
 from tieline.node.backup import last_backup
 from tieline.node.client import ApiDown, ApiRefused, Client
 from tieline.node.clockwatch import LOOSE, zone_hint
@@ -64,7 +64,7 @@ class Finding:
 
 def examine(home: Home, connect: Callable[[], Client]) -> list[Finding]:
     """Everything the doctor looks at, in the order in which to mend it."""
-    out = [_software(), _clock(home), _disk(home), *_keys(home), _backup(home)]
+    out = [_software(), _clock(home), _disk(home), _folder(home), *_keys(home), _backup(home)]
     charters, found = _charters(home)
     running, status, heard = _station(connect)
     out += [*heard, *found, *_packs(home, charters), running]
@@ -118,6 +118,14 @@ def _disk(home: Home) -> Finding:
     low = room < LOW_ROOM
     more = "; make room before it is full, or nothing more can be accepted" if low else ""
     return Finding(what="disk", bad=low, text=f"{room // 1_000_000} MB free{more}")
+
+
+def _folder(home: Home) -> Finding:
+    try:
+        homefolder.check(home.path)
+    except LocalError as error:
+        return Finding(what="home", bad=True, text=error.message)
+    return Finding(what="home", text="on a disk of this machine, and no one else may write to it")
 
 
 def _keys(home: Home) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from tieline.core.errors import LocalError, RemoteError, ShellError
-from tieline.node import backup, backupfile, homekeys, privatefile
+from tieline.node import backup, backupfile, homefolder, homekeys, privatefile
 from tieline.node.audit import audit_file
 from tieline.node.backupfile import Manifest, Reader
 from tieline.node.config import Home
@@ -53,8 +53,8 @@ def restore(
     """Unpack and check a backup; with ``keep`` it becomes the home.
 
     ``ask`` gives the passphrase when the keys open with one; ``key_file`` opens them otherwise.
-    Raises ``LocalError`` (``restore.home``, ``restore.key``, ``keys.locked``), ``RemoteError``
-    (``backup.form``, ``backup.damaged``, ``backup.audit``), ``ShellError``.
+    Raises ``LocalError`` (``restore.home``, ``home.network``, ``restore.key``, ``keys.locked``),
+    ``RemoteError`` (``backup.form``, ``backup.damaged``, ``backup.audit``), ``ShellError``.
     """
     if home.exists() or home.is_symlink():
         raise LocalError(
@@ -64,6 +64,7 @@ def restore(
         )
     if not home.parent.is_dir():
         raise LocalError("restore.home", f"there is no folder {home.parent}; make it first")
+    homefolder.check_disk(home)
     part = home.with_name(f".{home.name[:200]}.{secrets.token_hex(8)}")
     try:
         part.mkdir(mode=0o700)

@@ -17,6 +17,7 @@ from tieline.core.identity import Card, CardStation
 from tieline.desk.cli import files
 from tieline.desk.cli.common import ask_secret, put, unlock_for
 from tieline.desk.cli.keys import lifetime
+from tieline.node import homefolder
 from tieline.node.client import Client
 from tieline.node.config import Config, Home, write_config
 from tieline.node.wholefile import make_folder
@@ -54,6 +55,7 @@ def init(args: argparse.Namespace) -> None:
             "home.exists",
             f"{home.path} holds a station already ({taken[0]}); name another folder with --home",
         )
+    homefolder.check(home.path)
     unlock = None if args.key_file else _new_passphrase()
     make_folder(home.path, 0o700)
     try:

@@ -13,6 +13,7 @@ from tieline.core.terms import dtg
 from tieline.desk.cli import files
 from tieline.desk.cli.common import ask_secret, put
 from tieline.desk.cli.show import number_of, text_of, views
+from tieline.node import homefolder
 from tieline.node.text import visible
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def _init(args: argparse.Namespace) -> None:
     folder = _folder(args)
     if folder.exists() and any(folder.iterdir()):
         raise LocalError("witness.exists", f"{folder} is not empty; name another folder with --dir")
+    homefolder.check(folder)
     passphrase = None if args.key_file else _new_passphrase()
     make_folder(folder, 0o700)
     try:
@@ -120,6 +122,7 @@ def _serve(args: argparse.Namespace) -> None:
     from tieline.node.witnessing import serve
 
     home = _home(args)
+    homefolder.check(home.path)
     key = home.unlock(_unlock(home))
 
     def ready(where: str) -> None:
