@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import apsw
 from tests.faults.acthomes import (
     HOLDS,
     Ended,
@@ -27,9 +26,8 @@ from tests.faults.acthomes import (
     statements,
 )
 from tests.faults.disks import fill, fill_names, volume
+from tests.faults.oldstore import entries, older
 from tests.faults.rows import need, scratch
-
-from tieline.store.sqlite import SqliteStore
 
 ACTS: Final = ("import", "export", "backup", "restore", "format")
 # What is left of the volume (bytes), or what else stands in the way.
@@ -169,45 +167,11 @@ def _restore(folder: Path, way: int | str) -> None:
     _audited(folder / "NEW", HOLDS)
 
 
-def _older(path: Path, key: bytes) -> list[tuple[object, ...]]:
-    """Make a store one of the first format; its entries."""
-    SqliteStore.open(path, key).close()
-    connection = _connection(path, key)
-    tables = connection.execute("SELECT name FROM sqlite_master WHERE name GLOB 'kept*'")
-    for (name,) in tables.fetchall():
-        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone():
-            connection.execute(f"DROP TABLE {name}")
-    connection.execute("ALTER TABLE fact DROP COLUMN chain")
-    connection.execute("DELETE FROM migration WHERE version > 1")
-    connection.pragma("user_version", 1)
-    connection.execute("VACUUM")
-    connection.close()
-    return _entries(path, key)
-
-
-def _connection(path: Path, key: bytes) -> apsw.Connection:
-    connection = apsw.Connection(str(path))
-    connection.pragma("cipher", "chacha20")
-    connection.pragma("key", f"raw:{key.hex()}")
-    return connection
-
-
-def _entries(path: Path, key: bytes) -> list[tuple[object, ...]]:
-    connection = _connection(path, key)
-    try:
-        rows = connection.execute(
-            "SELECT seq, kind, at_ms, line, body, meta FROM fact ORDER BY seq"
-        )
-        return [*rows.fetchall(), (connection.pragma("user_version"),)]
-    finally:
-        connection.close()
-
-
 def _format(folder: Path, way: int | str) -> None:
     home = copy("ALPHA", folder)
     store, key = home / "store.db", key_of(home)
     (home / "store.db.reserve").unlink()
-    before = _older(store, key)
+    before = older(store, key)
     with _crowded(folder, way) as give_back:
         with served(home, before=_bounded(way)) as station:
             refused = station.over()
@@ -215,9 +179,9 @@ def _format(folder: Path, way: int | str) -> None:
                 _told("the start", station.ended())
         give_back()
         if refused:
-            need(_entries(store, key) == before, "the store of before is not as it was")
+            need(entries(store, key) == before, "the store of before is not as it was")
     with served(home) as station:
         need(not station.over(), station.said())
         need(statements(home) >= HOLDS, "statements are gone")
-    need(_entries(store, key)[: len(before) - 1] == before[:-1], "entries are other ones")
+    need(entries(store, key)[: len(before) - 1] == before[:-1], "entries are other ones")
     _audited(home, HOLDS)

@@ -24,7 +24,7 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Final
 
-from tests.faults import canaries, nursery
+from tests.faults import canaries, nursery, oldstore
 from tests.faults.rows import need, scratch
 from tests.node import pair
 
@@ -34,6 +34,7 @@ from tieline.node import offline, packs, secrets
 from tieline.node.config import Home
 from tieline.node.restore import restore
 from tieline.node.secrets import KeyFile
+from tieline.store.schema import MIGRATIONS
 
 KILL: Final = "signal=KILL:when={}"
 ERRORS: Final = ("error=EIO:when={}", "error=ENOSPC:when={}", KILL, "error=ENOSPC:when={}+")
@@ -151,6 +152,21 @@ def _with_card(folder: Path, sets: int) -> None:
     _whole(folder)
 
 
+def _same_entries(folder: Path, least: int = 1) -> None:
+    """The store is of a format from the first to the newest, and its entries are the same."""
+    home = folder / "OLD"
+    keys = secrets.unlock(home / "keys.tlk", KeyFile(home / "key"))
+    *rows, (version,) = oldstore.entries(home / "store.db", keys.db_key)
+    need(rows[: len(_old)] == _old, "entries are other ones")
+    formats = [step.version for step in MIGRATIONS if step.version >= least]
+    need(version in formats, f"the format is {version}")
+
+
+def _migrated(folder: Path) -> None:
+    _same_entries(folder, least=MIGRATIONS[-1].version)
+    _whole(folder, "OLD", lines=1)
+
+
 VERBS: Final = (
     Verb("witness url", ("witness", "url", "w.example", "http://127.0.0.1:7499", "--home",
                          "ALPHA"), _url_set, _configured),
@@ -171,6 +187,8 @@ VERBS: Final = (
          _no_half_kept),
     Verb("charter new", ("charter", "new", "new", "--sign", "--yes", "--home", "ALPHA"),
          _charter_made, _no_half_charter, ("exists; name another file",)),
+    Verb("new format", ("charter", "install", "whole.charter", "--home", "OLD"),
+         _migrated, _same_entries),
     Verb("keys rotate", ("keys", "rotate", "--home", "ALPHA"),
          lambda folder: _with_card(folder, 2), lambda folder: _with_card(folder, 1)),
 )  # fmt: skip
@@ -204,7 +222,17 @@ def _template() -> Path:
     for words in (("backup", "--out", "old.bak"), ("pack", "write", PACK, "--out", "kept.pack")):
         done = _run(folder, (*words, "--home", "ALPHA"))
         assert done.code == 0, done
+    _add_old(folder, seats[0].keys.db_key)
     return folder
+
+
+def _add_old(folder: Path, key: bytes) -> None:
+    """A home whose store is of the first format, and has something in it."""
+    shutil.copytree(folder / "ALPHA", folder / "OLD")
+    done = _run(folder, ("charter", "install", "whole.charter", "--home", "OLD"))
+    assert done.code == 0, done
+    *rows, _ = oldstore.older(folder / "OLD" / "store.db", key)
+    _old.extend(rows)
 
 
 def scratch_for_good() -> str:
@@ -217,6 +245,7 @@ def scratch_for_good() -> str:
 
 
 _kept: list[object] = []
+_old: list[tuple[object, ...]] = []  # the entries of that store
 
 
 @dataclass(frozen=True, slots=True)
