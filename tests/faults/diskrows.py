@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Final
 
 import apsw
-from tests.faults import atonce, disks, fullacts, packrow, readonly
+from markupsafe import Markup
+from tests.faults import atonce, disks, fullacts, packattack, packrow, readonly
 from tests.faults.rows import Row
 
 from tieline.core import lack, speech
+from tieline.core.agreement import vetrules
 from tieline.core.agreement.model import Pack
 from tieline.core.errors import StoreFull
 from tieline.core.record import Item, Record
 from tieline.core.sync import Peer
 from tieline.desk.cli import files
+from tieline.desk.web import shapes
 from tieline.node import packs
 from tieline.node.host import Host
 from tieline.node.roomwatch import RoomWatch
@@ -115,6 +118,13 @@ BUILDS: Final = {
                (packs, "load_kept", _load_any)),
         _build("imports-at-once", "of two imports at once each counts what the other brings",
                (Host, "import_bundle", _import_at_once)),
+        _build("pack-unbounded", "a pack may have as many values as its file has room for",
+               (packs, "MAX_VALUES", 1 << 30), (packs, "MAX_BYTES", 4 << 20),
+               (packs, "MAX_FILE_BYTES", 4 << 20)),
+        _build("pack-endless", "forms of a pack may call for each other without end",
+               (vetrules, "_endless", _nothing)),
+        _build("label-raw", "a label of a pack is put into a page as it is",
+               (shapes, "safe", lambda text, _=None: Markup(str(text)))),  # noqa: S704
         _build("import-unsaid", "what a full disk did not keep of a bundle is not said",
                (Host, "_check_kept", _nothing)),
         _build("half-file", "a file without room is left half under its name",
@@ -215,5 +225,16 @@ P11: Final = (
         play=packrow.pack_variant,
         sabotage=("pack-hash-unchecked",),
         few=packrow.CELLS,
+    ),
+    Row(
+        promise="P11",
+        name="pack-attack",
+        fault="a pack of endless or recursive forms, of patterns, of years beyond all, of markup",
+        demand="read in 1 s and 64 MiB; refused with what is wrong, and a label stays a text",
+        counts=(packattack.CELLS, packattack.CELLS, packattack.CELLS),
+        play=packattack.attacked,
+        tests=("tests/node/test_packs.py", "tests/core/agreement/test_vet.py"),
+        sabotage=("pack-unbounded", "pack-endless", "label-raw"),
+        few=16,
     ),
 )
