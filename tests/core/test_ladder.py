@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.core.world import START_MS, Net, Post, answer, clocks, found, kit, kits, message
 
 from tieline.core.charter import Clocks
+from tieline.core.ladder import Ladder
 from tieline.core.statement import WANT_ACKNOWLEDGE, WANT_PASS_ON, WANT_READ_BACK, Content
+from tieline.core.tally import Tallies
 from tieline.core.terms import Kind, Precedence, Rung
 
 DEFAULT_S = {
@@ -264,6 +267,40 @@ def test_clocks_of_what_was_reached_are_dropped_and_the_others_run_on() -> None:
     bravo.speak(answer(Kind.ACKNOWLEDGE, digest))
     net.deliver()
     assert running() == set()
+
+
+def test_clocks_towards_who_is_away_are_not_looked_at_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    net = Net(kits(3))
+    alpha, bravo, charlie = net
+    net.connect(alpha, bravo)
+    looked: list[str] = []
+    met = Ladder._met
+
+    def noted(*args: Any) -> bool:
+        looked.append(args[3])
+        return met(*args)
+
+    monkeypatch.setattr(Ladder, "_met", noted)
+    for number in range(20):
+        alpha.speak(message(f"text {number}"))
+        net.deliver()
+    net.pass_time(5)
+    alpha.line.ladder.prune()
+    assert {party for _, party, *_ in clocks(alpha.line.ladder)} == {"BRAVO", "CHARLIE"}
+    monkeypatch.setattr(Tallies, "changed", lambda *_: False)  # a snapshot has settled all
+    alpha.speak(message("one more"))
+    net.deliver()
+    net.pass_time(5)
+    looked.clear()
+    alpha.line.ladder.prune()
+    assert looked.count("CHARLIE") <= 2
+    net.connect(alpha, charlie)
+    net.pass_time(5)
+    alpha.line.ladder.prune()
+    left = {rung for _, party, rung, *_ in clocks(alpha.line.ladder) if party == "CHARLIE"}
+    assert left == {Rung.ACKNOWLEDGED}
 
 
 def test_clocks_of_one_moment_hold_their_numbers_once() -> None:

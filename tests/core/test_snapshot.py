@@ -52,7 +52,7 @@ def test_every_part_of_a_line_is_kept_or_known_not_to_be() -> None:
     assert vars(line).keys() == KEPT | DERIVED | RARE | RUNNING
     assert vars(line.ladder).keys() == {
         "tallies", "stations", "unsigned", "covers", "_shelf", "_old", "_lately", "_heap",
-        "_serial", "_pruned", "unsaid",
+        "_serial", "_pruned", "_covered", "unsaid",
     }  # fmt: skip
     assert vars(line.ladder.unsaid).keys() == {"waiting", "strange", "_told", "_again_ms"}
     assert vars(line.record).keys() == {

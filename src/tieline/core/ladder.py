@@ -88,6 +88,7 @@ class Ladder:
         self._heap: list[Clock] = []
         self._serial = 0
         self._pruned = 0  # the serial of the last clock that was there at the last pruning
+        self._covered: dict[tuple[bytes, bytes], int] = {}  # how far each had signed for then
 
     @property
     def marks(self) -> Facet[dict[str, dict[Rung, Mark]]]:
@@ -335,15 +336,23 @@ class Ladder:
         It reads no statement, and of tallies only what has changed since the last time or belongs
         to a new clock: what waits for its officers may be thousands, each a look into the archive.
         """
-        kept = [entry for entry in self._heap if not self._is_over(entry)]
+        moved = self._moved()
+        kept = [entry for entry in self._heap if not self._is_over(entry, moved)]
         heapq.heapify(kept)
         self._heap = kept
         self._pruned = self._serial
 
-    def _is_over(self, entry: Clock) -> bool:
+    def _moved(self) -> set[str]:
+        """Who has signed for more since the last pruning: else no clock of before is over by it."""
+        before = self._covered
+        self._covered = {key: each.last.size for key, each in self.covers.items() if each.last}
+        news = {key[1] for key, size in self._covered.items() if before.get(key) != size}
+        return {party for party, them in self.stations.items() if not news.isdisjoint(them)}
+
+    def _is_over(self, entry: Clock, moved: set[str]) -> bool:
         _, serial, digest, party, rung, _, _ = entry
         fresh = serial > self._pruned or self.tallies.changed(digest)
-        if not fresh and rung > Rung.RECEIVED:
+        if not fresh and (rung > Rung.RECEIVED or party not in moved):
             return False
         ref = self.tallies.record.find(digest)
         if ref is None:
