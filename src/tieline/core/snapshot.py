@@ -31,7 +31,7 @@ from tieline.core.shelf import LARGE_RUN, Settlement
 from tieline.core.statement import pack_content, parse, unpack_content
 from tieline.core.tally import LIMITS, Tally
 from tieline.core.terms import Now
-from tieline.core.tree import Tree
+from tieline.core.tree import HASH_BYTES, Tree
 from tieline.core.unsaid import Name
 
 FORMAT: Final = 6
@@ -73,17 +73,20 @@ def _packed(parts: dict[int, Value], written: dict[int, bytes]) -> bytes:
 def _clocks(line: Line, now: Now) -> bytes:
     """The clocks that run, encoded: there may be thousands, and they are a third of a snapshot."""
     rows = line.ladder.running(now)
-    known: dict[str | int, bytes] = {}  # parties, rungs and lengths: few
-    out = [encode.head(4, len(rows))]
+    # What clocks have in common, before the statement, after it, and after the end: few.
+    known: dict[tuple[str, int, int, int], tuple[bytes, bytes, bytes]] = {}
+    out = bytearray(encode.head(4, len(rows)))
     for digest, party, rung, due_ms, wait_ms, moved_ms in rows:
-        for each in (party, rung, wait_ms):
-            if each not in known:
-                known[each] = encode.dumps(each)
+        common = known.get((party, rung, wait_ms, moved_ms))
+        if common is None:
+            common = known[party, rung, wait_ms, moved_ms] = (
+                encode.head(4, 6 if moved_ms else 5) + encode.head(2, HASH_BYTES),
+                encode.dumps(party) + encode.dumps(rung),
+                encode.dumps(wait_ms) + (encode.dumps(moved_ms) if moved_ms else b""),
+            )
         end = encode.head(0, due_ms) if due_ms >= 0 else encode.dumps(due_ms)
-        start = (b"\x86" if moved_ms else b"\x85") + encode.head(2, len(digest))
-        moved = encode.dumps(moved_ms) if moved_ms else b""
-        out.append(b"".join((start, digest, known[party], known[rung], end, known[wait_ms], moved)))
-    return b"".join(out)
+        out += b"%b%b%b%b%b" % (common[0], digest, common[1], end, common[2])
+    return bytes(out)
 
 
 def settle(line: Line, taken: Settlement) -> None:
