@@ -11,6 +11,7 @@ from typing import Final
 from tests.faults import (
     canaries,
     clocks,
+    forced,
     kills,
     known,
     powerline,
@@ -21,6 +22,7 @@ from tests.faults import (
     views,
     wrongkeys,
 )
+from tests.faults.floor import stage
 from tests.faults.rows import Row
 
 from tieline.core.charter import Charter
@@ -34,7 +36,7 @@ from tieline.core.record import Item, Outcome, Record
 from tieline.core.statement import Statement
 from tieline.core.tally import Alarms
 from tieline.core.terms import Now
-from tieline.node import keystore, privatefile, secrets
+from tieline.node import keystore, privatefile, secrets, traces
 from tieline.node.clockwatch import ClockWatch
 from tieline.node.keystore import Envelope
 from tieline.node.watchers import Feed, Told
@@ -127,6 +129,12 @@ BUILDS: Final = {
     build.name: build
     for build in (
         _process("events-logged", "whatever happens is written to the log", "logged"),
+        Mutant(
+            name="words-told",
+            invariants=frozenset(),
+            what="a failure is told as Python tells it",
+            patches=((traces, "install", lambda: None),),
+        ),
         _process("bare-backup", "the chunks of a backup are not encrypted", "bare-backup"),
         _process("bare-bundle", "a bundle is signed and not sealed", "bare-bundle"),
         _process("sync-swallowed", "a sync that fails is nobody's business", "unsynced"),
@@ -485,6 +493,17 @@ P9: Final = (
         ),
         sabotage=("events-logged", "bare-backup", "bare-bundle", "dumping"),
         few=1,
+    ),
+    Row(
+        promise="P9",
+        name="forced-errors",
+        fault="every route, every step of a login and every act fails with all it was given",
+        demand="no word, password or key in an answer, the log or a file; the failure is told",
+        counts=(forced.PLACES, forced.PLACES * forced.WAYS, forced.PLACES * forced.WAYS),
+        play=forced.forced,
+        stage=stage,
+        tests=("tests/node/test_traces.py",),
+        sabotage=("words-told",),
     ),
     Row(
         promise="P9",

@@ -29,6 +29,7 @@ from tieline.core.turn import Turn
 from tieline.desk import cli
 from tieline.desk.cli import main
 from tieline.node import secrets
+from tieline.node.acts import NodeActs
 from tieline.node.beside import Beside
 from tieline.node.chunkbox import Chunks
 from tieline.node.gate import Gate as Waiting
@@ -44,6 +45,11 @@ def _submit_and_log(self: Host, event: Event) -> None:
     """Whatever happens is written to the log."""
     sys.stderr.write(f"{event!r}\n")
     _submit(self, event)
+
+
+async def _fail_with_all(_self: NodeActs, name: str, args: object) -> None:
+    """No act is done, and each fails with all that it was given."""
+    raise ValueError(name, args)
 
 
 def _seal_nothing(_self: Chunks, plain: bytes, *, last: bool) -> bytes:
@@ -155,6 +161,7 @@ BROKEN: Final = MUTANTS | {
     build.name: build
     for build in (
         _build("logged", (Host, "submit", _submit_and_log)),
+        _build("acts-fail", (NodeActs, "act", _fail_with_all)),
         _build("bare-backup", (Chunks, "seal", _seal_nothing)),
         _build("unsynced", (os, "fsync", _fsync_anyway)),
         _build("dumping", (cli, "dump_nothing", may_dump)),

@@ -34,6 +34,7 @@ SOME = [
     ("forged-form", "origin-unchecked"),
     ("rights-by-act", "everybody-may"),
     ("secret-typed", "form-noted"),
+    ("forced-errors", "words-told"),
 ]
 
 

@@ -578,8 +578,8 @@ class Host:
 
 
 def _defect(error: Exception) -> TielineError:
-    """What the process says when it stops for an error of its own making."""
-    cause = error.message if isinstance(error, TielineError) else repr(error)
+    """What a log gets when it stops for an error of its own making: no word that was said."""
+    cause = error.code if isinstance(error, TielineError) else type(error).__name__
     return ShellError(
         "station.defect",
         f"the station stopped because of a fault of its own ({cause}); start it again, and report"

@@ -19,7 +19,7 @@ from tieline.carriers.tls import TlsCarrier
 from tieline.carriers.tuning import TlsTuning
 from tieline.core.errors import LocalError, TielineError
 from tieline.core.line import Line
-from tieline.node import collector, early, homefolder
+from tieline.node import collector, early, homefolder, traces
 from tieline.node.acts import NodeActs
 from tieline.node.agreements import Agreements
 from tieline.node.ahead import Ahead, cores
@@ -58,6 +58,7 @@ async def serve(
 
     Raises ``TielineError`` when it cannot start, or when its store fails.
     """
+    traces.install()
     homefolder.check(home.path)
     collector.spare()
     store = SqliteStore.open(home.store_file, keys.db_key)

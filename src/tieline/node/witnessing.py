@@ -33,6 +33,7 @@ from tieline.core.tlogwitness import (
     signed_by_any,
 )
 from tieline.core.tree import claimed_roots
+from tieline.node import traces
 from tieline.node.httpd import Answer, Bounds, HttpServer
 from tieline.node.view import Json
 from tieline.node.witnesshome import Directory, WitnessHome, WitnessKey
@@ -181,6 +182,7 @@ async def serve(
     bounds: Bounds | None = None,
 ) -> None:
     """Run a witness until a signal stops it. Raises ``TielineError`` when it cannot go on."""
+    traces.install()
     stopping = asyncio.Event()
     fatal: list[TielineError] = []
 

@@ -12,6 +12,7 @@ from tieline.desk.alarm.config import OutputConfig
 from tieline.desk.alarm.feed import Feed
 from tieline.desk.alarm.outputs import Messenger, Output, Sound
 from tieline.desk.alarm.post import Hook, Webhook
+from tieline.node import traces
 
 
 def outputs(configs: Sequence[OutputConfig], feed: Feed) -> list[Output]:
@@ -69,6 +70,7 @@ async def until_stopped(
     socket: Path, configs: Sequence[OutputConfig], ready: Callable[[], None]
 ) -> None:
     """As ``serve``, until a signal ends the process."""
+    traces.install()
     stopping, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopping.set)

@@ -41,6 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     dump_nothing()
+    sys.excepthook = _defect if sys.excepthook is sys.__excepthook__ else sys.excepthook
     given = sys.argv[1:] if argv is None else argv
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -77,6 +78,13 @@ def main(argv: list[str] | None = None) -> int:
     args.home = getattr(args, "home", home)
     args.json = getattr(args, "json", False)
     return _run(args)
+
+
+def _defect(_kind: type[BaseException], error: BaseException, _way: object) -> None:
+    """Tell of a defect that ends a command, without the words that it is about."""
+    from tieline.node.traces import told
+
+    sys.stderr.write(f"tieline: ended by a defect of its own; report it with this\n{told(error)}")
 
 
 def _check_text(given: list[str]) -> None:

@@ -20,6 +20,7 @@ from tieline.desk.web.officers import Officers
 from tieline.desk.web.sessions import Sessions
 from tieline.desk.web.vault import Vault
 from tieline.desk.web.visit import Desk
+from tieline.node import traces
 from tieline.node.client import Client
 
 _log: Final = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ async def serve(
     exercise. Raises ``ApiDown`` when the station does not answer at the start, ``ShellError``,
     ``LocalError`` (``desk.covers``).
     """
+    traces.install()
     listener = server.bind(HOST, port)
     port = int(listener.getsockname()[1])
     vault = vault_of(home)
