@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
+from unittest import mock
 
 from tests.core.world import Net, Post, message
 from tests.faults.liars import accused, line_of
 from tests.faults.rows import need
 
-from tieline.core.events import Transmit
-from tieline.core.terms import Kind, LineState, Precedence
+from tieline.core.events import Event, Transmit
+from tieline.core.terms import Kind, LineState, Now, Precedence
+from tieline.node.runtime import Runtime
+from tieline.sim import world
+from tieline.sim.newer import NewerRuntime
 from tieline.sim.plan import calm, draw
 from tieline.sim.world import World
 
@@ -25,19 +31,41 @@ def under_every_fault(seed: int) -> None:
     need(not outcome.invariant, f"invariant {outcome.invariant}: {outcome.text}")
 
 
+class _Changing(NewerRuntime):
+    """Each second life is of the later version: a start is an upgrade, or goes back again."""
+
+    lives = 0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _Changing.lives += 1
+        self._later = _Changing.lives % 2 == 0
+
+    def turn(self, events: Iterable[Event], now: Now) -> None:
+        if self._later:
+            super().turn(events, now)
+        else:
+            Runtime.turn(self, events, now)
+
+
 def version_skew(seed: int) -> None:
-    """One station signs what a later version would; wires part, and stations start anew."""
+    """One station signs what a later version would; wires part, and stations start anew.
+
+    In two cases of three it changes its version with each of its starts, mostly while it is parted.
+    """
     chance = random.Random(f"skew {seed}")
     plan = replace(
         calm(seed, SKEW_MINUTES, chance.choice((2, 3, 3, 4))),
         newer=True,
         crash_mean_ms=chance.choice((20_000, 60_000)),
-        part_mean_ms=chance.choice((0, 40_000)),
+        part_mean_ms=40_000 if seed % 3 else chance.choice((0, 40_000)),
         part_length_ms=20_000,
         bundle_mean_ms=chance.choice((0, 60_000)),
         amended=chance.random() < 0.5,
     )
-    outcome = World(plan).run()
+    _Changing.lives = 0
+    with mock.patch.object(world, "NewerRuntime", _Changing if seed % 3 else NewerRuntime):
+        outcome = World(plan).run()
     need(not outcome.invariant, f"invariant {outcome.invariant}: {outcome.text}")
 
 
