@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.sim.test_lies import plain
 
@@ -9,6 +11,7 @@ from tieline.core import notes, sync
 from tieline.core.line import Line
 from tieline.core.noted import LogNotes
 from tieline.core.record import Record
+from tieline.core.statement import TIP_BYTES
 from tieline.core.sync import Extent
 from tieline.sim.colludecheck import CollusionChecker
 from tieline.sim.machine import Machine
@@ -33,8 +36,13 @@ def test_how_far_logs_are_held_is_what_it_would_be_if_asked_anew(
         logs = [record.logs[name] for name in sorted(record.logs) if record.size(name)]
         assert found.heads == tuple(map(sync.head_of, logs))
         assert found.sizes == {log.id: log.size for log in logs}
-        assert found.forked == any(log.forks for log in record.logs.values())
-        asked.append(found.forked)
+        assert found.forked == tuple(record.forked())
+        one = {log.id: log.size for log in logs if not log.forks}
+        assert found.single == one
+        assert set(found.ends) == set(found.sizes) - set(one)
+        for log in (log for log in logs if log.forks):
+            assert found.ends[log.id] == {end[:TIP_BYTES] for end in (log.head, *log.leaves)}
+        asked.append(bool(found.forked))
         return found
 
     monkeypatch.setattr(sync, "extent", compared)
@@ -68,7 +76,7 @@ def test_nothing_is_lacking_of_whom_we_know_to_hold_all(monkeypatch: pytest.Monk
 
     def nobodys(record: Record) -> Extent:
         found = real(record)
-        return Extent(found.changes, found.heads, {b"": -1}, found.forked, found.packed)
+        return replace(found, single={b"": -1})
 
     monkeypatch.setattr(sync, "extent", nobodys)
     assert World(draw(SEEDS[0], HOURS)).run() == short

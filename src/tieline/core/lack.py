@@ -21,8 +21,8 @@ def lacking(record: Record, peer: Peer, own: bytes, relayable: dict[bytes, int])
     ``relayable`` says how far each foreign log may be relayed by now. Returns an empty list when
     the peer lacks nothing, or its window is full.
     """
-    if not peer.extra and peer.theirs == sync.extent(record).sizes:
-        return []  # it holds all that we do
+    if not peer.extra and sync.extent(record).single.items() <= peer.theirs.items():
+        return []  # it holds all that we do; logs with two stories are told in ``extra`` alone
     room = sync.WINDOW - peer.outstanding() - peer.loose
     if peer.stalled or room <= 0:
         return []

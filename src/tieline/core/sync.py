@@ -417,11 +417,36 @@ def note_have(record: Record, peer: Peer, have: Have, *, patient: bool = False) 
 
 def _says_what_is_known(here: Extent, peer: Peer, have: Have) -> bool:
     """Whether it holds just what we do, and we know: then a HAVE changes nothing, as most do."""
+    if have.after or have.until or peer.apart != here.ends.keys():
+        return False
+    if not here.forked:
+        same = peer.theirs == here.sizes and peer.shared == here.sizes
+        return same and have.heads == here.heads
     return (
-        not (have.after or have.until or here.forked or peer.apart)
-        and peer.theirs == here.sizes
-        and peer.shared == here.sizes
-        and have.heads == here.heads
+        len(here.forked) == len(here.ends)
+        and len(peer.theirs) == len(here.sizes) == len(have.heads)
+        and peer.sent.keys().isdisjoint(here.ends)
+        and here.single.items() <= peer.theirs.items()
+        and here.single.items() <= peer.shared.items()
+        and all(
+            mine == head or (mine.log == head.log and head.log in here.ends)
+            for mine, head in zip(here.heads, have.heads, strict=True)
+        )
+        and all(_has_all_ends(here, peer, h) for h in have.heads if h.log in here.ends)
+    )
+
+
+def _has_all_ends(here: Extent, peer: Peer, head: Head) -> bool:
+    """Whether a peer holds all branches of a log that we do, has said so before, and all is noted.
+
+    Which of them is the main one may differ.
+    """
+    leaves, log = head.leaves(), head.log
+    shared = peer.shared.get(log, 0)
+    return (
+        peer.leaves.get(log) == leaves
+        and peer.theirs.get(log) == shared <= head.size
+        and here.ends[log] == frozenset(leaves)
     )
 
 
@@ -478,7 +503,10 @@ class Extent:
     changes: int
     heads: tuple[Head, ...]
     sizes: dict[bytes, int]
-    forked: bool
+    single: dict[bytes, int]  # those of logs that are one chain
+    forked: tuple[Log, ...]  # the others, in the order of their names
+    ends: dict[bytes, frozenset[bytes]]  # of those: where their branches end
+    reach: dict[bytes, tuple[int, int]]
     packed: dict[int, tuple[bytes, ...]] = field(default_factory=dict)  # by the charter's version
 
 
@@ -488,11 +516,16 @@ def extent(record: Record) -> Extent:
     found = shelf.extent
     if not isinstance(found, Extent) or found.changes != shelf.changes:
         logs = [log for _, log in sorted(record.logs.items()) if log.size]
+        heads = tuple(map(head_of, logs))
+        forked = tuple(record.forked()) if any(log.forks for log in record.numbered) else ()
         found = shelf.extent = Extent(
             shelf.changes,
-            tuple(map(head_of, logs)),
+            heads,
             {log.id: log.size for log in logs},
-            any(log.forks for log in record.numbered),
+            {log.id: log.size for log in logs if not log.forks},
+            forked,
+            {head.log: frozenset(head.leaves()) for head in heads if record.logs[head.log].forks},
+            {log.id: _reach(log) for log in forked if log.items},
         )
     return found
 
@@ -524,7 +557,7 @@ def whole_have(line: bytes, charter: int, record: Record, peer: Peer) -> tuple[b
     """The envelopes that tell a peer of all logs, packed once for all peers and beacons."""
     here = extent(record)
     if here.forked:
-        note_announced(peer, record.forked())
+        note_announced(peer, here.forked)
     if charter not in here.packed:
         told = haves(line, charter, here.heads, full=True)
         here.packed[charter] = tuple(map(pack, told))
@@ -536,10 +569,11 @@ def moved_have(line: bytes, charter: int, record: Record, peer: Peer) -> tuple[b
 
     A receipt says how far its maker holds a log; nobody gives one on a log with two stories.
     """
-    if not extent(record).forked:
+    here = extent(record)
+    if here.reach.items() <= peer.announced.items():
         return ()
-    forked = (log for log in record.forked() if log.items)
-    moved = [log for log in forked if peer.announced.get(log.id) != _reach(log)]
+    moved = [log for log in here.forked if log.items]
+    moved = [log for log in moved if peer.announced.get(log.id) != here.reach[log.id]]
     note_announced(peer, moved)
     heads = tuple(map(head_of, moved))
     return tuple(map(pack, haves(line, charter, heads, full=False))) if heads else ()
