@@ -45,7 +45,7 @@ DOORS: Final = (
 )  # fmt: skip
 PLACES: Final = len(screens.ROUTES) + len(DOORS) + 1  # the last is all acts of a station
 SAID: Final = "without its words"
-TOLD: Final = (SAID, "Traceback")  # once for each exception, however it is told
+TOLD: Final = "Traceback"  # once for each exception, however it is told
 TURNS: Final = 500
 WAIT_S: Final = 60.0
 _SECRET: Final = ("password", "own_password", "other_password", "second_password", "old", "new")
@@ -98,7 +98,7 @@ def _wait(heard: io.StringIO, many: int) -> None:
 
     floor = here()
     for _ in range(TURNS):
-        if sum(heard.getvalue().count(each) for each in TOLD) >= many:
+        if heard.getvalue().count(TOLD) >= many:
             return
         floor.within(turn())
         floor.call("pulse")

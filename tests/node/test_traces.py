@@ -40,13 +40,13 @@ def failing(error: BaseException) -> BaseException:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (ValueError(WORD), "ValueError, without"),
+        (ValueError(WORD), "Traceback of ValueError, without"),
         (
             LocalError("act.argument", WORD),
             "tieline.core.errors.LocalError [act.argument], without",
         ),
         (FileNotFoundError(2, WORD, f"/{WORD}"), "FileNotFoundError [ENOENT], without"),
-        (ExceptionGroup(WORD, [KeyError(WORD)]), "  one of 1:\nKeyError, without"),
+        (ExceptionGroup(WORD, [KeyError(WORD)]), "  one of 1:\nTraceback of KeyError, without"),
         (KeyboardInterrupt(WORD), "KeyboardInterrupt, without"),
     ],
     ids=lambda value: type(value).__name__,
@@ -55,7 +55,7 @@ def test_an_error_is_told_by_its_kind_and_its_places(error: BaseException, said:
     told = traces.told(failing(error))
     assert WORD not in told
     assert said in told
-    assert "which came of:\nValueError" in told
+    assert "which came of:\nTraceback of ValueError" in told
     assert 'test_traces.py", line' in told
     assert "int(WORD)" in told  # the source stands there, and no value
 

@@ -47,7 +47,7 @@ def _one(error: BaseException) -> str:
         said += f" [{errno.errorcode.get(error.errno, error.errno)}]"
     inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
     within = "".join(f"  one of {len(inner)}:\n{told(each)}" for each in inner[:MOST])
-    return f"{said}, without its words:\n{''.join(traceback.format_list(way))}{within}"
+    return f"Traceback of {said}, without its words:\n{''.join(traceback.format_list(way))}{within}"
 
 
 class Wordless(logging.Formatter):
