@@ -159,6 +159,7 @@ P11: Final = (
             f"{_TLS}tls_1_2_is_refused_from_a_station_that_was_dialled",
             f"{_TLS}another_protocol_over_tls_is_refused",
             f"{_TLS}what_is_not_tls_is_named",
+            "tests/carriers/test_tls_versions.py",
         ),
         sabotage=("told-of-nothing",),
     ),
