@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tieline.sim.cutcheck import ANSWER_MS, unanswered
 from tieline.sim.machine import Machine
 from tieline.sim.schedule import NEVER_MS
-from tieline.sim.touchcheck import HURRIED_MS, WITHIN_MS, TouchChecker
+from tieline.sim.touchcheck import HURRIED_MS, TWO_STORIES_MS, WITHIN_MS, TouchChecker
 
 if TYPE_CHECKING:
     from tieline.sim.world import World
@@ -26,12 +26,14 @@ class StepChecks:
         self._world = world
         self._touched: dict[int, Machine] = {}
         self._changes = -1
-        pest = world.pest is not None
+        plan, pest = world.plan, world.pest is not None
+        two = plan.forker or plan.colluders or plan.clone or bool(plan.rotation)
+        within_ms = TWO_STORIES_MS if two else WITHIN_MS
         self.touch = TouchChecker(
             world.schedule,
             world.network,
             world.checker.cloned,
-            within_ms=HURRIED_MS if pest else WITHIN_MS,
+            within_ms=HURRIED_MS if pest else within_ms,
             invariant=7 if pest else 10,
         )
         world.schedule.check = self.look

@@ -26,6 +26,9 @@ from tieline.sim.violation import Violation
 
 WITHIN_MS: Final = 30_000
 PULSE_MS: Final = 75_000  # two beacons and more, of a clock that is a fifth too slow
+# Where somebody tells two stories: who is brought one in the name of a station that lacks it (mail
+# proves no sender) takes it that this one does not, until two of its HAVEs have said so.
+TWO_STORIES_MS: Final = 180_000
 HURRIED_MS: Final = 15_000  # where a hostile member floods, and all else is well
 
 
