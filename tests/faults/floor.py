@@ -145,7 +145,7 @@ class Floor:
 
     def hears(self, text: str, **more: Json) -> str:
         """A message from ALPHA, once it is at BRAVO's; its digest."""
-        done = self.call("send", at=self.alpha, text=text, officer="Writer A", **more)
+        done = self.call("send", at=self.alpha, text=text, **{"officer": "Writer A", **more})
         self.settle()
         return str(done["item"])
 

@@ -49,7 +49,9 @@ def play(
     # A station refuses control characters in a form of its own; in a message it takes them.
     coded = "".join(letter for letter in words if letter == "\n" or ord(letter) not in CONTROLS)
     alpha, bravo = floor.alpha, floor.bravo
-    item = floor.hears(words, precedence="PRIORITY")
+    # Whoever speaks has a name, too; a station takes none with what does not print.
+    writer = name if text and name.strip() and name.isprintable() else "Writer A"
+    item = floor.hears(words, precedence="PRIORITY", officer=writer)
     floor.hears("Weekly test of the line.", precedence="ROUTINE")
     flash = floor.hears(f"Fire near the northern post. {words}", precedence="FLASH")
 
