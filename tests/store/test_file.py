@@ -42,7 +42,7 @@ def test_a_setting_that_does_not_hold_is_refused(
         return plain(connection, asked, *value)
 
     plain = opening.setting
-    monkeypatch.setattr(sqlite, "setting", stubborn)
+    monkeypatch.setattr(opening, "setting", stubborn)
     with pytest.raises(ShellError) as caught:
         SqliteStore.open(path, KEY)
     assert code_of(caught) == "store.pragma"

@@ -172,6 +172,38 @@ def test_a_reader_beside_a_station_with_the_index_in_memory_takes_nothing_away(
     again.close()
 
 
+def test_who_reads_beside_a_station_with_the_index_in_memory_finds_no_torn_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No lock keeps the log: it was written over under an audit, which found damage then."""
+    path = make(tmp_path, facts=3)
+    for module in (opening, sqlite):
+        monkeypatch.setattr(module, "no_index", lambda _: True)
+    monkeypatch.setattr(sqlite, "CHECKPOINT_PAGES", 10)
+    station = SqliteStore.open(path, KEY)
+    log = path.with_name("store.db-wal")
+    for number in range(3, 20):
+        station.commit([fact(number, position=number)])
+    station.tidy()  # so that the next commit begins the log anew
+    with station.read_beside():
+        other = opening.for_reading(path, KEY, 1)
+        for number in range(20, 40):
+            station.commit([fact(number, position=number)])
+            station.tidy()
+            other.pragma("shrink_memory")
+            assert other.execute("SELECT count(*) FROM fact").fetchall() == [(20,)]
+        assert other.pragma("integrity_check") == "ok"
+        assert not station.untidy
+        other.close()
+    station.commit([fact(40, position=40)])
+    station.tidy()  # what has waited for the reader
+    long = log.stat().st_size
+    for number in range(41, 60):
+        station.commit([fact(number, position=number)])
+    assert log.stat().st_size == long
+    station.close()
+
+
 def test_with_the_index_in_memory_too_a_log_that_lost_entries_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

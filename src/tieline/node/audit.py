@@ -8,6 +8,7 @@ those up to the first statement or charter that is wrong, so that the memory sta
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from tieline.node.auditwork import Range, StoreRange, close
 from tieline.node.view import Json
 from tieline.ports import Store
 from tieline.store.schema import read_row
-from tieline.store.sqlite import check_pages
+from tieline.store.sqlite import SqliteStore, check_pages
 
 
 def audit_store(store: Store, own: bytes, realm: str) -> dict[str, Json]:
@@ -85,6 +86,11 @@ def _replay(
     except ShellError as error:
         audit.problems.append(error.message)
     return audit.report()
+
+
+def read_beside(store: Store) -> AbstractContextManager[None]:
+    """While others read a station's own store: it keeps its file as they find it."""
+    return store.read_beside() if isinstance(store, SqliteStore) else nullcontext()
 
 
 def store_ranges(path: Path, key: bytes, last: int) -> Ranges:

@@ -515,8 +515,10 @@ class Host:
         """As ``audit``, beside the station's other work."""
         if self._keeper is None:
             return self.audit()
-        store = self.runtime.store
-        return await asyncio.to_thread(self._keeper.audit, store.last(), store.log_damage())
+        from tieline.node.audit import read_beside
+
+        with read_beside(store := self.runtime.store):
+            return await asyncio.to_thread(self._keeper.audit, store.last(), store.log_damage())
 
     async def doctor(self) -> dict[str, Json]:
         return {"status": self.status(), "audit": await self.audit_beside()}

@@ -25,7 +25,7 @@ from urllib.parse import quote
 import apsw
 
 from tieline.core.errors import LocalError, ShellError, StoreFull
-from tieline.store import disk, wal
+from tieline.store import disk, schema, wal
 
 KEY_BYTES: Final = 32
 READERS: Final = "'tieline log', 'tieline verify', 'tieline evidence' and 'tieline backup'"
@@ -206,3 +206,25 @@ def settle_log(connection: apsw.Connection, path: Path) -> None:
     log = wal.beside(path, "-wal")
     if log.exists() and log.stat().st_size:
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+
+
+def demand(connection: apsw.Connection, path: Path, name: str, wanted: str | int) -> None:
+    """Refuse a database that does not take a setting (``store.pragma``)."""
+    found = setting(connection, name)
+    if found != wanted:
+        raise ShellError(
+            "store.pragma",
+            f"{path} stays in {name}={found} where {wanted} is needed, so that commits would not"
+            " survive a loss of power; keep the store on a local disk",
+        )
+
+
+def refuse_older(connection: apsw.Connection, path: Path) -> None:
+    """Refuse to read a store that a start has still to bring up to date (``store.older``)."""
+    found = schema.version(connection)
+    if found < schema.MIGRATIONS[-1].version:
+        raise ShellError(
+            "store.older",
+            f"the store {path} still has version {found}; start the station once, which brings it"
+            " up to date, on a copy of the home where this one cannot be written",
+        )

@@ -27,10 +27,12 @@ from tieline.core.journal import Fact
 from tieline.store import chain, disk, schema, wal
 from tieline.store.opening import (
     can_write,
+    demand,
     for_reading,
     keep_told,
     no_index,
     no_room,
+    refuse_older,
     refuse_shorter,
     refuse_unsettled,
     setting,
@@ -71,6 +73,7 @@ class SqliteStore:
         index: wal.Index,
         *,
         reading: bool = False,
+        alone: bool = False,
     ) -> None:
         self._path = path
         self._connection = connection
@@ -78,6 +81,8 @@ class SqliteStore:
         self._reserve = reserve
         self._index = index
         self._reading = reading
+        self._alone = alone  # the log's index is in memory: no lock of SQLite keeps readers safe
+        self._beside = 0  # who reads the file beside
         self._failed = ""
         self._full = False
         self._closed = False
@@ -198,12 +203,12 @@ class SqliteStore:
             schema.refuse_newer(connection, str(path))
             for name, wanted in (("journal_mode", "wal"), ("synchronous", 2)):
                 setting(connection, name, wanted)
-                _demand(connection, path, name, wanted)
+                demand(connection, path, name, wanted)
             setting(connection, "cache_size", -_CACHE_KIB)
             refuse_shorter(path, connection, seen, None if index_in_memory else index)
             settle_log(connection, path)
             schema.migrate(connection, str(path))
-            store = SqliteStore(path, connection, lock, reserve, index)
+            store = SqliteStore(path, connection, lock, reserve, index, alone=index_in_memory)
             store._keep_the_log()
         except BaseException:
             connection.close()
@@ -219,7 +224,7 @@ class SqliteStore:
         connection = for_reading(path, key)
         try:
             schema.refuse_newer(connection, str(path))
-            _refuse_older(connection, path)
+            refuse_older(connection, path)
             if not can_write(path.parent):
                 refuse_unsettled(path, seen)
             index = wal.Index(path)
@@ -372,7 +377,8 @@ class SqliteStore:
     @property
     def untidy(self) -> bool:
         """Whether the log is so long that a later commit would have to move its pages first."""
-        return self._log_pages >= CHECKPOINT_PAGES and not (self._closed or self._failed)
+        held = self._closed or self._failed or (self._alone and self._beside)
+        return self._log_pages >= CHECKPOINT_PAGES and not held
 
     def tidy(self) -> None:
         """Move a long log's pages before a commit has to. Raises ``StoreFailed``."""
@@ -381,10 +387,26 @@ class SqliteStore:
             self._checkpoint()
             self.took_s = time.monotonic() - began
 
-    def _checkpoint(self) -> None:
-        """Move the log's pages into the file. SQLite itself would swallow a failed sync here."""
+    @contextlib.contextmanager
+    def read_beside(self) -> Iterator[None]:
+        """While others read the file: where no lock of SQLite guards them, the log only grows.
+
+        It begins empty, so that nothing that they have found in it is written over.
+        """
+        if self._alone and not (self._beside or self._closed or self._failed):
+            self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self._beside += 1
         try:
-            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            yield
+        finally:
+            self._beside -= 1
+
+    def _checkpoint(self, mode: int = apsw.SQLITE_CHECKPOINT_PASSIVE) -> None:
+        """Move the log's pages into the file. SQLite itself would swallow a failed sync here."""
+        if self._alone and self._beside:
+            return
+        try:
+            self._connection.wal_checkpoint(mode=mode)
         except apsw.Error as error:
             # Without room the log grows on as long as it can; every later commit tries again.
             if not self._is_full(error):
@@ -572,23 +594,3 @@ def _check_pages(connection: apsw.Connection, path: Path) -> list[str]:
     except apsw.Error as error:
         return [f"{path} is damaged: {error}"]
     return [f"{path}: {text}" for text in (*(row[0] for row in rows), *kept) if text != "ok"]
-
-
-def _demand(connection: apsw.Connection, path: Path, name: str, wanted: str | int) -> None:
-    found = setting(connection, name)
-    if found != wanted:
-        raise ShellError(
-            "store.pragma",
-            f"{path} stays in {name}={found} where {wanted} is needed, so that commits would not"
-            " survive a loss of power; keep the store on a local disk",
-        )
-
-
-def _refuse_older(connection: apsw.Connection, path: Path) -> None:
-    found = schema.version(connection)
-    if found < schema.MIGRATIONS[-1].version:
-        raise ShellError(
-            "store.older",
-            f"the store {path} still has version {found}; start the station once, which brings it"
-            " up to date, on a copy of the home where this one cannot be written",
-        )
