@@ -363,6 +363,10 @@ class Ladder:
         place = None if ref & STORY else self.tallies.record.place(ref)
         return self._met(tally, place, party, rung)
 
+    def clocks(self) -> int:
+        """How many clocks run."""
+        return len(self._heap)
+
     def running(self, now: Now) -> list[tuple[bytes, str, int, int, int, int]]:
         """The clocks that run: statement, party, rung, wall time at their end, length (ms).
 

@@ -159,6 +159,10 @@ class Station:
             first_slot(line, now)
             notes.settle(line)
 
+    def clocks(self) -> int:
+        """How many clocks run, on all lines."""
+        return sum(line.ladder.clocks() for line in self.lines.values())
+
     def settlements(self, now: Now) -> list[Settlement]:
         """What the archive needs, so that what is durable now can be settled."""
         return [snapshot.take(line, now) for line in self.lines.values()]

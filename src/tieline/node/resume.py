@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 # What came since the last snapshot is in memory as objects: a text with its acknowledgement is
 # 8 kB, in three of these facts. With 100,000 statements a snapshot of little news takes 1 ms.
 SNAPSHOT_FACTS: Final = 1_024
+# A snapshot writes all clocks that run. Where they are many times what has come since the last (a
+# member floods, and nobody acknowledges that), there is one only when a 32nd of their number has
+# come, so that all snapshots together cost in proportion to what was said.
+CLOCKS_SHARE: Final = 32
 # What a snapshot holds, or what is history; facts of all other kinds are read one by one.
 FOLDED: Final = frozenset(
     {
@@ -220,7 +224,9 @@ class Resumer:
         ``wanted``: what came last is about to be looked at, and would have to be read again: there
         is time until twice as much has come.
         """
-        due = self._seq - self._kept >= self._every * (2 if wanted else 1)
+        waits = self._seq - self._kept
+        due = waits >= self._every * (2 if wanted else 1)
+        due = due and waits * CLOCKS_SHARE >= station.clocks()
         due = due or (self.bookmarks is not None and self.bookmarks.wanted())
         return self._shot(station, now) if due else None
 
