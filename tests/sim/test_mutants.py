@@ -149,13 +149,16 @@ class Turned:
     """The parts of a runtime, which say in which order they were asked."""
 
     station = None
+    full = False
 
     def __init__(self) -> None:
         self.done: list[str] = []
         self._resumer = self
+        self._started = True
+        self._after: list[Event] = []
 
-    def _gather(self, events: list[Event], _now: Now) -> list[Event]:
-        return events
+    def begin(self, events: list[Event], now: Now) -> Plan | None:
+        return Runtime.begin(cast("Runtime", self), events, now)
 
     def decide(self, _events: list[Event], now: Now) -> Plan:
         return Plan(now)
