@@ -108,7 +108,12 @@ def test_a_station_that_a_charter_left_out_is_told() -> None:
         ({"added": 2, "held": 0, "news": True}, "2 statements were new", 0),
         ({"added": 0, "held": 0, "news": True}, "no statement was new; receipts or", 0),
         ({"added": 0, "held": 0}, "nothing new: all of it is here already", 5),
-        ({"added": 0, "held": 3}, "nothing new; 3 wait for others that they build on", 0),
+        ({"added": 0, "held": 3}, "nothing new; 3 wait for others that they build on", 5),
+        (
+            {"added": 0, "held": 3, "news": True},
+            "no statement of it stands in the record yet; 3",
+            0,
+        ),
         ({"added": 0, "held": 0, "refused": ["forged"]}, "nothing of it was taken in", 1),
     ],
 )

@@ -84,7 +84,7 @@ def test_an_officer_joins_and_the_umpire_ends_it(tmp_path: Path) -> None:
     finally:
         real.kill()
     assert bundle.code == 1, bundle
-    assert "this station keeps no line " in bundle.err
+    assert "which this station does not keep; if it comes from an exercise" in bundle.err
     read = real.run("verify", str(tmp_path / "out" / "evidence.html"))
     assert read.out.startswith("EXERCISE SMALL: nothing in it is of the real world")
 

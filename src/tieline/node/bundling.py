@@ -55,11 +55,16 @@ def export(
 
 
 def outcome(
-    station: Station, header: bundle.Header, entries: Iterable[tuple[int, Fact]], added: int
+    station: Station,
+    header: bundle.Header,
+    entries: Iterable[tuple[int, Fact]],
+    added: int,
+    held: int,
 ) -> dict[str, Json]:
     """What has come of a bundle: ``entries`` are the journal's since it was begun with.
 
-    ``news``: something of it was not here before, a receipt or a charter perhaps.
+    ``held``: how many statements waited for others before it. ``news``: something of it was not
+    here before, a receipt or a charter perhaps, or waits now.
     """
     line, kept = station.line(header.line), list(entries)
     views = (event_view(station, seq, fact) for seq, fact in kept)
@@ -70,7 +75,9 @@ def outcome(
         "line": line.id.hex(),
         "from": line.party_of(header.exporter),
         "added": added,
-        "news": bool(added) or any(fact.kind in _BROUGHT for _, fact in kept),
+        "news": bool(added)
+        or line.record.held > held
+        or any(fact.kind in _BROUGHT for _, fact in kept),
         "held": line.record.held,
         "refused": refused,
     }

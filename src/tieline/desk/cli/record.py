@@ -201,6 +201,8 @@ def import_(args: argparse.Namespace) -> int:
     added, held, news = number_of(result, "added"), number_of(result, "held"), result.get("news")
     if added:
         done = f"{added} statements were new"
+    elif news and held:
+        done = "no statement of it stands in the record yet"
     elif news:
         done = "no statement was new; receipts or the like were"
     elif lines:
@@ -210,7 +212,7 @@ def import_(args: argparse.Namespace) -> int:
     if held:
         done += f"; {held} wait for others that they build on, which are not here yet"
     put(args, result, *lines, f"bundle of {text_of(result, 'from')}: {done}")
-    if news or (held and not lines):
+    if news:
         return DONE
     return REFUSED if lines else NOTHING_NEW
 
