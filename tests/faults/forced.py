@@ -68,7 +68,7 @@ def fail(words: str, way: int) -> None:
 
 def forced(seed: int) -> None:
     """One route, one door of a login, or every act: it fails, and nothing of it is told."""
-    number, way = seed % PLACES, (seed // PLACES + seed) % WAYS
+    number, way = seed % PLACES, (seed // PLACES + seed % PLACES) % WAYS
     word = f"canary-{chaff(f'forced {seed}', 9).hex()}"
     floor = here()
     with _heard() as heard:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import runpy
 import signal
@@ -25,9 +26,20 @@ SHORT = ("--start", "3", "--hours", "0.02")
 
 
 def soak(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(SOAK), *words], capture_output=True, text=True, check=False
-    )
+    """On two processors at most: a short soak plays a seed for each, however many there are."""
+    every = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(every)[:2])
+    try:
+        return subprocess.run(
+            [sys.executable, str(SOAK), *words], capture_output=True, text=True, check=False
+        )
+    finally:
+        os.sched_setaffinity(0, every)
+
+
+def least() -> int:
+    """So many seeds a short soak plays in any case."""
+    return min(2, len(os.sched_getaffinity(0)))
 
 
 def test_it_plays_from_where_it_says_until_the_time_is_up(tmp_path: Path) -> None:
@@ -35,7 +47,7 @@ def test_it_plays_from_where_it_says_until_the_time_is_up(tmp_path: Path) -> Non
     done = soak(*SHORT, "--minutes", "0.01", "--report", str(kept))
     assert (done.returncode, done.stderr) == (0, "soak: from seed 3 for 0.01 min\n")
     report = json.loads(kept.read_text("utf-8"))
-    assert report["seeds"] >= 2
+    assert report["seeds"] >= least()
     assert (report["first"], report["last"]) == (3, 2 + report["seeds"])
     assert (report["failures"], report["seeds_failed"], report["interrupted"]) == ([], [], False)
     first = done.stdout.splitlines()[0]
@@ -66,7 +78,7 @@ def test_by_default_each_seed_draws_its_tempo_and_the_report_says_how_fast_each_
     tempos = {row.pop("tempo"): row for row in report["tempos"]}
     assert tempos["minutes"] == tempos["all"]
     found = tempos["all"]
-    assert found["seeds"] == report["seeds"] >= 2
+    assert found["seeds"] == report["seeds"] >= least()
     assert found["words"] > 10
     assert found["faults"] == sum(report["faults"].values())
     rate = 60 * found["virtual_hours"] / found["cpu_seconds"]
