@@ -29,18 +29,18 @@ from tieline.core import encode
 from tieline.core.errors import TielineError
 
 SHORT: Final = 120  # inputs of a decoder's first case
-ROUNDS: Final = 20_000
+ROUNDS: Final = 10_000
 DEAR: Final = {  # what so many inputs cost the others buys fewer of these
-    "evidence file": 4_000, "charter": 6_000, "proof": 10_000, "card": 12_000,
-    "certificate": 12_000, "pack": 4_000, "form by slashes": 6_000, "form by numbers": 3_000,
-    "form by radio": 4_000, "pack source": 3_000, "http request": 6_000, "table": 8_000,
+    "evidence file": 2_000, "charter": 3_000, "proof": 5_000, "card": 6_000,
+    "certificate": 6_000, "pack": 2_000, "form by slashes": 3_000, "form by numbers": 1_500,
+    "form by radio": 2_000, "pack source": 1_500, "http request": 3_000, "table": 4_000,
 }  # fmt: skip
 WATCHED: Final = 6  # of so many inputs that are refused on a known way the lines are looked at
 FRESH: Final = 40
 MOST_S: Final = 1.0
 HOME: Final = str(Path(tieline.__file__).parent)
-# Of each decoder a short case, and long ones: 1, for a minute of all of them; 53, for 40; many.
-COUNTS: Final = (2 * len(DECODERS), 54 * len(DECODERS), 1_800 * len(DECODERS))
+# Of each decoder a short case, and long ones: 1, for half a minute of all; 106, for 40; many.
+COUNTS: Final = (2 * len(DECODERS), 107 * len(DECODERS), 3_600 * len(DECODERS))
 
 
 # ------------------------------------------------------------------------------------- changes

@@ -119,12 +119,12 @@ P10: Final = (
     Row(
         promise="P10",
         name="hostile-text",
-        fault="36 texts in every place for words, on a seventh of the screens each, in Chromium",
+        fault="36 texts in every place for words, on a tenth of the screens each, in Chromium",
         demand="no script runs, the policy stops nothing, no raw control is seen, nobody is asked",
         counts=(
             len(texts.TEXTS),
-            len(texts.TEXTS) * webshown.SEVENTHS,
-            len(texts.TEXTS) * webshown.SEVENTHS,
+            len(texts.TEXTS) * webshown.TENTHS,
+            len(texts.TEXTS) * webshown.TENTHS,
         ),
         play=webshown.hostile_text,
         stage=webshown.screen,

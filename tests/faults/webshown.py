@@ -35,7 +35,7 @@ WATCH: Final = (
     " window.alert = window.confirm = window.prompt = () => { window.bad += 1; };"
 )
 
-SEVENTHS: Final = 7
+TENTHS: Final = 10
 PRINTED: Final = ("item", "incident", "print")  # pages that are read on paper, too
 
 _shown: list[tuple[Browser, tuple[Scene, ...]]] = []
@@ -77,18 +77,18 @@ def looking(floor: Floor, browser: Browser, who: Plain) -> Iterator[Page]:
 
 
 def hostile_text(seed: int) -> None:
-    """One text in every place that takes words, on a seventh of the screens: harmless."""
+    """One text in every place that takes words, on a tenth of the screens: harmless."""
     text = TEXTS[seed % len(TEXTS)]
     floor = here()
     browser, _ = _shown[-1]
     # A name in a form takes no control characters: the station refuses them, and free text is left.
     name = "".join(char for char in text if unicodedata.category(char) != "Cc")
     told = scenes.play(floor, text, " ".join(name.split())[:40])
-    part = (seed // len(TEXTS) + seed) % SEVENTHS
+    part = (seed // len(TEXTS) + seed) % TENTHS
     who = floor.visitor(*scenes.ALL)
     with looking(floor, browser, who) as page:
         for number, scene in enumerate(told):
-            if number % SEVENTHS != part and scene.name not in ("watch", *PRINTED):
+            if number % TENTHS != part and scene.name not in ("watch", *PRINTED):
                 continue
             names = [] if not scene.route else webfuzz.of_route(scene.route, "GET")
             names = [name for name in names if name not in ("line", "form", "part")][:12]
