@@ -11,6 +11,7 @@ from tests.core.agreement.sheets import ENGINE
 from tests.core.world import chaff
 from tests.faults import forged, golden, sidedecoders
 from tests.faults.golden import VECTORS, artefacts, vector
+from tests.faults.sidedecoders import of_text
 from tests.packs.test_shipped import pack
 from tests.packs.test_texts import sheet_of, tongue
 
@@ -43,10 +44,6 @@ FORMS: Final = 3
 
 def _framed(data: bytes) -> object:
     return list(frames.FrameReader().feed(data))
-
-
-def _text(take: Callable[[str], object]) -> Callable[[bytes], object]:
-    return lambda data: take(data.decode("utf-8", "replace"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +100,17 @@ DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     "evidence file": _evidence,
     "tiles": lambda data: tiles.parse_bundle(data, 3),
     "frames": _framed,
-    "armor": _text(dearmor),
-    "armored proof": _text(dearmor_proof),
-    "key of a log": _text(read_vkey),
+    "armor": of_text(dearmor),
+    "armored proof": of_text(dearmor_proof),
+    "key of a log": of_text(read_vkey),
     "witness answer": _witness_answer,
     "api request": api.parse_request,
-    "words": _text(lambda text: identity.check_words(text, _fingerprint())),
-    "address": _text(parse_address),
+    "words": of_text(lambda text: identity.check_words(text, _fingerprint())),
+    "address": of_text(parse_address),
     "pack": _pack,
-    "form by slashes": _text(_form(slash.read)),
-    "form by numbers": _text(_form(numbered.read)),
-    "form by radio": _text(_form(radio.read)),
+    "form by slashes": of_text(_form(slash.read)),
+    "form by numbers": of_text(_form(numbered.read)),
+    "form by radio": of_text(_form(radio.read)),
     **sidedecoders.DECODERS,
 }
 

@@ -139,7 +139,8 @@ def _entries() -> Iterator[bytes]:
 # --------------------------------------------------------------------------------------- together
 
 
-def _text(take: Callable[[str], object]) -> Callable[[bytes], object]:
+def of_text(take: Callable[[str], object]) -> Callable[[bytes], object]:
+    """A decoder of bytes from one of text."""
     return lambda data: take(data.decode("utf-8", "replace"))
 
 
@@ -159,7 +160,7 @@ DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     "table": lambda data: read_sheet(Path("table.csv"), data),
     "pack source": _source,
     "http request": _request,
-    "witness address": _text(parse_url),
+    "witness address": of_text(parse_url),
     "journal entry": _entry,
 }
 
