@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from unittest import mock
@@ -11,6 +12,7 @@ from tests.desk.desks import Desk
 
 from tieline.core.errors import LocalError
 from tieline.node import homefolder
+from tieline.node.wholefile import write_file
 
 INIT = ("init", "--party", "ALPHA", "--name", "Party ALPHA", "--key-file")
 TABLE = "25 24 0:23 / / rw - ext4 /dev/a rw\n26 25 0:24 / {} rw,vers=4 - nfs4 files:/homes rw\n"
@@ -43,6 +45,19 @@ def test_init_makes_no_home_where_anybody_may_write(desk: Desk) -> None:
     assert said.code == 1
     assert "chmod go-w" in said.err
     assert [*desk.home.iterdir()] == []
+
+
+def test_what_init_and_a_pack_make_in_an_open_home_is_not_refused(desk: Desk) -> None:
+    """Many machines have each user's own group, and a umask that lets it write."""
+    desk.home.mkdir(parents=True)
+    desk.home.chmod(0o755)
+    before = os.umask(0o002)
+    try:
+        desk.ok(*INIT)
+        write_file(desk.home / "packs" / "one", b"a pack")
+    finally:
+        os.umask(before)
+    homefolder.check(desk.home)
 
 
 @pytest.mark.parametrize("verb", ["serve", "init", "restore", "witness init", "witness serve"])

@@ -10,15 +10,16 @@ import pytest
 from tests.node import pair
 from tests.node.pair import Running
 
+from tieline.core import bundle
 from tieline.core.charter import dearmor_charter
 from tieline.core.events import Arrived, Connected, Discard, Event, Known, Lost, Tick
 from tieline.core.journal import FactKind
 from tieline.core.log import Item, Items
-from tieline.core.sync import Pace
+from tieline.core.sync import Pace, Push, pack
 from tieline.core.terms import Now, Precedence
 from tieline.node import host as host_module
 from tieline.node import view
-from tieline.node.host import FEW, Host
+from tieline.node.host import FEW, REPLAY_BATCH, Host
 from tieline.node.intake import (
     ENVELOPE_BYTES,
     IMPORTS,
@@ -175,6 +176,30 @@ async def _reads_in(folder: Path) -> None:
         found = await bravo.host.import_bundle(data)
     assert found["added"] == count >= 3
     assert len(bravo.host._intake) > 10
+
+
+def test_of_a_long_bundle_the_last_refusal_is_told_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(_refuses_the_last(tmp_path, monkeypatch))
+
+
+async def _refuses_the_last(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seats, charter = pair.make_homes(folder)
+    alpha, bravo = (Running(seat, pair.open_store(seat)) for seat in seats)
+    for running in (alpha, bravo):
+        await running.install(dearmor_charter(charter))
+    await asyncio.gather(*(alpha.say(f"text {number}") for number in range(REPLAY_BATCH)))
+    line = next(iter(alpha.host.station.lines.values()))
+    data, count = alpha.host.export_bundle(line, (bravo.seat.keys.station,))
+    last = line.record.order[-1].statement.raw
+    forged = pack(Push(line.id, (last[:-1] + bytes((last[-1] ^ 1,)),)))
+    read = bundle.envelopes_of
+    monkeypatch.setattr(bundle, "envelopes_of", lambda plain: (*read(plain), forged))
+    async with asyncio.timeout(pair.WAIT_S):
+        found = await bravo.host.import_bundle(data)
+    assert found["added"] == count
+    assert f"number {REPLAY_BATCH} of station" in str(found["refused"])
 
 
 def test_an_officer_is_answered_while_a_station_catches_up(

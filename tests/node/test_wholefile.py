@@ -37,3 +37,13 @@ def test_links_in_a_circle_are_an_error_of_the_system(tmp_path: Path) -> None:
     other.symlink_to(one)
     with pytest.raises(OSError, match="symbolic links"):
         write_file(one, b"x")
+
+
+def test_what_is_new_nobody_else_may_write_to_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        write_file(tmp_path / "made" / "file", b"new")
+    finally:
+        os.umask(before)
+    made = [stat.S_IMODE(one.stat().st_mode) for one in (tmp_path / "made").iterdir()]
+    assert (stat.S_IMODE((tmp_path / "made").stat().st_mode), made) == (0o755, [0o644])

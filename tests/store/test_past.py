@@ -11,7 +11,7 @@ from tests.core.test_snapshot import live, pictures, resumed, resumed_once
 from tests.core.world import Net, Post, answer, kits
 
 from tieline.core.errors import LocalError, ShellError, StoreFailed
-from tieline.core.events import Tick
+from tieline.core.events import Tick, Trouble
 from tieline.core.shelf import Settlement
 from tieline.core.terms import Kind
 from tieline.node.runtime import Runtime
@@ -138,6 +138,38 @@ def test_a_station_that_comes_upon_it_ends_and_the_next_life_is_well(
     with pytest.raises(StoreFailed, match="journal has it too"):
         runtime.turn([Tick()], post.net.now())
     assert pictures(begun().station) == pictures(post.reload())
+    assert store.damage() == []
+    store.close()
+
+
+@pytest.mark.parametrize("at", ["turn", "end", "stop"])
+def test_a_snapshot_that_comes_upon_it_ends_the_station_for_it_too(tmp_path: Path, at: str) -> None:
+    """A late receipt starts a clock and reads nothing: the next snapshot is the first to look."""
+    post = lived()
+    store = filled(tmp_path / "store.db", post)
+    resumed(post, store, 1)
+    store._connection.execute("UPDATE kept_tally SET body = x'05'")
+    now = post.net.now()
+    begun = (post.who.id, "", store, MagicMock(), MagicMock(), now)
+    every = 99 if at == "stop" else 1
+    runtime = Runtime(*begun, machine=MemoryMachine("ALPHA"), snapshot_every=every)
+    line = runtime.station.lines[post.line.id]
+    for item in line.record.order:
+        line.ladder.start_human(item, "BRAVO", line.charter, now)
+    trouble = [Trouble(code="clock.wrong", text="the clock is wrong")]
+
+    def meets() -> None:
+        if at == "end":
+            plan = runtime.begin(trouble, now)
+            assert plan is not None
+            runtime.end(plan, lambda: store.commit(plan.facts))
+        else:
+            runtime.turn(trouble, now)
+        runtime.snapshot(now)
+
+    with pytest.raises(StoreFailed, match="journal has it too"):
+        meets()
+    assert store.past.kept() is None
     assert store.damage() == []
     store.close()
 

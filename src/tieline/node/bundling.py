@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from tieline.core import bundle, crypto
@@ -54,30 +55,33 @@ def export(
     return bundle.assemble(payload, signature, sealed), count
 
 
-def outcome(
+async def outcome(
     station: Station,
     header: bundle.Header,
-    entries: Iterable[tuple[int, Fact]],
-    added: int,
-    held: int,
+    read: Callable[[int], list[tuple[int, Fact]]],
+    begun: tuple[int, int, int],
+    last: int,
 ) -> dict[str, Json]:
-    """What has come of a bundle: ``entries`` are the journal's since it was begun with.
+    """What has come of a bundle. ``read``: some entries of the journal after a number.
 
-    ``held``: how many statements waited for others before it. ``news``: something of it was not
-    here before, a receipt or a charter perhaps, or waits now.
+    ``begun``: the journal's last entry, the statements and those that waited for others, when it
+    was begun with; ``last``: the journal's last entry now. ``news``: something of it was not here
+    before, a receipt or a charter perhaps, or waits now.
     """
-    line, kept = station.line(header.line), list(entries)
-    views = (event_view(station, seq, fact) for seq, fact in kept)
-    refused: list[Json] = [
-        view["text"] for view in views if view["type"] == "refused" and view["carrier"] == "bundle"
-    ]
+    line, (since, before, waited) = station.line(header.line), begun
+    added, held = len(line.record.by_digest) - before, line.record.held
+    news, refused = bool(added) or held > waited, list[Json]()
+    while since < last and (kept := read(since)):  # of a long bundle others have turns in between
+        since = kept[-1][0]
+        news = news or any(fact.kind in _BROUGHT for _, fact in kept)
+        views = (event_view(station, *one) for one in kept if one[1].kind == FactKind.REFUSED)
+        refused += [view["text"] for view in views if view["carrier"] == "bundle"]
+        await asyncio.sleep(0)
     return {
         "line": line.id.hex(),
         "from": line.party_of(header.exporter),
         "added": added,
-        "news": bool(added)
-        or line.record.held > held
-        or any(fact.kind in _BROUGHT for _, fact in kept),
-        "held": line.record.held,
+        "news": news,
+        "held": held,
         "refused": refused,
     }

@@ -557,14 +557,13 @@ class Host:
             parsed = bundle.parse(self.station.realm, data)
             line = bundle.check(parsed, self.station.lines)
             envelopes = bundle.envelopes_of(self._sealer.open_sealed(parsed.sealed))
-            before, held = len(line.record.by_digest), line.record.held
-            since, unkept = self.runtime.store.last(), self.runtime.unkept
+            begun = self.last(), len(line.record.by_digest), line.record.held
+            unkept = self.runtime.unkept
             for each in envelopes:
                 self.submit(Arrived(carrier=IMPORTS, peer=parsed.header.exporter, envelope=each))
             await self._drained.wait()
             self._check_kept(unkept)
-            added = len(self.station.line(line.id).record.by_digest) - before
-            return outcome(self.station, parsed.header, self.entries(since), added, held)
+            return await outcome(self.station, parsed.header, self.entries, begun, self.last())
 
     def _check_kept(self, unkept: int) -> None:
         """Refuse to say that a bundle is in when the disk did not take it."""

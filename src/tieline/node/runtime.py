@@ -14,8 +14,9 @@ This module is synchronous and reads no clock; the node and the simulator both d
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol, TypeVar
@@ -154,12 +155,31 @@ class Runtime:
         if self.spoilt:
             self._resumer.drop()
         elif not self.full:
-            self._resumer.snapshot(self.station, now)
+            with self._reading():
+                self._resumer.snapshot(self.station, now)
 
     @property
     def spoilt(self) -> bool:
         """Whether something that was folded of the journal did not read."""
         return any(line.record.shelf.spoilt for line in self.station.lines.values())
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Around what may come upon something that was folded of the journal and does not read.
+
+        This process cannot go on then, and the next one begins from the journal. Raises
+        ``StoreFailed``, also where an officer had come upon it.
+        """
+        try:
+            yield
+        except LocalError as error:
+            if error.code != SPOILT:
+                raise
+        else:
+            if not self.spoilt:
+                return
+        self._resumer.drop()
+        raise StoreFailed(spoilt().message)
 
     # ------------------------------------------------------------------------------- turn
 
@@ -169,11 +189,15 @@ class Runtime:
         Raises ``StoreFailed`` when the store can no longer promise anything: stop the process.
         """
         if not self.full:
-            self._resumer.snapshot_if_due(self.station, now, wanted=self.wanted())
+            self._snapshot_if_due(now)
         plan = self.begin(events, now)
         if plan is not None and self.commit(plan):
             self.perform(plan)
             self.publish(plan)
+            self._snapshot_if_due(now)
+
+    def _snapshot_if_due(self, now: Now) -> None:
+        with self._reading():
             self._resumer.snapshot_if_due(self.station, now, wanted=self.wanted())
 
     # A turn in parts, for whoever commits on another thread: ``begin``, then ``store.commit``, then
@@ -201,7 +225,8 @@ class Runtime:
             return None
         self.perform(plan)
         self.publish(plan)
-        return self._resumer.shot_if_due(self.station, plan.now, wanted=self.wanted())
+        with self._reading():
+            return self._resumer.shot_if_due(self.station, plan.now, wanted=self.wanted())
 
     @property
     def owes(self) -> bool:
@@ -218,21 +243,9 @@ class Runtime:
         return any(not isinstance(event, HandedOver) for event in self._after)
 
     def decide(self, events: Iterable[Event], now: Now) -> Plan:
-        """Step the core through events; sign what it wants signed.
-
-        Raises ``StoreFailed`` where what was folded of the journal does not read, be it that an
-        officer asked for it: this process cannot go on, and the next one begins from the journal.
-        """
-        try:
-            plan = self._decided(events, now)
-        except LocalError as error:
-            if error.code != SPOILT:
-                raise
-        else:
-            if not self.spoilt:
-                return plan
-        self._resumer.drop()
-        raise StoreFailed(spoilt().message)
+        """Step the core through events; sign what it wants signed. Raises ``StoreFailed``."""
+        with self._reading():
+            return self._decided(events, now)
 
     def _decided(self, events: Iterable[Event], now: Now) -> Plan:
         plan = Plan(now)

@@ -1,6 +1,8 @@
 """A plain file that is written whole or not at all, and is there after a loss of power.
 
-For files that others may read; those of the owner alone are written by ``privatefile``.
+For files that others may read; those of the owner alone are written by ``privatefile``. What is
+made here nobody else may write to, whatever the umask: it may lie in a home, and one that a group
+may write to does not start (``homefolder``).
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from pathlib import Path
 from tieline.store.disk import sync_folder
 
 
-def make_folder(path: Path, mode: int = 0o777) -> None:
+def make_folder(path: Path, mode: int = 0o755) -> None:
     """Make a folder, and those above it that are missing, so that a loss of power keeps them.
 
     A folder that is there is left as it is; what is in one is for who writes it to sync. ``mode``
@@ -38,7 +40,7 @@ def write_file(path: Path, body: bytes) -> None:
     make_folder(path.parent)
     new = path.with_suffix(f".{os.getpid()}.new")
     try:
-        with new.open("wb") as file:
+        with open(new, "wb", opener=_closed_to_others) as file:
             if path.exists():
                 _like(path.stat(), file.fileno())
             file.write(body)
@@ -48,6 +50,10 @@ def write_file(path: Path, body: bytes) -> None:
     finally:
         new.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def _closed_to_others(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o644)
 
 
 def _like(old: os.stat_result, new: int) -> None:
