@@ -206,6 +206,7 @@ class Machine:
         facts = tuple(fact for _, fact in disk.facts())
         self.ledger = checker.refilled(self.ledger, facts)
         self.silences = Silences(self.station)
+        self._owes(facts)
         self._told = self._counted = len(facts)
         self.touch(self)
         if self.cache is not None:
@@ -296,12 +297,15 @@ class Machine:
         self.commits += 1
         self._fresh.extend(facts)
         self.durable(facts)
+        self._owes(facts)
+
+    def _owes(self, facts: Sequence[Fact]) -> None:
         for fact in facts:
             if fact.kind == FactKind.ALARM:
                 self.silences.rang(Alarm.decode(fact.body), self.schedule.now_ms)
-                self.schedule.by(self.silences.due())
-        for parsed in self.checker.statements_of(list(facts)):
-            self.silences.note(parsed)
+            for parsed in self.checker.statements_of([fact]):
+                self.silences.note(parsed)
+        self.schedule.by(self.silences.due())
 
     @property
     def able(self) -> bool:
