@@ -248,7 +248,7 @@ def test_who_has_logged_in_here_before_does_not_wait_with_strangers(floor: Floor
         return Response("here")
 
     async def story() -> None:
-        doors = app._Doors(desk)
+        doors = app._Doors(desk, frozenset())
         door = doors.outside(page)
         async with doors._turns.turn(lambda: False):  # the row of the strangers stands still
             assert (await door(request(mark))).status_code == 200

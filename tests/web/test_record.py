@@ -139,6 +139,26 @@ def test_evidence_is_written_read_again_and_a_changed_file_is_seen(
     assert left_over(house) == []
 
 
+def test_a_page_that_answers_a_form_stays_and_what_rings_comes_onto_it(
+    house: House, tmp_path: Path
+) -> None:
+    file = tmp_path / "brought.html"
+    file.write_bytes(b"<p>nothing of ours</p>")
+    with house.person(house.b, "administrator") as person:
+        person.go("/record/files")
+        person.choose("#verify-file", file)
+        person.submit("#verify button.main")
+        verdict = person.text("#checked")
+        assert "NOT VERIFIED" in verdict
+        house.flash("Is it yours?")
+        person.page.wait("document.querySelector('[data-silence] button') !== null")
+        assert person.text("#checked") == verdict
+        back = person.page.value("document.querySelector('[data-silence] [name=back]').value")
+        assert back == "/record/files"  # where a browser without scripts goes on
+        assert person.page.value("document.querySelector('#quiet a').pathname") == back
+        assert person.complaints() == []
+
+
 def test_what_is_brought_is_bounded_and_leaves_nothing(house: House) -> None:
     bob = visitor(house.b)
     bombs = [b"", b"\x1f\x8b" + b"\0" * 1000, b"PK\x03\x04" + b"\xff" * 5000, b"<" * 300_000,

@@ -23,9 +23,9 @@ from tieline.core.errors import TielineError
 from tieline.desk.web import frame, live
 from tieline.desk.web.crowd import FORM_S, GONE, Turns
 from tieline.desk.web.guard import Guard
-from tieline.desk.web.logins import Logins, known_of, local, same, session_of, whole_form
+from tieline.desk.web.logins import Logins, known_of, same, session_of, whole_form
 from tieline.desk.web.sessions import Session
-from tieline.desk.web.visit import Desk, ForbiddenError, Visit
+from tieline.desk.web.visit import Desk, ForbiddenError, Visit, local
 from tieline.node.client import ApiDown, ApiRefused
 
 # All that an officer may do with a password that was given to it.
@@ -53,7 +53,9 @@ def build(
     desk: Desk, routes: Iterable[Route], names: Iterable[str], uploads: Iterable[str]
 ) -> ASGIApp:
     """The application. ``names`` are what ``Host`` may be."""
-    doors, logins = _Doors(desk), Logins(desk)
+    routes = tuple(routes)
+    pages = frozenset(route.path for route in routes if route.method == "GET")
+    doors, logins = _Doors(desk, pages), Logins(desk)
     table = [
         StarletteRoute("/login", doors.outside(logins.page), methods=["GET"]),
         StarletteRoute("/login", doors.paced(logins.first), methods=["POST"]),
@@ -77,8 +79,9 @@ def build(
 class _Doors:
     """What stands between a request and a screen."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, pages: frozenset[str]) -> None:
         self._desk = desk
+        self._pages = pages  # paths that can be asked for, and not only sent a form
         self._turns = Turns()
         self._known = Turns()  # of browsers that an officer has used
 
@@ -111,7 +114,8 @@ class _Doors:
                 token = form.get("csrf") or request.headers.get("x-csrf", "")
                 if not isinstance(token, str) or not same(token, session.token):
                     return PlainTextResponse("The form is not of this session.\n", 403)
-            visit = Visit(self._desk, request, session, form)
+            shown = route.path in self._pages
+            visit = Visit(self._desk, request, session, form, shown=shown)
             if form is None:
                 visit.begin()
             try:

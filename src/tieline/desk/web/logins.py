@@ -29,7 +29,7 @@ from tieline.desk.web.known import LIFE_MS
 from tieline.desk.web.officers import Officer
 from tieline.desk.web.sessions import Session
 from tieline.desk.web.touches import Bond, about
-from tieline.desk.web.visit import Desk
+from tieline.desk.web.visit import Desk, local
 from tieline.desk.words import ENGLISH, LANGUAGES
 
 MAX_FIELDS: Final = 600
@@ -263,12 +263,6 @@ async def whole_form(request: Request) -> FormData:
             f"The file cannot be kept for a moment ({error.strerror}): make room. Nothing changed."
         )
         raise HTTPException(507, text) from error
-
-
-def local(address: str) -> str:
-    """An address of this desk; anything else becomes the first page."""
-    fine = address.startswith("/") and not address.startswith(("//", "/\\", "/login"))
-    return address if fine and address.isprintable() and address.isascii() else "/"
 
 
 def _language(request: Request) -> str:

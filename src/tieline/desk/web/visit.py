@@ -43,6 +43,12 @@ ONCE_BYTES = 12
 WITH_ALARMS = ("", "frame")  # the parts of a page that show what rings
 
 
+def local(address: str) -> str:
+    """An address of this desk; anything else becomes the first page."""
+    fine = address.startswith("/") and not address.startswith(("//", "/\\", "/login"))
+    return address if fine and address.isprintable() and address.isascii() else "/"
+
+
 class ForbiddenError(Exception):
     """An officer asked for an act that none of its roles may do."""
 
@@ -84,10 +90,20 @@ class Desk:
 
 
 class Visit:
-    """One request. ``officer`` is who is logged in; ``form`` what a POST brought."""
+    """One request. ``officer`` is who is logged in; ``form`` what a POST brought.
+
+    ``shown``: its address can be asked for without a form, too. ``at`` is where its page is asked
+    for anew, without sending a form again; empty: nowhere.
+    """
 
     def __init__(
-        self, desk: Desk, request: Request, session: Session, form: FormData | None
+        self,
+        desk: Desk,
+        request: Request,
+        session: Session,
+        form: FormData | None,
+        *,
+        shown: bool = True,
     ) -> None:
         self.desk = desk
         self.request = request
@@ -95,6 +111,7 @@ class Visit:
         self.officer: Officer = session.officer
         self.words = Words(session.officer.language)
         self._form = form
+        self.at = self._page_address() if shown else ""
         self._status: View | None = None
         self.now_ms = desk.frame.now_ms()
 
@@ -182,6 +199,15 @@ class Visit:
         """The path and query of this request."""
         url = self.request.url
         return f"{url.path}?{url.query}" if url.query else url.path
+
+    @property
+    def answers(self) -> bool:
+        """Whether the page answers a form: to load it anew would send that once more."""
+        return self._form is not None
+
+    def _page_address(self) -> str:
+        url = self.request.url.remove_query_params("part")
+        return local(f"{url.path}?{url.query}" if url.query else url.path)
 
     # -------------------------------------------------------------------- asking and doing
 
@@ -292,8 +318,15 @@ class Visit:
 
     # ------------------------------------------------------------------------- answering
 
-    async def render(self, template: str, status: int = 200, **context: object) -> Response:
-        """The page of a template, or its one part that was asked for."""
+    async def render(
+        self, template: str, status: int = 200, at: str = "", /, **context: object
+    ) -> Response:
+        """The page of a template, or its one part that was asked for.
+
+        ``at``: where the page that answers a form is found without it, if that is elsewhere.
+        """
+        if at and self.answers:
+            self.at = at
         return HTMLResponse(await self.desk.frame.page(self, template, context), status)
 
     def go(self, address: str) -> Response:

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from tieline.desk.web import shapes
 from tieline.desk.web.app import Route
 from tieline.desk.web.shapes import View
-from tieline.desk.web.visit import Visit
+from tieline.desk.web.visit import Visit, local
 from tieline.node.client import ApiRefused
 
 BEAT_MS: Final = 5_000  # a browser that sounds says so again within this time
@@ -31,7 +31,7 @@ async def _page(visit: Visit, problem: str, typed: dict[str, str], status: int =
     every = [_shown(one) for one in found.views("alarms")]
     test = found.view("test")
     return await visit.render(
-        "alarms.html", status, found=found, test=test, problem=problem,
+        "alarms.html", status, "/alarms", found=found, test=test, problem=problem,
         typed=View(typed),
         alarms=[one for one in every if one["state"] != "over"],
         past=[one for one in every if one["state"] == "over"],
@@ -67,7 +67,7 @@ def _shown(one: View) -> View:
 async def silence(visit: Visit) -> Response:
     """Stop what sounds for 30 s."""
     await visit.perform("silence")
-    return visit.go(_back(visit))
+    return visit.go(local(visit.field("back")))
 
 
 async def shelve(visit: Visit) -> Response:
@@ -143,13 +143,6 @@ async def alive(visit: Visit) -> Response:
 
 def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0
-
-
-def _back(visit: Visit) -> str:
-    """The page on which the button was, if it is one of this desk."""
-    address = visit.field("back")
-    fine = address.startswith("/") and not address.startswith(("//", "/\\"))
-    return address if fine and address.isascii() and address.isprintable() else "/"
 
 
 ROUTES: Final = (

@@ -84,7 +84,7 @@ async def _page(visit: Visit, *, other: View | None, problem: str, code: int = 2
     if line and (visit.field("score") or other is not None):
         score = await visit.ask("incident_score", line=line)
     return await visit.render(
-        "exercise.html", code,
+        "exercise.html", code, f"/exercise?line={line[:16]}",
         line=chosen, led=led[::-1][:SHOWN], looked=LOOKED_AT,
         leaders=sorted({str(one["party"]) for one in led}), owed=owed,
         codes=[str(one["party"]) for one in score.views("parties")],

@@ -136,7 +136,8 @@ async def _page(
     drafts = (await visit.ask("drafts")).views("drafts")
     signing = next((one for one in drafts if _signs(one, str(offered["item"]))), View())
     return await visit.render(
-        "joint.html", 409 if problem else 200, joint=found, incident=next(iter(incidents), ""),
+        "joint.html", 409 if problem else 200, f"/joint/{visit.path('digest')}",
+        joint=found, incident=next(iter(incidents), ""),
         offer=offer, offered=offered, step=str(step["step"] or ""), ack=step["ack"],
         named=named, mine=mine, draft=draft, problem=problem,
         waits=signing["draft"] or visit.field("draft"), signing=bool(signing),

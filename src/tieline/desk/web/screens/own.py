@@ -37,7 +37,7 @@ async def page(
     if secret is not None:
         party = str((await visit.status())["party"] or "")
     return await visit.render(
-        "account.html", status, problem=problem, codes=codes or [],
+        "account.html", status, "/account", problem=problem, codes=codes or [],
         has=held.has(number), left_codes=held.left(number),
         picture=picture(factors.address(secret, visit.officer.name, party)) if secret else "",
         typed=factors.typed(secret) if secret else "",

@@ -27,17 +27,28 @@ document.addEventListener("submit", (event) => {
 });
 addEventListener("pageshow", () => { going = 0; });
 
-async function renew(name) {
-  if (performance.now() < going) return;
-  const url = new URL(location.href);
+// Where this page is asked for anew. One that answers a form (data-answers) has another address than
+// its own, or none (then only what stands around each page is asked for); and it is never loaded
+// anew: that would send the form once more, and what it answers would be gone.
+const answers = body.dataset.answers === "yes";
+function at(name) {
+  const url = new URL(body.dataset.at || "/", location.href);
   url.searchParams.set("part", name);
+  return url;
+}
+const again = () => { if (!answers) location.reload(); };
+const loggedOut = () => { if (answers) location.assign(body.dataset.at || "/"); else location.reload(); };
+
+async function renew(name) {
+  if (performance.now() < going || (!body.dataset.at && name !== "frame")) return;
+  const url = at(name);
   const answer = await fetch(url, { headers: { accept: "text/html" } });
-  if (answer.status === 401) { location.reload(); return; }
+  if (answer.status === 401) { loggedOut(); return; }
   const text = await answer.text();
   if (performance.now() < going) return;
   const old = document.querySelector(`[data-live="${name}"]`);
   if (!old) return;
-  if (!text.trim() || !answer.ok || old.dataset.reload) { location.reload(); return; }
+  if (!text.trim() || !answer.ok || old.dataset.reload) { again(); return; }
   const made = new DOMParser().parseFromString(trusted(text), "text/html");
   const fresh = made.querySelector(`[data-live="${name}"]`);
   const made_of = fresh && plain(fresh);
@@ -124,9 +135,10 @@ function listen() {
     const { on, ring, station } = JSON.parse(message.data);
     document.dispatchEvent(new CustomEvent("desk:ring", { detail: { ...ring, station } }));
     document.dispatchEvent(new CustomEvent("desk:event", { detail: on }));
-    if (on.includes("lagged")) { location.reload(); return; }
+    const lagged = on.includes("lagged");
+    if (lagged && !answers) { again(); return; }
     if (!on.length) return;
-    for (const part of parts()) if (wants(part, on)) waiting.add(part.dataset.live);
+    for (const part of parts()) if (lagged || wants(part, on)) waiting.add(part.dataset.live);
     renewAll();
   };
   stream.onerror = () => { if (stream.readyState === 2) setTimeout(listen, 1000); };
@@ -163,15 +175,13 @@ function polled(is) {
 }
 async function poll() {
   asked = performance.now();
-  const url = new URL(location.href);
-  url.searchParams.set("part", "frame");
   let answer = null;
   try {
-    answer = await fetch(url, { signal: AbortSignal.timeout(POLL_MS - 500) });
+    answer = await fetch(at("frame"), { signal: AbortSignal.timeout(POLL_MS - 500) });
     await answer.text();
   } catch { answer = null; }
   if (!dead) return;
-  if (answer?.status === 401) { location.reload(); return; }
+  if (answer?.status === 401) { loggedOut(); return; }
   polled(Boolean(answer));
   if (!polling) return;
   for (const part of parts()) waiting.add(part.dataset.live);
