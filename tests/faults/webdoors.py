@@ -7,6 +7,7 @@ import random
 import re
 from collections.abc import Callable
 from functools import cache
+from html import unescape
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -438,6 +439,7 @@ def cell_of_rights(seed: int) -> None:
         need(answer.status in (200, 409), f"{', '.join(roles)} may not {act}: {answer.status}")
 
 
+_AT: Final = re.compile(r'<body [^>]*data-at="([^"]+)"')
 ROUTE_CELLS: Final = len(POSTS) * len(ROLE_SETS)
 
 
@@ -480,3 +482,8 @@ def route_of_rights(seed: int) -> None:
         if act in rights.NAMES_OFFICER:
             named = str(args.get("officer"))
             need(named == floor.officer(*roles).name, f"{path} speaks in the name of {named!r}")
+    at = _AT.search(answer.text)
+    if at is not None:  # where the page that answers the form is asked for without it
+        shown = who.get(unescape(at[1]))
+        fine = shown.status == 200 or shown.status == answer.status == 403
+        need(fine, f"POST {path} leads back to {at[1]}: {shown.status}")

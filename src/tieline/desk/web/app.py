@@ -200,7 +200,7 @@ class _Doors:
         session = self.session(request)
         if session is None or error.status_code != 404:
             return PlainTextResponse(f"{error.detail}\n", error.status_code)
-        visit = Visit(self._desk, request, session, None)
+        visit = Visit(self._desk, request, session, None, shown=request.method == "GET")
         return await visit.render("missing.html", 404)
 
 

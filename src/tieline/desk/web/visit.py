@@ -203,7 +203,7 @@ class Visit:
     @property
     def answers(self) -> bool:
         """Whether the page answers a form: to load it anew would send that once more."""
-        return self._form is not None
+        return self.request.method == "POST"
 
     def _page_address(self) -> str:
         url = self.request.url.remove_query_params("part")
