@@ -485,5 +485,5 @@ def route_of_rights(seed: int) -> None:
     at = _AT.search(answer.text)
     if at is not None:  # where the page that answers the form is asked for without it
         shown = who.get(unescape(at[1]))
-        fine = shown.status == 200 or shown.status == answer.status == 403
-        need(fine, f"POST {path} leads back to {at[1]}: {shown.status}")
+        alike = shown.status == 200 or shown.status == answer.status == 403
+        need(alike, f"POST {path} leads back to {at[1]}: {shown.status}")

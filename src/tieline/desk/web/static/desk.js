@@ -12,6 +12,7 @@ document.documentElement.dataset.script = "yes"; // else a bar says that the pag
 const parts = () => [...document.querySelectorAll("[data-live]")];
 const wants = (part, names) => {
   const on = part.dataset.on.split(" ");
+  if (names.includes("lagged")) return part.dataset.on !== "none"; // whatever has changed meanwhile
   return names.some((name) => on.includes(name));
 };
 
@@ -135,10 +136,9 @@ function listen() {
     const { on, ring, station } = JSON.parse(message.data);
     document.dispatchEvent(new CustomEvent("desk:ring", { detail: { ...ring, station } }));
     document.dispatchEvent(new CustomEvent("desk:event", { detail: on }));
-    const lagged = on.includes("lagged");
-    if (lagged && !answers) { again(); return; }
+    if (on.includes("lagged") && !answers) { again(); return; }
     if (!on.length) return;
-    for (const part of parts()) if (lagged || wants(part, on)) waiting.add(part.dataset.live);
+    for (const part of parts()) if (wants(part, on)) waiting.add(part.dataset.live);
     renewAll();
   };
   stream.onerror = () => { if (stream.readyState === 2) setTimeout(listen, 1000); };
@@ -184,7 +184,7 @@ async function poll() {
   if (answer?.status === 401) { loggedOut(); return; }
   polled(Boolean(answer));
   if (!polling) return;
-  for (const part of parts()) waiting.add(part.dataset.live);
+  for (const part of parts()) if (wants(part, ["lagged"])) waiting.add(part.dataset.live);
   renewAll();
 }
 
