@@ -100,3 +100,14 @@ def test_a_link_is_followed_to_where_the_home_lies(tmp_path: Path) -> None:
     with pytest.raises(LocalError, match="nfs4"):
         homefolder.check(tmp_path / "net" / "not" / "yet", table)
     homefolder.check(tmp_path / "network", table)
+
+
+def test_links_in_a_circle_are_no_defect(desk: Desk) -> None:
+    desk.home.parent.mkdir(parents=True, exist_ok=True)
+    other = desk.home.with_name("other")
+    desk.home.symlink_to(other)
+    other.symlink_to(desk.home)
+    homefolder.check(desk.home)
+    said = desk.run(*INIT)
+    assert said.code == 1
+    assert str(desk.home) in said.err

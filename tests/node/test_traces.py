@@ -146,6 +146,15 @@ def test_a_command_and_a_station_that_end_by_a_defect_say_no_words(
     assert "(ValueError)" in host._defect(ValueError(WORD)).message
 
 
+def test_a_command_that_is_stopped_before_it_begins_has_no_defect(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with mock.patch.object(sys, "excepthook", sys.__excepthook__):
+        assert cli.main(["--version"]) == 0
+        sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert capsys.readouterr().err == "tieline: stopped; nothing was done\n"
+
+
 def test_a_real_station_whose_acts_fail_writes_none_of_their_words(tmp_path: Path) -> None:
     words = canaries.canaries(1)[:8]
     house = House(tmp_path)

@@ -13,6 +13,7 @@ share with its host alone (9p, virtiofs) are not known to be of a network and pa
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from pathlib import Path
@@ -70,7 +71,7 @@ def check_disk(home: Path, mounts: str | None = None) -> None:
 
 def kind_of(path: Path, mounts: str) -> str:
     """The type of the file system that a path lies on, by a table of mounts; "" if not known."""
-    whole = path.resolve()
+    whole = Path(os.path.realpath(path))  # which takes links in a circle, too
     kind, deepest = "", -1
     for line in mounts.splitlines():
         before, mark, after = line.partition(" - ")

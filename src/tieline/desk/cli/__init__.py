@@ -82,6 +82,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _defect(_kind: type[BaseException], error: BaseException, _way: object) -> None:
     """Tell of a defect that ends a command, without the words that it is about."""
+    if isinstance(error, KeyboardInterrupt):  # before the command had begun
+        sys.stderr.write("tieline: stopped; nothing was done\n")
+        return
     from tieline.node.traces import told
 
     sys.stderr.write(f"tieline: ended by a defect of its own; report it with this\n{told(error)}")
