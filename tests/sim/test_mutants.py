@@ -166,6 +166,9 @@ class Turned:
     def _kept(self, _plan: Plan, commit: Callable[[], int]) -> bool:
         return bool(commit())
 
+    def _reading(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *_, **__: self.done.append(name)
 

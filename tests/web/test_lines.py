@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from pathlib import Path
 
 from tests.desk.fours import Four
 from tests.page.browser import Browser
 from tests.web.house import Person, Seat
+from tests.web.plain import visitor
 
 from tieline.desk.web import departures, run
 from tieline.desk.web.shapes import view
@@ -73,6 +76,7 @@ def test_with_two_lines_each_page_is_of_the_line_that_it_names(
             writes_to_two_of_three(bob, four, lines)
             sees_the_incidents_of_one_line(bob, lines)
             assert bob.complaints() == []
+        what_answers_a_form_leads_back_to_its_line(seat, lines)
     finally:
         seat.kill()
         for code in THREE:
@@ -131,6 +135,27 @@ def writes_to_two_of_three(bob: Person, four: Four, lines: dict[str, str]) -> No
     four["CHARLIE"].said("To the third alone")
     found = four["BRAVO"].call("search", line=lines["quiet"], words="third alone")
     assert found["items"] == []
+
+
+def what_answers_a_form_leads_back_to_its_line(seat: Seat, lines: dict[str, str]) -> None:
+    bob = visitor(seat)
+    for line in lines.values():
+        for path, page in (
+            ("/joints/new", "/joints/new"),
+            ("/incidents/open", "/incidents/open"),
+            ("/record/evidence", "/record/files"),
+        ):
+            answer = bob.post(
+                path, {"csrf": bob.token, "line": line, "item": "none", "effective": "never"}
+            )
+            assert answer.status == 409
+            found = re.search(r'<body [^>]*data-at="([^"]+)"', answer.text)
+            assert found is not None
+            at = unescape(found[1])
+            assert at.startswith(f"{page}?line={line[:16]}")
+            shown = bob.get(at)
+            assert shown.status == 200
+            assert f'name="line" value="{line}"' in shown.text
 
 
 def sees_the_incidents_of_one_line(bob: Person, lines: dict[str, str]) -> None:

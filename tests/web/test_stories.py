@@ -49,7 +49,7 @@ def visit(folder: Path, held: list[Any], number: str = "0") -> Visit:
     session = Session(hash=b"", token="t", officer=officer, made_ms=0)
     scope = {"type": "http", "method": "GET", "path": "/record/stories", "query_string": b"",
              "headers": [], "path_params": {"number": number}}  # fmt: skip
-    return Visit(desk, Request(scope), session, None)
+    return Visit(desk, Request(scope), session, None, "/record/stories")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])

@@ -114,8 +114,7 @@ class _Doors:
                 token = form.get("csrf") or request.headers.get("x-csrf", "")
                 if not isinstance(token, str) or not same(token, session.token):
                     return PlainTextResponse("The form is not of this session.\n", 403)
-            shown = route.path in self._pages
-            visit = Visit(self._desk, request, session, form, shown=shown)
+            visit = Visit(self._desk, request, session, form, self._page_of(request, route.path))
             if form is None:
                 visit.begin()
             try:
@@ -126,7 +125,7 @@ class _Doors:
                 return await visit.render("refused.html", 403, code="desk.forbidden",
                                           text="", act=error.act)  # fmt: skip
             except ApiDown:
-                return await visit.render("down.html", 503, sent=request.method == "POST")
+                return await visit.render("down.html", 503)
             except (ApiRefused, TielineError) as error:
                 return await visit.render("refused.html", 409, code=error.code,
                                           text=error.message, act="")  # fmt: skip
@@ -135,6 +134,13 @@ class _Doors:
                     await form.close()
 
         return endpoint
+
+    def _page_of(self, request: Request, route: str) -> str:
+        """The path of the page on which a form is: its own, or the next one above it."""
+        path = request.url.path
+        while route and route not in self._pages:
+            route, path = route.rpartition("/")[0], path.rpartition("/")[0]
+        return path or "/"
 
     # ------------------------------------------------------------------------------- login
 
@@ -200,7 +206,8 @@ class _Doors:
         session = self.session(request)
         if session is None or error.status_code != 404:
             return PlainTextResponse(f"{error.detail}\n", error.status_code)
-        visit = Visit(self._desk, request, session, None, shown=request.method == "GET")
+        page = request.url.path if request.method == "GET" else ""
+        visit = Visit(self._desk, request, session, None, page)
         return await visit.render("missing.html", 404)
 
 

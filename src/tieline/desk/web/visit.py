@@ -92,8 +92,8 @@ class Desk:
 class Visit:
     """One request. ``officer`` is who is logged in; ``form`` what a POST brought.
 
-    ``shown``: its address can be asked for without a form, too. ``at`` is where its page is asked
-    for anew, without sending a form again; empty: nowhere.
+    ``page`` is the path of the page that it is about, and ``at`` where that is asked for anew,
+    without sending a form again; empty: nowhere.
     """
 
     def __init__(
@@ -102,8 +102,7 @@ class Visit:
         request: Request,
         session: Session,
         form: FormData | None,
-        *,
-        shown: bool = True,
+        page: str,
     ) -> None:
         self.desk = desk
         self.request = request
@@ -111,7 +110,8 @@ class Visit:
         self.officer: Officer = session.officer
         self.words = Words(session.officer.language)
         self._form = form
-        self.at = self._page_address() if shown else ""
+        query = request.url.remove_query_params("part").query
+        self.at = local(f"{page}?{query}" if query else page) if page else ""
         self._status: View | None = None
         self.now_ms = desk.frame.now_ms()
 
@@ -205,10 +205,6 @@ class Visit:
         """Whether the page answers a form: to load it anew would send that once more."""
         return self.request.method == "POST"
 
-    def _page_address(self) -> str:
-        url = self.request.url.remove_query_params("part")
-        return local(f"{url.path}?{url.query}" if url.query else url.path)
-
     # -------------------------------------------------------------------- asking and doing
 
     async def ask(self, act: str, **args: Json) -> View:
@@ -280,7 +276,8 @@ class Visit:
 
     async def perform_as(self, officer: Officer, act: str, **args: Json) -> View:
         """As ``perform``, for another officer who has just given its own password in this form."""
-        theirs = Visit(self.desk, self.request, replace(self.session, officer=officer), self._form)
+        session = replace(self.session, officer=officer)
+        theirs = Visit(self.desk, self.request, session, self._form, self.at)
         return await theirs.perform(act, **args)
 
     async def perform_slowly(self, act: str, **args: Json) -> View:

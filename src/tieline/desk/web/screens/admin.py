@@ -42,7 +42,7 @@ async def _page(
     charters = [await _charter(visit, line) for line in found.views("lines")]
     outputs = await _outputs(visit)
     return await visit.render(
-        "admin.html", status, "/admin", found=found, charters=charters, problem=problem, done=done,
+        "admin.html", status, found=found, charters=charters, problem=problem, done=done,
         refused=refused, outputs=outputs, advice=_advice(found, outputs),
         backup=found.view("backup"), out=visit.field("out") if problem or refused else "",
         line_typed=visit.field("line") if problem else "",

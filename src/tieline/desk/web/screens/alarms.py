@@ -31,7 +31,7 @@ async def _page(visit: Visit, problem: str, typed: dict[str, str], status: int =
     every = [_shown(one) for one in found.views("alarms")]
     test = found.view("test")
     return await visit.render(
-        "alarms.html", status, "/alarms", found=found, test=test, problem=problem,
+        "alarms.html", status, found=found, test=test, problem=problem,
         typed=View(typed),
         alarms=[one for one in every if one["state"] != "over"],
         past=[one for one in every if one["state"] == "over"],

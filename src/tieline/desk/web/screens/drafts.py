@@ -187,7 +187,7 @@ async def _page(
     other_side = await _draft(visit, theirs) if found["told"] else None
     departure = visit.desk.departures.of_draft(line, number(found["draft"]) or 0)
     return await visit.render(
-        "draft.html", status, f"/draft/{found['draft']}?line={line[:16]}",
+        "draft.html", status,
         draft=found, theirs=theirs, other=other_side, own=_same_officer(visit, found),
         changes=await _changes(visit, found), departure=departure, problem=problem,
         refusal=refusal, hold_s=0 if found["precedence"] == "FLASH" else hold_s(visit),

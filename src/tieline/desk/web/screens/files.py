@@ -36,7 +36,8 @@ async def _page(
     own = str(line["party"] or "")
     peers = sorted({str(peer["party"]) for peer in line.views("peers")} - {own})
     return await visit.render(
-        "record-files.html", status, "/record/files",
+        "record-files.html", status,
+        f"/record/files?line={line['line']}" if len(lines) > 1 else "/record/files",
         line=line, lines_known=lines, peers=peers, problem=problem, checked=checked, taken=taken,
         typed={name: visit.field(name)[:MAX_FIELD] for name in ("item", "from", "to")},
         chosen=visit.fields("to_party"),

@@ -27,7 +27,7 @@ async def _page(visit: Visit, status: int = 200, problem: str = "") -> Response:
     people = visit.desk.officers.all()
     lines = [one for one in (await visit.status()).views("lines") if one["member"]]
     return await visit.render(
-        "handover.html", status, "/handover", problem=problem, kept=None,
+        "handover.html", status, problem=problem, kept=None,
         told=await handovers.summary(visit),
         note_text=visit.field("note") if problem else kept.get("note", ""),
         incoming=visit.field("incoming") if problem else kept.get("incoming", ""),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from hashlib import sha256
 from typing import Final
+from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -119,9 +120,11 @@ async def _page(
         parties=[str(one["code"]) for one in offer.views("parties")], now_ms=visit.now_ms,
         both=problem.path if isinstance(problem, Both) else "",
     )  # fmt: skip
+    said = {"line": line[:16], "form": visit.field("form")[:64], "item": item}
     rows = [*saying.opened(shown.rows, form, visit.field("aspect"))]
     return await visit.render(
         "incident-say.html", 409 if problem else 200,
+        f"{visit.request.url.path}?{urlencode(said)}",
         does=does, incident=found, offer=offer, choices=choices, chosen=chosen or View(),
         form=form, shown=shown, first=[one for one in rows if one.required],
         rest=[one for one in rows if not one.required and getattr(one, "type", "") != "serial"],

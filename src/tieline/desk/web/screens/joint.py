@@ -91,25 +91,32 @@ async def propose(visit: Visit) -> Response:
         )
     except (ApiRefused, LocalError) as error:
         return await _propose_page(visit, found, error)
-    visit.forget(f"joint-new-{incident[:16]}")
+    visit.forget(_draft_of(found))
     if done["released"]:
         return visit.go(f"/joint/{done['item']}")
     back = f"/incident/{incident}?" if incident else f"/joints?line={found['line']}&"
     return visit.go(f"{back}draft={done['draft']}")
 
 
+def _draft_of(found: View) -> str:
+    """Under which name it is kept while it is written: for an incident, or else for a line."""
+    return f"joint-new-{str(found['incident'] or found['line'])[:16]}"
+
+
 async def _propose_page(
     visit: Visit, found: View, problem: TielineError | ApiRefused | None = None
 ) -> Response:
     visit.allow("joint_draft")
-    draft = f"joint-new-{str(found['incident'])[:16]}"
+    draft = _draft_of(found)
     offer = await place.offered(visit, str(found["line"]))
     fields = View({**visit.kept(draft), **visit.every_field()})
     chosen = visit.fields("parties") or [str(one["code"]) for one in offer.views("parties")]
     action = f"/incident/{found['incident']}/joint" if found["incident"] else "/joints/new"
     return await visit.render(
-        "joint-new.html", 409 if problem else 200, incident=found, offer=offer, draft=draft,
-        typed=fields, chosen=chosen, problem=problem, others=place.others(offer), action=action,
+        "joint-new.html", 409 if problem else 200,
+        action if found["incident"] else f"{action}?line={str(found['line'])[:16]}",
+        incident=found, offer=offer, draft=draft, typed=fields, chosen=chosen, problem=problem,
+        others=place.others(offer), action=action,
     )  # fmt: skip
 
 
@@ -136,8 +143,7 @@ async def _page(
     drafts = (await visit.ask("drafts")).views("drafts")
     signing = next((one for one in drafts if _signs(one, str(offered["item"]))), View())
     return await visit.render(
-        "joint.html", 409 if problem else 200, f"/joint/{visit.path('digest')}",
-        joint=found, incident=next(iter(incidents), ""),
+        "joint.html", 409 if problem else 200, joint=found, incident=next(iter(incidents), ""),
         offer=offer, offered=offered, step=str(step["step"] or ""), ack=step["ack"],
         named=named, mine=mine, draft=draft, problem=problem,
         waits=signing["draft"] or visit.field("draft"), signing=bool(signing),

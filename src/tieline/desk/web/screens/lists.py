@@ -85,10 +85,6 @@ async def act(visit: Visit) -> Response:
     return await _look(visit, about, form, sheet, drafts=visit.field("do") == "draft")
 
 
-def _place(visit: Visit) -> str:
-    return f"/list?{visit.request.url.query}"
-
-
 async def _about(visit: Visit) -> tuple[Subject, View]:
     """The line and the form that the address names."""
     names = visit.request.query_params
@@ -109,7 +105,7 @@ async def _bring(
     visit: Visit, about: Subject, form: View, problem: str = "", status: int = 200
 ) -> Response:
     return await visit.render(
-        "list-bring.html", status, _place(visit), about=about, form=form, problem=problem,
+        "list-bring.html", status, about=about, form=form, problem=problem,
         most_mib=MAX_FILE >> 20, most_rows=listed.MOST_ROWS,
     )  # fmt: skip
 
@@ -157,7 +153,7 @@ async def _look(
     )  # fmt: skip
     strange = strange or tuple(visit.fields("strange"))[:64]
     return await visit.render(
-        "list-look.html", 409 if problem else 200, _place(visit),
+        "list-look.html", 409 if problem else 200,
         about=about, form=form, shown=shown, leaving=leaving, entries=lines, problem=problem,
         columns=sheet.columns, strange=[name[:200] for name in strange],
         carried=listed.carried(sheet), to=_to(visit), ticked=len(chosen),

@@ -64,7 +64,7 @@ async def _page(
     ]
     own = visit.session.hash.hex()
     return await visit.render(
-        "officers.html", status, "/officers", people=people, sessions=sessions, problem=problem,
+        "officers.html", status, people=people, sessions=sessions, problem=problem,
         own=next((each.name for each in sessions if own.startswith(each.name)), ""),
         given_name=given[0], given=given[1], given_code=code,
         roles=ROLES, two=_administrators(visit) > 1,

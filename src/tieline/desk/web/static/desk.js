@@ -38,17 +38,19 @@ function at(name) {
   return url;
 }
 const again = () => { if (!answers) location.reload(); };
-const loggedOut = () => { if (answers) location.assign(body.dataset.at || "/"); else location.reload(); };
+const loggedOut = () => { if (answers) location.replace(body.dataset.at || "/"); else location.reload(); };
 
 async function renew(name) {
-  if (performance.now() < going || (!body.dataset.at && name !== "frame")) return;
+  if (performance.now() < going) return;
+  const old = document.querySelector(`[data-live="${name}"]`);
+  if (!old || (!body.dataset.at && name !== "frame" && !old.dataset.reload)) return;
   const url = at(name);
   const answer = await fetch(url, { headers: { accept: "text/html" } });
   if (answer.status === 401) { loggedOut(); return; }
   const text = await answer.text();
   if (performance.now() < going) return;
-  const old = document.querySelector(`[data-live="${name}"]`);
-  if (!old) return;
+  if (!old.isConnected) return;
+  if (answers && old.dataset.reload && !text.trim()) { old.remove(); return; } // it is over
   if (!text.trim() || !answer.ok || old.dataset.reload) { again(); return; }
   const made = new DOMParser().parseFromString(trusted(text), "text/html");
   const fresh = made.querySelector(`[data-live="${name}"]`);
@@ -69,9 +71,12 @@ async function renew(name) {
 function keep(old, fresh) {
   for (const field of old.querySelectorAll("input[name], textarea[name], select[name]")) {
     if (field.type === "hidden") continue;
-    const twin = fresh.querySelector(`[name="${CSS.escape(field.name)}"]`);
+    // Rows have fields of one name each: by id where there is one, and a box by what it stands for.
+    const box = field.type === "checkbox" || field.type === "radio";
+    const named = `[name="${CSS.escape(field.name)}"]${box ? `[value="${CSS.escape(field.value)}"]` : ""}`;
+    const twin = fresh.querySelector(field.id ? `#${CSS.escape(field.id)}` : named);
     if (!twin) continue;
-    if (field.type === "checkbox" || field.type === "radio") twin.checked = field.checked;
+    if (box) twin.checked = field.checked;
     else if (field.type !== "file") twin.value = field.value;
   }
   for (const open of old.querySelectorAll("details[open][id]"))
