@@ -125,6 +125,7 @@ class _Doors:
                 return await visit.render("refused.html", 403, code="desk.forbidden",
                                           text="", act=error.act)  # fmt: skip
             except ApiDown:
+                visit.look_anew()
                 return await visit.render("down.html", 503)
             except (ApiRefused, TielineError) as error:
                 return await visit.render("refused.html", 409, code=error.code,

@@ -234,6 +234,11 @@ class Visit:
             self._status = await self.ask("status")
         return self._status
 
+    def look_anew(self) -> None:
+        """Forget the station's state: this request has waited long, and it is of before that."""
+        self._status = None
+        self.desk.link.forget(frozenset({"status"}))
+
     def may(self, act: str) -> bool:
         """Whether this officer may do an act: what a page offers depends on it."""
         return rights.may(self.officer.roles, act)
