@@ -123,11 +123,35 @@ def test_keys_go_through_the_rows_and_never_send(house: House) -> None:
 def test_the_desk_says_when_the_station_is_down_and_comes_back_by_itself(
     house: House,
 ) -> None:
+    digest = house.message("At the gate", "PRIORITY")
+    house.bravo.said("At the gate")
     with house.person(house.b) as bob:
         house.bravo.kill()
         bob.sees("STATION DOWN", "main h1")
         bob.sees("tieline serve", "main")
         assert bob.axe() == []
-        house.bravo.serve()
+        with house.person(house.b) as other:
+            other.go(f"/item/{digest}")
+            sends(other, f"/item/{digest}/acknowledge")
+            assert "STATION DOWN" in other.text("main h1")
+            house.bravo.serve()
+            # What its form met stays; that the station is down does not, and nothing is sent again.
+            other.page.wait("document.querySelector('[data-live=down]') === null")
+            assert "Whether what you just sent was done is not known" in other.text("main")
+            other.submit("main a.button")
+            other.sees("At the gate", "[data-live=item]")
+            assert "Acknowledged by us" not in other.text("main")
         bob.page.wait("document.querySelector('[data-live=inbound]')")
     house.bravo.up()
+
+
+def sends(who: Person, address: str) -> None:
+    """A form that was on the page when the station ended."""
+    who.page.value(
+        "window.before = true; (() => { const form = document.createElement('form');"
+        f" form.method = 'post'; form.action = {address!r};"
+        " const token = document.createElement('input'); token.name = 'csrf';"
+        " token.value = document.body.dataset.csrf; form.append(token);"
+        " document.body.append(form); form.submit(); })()"
+    )
+    who.page.wait("!window.before && document.readyState === 'complete'")
