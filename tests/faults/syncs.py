@@ -69,10 +69,12 @@ def _talk(seat: Seat, told: list[str], most: int) -> str:
 def failing(seat: Seat, folder: Path, inject: str) -> Iterator[subprocess.Popen[bytes]]:
     """A station that listens, whose calls fail as told; its words are in the file ``log``."""
     strace = ["strace", "-f", "--seccomp-bpf", "-qq", "-o", os.devnull, "-e", "trace=fdatasync"]
+    # The station ends with who traces it, and not with its next commit after that.
+    python = ["setpriv", "--pdeathsig", "KILL", sys.executable]
     station = ["-m", "tests.faults.stationproc", BROKEN, "serve", "--json", "--home"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [*strace, "-e", f"inject={inject}", sys.executable, *station, str(seat.home.path)],
+            [*strace, "-e", f"inject={inject}", *python, *station, str(seat.home.path)],
             cwd=ROOT, env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
             stdout=subprocess.PIPE, stderr=log, start_new_session=True,
             preexec_fn=end_with_parent,  # noqa: PLW1509 - one call, and no lock is asked for
