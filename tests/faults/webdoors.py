@@ -438,7 +438,6 @@ def cell_of_rights(seed: int) -> None:
         need(answer.status in (200, 409), f"{', '.join(roles)} may not {act}: {answer.status}")
 
 
-_AT: Final = re.compile(r'<body [^>]*data-at="([^"?]+)')
 _PAGES: Final = re.compile("|".join(re.sub(r"\{[^}]*\}", "[^/]+", page) for page in GETS))
 ROUTE_CELLS: Final = len(POSTS) * len(ROLE_SETS)
 
@@ -482,6 +481,5 @@ def route_of_rights(seed: int) -> None:
         if act in rights.NAMES_OFFICER:
             named = str(args.get("officer"))
             need(named == floor.officer(*roles).name, f"{path} speaks in the name of {named!r}")
-    at = _AT.search(answer.text)
-    if at is not None:  # where the page that answers the form is asked for without it
-        need(_PAGES.fullmatch(at[1]), f"POST {path} leads back to {at[1]}, which is no page")
+    page = answer.at.partition("?")[0]  # where the page that answers the form is without it
+    need(not page or _PAGES.fullmatch(page), f"POST {path} leads back to {page}, which is no page")

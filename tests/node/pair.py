@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tieline.core.charter import Release, SignedCharter, armor_charter, make_charter
+from tieline.core.charter import (
+    Release,
+    SignedCharter,
+    armor_charter,
+    dearmor_charter,
+    make_charter,
+)
 from tieline.core.errors import TielineError
 from tieline.core.events import Done, Install, Speak
 from tieline.core.identity import armor
@@ -178,6 +184,15 @@ class Running:
 
 def open_store(seat: Seat) -> SqliteStore:
     return SqliteStore.open(seat.home.store_file, seat.keys.db_key)
+
+
+async def two(folder: Path, **provisions: Any) -> tuple[Running, Running]:
+    """ALPHA and BRAVO, each with a store on disk and the charter of one line, not yet connected."""
+    seats, charter = make_homes(folder, **provisions)
+    alpha, bravo = (Running(seat, open_store(seat)) for seat in seats)
+    for running in (alpha, bravo):
+        await running.install(dearmor_charter(charter))
+    return alpha, bravo
 
 
 def join(one: Running, other: Running) -> None:

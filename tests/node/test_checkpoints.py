@@ -10,7 +10,6 @@ from tests.node import pair
 from tests.node.pair import Running
 
 from tieline.core import proof, sync
-from tieline.core.charter import dearmor_charter
 from tieline.core.checkpoint import SignedNote, body, cosigner, log_signature, origin
 from tieline.core.crypto import sha256
 from tieline.core.sync import Notes
@@ -37,10 +36,7 @@ def test_a_sealed_checkpoint_and_a_lie_of_a_peer_live_through_a_restart(tmp_path
 
 
 async def _sealed_and_lied_to(folder: Path) -> None:
-    seats, charter = pair.make_homes(folder)
-    alpha, bravo = (Running(seat, pair.open_store(seat)) for seat in seats)
-    for running in (alpha, bravo):
-        await running.install(dearmor_charter(charter))
+    alpha, bravo = await pair.two(folder)
     pair.join(alpha, bravo)
     await alpha.say("under a checkpoint")
     await pair.equal(alpha, bravo)

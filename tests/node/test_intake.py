@@ -162,10 +162,7 @@ def test_what_is_read_in_is_in_though_a_flood_goes_on(tmp_path: Path) -> None:
 
 
 async def _reads_in(folder: Path) -> None:
-    seats, charter = pair.make_homes(folder)
-    alpha, bravo = (Running(seat, pair.open_store(seat)) for seat in seats)
-    for running in (alpha, bravo):
-        await running.install(dearmor_charter(charter))
+    alpha, bravo = await pair.two(folder)
     for number in range(3):
         await alpha.say(f"text {number}")
     line = next(iter(alpha.host.station.lines.values()))
@@ -185,10 +182,7 @@ def test_of_a_long_bundle_the_last_refusal_is_told_too(
 
 
 async def _refuses_the_last(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seats, charter = pair.make_homes(folder)
-    alpha, bravo = (Running(seat, pair.open_store(seat)) for seat in seats)
-    for running in (alpha, bravo):
-        await running.install(dearmor_charter(charter))
+    alpha, bravo = await pair.two(folder)
     await asyncio.gather(*(alpha.say(f"text {number}") for number in range(REPLAY_BATCH)))
     line = next(iter(alpha.host.station.lines.values()))
     data, count = alpha.host.export_bundle(line, (bravo.seat.keys.station,))
@@ -209,10 +203,7 @@ def test_an_officer_is_answered_while_a_station_catches_up(
 
 
 async def _catches_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seats, charter = pair.make_homes(folder)
-    alpha, bravo = (Running(seat, pair.open_store(seat)) for seat in seats)
-    for running in (alpha, bravo):
-        await running.install(dearmor_charter(charter))
+    alpha, bravo = await pair.two(folder)
     pair.join(alpha, bravo)
     await pair.settle(alpha, bravo)
     road = alpha.road
@@ -288,10 +279,7 @@ def test_a_flood_waits_for_what_is_to_be_told_and_an_act_does_not(
 
 
 async def _waits(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seats, charter = pair.make_homes(folder)
-    alpha, bravo = (Running(seat, pair.open_store(seat)) for seat in seats)
-    for running in (alpha, bravo):
-        await running.install(dearmor_charter(charter))
+    alpha, bravo = await pair.two(folder)
     pair.join(alpha, bravo)
     await pair.settle(alpha, bravo)
     for running in (alpha, bravo):  # from here on no timer makes a turn
@@ -341,10 +329,7 @@ def test_a_receipt_names_what_it_was_the_first_to_cover_settled_or_not(
 
 
 async def _receipts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seats, charter = pair.make_homes(folder)
-    alpha, bravo = (Running(seat, pair.open_store(seat)) for seat in seats)
-    for running in (alpha, bravo):
-        await running.install(dearmor_charter(charter))
+    alpha, bravo = await pair.two(folder)
     pair.join(alpha, bravo)
     said: list[str] = []
     for _ in range(4):

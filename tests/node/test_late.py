@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, cast
 from tests.node import pair
 from tests.node.pair import Running
 
-from tieline.core.charter import dearmor_charter
 from tieline.node import early
 from tieline.node.acts import (
     ABOUT_AGREEMENTS,
@@ -44,10 +43,7 @@ NOT_TO_START = (
 
 async def _a_day(folder: Path) -> None:
     """What a station without packs does all day."""
-    seats, charter = pair.make_homes(folder)
-    alpha, bravo = (Running(seat, pair.open_store(seat)) for seat in seats)
-    for running in (alpha, bravo):
-        await running.install(dearmor_charter(charter))
+    alpha, bravo = await pair.two(folder)
     pair.join(alpha, bravo)
     acts = NodeActs(alpha.host)
     said = await acts.act("send", {"officer": "A. Okafor", "text": "Radio check."})

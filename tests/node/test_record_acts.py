@@ -10,7 +10,6 @@ import pytest
 from tests.node import pair
 from tests.node.pair import Running
 
-from tieline.core.charter import dearmor_charter
 from tieline.core.terms import Precedence
 from tieline.node import recordacts
 from tieline.node.acts import NodeActs
@@ -19,10 +18,7 @@ STEPS = ["bytes", "signature", "order", "inclusion", "peers", "witnesses", "cons
 
 
 async def two(folder: Path, **provisions: Any) -> tuple[Running, Running]:
-    seats, charter = pair.make_homes(folder, **provisions)
-    alpha, bravo = (Running(seat, pair.open_store(seat)) for seat in seats)
-    for running in (alpha, bravo):
-        await running.install(dearmor_charter(charter))
+    alpha, bravo = await pair.two(folder, **provisions)
     pair.join(alpha, bravo)
     return alpha, bravo
 

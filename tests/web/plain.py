@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from dataclasses import dataclass, field
+from html import unescape
 from http.client import HTTPConnection
 from typing import Protocol
 from urllib.parse import urlencode
@@ -26,6 +27,7 @@ class Place(Protocol):
 
 
 TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
+AT = re.compile(r'<body [^>]*data-at="([^"]*)"')
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,12 @@ class Answer:
     text: str
     cookies: tuple[str, ...] = ()
     body: bytes = b""
+
+    @property
+    def at(self) -> str:
+        """Where this page says that it is asked for; empty: nowhere, or it is no page."""
+        found = AT.search(self.text)
+        return unescape(found[1]) if found is not None else ""
 
 
 @dataclass

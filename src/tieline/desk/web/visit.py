@@ -282,7 +282,7 @@ class Visit:
     async def perform_as(self, officer: Officer, act: str, **args: Json) -> View:
         """As ``perform``, for another officer who has just given its own password in this form."""
         session = replace(self.session, officer=officer)
-        theirs = Visit(self.desk, self.request, session, self._form, self.at)
+        theirs = Visit(self.desk, self.request, session, self._form, "")  # it shows no page
         return await theirs.perform(act, **args)
 
     async def perform_slowly(self, act: str, **args: Json) -> View:

@@ -37,7 +37,6 @@ function at(name) {
   url.searchParams.set("part", name);
   return url;
 }
-const again = () => { if (!answers) location.reload(); };
 const loggedOut = () => { if (answers) location.replace(body.dataset.at || "/"); else location.reload(); };
 
 async function renew(name) {
@@ -51,7 +50,10 @@ async function renew(name) {
   if (performance.now() < going) return;
   if (!old.isConnected) return;
   if (answers && old.dataset.reload && !text.trim()) { old.remove(); return; } // it is over
-  if (!text.trim() || !answer.ok || old.dataset.reload) { again(); return; }
+  if (!text.trim() || !answer.ok || old.dataset.reload) {
+    if (!answers) location.reload();
+    return;
+  }
   const made = new DOMParser().parseFromString(trusted(text), "text/html");
   const fresh = made.querySelector(`[data-live="${name}"]`);
   const made_of = fresh && plain(fresh);
@@ -141,7 +143,7 @@ function listen() {
     const { on, ring, station } = JSON.parse(message.data);
     document.dispatchEvent(new CustomEvent("desk:ring", { detail: { ...ring, station } }));
     document.dispatchEvent(new CustomEvent("desk:event", { detail: on }));
-    if (on.includes("lagged") && !answers) { again(); return; }
+    if (on.includes("lagged") && !answers) { location.reload(); return; }
     if (!on.length) return;
     for (const part of parts()) if (wants(part, on)) waiting.add(part.dataset.live);
     renewAll();
