@@ -300,7 +300,7 @@ def test_acts_that_the_rules_forbid_change_nothing() -> None:
     acknowledgement = alpha.order()[-1]
     net.deliver()
     nobody = chaff("nobody's", 32)
-    joint = Body(text="x", lang="en", parties=("BRAVO",))
+    joint, both = Body(text="x", lang="en", parties=("BRAVO",)), ("ALPHA", "BRAVO")
     forbidden: list[tuple[str, Content]] = [
         ("act.kind", Content(kind=Kind.OPEN, body=Body(cause="x"))),
         ("act.kind", Content(kind=Kind.SILENCE)),
@@ -312,6 +312,7 @@ def test_acts_that_the_rules_forbid_change_nothing() -> None:
         ("act.own", answer(Kind.ACKNOWLEDGE, mine)),
         ("act.already", answer(Kind.ACKNOWLEDGE, theirs)),
         ("act.joint", Content(kind=Kind.JOINT, body=joint)),
+        ("act.empty", Content(kind=Kind.JOINT, body=Body(text=" \n", lang="en", parties=both))),
         ("act.assent", answer(Kind.ASSENT, theirs)),
         ("statement.body", replace(message(), body=Body(text="x"))),
         ("statement.addressees", replace(message(), to=("BRAVO", "ALPHA"))),

@@ -125,19 +125,21 @@ async def _held(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await alpha.running.say("what the bundle brings")
     data, _ = alpha.running.host.export_bundle(line, (bravo.running.seat.keys.station,))
     loop, released = asyncio.get_running_loop(), list[Callable[[], object]]()
+    held = asyncio.Event()
     later = loop.call_later
 
     def noted(delay: float, call: Callable[..., object], *args: object) -> asyncio.TimerHandle:
         if delay == holding.HOLD_S and call.__qualname__.startswith("Holding."):
             released.append(call)
+            held.set()
         return later(delay, call, *args)
 
     monkeypatch.setattr(loop, "call_later", noted)
     bravo.running.host.clock = ControlledClock(bravo.running.host.clock.now().wall_ms)
     bravo.running.host.set_clock(bravo.running.host.clock.now().wall_ms, hold=True)
     bringing = asyncio.create_task(bravo.running.host.import_bundle(data))
-    for _ in range(200):
-        await asyncio.sleep(0)
+    async with asyncio.timeout(pair.WAIT_S):
+        await held.wait()
     assert not bringing.done()
     (go_on,) = released
     go_on()

@@ -392,15 +392,27 @@ def _check(line: Line, content: Content, officer: str, now_ms: int) -> None:
     if content.kind is Kind.MESSAGE:
         empty = content.body.text is None and content.body.fields is None
         if empty and not any(ref.role is RefRole.CANCELS for ref in content.refs):
-            raise LocalError("act.empty", "a message needs a text or the fields of a form")
-    if content.kind is Kind.JOINT and line.party not in (content.body.parties or ()):
-        raise LocalError("act.joint", "a joint statement names our own party among its parties")
+            raise _empty("message")
+    if content.kind is Kind.JOINT:
+        _check_text(line.party, content.body)
     for ref in content.refs:
         _check_ref(line, content, ref)
     if content.kind in RUNG_OF_KIND:
         _check_rung(line, content)
     if content.kind in MOVES:
         _check_joint(line, content, now_ms)
+
+
+def _check_text(party: str, body: statement.Body) -> None:
+    """Whether a joint statement is one: our own among its parties, and something to sign."""
+    if party not in (body.parties or ()):
+        raise LocalError("act.joint", "a joint statement names our own party among its parties")
+    if not (body.text or "").strip() and body.terms is None:
+        raise _empty("joint statement")
+
+
+def _empty(what: str) -> LocalError:
+    return LocalError("act.empty", f"a {what} needs a text or the fields of a form")
 
 
 def _check_named(line: Line, named: set[str]) -> None:
