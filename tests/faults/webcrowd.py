@@ -23,6 +23,9 @@ from tests.web.plain import Plain
 ROOT: Final = Path(__file__).resolve().parents[2]
 STRANGERS: Final = 1_000
 LASTS_S: Final = 30.0
+# The first round of those who are at a station's port for half a minute, too (``crowded-line``).
+BRIEFLY: Final = frozenset({"shouting", "rubbish", "trickle", "idle", "halfopen", "churn"})
+BRIEFLY_S: Final = 15.0  # more than who says nothing may stay
 HARD_S: Final = 2.0  # of it, in which who is let go comes again at once
 EVERY_S: Final = 3.0  # something is said, seen, read and acknowledged
 WITHIN_S: Final = (
@@ -64,10 +67,12 @@ def crowd(port: int, count: int, manner: str, seed: int, hard_s: float = HARD_S)
 
 def crowded_desk(seed: int) -> None:
     """Messages come, are seen, read and acknowledged, whoever else is at the port."""
-    crowded(seed, STRANGERS)
+    turn, which = divmod(seed, len(MANNERS))
+    brief = not turn and MANNERS[which] in BRIEFLY
+    crowded(seed, STRANGERS, BRIEFLY_S if brief else LASTS_S)
 
 
-def crowded(seed: int, count: int, lasts_s: float = LASTS_S) -> None:
+def crowded(seed: int, count: int, lasts_s: float) -> None:
     """One case with this many strangers, for a while."""
     floor, manner = here(), MANNERS[seed % len(MANNERS)]
     officer = floor.visitor("watch-officer")
