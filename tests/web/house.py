@@ -25,7 +25,7 @@ from tests.examples import DEAR
 from tests.page.browser import Browser, Page
 from tests.web import plain
 
-from tieline.desk.web import run
+from tieline.desk.web import run, shapes
 from tieline.desk.web.officers import Officers
 
 PASSWORD = plain.PASSWORD
@@ -222,6 +222,17 @@ class House:
         """A message from ALPHA; its digest."""
         done = self.alpha.call("send", text=text, precedence=precedence, officer="Writer A", **more)
         return str(done["item"])
+
+    def hush(self) -> None:
+        """Nothing rings at BRAVO any more, and no output of its alarms is known."""
+        for one in shapes.view(self.bravo.call("alarms")).views("alarms"):
+            if "acknowledge" in one.texts("can"):
+                self.bravo.call("ack", item=str(one["item"]), officer="Quiet")
+        for one in shapes.view(self.bravo.call("alarms")).views("outputs"):
+            self.bravo.call("output_alive", output=str(one["output"]), gone=True)
+        for one in shapes.view(self.bravo.call("alarms")).views("alarms"):
+            if "see" in one.texts("can"):
+                self.bravo.call("alarm_seen", alarm=shapes.number(one["alarm"]), officer="Quiet")
 
 
 @contextlib.contextmanager

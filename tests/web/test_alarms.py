@@ -46,21 +46,10 @@ def heed(house: House, does: str, **more: object) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def quiet(house: House) -> Iterator[None]:
     """Nothing rings when a test begins, and nothing of it is left."""
-
-    def clear() -> None:
-        for one in alarms(house):
-            if "acknowledge" in one["can"]:
-                house.bravo.call("ack", item=one["item"], officer="Quiet")
-        for name in outputs(house):
-            house.bravo.call("output_alive", output=name, gone=True)
-        for one in alarms(house):
-            if "see" in one["can"]:
-                house.bravo.call("alarm_seen", alarm=one["alarm"], officer="Quiet")
-
-    clear()
+    house.hush()
     BEGAN.append(journal(house))
     yield
-    clear()
+    house.hush()
 
 
 @contextlib.contextmanager
