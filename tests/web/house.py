@@ -225,10 +225,11 @@ class House:
 
     def hush(self) -> None:
         """Nothing rings at BRAVO any more, and no output of its alarms is known."""
-        for one in shapes.view(self.bravo.call("alarms")).views("alarms"):
+        found = shapes.view(self.bravo.call("alarms"))
+        for one in found.views("alarms"):
             if "acknowledge" in one.texts("can"):
                 self.bravo.call("ack", item=str(one["item"]), officer="Quiet")
-        for one in shapes.view(self.bravo.call("alarms")).views("outputs"):
+        for one in found.views("outputs"):
             self.bravo.call("output_alive", output=str(one["output"]), gone=True)
         for one in shapes.view(self.bravo.call("alarms")).views("alarms"):
             if "see" in one.texts("can"):
